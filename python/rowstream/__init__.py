@@ -1,0 +1,31 @@
+"""rowstream: machine-learning data sets, streamed from files in one exact order, with exact resume.
+
+    from rowstream import load_dataset
+
+    ds = load_dataset("parquet", data_files="data/*.parquet", split="train", streaming=True)
+    for row in ds.shuffle(seed=7, buffer_size=10_000):
+        ...
+    state = ds.state_dict()  # at any row; load_state_dict goes on at the next one
+"""
+
+from rowstream.dataset import IterableDataset, IterableDatasetDict
+from rowstream.distributed import merge_state_dicts, split_dataset_by_node
+from rowstream.features import ClassLabel, Features, LargeList, List, Value
+from rowstream.info import DatasetInfo
+from rowstream.load import load_dataset
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ClassLabel",
+    "DatasetInfo",
+    "Features",
+    "IterableDataset",
+    "IterableDatasetDict",
+    "LargeList",
+    "List",
+    "Value",
+    "load_dataset",
+    "merge_state_dicts",
+    "split_dataset_by_node",
+]

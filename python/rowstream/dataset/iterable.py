@@ -1,0 +1,358 @@
+"""`IterableDataset`: a stream of rows, lazily, in one exact order."""
+
+from __future__ import annotations
+
+import copy
+import secrets
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from rowstream import _core
+from rowstream.dataset.running import Rows, State, node, signature
+from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, UnsupportedError
+from rowstream.features import Features, List, features_from_schema
+from rowstream.formats import format_name, formatter
+from rowstream.info import DatasetInfo
+from rowstream.ops import Rebatch, Repeat, Shuffle, Skip, Take
+from rowstream.ops.base import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rowstream.plan import Plan
+
+_ARROW_ROWS = 8192  # rows of a batch of the Arrow stream
+
+
+class IterableDataset:
+    """Rows of files, streamed. Made by `load_dataset(..., streaming=True)`.
+
+    Every method that changes what is streamed gives a new data set; nothing is read until it is iterated. The order
+    of rows is a pure function of the files, the steps, the seed and the epoch: neither threads nor workers change it.
+    `state_dict` is exact at any row, under every combination of steps, and small.
+
+    Example:
+        >>> ds = load_dataset("parquet", data_files="data/*.parquet", split="train", streaming=True)
+        >>> for row in ds.shuffle(seed=7, buffer_size=10_000).take(100):
+        ...     print(row)
+    """
+
+    def __init__(self, plan: Plan, info: DatasetInfo | None = None, split: str | None = None) -> None:
+        self._plan = plan
+        self._info = info or DatasetInfo()
+        self._split = split
+        self._format: str | None = None
+        self._epoch = 0
+        self._consumer = (0, 1)
+        self._resume: State | None = None
+        self._state: Callable[[], State] | None = None
+
+    # ---------------------------------------------------------------------------------------------------- iteration
+
+    def __iter__(self) -> Iterator[Any]:
+        """Rows, in the data set's format.
+
+        It goes on after what `load_state_dict` was given, once; the next iteration begins at the start of the epoch.
+        """
+        plan = self._plan
+        if plan.batch is None and not plan.steps:
+            rows = self._rows()
+            if self._format is None:
+                return rows.stream
+            make = formatter(self._format).row
+            return map(make, rows)
+        return map(self._formatted, self._items())
+
+    def iter(self, batch_size: int, drop_last_batch: bool = False) -> Iterator[Any]:
+        """Batches of rows: dicts of lists, of NumPy arrays, or Arrow tables, as the format says.
+
+        Args:
+            batch_size: rows of a batch.
+            drop_last_batch: leave out a last batch that is shorter.
+
+        Example:
+            >>> for batch in ds.with_format("numpy").iter(batch_size=256):
+            ...     batch["embedding"].shape
+            (256, 384)
+        """
+        size = _number("batch_size", batch_size, least=1)
+        plan = self._plan
+        if plan.batch is None and not plan.steps:
+            return map(formatter(self._format).batch, self._rows().batches(size, drop_last_batch))
+        return map(self._formatted, self._groups(size, drop_last_batch))
+
+    def _world(self, epoch: int | None = None) -> World:
+        c, of = self._consumer
+        return World(c, of, self._epoch if epoch is None else epoch)
+
+    def _begin(self) -> tuple[World, State | None]:
+        """Where an iteration starts: after a state that was loaded, if it is of this epoch."""
+        resume, self._resume = self._resume, None
+        if resume is not None and resume.epoch != self._epoch:
+            resume = None
+        return self._world(), resume
+
+    def _rows(self) -> Rows:
+        world, resume = self._begin()
+        rows = Rows(self._plan, world, resume.cursor if resume else None)
+        self._state = lambda: State(world.epoch, rows.state())
+        return rows
+
+    def _items(self) -> Iterator[Any]:
+        plan = self._plan
+        if not plan.steps:
+            return iter(self._rows())
+        world, resume = self._begin()
+        made, steps = node(plan, world, resume.place if resume else None), signature(plan)
+        self._state = lambda: State(world.epoch, None, steps, made.state())
+        return iter(made)
+
+    def _groups(self, size: int, drop_last: bool) -> Iterator[Any]:
+        """Batches of batches. The state is that of the last whole group."""
+        items = self._items()
+        while group := tuple(islice(items, size)):
+            if drop_last and len(group) < size:
+                return
+            yield group
+
+    def _formatted(self, item: Any) -> Any:
+        make = formatter(self._format)
+        return make.group([self._formatted(part) for part in item]) if isinstance(item, tuple) else make.batch(item)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
+        """The rows as an Arrow stream, from the start of the epoch: `pa.table(ds)`, `pl.DataFrame(ds)`, DuckDB.
+
+        Each call is a stream of its own, so a data set can be read again and again; `state_dict` is not touched.
+        """
+        plan = self._plan
+        if plan.batch is not None or plan.steps:
+            raise UnsupportedError("an Arrow stream is of rows: take it of the data set before batch()")
+        c, of = self._consumer
+        return _core.arrow_stream(plan.core, c, of, plan.core.start(self._epoch), _ARROW_ROWS, False)
+
+    # -------------------------------------------------------------------------------------------------------- state
+
+    def state_dict(self) -> dict[str, Any]:
+        """The position after the last row or batch that was given: plain data of at most a few KiB.
+
+        It names the data set by content, so it fits wherever the same files lie and whatever columns are read.
+        """
+        if self._state is not None:
+            return self._state().to_dict()
+        resume = self._resume
+        if resume is not None and resume.epoch == self._epoch:
+            return resume.to_dict()
+        steps = signature(self._plan)
+        return State(self._epoch, None if steps else self._plan.core.start(self._epoch), steps).to_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Makes the next iteration go on after a state; also sets the epoch to the state's.
+
+        Raises:
+            CheckpointMismatchError: the state is of other files or steps, or of another consumer than this one.
+        """
+        state, steps = State.from_dict(state_dict), signature(self._plan)
+        if state.steps != steps:
+            raise CheckpointMismatchError(f"the state is of other steps: {state.steps!r}, this data set has {steps!r}")
+        if state.cursor is not None:
+            epoch = self._plan.core.check(state.cursor, *self._consumer)
+            if epoch != state.epoch:
+                raise CheckpointMismatchError(f"the state is damaged: it is of epoch {state.epoch} and {epoch}")
+        self._epoch, self._resume, self._state = state.epoch, state, None
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the epoch: shuffles permute anew in each. A loaded state of another epoch is put aside."""
+        self._epoch = _number("epoch", epoch)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the next iteration."""
+        return self._epoch
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the running iteration, whose place is kept: a pickled data set goes on from there."""
+        state = self.__dict__.copy()
+        if self._state is not None:
+            state["_resume"] = self._state()
+        state["_state"] = None
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """What `__getstate__` gave."""
+        self.__dict__.update(state)
+
+    # --------------------------------------------------------------------------------------------------- transforms
+
+    def _with(self, plan: Plan | None = None, **changes: Any) -> IterableDataset:
+        made = copy.copy(self)
+        made.__dict__.update(changes, _state=None, _resume=None, _plan=self._plan if plan is None else plan)
+        return made
+
+    def shuffle(
+        self,
+        seed: int | None = None,
+        generator: Any = None,
+        buffer_size: int = 1000,
+        max_buffer_input_shards: int = 10,
+    ) -> IterableDataset:
+        """Rows in another order: pieces of the files permuted, and rows among `buffer_size` that are held.
+
+        A batch's rows come from up to 64 pieces of the files. What a `take` or `skip` before chose stays chosen.
+
+        Args:
+            seed: what the order follows from, with the epoch; one is drawn, and kept, if it is `None`.
+            generator: a `numpy.random.Generator` to draw the seed from instead; it is left as it was.
+            buffer_size: rows to draw from. They are held in memory.
+            max_buffer_input_shards: accepted for `datasets`; the pieces that rows come from follow from the files.
+        """
+        _number("max_buffer_input_shards", max_buffer_input_shards, least=1)
+        if seed is not None and generator is not None:
+            raise InvalidArgumentError("give seed or generator, not both")
+        if generator is not None:
+            seed = int(copy.deepcopy(generator).integers(0, 1 << 63))
+        seed = secrets.randbits(63) if seed is None else _number("seed", seed)
+        buffer = _number("buffer_size", buffer_size, least=1)
+        plan = self._plan
+        if plan.batch is None:
+            return self._with(plan.shuffle(seed, buffer))
+        # Whole batches move: pieces are permuted before rows are batched, and batches among those that are held.
+        if not plan.steps:
+            plan = plan.shuffle(seed, 1, lanes=1)
+        return self._with(plan.then(Shuffle(seed, buffer)))
+
+    def take(self, n: int) -> IterableDataset:
+        """The first `n` rows, or batches. Which rows they are is settled in epoch 0; later epochs permute within."""
+        return self._cut(_number("n", n), take=True)
+
+    def skip(self, n: int) -> IterableDataset:
+        """All but the first `n` rows, or batches: just what `take(n)` leaves, in every epoch."""
+        return self._cut(_number("n", n), take=False)
+
+    def _cut(self, n: int, *, take: bool) -> IterableDataset:
+        plan = self._plan
+        if plan.steps:
+            return self._with(plan.then(Take(n) if take else Skip(n)))
+        return self._with(plan.take(n) if take else plan.skip(n))
+
+    def shard(self, num_shards: int, index: int, contiguous: bool = True) -> IterableDataset:
+        """One of `num_shards` disjoint parts, the same whatever the seed and epoch.
+
+        A part is a run of pieces of the files, or every `num_shards`-th if not `contiguous`; every `num_shards`-th
+        row where there are fewer pieces than parts.
+        """
+        of, index = _number("num_shards", num_shards, least=1), _number("index", index)
+        if index >= of:
+            raise InvalidArgumentError(f"index must be in 0..{of - 1}, found {index}")
+        return self._with(self._plan.shard(of, index, contiguous=contiguous))
+
+    def repeat(self, num_times: int | None = None) -> IterableDataset:
+        """All rows `num_times` times, for ever if `None`. Each pass is shuffled anew."""
+        times = None if num_times is None else max(0, _number("num_times", num_times, least=None))
+        plan = self._plan
+        return self._with(plan.then(Repeat(times)) if plan.steps else plan.repeat(times))
+
+    def batch(
+        self, batch_size: int | None = None, by_column: Any = None, drop_last_batch: bool = False
+    ) -> IterableDataset:
+        """Rows grouped: each item is a dict of lists."""
+        if by_column is not None:
+            raise UnsupportedError("batch(by_column=…) is not there yet")
+        if batch_size is None:
+            raise InvalidArgumentError("batch expects batch_size")
+        size = _number("batch_size", batch_size, least=1)
+        plan = self._plan
+        if plan.batch is None:
+            return self._with(plan.batched(size, drop_last=drop_last_batch))
+        return self._with(plan.then(Rebatch(size, drop_last_batch)))
+
+    def select_columns(self, column_names: str | Sequence[str]) -> IterableDataset:
+        """Only these columns, in this order. Others are not read."""
+        return self._with(self._plan.select(_names(column_names)))
+
+    def remove_columns(self, column_names: str | Sequence[str]) -> IterableDataset:
+        """All columns but these."""
+        gone = _names(column_names)
+        self._plan.select(gone)
+        return self._with(self._plan.select(name for name in self.column_names if name not in gone))
+
+    def rename_column(self, original_column_name: str, new_column_name: str) -> IterableDataset:
+        """Another name for a column."""
+        return self.rename_columns({original_column_name: new_column_name})
+
+    def rename_columns(self, column_mapping: dict[str, str]) -> IterableDataset:
+        """Other names for columns."""
+        return self._with(self._plan.rename(column_mapping))
+
+    def with_format(self, type: str | None = None) -> IterableDataset:
+        """Rows and batches as another kind of object: `"numpy"`, `"arrow"`, or Python objects if `None`."""
+        return self._with(_format=format_name(type))
+
+    # ------------------------------------------------------------------------------------------------------- facts
+
+    @property
+    def features(self) -> Features:
+        """The types of the columns."""
+        plan = self._plan
+        features = features_from_schema(plan.schema, list(plan.columns) if plan.columns is not None else None)
+        for _ in range((plan.batch is not None) + sum(isinstance(step, Rebatch) for step in plan.steps)):
+            features = Features({name: List(feature) for name, feature in features.items()})
+        return features
+
+    @property
+    def column_names(self) -> list[str]:
+        """The names of the columns."""
+        return self._plan.column_names
+
+    @property
+    def num_columns(self) -> int:
+        """How many columns there are."""
+        return len(self.column_names)
+
+    @property
+    def num_shards(self) -> int:
+        """Pieces of the files: row groups. Consumers beyond that number share the rows of pieces."""
+        return self._plan.core.pieces()
+
+    n_shards = num_shards
+
+    @property
+    def info(self) -> DatasetInfo:
+        """What is known about the data set."""
+        return replace(self._info, features=self.features)
+
+    @property
+    def split(self) -> str | None:
+        """The name of the split."""
+        return self._split
+
+    def __getattr__(self, name: str) -> Any:
+        """The facts of `info` are attributes too, as in `datasets`."""
+        if name in _INFO:
+            return getattr(self._info, name)
+        raise AttributeError(f"'IterableDataset' object has no attribute {name!r}")
+
+    def __repr__(self) -> str:
+        """Columns and pieces."""
+        return f"IterableDataset({{\n    features: {self.column_names},\n    num_shards: {self.num_shards}\n}})"
+
+
+_INFO = frozenset(
+    ("builder_name", "citation", "config_name", "dataset_size", "description", "download_checksums", "download_size")
+    + ("homepage", "license", "size_in_bytes", "supervised_keys", "version")
+)
+
+
+def _number(name: str, value: Any, least: int | None = 0) -> int:
+    """An integer argument, as any integer type gives it."""
+    try:
+        number = int(value.__index__())
+    except (AttributeError, TypeError):
+        raise InvalidArgumentError(f"{name} must be an integer, not {value!r}") from None
+    if (least is not None and number < least) or number >= 1 << 64:
+        raise InvalidArgumentError(f"{name} must be {'at least ' + str(least) if number < 1 << 64 else 'below 2**64'}, found {number}")
+    return number
+
+
+def _names(names: str | Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)

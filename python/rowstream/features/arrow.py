@@ -1,0 +1,84 @@
+"""Features from the schema that the core found, which comes as JSON: pyarrow is not needed for it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rowstream.features.types import ClassLabel, Features, LargeList, List, Value
+
+_NAMES = {
+    "Null": "null",
+    "Boolean": "bool",
+    "Utf8": "string",
+    "LargeUtf8": "large_string",
+    "Utf8View": "string_view",
+    "Binary": "binary",
+    "LargeBinary": "large_binary",
+    "BinaryView": "binary_view",
+    "Date32": "date32",
+    "Date64": "date64",
+}
+_UNITS = {"Second": "s", "Millisecond": "ms", "Microsecond": "us", "Nanosecond": "ns"}
+
+
+def features_from_schema(schema: dict[str, Any], columns: list[tuple[str, str]] | None = None) -> Features:
+    """The features of rows with this schema.
+
+    Args:
+        schema: the JSON of an Arrow schema, as the core writes it.
+        columns: `(name in the schema, name in the row)`, if they are not all, or have other names.
+
+    Where a file's metadata has features that `datasets` wrote, its class labels are kept. Types of media (`Image`,
+    `Audio`, …) are given as they are stored.
+    """
+    known = _written_by_datasets(schema)
+    fields = {field["name"]: field["data_type"] for field in schema["fields"]}
+    pairs = columns if columns is not None else [(name, name) for name in fields]
+    return Features({name: _feature(fields[source], known.get(source)) for source, name in pairs})
+
+
+def _written_by_datasets(schema: dict[str, Any]) -> dict[str, Any]:
+    text = (schema.get("metadata") or {}).get("huggingface")
+    if not text:
+        return {}
+    try:
+        features = json.loads(text)["info"]["features"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return features if isinstance(features, dict) else {}
+
+
+def _feature(data_type: Any, known: Any = None) -> Any:
+    """The feature of one type; `known` is what `datasets` wrote of it."""
+    written = known if isinstance(known, dict) else {}
+    inner = written.get("feature")
+    if isinstance(data_type, str):
+        if written.get("_type") == "ClassLabel" and isinstance(written.get("names"), list):
+            return ClassLabel(names=[str(name) for name in written["names"]])
+        return Value(_NAMES.get(data_type, data_type.lower()))
+    ((kind, of),) = data_type.items()
+    match kind:
+        case "List":
+            return List(_feature(of["data_type"], inner))
+        case "LargeList":
+            return LargeList(_feature(of["data_type"], inner))
+        case "FixedSizeList":
+            field, length = of
+            return List(_feature(field["data_type"], inner), length=length)
+        case "Struct":
+            return {field["name"]: _feature(field["data_type"], written.get(field["name"])) for field in of}
+        case "Map":
+            field, _ = of
+            return List(_feature(field["data_type"]))
+        case "Timestamp":
+            unit, zone = of
+            return Value(f"timestamp[{_UNITS[unit]}{f', tz={zone}' if zone else ''}]")
+        case "Time32" | "Time64" | "Duration":
+            return Value(f"{kind.lower()}[{_UNITS[of]}]")
+        case "Decimal32" | "Decimal64" | "Decimal128" | "Decimal256":
+            return Value(f"{kind.lower()}({of[0]}, {of[1]})")
+        case "FixedSizeBinary":
+            return Value(f"fixed_size_binary[{of}]")
+        case _:
+            return Value(f"{kind.lower()}[{of}]" if isinstance(of, str) else kind.lower())

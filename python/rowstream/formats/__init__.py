@@ -1,0 +1,50 @@
+"""Formats of rows and batches, one a file: `python` (the default), `numpy`, `arrow`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rowstream.exceptions import InvalidArgumentError, UnsupportedError
+
+if TYPE_CHECKING:
+    from rowstream import _core
+
+_FORMATS = {"python": "python", "numpy": "numpy", "np": "numpy", "arrow": "arrow", "pyarrow": "arrow", "pa": "arrow"}
+_LATER = ("torch", "pt", "pytorch", "jax", "tensorflow", "tf", "mlx", "pandas", "pd", "polars", "pl", "custom")
+
+
+class Formatter(Protocol):
+    """Makes rows and batches of what the core gives."""
+
+    def row(self, batch: _core.Batch) -> Any:
+        """One row, from a batch of one."""
+        ...
+
+    def batch(self, batch: _core.Batch) -> Any:
+        """A batch."""
+        ...
+
+    def group(self, items: list[Any]) -> Any:
+        """A batch of batches: items are made by `batch` or `group`."""
+        ...
+
+
+def format_name(type: str | None) -> str | None:
+    """The name of a format, or `None` for the default. Raises for one that there is not."""
+    if type is None:
+        return None
+    if not isinstance(type, str):
+        raise InvalidArgumentError(f"with_format expects the name of a format or None, not {type!r}")
+    name = type.lower()
+    if name in _LATER:
+        raise UnsupportedError(f"the format {type!r} is not there yet; there are 'numpy', 'arrow' and None for Python objects")
+    if name not in _FORMATS:
+        raise InvalidArgumentError(f"there is no format {type!r}; there are 'numpy', 'arrow' and None for Python objects")
+    return None if name == "python" else _FORMATS[name]
+
+
+def formatter(name: str | None) -> Formatter:
+    """The formatter of a name that `format_name` gave."""
+    made: Formatter = import_module(f"rowstream.formats.{name or 'python'}")
+    return made

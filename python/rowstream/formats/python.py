@@ -1,0 +1,23 @@
+"""Rows as dicts of Python objects, batches as dicts of lists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rowstream import _core
+
+
+def row(batch: _core.Batch) -> dict[str, Any]:
+    """One row."""
+    return batch.to_pylist()[0]
+
+
+def batch(batch: _core.Batch) -> dict[str, list[Any]]:
+    """A batch."""
+    return batch.to_pydict()
+
+
+def group(items: list[dict[str, Any]]) -> dict[str, list[Any]]:
+    """A batch of batches."""
+    return {name: [item[name] for item in items] for name in (items[0] if items else ())}

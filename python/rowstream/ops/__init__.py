@@ -1,0 +1,14 @@
+"""Steps of a plan that run in Python, on the thread that pulls, one a file.
+
+Only what changes the grouping of batches is here: everything before is done by the core. Each step makes a node over
+the one before it. A node gives items, and its `state` says where it is: the state of what is before it at its last
+boundary, and what it gave since. So a resume goes on exactly, and nothing ever holds rows.
+"""
+
+from rowstream.ops.base import Node, Step
+from rowstream.ops.cut import Skip, Take
+from rowstream.ops.rebatch import Rebatch
+from rowstream.ops.repeat import Repeat
+from rowstream.ops.shuffle import Shuffle
+
+__all__ = ["Node", "Rebatch", "Repeat", "Shuffle", "Skip", "Step", "Take"]

@@ -1,0 +1,29 @@
+"""`shuffle` of batches: permuted in windows, as they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rowstream import _core
+from rowstream.ops.base import Stage
+
+if TYPE_CHECKING:
+    from rowstream.ops.base import Node, Upstream, World
+
+
+@dataclass(frozen=True)
+class Shuffle:
+    """Windows of `buffer` batches, each permuted by its own key."""
+
+    seed: int
+    buffer: int
+
+    def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
+        """The step at work."""
+
+        def permuted(items: list[Any], window: int) -> list[Any]:
+            key = [self.seed, world.epoch, number, world.c, world.of, window]
+            return [items[i] for i in _core.permutation(key, len(items))]
+
+        return Stage(upstream, self.buffer, permuted, state, number)

@@ -1,0 +1,235 @@
+"""The plan: immutable data that says which rows come in which order. Building one does no I/O.
+
+A plan is the listing (made once, when files are resolved), the columns, the passes with their transforms, the
+batching, and the steps that follow a batching and run in Python. Transforms give another plan. Those that do not
+touch each other are put in one order: columns are chosen while files are read, and a shard is a fixed subset under
+any shuffle.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from rowstream import _core
+from rowstream.exceptions import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from rowstream.ops import Step
+
+Op = tuple[tuple[str, Any], ...]
+"""One transform of the order: the items of its JSON object."""
+
+_MOST_SEGMENTS = 100_000
+
+
+def _op(name: str, **values: Any) -> Op:
+    return (("op", name), *values.items())
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Transforms that apply to each of `times` passes; `flush`: a batch ends where a pass does."""
+
+    ops: tuple[Op, ...] = ()
+    times: int = 1
+    flush: bool = False
+
+    def then(self, op: Op) -> Segment:
+        """This segment with one more transform."""
+        return replace(self, ops=(*self.ops, op))
+
+    def to_json(self) -> dict[str, Any]:
+        """What the core reads."""
+        return {"ops": [dict(op) for op in self.ops], "times": self.times, "flush": self.flush}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which rows come in which order.
+
+    Attributes:
+        scan: the listing as JSON: files, pieces, schema, lanes. Kept as text; only the core takes it apart.
+        columns: `(name in the files, name in the row)` of each column, in order; all of them if `None`.
+        segments: the passes.
+        cycle: the passes that follow for ever.
+        batch: `(size, drop_last)` if rows are batched.
+        steps: what follows in Python, on batches.
+    """
+
+    scan: str
+    columns: tuple[tuple[str, str], ...] | None = None
+    segments: tuple[Segment, ...] = (Segment(),)
+    cycle: tuple[Segment, ...] = ()
+    batch: tuple[int, bool] | None = None
+    steps: tuple[Step, ...] = ()
+
+    @cached_property
+    def core(self) -> _core.Plan:
+        """The plan as the core has it."""
+        rest = {
+            "columns": self.columns,
+            "segments": [segment.to_json() for segment in self.segments],
+            "cycle": [segment.to_json() for segment in self.cycle],
+            "batch": self.batch and {"size": self.batch[0], "drop_last": self.batch[1]},
+        }
+        return _core.Plan(f'{{"version":1,"scan":{self.scan},{json.dumps(rest)[1:]}')
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """The schema of the files, as JSON."""
+        schema: dict[str, Any] = json.loads(self.scan)["schema"]
+        return schema
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Only the data: what was made of it is made again."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("core", "schema")}
+
+    # ------------------------------------------------------------------------------------------------------ columns
+
+    @property
+    def column_names(self) -> list[str]:
+        """The names of a row's columns."""
+        if self.columns is None:
+            return [field["name"] for field in self.schema["fields"]]
+        return [name for _, name in self.columns]
+
+    def select(self, names: Iterable[str]) -> Plan:
+        """Only these columns, in this order."""
+        known = dict(zip(self.column_names, self._sources(), strict=True))
+        names = list(names)
+        if missing := [name for name in names if name not in known]:
+            raise InvalidArgumentError(f"there is no column {', '.join(map(repr, missing))}; the columns are {list(known)}")
+        if len(set(names)) < len(names):
+            raise InvalidArgumentError(f"a column is named twice in {names}")
+        return replace(self, columns=tuple((known[name], name) for name in names))
+
+    def rename(self, mapping: Mapping[str, str]) -> Plan:
+        """Other names for columns."""
+        names = self.column_names
+        if missing := [name for name in mapping if name not in names]:
+            raise InvalidArgumentError(f"there is no column {', '.join(map(repr, missing))} to rename; the columns are {names}")
+        renamed = [mapping.get(name, name) for name in names]
+        if twice := sorted({name for name in renamed if renamed.count(name) > 1}):
+            raise InvalidArgumentError(f"renaming would give two columns the name {', '.join(map(repr, twice))}")
+        return replace(self, columns=tuple(zip(self._sources(), renamed, strict=True)))
+
+    def _sources(self) -> list[str]:
+        return self.column_names if self.columns is None else [source for source, _ in self.columns]
+
+    # -------------------------------------------------------------------------------------------------------- order
+
+    def each(self, op: Op) -> Plan:
+        """A transform of every pass."""
+        return replace(
+            self,
+            segments=tuple(segment.then(op) for segment in self.segments),
+            cycle=tuple(segment.then(op) for segment in self.cycle),
+        )
+
+    def shuffle(self, seed: int, buffer: int, lanes: int | None = None) -> Plan:
+        """Pieces permuted, rows permuted in windows that hold `buffer` rows in all."""
+        return self.each(_op("shuffle", seed=seed, buffer=buffer, **({} if lanes is None else {"lanes": lanes})))
+
+    def shard(self, of: int, index: int, *, contiguous: bool) -> Plan:
+        """A fixed subset."""
+        return self.each(_op("shard", of=of, index=index, contiguous=contiguous))
+
+    def repeat(self, times: int | None) -> Plan:
+        """All passes `times` times; for ever if `None`."""
+        if self.cycle:
+            return self if times != 0 else replace(self, segments=(), cycle=())
+        segments = self.segments if self.batch is None else _flushed(self.segments)
+        if times is None:
+            return replace(self, segments=(), cycle=segments)
+        if len(segments) == 1:
+            return replace(self, segments=(replace(segments[0], times=segments[0].times * times),) if times else ())
+        if len(segments) * times > _MOST_SEGMENTS:
+            raise InvalidArgumentError(f"repeat({times}) of {len(segments)} different passes is too long a plan")
+        return replace(self, segments=segments * times)
+
+    def take(self, n: int) -> Plan:
+        """The first `n` rows, or batches where rows are batched, that one consumer sees."""
+        return self._cut(n, take=True)
+
+    def skip(self, n: int) -> Plan:
+        """All but those."""
+        return self._cut(n, take=False)
+
+    def _cut(self, n: int, *, take: bool) -> Plan:
+        size = self.batch[0] if self.batch else 1
+        single = len(self.segments) == 1 and self.segments[0].times == 1 and not self.cycle
+        if single:
+            return replace(self, segments=(self.segments[0].then(_op("take" if take else "skip", n=n * size, **{"pass": 0})),))
+        before: list[Segment] = []
+        after = list(self.segments)
+        left, number, idle = n, 0, 0
+        while left and (after or self.cycle):
+            endless = not after and len(self.cycle) == 1
+            after = after or list(self.cycle)
+            segment, *after = after
+            units = self._units(number)
+            idle = 0 if units else idle + 1
+            if idle > len(self.cycle) > 0 and number >= sum(s.times for s in self.segments):
+                break  # passes without rows, for ever
+            whole = left // units if units else segment.times
+            if not endless or not units:
+                whole = min(whole, segment.times)
+            left -= whole * units
+            if whole:
+                before.append(replace(segment, times=whole))
+            if left and (endless or whole < segment.times):
+                at = {"n": left * size, "pass": number + whole}
+                before.append(replace(segment.then(_op("take", **at)), times=1))
+                after = [*self._rest(segment, whole + 1), *after]
+                after.insert(0, replace(segment.then(_op("skip", **at)), times=1))
+                left = 0
+            else:
+                after = [*self._rest(segment, whole), *after]
+            number += whole
+            if len(before) > _MOST_SEGMENTS:
+                raise InvalidArgumentError(f"{'take' if take else 'skip'}({n}) of so many passes is too long a plan")
+        if take:
+            return replace(self, segments=tuple(before), cycle=())
+        return replace(self, segments=tuple(after))
+
+    @staticmethod
+    def _rest(segment: Segment, done: int) -> list[Segment]:
+        """What is left of a segment's passes."""
+        return [replace(segment, times=segment.times - done)] if segment.times > done else []
+
+    def _units(self, number: int) -> int:
+        """Rows of a pass; batches where a batch ends with it."""
+        rows = self.core.rows(number)
+        if self.batch is None:
+            return rows
+        size, drop_last = self.batch
+        return rows // size if drop_last else -(-rows // size)
+
+    # ------------------------------------------------------------------------------------------------------ batches
+
+    def batched(self, size: int, *, drop_last: bool) -> Plan:
+        """Rows as batches."""
+        return replace(self, batch=(size, drop_last))
+
+    def then(self, step: Step) -> Plan:
+        """One more step in Python, on batches."""
+        return replace(self, steps=(*self.steps, step))
+
+
+def _flushed(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """The passes of a batched plan that is repeated: a batch never spans two rounds.
+
+    A batch may span the passes that were there before the batching; it ends with the last of them.
+    """
+    if len(segments) == 1 and segments[0].times == 1:
+        return (replace(segments[0], flush=True),)
+    if not segments or segments[-1].flush:
+        return tuple(segments)
+    *first, last = segments
+    rest = [replace(last, times=last.times - 1)] if last.times > 1 else []
+    return (*first, *rest, replace(last, times=1, flush=True))

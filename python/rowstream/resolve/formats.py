@@ -1,0 +1,70 @@
+"""Which format a file has: by its name, or by its first bytes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rowstream.exceptions import FileFormatError, UnsupportedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+READ = ("parquet",)
+"""The formats that are read."""
+
+_EXTENSIONS = {
+    "parquet": (".parquet", ".geoparquet", ".gpq"),
+    "json": (".json", ".jsonl", ".ndjson"),
+    "csv": (".csv", ".tsv"),
+    "arrow": (".arrow",),
+    "text": (".txt",),
+    "webdataset": (".tar",),
+    "xml": (".xml",),
+    "hdf5": (".h5", ".hdf5"),
+    "lance": (".lance",),
+    "vortex": (".vortex",),
+}
+_OTHERS = ("imagefolder", "audiofolder", "videofolder", "pandas", "conll", "iceberg", "pdffolder", "niftifolder")
+_MAGIC = ((b"PAR1", "parquet"), (b"PARE", "parquet"), (b"ARROW1\0\0", "arrow"))
+
+BUILDERS = frozenset((*_EXTENSIONS, *_OTHERS))
+"""The names of formats that `datasets` has a builder for."""
+
+
+def require(name: str) -> str:
+    """A format that is read. Raises `UnsupportedError` for others."""
+    if name not in READ:
+        raise UnsupportedError(f"the format {name!r} is not read yet; these are: {', '.join(READ)}")
+    return name
+
+
+def by_name(path: str) -> str | None:
+    """The format that a file's name tells, or `None`."""
+    lower = path.lower()
+    for name, extensions in _EXTENSIONS.items():
+        if lower.endswith(extensions):
+            return name
+    return None
+
+
+def by_bytes(path: str) -> str | None:
+    """The format that a file's first bytes tell, or `None`."""
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(8)
+    except OSError:
+        return None
+    return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+
+
+def of_files(paths: Iterable[str]) -> str:
+    """The format that most files have, by name; by their first bytes where no name tells."""
+    paths = list(paths)
+    for look in (by_name, by_bytes):
+        found = Counter(name for path in paths if (name := look(path)) is not None)
+        if found:
+            return found.most_common(1)[0][0]
+    shown = ", ".join(paths[:3]) + (", …" if len(paths) > 3 else "")
+    raise FileFormatError(f"no known format, by name or first bytes: {shown}; name the format, as load_dataset(\"parquet\", …)")

@@ -1,0 +1,97 @@
+//! What a process runs on: an I/O runtime, a CPU pool, and the budget. Two pools, so that reading never waits behind
+//! decoding.
+//!
+//! There is one engine for a process, tagged with its PID. A forked child has the memory of its parent's engine but
+//! none of its threads, so it makes a new one and leaks the old; nothing here joins a thread when dropped.
+
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use crossbeam_channel::{Sender, unbounded};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+
+use crate::budget::Budget;
+use crate::error::{Error, Kind, Result};
+use crate::format::contain::message;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The threads and the budget of one process.
+#[derive(Debug)]
+pub struct Engine {
+    pid: u32,
+    io: Runtime,
+    jobs: Sender<Job>,
+    /// The bytes that all streams may hold.
+    pub budget: Arc<Budget>,
+    /// Threads of the CPU pool.
+    pub threads: usize,
+}
+
+static CURRENT: AtomicPtr<Engine> = AtomicPtr::new(std::ptr::null_mut());
+
+impl Engine {
+    /// The engine of this process, made when it is first needed.
+    pub fn current() -> Result<&'static Self> {
+        let seen = CURRENT.load(Ordering::Acquire);
+        // SAFETY: whatever was stored here came from `Box::leak` below and is never freed.
+        if let Some(engine) = unsafe { seen.as_ref() }
+            && engine.pid == std::process::id()
+        {
+            return Ok(engine);
+        }
+        let made: *mut Self = Box::leak(Box::new(Self::start()?));
+        // Another thread may have been faster; its engine is used, and ours idles.
+        let kept = match CURRENT.compare_exchange(seen, made, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => made,
+            Err(other) => other,
+        };
+        // SAFETY: as above; both pointers are leaked boxes.
+        unsafe { kept.as_ref() }.ok_or_else(|| Error::internal("no engine"))
+    }
+
+    fn start() -> Result<Self> {
+        let failed = |e: std::io::Error| Error::new(Kind::Io, format!("no thread could be started: {e}"));
+        let budget = Budget::from_environment()?;
+        let threads = std::thread::available_parallelism().map_or(2, usize::from);
+        let io = Builder::new_multi_thread().worker_threads(1).max_blocking_threads(16).thread_name("rowstream-io").build().map_err(failed)?;
+        let (jobs, queue) = unbounded::<Job>();
+        for _ in 0..threads {
+            let queue = queue.clone();
+            std::thread::Builder::new()
+                .name("rowstream-cpu".into())
+                .spawn(move || {
+                    for job in queue {
+                        // A job reports its own panic; the thread outlives it.
+                        drop(catch_unwind(AssertUnwindSafe(job)));
+                    }
+                })
+                .map_err(failed)?;
+        }
+        Ok(Self { pid: std::process::id(), io, jobs, budget, threads })
+    }
+
+    /// Runs a task on the I/O runtime.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        drop(self.io.spawn(task));
+    }
+
+    /// Runs work on the CPU pool.
+    pub async fn cpu<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let (send, receive) = oneshot::channel();
+        let job = Box::new(move || {
+            let result = catch_unwind(AssertUnwindSafe(work)).map_err(|panic| Error::internal(format!("a panic in the CPU pool: {}", message(&*panic))));
+            drop(send.send(result));
+        });
+        self.jobs.send(job).map_err(|_| Error::internal("the CPU pool is gone"))?;
+        receive.await.map_err(|_| Error::internal("the CPU pool lost a job"))?
+    }
+
+    /// Waits for a task on the calling thread, which must not be one of the engine's.
+    pub fn block_on<T>(&self, task: impl Future<Output = T>) -> T {
+        self.io.block_on(task)
+    }
+}

@@ -1,0 +1,92 @@
+//! One error type. Its kind says which Python class it becomes; its message says what was expected, what was
+//! found (file, row, byte) and what to do.
+
+use std::fmt;
+
+/// What went wrong, as a caller would want to tell cases apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A file that the plan names is not there.
+    NotFound,
+    /// The operating system refused access.
+    Permission,
+    /// Any other failure of input or output.
+    Io,
+    /// An object is not the one that the plan was made from.
+    SourceChanged,
+    /// Bytes that are not what their format says.
+    Data,
+    /// Files, columns or types that do not go together.
+    Schema,
+    /// Valid input of a kind that is not read.
+    Unsupported,
+    /// A cursor of another plan, version or number of consumers.
+    Checkpoint,
+    /// An argument or plan that makes no sense.
+    Value,
+    /// A defect of this library.
+    Internal,
+}
+
+/// An error of any part of rowstream.
+#[derive(Debug, Clone, thiserror::Error)]
+pub struct Error {
+    /// Which kind of failure this is.
+    pub kind: Kind,
+    message: String,
+    file: Option<String>,
+}
+
+/// The result of any fallible operation here.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error of a kind, with its message.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), file: None }
+    }
+
+    /// Bytes that are not what their format says.
+    pub fn data(message: impl Into<String>) -> Self {
+        Self::new(Kind::Data, message)
+    }
+
+    /// A defect of this library.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(Kind::Internal, message)
+    }
+
+    /// The same error, naming the file it is about unless it names one already.
+    #[must_use]
+    pub fn in_file(mut self, file: &str) -> Self {
+        self.file.get_or_insert_with(|| file.to_owned());
+        self
+    }
+
+    /// The same error, saying where in the file, before the message.
+    #[must_use]
+    pub fn at(mut self, place: impl fmt::Display) -> Self {
+        self.message = format!("{place}: {}", self.message);
+        self
+    }
+
+    /// An I/O error on a file, with the kind that its cause deserves.
+    pub fn io(error: &std::io::Error, file: &str) -> Self {
+        let kind = match error.kind() {
+            std::io::ErrorKind::NotFound => Kind::NotFound,
+            std::io::ErrorKind::PermissionDenied => Kind::Permission,
+            _ => Kind::Io,
+        };
+        Self::new(kind, error.to_string()).in_file(file)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.file {
+            Some(file) => write!(f, "{file}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}

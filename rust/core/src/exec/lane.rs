@@ -1,0 +1,205 @@
+//! One lane of one consumer: the rows that it has next, and the readers that bring them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::Shared;
+use super::reader::{Pull, Reader, Unit};
+use crate::error::{Error, Result};
+use crate::plan::cursor::{At, Base, LaneWalk, Walked};
+use crate::plan::order::Order;
+use crate::plan::rows::{Block, Blocks};
+
+/// A unit, and its place among the units of the batch that is being picked.
+pub(crate) struct Held {
+    pub(crate) unit: Arc<Unit>,
+    /// `(batch, place)`.
+    pub(crate) place: (u64, u32),
+}
+
+/// Where the next row is.
+pub(crate) enum Ready {
+    /// Rows `row..row + len` of the held unit.
+    Rows { held: usize, row: usize, len: usize },
+    Wait,
+    End,
+}
+
+enum Rest {
+    /// A run in file order: raw rows.
+    Range(std::ops::Range<u64>),
+    /// `(held unit, row of it)`, and how many are behind.
+    List(Vec<(u32, u32)>, usize),
+}
+
+/// A lane, as one consumer sees it.
+pub(crate) struct Lane {
+    v: usize,
+    walk: LaneWalk,
+    /// Own rows of the lane that were delivered, and where the last of them was.
+    pub(crate) total: u64,
+    q: u64,
+    k: u64,
+    rest: Rest,
+    pending: Option<Block>,
+    piece: Option<Reader>,
+    ahead: VecDeque<(u64, Reader)>,
+    /// The next piece that may be read ahead.
+    next: u64,
+    pub(crate) held: Vec<Held>,
+}
+
+impl Lane {
+    pub(crate) fn new(v: usize, c: u64, of: u64, base: &Base, at: Option<&At>) -> Self {
+        let (q, k, total) = at.map_or((0, 0, 0), |&(_, q, k, total)| (q, k, total));
+        Self {
+            v,
+            walk: LaneWalk::new(v, c, of, base, at),
+            total,
+            q,
+            k,
+            rest: Rest::Range(0..0),
+            pending: None,
+            piece: None,
+            ahead: VecDeque::new(),
+            next: q,
+            held: Vec::new(),
+        }
+    }
+
+    /// The place in the cursor.
+    pub(crate) fn at(&self) -> Option<At> {
+        (self.total > 0).then_some((self.v, self.q, self.k, self.total))
+    }
+
+    /// `n` rows that `ready` showed were delivered.
+    pub(crate) fn delivered(&mut self, n: usize) {
+        self.total += n as u64;
+        self.k += n as u64;
+        match &mut self.rest {
+            Rest::Range(range) => range.start += n as u64,
+            Rest::List(_, behind) => *behind += n,
+        }
+    }
+
+    /// Where the next row is; a run of rows where file order has one.
+    pub(crate) fn ready(&mut self, shared: &Shared, order: &Order) -> Result<Ready> {
+        loop {
+            if let Some(ready) = self.rows()? {
+                return Ok(ready);
+            }
+            if self.pending.is_some() {
+                let Some(rest) = self.locate()? else { return Ok(Ready::Wait) };
+                (self.rest, self.pending) = (rest, None);
+                self.read_ahead(shared, order);
+                continue;
+            }
+            let Some(Walked { q, k, block }) = self.walk.next(order) else {
+                (self.piece, self.held) = (None, Vec::new());
+                self.ahead.clear();
+                return Ok(Ready::End);
+            };
+            let span = block.span();
+            if q != self.q || self.piece.is_none() {
+                self.held.clear();
+                self.piece = None;
+                while self.ahead.front().is_some_and(|(ahead, _)| *ahead < q) {
+                    self.ahead.pop_front();
+                }
+                let reader = match self.ahead.pop_front() {
+                    Some((ahead, reader)) if ahead == q => reader,
+                    _ => self.open(shared, order, q, span.start),
+                };
+                reader.to_front();
+                self.piece = Some(reader);
+                self.next = self.next.max(q + 1);
+            }
+            (self.q, self.k) = (q, k);
+            self.held.retain(|held| held.unit.rows().end > span.start);
+            match block {
+                Block::Range(range) => self.rest = Rest::Range(range),
+                list @ Block::List(_) => self.pending = Some(list),
+            }
+            self.read_ahead(shared, order);
+        }
+    }
+
+    /// The rows that are left of the current block.
+    fn rows(&mut self) -> Result<Option<Ready>> {
+        match &self.rest {
+            Rest::List(rows, behind) => Ok(rows.get(*behind).map(|&(held, row)| Ready::Rows { held: held as usize, row: row as usize, len: 1 })),
+            Rest::Range(range) if range.is_empty() => Ok(None),
+            Rest::Range(range) => {
+                let range = range.clone();
+                loop {
+                    self.held.retain(|held| held.unit.rows().end > range.start);
+                    if let Some(Held { unit, .. }) = self.held.first() {
+                        let rows = unit.rows();
+                        if !rows.contains(&range.start) {
+                            return Err(missing(range.start));
+                        }
+                        let (row, len) = (range.start - rows.start, rows.end.min(range.end) - range.start);
+                        return Ok(Some(Ready::Rows { held: 0, row: row as usize, len: len as usize }));
+                    }
+                    match self.pull()? {
+                        Pull::Unit(_) => {}
+                        Pull::Wait => return Ok(Some(Ready::Wait)),
+                        Pull::End => return Err(missing(range.start)),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Finds the rows of a block in the held units; `None` while some have not come.
+    fn locate(&mut self) -> Result<Option<Rest>> {
+        let Some(Block::List(rows)) = &self.pending else { return Err(Error::internal("no block to locate")) };
+        let last = rows.iter().max().copied().unwrap_or(0);
+        while self.held.last().is_none_or(|held| held.unit.rows().end <= last) {
+            match self.pull()? {
+                Pull::Unit(_) => {}
+                Pull::Wait => return Ok(None),
+                Pull::End => return Err(missing(last)),
+            }
+        }
+        let Some(Block::List(rows)) = &self.pending else { return Err(Error::internal("no block to locate")) };
+        let place = |row: &u64| {
+            let i = self.held.partition_point(|held| held.unit.start <= *row).checked_sub(1).ok_or_else(|| missing(*row))?;
+            let start = self.held[i].unit.start;
+            Ok((i as u32, (row - start) as u32))
+        };
+        Ok(Some(Rest::List(rows.iter().map(place).collect::<Result<_>>()?, 0)))
+    }
+
+    fn pull(&mut self) -> Result<Pull> {
+        let reader = self.piece.as_ref().ok_or_else(|| Error::internal("no reader"))?;
+        let pull = reader.pull()?;
+        if let Pull::Unit(unit) = &pull {
+            self.held.push(Held { unit: Arc::clone(unit), place: (u64::MAX, 0) });
+        }
+        Ok(pull)
+    }
+
+    fn open(&self, shared: &Shared, order: &Order, q: u64, start: u64) -> Reader {
+        let piece = order.lanes[self.v][q as usize];
+        shared.start(piece, start..order.span(piece).end)
+    }
+
+    /// Opens the next pieces: one when the current is all decoded, more where there are fewer lanes than threads.
+    fn read_ahead(&mut self, shared: &Shared, order: &Order) {
+        let most = shared.ahead.max(usize::from(self.piece.as_ref().is_some_and(Reader::ended)));
+        while self.ahead.len() < most && (self.next as usize) < order.lanes[self.v].len() {
+            let q = self.next;
+            self.next += 1;
+            if let Some(mut own) = self.walk.begin(order, q, 0)
+                && let Some(block) = own.next()
+            {
+                self.ahead.push_back((q, self.open(shared, order, q, block.span().start)));
+            }
+        }
+    }
+}
+
+fn missing(row: u64) -> Error {
+    Error::internal(format!("row {row} of a piece did not come"))
+}

@@ -1,0 +1,280 @@
+//! A stream: the rows of a plan for one consumer, from a cursor on.
+//!
+//! The consumer's thread alone decides the order. Readers only fill their queues, so nothing is put back in sequence,
+//! and how many there are, or how far ahead, changes the speed and never a row.
+
+pub(crate) mod files;
+pub mod gather;
+mod lane;
+mod reader;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{Schema, SchemaRef};
+
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::format::parquet::viewed;
+use crate::plan::cursor::{At, Base, Cursor, Part};
+use crate::plan::order::Order;
+use crate::plan::{Plan, Program};
+use crate::schema::Adapter;
+use crate::source::Store;
+use files::Files;
+use gather::{Picks, Run};
+use lane::{Lane, Ready};
+use reader::{Piece, Reader, Signal};
+pub use reader::Unit;
+
+/// What a call that does not wait has to say.
+#[derive(Debug)]
+pub enum Next<T> {
+    /// Here it is.
+    Ready(T),
+    /// Not yet: `wait`, and ask again.
+    Wait,
+    /// There is nothing more.
+    End,
+}
+
+/// What the lanes of a stream have in common.
+pub(crate) struct Shared {
+    engine: &'static Engine,
+    plan: Arc<Plan>,
+    files: Arc<Files>,
+    adapter: Arc<Adapter>,
+    signal: Arc<Signal>,
+    unit: u64,
+    window: u64,
+    /// Pieces of a lane that are read before the consumer comes to them.
+    ahead: usize,
+}
+
+impl Shared {
+    fn start(&self, piece: u32, rows: Range<u64>) -> Reader {
+        let (file, group, ..) = self.plan.scan.pieces[piece as usize];
+        let piece = Piece { file, group, rows, unit: self.unit, window: self.window };
+        Reader::start(self.engine, Arc::clone(&self.files), Arc::clone(&self.adapter), piece, Arc::clone(&self.signal))
+    }
+}
+
+/// The rows of a plan for consumer `c` of `of`.
+pub struct Stream {
+    shared: Shared,
+    program: Arc<Program>,
+    cursor: Cursor,
+    c: u64,
+    of: u64,
+    pass: u64,
+    order: Option<Arc<Order>>,
+    lanes: Vec<Lane>,
+    /// Whose turn it is: `(turn, lane)`, the lane that is furthest behind first.
+    turns: BinaryHeap<Reverse<(u64, usize, usize)>>,
+    /// Passes in a row that gave this consumer nothing.
+    idle: u64,
+    picks: Picks,
+    /// The place before the rows that are picked and not delivered.
+    before: Option<(u64, Vec<At>)>,
+    seen: u64,
+}
+
+/// Waits for the readers of a stream, apart from the stream.
+pub struct Waiter {
+    signal: Arc<Signal>,
+    seen: u64,
+}
+
+impl Waiter {
+    /// Waits until a reader has something new, but not longer than `most`.
+    pub fn wait(&self, most: Duration) {
+        self.signal.wait(self.seen, most);
+    }
+}
+
+/// The bytes of a unit: a share of the budget, within what decodes well.
+const UNIT: Range<u64> = 128 << 10..2 << 20;
+
+/// The bytes of a column that are read at once.
+const WINDOW: Range<u64> = 64 << 10..1 << 20;
+
+impl Stream {
+    /// Opens the rows that follow a cursor, which must be of this plan.
+    pub fn open(plan: &Arc<Plan>, store: Arc<dyn Store>, c: u64, of: u64, cursor: Cursor) -> Result<Self> {
+        let engine = Engine::current()?;
+        let program = Arc::new(Program::new(Arc::clone(plan)));
+        let cursor = cursor.for_consumer(&program, c, of)?;
+        let schema = plan.schema()?;
+        let sources = match &plan.columns {
+            Some(columns) => columns.iter().map(|(source, _)| source.clone()).collect(),
+            None => schema.fields().iter().map(|f| f.name().clone()).collect(),
+        };
+        let schema = Arc::new(Schema::new(viewed(schema.fields())));
+        let shared = Shared {
+            engine,
+            plan: Arc::clone(plan),
+            files: Arc::new(Files::new(store, Arc::clone(&plan.scan))),
+            adapter: Arc::new(Adapter::new(schema, sources)),
+            signal: Arc::default(),
+            unit: UNIT.end,
+            window: WINDOW.end,
+            ahead: 0,
+        };
+        let (pass, at) = cursor.parts.first().map_or((cursor.first, Vec::new()), |part| (part.pass, part.at.clone()));
+        let mut stream = Self { shared, program, cursor, c, of, pass, order: None, lanes: Vec::new(), turns: BinaryHeap::new(), idle: 0, picks: Picks::default(), before: None, seen: 0 };
+        stream.begin(&at)?;
+        Ok(stream)
+    }
+
+    /// The columns of every batch, strings and bytes as views.
+    pub fn schema(&self) -> &SchemaRef {
+        self.shared.adapter.schema()
+    }
+
+    /// Opens the lanes of the current pass, if there is one.
+    fn begin(&mut self, at: &[At]) -> Result<()> {
+        (self.order, self.lanes) = (None, Vec::new());
+        self.turns.clear();
+        if self.program.passes().is_some_and(|n| self.pass >= n) {
+            return Ok(());
+        }
+        let order = self.program.order(self.cursor.epoch, self.pass)?;
+        let nothing = Base::new();
+        let base = self.cursor.bases.get(&self.pass).unwrap_or(&nothing);
+        if at.iter().any(|a| a.0 >= order.lanes.len() || a.1 as usize >= order.lanes[a.0].len()) {
+            return Err(Error::new(crate::Kind::Checkpoint, "the state names a lane or a piece that this data set does not have"));
+        }
+        for v in order.owned(self.c, self.of) {
+            let lane = Lane::new(v, self.c, self.of, base, at.iter().find(|a| a.0 == v));
+            self.turns.push(Reverse((order.ahead[v] + lane.total, v, self.lanes.len())));
+            self.lanes.push(lane);
+        }
+        let (limit, lanes) = (self.shared.engine.budget.for_rows(), self.lanes.len().max(1) as u64);
+        let share = limit / (4 * lanes);
+        self.shared.unit = share.clamp(UNIT.start, UNIT.end);
+        self.shared.window = (share / 4 / self.schema().fields().len().max(1) as u64).clamp(WINDOW.start, WINDOW.end);
+        let room = (limit / 2 / self.shared.plan.scan.floor.max(1)) as usize;
+        self.shared.ahead = self.shared.engine.threads.div_ceil(self.lanes.len().max(1)).min(room);
+        if self.lanes.len() > self.shared.engine.threads {
+            self.shared.ahead = 0;
+        }
+        self.order = Some(order);
+        Ok(())
+    }
+
+    /// The lane whose turn it is and where its next rows are. `Ready(None)` at the end of a pass.
+    fn turn(&mut self) -> Result<Next<Option<(usize, usize, usize, usize)>>> {
+        let Some(order) = self.order.clone() else { return Ok(Next::End) };
+        while let Some(Reverse((_, _, i))) = self.turns.peek() {
+            let i = *i;
+            match self.lanes[i].ready(&self.shared, &order)? {
+                Ready::Rows { held, row, len } => return Ok(Next::Ready(Some((i, held, row, len)))),
+                Ready::Wait => return Ok(Next::Wait),
+                Ready::End => drop(self.turns.pop()),
+            }
+        }
+        Ok(Next::Ready(None))
+    }
+
+    /// Goes to the next pass. False at the end of the last.
+    fn next_pass(&mut self) -> Result<bool> {
+        self.idle = if self.lanes.iter().all(|lane| lane.total == 0) { self.idle + 1 } else { 0 };
+        self.pass += 1;
+        // A consumer that gets nothing of any pass would go round for ever.
+        let round: u64 = self.shared.plan.cycle.iter().map(|s| s.times).sum();
+        let fixed: u64 = self.shared.plan.segments.iter().map(|s| s.times).sum();
+        if round > 0 && self.pass > fixed && self.idle > round {
+            (self.order, self.lanes) = (None, Vec::new());
+            return Ok(false);
+        }
+        self.begin(&[])?;
+        Ok(self.order.is_some())
+    }
+
+    fn advance(&mut self, i: usize, n: usize) {
+        self.lanes[i].delivered(n);
+        if let Some(mut top) = self.turns.peek_mut() {
+            top.0.0 += n as u64;
+        }
+    }
+
+    /// The next row: a unit, and the row's place in it. It counts as delivered.
+    pub fn next_row(&mut self) -> Result<Next<(&Unit, usize)>> {
+        self.seen = self.shared.signal.now();
+        loop {
+            match self.turn()? {
+                Next::Wait => return Ok(Next::Wait),
+                Next::End => return Ok(Next::End),
+                Next::Ready(None) => {
+                    if !self.next_pass()? {
+                        return Ok(Next::End);
+                    }
+                }
+                Next::Ready(Some((i, held, row, _))) => {
+                    self.advance(i, 1);
+                    return Ok(Next::Ready((&self.lanes[i].held[held].unit, row)));
+                }
+            }
+        }
+    }
+
+    /// The next `size` rows as one batch, or fewer at the end, or at the end of a pass after which a batch ends; a
+    /// shorter batch is left out if `drop_last`. The rows count as delivered when the batch is given.
+    pub fn next_batch(&mut self, size: usize, drop_last: bool) -> Result<Next<RecordBatch>> {
+        let size = size.max(1);
+        self.seen = self.shared.signal.now();
+        if self.before.is_none() {
+            self.before = Some((self.pass, self.positions()));
+        }
+        loop {
+            while self.picks.rows() < size {
+                match self.turn()? {
+                    Next::Wait => return Ok(Next::Wait),
+                    Next::Ready(Some((i, held, row, len))) => {
+                        let alone = self.turns.len() == 1;
+                        let len = if alone { len.min(size - self.picks.rows()) } else { 1 };
+                        let place = self.lanes[i].held[held].pick(&mut self.picks);
+                        self.picks.push(Run { unit: place, row: row as u32, len: len as u32 });
+                        self.advance(i, len);
+                    }
+                    Next::End => break,
+                    Next::Ready(None) => {
+                        let flush = self.program.flushes(self.pass)?;
+                        if !self.next_pass()? || (flush && self.picks.rows() > 0) {
+                            break;
+                        }
+                    }
+                }
+            }
+            let picks = self.picks.take();
+            if picks.rows == 0 {
+                self.before = None;
+                return Ok(Next::End);
+            }
+            if picks.rows == size || !drop_last {
+                self.before = None;
+                return Ok(Next::Ready(picks.gather(self.schema())?));
+            }
+            self.before = Some((self.pass, self.positions()));
+        }
+    }
+
+    /// What to wait for after `Next::Wait`.
+    pub fn waiter(&self) -> Waiter {
+        Waiter { signal: Arc::clone(&self.shared.signal), seen: self.seen }
+    }
+
+    fn positions(&self) -> Vec<At> {
+        self.lanes.iter().filter_map(Lane::at).collect()
+    }
+
+    /// The position after the last row delivered.
+    pub fn cursor(&self) -> Cursor {
+        let (pass, at) = self.before.clone().unwrap_or_else(|| (self.pass, self.positions()));
+        self.cursor.with_part(Part { c: self.c, of: self.of, pass, at })
+    }
+}

@@ -1,0 +1,208 @@
+//! A reader: one piece, decoded ahead of the consumer into its own queue, under the budget. It knows nothing of order.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use arrow_array::RecordBatch;
+
+use super::files::Files;
+use crate::budget::Charge;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::format::parquet::{Options, RowGroupDecoder};
+use crate::format::{Decoder, Step};
+use crate::schema::Adapter;
+
+/// Units that a queue holds at most, where the budget has room.
+const DEEP: usize = 3;
+
+/// Rows of a piece, decoded together.
+pub struct Unit {
+    /// The rows, strings and bytes as views.
+    pub batch: RecordBatch,
+    /// The first of them, in the piece.
+    pub start: u64,
+    /// What the edge keeps beside them, such as typed views of the columns.
+    pub edge: OnceLock<Box<dyn Any + Send + Sync>>,
+    _charge: Charge,
+}
+
+impl Unit {
+    /// The rows of the piece that are here.
+    pub fn rows(&self) -> Range<u64> {
+        self.start..self.start + self.batch.num_rows() as u64
+    }
+}
+
+/// Wakes the consumer.
+#[derive(Default)]
+pub(crate) struct Signal {
+    seen: Mutex<u64>,
+    changed: Condvar,
+}
+
+impl Signal {
+    fn lock(&self) -> MutexGuard<'_, u64> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now(&self) -> u64 {
+        *self.lock()
+    }
+
+    fn notify(&self) {
+        *self.lock() += 1;
+        self.changed.notify_all();
+    }
+
+    /// Waits until something happened after `seen`, but not longer than `most`.
+    pub(crate) fn wait(&self, seen: u64, most: Duration) {
+        drop(self.changed.wait_timeout_while(self.lock(), most, |now| *now == seen));
+    }
+}
+
+#[derive(Default)]
+struct State {
+    units: VecDeque<Arc<Unit>>,
+    end: Option<Result<()>>,
+}
+
+struct Queue {
+    state: Mutex<State>,
+    /// Whether the consumer is at this piece: then it may always decode one unit.
+    front: AtomicBool,
+    cancelled: AtomicBool,
+    signal: Arc<Signal>,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a consumer gets of a reader.
+pub(crate) enum Pull {
+    Unit(Arc<Unit>),
+    Wait,
+    End,
+}
+
+/// The consumer's end of a reader; dropping it stops the reading.
+pub(crate) struct Reader {
+    queue: Arc<Queue>,
+    engine: &'static Engine,
+}
+
+/// What a reader is to read.
+pub(crate) struct Piece {
+    pub(crate) file: u32,
+    pub(crate) group: u32,
+    pub(crate) rows: Range<u64>,
+    pub(crate) unit: u64,
+    pub(crate) window: u64,
+}
+
+impl Reader {
+    /// Begins to read a piece.
+    pub(crate) fn start(engine: &'static Engine, files: Arc<Files>, adapter: Arc<Adapter>, piece: Piece, signal: Arc<Signal>) -> Self {
+        let queue = Arc::new(Queue { state: Mutex::default(), front: AtomicBool::new(false), cancelled: AtomicBool::new(false), signal });
+        let reading = Arc::clone(&queue);
+        engine.spawn(async move {
+            let end = read(engine, &files, adapter, piece, &reading).await;
+            reading.lock().end = Some(end);
+            reading.signal.notify();
+        });
+        Self { queue, engine }
+    }
+
+    /// The consumer has come to this piece.
+    pub(crate) fn to_front(&self) {
+        if !self.queue.front.swap(true, Ordering::AcqRel) {
+            self.engine.budget.changed.notify_waiters();
+        }
+    }
+
+    /// The next unit, if it is there.
+    pub(crate) fn pull(&self) -> Result<Pull> {
+        let mut state = self.queue.lock();
+        if let Some(unit) = state.units.pop_front() {
+            drop(state);
+            self.engine.budget.changed.notify_waiters();
+            return Ok(Pull::Unit(unit));
+        }
+        match &state.end {
+            None => Ok(Pull::Wait),
+            Some(Ok(())) => Ok(Pull::End),
+            Some(Err(e)) => Err(e.clone()),
+        }
+    }
+
+    /// Whether all of the piece is decoded.
+    pub(crate) fn ended(&self) -> bool {
+        self.queue.lock().end.is_some()
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.queue.cancelled.store(true, Ordering::Release);
+        self.engine.budget.changed.notify_waiters();
+    }
+}
+
+async fn read(engine: &'static Engine, files: &Files, adapter: Arc<Adapter>, piece: Piece, queue: &Queue) -> Result<()> {
+    let (object, footer) = files.get(engine, piece.file).await?;
+    let path = files.path(piece.file);
+    let named = |e: Error| e.in_file(path);
+    let mut at = piece.rows.start;
+    let options = Options { columns: Some(adapter.sources().to_vec()), rows: piece.rows, unit: piece.unit, window: piece.window, page: engine.budget.for_rows() as usize };
+    let mut decoder = engine.cpu(move || RowGroupDecoder::new(&footer, piece.group as usize, &options)).await?.map_err(named)?;
+    while permit(engine, queue, piece.unit).await {
+        let batch = loop {
+            let (back, step) = engine
+                .cpu(move || {
+                    let step = decoder.poll();
+                    (decoder, step)
+                })
+                .await?;
+            decoder = back;
+            match step.map_err(named)? {
+                Step::Done => return Ok(()),
+                Step::Batch(batch) => break batch,
+                Step::Need(ranges) => {
+                    let parts = object.read(&ranges).await.map_err(named)?;
+                    for (range, bytes) in ranges.into_iter().zip(parts) {
+                        decoder.push(range, bytes).map_err(named)?;
+                    }
+                }
+            }
+        };
+        let batch = adapter.adapt(&batch).map_err(named)?;
+        let charge = engine.budget.charge(batch.get_array_memory_size() as u64);
+        let unit = Arc::new(Unit { start: at, edge: OnceLock::new(), _charge: charge, batch });
+        at = unit.rows().end;
+        queue.lock().units.push_back(unit);
+        queue.signal.notify();
+    }
+    Ok(())
+}
+
+/// Waits until another unit may be decoded; false where nobody wants one any more.
+async fn permit(engine: &Engine, queue: &Queue, unit: u64) -> bool {
+    loop {
+        let changed = engine.budget.changed.notified();
+        if queue.cancelled.load(Ordering::Acquire) {
+            return false;
+        }
+        let held = queue.lock().units.len();
+        if (held == 0 && queue.front.load(Ordering::Acquire)) || (held < DEEP && engine.budget.fits(unit)) {
+            return true;
+        }
+        changed.await;
+    }
+}

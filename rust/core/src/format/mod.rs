@@ -1,0 +1,38 @@
+//! Formats, each a sans-IO state machine: it says which bytes it needs and gives batches.
+
+pub mod contain;
+pub mod parquet;
+
+use std::ops::Range;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use bytes::Bytes;
+
+use crate::error::Result;
+
+/// What a decoder wants next.
+#[derive(Debug)]
+pub enum Step {
+    /// Bytes at these ranges; each is to be pushed whole, in any order.
+    Need(Vec<Range<u64>>),
+    /// The next rows.
+    Batch(RecordBatch),
+    /// There are no more rows.
+    Done,
+}
+
+/// A format as a state machine without I/O, threads, clock, environment or Python.
+///
+/// Its output does not depend on how the input is cut. Any input gives batches or an error that says where, never
+/// a panic, a hang, or an allocation sized by an unchecked count. After an error or `Done` it is not polled again.
+pub trait Decoder: Send {
+    /// The schema of every batch, known before the first.
+    fn schema(&self) -> &SchemaRef;
+
+    /// Gives bytes that were asked for.
+    fn push(&mut self, range: Range<u64>, bytes: Bytes) -> Result<()>;
+
+    /// Goes on as far as the bytes allow.
+    fn poll(&mut self) -> Result<Step>;
+}

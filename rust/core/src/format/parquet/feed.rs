@@ -1,0 +1,335 @@
+//! Pages pushed to the `parquet` crate's array readers, which pull. A leaf takes in bytes, cuts them into pages, and
+//! knows for how many rows it has pages; a reader is only asked for rows that every leaf has.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use parquet::basic::Compression;
+use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
+use parquet::errors::{ParquetError, Result as ParquetResult};
+use parquet::schema::types::ColumnDescPtr;
+
+use super::page::{Header, records};
+use crate::error::{Error, Result};
+
+/// What stands in a leaf's queue.
+enum Queued {
+    Page(Page),
+    /// Pages before the first wanted row, of which only the number of rows is known.
+    Passed(usize),
+}
+
+#[derive(Default)]
+struct Queue {
+    pages: VecDeque<Queued>,
+    complete: bool,
+}
+
+type Shared = Arc<Mutex<Queue>>;
+
+/// One column chunk of the row group, as a stream of bytes that becomes pages.
+pub(super) struct Leaf {
+    column: ColumnDescPtr,
+    codec: Compression,
+    queue: Shared,
+    /// The byte ranges that are still to be read, in order.
+    ranges: VecDeque<Range<u64>>,
+    /// What was asked for and is not yet here.
+    asked: Option<Range<u64>>,
+    buffer: Bytes,
+    /// The position of `buffer` in the file.
+    at: u64,
+    /// Values that the chunk has, and those whose pages have come.
+    values: u64,
+    seen: u64,
+    /// Rows that the row group has, and those that begin in pages that have come.
+    rows: u64,
+    begun: u64,
+    /// The first row that is wanted: whole pages before it are passed over.
+    start: u64,
+    held: Option<(Page, u64)>,
+    passing: bool,
+    most: usize,
+}
+
+/// A chunk as the footer has it, checked.
+pub(super) struct Chunk {
+    pub(super) column: ColumnDescPtr,
+    pub(super) codec: Compression,
+    pub(super) range: Range<u64>,
+    pub(super) values: u64,
+    pub(super) rows: u64,
+}
+
+impl Leaf {
+    /// `most`: the largest page, decompressed, that is read.
+    pub(super) fn new(chunk: &Chunk, start: u64, most: usize) -> Self {
+        Self {
+            column: Arc::clone(&chunk.column),
+            codec: chunk.codec,
+            queue: Shared::default(),
+            ranges: VecDeque::from([chunk.range.clone()]),
+            asked: None,
+            buffer: Bytes::new(),
+            at: chunk.range.start,
+            values: chunk.values,
+            seen: 0,
+            rows: chunk.rows,
+            begun: 0,
+            start,
+            held: None,
+            passing: start > 0,
+            most,
+        }
+    }
+
+    /// Jumps to the page that has the first wanted row, by the offset index: `(byte offset, first row)` of pages.
+    pub(super) fn jump(&mut self, pages: &[(u64, u64)]) -> Result<()> {
+        let Some(chunk) = self.ranges.front().cloned() else { return Ok(()) };
+        let sound = pages.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1) && pages.first().is_some_and(|p| p.1 == 0) && pages.iter().all(|p| chunk.contains(&p.0));
+        if !sound {
+            return Err(Error::data("a malformed offset index").at(format_args!("column {}", self.column.path())));
+        }
+        let wanted = pages.partition_point(|p| p.1 <= self.start).saturating_sub(1);
+        let (offset, row) = pages[wanted];
+        if row == 0 {
+            return Ok(());
+        }
+        // Before the first data page stands the dictionary, if there is one.
+        self.ranges = [chunk.start..pages[0].0, offset..chunk.end].into_iter().filter(|r| !r.is_empty()).collect();
+        self.at = self.ranges[0].start;
+        self.begun = row;
+        self.pass(row);
+        self.values = u64::MAX;
+        Ok(())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn pass(&self, rows: u64) {
+        self.lock().pages.push_back(Queued::Passed(rows as usize));
+    }
+
+    /// The rows that a reader can be given.
+    fn ready(&self) -> u64 {
+        if self.complete() || self.column.max_rep_level() == 0 { self.begun } else { self.begun.saturating_sub(1) }
+    }
+
+    fn complete(&self) -> bool {
+        self.lock().complete
+    }
+
+    /// Whether this leaf waits for this range.
+    pub(super) fn push(&mut self, range: &Range<u64>, bytes: &Bytes) -> Result<bool> {
+        if self.asked.as_ref() != Some(range) {
+            return Ok(false);
+        }
+        if bytes.len() as u64 != range.end - range.start {
+            return Err(Error::data(format!("asked for bytes {range:?}, was given {}", bytes.len())));
+        }
+        self.asked = None;
+        self.buffer = if self.buffer.is_empty() { bytes.clone() } else { [&self.buffer[..], bytes].concat().into() };
+        Ok(true)
+    }
+
+    /// Cuts pages until `rows` can be read. Gives the range that is needed for it, at least `window` bytes where
+    /// there are as many, or none when it has them.
+    pub(super) fn advance(&mut self, rows: u64, window: u64) -> Result<Option<Range<u64>>> {
+        let place = |leaf: &Self, e: Error| e.at(format_args!("column {}, page at byte {}", leaf.column.path(), leaf.at));
+        while !self.complete() && self.ready() < rows {
+            if self.finished() {
+                self.finish().map_err(|e| place(self, e))?;
+                break;
+            }
+            match self.cut().map_err(|e| place(self, e))? {
+                Cut::Page => {}
+                Cut::Need(more) => {
+                    let front = self.ranges.front().cloned().unwrap_or(self.at..self.at);
+                    let from = self.at + self.buffer.len() as u64;
+                    if from >= front.end {
+                        let end = front.end;
+                        let (seen, values) = (self.begun, self.rows);
+                        return Err(place(self, Error::data(format!("the column ends at byte {end} after {seen} of {values} rows"))));
+                    }
+                    let range = from..(from + window.max(more as u64)).min(front.end);
+                    self.asked = Some(range.clone());
+                    return Ok(Some(range));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn finished(&self) -> bool {
+        self.seen >= self.values || (self.values == u64::MAX && self.ranges.len() == 1 && self.buffer.is_empty() && self.at >= self.ranges[0].end)
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        if let Some((page, _)) = self.held.take() {
+            self.lock().pages.push_back(Queued::Page(page));
+        }
+        if self.begun != self.rows {
+            return Err(Error::data(format!("the column has {} rows, its row group {}", self.begun, self.rows)));
+        }
+        self.lock().complete = true;
+        self.buffer = Bytes::new();
+        Ok(())
+    }
+
+    /// Cuts one page off the buffer.
+    fn cut(&mut self) -> Result<Cut> {
+        let end = self.ranges.front().map_or(self.at, |r| r.end);
+        if self.buffer.is_empty() && self.at >= end && self.ranges.len() > 1 {
+            self.ranges.pop_front();
+            self.at = self.ranges[0].start;
+            return Ok(Cut::Page);
+        }
+        if self.buffer.is_empty() {
+            return Ok(Cut::Need(0));
+        }
+        let Some(header) = Header::parse(&self.buffer)? else { return Ok(Cut::Need(self.buffer.len().max(512))) };
+        let whole = header.length + header.compressed;
+        if whole as u64 > end - self.at {
+            return Err(Error::data(format!("a page of {} bytes, {} before the end of its column", header.compressed, end - self.at - header.length as u64)));
+        }
+        if header.size() > self.most {
+            return Err(Error::data(format!("a page of {} bytes is larger than ROWSTREAM_MEMORY lets one be ({} bytes); raise it to read this file", header.size(), self.most)));
+        }
+        if whole > self.buffer.len() {
+            return Ok(Cut::Need(whole - self.buffer.len()));
+        }
+        let body = self.buffer.slice(header.length..whole);
+        self.take(&header, &body)?;
+        self.buffer = self.buffer.slice(whole..);
+        self.at += whole as u64;
+        Ok(Cut::Page)
+    }
+
+    fn take(&mut self, header: &Header, body: &Bytes) -> Result<()> {
+        if header.is_dictionary() {
+            let page = header.page(body, self.codec, &self.column)?;
+            self.lock().pages.push_front(Queued::Page(page));
+            return Ok(());
+        }
+        if !header.is_data() {
+            return Ok(());
+        }
+        self.seen = self.seen.saturating_add(u64::from(header.values));
+        if self.seen > self.values {
+            return Err(Error::data(format!("the pages have {} values, the column {}", self.seen, self.values)));
+        }
+        let repeated = self.column.max_rep_level() > 0;
+        if self.passing && !repeated && self.begun + u64::from(header.values) <= self.start {
+            self.begun += u64::from(header.values);
+            self.pass(u64::from(header.values));
+            return Ok(());
+        }
+        let page = header.page(body, self.codec, &self.column)?;
+        let (rows, boundary) = if repeated { records(&page, &self.column)? } else { (u64::from(header.values), true) };
+        if header.is_v2() && u64::from(header.rows) != rows {
+            return Err(Error::data(format!("a page of {rows} rows, its header says {}", header.rows)));
+        }
+        if self.begun == 0 && !boundary && header.values > 0 {
+            return Err(Error::data("the column begins in the middle of a row"));
+        }
+        // A page is passed over only when the next one begins a row; until then it is held.
+        if let Some((held, rows)) = self.held.take() {
+            if boundary {
+                self.pass(rows);
+            } else {
+                self.lock().pages.push_back(Queued::Page(held));
+                self.passing = false;
+            }
+        }
+        self.begun += rows;
+        if self.begun > self.rows {
+            return Err(Error::data(format!("the column has {} rows and more, its row group {}", self.begun, self.rows)));
+        }
+        if self.passing && self.begun <= self.start {
+            self.held = Some((page, rows));
+        } else {
+            self.passing = false;
+            self.lock().pages.push_back(Queued::Page(page));
+        }
+        Ok(())
+    }
+
+    /// The reader's end of this leaf.
+    pub(super) fn pages(&self) -> Pages {
+        Pages(Some(PageQueue(Arc::clone(&self.queue))))
+    }
+}
+
+enum Cut {
+    Page,
+    Need(usize),
+}
+
+/// The one page reader of a leaf, once.
+pub(super) struct Pages(Option<PageQueue>);
+
+impl Iterator for Pages {
+    type Item = ParquetResult<Box<dyn PageReader>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.take().map(|queue| Ok(Box::new(queue) as Box<dyn PageReader>))
+    }
+}
+
+impl PageIterator for Pages {}
+
+/// Pops a leaf's pages.
+struct PageQueue(Shared);
+
+impl PageQueue {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Queue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn starved() -> ParquetError {
+    ParquetError::General("a reader was asked for rows whose pages have not come".into())
+}
+
+impl PageReader for PageQueue {
+    fn get_next_page(&mut self) -> ParquetResult<Option<Page>> {
+        let mut queue = self.lock();
+        match queue.pages.pop_front() {
+            Some(Queued::Page(page)) => Ok(Some(page)),
+            None if queue.complete => Ok(None),
+            Some(Queued::Passed(_)) | None => Err(starved()),
+        }
+    }
+
+    fn peek_next_page(&mut self) -> ParquetResult<Option<PageMetadata>> {
+        let queue = self.lock();
+        Ok(Some(match queue.pages.front() {
+            Some(Queued::Passed(rows)) => PageMetadata { num_rows: Some(*rows), num_levels: None, is_dict: false },
+            Some(Queued::Page(page)) => PageMetadata { num_rows: None, num_levels: Some(page.num_values() as usize), is_dict: page.is_dictionary_page() },
+            None if queue.complete => return Ok(None),
+            None => return Err(starved()),
+        }))
+    }
+
+    fn skip_next_page(&mut self) -> ParquetResult<()> {
+        self.lock().pages.pop_front().map(drop).ok_or_else(starved)
+    }
+
+    /// Whether a row ends with the current page is only known at the end of the chunk.
+    fn at_record_boundary(&mut self) -> ParquetResult<bool> {
+        let queue = self.lock();
+        Ok(queue.complete && queue.pages.is_empty())
+    }
+}
+
+impl Iterator for PageQueue {
+    type Item = ParquetResult<Page>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.get_next_page().transpose()
+    }
+}

@@ -1,0 +1,187 @@
+//! Parquet: a row group as a sans-IO decoder that holds a page or two of each column, not the row group.
+
+mod codec;
+mod feed;
+mod footer;
+mod page;
+mod thrift;
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchOptions};
+use arrow_schema::{Schema, SchemaRef};
+use bytes::Bytes;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowGroups, RowSelection, RowSelector};
+use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
+use parquet::column::page::PageIterator;
+use parquet::errors::Result as ParquetResult;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+
+use super::contain::contain;
+use super::{Decoder, Step};
+use crate::error::{Error, Kind, Result};
+use feed::{Leaf, Pages};
+pub use footer::{Footer, TAIL, Tail, read as read_footer, viewed};
+
+/// The most rows of a batch.
+const MOST_ROWS: u64 = 64 << 10;
+
+/// How a row group is read. Nothing here changes what is read but the columns and the rows.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The columns to read; all of them where absent.
+    pub columns: Option<Vec<String>>,
+    /// The rows of the row group to read.
+    pub rows: Range<u64>,
+    /// The bytes that a batch should have.
+    pub unit: u64,
+    /// The bytes of a column that are asked for at once.
+    pub window: u64,
+    /// The largest page, decompressed, that is read.
+    pub page: usize,
+}
+
+/// Decodes some rows of one row group.
+pub struct RowGroupDecoder {
+    group: usize,
+    schema: SchemaRef,
+    leaves: Vec<Leaf>,
+    /// Offset indexes that are wanted before anything else: which leaf, and where.
+    indexes: Vec<(usize, Range<u64>)>,
+    reader: Option<ParquetRecordBatchReader>,
+    /// Rows of a batch.
+    size: u64,
+    /// The next row, and the row after the last.
+    next: u64,
+    rows: Range<u64>,
+    total: u64,
+    window: u64,
+}
+
+/// What the `parquet` crate is shown of a file: one row group, its pages from the leaves.
+struct Group<'a> {
+    metadata: &'a ParquetMetaData,
+    group: usize,
+    leaves: HashMap<usize, std::cell::RefCell<Option<Pages>>>,
+}
+
+impl RowGroups for Group<'_> {
+    fn num_rows(&self) -> usize {
+        self.metadata.row_group(self.group).num_rows() as usize
+    }
+
+    fn column_chunks(&self, i: usize) -> ParquetResult<Box<dyn PageIterator>> {
+        match self.leaves.get(&i).and_then(|pages| pages.take()) {
+            Some(pages) => Ok(Box::new(pages)),
+            None => Err(parquet::errors::ParquetError::General(format!("column {i} is not read"))),
+        }
+    }
+
+    fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
+        Box::new(std::iter::once(self.metadata.row_group(self.group)))
+    }
+
+    fn metadata(&self) -> &ParquetMetaData {
+        self.metadata
+    }
+}
+
+impl RowGroupDecoder {
+    /// A decoder of rows of the `group`-th row group.
+    pub fn new(footer: &Footer, group: usize, options: &Options) -> Result<Self> {
+        contain(|| Self::open(footer, group, options)).map_err(|e| e.at(format_args!("row group {group}")))
+    }
+
+    fn open(footer: &Footer, group: usize, options: &Options) -> Result<Self> {
+        let metadata = &footer.metadata;
+        let descr = metadata.file_metadata().schema_descr();
+        let wanted = |i: usize| options.columns.as_ref().is_none_or(|names| names.iter().any(|n| n == descr.get_column_root(i).name()));
+        let columns: Vec<usize> = (0..descr.num_columns()).filter(|&i| wanted(i)).collect();
+        let total = metadata.row_group(group).num_rows().cast_unsigned();
+        let rows = options.rows.start.min(total)..options.rows.end.min(total);
+        let (mut leaves, mut indexes, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for &i in &columns {
+            let column = metadata.row_group(group).column(i);
+            if rows.start > 0
+                && let (Some(at), Some(length)) = (column.offset_index_offset(), column.offset_index_length())
+                && let (Ok(at), Ok(length)) = (u64::try_from(at), u64::try_from(length))
+                && length > 0
+            {
+                indexes.push((leaves.len(), at..at.saturating_add(length)));
+            }
+            bytes += u64::try_from(column.uncompressed_size()).unwrap_or(0);
+            leaves.push(Leaf::new(&footer.chunk(group, i)?, rows.start, options.page));
+        }
+        let hint = footer::viewed(footer.schema.fields());
+        let levels = parquet_to_arrow_field_levels(descr, ProjectionMask::leaves(descr, columns.iter().copied()), Some(&hint)).map_err(|e| Error::new(Kind::Unsupported, e.to_string()))?;
+        let mean = (bytes / total.max(1)).max(1);
+        let size = (options.unit / mean).clamp(1, MOST_ROWS).min((rows.end - rows.start).max(1));
+        let pages = columns.iter().zip(&leaves).map(|(&i, leaf)| (i, std::cell::RefCell::new(Some(leaf.pages())))).collect();
+        let (reader, schema) = if columns.is_empty() {
+            (None, Arc::new(Schema::empty()))
+        } else {
+            let select = RowSelection::from(vec![RowSelector::skip(rows.start as usize), RowSelector::select((total - rows.start) as usize)]);
+            let selection = (rows.start > 0).then_some(select);
+            let reader = ParquetRecordBatchReader::try_new_with_row_groups(&levels, &Group { metadata, group, leaves: pages }, size as usize, selection).map_err(|e| Error::new(Kind::Unsupported, e.to_string()))?;
+            let schema = arrow_array::RecordBatchReader::schema(&reader);
+            (Some(reader), schema)
+        };
+        Ok(Self { group, schema, leaves, indexes, reader, size, next: rows.start, rows, total, window: options.window })
+    }
+
+    fn step(&mut self) -> Result<Step> {
+        if self.next >= self.rows.end {
+            return Ok(Step::Done);
+        }
+        if !self.indexes.is_empty() {
+            return Ok(Step::Need(self.indexes.iter().map(|(_, range)| range.clone()).collect()));
+        }
+        let upto = (self.next + self.size).min(self.total);
+        let mut needs = Vec::new();
+        for leaf in &mut self.leaves {
+            needs.extend(leaf.advance(upto, self.window)?);
+        }
+        if !needs.is_empty() {
+            return Ok(Step::Need(needs));
+        }
+        let rows = (upto.min(self.rows.end) - self.next) as usize;
+        let batch = match &mut self.reader {
+            None => RecordBatch::try_new_with_options(Arc::clone(&self.schema), vec![], &RecordBatchOptions::new().with_row_count(Some(rows))).map_err(|e| Error::internal(e.to_string()))?,
+            Some(reader) => match reader.next() {
+                Some(Ok(batch)) if batch.num_rows() as u64 == upto - self.next => batch.slice(0, rows),
+                Some(Ok(batch)) => return Err(Error::data(format!("{} rows could be decoded, {} are there", batch.num_rows(), upto - self.next))),
+                Some(Err(e)) => return Err(Error::data(e.to_string())),
+                None => return Err(Error::data(format!("the rows end at {}, {} are there", self.next, self.total))),
+            },
+        };
+        self.next += rows as u64;
+        Ok(Step::Batch(batch))
+    }
+}
+
+impl Decoder for RowGroupDecoder {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn push(&mut self, range: Range<u64>, bytes: Bytes) -> Result<()> {
+        if let Some(i) = self.indexes.iter().position(|(_, r)| *r == range) {
+            let (leaf, _) = self.indexes.swap_remove(i);
+            let pages = thrift::offset_index(&bytes).map_err(|_| Error::data("a malformed offset index").at(format_args!("row group {}", self.group)))?;
+            return self.leaves[leaf].jump(&pages);
+        }
+        for leaf in &mut self.leaves {
+            if leaf.push(&range, &bytes)? {
+                return Ok(());
+            }
+        }
+        Err(Error::internal(format!("bytes {range:?} were not asked for")))
+    }
+
+    fn poll(&mut self) -> Result<Step> {
+        let (group, next) = (self.group, self.next);
+        contain(|| self.step()).map_err(|e| e.at(format_args!("row group {group}, row {next}")))
+    }
+}

@@ -1,0 +1,199 @@
+//! The plan: immutable data that says which rows come in which order. Python builds it, this core runs it.
+
+pub mod cursor;
+pub mod order;
+pub mod rows;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use arrow_schema::{Schema, SchemaRef};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Kind, Result};
+use order::{Op, Order, Piece};
+
+/// One file of a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Where it is: a local path.
+    pub path: String,
+    /// Its length in bytes.
+    pub size: u64,
+    /// What identifies its content: for Parquet a hash of its footer.
+    pub version: String,
+}
+
+/// A piece as the listing has it: `(file, row group, rows, bytes)`.
+pub type PieceEntry = (u32, u32, u64, u64);
+
+/// What there is to read, resolved once: files, their pieces, and one schema.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scan {
+    /// The format's name.
+    pub format: String,
+    /// The files, in the order of the listing.
+    pub files: Vec<FileEntry>,
+    /// Their pieces, in file order.
+    pub pieces: Vec<PieceEntry>,
+    /// The schema that every row has.
+    pub schema: Schema,
+    /// The most lanes a shuffle may have.
+    pub lanes: usize,
+    /// The bytes that an open piece keeps at least.
+    pub floor: u64,
+}
+
+/// A step of the order: what `Op` says, for `times` passes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Segment {
+    /// The transforms of each pass.
+    pub ops: Vec<Op>,
+    /// How many passes.
+    pub times: u64,
+    /// Whether a batch ends where a pass does.
+    #[serde(default)]
+    pub flush: bool,
+}
+
+/// Rows cut into batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Batching {
+    /// Rows of a batch.
+    pub size: usize,
+    /// Whether a shorter last one is left out.
+    pub drop_last: bool,
+}
+
+/// The plan. What changes the result is in it; what changes only the speed never is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The version of the plan's form.
+    pub version: u32,
+    /// What there is to read.
+    pub scan: Arc<Scan>,
+    /// The columns of a row, in order: `(name in the files, name in the row)`; all of them where absent.
+    #[serde(default)]
+    pub columns: Option<Vec<(String, String)>>,
+    /// The passes.
+    pub segments: Vec<Segment>,
+    /// The passes that follow for ever.
+    #[serde(default)]
+    pub cycle: Vec<Segment>,
+    /// How rows are batched, if they are.
+    #[serde(default)]
+    pub batch: Option<Batching>,
+}
+
+impl Plan {
+    /// Reads a plan's JSON.
+    pub fn parse(json: &str) -> Result<Self> {
+        let plan: Self = serde_json::from_str(json).map_err(|e| Error::new(Kind::Value, format!("not a plan of this rowstream: {e}")))?;
+        if plan.version != 1 {
+            return Err(Error::new(Kind::Value, format!("the plan has version {}, this rowstream reads version 1", plan.version)));
+        }
+        let files = plan.scan.files.len();
+        if plan.scan.pieces.iter().any(|p| p.0 as usize >= files) {
+            return Err(Error::new(Kind::Value, "the plan has a piece of a file that it does not list"));
+        }
+        Ok(plan)
+    }
+
+    /// What identifies rows and order: files by name, length and content, wherever they lie; every step of the
+    /// order; the batching. Not the columns: a cursor stays valid when other columns are read.
+    pub fn fingerprint(&self) -> String {
+        let name = |path: &str| path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned();
+        let files: Vec<_> = self.scan.files.iter().map(|f| (name(&f.path), f.size, &f.version)).collect();
+        let what = serde_json::json!([self.version, self.scan.format, files, self.scan.pieces, self.scan.lanes, self.segments, self.cycle, self.batch]);
+        format!("{:016x}", hash(what.to_string().as_bytes()))
+    }
+
+    /// The names and types of a row.
+    pub fn schema(&self) -> Result<SchemaRef> {
+        let schema = &self.scan.schema;
+        let Some(columns) = &self.columns else { return Ok(Arc::new(schema.clone())) };
+        let field = |(source, name): &(String, String)| {
+            let field = schema.field_with_name(source).map_err(|_| {
+                Error::new(Kind::Schema, format!("there is no column {source:?}; the columns are {:?}", schema.fields().iter().map(|f| f.name()).collect::<Vec<_>>()))
+            })?;
+            Ok(Arc::new(field.clone().with_name(name)))
+        };
+        Ok(Arc::new(Schema::new(columns.iter().map(field).collect::<Result<Vec<_>>>()?)))
+    }
+}
+
+/// A 64-bit hash of bytes, stable over versions and machines (FNV-1a, finished by a mix).
+pub fn hash(bytes: &[u8]) -> u64 {
+    let h = bytes.iter().fold(0xCBF2_9CE4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01B3));
+    crate::rng::Rng::keyed(&[h]).next_u64()
+}
+
+/// The passes of a plan and their orders, made when they are first needed.
+pub struct Program {
+    pieces: Arc<[Piece]>,
+    plan: Arc<Plan>,
+    orders: Mutex<HashMap<(u64, u64), Arc<Order>>>,
+}
+
+impl Program {
+    /// The passes of a plan.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        let pieces = plan.scan.pieces.iter().map(|&(_, _, rows, bytes)| Piece { rows, bytes }).collect();
+        Self { pieces, plan, orders: Mutex::default() }
+    }
+
+    /// How many passes there are; `None` where they never end.
+    pub fn passes(&self) -> Option<u64> {
+        self.plan.cycle.is_empty().then(|| self.plan.segments.iter().map(|s| s.times).sum())
+    }
+
+    fn segment(&self, pass: u64) -> Result<(&Segment, bool)> {
+        let mut left = pass;
+        for segment in &self.plan.segments {
+            if left < segment.times {
+                return Ok((segment, segment.flush));
+            }
+            left -= segment.times;
+        }
+        let round: u64 = self.plan.cycle.iter().map(|s| s.times).sum();
+        if round > 0 {
+            left %= round;
+            for segment in &self.plan.cycle {
+                if left < segment.times {
+                    return Ok((segment, segment.flush));
+                }
+                left -= segment.times;
+            }
+        }
+        Err(Error::internal(format!("there is no pass {pass}")))
+    }
+
+    /// Whether a batch ends where this pass does.
+    pub fn flushes(&self, pass: u64) -> Result<bool> {
+        Ok(self.segment(pass)?.1)
+    }
+
+    /// The order of a pass.
+    pub fn order(&self, epoch: u64, pass: u64) -> Result<Arc<Order>> {
+        let mut orders = self.orders.lock().map_err(|_| Error::internal("a thread panicked while planning"))?;
+        if let Some(order) = orders.get(&(epoch, pass)) {
+            return Ok(Arc::clone(order));
+        }
+        let order = Arc::new(Order::build(&self.pieces, self.plan.scan.lanes, &self.segment(pass)?.0.ops, epoch, pass)?);
+        if orders.len() > 4 {
+            orders.clear();
+        }
+        orders.insert((epoch, pass), Arc::clone(&order));
+        Ok(order)
+    }
+
+    /// The rows of the pass in the epoch that takes and skips are chosen in.
+    pub fn rows(&self, pass: u64) -> Result<u64> {
+        Ok(self.order(0, pass)?.rows())
+    }
+}

@@ -1,0 +1,332 @@
+//! The order of rows, as a pure function of the plan.
+//!
+//! An **order** is lanes; a lane is pieces one after another; a piece is rows. Row `k` of lane `v` has the turn
+//! `(k, v)`, and one consumer sees rows by increasing turn. A listing is one lane in file order; every transform
+//! makes another order of lanes of pieces, so consumers and cursors are written once. `tests/order/order_model.py`
+//! is the same in slow Python, and the oracle of the tests.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::error::{Error, Kind, Result};
+use crate::plan::rows::{Blocks, Deal, Every, Raw, Slice, Windows};
+use crate::rng::{Rng, golden};
+
+/// With fewer pieces than this for each consumer, consumers share a piece's rows instead of taking whole pieces.
+const FINE: u64 = 16;
+
+/// The tags that keep the keys of two uses of one seed apart.
+const PIECES: u64 = 1;
+
+/// One piece of the listing: the unit of I/O, of assignment and of restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// Its rows.
+    pub rows: u64,
+    /// Its bytes, by which pieces are dealt to lanes.
+    pub bytes: u64,
+}
+
+/// One transform of the order, as the plan has it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Op {
+    /// Pieces permuted and dealt to at most `lanes` lanes, rows permuted in windows of `buffer / lanes`.
+    Shuffle {
+        /// The seed of every key.
+        seed: u64,
+        /// Rows that are held to draw from.
+        buffer: u64,
+        /// The most lanes; the plan's own limit where absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lanes: Option<usize>,
+    },
+    /// A fixed subset, `index` of `of`, whatever seed and epoch.
+    Shard {
+        /// How many subsets there are.
+        of: u64,
+        /// Which of them this is.
+        index: u64,
+        /// A run of pieces, rather than every `of`-th.
+        contiguous: bool,
+    },
+    /// The first `n` rows that one consumer sees, chosen in epoch 0 and in the pass `pass`.
+    Take {
+        /// How many rows.
+        n: u64,
+        /// The pass whose order chooses them.
+        #[serde(default)]
+        pass: u64,
+    },
+    /// All but those.
+    Skip {
+        /// How many rows.
+        n: u64,
+        /// The pass whose order chooses them.
+        #[serde(default)]
+        pass: u64,
+    },
+}
+
+/// What one layer of an order does to the rows of a piece.
+#[derive(Debug, Clone)]
+enum Layer {
+    Every { index: u64, of: u64 },
+    Windows { size: u64, key: [u64; 3] },
+    Cut { lo: Turn, hi: Turn, first: Vec<Turn> },
+    Deal { index: u64, of: u64, first: Vec<u64> },
+}
+
+/// `(k, v)`: the `k`-th row of lane `v`.
+type Turn = (u64, usize);
+
+/// Lanes of pieces, and what becomes of the rows of each.
+#[derive(Debug, Clone)]
+pub struct Order {
+    pieces: Arc<[Piece]>,
+    /// `lanes[v]`: ordinals of pieces.
+    pub lanes: Vec<Vec<u32>>,
+    /// `ahead[v]`: rows of lane `v` that a skip left out, so that turns go on from there.
+    pub ahead: Vec<u64>,
+    layers: Vec<Layer>,
+    counts: Vec<u64>,
+    live: u64,
+    ranks: Vec<u64>,
+}
+
+/// The order in which lanes are dealt to consumers: neighbours go far apart, so that even a `take(C)` reaches
+/// every consumer.
+fn ranks(lanes: usize) -> Vec<u64> {
+    let mut order: Vec<usize> = (0..lanes).collect();
+    order.sort_by_key(|&v| (v as u64).wrapping_mul(2_654_435_769) & 0xFFFF_FFFF);
+    let mut ranks = vec![0; lanes];
+    for (rank, v) in order.into_iter().enumerate() {
+        ranks[v] = rank as u64;
+    }
+    ranks
+}
+
+impl Order {
+    /// The order of a listing after `ops`, in an epoch and a pass. `max_lanes` is the plan's limit.
+    ///
+    /// What `take` and `skip` choose is chosen in epoch 0 and their own pass; any other epoch or pass permutes
+    /// within it, so that a held-out part never leaks.
+    pub fn build(pieces: &Arc<[Piece]>, max_lanes: usize, ops: &[Op], epoch: u64, pass: u64) -> Result<Self> {
+        let cut = ops.iter().rposition(|op| matches!(op, Op::Take { .. } | Op::Skip { .. }));
+        let (mut order, rest) = match cut {
+            None => (Self::listing(pieces), ops),
+            Some(i) => {
+                let (n, chosen, skip) = match ops[i] {
+                    Op::Take { n, pass } => (n, pass, false),
+                    Op::Skip { n, pass } => (n, pass, true),
+                    _ => return Err(Error::internal("not a cut")),
+                };
+                let order = Self::build(pieces, max_lanes, &ops[..i], 0, chosen)?;
+                let at = order.boundary(n);
+                let order = if skip { order.cut(at, END) } else { order.cut((0, 0), at) };
+                let again = ops[..i].iter().rfind(|op| matches!(op, Op::Shuffle { .. }));
+                let shuffled_later = ops[i + 1..].iter().any(|op| matches!(op, Op::Shuffle { .. }));
+                match again {
+                    Some(op) if !shuffled_later && (epoch, pass) != (0, chosen) => {
+                        (order.apply(&ops[i + 1..], max_lanes, epoch, pass)?.apply(std::slice::from_ref(op), max_lanes, epoch, pass)?, &[][..])
+                    }
+                    _ => (order, &ops[i + 1..]),
+                }
+            }
+        };
+        order = order.apply(rest, max_lanes, epoch, pass)?;
+        Ok(order)
+    }
+
+    /// Shards first, since they are a fixed subset whatever the seed; then the shuffles.
+    fn apply(mut self, ops: &[Op], max_lanes: usize, epoch: u64, pass: u64) -> Result<Self> {
+        for op in ops {
+            if let Op::Shard { of, index, contiguous } = *op {
+                if of == 0 || index >= of {
+                    return Err(Error::new(Kind::Value, format!("shard: index {index} is not in 0..{of}")));
+                }
+                self = self.shard(index, of, contiguous);
+            }
+        }
+        for op in ops {
+            if let Op::Shuffle { seed, buffer, lanes } = *op {
+                self = self.shuffle(seed, buffer, lanes.unwrap_or(max_lanes), epoch, pass);
+            }
+        }
+        Ok(self)
+    }
+
+    fn listing(pieces: &Arc<[Piece]>) -> Self {
+        let all = (0..pieces.len() as u32).collect();
+        Self { pieces: Arc::clone(pieces), ahead: vec![0], layers: Vec::new(), counts: pieces.iter().map(|p| p.rows).collect(), live: pieces.len() as u64, ranks: ranks(1), lanes: vec![all] }
+    }
+
+    fn shard(mut self, index: u64, of: u64, contiguous: bool) -> Self {
+        let listing = self.layers.iter().all(|layer| matches!(layer, Layer::Every { .. }));
+        let n = self.lanes[0].len() as u64;
+        if !listing {
+            let mut first = vec![0; self.pieces.len()];
+            for (v, lane) in self.lanes.iter().enumerate() {
+                for (q, &piece) in lane.iter().enumerate() {
+                    first[piece as usize] = (v + q) as u64;
+                    let rows = &mut self.counts[piece as usize];
+                    *rows = (0..*rows).filter(|k| golden(k + (v + q) as u64, of) == index).count() as u64;
+                }
+            }
+            self.layers.push(Layer::Deal { index, of, first });
+        } else if n >= of {
+            let lane = &self.lanes[0];
+            let at = |i: u64| (i * (n / of) + i.min(n % of)) as usize;
+            self.lanes[0] = if contiguous { lane[at(index)..at(index + 1)].to_vec() } else { lane.iter().skip(index as usize).step_by(of as usize).copied().collect() };
+            self.live = self.lanes[0].len() as u64;
+        } else {
+            for &piece in &self.lanes[0] {
+                let rows = &mut self.counts[piece as usize];
+                *rows = (*rows + of - 1).saturating_sub(Every::first(piece, index, of)) / of;
+            }
+            self.layers.push(Layer::Every { index, of });
+        }
+        self
+    }
+
+    fn shuffle(mut self, seed: u64, buffer: u64, max_lanes: usize, epoch: u64, pass: u64) -> Self {
+        let mut pieces = self.lanes.concat();
+        Rng::keyed(&[seed, epoch, pass, PIECES]).shuffle(&mut pieces);
+        let count = max_lanes.min(pieces.len()).max(1);
+        // The next piece goes to the lane with the fewest bytes so far, the first of equals.
+        let mut load: std::collections::BTreeSet<(u64, usize)> = (0..count).map(|v| (0, v)).collect();
+        self.lanes = vec![Vec::new(); count];
+        for &piece in &pieces {
+            let Some((bytes, v)) = load.pop_first() else { break };
+            self.lanes[v].push(piece);
+            load.insert((bytes.saturating_add(self.pieces[piece as usize].bytes), v));
+        }
+        self.ahead = vec![0; count];
+        self.ranks = ranks(count);
+        self.live = pieces.len() as u64;
+        self.layers.push(Layer::Windows { size: (buffer / count as u64).max(1), key: [seed, epoch, pass] });
+        self
+    }
+
+    fn cut(mut self, lo: Turn, hi: Turn) -> Self {
+        let mut first = vec![(0, 0); self.pieces.len()];
+        self.live = 0;
+        for (v, lane) in self.lanes.iter().enumerate() {
+            let mut k = self.ahead[v];
+            self.ahead[v] = k.max(lo.0 + u64::from(v < lo.1));
+            for &piece in lane {
+                first[piece as usize] = (k, v);
+                let rows = self.counts[piece as usize];
+                let kept = Slice::positions(k, v, lo, hi);
+                self.counts[piece as usize] = kept.end.min(rows).saturating_sub(kept.start);
+                self.live += u64::from(self.counts[piece as usize] > 0);
+                k += rows;
+            }
+        }
+        self.layers.push(Layer::Cut { lo, hi, first });
+        self
+    }
+
+    /// The turn after the first `n` rows that one consumer sees, from the rows of each lane.
+    fn boundary(&self, n: u64) -> Turn {
+        let lengths: Vec<u64> = self.lanes.iter().map(|lane| lane.iter().map(|&p| self.counts[p as usize]).sum()).collect();
+        if n >= lengths.iter().sum() {
+            return END;
+        }
+        let upto = |k: u64| -> u64 { lengths.iter().zip(&self.ahead).map(|(rows, ahead)| k.saturating_sub(*ahead).min(*rows)).sum() };
+        let (mut low, mut high) = (0, lengths.iter().zip(&self.ahead).map(|(rows, ahead)| rows + ahead).max().unwrap_or(0));
+        while low < high {
+            // The greatest k with at most n rows before turn (k, 0).
+            let middle = low + (high - low).div_ceil(2);
+            if upto(middle) <= n { low = middle } else { high = middle - 1 }
+        }
+        let mut rest = n - upto(low);
+        for (v, (rows, ahead)) in lengths.iter().zip(&self.ahead).enumerate() {
+            if rest == 0 {
+                return (low, v);
+            }
+            rest -= u64::from((*ahead..ahead + rows).contains(&low));
+        }
+        (low, self.lanes.len())
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> u64 {
+        self.lanes.iter().flatten().map(|&p| self.counts[p as usize]).sum()
+    }
+
+    /// How many pieces have rows.
+    pub fn pieces(&self) -> u64 {
+        self.live
+    }
+
+    /// The lanes of which consumer `c` of `of` owns all or a part.
+    pub fn owned(&self, c: u64, of: u64) -> impl Iterator<Item = usize> + '_ {
+        let lanes = self.lanes.len() as u64;
+        let range = c * lanes / of..((c + 1) * lanes).div_ceil(of);
+        self.ranks.iter().enumerate().filter(move |(_, u)| range.contains(u)).map(|(v, _)| v)
+    }
+
+    /// Who of `of` consumers gets the rows of the `q`-th piece of lane `v`. Each owns `lanes / of` lanes' worth.
+    pub(crate) fn share(&self, v: usize, q: u64, of: u64) -> Share {
+        let (lanes, first) = (self.lanes.len() as u64, self.ranks[v] * of);
+        if self.live >= FINE * of || (first / lanes == (first + of - 1) / lanes) {
+            Share::Whole((first + golden(q, of)) / lanes)
+        } else {
+            Share::Rows { first, q, of, lanes }
+        }
+    }
+
+    /// The rows of a piece, in order, as blocks.
+    pub(crate) fn blocks(&self, piece: u32) -> Box<dyn Blocks> {
+        let mut blocks: Box<dyn Blocks> = Box::new(Raw(0..self.pieces[piece as usize].rows));
+        for layer in &self.layers {
+            blocks = match layer {
+                Layer::Every { index, of } => Box::new(Every::new(blocks, piece, *index, *of)),
+                Layer::Windows { size, key } => Box::new(Windows::new(blocks, *size, *key, piece)),
+                Layer::Cut { lo, hi, first } => {
+                    let (k, v) = first[piece as usize];
+                    Box::new(Slice::new(blocks, Slice::positions(k, v, *lo, *hi)))
+                }
+                Layer::Deal { index, of, first } => Box::new(Deal::new(blocks, *index, *of, first[piece as usize])),
+            };
+        }
+        blocks
+    }
+
+    /// The rows of a piece that have to be read: all, or what a cut or a shard leaves.
+    pub(crate) fn span(&self, piece: u32) -> Range<u64> {
+        let rows = self.pieces[piece as usize].rows;
+        if !self.layers.iter().any(|layer| matches!(layer, Layer::Cut { .. })) || self.counts[piece as usize] == rows {
+            return 0..rows;
+        }
+        let (mut blocks, mut span) = (self.blocks(piece), rows..0);
+        while let Some(block) = blocks.next() {
+            let part = block.span();
+            span = span.start.min(part.start)..span.end.max(part.end);
+        }
+        if span.start < span.end { span } else { 0..0 }
+    }
+}
+
+/// A turn after every row.
+const END: Turn = (1 << 62, 0);
+
+/// Who owns the rows of a piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// One consumer owns them all.
+    Whole(u64),
+    /// The consumers that share the lane take them in turn.
+    Rows { first: u64, q: u64, of: u64, lanes: u64 },
+}
+
+impl Share {
+    /// The owner of the `k`-th row that is left of the piece.
+    pub(crate) fn owner(self, k: u64) -> u64 {
+        match self {
+            Self::Whole(c) => c,
+            Self::Rows { first, q, of, lanes } => (first + golden(k + q, of)) / lanes,
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! A batch that a stream gave.
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use pyo3::prelude::*;
+use pyo3::types::{PyCapsule, PyDict, PyList};
+use rowstream_core::schema::declared;
+
+use crate::columns::view;
+use crate::door::detached;
+use crate::rows::{Columns, Shape};
+use crate::{capsule, columns};
+
+/// Rows of a stream, as columns.
+#[pyclass(frozen, module = "rowstream._core")]
+pub struct Batch {
+    pub batch: RecordBatch,
+    pub declared: SchemaRef,
+}
+
+#[pymethods]
+impl Batch {
+    /// How many rows.
+    #[getter]
+    fn num_rows(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    /// The names of the columns.
+    #[getter]
+    fn column_names(&self) -> Vec<&str> {
+        self.declared.fields().iter().map(|f| f.name().as_str()).collect()
+    }
+
+    /// A dict of the columns as lists of Python objects.
+    fn to_pydict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let made = PyDict::new(py);
+        let (columns, mut shape) = (Columns::new(&self.batch)?, Shape::new(py, self.declared.fields()));
+        for (i, field) in self.declared.fields().iter().enumerate() {
+            made.set_item(field.name(), columns.list(py, &mut shape, i, self.batch.num_rows())?)?;
+        }
+        Ok(made)
+    }
+
+    /// The rows as dicts.
+    fn to_pylist<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let (columns, mut shape) = (Columns::new(&self.batch)?, Shape::new(py, self.declared.fields()));
+        let rows = (0..self.batch.num_rows()).map(|i| columns.row(py, &mut shape, i)).collect::<PyResult<Vec<_>>>()?;
+        PyList::new(py, rows)
+    }
+
+    /// How NumPy views the `i`-th column: `(dtype, shape of a row, buffer, mask)`, or `None` if it cannot.
+    #[expect(clippy::type_complexity, reason = "it is the tuple that Python takes apart")]
+    fn view<'py>(&self, py: Python<'py>, i: usize) -> PyResult<Option<(&'static str, Vec<usize>, Bound<'py, columns::ArrowBuffer>, Option<Bound<'py, pyo3::types::PyBytes>>)>> {
+        view(py, self.batch.column(i))
+    }
+
+    /// The batch by the Arrow `PyCapsule` protocol, in the types that the schema declares.
+    #[pyo3(signature = (requested_schema = None))]
+    fn __arrow_c_array__<'py>(&self, py: Python<'py>, requested_schema: Option<Bound<'py, PyAny>>) -> PyResult<(Bound<'py, PyCapsule>, Bound<'py, PyCapsule>)> {
+        // A requested schema is a wish that need not be met; consumers cast.
+        drop(requested_schema);
+        let batch = detached(py, || declared(&self.batch, &self.declared))?;
+        Ok((capsule::schema(py, &self.declared)?, capsule::batch(py, &batch)?))
+    }
+}

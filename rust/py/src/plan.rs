@@ -1,0 +1,90 @@
+//! Plans and cursors, as the JSON that Python keeps.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use rowstream_core::engine::Engine;
+use rowstream_core::plan::cursor::Cursor;
+use rowstream_core::plan::{Plan as CorePlan, Program};
+use rowstream_core::rng::Rng;
+use rowstream_core::source::local::LocalStore;
+use rowstream_core::{Error, Kind, scan};
+
+use crate::door::{detached, interruptible};
+use crate::error::raise;
+
+/// A plan that was read and checked.
+#[pyclass(frozen, module = "rowstream._core")]
+pub struct Plan {
+    pub plan: Arc<CorePlan>,
+    program: Program,
+    fingerprint: String,
+}
+
+#[pymethods]
+impl Plan {
+    #[new]
+    fn new(py: Python<'_>, json: &str) -> PyResult<Self> {
+        detached(py, || {
+            let plan = Arc::new(CorePlan::parse(json)?);
+            plan.schema()?;
+            Ok(Self { program: Program::new(Arc::clone(&plan)), fingerprint: plan.fingerprint(), plan })
+        })
+    }
+
+    /// What identifies rows and order.
+    #[getter]
+    fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// The rows of a pass.
+    fn rows(&self, py: Python<'_>, number: u64) -> PyResult<u64> {
+        detached(py, || self.program.rows(number))
+    }
+
+    /// The pieces of the first pass.
+    fn pieces(&self, py: Python<'_>) -> PyResult<u64> {
+        detached(py, || match self.program.passes() {
+            Some(0) => Ok(0),
+            _ => Ok(self.program.order(0, 0)?.pieces()),
+        })
+    }
+
+    /// The cursor of the start of an epoch.
+    fn start(&self, epoch: u64) -> PyResult<String> {
+        Cursor::start(&self.fingerprint, epoch).to_json().map_err(|e| raise(&e))
+    }
+
+    /// Checks that a cursor is of this plan and can be loaded by a consumer; gives its epoch.
+    fn check(&self, py: Python<'_>, cursor: &str, c: u64, of: u64) -> PyResult<u64> {
+        detached(py, || Ok(Cursor::parse(cursor, &self.fingerprint)?.for_consumer(&self.program, c, of)?.epoch))
+    }
+}
+
+/// The cursors of all consumers of one run as one, for any number of consumers.
+#[pyfunction]
+pub fn merge_cursors(py: Python<'_>, cursors: Vec<String>) -> PyResult<String> {
+    detached(py, || {
+        let cursors = cursors.iter().map(|json| Cursor::read(json)).collect::<Result<Vec<_>, _>>()?;
+        Cursor::merge(cursors)?.to_json()
+    })
+}
+
+/// Reads the footers of Parquet files, and lists their pieces and their schema as JSON.
+#[pyfunction]
+pub fn scan_parquet(py: Python<'_>, paths: Vec<String>) -> PyResult<String> {
+    interruptible(py, move || {
+        let engine = Engine::current()?;
+        let found = engine.block_on(scan::parquet(Arc::new(LocalStore), &paths))?;
+        serde_json::to_string(&found).map_err(|e| Error::new(Kind::Internal, e.to_string()))
+    })
+}
+
+/// `0..n`, permuted by a key.
+#[pyfunction]
+pub fn permutation(key: Vec<u64>, n: usize) -> Vec<usize> {
+    let mut items: Vec<usize> = (0..n).collect();
+    Rng::keyed(&key).shuffle(&mut items);
+    items
+}

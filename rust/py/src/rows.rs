@@ -1,0 +1,368 @@
+//! Rows as Python objects, made one at a time, when they are asked for.
+//!
+//! This is the hottest code of the library: a training script sees every value through it. So it calls the C API
+//! directly. Keys are made once for a schema. A column's type is looked at once for a unit, not for each row. Short
+//! strings that come again, such as roles of a conversation, are kept.
+
+use std::ffi::c_char;
+use std::ptr::null_mut;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    ArrowPrimitiveType, Date32Type, Date64Type, DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType, DurationSecondType, Float16Type, Float32Type, Float64Type,
+    Int8Type, Int16Type, Int32Type, Int64Type, Time32MillisecondType, Time32SecondType, Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, ArrayRef, BinaryViewArray, BooleanArray, RecordBatch, StringViewArray};
+use arrow_buffer::{NullBuffer, ScalarBuffer};
+use arrow_schema::{DataType, Fields, TimeUnit};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use rowstream_core::{Error, Kind};
+
+use crate::error::raise;
+use crate::scalars;
+
+/// The keys of a schema's rows and structs, and its strings' caches.
+pub struct Shape {
+    root: Node,
+    caches: Vec<Cache>,
+}
+
+/// The part of a shape that belongs to one column.
+struct Node {
+    keys: Vec<Py<PyString>>,
+    children: Vec<Node>,
+    cache: usize,
+}
+
+impl Shape {
+    /// The shape of rows with these columns.
+    pub fn new(py: Python<'_>, fields: &Fields) -> Self {
+        let mut caches = 0;
+        let root = Node::of_fields(py, fields, &mut caches);
+        Self { root, caches: (0..caches).map(|_| Cache::default()).collect() }
+    }
+}
+
+impl Node {
+    fn of_fields(py: Python<'_>, fields: &Fields, caches: &mut usize) -> Self {
+        let keys = fields.iter().map(|f| PyString::intern(py, f.name()).unbind()).collect();
+        let children = fields.iter().map(|f| Self::of_type(py, f.data_type(), caches)).collect();
+        Self { keys, children, cache: 0 }
+    }
+
+    fn of_type(py: Python<'_>, data_type: &DataType, caches: &mut usize) -> Self {
+        match data_type {
+            DataType::Struct(fields) => Self::of_fields(py, fields, caches),
+            DataType::List(f) | DataType::LargeList(f) | DataType::FixedSizeList(f, _) | DataType::Map(f, _) => {
+                Self { keys: Vec::new(), children: vec![Self::of_type(py, f.data_type(), caches)], cache: 0 }
+            }
+            _ => {
+                *caches += 1;
+                Self { keys: Vec::new(), children: Vec::new(), cache: *caches - 1 }
+            }
+        }
+    }
+}
+
+/// Short strings of one column that came before. A string of at most twelve bytes is one 128-bit word in a view.
+#[derive(Default)]
+struct Cache {
+    slots: Vec<(u128, Option<Py<PyAny>>)>,
+    tries: u32,
+    hits: u32,
+}
+
+const SLOTS: usize = 64;
+
+impl Cache {
+    /// Whether it is worth looking: after some tries, only where one in four hit.
+    fn worth(&self) -> bool {
+        self.tries < 512 || self.hits >= self.tries / 4
+    }
+
+    fn slot(&mut self, view: u128) -> &mut (u128, Option<Py<PyAny>>) {
+        if self.slots.is_empty() {
+            self.slots.resize_with(SLOTS, || (0, None));
+        }
+        let folded = (view as u64) ^ ((view >> 64) as u64).rotate_left(29);
+        &mut self.slots[(folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58) as usize]
+    }
+}
+
+/// The columns of one unit, their types resolved.
+pub struct Columns(Vec<Column>);
+
+impl Columns {
+    /// Looks at the types of a batch's columns.
+    pub fn new(batch: &RecordBatch) -> PyResult<Self> {
+        batch.columns().iter().map(Column::new).collect::<PyResult<_>>().map(Self)
+    }
+
+    /// One row, as a dict.
+    pub fn row<'py>(&self, py: Python<'py>, shape: &mut Shape, row: usize) -> PyResult<Bound<'py, PyAny>> {
+        // SAFETY: `dict` gives a new reference, or null with an exception set.
+        unsafe { Bound::from_owned_ptr_or_err(py, dict(py, &self.0, &shape.root, &mut shape.caches, row)) }
+    }
+
+    /// A column's rows, as a list.
+    pub fn list<'py>(&self, py: Python<'py>, shape: &mut Shape, column: usize, rows: usize) -> PyResult<Bound<'py, PyAny>> {
+        // SAFETY: `items` gives a new reference, or null with an exception set.
+        unsafe { Bound::from_owned_ptr_or_err(py, items(py, &self.0[column], &shape.root.children[column], &mut shape.caches, 0, rows)) }
+    }
+}
+
+type Nulls = Option<NullBuffer>;
+
+/// A column, ready to give values.
+struct Column {
+    nulls: Nulls,
+    values: Values,
+}
+
+enum Values {
+    Null,
+    Bool(BooleanArray),
+    I8(ScalarBuffer<i8>),
+    I16(ScalarBuffer<i16>),
+    I32(ScalarBuffer<i32>),
+    I64(ScalarBuffer<i64>),
+    U8(ScalarBuffer<u8>),
+    U16(ScalarBuffer<u16>),
+    U32(ScalarBuffer<u32>),
+    U64(ScalarBuffer<u64>),
+    F16(ScalarBuffer<<Float16Type as ArrowPrimitiveType>::Native>),
+    F32(ScalarBuffer<f32>),
+    F64(ScalarBuffer<f64>),
+    Str(StringViewArray),
+    Bytes(BinaryViewArray),
+    List(ScalarBuffer<i32>, Box<Column>),
+    LargeList(ScalarBuffer<i64>, Box<Column>),
+    FixedList(usize, Box<Column>),
+    Map(ScalarBuffer<i32>, Box<Column>),
+    Struct(Vec<Column>),
+    Scalar(scalars::Scalars),
+}
+
+impl Column {
+    fn new(array: &ArrayRef) -> PyResult<Self> {
+        fn of<T: ArrowPrimitiveType>(array: &ArrayRef) -> ScalarBuffer<T::Native> {
+            array.as_primitive::<T>().values().clone()
+        }
+        use scalars::Scalars;
+        let values = match array.data_type() {
+            DataType::Null => Values::Null,
+            DataType::Boolean => Values::Bool(array.as_boolean().clone()),
+            DataType::Int8 => Values::I8(of::<Int8Type>(array)),
+            DataType::Int16 => Values::I16(of::<Int16Type>(array)),
+            DataType::Int32 => Values::I32(of::<Int32Type>(array)),
+            DataType::Int64 => Values::I64(of::<Int64Type>(array)),
+            DataType::UInt8 => Values::U8(of::<UInt8Type>(array)),
+            DataType::UInt16 => Values::U16(of::<UInt16Type>(array)),
+            DataType::UInt32 => Values::U32(of::<UInt32Type>(array)),
+            DataType::UInt64 => Values::U64(of::<UInt64Type>(array)),
+            DataType::Float16 => Values::F16(of::<Float16Type>(array)),
+            DataType::Float32 => Values::F32(of::<Float32Type>(array)),
+            DataType::Float64 => Values::F64(of::<Float64Type>(array)),
+            DataType::Utf8View => Values::Str(array.as_string_view().clone()),
+            DataType::BinaryView => Values::Bytes(array.as_binary_view().clone()),
+            DataType::FixedSizeBinary(_) => Values::Scalar(Scalars::FixedBinary(array.as_fixed_size_binary().clone())),
+            DataType::List(_) => {
+                let list = array.as_list::<i32>();
+                Values::List(list.offsets().inner().clone(), Box::new(Self::new(list.values())?))
+            }
+            DataType::LargeList(_) => {
+                let list = array.as_list::<i64>();
+                Values::LargeList(list.offsets().inner().clone(), Box::new(Self::new(list.values())?))
+            }
+            DataType::FixedSizeList(_, n) => Values::FixedList(*n as usize, Box::new(Self::new(array.as_fixed_size_list().values())?)),
+            DataType::Map(..) => {
+                let map = array.as_map();
+                let entries: ArrayRef = std::sync::Arc::new(map.entries().clone());
+                Values::Map(map.offsets().inner().clone(), Box::new(Self::new(&entries)?))
+            }
+            DataType::Struct(_) => Values::Struct(array.as_struct().columns().iter().map(Self::new).collect::<PyResult<_>>()?),
+            DataType::Date32 => Values::Scalar(Scalars::Date32(of::<Date32Type>(array))),
+            DataType::Date64 => Values::Scalar(Scalars::Date64(of::<Date64Type>(array))),
+            DataType::Time32(TimeUnit::Second) => Values::Scalar(Scalars::Time(of::<Time32SecondType>(array).iter().map(|v| i64::from(*v)).collect(), 1)),
+            DataType::Time32(_) => Values::Scalar(Scalars::Time(of::<Time32MillisecondType>(array).iter().map(|v| i64::from(*v)).collect(), 1000)),
+            DataType::Time64(TimeUnit::Nanosecond) => Values::Scalar(Scalars::Time(of::<Time64NanosecondType>(array), 1_000_000_000)),
+            DataType::Time64(_) => Values::Scalar(Scalars::Time(of::<Time64MicrosecondType>(array), 1_000_000)),
+            DataType::Timestamp(unit, zone) => {
+                let values = match unit {
+                    TimeUnit::Second => of::<TimestampSecondType>(array),
+                    TimeUnit::Millisecond => of::<TimestampMillisecondType>(array),
+                    TimeUnit::Microsecond => of::<TimestampMicrosecondType>(array),
+                    TimeUnit::Nanosecond => of::<TimestampNanosecondType>(array),
+                };
+                Values::Scalar(Scalars::Timestamp(values, scalars::per_second(*unit), zone.clone()))
+            }
+            DataType::Duration(unit) => {
+                let values = match unit {
+                    TimeUnit::Second => of::<DurationSecondType>(array),
+                    TimeUnit::Millisecond => of::<DurationMillisecondType>(array),
+                    TimeUnit::Microsecond => of::<DurationMicrosecondType>(array),
+                    TimeUnit::Nanosecond => of::<DurationNanosecondType>(array),
+                };
+                Values::Scalar(Scalars::Duration(values, scalars::per_second(*unit)))
+            }
+            DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..) => Values::Scalar(Scalars::Decimal(array.clone())),
+            DataType::Interval(_) => Values::Scalar(Scalars::Interval(array.clone())),
+            other => return Err(raise(&Error::new(Kind::Unsupported, format!("values of type {other} cannot be Python objects; read them with with_format(\"arrow\")")))),
+        };
+        Ok(Self { nulls: array.nulls().filter(|n| n.null_count() > 0).cloned(), values })
+    }
+}
+
+/// The dict of row `i`. New reference, or null with an exception set.
+unsafe fn dict(py: Python<'_>, columns: &[Column], node: &Node, caches: &mut [Cache], i: usize) -> *mut ffi::PyObject {
+    // SAFETY: the interpreter is attached; every reference made here is given to the dict or released.
+    unsafe {
+        let made = ffi::PyDict_New();
+        if made.is_null() {
+            return made;
+        }
+        for ((column, node_of), key) in columns.iter().zip(&node.children).zip(&node.keys) {
+            let item = value(py, column, node_of, caches, i);
+            if item.is_null() {
+                ffi::Py_DECREF(made);
+                return null_mut();
+            }
+            let failed = ffi::PyDict_SetItem(made, key.as_ptr(), item);
+            ffi::Py_DECREF(item);
+            if failed != 0 {
+                ffi::Py_DECREF(made);
+                return null_mut();
+            }
+        }
+        made
+    }
+}
+
+/// A list of the values `from..upto`. New reference, or null with an exception set.
+unsafe fn items(py: Python<'_>, column: &Column, node: &Node, caches: &mut [Cache], from: usize, upto: usize) -> *mut ffi::PyObject {
+    // SAFETY: as in `dict`; `PyList_SetItem` takes the reference, and empty places of a list that is dropped are allowed.
+    unsafe {
+        let made = ffi::PyList_New((upto - from).cast_signed());
+        if made.is_null() {
+            return made;
+        }
+        for i in from..upto {
+            let item = value(py, column, node, caches, i);
+            if item.is_null() || ffi::PyList_SetItem(made, (i - from).cast_signed(), item) != 0 {
+                ffi::Py_DECREF(made);
+                return null_mut();
+            }
+        }
+        made
+    }
+}
+
+/// The list of pairs that a map is. New reference, or null with an exception set.
+unsafe fn pairs(py: Python<'_>, entries: &Column, node: &Node, caches: &mut [Cache], from: usize, upto: usize) -> *mut ffi::PyObject {
+    let (Values::Struct(columns), [key, item]) = (&entries.values, node.children.as_slice()) else { return null_mut() };
+    // SAFETY: as in `items`.
+    unsafe {
+        let made = ffi::PyList_New((upto - from).cast_signed());
+        if made.is_null() {
+            return made;
+        }
+        for i in from..upto {
+            let pair = ffi::PyTuple_New(2);
+            let sound = !pair.is_null() && [(0, &columns[0], key), (1, &columns[1], item)].into_iter().all(|(at, column, node)| {
+                let made = value(py, column, node, caches, i);
+                !made.is_null() && ffi::PyTuple_SetItem(pair, at, made) == 0
+            });
+            if !sound || ffi::PyList_SetItem(made, (i - from).cast_signed(), pair) != 0 {
+                if !sound {
+                    ffi::Py_XDECREF(pair);
+                }
+                ffi::Py_DECREF(made);
+                return null_mut();
+            }
+        }
+        made
+    }
+}
+
+/// One value. New reference, or null with an exception set.
+unsafe fn value(py: Python<'_>, column: &Column, node: &Node, caches: &mut [Cache], i: usize) -> *mut ffi::PyObject {
+    // SAFETY: the interpreter is attached, and `i` is a row of the column.
+    unsafe {
+        if let Some(nulls) = &column.nulls
+            && nulls.is_null(i)
+        {
+            return none();
+        }
+        match &column.values {
+            Values::Null => none(),
+            Values::Bool(values) => ffi::PyBool_FromLong(values.value(i).into()),
+            Values::I8(values) => ffi::PyLong_FromLong(values[i].into()),
+            Values::I16(values) => ffi::PyLong_FromLong(values[i].into()),
+            Values::I32(values) => ffi::PyLong_FromLong(values[i].into()),
+            Values::I64(values) => ffi::PyLong_FromLongLong(values[i]),
+            Values::U8(values) => ffi::PyLong_FromLong(values[i].into()),
+            Values::U16(values) => ffi::PyLong_FromLong(values[i].into()),
+            Values::U32(values) => ffi::PyLong_FromUnsignedLongLong(values[i].into()),
+            Values::U64(values) => ffi::PyLong_FromUnsignedLongLong(values[i]),
+            Values::F16(values) => ffi::PyFloat_FromDouble(values[i].to_f64()),
+            Values::F32(values) => ffi::PyFloat_FromDouble(values[i].into()),
+            Values::F64(values) => ffi::PyFloat_FromDouble(values[i]),
+            Values::Str(values) => {
+                let view = values.views()[i];
+                let short = (view as u32) <= 12;
+                let cache = &mut caches[node.cache];
+                if short && cache.worth() {
+                    cache.tries += 1;
+                    let slot = cache.slot(view);
+                    if slot.0 == view
+                        && let Some(known) = &slot.1
+                    {
+                        let known = known.as_ptr();
+                        cache.hits += 1;
+                        ffi::Py_INCREF(known);
+                        return known;
+                    }
+                    let made = string(values.value_unchecked(i));
+                    if !made.is_null() {
+                        *slot = (view, Some(Bound::from_borrowed_ptr(py, made).unbind()));
+                    }
+                    return made;
+                }
+                string(values.value_unchecked(i))
+            }
+            Values::Bytes(values) => {
+                let bytes = values.value_unchecked(i);
+                ffi::PyBytes_FromStringAndSize(bytes.as_ptr().cast::<c_char>(), bytes.len().cast_signed())
+            }
+            Values::List(offsets, child) => items(py, child, &node.children[0], caches, offsets[i] as usize, offsets[i + 1] as usize),
+            Values::LargeList(offsets, child) => items(py, child, &node.children[0], caches, offsets[i] as usize, offsets[i + 1] as usize),
+            Values::FixedList(n, child) => items(py, child, &node.children[0], caches, i * n, (i + 1) * n),
+            Values::Map(offsets, entries) => pairs(py, entries, &node.children[0], caches, offsets[i] as usize, offsets[i + 1] as usize),
+            Values::Struct(columns) => dict(py, columns, node, caches, i),
+            Values::Scalar(values) => match values.value(py, i) {
+                Ok(made) => made.into_ptr(),
+                Err(e) => {
+                    e.restore(py);
+                    null_mut()
+                }
+            },
+        }
+    }
+}
+
+unsafe fn string(text: &str) -> *mut ffi::PyObject {
+    // SAFETY: the interpreter is attached, and the text is valid UTF-8 of this length.
+    unsafe { ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast::<c_char>(), text.len().cast_signed()) }
+}
+
+unsafe fn none() -> *mut ffi::PyObject {
+    // SAFETY: the interpreter is attached.
+    unsafe {
+        let none = ffi::Py_None();
+        ffi::Py_INCREF(none);
+        none
+    }
+}

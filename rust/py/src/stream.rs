@@ -1,0 +1,222 @@
+//! A stream, as a Python iterator of rows and a source of batches.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+use rowstream_core::exec::{Next, Stream as CoreStream};
+use rowstream_core::plan::Plan as CorePlan;
+use rowstream_core::plan::cursor::Cursor;
+use rowstream_core::schema::declared;
+use rowstream_core::source::local::LocalStore;
+use rowstream_core::{Error, Kind};
+
+use crate::batch::Batch;
+use crate::capsule;
+use crate::door::{TICK, guard};
+use crate::error::raise;
+use crate::plan::Plan;
+use crate::rows::{Columns, Shape};
+
+/// The rows of a plan for one consumer, from a cursor on.
+#[pyclass(frozen, module = "rowstream._core")]
+pub struct Stream {
+    plan: Arc<CorePlan>,
+    c: u64,
+    of: u64,
+    declared: SchemaRef,
+    pid: AtomicU32,
+    inner: Mutex<Option<Inner>>,
+}
+
+struct Inner {
+    stream: CoreStream,
+    shape: Shape,
+}
+
+impl Stream {
+    fn open(&self, py: Python<'_>, cursor: Cursor) -> PyResult<Inner> {
+        let stream = py.detach(|| CoreStream::open(&self.plan, Arc::new(LocalStore), self.c, self.of, cursor)).map_err(|e| raise(&e))?;
+        Ok(Inner { shape: Shape::new(py, stream.schema().fields()), stream })
+    }
+
+    /// The stream, for the one thread that uses it. In a forked child it is opened again where it was: the child has
+    /// none of the threads that read for it, and must not touch a lock that one of them may have held.
+    fn enter(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, Option<Inner>>> {
+        let here = std::process::id();
+        let mut inner = match self.inner.try_lock() {
+            Ok(inner) => inner,
+            Err(TryLockError::WouldBlock) => return Err(PyRuntimeError::new_err("this stream is in use by another thread; give each thread an iterator of its own")),
+            Err(TryLockError::Poisoned(_)) => return Err(raise(&Error::internal("the stream panicked before"))),
+        };
+        if self.pid.load(Ordering::Relaxed) != here {
+            if let Some(old) = inner.take() {
+                let cursor = old.stream.cursor();
+                std::mem::forget(old);
+                *inner = Some(self.open(py, cursor)?);
+            }
+            self.pid.store(here, Ordering::Relaxed);
+        }
+        Ok(inner)
+    }
+}
+
+fn closed() -> PyErr {
+    raise(&Error::new(Kind::Value, "the stream is closed"))
+}
+
+#[pymethods]
+impl Stream {
+    #[new]
+    fn new(py: Python<'_>, plan: &Plan, c: u64, of: u64, cursor: &str) -> PyResult<Self> {
+        guard(|| {
+            if of == 0 || c >= of {
+                return Err(raise(&Error::new(Kind::Value, format!("there is no consumer {c} of {of}"))));
+            }
+            let core = Arc::clone(&plan.plan);
+            let read = py.detach(|| Ok((core.schema()?, Cursor::parse(cursor, &core.fingerprint())?)));
+            let (declared, cursor) = read.map_err(|e: Error| raise(&e))?;
+            let made = Self { plan: core, c, of, declared, pid: AtomicU32::new(std::process::id()), inner: Mutex::new(None) };
+            let inner = made.open(py, cursor)?;
+            if let Ok(mut place) = made.inner.lock() {
+                *place = Some(inner);
+            }
+            Ok(made)
+        })
+    }
+
+    fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    /// The next row, as a dict.
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        guard(|| {
+            let mut entered = self.enter(py)?;
+            let Inner { stream, shape } = entered.as_mut().ok_or_else(closed)?;
+            loop {
+                match stream.next_row().map_err(|e| raise(&e))? {
+                    Next::Ready((unit, row)) => {
+                        if unit.edge.get().is_none() {
+                            drop(unit.edge.set(Box::new(Columns::new(&unit.batch)?)));
+                        }
+                        let columns = unit.edge.get().and_then(|edge| edge.downcast_ref::<Columns>());
+                        return columns.ok_or_else(|| raise(&Error::internal("a unit without its columns")))?.row(py, shape, row).map(Some);
+                    }
+                    Next::End => return Ok(None),
+                    Next::Wait => {}
+                }
+                let waiter = stream.waiter();
+                py.detach(|| waiter.wait(TICK));
+                py.check_signals()?;
+            }
+        })
+    }
+
+    /// The next `size` rows, or fewer at the end; `None` after it. A shorter batch is left out if `drop_last`.
+    fn next_batch(&self, py: Python<'_>, size: usize, drop_last: bool) -> PyResult<Option<Batch>> {
+        guard(|| {
+            let mut entered = self.enter(py)?;
+            let Inner { stream, .. } = entered.as_mut().ok_or_else(closed)?;
+            loop {
+                let next = py.detach(|| {
+                    let next = stream.next_batch(size, drop_last);
+                    if matches!(next, Ok(Next::Wait)) {
+                        stream.waiter().wait(TICK);
+                    }
+                    next
+                });
+                match next.map_err(|e| raise(&e))? {
+                    Next::Ready(batch) => return Ok(Some(Batch { batch, declared: Arc::clone(&self.declared) })),
+                    Next::End => return Ok(None),
+                    Next::Wait => py.check_signals()?,
+                }
+            }
+        })
+    }
+
+    /// The position after the last row given.
+    fn cursor(&self, py: Python<'_>) -> PyResult<String> {
+        let entered = self.enter(py)?;
+        let inner = entered.as_ref().ok_or_else(closed)?;
+        inner.stream.cursor().to_json().map_err(|e| raise(&e))
+    }
+
+    /// Stops reading.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let inner = self.enter(py)?.take();
+        py.detach(|| drop(inner.map(|inner| inner.stream)));
+        Ok(())
+    }
+}
+
+/// The rows of a plan as an Arrow stream, by the `PyCapsule` protocol: a fresh stream each time.
+#[pyfunction]
+pub fn arrow_stream<'py>(py: Python<'py>, plan: &Plan, c: u64, of: u64, cursor: &str, size: usize, drop_last: bool) -> PyResult<Bound<'py, PyCapsule>> {
+    let core = Arc::clone(&plan.plan);
+    let opened = py.detach(|| -> Result<_, Error> {
+        let cursor = Cursor::parse(cursor, &core.fingerprint())?;
+        Ok((core.schema()?, CoreStream::open(&core, Arc::new(LocalStore), c, of, cursor)?))
+    });
+    let (declared, stream) = opened.map_err(|e| raise(&e))?;
+    let threading = py.import("threading")?;
+    let main = threading.call_method0("main_thread")?.getattr("ident")?.eq(threading.call_method0("get_ident")?)?;
+    capsule::stream(py, Box::new(Batches { declared, stream, size, drop_last, main: main.then(std::thread::current) }))
+}
+
+/// The batches of a stream, for whoever pulls them.
+struct Batches {
+    declared: SchemaRef,
+    stream: CoreStream,
+    size: usize,
+    drop_last: bool,
+    /// The main thread, where it made this: only there can a signal's handler run.
+    main: Option<std::thread::Thread>,
+}
+
+impl Batches {
+    /// Whether a signal's handler raised. Only asked on the main thread: any other could wait for an interpreter that
+    /// waits for it.
+    fn interrupted(&self) -> bool {
+        if self.main.as_ref().is_none_or(|main| main.id() != std::thread::current().id()) {
+            return false;
+        }
+        Python::attach(|py| match py.check_signals() {
+            Ok(()) => false,
+            Err(_) => {
+                // Whoever pulls gets an Arrow error; the interrupt is raised again once Python runs.
+                // SAFETY: the interpreter is attached.
+                unsafe { pyo3::ffi::PyErr_SetInterrupt() };
+                true
+            }
+        })
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if self.interrupted() {
+                return Some(Err(ArrowError::ExternalError("interrupted".into())));
+            }
+            match self.stream.next_batch(self.size, self.drop_last) {
+                Ok(Next::Ready(batch)) => return Some(declared(&batch, &self.declared).map_err(|e| ArrowError::ExternalError(Box::new(e)))),
+                Ok(Next::End) => return None,
+                Ok(Next::Wait) => self.stream.waiter().wait(TICK),
+                Err(e) => return Some(Err(ArrowError::ExternalError(Box::new(e)))),
+            }
+        }
+    }
+}
+
+impl RecordBatchReader for Batches {
+    fn schema(&self) -> SchemaRef {
+        Arc::new(Schema::new(self.declared.fields().clone()))
+    }
+}
