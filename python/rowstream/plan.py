@@ -55,6 +55,7 @@ class Plan:
     Attributes:
         scan: the listing as JSON: files, pieces, schema, lanes. Kept as text; only the core takes it apart.
         columns: `(name in the files, name in the row)` of each column, in order; all of them if `None`.
+        first: the number that the first pass has, in the keys of its shuffles.
         segments: the passes.
         cycle: the passes that follow for ever.
         batch: `(size, drop_last)` if rows are batched.
@@ -63,6 +64,7 @@ class Plan:
 
     scan: str
     columns: tuple[tuple[str, str], ...] | None = None
+    first: int = 0
     segments: tuple[Segment, ...] = (Segment(),)
     cycle: tuple[Segment, ...] = ()
     batch: tuple[int, bool] | None = None
@@ -73,6 +75,7 @@ class Plan:
         """The plan as the core has it."""
         rest = {
             "columns": self.columns,
+            "first": self.first,
             "segments": [segment.to_json() for segment in self.segments],
             "cycle": [segment.to_json() for segment in self.cycle],
             "batch": self.batch and {"size": self.batch[0], "drop_last": self.batch[1]},
@@ -164,7 +167,7 @@ class Plan:
         size = self.batch[0] if self.batch else 1
         single = len(self.segments) == 1 and self.segments[0].times == 1 and not self.cycle
         if single:
-            return replace(self, segments=(self.segments[0].then(_op("take" if take else "skip", n=n * size, **{"pass": 0})),))
+            return replace(self, segments=(self.segments[0].then(_op("take" if take else "skip", n=n * size, **{"pass": self.first})),))
         before: list[Segment] = []
         after = list(self.segments)
         left, number, idle = n, 0, 0
@@ -183,7 +186,7 @@ class Plan:
             if whole:
                 before.append(replace(segment, times=whole))
             if left and (endless or whole < segment.times):
-                at = {"n": left * size, "pass": number + whole}
+                at = {"n": left * size, "pass": self.first + number + whole}
                 before.append(replace(segment.then(_op("take", **at)), times=1))
                 after = [*self._rest(segment, whole + 1), *after]
                 after.insert(0, replace(segment.then(_op("skip", **at)), times=1))
@@ -195,7 +198,7 @@ class Plan:
                 raise InvalidArgumentError(f"{'take' if take else 'skip'}({n}) of so many passes is too long a plan")
         if take:
             return replace(self, segments=tuple(before), cycle=())
-        return replace(self, segments=tuple(after))
+        return replace(self, first=self.first + number, segments=tuple(after))
 
     @staticmethod
     def _rest(segment: Segment, done: int) -> list[Segment]:

@@ -80,6 +80,9 @@ pub struct Plan {
     /// The columns of a row, in order: `(name in the files, name in the row)`; all of them where absent.
     #[serde(default)]
     pub columns: Option<Vec<(String, String)>>,
+    /// The number that the first pass has in the keys of its shuffles: a skip leaves out the passes before it.
+    #[serde(default)]
+    pub first: u64,
     /// The passes.
     pub segments: Vec<Segment>,
     /// The passes that follow for ever.
@@ -109,7 +112,7 @@ impl Plan {
     pub fn fingerprint(&self) -> String {
         let name = |path: &str| path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned();
         let files: Vec<_> = self.scan.files.iter().map(|f| (name(&f.path), f.size, &f.version)).collect();
-        let what = serde_json::json!([self.version, self.scan.format, files, self.scan.pieces, self.scan.lanes, self.segments, self.cycle, self.batch]);
+        let what = serde_json::json!([self.version, self.scan.format, files, self.scan.pieces, self.scan.lanes, self.first, self.segments, self.cycle, self.batch]);
         format!("{:016x}", hash(what.to_string().as_bytes()))
     }
 
@@ -184,7 +187,7 @@ impl Program {
         if let Some(order) = orders.get(&(epoch, pass)) {
             return Ok(Arc::clone(order));
         }
-        let order = Arc::new(Order::build(&self.pieces, self.plan.scan.lanes, &self.segment(pass)?.0.ops, epoch, pass)?);
+        let order = Arc::new(Order::build(&self.pieces, self.plan.scan.lanes, &self.segment(pass)?.0.ops, epoch, pass + self.plan.first)?);
         if orders.len() > 4 {
             orders.clear();
         }

@@ -141,11 +141,9 @@ impl Leaf {
     pub(super) fn advance(&mut self, rows: u64, window: u64) -> Result<Option<Range<u64>>> {
         let place = |leaf: &Self, e: Error| e.at(format_args!("column {}, page at byte {}", leaf.column.path(), leaf.at));
         while !self.complete() && self.ready() < rows {
-            if self.finished() {
-                self.finish().map_err(|e| place(self, e))?;
-                break;
-            }
             match self.cut().map_err(|e| place(self, e))? {
+                // At once: the reader has to know of the last page that it is the last when it takes it.
+                Cut::Page if self.finished() => self.finish().map_err(|e| place(self, e))?,
                 Cut::Page => {}
                 Cut::Need(more) => {
                     let front = self.ranges.front().cloned().unwrap_or(self.at..self.at);
@@ -292,7 +290,7 @@ impl PageQueue {
 }
 
 fn starved() -> ParquetError {
-    ParquetError::General("a reader was asked for rows whose pages have not come".into())
+    ParquetError::General("its rows end before those of other columns: repetition levels and pages disagree".into())
 }
 
 impl PageReader for PageQueue {
