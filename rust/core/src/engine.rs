@@ -1,13 +1,14 @@
 //! What a process runs on: an I/O runtime, a CPU pool, and the budget. Two pools, so that reading never waits behind
 //! decoding.
 //!
-//! There is one engine for a process, tagged with its PID. A forked child has the memory of its parent's engine but
-//! none of its threads, so it makes a new one and leaks the old; nothing here joins a thread when dropped.
+//! There is one engine for a process, tagged with how often the process was forked. A forked child has the memory of
+//! its parent's engine but none of its threads, so it makes a new one and leaks the old; nothing here joins a thread
+//! when dropped.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use crossbeam_channel::{Sender, unbounded};
 use tokio::runtime::{Builder, Runtime};
@@ -22,13 +23,32 @@ type Job = Box<dyn FnOnce() + Send>;
 /// The threads and the budget of one process.
 #[derive(Debug)]
 pub struct Engine {
-    pid: u32,
+    forks: u64,
     io: Runtime,
     jobs: Sender<Job>,
     /// The bytes that all streams may hold.
     pub budget: Arc<Budget>,
     /// Threads of the CPU pool.
     pub threads: usize,
+}
+
+static FORKS: AtomicU64 = AtomicU64::new(0);
+
+/// How often this process and those before it were forked: a change says that all threads but one are gone. Cheaper
+/// than the process's id, which is a call of the kernel, and rows ask each time.
+pub fn forks() -> u64 {
+    #[cfg(unix)]
+    {
+        extern "C" fn in_child() {
+            FORKS.fetch_add(1, Ordering::Relaxed);
+        }
+        static REGISTERED: std::sync::Once = std::sync::Once::new();
+        // SAFETY: the handler only adds to an atomic, which is allowed between fork and exec.
+        REGISTERED.call_once(|| unsafe {
+            libc::pthread_atfork(None, None, Some(in_child));
+        });
+    }
+    FORKS.load(Ordering::Relaxed)
 }
 
 static CURRENT: AtomicPtr<Engine> = AtomicPtr::new(std::ptr::null_mut());
@@ -39,7 +59,7 @@ impl Engine {
         let seen = CURRENT.load(Ordering::Acquire);
         // SAFETY: whatever was stored here came from `Box::leak` below and is never freed.
         if let Some(engine) = unsafe { seen.as_ref() }
-            && engine.pid == std::process::id()
+            && engine.forks == forks()
         {
             return Ok(engine);
         }
@@ -71,7 +91,7 @@ impl Engine {
                 })
                 .map_err(failed)?;
         }
-        Ok(Self { pid: std::process::id(), io, jobs, budget, threads })
+        Ok(Self { forks: forks(), io, jobs, budget, threads })
     }
 
     /// Runs a task on the I/O runtime.

@@ -92,25 +92,37 @@ impl Cache {
     }
 }
 
-/// The columns of one unit, their types resolved.
-pub struct Columns(Vec<Column>);
+/// The columns of one unit, their types resolved, and how many reads of memory lie behind each other in them.
+pub struct Columns {
+    columns: Vec<Column>,
+    pub depth: usize,
+}
 
 impl Columns {
     /// Looks at the types of a batch's columns.
     pub fn new(batch: &RecordBatch) -> PyResult<Self> {
-        batch.columns().iter().map(Column::new).collect::<PyResult<_>>().map(Self)
+        let columns: Vec<Column> = batch.columns().iter().map(Column::new).collect::<PyResult<_>>()?;
+        Ok(Self { depth: columns.iter().map(Column::depth).max().unwrap_or(0), columns })
+    }
+
+    /// Has the memory of a row fetched, `depth` reads deep: what lies before that was fetched already. A shuffle jumps
+    /// about in memory, and would wait for most of it.
+    pub fn fetch(&self, row: usize, depth: usize) {
+        for column in &self.columns {
+            column.fetch(row, depth);
+        }
     }
 
     /// One row, as a dict.
     pub fn row<'py>(&self, py: Python<'py>, shape: &mut Shape, row: usize) -> PyResult<Bound<'py, PyAny>> {
         // SAFETY: `dict` gives a new reference, or null with an exception set.
-        unsafe { Bound::from_owned_ptr_or_err(py, dict(py, &self.0, &shape.root, &mut shape.caches, row)) }
+        unsafe { Bound::from_owned_ptr_or_err(py, dict(py, &self.columns, &shape.root, &mut shape.caches, row)) }
     }
 
     /// A column's rows, as a list.
     pub fn list<'py>(&self, py: Python<'py>, shape: &mut Shape, column: usize, rows: usize) -> PyResult<Bound<'py, PyAny>> {
         // SAFETY: `items` gives a new reference, or null with an exception set.
-        unsafe { Bound::from_owned_ptr_or_err(py, items(py, &self.0[column], &shape.root.children[column], &mut shape.caches, 0, rows)) }
+        unsafe { Bound::from_owned_ptr_or_err(py, items(py, &self.columns[column], &shape.root.children[column], &mut shape.caches, 0, rows)) }
     }
 }
 
@@ -213,6 +225,64 @@ impl Column {
             other => return Err(raise(&Error::new(Kind::Unsupported, format!("values of type {other} cannot be Python objects; read them with with_format(\"arrow\")")))),
         };
         Ok(Self { nulls: array.nulls().filter(|n| n.null_count() > 0).cloned(), values })
+    }
+}
+
+/// Asks for a cache line, without waiting.
+fn fetch<T>(of: &[T], i: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(item) = of.get(i) {
+        // SAFETY: a prefetch reads nothing, and the address is that of an item.
+        unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(std::ptr::from_ref(item).cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (of, i);
+}
+
+/// The most bytes of one string, and the most items of one list, that are fetched ahead.
+const FETCHED: (usize, usize) = (512, 4);
+
+impl Column {
+    /// How many reads of memory lie behind each other.
+    fn depth(&self) -> usize {
+        match &self.values {
+            Values::Str(_) | Values::Bytes(_) => 2,
+            Values::List(_, child) | Values::LargeList(_, child) | Values::Map(_, child) => 1 + child.depth(),
+            Values::FixedList(_, child) => child.depth(),
+            Values::Struct(columns) => columns.iter().map(Self::depth).max().unwrap_or(0),
+            Values::Null | Values::Scalar(_) => 0,
+            _ => 1,
+        }
+    }
+
+    fn fetch(&self, i: usize, depth: usize) {
+        let list = |from: usize, upto: usize, child: &Self| (from..upto.min(from + FETCHED.1)).for_each(|j| child.fetch(j, depth - 1));
+        let text = |views: &[u128], buffers: &[arrow_buffer::Buffer]| {
+            let view = views[i];
+            let (length, buffer, offset) = (view as u32 as usize, (view >> 64) as u32 as usize, (view >> 96) as usize);
+            if length > 12
+                && let Some(bytes) = buffers.get(buffer)
+            {
+                (0..length.min(FETCHED.0)).step_by(64).for_each(|at| fetch(bytes, offset + at));
+            }
+        };
+        match (&self.values, depth) {
+            (Values::Struct(columns), _) => columns.iter().for_each(|column| column.fetch(i, depth)),
+            (Values::FixedList(n, child), _) => child.fetch(i * n, depth),
+            (Values::Str(values), 0) => fetch(values.views(), i),
+            (Values::Bytes(values), 0) => fetch(values.views(), i),
+            (Values::Str(values), 1) => text(values.views(), values.data_buffers()),
+            (Values::Bytes(values), 1) => text(values.views(), values.data_buffers()),
+            (Values::List(offsets, _) | Values::Map(offsets, _), 0) => fetch(offsets, i),
+            (Values::LargeList(offsets, _), 0) => fetch(offsets, i),
+            (Values::List(offsets, child) | Values::Map(offsets, child), _) => list(offsets[i] as usize, offsets[i + 1] as usize, child),
+            (Values::LargeList(offsets, child), _) => list(offsets[i] as usize, offsets[i + 1] as usize, child),
+            (Values::I32(values), 0) => fetch(values, i),
+            (Values::I64(values), 0) => fetch(values, i),
+            (Values::F32(values), 0) => fetch(values, i),
+            (Values::F64(values), 0) => fetch(values, i),
+            _ => {}
+        }
     }
 }
 

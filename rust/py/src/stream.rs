@@ -1,6 +1,6 @@
 //! A stream, as a Python iterator of rows and a source of batches.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use arrow_array::{RecordBatch, RecordBatchReader};
@@ -8,7 +8,8 @@ use arrow_schema::{ArrowError, Schema, SchemaRef};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
-use rowstream_core::exec::{Next, Stream as CoreStream};
+use rowstream_core::engine::forks;
+use rowstream_core::exec::{Next, Stream as CoreStream, Unit};
 use rowstream_core::plan::Plan as CorePlan;
 use rowstream_core::plan::cursor::Cursor;
 use rowstream_core::schema::declared;
@@ -29,7 +30,7 @@ pub struct Stream {
     c: u64,
     of: u64,
     declared: SchemaRef,
-    pid: AtomicU32,
+    forks: AtomicU64,
     inner: Mutex<Option<Inner>>,
 }
 
@@ -47,22 +48,27 @@ impl Stream {
     /// The stream, for the one thread that uses it. In a forked child it is opened again where it was: the child has
     /// none of the threads that read for it, and must not touch a lock that one of them may have held.
     fn enter(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, Option<Inner>>> {
-        let here = std::process::id();
+        let here = forks();
         let mut inner = match self.inner.try_lock() {
             Ok(inner) => inner,
             Err(TryLockError::WouldBlock) => return Err(PyRuntimeError::new_err("this stream is in use by another thread; give each thread an iterator of its own")),
             Err(TryLockError::Poisoned(_)) => return Err(raise(&Error::internal("the stream panicked before"))),
         };
-        if self.pid.load(Ordering::Relaxed) != here {
+        if self.forks.load(Ordering::Relaxed) != here {
             if let Some(old) = inner.take() {
                 let cursor = old.stream.cursor();
                 std::mem::forget(old);
                 *inner = Some(self.open(py, cursor)?);
             }
-            self.pid.store(here, Ordering::Relaxed);
+            self.forks.store(here, Ordering::Relaxed);
         }
         Ok(inner)
     }
+}
+
+/// What this edge keeps beside a unit.
+fn columns_of(unit: &Unit) -> Option<&Columns> {
+    unit.edge.get().and_then(|edge| edge.downcast_ref())
 }
 
 fn closed() -> PyErr {
@@ -80,7 +86,7 @@ impl Stream {
             let core = Arc::clone(&plan.plan);
             let read = py.detach(|| Ok((core.schema()?, Cursor::parse(cursor, &core.fingerprint())?)));
             let (declared, cursor) = read.map_err(|e: Error| raise(&e))?;
-            let made = Self { plan: core, c, of, declared, pid: AtomicU32::new(std::process::id()), inner: Mutex::new(None) };
+            let made = Self { plan: core, c, of, declared, forks: AtomicU64::new(forks()), inner: Mutex::new(None) };
             let inner = made.open(py, cursor)?;
             if let Ok(mut place) = made.inner.lock() {
                 *place = Some(inner);
@@ -104,8 +110,17 @@ impl Stream {
                         if unit.edge.get().is_none() {
                             drop(unit.edge.set(Box::new(Columns::new(&unit.batch)?)));
                         }
-                        let columns = unit.edge.get().and_then(|edge| edge.downcast_ref::<Columns>());
-                        return columns.ok_or_else(|| raise(&Error::internal("a unit without its columns")))?.row(py, shape, row).map(Some);
+                        let columns = columns_of(unit).ok_or_else(|| raise(&Error::internal("a unit without its columns")))?;
+                        let made = columns.row(py, shape, row).map(Some);
+                        let depth = columns.depth;
+                        for n in 0..depth {
+                            if let Some((unit, row)) = stream.upcoming(n)
+                                && let Some(columns) = columns_of(unit)
+                            {
+                                columns.fetch(row, depth - 1 - n);
+                            }
+                        }
+                        return made;
                     }
                     Next::End => return Ok(None),
                     Next::Wait => {}

@@ -82,6 +82,14 @@ impl Lane {
         }
     }
 
+    /// The row `n` after the next, if it is in the same window.
+    pub(crate) fn upcoming(&self, n: usize) -> Option<(&Unit, usize)> {
+        match &self.rest {
+            Rest::List(rows, behind) => rows.get(behind + n).map(|&(held, row)| (&*self.held[held as usize].unit, row as usize)),
+            Rest::Range(_) => None,
+        }
+    }
+
     /// Where the next row is; a run of rows where file order has one.
     pub(crate) fn ready(&mut self, shared: &Shared, order: &Order) -> Result<Ready> {
         loop {
@@ -132,7 +140,9 @@ impl Lane {
             Rest::Range(range) => {
                 let range = range.clone();
                 loop {
-                    self.held.retain(|held| held.unit.rows().end > range.start);
+                    if self.held.first().is_some_and(|held| held.unit.rows().end <= range.start) {
+                        self.held.remove(0);
+                    }
                     if let Some(Held { unit, .. }) = self.held.first() {
                         let rows = unit.rows();
                         if !rows.contains(&range.start) {

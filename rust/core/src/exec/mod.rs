@@ -8,8 +8,7 @@ pub mod gather;
 mod lane;
 mod reader;
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,8 +72,10 @@ pub struct Stream {
     pass: u64,
     order: Option<Arc<Order>>,
     lanes: Vec<Lane>,
-    /// Whose turn it is: `(turn, lane)`, the lane that is furthest behind first.
-    turns: BinaryHeap<Reverse<(u64, usize, usize)>>,
+    /// Whose turn it is: `(turn, lane, its place in lanes)`, sorted. A round-robin, so what was first goes last.
+    turns: VecDeque<(u64, usize, usize)>,
+    /// The lane that gave the last row.
+    last: usize,
     /// Passes in a row that gave this consumer nothing.
     idle: u64,
     picks: Picks,
@@ -100,7 +101,7 @@ impl Waiter {
 const UNIT: Range<u64> = 128 << 10..2 << 20;
 
 /// The bytes of a column that are read at once.
-const WINDOW: Range<u64> = 64 << 10..1 << 20;
+const WINDOW: Range<u64> = 64 << 10..4 << 20;
 
 impl Stream {
     /// Opens the rows that follow a cursor, which must be of this plan.
@@ -125,7 +126,7 @@ impl Stream {
             ahead: 0,
         };
         let (pass, at) = cursor.parts.first().map_or((cursor.first, Vec::new()), |part| (part.pass, part.at.clone()));
-        let mut stream = Self { shared, program, cursor, c, of, pass, order: None, lanes: Vec::new(), turns: BinaryHeap::new(), idle: 0, picks: Picks::default(), before: None, seen: 0 };
+        let mut stream = Self { shared, program, cursor, c, of, pass, order: None, lanes: Vec::new(), turns: VecDeque::new(), last: 0, idle: 0, picks: Picks::default(), before: None, seen: 0 };
         stream.begin(&at)?;
         Ok(stream)
     }
@@ -150,9 +151,10 @@ impl Stream {
         }
         for v in order.owned(self.c, self.of) {
             let lane = Lane::new(v, self.c, self.of, base, at.iter().find(|a| a.0 == v));
-            self.turns.push(Reverse((order.ahead[v] + lane.total, v, self.lanes.len())));
+            self.turns.push_back((order.ahead[v] + lane.total, v, self.lanes.len()));
             self.lanes.push(lane);
         }
+        self.turns.make_contiguous().sort_unstable();
         let (limit, lanes) = (self.shared.engine.budget.for_rows(), self.lanes.len().max(1) as u64);
         let share = limit / (4 * lanes);
         self.shared.unit = share.clamp(UNIT.start, UNIT.end);
@@ -168,13 +170,12 @@ impl Stream {
 
     /// The lane whose turn it is and where its next rows are. `Ready(None)` at the end of a pass.
     fn turn(&mut self) -> Result<Next<Option<(usize, usize, usize, usize)>>> {
-        let Some(order) = self.order.clone() else { return Ok(Next::End) };
-        while let Some(Reverse((_, _, i))) = self.turns.peek() {
-            let i = *i;
-            match self.lanes[i].ready(&self.shared, &order)? {
+        let Some(order) = &self.order else { return Ok(Next::End) };
+        while let Some(&(_, _, i)) = self.turns.front() {
+            match self.lanes[i].ready(&self.shared, order)? {
                 Ready::Rows { held, row, len } => return Ok(Next::Ready(Some((i, held, row, len)))),
                 Ready::Wait => return Ok(Next::Wait),
-                Ready::End => drop(self.turns.pop()),
+                Ready::End => drop(self.turns.pop_front()),
             }
         }
         Ok(Next::Ready(None))
@@ -197,9 +198,24 @@ impl Stream {
 
     fn advance(&mut self, i: usize, n: usize) {
         self.lanes[i].delivered(n);
-        if let Some(mut top) = self.turns.peek_mut() {
-            top.0.0 += n as u64;
+        self.last = i;
+        if let Some((turn, v, i)) = self.turns.pop_front() {
+            let next = (turn + n as u64, v, i);
+            match self.turns.back() {
+                // A lane that was behind, and still is.
+                Some(back) if *back > next => {
+                    let at = self.turns.partition_point(|other| *other < next);
+                    self.turns.insert(at, next);
+                }
+                _ => self.turns.push_back(next),
+            }
         }
+    }
+
+    /// The row that the lane which gave the last one will give `n` turns from now, where it is known: so that the
+    /// edge can have its memory fetched in time.
+    pub fn upcoming(&self, n: usize) -> Option<(&Unit, usize)> {
+        self.lanes.get(self.last)?.upcoming(n)
     }
 
     /// The next row: a unit, and the row's place in it. It counts as delivered.

@@ -64,8 +64,7 @@ impl LocalFile {
             if range.end > self.size || range.start > range.end {
                 return Err(Error::data(format!("bytes {range:?} are not in the file of {} bytes", self.size)).in_file(&self.path));
             }
-            let mut bytes = vec![0; (range.end - range.start) as usize];
-            read_exact_at(&self.file, &mut bytes, range.start).map_err(|e| match e.kind() {
+            let bytes = read_at(&self.file, range.start, (range.end - range.start) as usize).map_err(|e| match e.kind() {
                 std::io::ErrorKind::UnexpectedEof => changed(),
                 _ => failed(&e),
             })?;
@@ -82,22 +81,36 @@ fn version(metadata: &Metadata) -> (u64, Option<SystemTime>) {
     (metadata.len(), metadata.modified().ok())
 }
 
+/// Reads exactly `n` bytes, without clearing the memory first.
 #[cfg(unix)]
-fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> std::io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, at)
+fn read_at(file: &File, mut at: u64, n: usize) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(n);
+    // A file on a network may give less than it was asked for.
+    while bytes.len() < n {
+        match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut bytes), at) {
+            Ok(0) => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => at += read as u64,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    bytes.truncate(n);
+    Ok(bytes)
 }
 
 #[cfg(windows)]
-fn read_exact_at(file: &File, mut bytes: &mut [u8], mut at: u64) -> std::io::Result<()> {
-    while !bytes.is_empty() {
-        let n = std::os::windows::fs::FileExt::seek_read(file, bytes, at)?;
-        if n == 0 {
+fn read_at(file: &File, mut at: u64, n: usize) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![0; n];
+    let mut rest = bytes.as_mut_slice();
+    while !rest.is_empty() {
+        let read = std::os::windows::fs::FileExt::seek_read(file, rest, at)?;
+        if read == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        bytes = &mut bytes[n..];
-        at += n as u64;
+        rest = &mut rest[read..];
+        at += read as u64;
     }
-    Ok(())
+    Ok(bytes)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

@@ -228,9 +228,6 @@ impl Leaf {
         }
         let page = header.page(body, self.codec, &self.column)?;
         let (rows, boundary) = if repeated { records(&page, &self.column)? } else { (u64::from(header.values), true) };
-        if header.is_v2() && u64::from(header.rows) != rows {
-            return Err(Error::data(format!("a page of {rows} rows, its header says {}", header.rows)));
-        }
         if self.begun == 0 && !boundary && header.values > 0 {
             return Err(Error::data("the column begins in the middle of a row"));
         }

@@ -24,7 +24,7 @@ pub(super) struct Header {
     def_encoding: i32,
     rep_encoding: i32,
     nulls: u32,
-    pub(super) rows: u32,
+    rows: u32,
     def_bytes: u32,
     rep_bytes: u32,
     stored: bool,

@@ -1,0 +1,92 @@
+//! What every decoder promises, as a suite that each runs over its own files.
+
+use std::ops::Range;
+
+use arrow_array::RecordBatch;
+use arrow_select::concat::concat_batches;
+use bytes::Bytes;
+use proptest::test_runner::{Config, TestRunner};
+use rowstream_core::format::{Decoder, Step};
+use rowstream_core::{Error, Result};
+
+/// How a decoder of one piece is made: from the file, for rows of the piece, with batches of about `unit` bytes and
+/// reads of at least `window`.
+pub trait Format {
+    /// Opens the piece.
+    fn open(&self, file: &Bytes, rows: Range<u64>, unit: u64, window: u64) -> Result<Box<dyn Decoder>>;
+}
+
+/// More steps than any file here needs: a decoder that takes them hangs.
+const MOST_STEPS: usize = 200_000;
+
+/// Runs a decoder over a file in memory; checks what it asks for.
+pub fn run(mut decoder: Box<dyn Decoder>, file: &Bytes) -> Result<RecordBatch> {
+    let schema = decoder.schema().clone();
+    let mut batches = Vec::new();
+    for _ in 0..MOST_STEPS {
+        match decoder.poll()? {
+            Step::Done => return concat_batches(&schema, &batches).map_err(|e| Error::data(e.to_string())),
+            Step::Batch(batch) => {
+                assert_eq!(batch.schema(), schema, "every batch has the schema that was known before");
+                assert!(batch.num_rows() > 0, "a batch has rows");
+                batches.push(batch);
+            }
+            Step::Need(ranges) => {
+                assert!(!ranges.is_empty(), "needing nothing is a hang");
+                // In any order: from the last to the first.
+                for range in ranges.into_iter().rev() {
+                    let length = file.len() as u64;
+                    if range.start >= range.end || range.end > length {
+                        return Err(Error::data(format!("bytes {range:?} of a file of {length}")));
+                    }
+                    decoder.push(range.clone(), file.slice(range.start as usize..range.end as usize))?;
+                }
+            }
+        }
+    }
+    panic!("the decoder does not end");
+}
+
+/// The whole suite, for a file whose piece has `rows` rows.
+pub fn check(format: &impl Format, file: &Bytes, rows: u64) {
+    let whole = run(format.open(file, 0..rows, 1 << 20, 1 << 20).unwrap(), file).unwrap();
+    assert_eq!(whole.num_rows() as u64, rows);
+    for (unit, window) in [(1, 1), (1, 100), (500, 64 << 10), (1 << 20, 7)] {
+        let other = run(format.open(file, 0..rows, unit, window).unwrap(), file).unwrap();
+        assert_eq!(other, whole, "the output does not depend on chunks: unit {unit}, window {window}");
+    }
+    let starts: Vec<u64> = (0..rows).step_by((rows as usize / 23).max(1)).chain([rows.saturating_sub(1)]).collect();
+    for start in starts {
+        for end in [rows, (start + 3).min(rows)] {
+            let part = run(format.open(file, start..end, 3000, 512).unwrap(), file).unwrap();
+            assert_eq!(part, whole.slice(start as usize, (end - start) as usize), "rows {start}..{end}");
+        }
+    }
+    for cut in (0..file.len()).step_by((file.len() / 150).max(1)) {
+        let short = file.slice(..cut);
+        let got = format.open(&short, 0..rows, 3000, 512).and_then(|decoder| run(decoder, &short));
+        assert!(got.is_err(), "a file cut at {cut} of {} bytes gave {} rows", file.len(), got.map_or(0, |b| b.num_rows()));
+    }
+}
+
+/// Bytes of the file changed at random: rows or an error, never a panic, a hang, or fewer rows.
+pub fn mutate(format: &impl Format, file: &Bytes, rows: u64, cases: u32) {
+    use proptest::prelude::*;
+    let change = (0..file.len(), any::<u8>(), prop_oneof![Just(1_usize), Just(4), Just(16)]);
+    let changes = proptest::collection::vec(change, 1..4);
+    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(1), ..Config::default() });
+    runner
+        .run(&changes, |changes| {
+            let mut bytes = file.to_vec();
+            for (at, byte, length) in changes {
+                let end = (at + length).min(bytes.len());
+                bytes[at..end].fill(byte);
+            }
+            let bytes = Bytes::from(bytes);
+            if let Ok(batch) = format.open(&bytes, 0..rows, 3000, 512).and_then(|decoder| run(decoder, &bytes)) {
+                prop_assert_eq!(batch.num_rows() as u64, rows, "rows were lost without an error");
+            }
+            Ok(())
+        })
+        .unwrap();
+}
