@@ -1,11 +1,11 @@
 """rowstream: machine-learning data sets, streamed from files in one exact order, with exact resume.
 
-    from rowstream import load_dataset
+from rowstream import load_dataset
 
-    ds = load_dataset("parquet", data_files="data/*.parquet", split="train", streaming=True)
-    for row in ds.shuffle(seed=7, buffer_size=10_000):
-        ...
-    state = ds.state_dict()  # at any row; load_state_dict goes on at the next one
+ds = load_dataset("parquet", data_files="data/*.parquet", split="train", streaming=True)
+for row in ds.shuffle(seed=7, buffer_size=10_000):
+    ...
+state = ds.state_dict()  # at any row; load_state_dict goes on at the next one
 """
 
 from rowstream.dataset import IterableDataset, IterableDatasetDict

@@ -129,7 +129,10 @@ def _wanted(split: Any, there: list[str]) -> list[str]:
         if str(one) in there:
             continue
         if not isinstance(one, str) or not _SPLIT.fullmatch(one):
-            raise InvalidArgumentError(f"the split {one!r} is not a name; the splits are {there}. Parts of a stream are taken with take(n), skip(n) and shard(n, i)")
+            raise InvalidArgumentError(
+                f"the split {one!r} is not a name; the splits are {there}. "
+                "Parts of a stream are taken with take(n), skip(n) and shard(n, i)"
+            )
         raise InvalidArgumentError(f"there is no split {one!r}; the splits are {there}")
     return [str(one) for one in asked]
 
@@ -151,7 +154,8 @@ def _files(path: str, data_dir: str | None, data_files: DataFiles | None) -> tup
         found = {"train": [str(here.absolute())]}
     else:
         raise DataFilesNotFoundError(
-            f"{path!r} is neither a folder or file here nor a format ({', '.join(formats.READ)}); data sets of the Hub come with a later release"
+            f"{path!r} is neither a folder or file here nor a format ({', '.join(formats.READ)}); "
+            "data sets of the Hub come with a later release"
         )
     return found, formats.require(formats.of_files(file for files in found.values() for file in files)), here.stem
 

@@ -227,7 +227,7 @@ class Consumer:
 
     def __init__(self, order, c, of, base, at=(), *, filtered=True):
         self.order, self.c, self.of, self.base, self.filtered = order, c, of, base, filtered
-        self.at = {v: (0, 0, 0) for v in order.owned(c, of)} | {v: tuple(a) for v, *a in at}
+        self.at = dict.fromkeys(order.owned(c, of), (0, 0, 0)) | {v: tuple(a) for v, *a in at}
         self.turn = self.turn_before = (0, 0)
 
     def cursor(self) -> str:

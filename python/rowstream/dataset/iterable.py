@@ -129,7 +129,7 @@ class IterableDataset:
         if plan.batch is not None or plan.steps:
             raise UnsupportedError("an Arrow stream is of rows: take it of the data set before batch()")
         c, of = self._consumer
-        return _core.arrow_stream(plan.core, c, of, plan.core.start(self._epoch), _ARROW_ROWS, False)
+        return _core.arrow_stream(plan.core, c, of, plan.core.start(self._epoch), _ARROW_ROWS)
 
     # -------------------------------------------------------------------------------------------------------- state
 
@@ -252,9 +252,7 @@ class IterableDataset:
         plan = self._plan
         return self._with(plan.then(Repeat(times)) if plan.steps else plan.repeat(times))
 
-    def batch(
-        self, batch_size: int | None = None, by_column: Any = None, drop_last_batch: bool = False
-    ) -> IterableDataset:
+    def batch(self, batch_size: int | None = None, by_column: Any = None, drop_last_batch: bool = False) -> IterableDataset:
         """Rows grouped: each item is a dict of lists."""
         if by_column is not None:
             raise UnsupportedError("batch(by_column=…) is not there yet")
@@ -337,10 +335,7 @@ class IterableDataset:
         return f"IterableDataset({{\n    features: {self.column_names},\n    num_shards: {self.num_shards}\n}})"
 
 
-_INFO = frozenset(
-    ("builder_name", "citation", "config_name", "dataset_size", "description", "download_checksums", "download_size")
-    + ("homepage", "license", "size_in_bytes", "supervised_keys", "version")
-)
+_INFO = frozenset(DatasetInfo.__dataclass_fields__) - {"features", "splits"}
 
 
 def _number(name: str, value: Any, least: int | None = 0) -> int:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
 from rowstream.exceptions import CheckpointMismatchError
-from rowstream.ops.base import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rowstream.ops import Node
+    from rowstream.ops.base import World
     from rowstream.plan import Plan
 
 VERSION = 1

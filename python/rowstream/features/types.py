@@ -28,7 +28,7 @@ class Value:
 
 @dataclass(frozen=True)
 class List:
-    """A list of another type; `length` if every list has it, else −1."""
+    """A list of another type; `length` if every list has it, else -1."""
 
     feature: Any
     length: int = -1

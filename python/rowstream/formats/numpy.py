@@ -22,12 +22,17 @@ def batch(batch: _core.Batch) -> dict[str, Any]:
 
 def row(batch: _core.Batch) -> dict[str, Any]:
     """One row: the only one of a batch, with the width of its scalars kept."""
-    return {name: _column(batch, i, keep=True)[0] for i, name in enumerate(batch.column_names)}
+    return {name: _scalar(_column(batch, i, keep=True)[0]) for i, name in enumerate(batch.column_names)}
 
 
 def group(items: list[dict[str, Any]]) -> dict[str, Any]:
     """A batch of batches."""
     return {name: _consolidate([item[name] for item in items]) for name in (items[0] if items else ())}
+
+
+def _scalar(value: Any) -> Any:
+    """As `datasets` has it: numbers and strings are scalars, other scalars arrays without dimensions."""
+    return np.asarray(value) if isinstance(value, np.generic) and not isinstance(value, (np.number, np.character)) else value
 
 
 def _column(batch: _core.Batch, i: int, *, keep: bool = False) -> Any:
@@ -36,7 +41,7 @@ def _column(batch: _core.Batch, i: int, *, keep: bool = False) -> Any:
     if view is None:
         return _other(batch, i)
     dtype, shape, buffer, mask = view
-    values = np.frombuffer(buffer, dtype)
+    values = np.frombuffer(memoryview(buffer), dtype)
     if shape:
         return _default(values.reshape(-1, *shape))
     if mask is None:
@@ -64,7 +69,7 @@ def _default(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def _other(batch: _core.Batch, i: int) -> Any:
     """A column that NumPy cannot view: strings, times, nested types."""
-    import pyarrow as pa  # noqa: PLC0415 - only such columns need it
+    import pyarrow as pa
 
     column = pa.record_batch(batch).column(i)
     if pa.types.is_struct(column.type):

@@ -47,9 +47,9 @@ class Stage:
     Its state is `[state of what is before it, at the last boundary; lists taken; items given of this list]`.
     """
 
-    def __init__(
-        self, upstream: Upstream, size: int, make: Callable[[list[Any], int], list[Any]], state: Any, number: int
-    ) -> None:
+    def __init__(self, upstream: Upstream, size: int, make: Callable[[list[Any], int], list[Any]], state: Any, number: int) -> None:
+        self._index: int
+        self._given: int
         before, self._index, self._given = state or (None, 0, 0)
         self._upstream = upstream(before, number)
         self._before = self._upstream.state()

@@ -20,6 +20,7 @@ class _Counted:
     """A node that passes on items and counts them. Its state is `[state of what is before it, count]`."""
 
     def __init__(self, upstream: Upstream, state: Any, number: int) -> None:
+        self._count: int
         before, self._count = state or (None, 0)
         self._upstream = upstream(before, number)
 

@@ -15,6 +15,7 @@ class _Repeated:
     """Its state is `[pass, state of what is before it]`."""
 
     def __init__(self, upstream: Upstream, state: Any, number: int, times: int | None) -> None:
+        self._pass: int
         self._pass, before = state or (0, None)
         self._make, self._times = upstream, times
         # The passes of an outer repeat and of this one get keys of their own.

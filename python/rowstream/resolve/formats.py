@@ -67,4 +67,4 @@ def of_files(paths: Iterable[str]) -> str:
         if found:
             return found.most_common(1)[0][0]
     shown = ", ".join(paths[:3]) + (", …" if len(paths) > 3 else "")
-    raise FileFormatError(f"no known format, by name or first bytes: {shown}; name the format, as load_dataset(\"parquet\", …)")
+    raise FileFormatError(f'no known format, by name or first bytes: {shown}; name the format, as load_dataset("parquet", …)')

@@ -59,7 +59,9 @@ def resolve(pattern: str | os.PathLike[str], base: str) -> list[str]:
     for choice in expand(whole):
         if not glob.has_magic(choice):
             if not Path(choice).is_file():
-                raise DataFilesNotFoundError(f"there is no file {choice}" + (" (it is a folder; add /* for its files)" if Path(choice).is_dir() else ""))
+                raise DataFilesNotFoundError(
+                    f"there is no file {choice}" + (" (it is a folder; add /* for its files)" if Path(choice).is_dir() else "")
+                )
             found.append(os.path.abspath(choice))  # noqa: PTH100
             continue
         matches = sorted(glob.glob(choice, recursive=True))  # noqa: PTH207 - pathlib's does not take absolute patterns

@@ -39,9 +39,9 @@ impl Budget {
     /// The budget that the environment asks for: `ROWSTREAM_MEMORY`, in bytes or with a unit, as `512MiB`.
     pub fn from_environment() -> Result<Arc<Self>> {
         match std::env::var("ROWSTREAM_MEMORY") {
-            Ok(text) => parse(&text)
-                .map(Self::new)
-                .ok_or_else(|| Error::new(Kind::Value, format!("ROWSTREAM_MEMORY is {text:?}; expected bytes, at least 16 MiB, such as 512MiB, 2GB or 536870912"))),
+            Ok(text) => parse(&text).map(Self::new).ok_or_else(|| {
+                Error::new(Kind::Value, format!("ROWSTREAM_MEMORY is {text:?}; expected bytes, at least 16 MiB, such as 512MiB, 2GB or 536870912"))
+            }),
             Err(_) => Ok(Self::new(DEFAULT)),
         }
     }

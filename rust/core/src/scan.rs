@@ -65,8 +65,8 @@ pub async fn parquet(store: Arc<dyn Store>, paths: &[String]) -> Result<Scan> {
     let schema = schema.ok_or_else(|| Error::new(Kind::Value, "no files to read"))?;
     let mut names: Vec<&String> = schema.fields().iter().map(|f| f.name()).collect();
     names.sort();
-    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Error::new(Kind::Unsupported, format!("two columns are called {:?}, and a row can have only one", twice[0])).in_file(&paths[0]));
+    if let Some([twice, _]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(Error::new(Kind::Unsupported, format!("two columns are called {twice:?}, and a row can have only one")).in_file(&paths[0]));
     }
     let lanes = (FLOORS / floor).min(LANES).min(pieces.len() as u64).max(1) as usize;
     Ok(Scan { format: "parquet".into(), files, pieces, schema, lanes, floor })

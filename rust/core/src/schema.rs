@@ -38,7 +38,10 @@ pub fn widen(schema: &Schema, first: &str, other: &Schema, file: &str) -> Result
 
 /// The type that holds all values of both, exactly.
 fn common(a: &DataType, b: &DataType) -> Option<DataType> {
-    use DataType::{Binary, BinaryView, FixedSizeList, Float16, Float32, Float64, Int8, Int16, Int32, Int64, LargeBinary, LargeList, LargeUtf8, List, Null, Struct, UInt8, UInt16, UInt32, UInt64, Utf8, Utf8View};
+    use DataType::{
+        Binary, BinaryView, FixedSizeList, Float16, Float32, Float64, Int8, Int16, Int32, Int64, LargeBinary, LargeList, LargeUtf8, List, Null, Struct, UInt8,
+        UInt16, UInt32, UInt64, Utf8, Utf8View,
+    };
     if a.equals_datatype(b) {
         return Some(a.clone());
     }
@@ -61,7 +64,9 @@ fn common(a: &DataType, b: &DataType) -> Option<DataType> {
                     None => Arc::new(Field::clone(field).with_nullable(true)),
                 });
             }
-            fields.extend(g.iter().filter(|field| !f.iter().any(|other| other.name() == field.name())).map(|field| Arc::new(Field::clone(field).with_nullable(true))));
+            fields.extend(
+                g.iter().filter(|field| !f.iter().any(|other| other.name() == field.name())).map(|field| Arc::new(Field::clone(field).with_nullable(true))),
+            );
             Struct(Fields::from(fields))
         }
         _ => match (signed(a).or_else(|| signed(b)), unsigned(a).or_else(|| unsigned(b)), float(a).or_else(|| float(b))) {
@@ -115,7 +120,8 @@ impl Adapter {
         };
         let columns = self.schema.fields().iter().zip(&self.sources).map(column).collect::<Result<Vec<_>>>()?;
         // Not `try_new`: a file may have nulls where the schema of another says there are none.
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &RecordBatchOptions::new().with_row_count(Some(rows))).map_err(|e| Error::internal(e.to_string()))
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
+            .map_err(|e| Error::internal(e.to_string()))
     }
 }
 
@@ -123,7 +129,8 @@ impl Adapter {
 /// behind what the views pinned.
 pub fn declared(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| conform(column, field.data_type())).collect::<Result<Vec<_>>>()?;
-    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &RecordBatchOptions::new().with_row_count(Some(batch.num_rows()))).map_err(|e| Error::data(e.to_string()))
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &RecordBatchOptions::new().with_row_count(Some(batch.num_rows())))
+        .map_err(|e| Error::data(e.to_string()))
 }
 
 /// A column as another type that holds its values.

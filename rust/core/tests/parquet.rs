@@ -1,5 +1,7 @@
 //! Parquet row groups against the decoder's promises, and against the reader of the `parquet` crate.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test stops where something is wrong, and says what it tests")]
+
 mod conformance;
 
 use std::ops::Range;
@@ -7,13 +9,16 @@ use std::sync::Arc;
 
 use arrow_array::builder::{FixedSizeListBuilder, Float32Builder, Int64Builder, ListBuilder, MapBuilder, StringBuilder};
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BinaryArray, BooleanArray, Decimal128Array, DictionaryArray, Int32Array, Int64Array, LargeStringArray, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray, types::Int32Type};
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, BooleanArray, Decimal128Array, DictionaryArray, Int32Array, Int64Array, LargeStringArray, RecordBatch, StringArray,
+    StructArray, TimestampMicrosecondArray, types::Int32Type,
+};
 use arrow_schema::{DataType, Field, Fields};
 use bytes::Bytes;
 use conformance::Format;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::basic::{BrotliLevel, Compression, Encoding, GzipLevel, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use rowstream_core::format::Decoder;
 use rowstream_core::format::parquet::{Footer, Options, RowGroupDecoder, Tail, read_footer};
@@ -36,7 +41,9 @@ impl Format for FirstGroup {
             return Err(rowstream_core::Error::data("too short"));
         }
         let footer = footer(file)?;
-        if footer.metadata.num_row_groups() != 1 || footer.metadata.row_group(0).num_rows() as u64 != rows.end.max(footer.metadata.row_group(0).num_rows() as u64) {
+        if footer.metadata.num_row_groups() != 1
+            || footer.metadata.row_group(0).num_rows() as u64 != rows.end.max(footer.metadata.row_group(0).num_rows() as u64)
+        {
             return Err(rowstream_core::Error::data("another number of rows or row groups than was written"));
         }
         let options = Options { columns: self.0.clone(), rows, unit, window, page: 64 << 20 };
@@ -117,13 +124,32 @@ fn ways() -> Vec<(&'static str, WriterProperties)> {
     let zstd = Compression::ZSTD(ZstdLevel::default());
     vec![
         ("plain", small_pages().set_dictionary_enabled(false).set_offset_index_disabled(true).set_statistics_enabled(EnabledStatistics::None).build()),
-        ("no index", small_pages().set_offset_index_disabled(true).set_statistics_enabled(EnabledStatistics::Chunk).set_compression(Compression::SNAPPY).build()),
+        (
+            "no index",
+            small_pages().set_offset_index_disabled(true).set_statistics_enabled(EnabledStatistics::Chunk).set_compression(Compression::SNAPPY).build(),
+        ),
         ("index", small_pages().set_compression(zstd).build()),
-        ("v2", small_pages().set_writer_version(WriterVersion::PARQUET_2_0).set_compression(Compression::LZ4_RAW).set_offset_index_disabled(true).set_statistics_enabled(EnabledStatistics::None).build()),
+        (
+            "v2",
+            small_pages()
+                .set_writer_version(WriterVersion::PARQUET_2_0)
+                .set_compression(Compression::LZ4_RAW)
+                .set_offset_index_disabled(true)
+                .set_statistics_enabled(EnabledStatistics::None)
+                .build(),
+        ),
         ("v2 with index", small_pages().set_writer_version(WriterVersion::PARQUET_2_0).set_compression(zstd).build()),
-        ("delta", small_pages().set_writer_version(WriterVersion::PARQUET_2_0).set_dictionary_enabled(false).set_column_encoding("text".into(), Encoding::DELTA_BYTE_ARRAY).set_column_encoding("large".into(), Encoding::DELTA_LENGTH_BYTE_ARRAY).build()),
-        ("gzip", small_pages().set_compression(Compression::GZIP(Default::default())).build()),
-        ("brotli", small_pages().set_compression(Compression::BROTLI(Default::default())).build()),
+        (
+            "delta",
+            small_pages()
+                .set_writer_version(WriterVersion::PARQUET_2_0)
+                .set_dictionary_enabled(false)
+                .set_column_encoding("text".into(), Encoding::DELTA_BYTE_ARRAY)
+                .set_column_encoding("large".into(), Encoding::DELTA_LENGTH_BYTE_ARRAY)
+                .build(),
+        ),
+        ("gzip", small_pages().set_compression(Compression::GZIP(GzipLevel::default())).build()),
+        ("brotli", small_pages().set_compression(Compression::BROTLI(BrotliLevel::default())).build()),
         ("one page", WriterProperties::builder().set_compression(Compression::SNAPPY).build()),
     ]
 }
@@ -202,7 +228,8 @@ fn bombs_are_refused_before_memory_is_taken() {
 #[test]
 fn errors_say_where() {
     let file = written(&rows(50), WriterProperties::builder().build());
-    for (bytes, expected) in [(file.slice(..file.len() - 1), "ends with"), (file.slice(..6), "too few"), (Bytes::from_static(b"PAR1aaaaaaaaPARE"), "encrypted")] {
+    for (bytes, expected) in [(file.slice(..file.len() - 1), "ends with"), (file.slice(..6), "too few"), (Bytes::from_static(b"PAR1aaaaaaaaPARE"), "encrypted")]
+    {
         let error = read_footer(&bytes, bytes.len() as u64).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }

@@ -51,7 +51,11 @@ impl Batch {
 
     /// How NumPy views the `i`-th column: `(dtype, shape of a row, buffer, mask)`, or `None` if it cannot.
     #[expect(clippy::type_complexity, reason = "it is the tuple that Python takes apart")]
-    fn view<'py>(&self, py: Python<'py>, i: usize) -> PyResult<Option<(&'static str, Vec<usize>, Bound<'py, columns::ArrowBuffer>, Option<Bound<'py, pyo3::types::PyBytes>>)>> {
+    fn view<'py>(
+        &self,
+        py: Python<'py>,
+        i: usize,
+    ) -> PyResult<Option<(&'static str, Vec<usize>, Bound<'py, columns::ArrowBuffer>, Option<Bound<'py, pyo3::types::PyBytes>>)>> {
         view(py, self.batch.column(i))
     }
 

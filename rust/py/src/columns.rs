@@ -33,7 +33,6 @@ impl ArrowBuffer {
     }
 }
 
-
 /// A column that NumPy can view: `(dtype, shape of a row, buffer, mask)`. The mask has a byte for each row, true
 /// where there is a value, and is absent where all rows have one. `None` for other types.
 type View<'py> = (&'static str, Vec<usize>, Bound<'py, ArrowBuffer>, Option<Bound<'py, PyBytes>>);

@@ -17,7 +17,8 @@ pub const TICK: Duration = Duration::from_millis(50);
 
 /// Runs work whose panic shall be an exception, not the end of the process.
 pub fn guard<T>(work: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(raise(&Error::internal(format!("a defect of rowstream, please report it: {}", message(&*panic))))))
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(raise(&Error::internal(format!("a defect of rowstream, please report it: {}", message(&*panic))))))
 }
 
 /// Runs short work detached.
@@ -33,7 +34,7 @@ pub fn interruptible<T: Send + 'static>(py: Python<'_>, work: impl FnOnce() -> R
     Builder::new().name("rowstream-call".into()).spawn(work).map_err(failed)?;
     let receive = std::sync::Mutex::new(receive);
     loop {
-        let result = py.detach(|| receive.lock().map(|r| r.recv_timeout(TICK)).unwrap_or(Err(RecvTimeoutError::Disconnected)));
+        let result = py.detach(|| receive.lock().map_or(Err(RecvTimeoutError::Disconnected), |r| r.recv_timeout(TICK)));
         match result {
             Ok(result) => return result.map_err(|e| raise(&e)),
             Err(RecvTimeoutError::Timeout) => py.check_signals()?,

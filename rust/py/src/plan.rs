@@ -16,7 +16,7 @@ use crate::error::raise;
 /// A plan that was read and checked.
 #[pyclass(frozen, module = "rowstream._core")]
 pub struct Plan {
-    pub plan: Arc<CorePlan>,
+    pub core: Arc<CorePlan>,
     program: Program,
     fingerprint: String,
 }
@@ -28,7 +28,7 @@ impl Plan {
         detached(py, || {
             let plan = Arc::new(CorePlan::parse(json)?);
             plan.schema()?;
-            Ok(Self { program: Program::new(Arc::clone(&plan)), fingerprint: plan.fingerprint(), plan })
+            Ok(Self { program: Program::new(Arc::clone(&plan)), fingerprint: plan.fingerprint(), core: plan })
         })
     }
 

@@ -9,9 +9,9 @@ use std::ptr::null_mut;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, Date32Type, Date64Type, DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType, DurationSecondType, Float16Type, Float32Type, Float64Type,
-    Int8Type, Int16Type, Int32Type, Int64Type, Time32MillisecondType, Time32SecondType, Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType,
-    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, Date32Type, Date64Type, DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType, DurationSecondType, Float16Type,
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time32MillisecondType, Time32SecondType, Time64MicrosecondType, Time64NanosecondType,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, BinaryViewArray, BooleanArray, RecordBatch, StringViewArray};
 use arrow_buffer::{NullBuffer, ScalarBuffer};
@@ -220,9 +220,16 @@ impl Column {
                 };
                 Values::Scalar(Scalars::Duration(values, scalars::per_second(*unit)))
             }
-            DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..) => Values::Scalar(Scalars::Decimal(array.clone())),
+            DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..) => {
+                Values::Scalar(Scalars::Decimal(array.clone()))
+            }
             DataType::Interval(_) => Values::Scalar(Scalars::Interval(array.clone())),
-            other => return Err(raise(&Error::new(Kind::Unsupported, format!("values of type {other} cannot be Python objects; read them with with_format(\"arrow\")")))),
+            other => {
+                return Err(raise(&Error::new(
+                    Kind::Unsupported,
+                    format!("values of type {other} cannot be Python objects; read them with with_format(\"arrow\")"),
+                )));
+            }
         };
         Ok(Self { nulls: array.nulls().filter(|n| n.null_count() > 0).cloned(), values })
     }
@@ -341,10 +348,11 @@ unsafe fn pairs(py: Python<'_>, entries: &Column, node: &Node, caches: &mut [Cac
         }
         for i in from..upto {
             let pair = ffi::PyTuple_New(2);
-            let sound = !pair.is_null() && [(0, &columns[0], key), (1, &columns[1], item)].into_iter().all(|(at, column, node)| {
-                let made = value(py, column, node, caches, i);
-                !made.is_null() && ffi::PyTuple_SetItem(pair, at, made) == 0
-            });
+            let sound = !pair.is_null()
+                && [(0, &columns[0], key), (1, &columns[1], item)].into_iter().all(|(at, column, node)| {
+                    let made = value(py, column, node, caches, i);
+                    !made.is_null() && ffi::PyTuple_SetItem(pair, at, made) == 0
+                });
             if !sound || ffi::PyList_SetItem(made, (i - from).cast_signed(), pair) != 0 {
                 if !sound {
                     ffi::Py_XDECREF(pair);

@@ -83,7 +83,10 @@ fn named<'py>(py: Python<'py>, cell: &'static PyOnceLock<Py<PyAny>>, module: &st
 }
 
 fn beyond(what: &str, value: i64) -> PyErr {
-    raise(&Error::new(Kind::Unsupported, format!("the {what} {value} is beyond what Python's datetime holds (years 1 to 9999); read the column with with_format(\"arrow\")")))
+    raise(&Error::new(
+        Kind::Unsupported,
+        format!("the {what} {value} is beyond what Python's datetime holds (years 1 to 9999); read the column with with_format(\"arrow\")"),
+    ))
 }
 
 fn date(py: Python<'_>, days: i64) -> PyResult<Bound<'_, PyAny>> {
@@ -105,7 +108,10 @@ fn time(py: Python<'_>, value: i64, per: i64) -> PyResult<Bound<'_, PyAny>> {
     static TIME: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let (micros, nanos) = micros(value, per);
     if nanos != 0 {
-        return Err(raise(&Error::new(Kind::Unsupported, format!("the time of day {value} ns has nanoseconds, which Python's datetime.time does not hold; read the column with with_format(\"arrow\")"))));
+        return Err(raise(&Error::new(
+            Kind::Unsupported,
+            format!("the time of day {value} ns has nanoseconds, which Python's datetime.time does not hold; read the column with with_format(\"arrow\")"),
+        )));
     }
     let second = i64::try_from(micros / 1_000_000).ok().filter(|s| (0..DAY).contains(s) && micros >= 0).ok_or_else(|| beyond("time of day", value))?;
     named(py, &TIME, "datetime", "time")?.call1((second / 3600, second / 60 % 60, second % 60, (micros % 1_000_000) as i64))
@@ -131,7 +137,12 @@ fn timestamp<'py>(py: Python<'py>, value: i64, per: i64, zone: Option<&str>) -> 
     }
     let (micros, nanos) = micros(value, per);
     if nanos != 0 {
-        return Err(raise(&Error::new(Kind::Unsupported, format!("the timestamp {value} ns has nanoseconds, which Python's datetime does not hold; install pandas, or read the column with with_format(\"arrow\")"))));
+        return Err(raise(&Error::new(
+            Kind::Unsupported,
+            format!(
+                "the timestamp {value} ns has nanoseconds, which Python's datetime does not hold; install pandas, or read the column with with_format(\"arrow\")"
+            ),
+        )));
     }
     let seconds = micros.div_euclid(1_000_000);
     let (days, second) = (seconds.div_euclid(DAY.into()), seconds.rem_euclid(DAY.into()) as i64);
@@ -181,7 +192,10 @@ fn tzinfo<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
         Some(minutes) => datetime.getattr("timezone")?.call1((datetime.getattr("timedelta")?.call1((0, minutes * 60))?,))?,
         None => py.import("zoneinfo")?.getattr("ZoneInfo")?.call1((name,)).map_err(|e| {
             let cause = e.value(py).to_string();
-            raise(&Error::new(Kind::Unsupported, format!("the time zone {name:?} is not known here ({cause}); install the package tzdata, or read the column with with_format(\"arrow\")")))
+            raise(&Error::new(
+                Kind::Unsupported,
+                format!("the time zone {name:?} is not known here ({cause}); install the package tzdata, or read the column with with_format(\"arrow\")"),
+            ))
         })?,
     };
     zones.set_item(name, &made)?;
@@ -198,7 +212,12 @@ fn duration(py: Python<'_>, value: i64, per: i64) -> PyResult<Bound<'_, PyAny>> 
     }
     let (micros, nanos) = micros(value, per);
     if nanos != 0 {
-        return Err(raise(&Error::new(Kind::Unsupported, format!("the duration {value} ns has nanoseconds, which Python's timedelta does not hold; install pandas, or read the column with with_format(\"arrow\")"))));
+        return Err(raise(&Error::new(
+            Kind::Unsupported,
+            format!(
+                "the duration {value} ns has nanoseconds, which Python's timedelta does not hold; install pandas, or read the column with with_format(\"arrow\")"
+            ),
+        )));
     }
     named(py, &TIMEDELTA, "datetime", "timedelta")?.call1((0, (micros.div_euclid(1_000_000)) as i64, micros.rem_euclid(1_000_000) as i64))
 }

@@ -19,7 +19,7 @@ use rowstream_core::{Error, Kind};
 use crate::batch::Batch;
 use crate::capsule;
 use crate::door::{TICK, guard};
-use crate::error::raise;
+use crate::error::{UnsupportedError, raise};
 use crate::plan::Plan;
 use crate::rows::{Columns, Shape};
 
@@ -51,7 +51,9 @@ impl Stream {
         let here = forks();
         let mut inner = match self.inner.try_lock() {
             Ok(inner) => inner,
-            Err(TryLockError::WouldBlock) => return Err(PyRuntimeError::new_err("this stream is in use by another thread; give each thread an iterator of its own")),
+            Err(TryLockError::WouldBlock) => {
+                return Err(PyRuntimeError::new_err("this stream is in use by another thread; give each thread an iterator of its own"));
+            }
             Err(TryLockError::Poisoned(_)) => return Err(raise(&Error::internal("the stream panicked before"))),
         };
         if self.forks.load(Ordering::Relaxed) != here {
@@ -71,6 +73,14 @@ fn columns_of(unit: &Unit) -> Option<&Columns> {
     unit.edge.get().and_then(|edge| edge.downcast_ref())
 }
 
+/// An error of one value, with the place of its row.
+fn placed(py: Python<'_>, error: PyErr, unit: &Unit, row: usize) -> PyErr {
+    if !error.is_instance_of::<UnsupportedError>(py) {
+        return error;
+    }
+    UnsupportedError::new_err(format!("{}, row {}: {}", unit.place, unit.start + row as u64, error.value(py)))
+}
+
 fn closed() -> PyErr {
     raise(&Error::new(Kind::Value, "the stream is closed"))
 }
@@ -83,7 +93,7 @@ impl Stream {
             if of == 0 || c >= of {
                 return Err(raise(&Error::new(Kind::Value, format!("there is no consumer {c} of {of}"))));
             }
-            let core = Arc::clone(&plan.plan);
+            let core = Arc::clone(&plan.core);
             let read = py.detach(|| Ok((core.schema()?, Cursor::parse(cursor, &core.fingerprint())?)));
             let (declared, cursor) = read.map_err(|e: Error| raise(&e))?;
             let made = Self { plan: core, c, of, declared, forks: AtomicU64::new(forks()), inner: Mutex::new(None) };
@@ -111,7 +121,7 @@ impl Stream {
                             drop(unit.edge.set(Box::new(Columns::new(&unit.batch)?)));
                         }
                         let columns = columns_of(unit).ok_or_else(|| raise(&Error::internal("a unit without its columns")))?;
-                        let made = columns.row(py, shape, row).map(Some);
+                        let made = columns.row(py, shape, row).map(Some).map_err(|e| placed(py, e, unit, row));
                         let depth = columns.depth;
                         for n in 0..depth {
                             if let Some((unit, row)) = stream.upcoming(n)
@@ -171,8 +181,8 @@ impl Stream {
 
 /// The rows of a plan as an Arrow stream, by the `PyCapsule` protocol: a fresh stream each time.
 #[pyfunction]
-pub fn arrow_stream<'py>(py: Python<'py>, plan: &Plan, c: u64, of: u64, cursor: &str, size: usize, drop_last: bool) -> PyResult<Bound<'py, PyCapsule>> {
-    let core = Arc::clone(&plan.plan);
+pub fn arrow_stream<'py>(py: Python<'py>, plan: &Plan, c: u64, of: u64, cursor: &str, size: usize) -> PyResult<Bound<'py, PyCapsule>> {
+    let core = Arc::clone(&plan.core);
     let opened = py.detach(|| -> Result<_, Error> {
         let cursor = Cursor::parse(cursor, &core.fingerprint())?;
         Ok((core.schema()?, CoreStream::open(&core, Arc::new(LocalStore), c, of, cursor)?))
@@ -180,7 +190,7 @@ pub fn arrow_stream<'py>(py: Python<'py>, plan: &Plan, c: u64, of: u64, cursor: 
     let (declared, stream) = opened.map_err(|e| raise(&e))?;
     let threading = py.import("threading")?;
     let main = threading.call_method0("main_thread")?.getattr("ident")?.eq(threading.call_method0("get_ident")?)?;
-    capsule::stream(py, Box::new(Batches { declared, stream, size, drop_last, main: main.then(std::thread::current) }))
+    capsule::stream(py, Box::new(Batches { declared, stream, size, main: main.then(std::thread::current) }))
 }
 
 /// The batches of a stream, for whoever pulls them.
@@ -188,7 +198,6 @@ struct Batches {
     declared: SchemaRef,
     stream: CoreStream,
     size: usize,
-    drop_last: bool,
     /// The main thread, where it made this: only there can a signal's handler run.
     main: Option<std::thread::Thread>,
 }
@@ -200,9 +209,10 @@ impl Batches {
         if self.main.as_ref().is_none_or(|main| main.id() != std::thread::current().id()) {
             return false;
         }
-        Python::attach(|py| match py.check_signals() {
-            Ok(()) => false,
-            Err(_) => {
+        Python::attach(|py| {
+            if let Ok(()) = py.check_signals() {
+                false
+            } else {
                 // Whoever pulls gets an Arrow error; the interrupt is raised again once Python runs.
                 // SAFETY: the interpreter is attached.
                 unsafe { pyo3::ffi::PyErr_SetInterrupt() };
@@ -220,7 +230,7 @@ impl Iterator for Batches {
             if self.interrupted() {
                 return Some(Err(ArrowError::ExternalError("interrupted".into())));
             }
-            match self.stream.next_batch(self.size, self.drop_last) {
+            match self.stream.next_batch(self.size, false) {
                 Ok(Next::Ready(batch)) => return Some(declared(&batch, &self.declared).map_err(|e| ArrowError::ExternalError(Box::new(e)))),
                 Ok(Next::End) => return None,
                 Ok(Next::Wait) => self.stream.waiter().wait(TICK),

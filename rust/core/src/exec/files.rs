@@ -63,7 +63,11 @@ impl Files {
         let opened = cell.get_or_try_init(|| async {
             let opened = Self::open(engine, &*self.store, &entry.path).await?;
             if opened.0.size() != entry.size || opened.1.version != entry.version {
-                let what = format!("the file is not the one that this data set was made from ({} bytes then, {} now, or another footer): load the data set again", entry.size, opened.0.size());
+                let what = format!(
+                    "the file is not the one that this data set was made from ({} bytes then, {} now, or another footer): load the data set again",
+                    entry.size,
+                    opened.0.size()
+                );
                 return Err(Error::new(Kind::SourceChanged, what).in_file(&entry.path));
             }
             Ok(opened)

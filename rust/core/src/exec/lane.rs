@@ -20,7 +20,11 @@ pub(crate) struct Held {
 /// Where the next row is.
 pub(crate) enum Ready {
     /// Rows `row..row + len` of the held unit.
-    Rows { held: usize, row: usize, len: usize },
+    Rows {
+        held: usize,
+        row: usize,
+        len: usize,
+    },
     Wait,
     End,
 }

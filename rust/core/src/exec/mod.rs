@@ -27,8 +27,8 @@ use crate::source::Store;
 use files::Files;
 use gather::{Picks, Run};
 use lane::{Lane, Ready};
-use reader::{Piece, Reader, Signal};
 pub use reader::Unit;
+use reader::{Piece, Reader, Signal};
 
 /// What a call that does not wait has to say.
 #[derive(Debug)]
@@ -60,6 +60,14 @@ impl Shared {
         let piece = Piece { file, group, rows, unit: self.unit, window: self.window };
         Reader::start(self.engine, Arc::clone(&self.files), Arc::clone(&self.adapter), piece, Arc::clone(&self.signal))
     }
+}
+
+/// Rows `row..row + len` of a unit that a lane holds.
+struct Turn {
+    lane: usize,
+    held: usize,
+    row: usize,
+    len: usize,
 }
 
 /// The rows of a plan for consumer `c` of `of`.
@@ -126,7 +134,22 @@ impl Stream {
             ahead: 0,
         };
         let (pass, at) = cursor.parts.first().map_or((cursor.first, Vec::new()), |part| (part.pass, part.at.clone()));
-        let mut stream = Self { shared, program, cursor, c, of, pass, order: None, lanes: Vec::new(), turns: VecDeque::new(), last: 0, idle: 0, picks: Picks::default(), before: None, seen: 0 };
+        let mut stream = Self {
+            shared,
+            program,
+            cursor,
+            c,
+            of,
+            pass,
+            order: None,
+            lanes: Vec::new(),
+            turns: VecDeque::new(),
+            last: 0,
+            idle: 0,
+            picks: Picks::default(),
+            before: None,
+            seen: 0,
+        };
         stream.begin(&at)?;
         Ok(stream)
     }
@@ -169,11 +192,11 @@ impl Stream {
     }
 
     /// The lane whose turn it is and where its next rows are. `Ready(None)` at the end of a pass.
-    fn turn(&mut self) -> Result<Next<Option<(usize, usize, usize, usize)>>> {
+    fn turn(&mut self) -> Result<Next<Option<Turn>>> {
         let Some(order) = &self.order else { return Ok(Next::End) };
         while let Some(&(_, _, i)) = self.turns.front() {
             match self.lanes[i].ready(&self.shared, order)? {
-                Ready::Rows { held, row, len } => return Ok(Next::Ready(Some((i, held, row, len)))),
+                Ready::Rows { held, row, len } => return Ok(Next::Ready(Some(Turn { lane: i, held, row, len }))),
                 Ready::Wait => return Ok(Next::Wait),
                 Ready::End => drop(self.turns.pop_front()),
             }
@@ -230,7 +253,7 @@ impl Stream {
                         return Ok(Next::End);
                     }
                 }
-                Next::Ready(Some((i, held, row, _))) => {
+                Next::Ready(Some(Turn { lane: i, held, row, .. })) => {
                     self.advance(i, 1);
                     return Ok(Next::Ready((&self.lanes[i].held[held].unit, row)));
                 }
@@ -250,7 +273,7 @@ impl Stream {
             while self.picks.rows() < size {
                 match self.turn()? {
                     Next::Wait => return Ok(Next::Wait),
-                    Next::Ready(Some((i, held, row, len))) => {
+                    Next::Ready(Some(Turn { lane: i, held, row, len })) => {
                         let alone = self.turns.len() == 1;
                         let len = if alone { len.min(size - self.picks.rows()) } else { 1 };
                         let place = self.lanes[i].held[held].pick(&mut self.picks);

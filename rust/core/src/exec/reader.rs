@@ -26,6 +26,8 @@ pub struct Unit {
     pub batch: RecordBatch,
     /// The first of them, in the piece.
     pub start: u64,
+    /// The file and the piece, for errors.
+    pub place: Arc<str>,
     /// What the edge keeps beside them, such as typed views of the columns.
     pub edge: OnceLock<Box<dyn Any + Send + Sync>>,
     _charge: Charge,
@@ -160,7 +162,14 @@ async fn read(engine: &'static Engine, files: &Files, adapter: Arc<Adapter>, pie
     let path = files.path(piece.file);
     let named = |e: Error| e.in_file(path);
     let mut at = piece.rows.start;
-    let options = Options { columns: Some(adapter.sources().to_vec()), rows: piece.rows, unit: piece.unit, window: piece.window, page: engine.budget.for_rows() as usize };
+    let place: Arc<str> = format!("{path}: row group {}", piece.group).into();
+    let options = Options {
+        columns: Some(adapter.sources().to_vec()),
+        rows: piece.rows,
+        unit: piece.unit,
+        window: piece.window,
+        page: engine.budget.for_rows() as usize,
+    };
     let mut decoder = engine.cpu(move || RowGroupDecoder::new(&footer, piece.group as usize, &options)).await?.map_err(named)?;
     while permit(engine, queue, piece.unit).await {
         let batch = loop {
@@ -184,7 +193,7 @@ async fn read(engine: &'static Engine, files: &Files, adapter: Arc<Adapter>, pie
         };
         let batch = adapter.adapt(&batch).map_err(named)?;
         let charge = engine.budget.charge(batch.get_array_memory_size() as u64);
-        let unit = Arc::new(Unit { start: at, edge: OnceLock::new(), _charge: charge, batch });
+        let unit = Arc::new(Unit { start: at, place: Arc::clone(&place), edge: OnceLock::new(), _charge: charge, batch });
         at = unit.rows().end;
         queue.lock().units.push_back(unit);
         queue.signal.notify();

@@ -78,7 +78,10 @@ impl Cursor {
         let cursor: Self = serde_json::from_str(json).map_err(|e| refuse(format!("not a state that rowstream wrote: {e}")))?;
         if cursor.version != VERSION || cursor.rng != rng::NAME {
             let (version, rng) = (cursor.version, cursor.rng);
-            return Err(refuse(format!("the state is of version {version} with generator {rng:?}; this rowstream reads version {VERSION} with {:?}", rng::NAME)));
+            return Err(refuse(format!(
+                "the state is of version {version} with generator {rng:?}; this rowstream reads version {VERSION} with {:?}",
+                rng::NAME
+            )));
         }
         Ok(cursor)
     }
@@ -87,10 +90,13 @@ impl Cursor {
     pub fn parse(json: &str, plan: &str) -> Result<Self> {
         let cursor = Self::read(json)?;
         if cursor.plan != plan {
-            return Err(Error::new(Kind::Checkpoint, format!(
-                "the state is of another data set or of other steps: it has fingerprint {}, this data set has {plan}. Load it into the same files and the same shuffle, take, skip, shard, repeat and batch",
-                cursor.plan
-            )));
+            return Err(Error::new(
+                Kind::Checkpoint,
+                format!(
+                    "the state is of another data set or of other steps: it has fingerprint {}, this data set has {plan}. Load it into the same files and the same shuffle, take, skip, shard, repeat and batch",
+                    cursor.plan
+                ),
+            ));
         }
         Ok(cursor)
     }
@@ -103,7 +109,10 @@ impl Cursor {
             [part, ..] if self.parts.len() as u64 == part.of => self.settled(program),
             [part, ..] => Err(Error::new(
                 Kind::Checkpoint,
-                format!("the state is of consumer {} of {}, this one is {c} of {of}: join all {} states with rowstream.merge_state_dicts(states) and load the result", part.c, part.of, part.of),
+                format!(
+                    "the state is of consumer {} of {}, this one is {c} of {of}: join all {} states with rowstream.merge_state_dicts(states) and load the result",
+                    part.c, part.of, part.of
+                ),
             )),
         }
     }

@@ -112,7 +112,8 @@ impl Plan {
     pub fn fingerprint(&self) -> String {
         let name = |path: &str| path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned();
         let files: Vec<_> = self.scan.files.iter().map(|f| (name(&f.path), f.size, &f.version)).collect();
-        let what = serde_json::json!([self.version, self.scan.format, files, self.scan.pieces, self.scan.lanes, self.first, self.segments, self.cycle, self.batch]);
+        let what =
+            serde_json::json!([self.version, self.scan.format, files, self.scan.pieces, self.scan.lanes, self.first, self.segments, self.cycle, self.batch]);
         format!("{:016x}", hash(what.to_string().as_bytes()))
     }
 
@@ -122,7 +123,10 @@ impl Plan {
         let Some(columns) = &self.columns else { return Ok(Arc::new(schema.clone())) };
         let field = |(source, name): &(String, String)| {
             let field = schema.field_with_name(source).map_err(|_| {
-                Error::new(Kind::Schema, format!("there is no column {source:?}; the columns are {:?}", schema.fields().iter().map(|f| f.name()).collect::<Vec<_>>()))
+                Error::new(
+                    Kind::Schema,
+                    format!("there is no column {source:?}; the columns are {:?}", schema.fields().iter().map(|f| f.name()).collect::<Vec<_>>()),
+                )
             })?;
             Ok(Arc::new(field.clone().with_name(name)))
         };

@@ -158,7 +158,15 @@ impl Order {
 
     fn listing(pieces: &Arc<[Piece]>) -> Self {
         let all = (0..pieces.len() as u32).collect();
-        Self { pieces: Arc::clone(pieces), ahead: vec![0], layers: Vec::new(), counts: pieces.iter().map(|p| p.rows).collect(), live: pieces.len() as u64, ranks: ranks(1), lanes: vec![all] }
+        Self {
+            pieces: Arc::clone(pieces),
+            ahead: vec![0],
+            layers: Vec::new(),
+            counts: pieces.iter().map(|p| p.rows).collect(),
+            live: pieces.len() as u64,
+            ranks: ranks(1),
+            lanes: vec![all],
+        }
     }
 
     fn shard(mut self, index: u64, of: u64, contiguous: bool) -> Self {
@@ -177,7 +185,8 @@ impl Order {
         } else if n >= of {
             let lane = &self.lanes[0];
             let at = |i: u64| (i * (n / of) + i.min(n % of)) as usize;
-            self.lanes[0] = if contiguous { lane[at(index)..at(index + 1)].to_vec() } else { lane.iter().skip(index as usize).step_by(of as usize).copied().collect() };
+            self.lanes[0] =
+                if contiguous { lane[at(index)..at(index + 1)].to_vec() } else { lane.iter().skip(index as usize).step_by(of as usize).copied().collect() };
             self.live = self.lanes[0].len() as u64;
         } else {
             for &piece in &self.lanes[0] {

@@ -54,6 +54,7 @@ impl Block {
     }
 
     /// Without its first `n` rows.
+    #[must_use]
     pub fn after(self, n: u64) -> Self {
         match self {
             Self::Range(range) => Self::Range((range.start + n).min(range.end)..range.end),

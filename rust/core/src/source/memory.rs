@@ -35,9 +35,12 @@ impl Object for Held {
     fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> Reading<'a, Vec<Bytes>> {
         let size = self.size();
         Box::pin(async move {
-            let part = |r: &Range<u64>| match r.start <= r.end && r.end <= size {
-                true => Ok(self.0.slice(r.start as usize..r.end as usize)),
-                false => Err(Error::data(format!("bytes {r:?} are not in the object of {size} bytes"))),
+            let part = |r: &Range<u64>| {
+                if r.start <= r.end && r.end <= size {
+                    Ok(self.0.slice(r.start as usize..r.end as usize))
+                } else {
+                    Err(Error::data(format!("bytes {r:?} are not in the object of {size} bytes")))
+                }
             };
             ranges.iter().map(part).collect()
         })

@@ -31,7 +31,9 @@ pub(super) fn decompress(codec: Compression, input: &[u8], size: usize) -> Resul
         Compression::GZIP(_) => read(flate2::bufread::MultiGzDecoder::new(input), size).map_err(bad)?,
         Compression::BROTLI(_) => read(brotli_decompressor::Decompressor::new(input, 64 << 10), size).map_err(bad)?,
         Compression::LZ4_RAW => lz4_block(input, size).map_err(bad)?,
-        Compression::LZ4 => lz4_hadoop(input, size).or_else(|_| read(lz4_flex::frame::FrameDecoder::new(input), size)).or_else(|_| lz4_block(input, size)).map_err(bad)?,
+        Compression::LZ4 => {
+            lz4_hadoop(input, size).or_else(|_| read(lz4_flex::frame::FrameDecoder::new(input), size)).or_else(|_| lz4_block(input, size)).map_err(bad)?
+        }
         other => return Err(Error::new(Kind::Unsupported, format!("pages compressed with {other} are not read"))),
     };
     if out.len() != size {

@@ -195,7 +195,11 @@ impl Leaf {
             return Err(Error::data(format!("a page of {} bytes, {} before the end of its column", header.compressed, end - self.at - header.length as u64)));
         }
         if header.size() > self.most {
-            return Err(Error::data(format!("a page of {} bytes is larger than ROWSTREAM_MEMORY lets one be ({} bytes); raise it to read this file", header.size(), self.most)));
+            return Err(Error::data(format!(
+                "a page of {} bytes is larger than ROWSTREAM_MEMORY lets one be ({} bytes); raise it to read this file",
+                header.size(),
+                self.most
+            )));
         }
         if whole > self.buffer.len() {
             return Ok(Cut::Need(whole - self.buffer.len()));

@@ -51,7 +51,9 @@ pub fn read(tail: &Bytes, size: u64) -> Result<Tail> {
     match &end[4..] {
         b"PAR1" => {}
         b"PARE" => return Err(Error::new(Kind::Unsupported, "the file is encrypted, and encrypted Parquet is not read")),
-        found => return Err(Error::data(format!("not a Parquet file, or one cut short: it ends with {:?} instead of \"PAR1\"", String::from_utf8_lossy(found)))),
+        found => {
+            return Err(Error::data(format!("not a Parquet file, or one cut short: it ends with {:?} instead of \"PAR1\"", String::from_utf8_lossy(found))));
+        }
     }
     if length > size - 12 {
         return Err(Error::data(format!("the footer claims {length} bytes of a file of {size}")));
@@ -65,7 +67,10 @@ pub fn read(tail: &Bytes, size: u64) -> Result<Tail> {
         Stop::Bad(what) => Error::data(format!("malformed footer: {what}")),
     })?;
     let footer = contain(|| {
-        let options = ParquetMetaDataOptions::new().with_encoding_stats_as_mask(false).with_column_stats_policy(ParquetStatisticsPolicy::SkipAll).with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
+        let options = ParquetMetaDataOptions::new()
+            .with_encoding_stats_as_mask(false)
+            .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll)
+            .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
         let metadata = ParquetMetaDataReader::decode_metadata_with_options(bytes, Some(&options)).map_err(|e| Error::data(format!("malformed footer: {e}")))?;
         let file = metadata.file_metadata();
         let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata()).map_err(|e| Error::data(format!("malformed schema: {e}")))?;
@@ -128,7 +133,11 @@ impl Footer {
         let column = |c: &ColumnChunkMetaData| {
             let size = u64::try_from(c.uncompressed_size()).unwrap_or(0);
             let pages = c.page_encoding_stats().map(|stats| {
-                stats.iter().filter(|s| matches!(s.page_type, PageType::DATA_PAGE | PageType::DATA_PAGE_V2)).map(|s| u64::try_from(s.count).unwrap_or(0)).sum::<u64>()
+                stats
+                    .iter()
+                    .filter(|s| matches!(s.page_type, PageType::DATA_PAGE | PageType::DATA_PAGE_V2))
+                    .map(|s| u64::try_from(s.count).unwrap_or(0))
+                    .sum::<u64>()
             });
             let page = match pages {
                 Some(n) if n > 0 => size / n,
@@ -183,10 +192,8 @@ fn map_type(data_type: &DataType, change: &dyn Fn(&DataType) -> Option<DataType>
         return changed;
     }
     match data_type {
-        DataType::List(f) => DataType::List(map_field(f, change)),
-        DataType::LargeList(f) => DataType::LargeList(map_field(f, change)),
-        DataType::ListView(f) => DataType::List(map_field(f, change)),
-        DataType::LargeListView(f) => DataType::LargeList(map_field(f, change)),
+        DataType::List(f) | DataType::ListView(f) => DataType::List(map_field(f, change)),
+        DataType::LargeList(f) | DataType::LargeListView(f) => DataType::LargeList(map_field(f, change)),
         DataType::FixedSizeList(f, n) => DataType::FixedSizeList(map_field(f, change), *n),
         DataType::Struct(fields) => DataType::Struct(map_fields(fields, change)),
         DataType::Map(f, sorted) => DataType::Map(map_field(f, change), *sorted),

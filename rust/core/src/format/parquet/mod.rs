@@ -45,7 +45,7 @@ pub struct Options {
 
 /// Decodes some rows of one row group.
 pub struct RowGroupDecoder {
-    group: usize,
+    number: usize,
     schema: SchemaRef,
     leaves: Vec<Leaf>,
     /// Offset indexes that are wanted before anything else: which leaf, and where.
@@ -63,24 +63,24 @@ pub struct RowGroupDecoder {
 /// What the `parquet` crate is shown of a file: one row group, its pages from the leaves.
 struct Group<'a> {
     metadata: &'a ParquetMetaData,
-    group: usize,
+    number: usize,
     leaves: HashMap<usize, std::cell::RefCell<Option<Pages>>>,
 }
 
 impl RowGroups for Group<'_> {
     fn num_rows(&self) -> usize {
-        self.metadata.row_group(self.group).num_rows() as usize
+        self.metadata.row_group(self.number).num_rows() as usize
     }
 
     fn column_chunks(&self, i: usize) -> ParquetResult<Box<dyn PageIterator>> {
-        match self.leaves.get(&i).and_then(|pages| pages.take()) {
+        match self.leaves.get(&i).and_then(std::cell::RefCell::take) {
             Some(pages) => Ok(Box::new(pages)),
             None => Err(parquet::errors::ParquetError::General(format!("column {i} is not read"))),
         }
     }
 
     fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
-        Box::new(std::iter::once(self.metadata.row_group(self.group)))
+        Box::new(std::iter::once(self.metadata.row_group(self.number)))
     }
 
     fn metadata(&self) -> &ParquetMetaData {
@@ -114,8 +114,9 @@ impl RowGroupDecoder {
             bytes += u64::try_from(column.uncompressed_size()).unwrap_or(0);
             leaves.push(Leaf::new(&footer.chunk(group, i)?, rows.start, options.page));
         }
-        let hint = footer::viewed(footer.schema.fields());
-        let levels = parquet_to_arrow_field_levels(descr, ProjectionMask::leaves(descr, columns.iter().copied()), Some(&hint)).map_err(|e| Error::new(Kind::Unsupported, e.to_string()))?;
+        let hint = viewed(footer.schema.fields());
+        let levels = parquet_to_arrow_field_levels(descr, ProjectionMask::leaves(descr, columns.iter().copied()), Some(&hint))
+            .map_err(|e| Error::new(Kind::Unsupported, e.to_string()))?;
         let mean = (bytes / total.max(1)).max(1);
         let size = (options.unit / mean).clamp(1, MOST_ROWS).min((rows.end - rows.start).max(1));
         let pages = columns.iter().zip(&leaves).map(|(&i, leaf)| (i, std::cell::RefCell::new(Some(leaf.pages())))).collect();
@@ -124,11 +125,13 @@ impl RowGroupDecoder {
         } else {
             let select = RowSelection::from(vec![RowSelector::skip(rows.start as usize), RowSelector::select((total - rows.start) as usize)]);
             let selection = (rows.start > 0).then_some(select);
-            let reader = ParquetRecordBatchReader::try_new_with_row_groups(&levels, &Group { metadata, group, leaves: pages }, size as usize, selection).map_err(|e| Error::new(Kind::Unsupported, e.to_string()))?;
+            let reader =
+                ParquetRecordBatchReader::try_new_with_row_groups(&levels, &Group { metadata, number: group, leaves: pages }, size as usize, selection)
+                    .map_err(|e| Error::new(Kind::Unsupported, e.to_string()))?;
             let schema = arrow_array::RecordBatchReader::schema(&reader);
             (Some(reader), schema)
         };
-        Ok(Self { group, schema, leaves, indexes, reader, size, next: rows.start, rows, total, window: options.window })
+        Ok(Self { number: group, schema, leaves, indexes, reader, size, next: rows.start, rows, total, window: options.window })
     }
 
     fn step(&mut self) -> Result<Step> {
@@ -148,7 +151,8 @@ impl RowGroupDecoder {
         }
         let rows = (upto.min(self.rows.end) - self.next) as usize;
         let batch = match &mut self.reader {
-            None => RecordBatch::try_new_with_options(Arc::clone(&self.schema), vec![], &RecordBatchOptions::new().with_row_count(Some(rows))).map_err(|e| Error::internal(e.to_string()))?,
+            None => RecordBatch::try_new_with_options(Arc::clone(&self.schema), vec![], &RecordBatchOptions::new().with_row_count(Some(rows)))
+                .map_err(|e| Error::internal(e.to_string()))?,
             Some(reader) => match reader.next() {
                 Some(Ok(batch)) if batch.num_rows() as u64 == upto - self.next => batch.slice(0, rows),
                 Some(Ok(batch)) => return Err(Error::data(format!("{} rows could be decoded, {} are there", batch.num_rows(), upto - self.next))),
@@ -169,7 +173,7 @@ impl Decoder for RowGroupDecoder {
     fn push(&mut self, range: Range<u64>, bytes: Bytes) -> Result<()> {
         if let Some(i) = self.indexes.iter().position(|(_, r)| *r == range) {
             let (leaf, _) = self.indexes.swap_remove(i);
-            let pages = thrift::offset_index(&bytes).map_err(|_| Error::data("a malformed offset index").at(format_args!("row group {}", self.group)))?;
+            let pages = thrift::offset_index(&bytes).map_err(|_| Error::data("a malformed offset index").at(format_args!("row group {}", self.number)))?;
             return self.leaves[leaf].jump(&pages);
         }
         for leaf in &mut self.leaves {
@@ -181,7 +185,7 @@ impl Decoder for RowGroupDecoder {
     }
 
     fn poll(&mut self) -> Result<Step> {
-        let (group, next) = (self.group, self.next);
+        let (group, next) = (self.number, self.next);
         contain(|| self.step()).map_err(|e| e.at(format_args!("row group {group}, row {next}")))
     }
 }

@@ -72,12 +72,12 @@ impl Header {
                             (5 | 7, 2) | (8, 4) => header.encoding = reader.i32(&field)?,
                             (5, 3) => header.def_encoding = reader.i32(&field)?,
                             (5, 4) => header.rep_encoding = reader.i32(&field)?,
-                            (7, 3) => header.sorted = reader.bool(&field)?,
+                            (7, 3) => header.sorted = Reader::bool(&field)?,
                             (8, 2) => header.nulls = size(reader.i32(&field)?)?,
                             (8, 3) => header.rows = size(reader.i32(&field)?)?,
                             (8, 5) => header.def_bytes = size(reader.i32(&field)?)?,
                             (8, 6) => header.rep_bytes = size(reader.i32(&field)?)?,
-                            (8, 7) => header.stored = !reader.bool(&field)?,
+                            (8, 7) => header.stored = !Reader::bool(&field)?,
                             _ => reader.skip(&field)?,
                         }
                     }
@@ -236,7 +236,10 @@ fn parts<'a>(page: &'a Page, column: &ColumnDescriptor) -> Result<(&'a [u8], &'a
 /// The counts inside a page, by which the `parquet` crate takes memory, are checked before it sees them.
 fn check_counts(page: &Page, column: &ColumnDescriptor) -> Result<()> {
     let (_, values) = parts(page, column)?;
-    if page.is_data_page() && matches!(page.encoding(), Encoding::DELTA_BINARY_PACKED | Encoding::DELTA_LENGTH_BYTE_ARRAY | Encoding::DELTA_BYTE_ARRAY) && !values.is_empty() {
+    if page.is_data_page()
+        && matches!(page.encoding(), Encoding::DELTA_BINARY_PACKED | Encoding::DELTA_LENGTH_BYTE_ARRAY | Encoding::DELTA_BYTE_ARRAY)
+        && !values.is_empty()
+    {
         let mut at = 0;
         let mut varint = || {
             let mut n = 0_u64;

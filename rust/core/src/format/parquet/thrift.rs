@@ -81,7 +81,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A field of true or false.
-    pub(super) fn bool(&mut self, field: &Field) -> Read<bool> {
+    pub(super) fn bool(field: &Field) -> Read<bool> {
         match field.kind {
             TRUE => Ok(true),
             FALSE => Ok(false),

@@ -1,0 +1,87 @@
+# Two commands on a fresh machine with Rust, a C compiler and Python ≥ 3.11: `make demo` and `make test`.
+# Each does its own set-up.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+SOURCES := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock rust/core/Cargo.toml rust/py/Cargo.toml pyproject.toml
+export CARGO_TERM_PROGRESS_WHEN := never
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(UV):
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+# One stamp a dependency group, so that each target installs only what it needs.
+$(VENV)/%.group: pyproject.toml | $(UV)
+	$(UV) pip install --quiet --group $*
+	@touch $@
+
+$(VENV)/build.stamp: pyproject.toml | $(UV)
+	$(UV) pip install --quiet 'maturin>=1.9.4,<2' 'numpy>=1.26' 'pyarrow>=17'
+	@touch $@
+
+# What is imported from here: the last build, of whichever profile.
+$(VENV)/dev.build: $(SOURCES) $(VENV)/build.stamp
+	$(BIN)/maturin develop --quiet
+	@rm -f $(VENV)/release.build && touch $@
+
+$(VENV)/release.build: $(SOURCES) $(VENV)/build.stamp
+	$(BIN)/maturin develop --quiet --release
+	@rm -f $(VENV)/dev.build && touch $@
+
+.PHONY: build
+build: $(VENV)/dev.build ## Build for development, into .venv
+
+.PHONY: test
+test: test-rust test-python ## Run all tests
+
+.PHONY: test-rust
+test-rust: ## Run the core's tests
+	cargo test --quiet --locked -p rowstream-core
+
+.PHONY: test-python
+test-python: $(VENV)/dev.build $(VENV)/test.group $(VENV)/compat.group $(VENV)/lint.group dist/.wheel ## Run the package's tests
+	$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: $(VENV)/dev.build $(VENV)/lint.group ## Check style and types
+	cargo fmt --all --check
+	cargo clippy --quiet --locked --workspace --all-targets -- --deny warnings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/stubtest rowstream._core
+
+.PHONY: format
+format: $(VENV)/lint.group ## Format all code
+	cargo fmt --all
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: demo
+demo: $(VENV)/release.build $(VENV)/demo.group ## Stream real data: shuffle, stop, resume on other consumers, prove it
+	$(BIN)/python examples/demo.py
+
+.PHONY: bench
+bench: $(VENV)/release.build $(VENV)/bench.group ## Measure beside the peers; writes benches/results
+	$(BIN)/python -m benches.vs_peers
+
+dist/.wheel: $(SOURCES) $(shell find python -name '*.py*') $(VENV)/build.stamp
+	@rm -rf dist && mkdir dist
+	$(BIN)/maturin build --quiet --profile $(if $(filter wheel,$(MAKECMDGOALS)),dist,dev) --out dist
+	@touch $@
+
+.PHONY: wheel
+wheel: dist/.wheel ## Build the wheel for publishing: abi3, fat LTO (minutes)
+
+.PHONY: clean
+clean: ## Remove what was built, but for cargo's target folder
+	rm -rf $(VENV) dist data .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from rowstream import IterableDataset, IterableDatasetDict, exceptions, load_dataset
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for i, name in enumerate(("train-0.parquet", "train-1.parquet", "validation.parquet")):
+        pq.write_table(pa.table({"id": [2 * i, 2 * i + 1], "text": ["a", "b"]}), tmp_path / name)
+    (tmp_path / "README.md").write_text("what it is")
+    return tmp_path
+
+
+def ids(ds):
+    return [row["id"] for row in ds]
+
+
+def test_a_folder(folder):
+    splits = load_dataset(str(folder), streaming=True)
+    assert isinstance(splits, IterableDatasetDict)
+    assert {name: ids(ds) for name, ds in splits.items()} == {"train": [0, 1, 2, 3], "validation": [4, 5]}
+    ds = load_dataset(str(folder), split="train", streaming=True)
+    assert isinstance(ds, IterableDataset)
+    assert (ids(ds), ds.split, ds.num_shards, ds.column_names) == ([0, 1, 2, 3], "train", 2, ["id", "text"])
+    one, other = load_dataset(str(folder), split=["validation", "train"], streaming=True)
+    assert (ids(one), ids(other)) == ([4, 5], [0, 1, 2, 3])
+
+
+def test_data_files(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    assert ids(load_dataset("parquet", data_files="train-0.parquet", split="train", streaming=True)) == [0, 1]
+    assert ids(load_dataset("parquet", data_files=["validation.parquet", Path("train-0.parquet")], split="train", streaming=True)) == [
+        4,
+        5,
+        0,
+        1,
+    ]
+    made = load_dataset("parquet", data_files={"a": "train-*.parquet", "b": ["validation.parquet"]}, streaming=True)
+    assert {name: ids(ds) for name, ds in made.items()} == {"a": [0, 1, 2, 3], "b": [4, 5]}
+    assert ids(load_dataset(str(folder), data_files="train-{0..1}.parquet", split="train", streaming=True)) == [0, 1, 2, 3]
+    assert list(load_dataset("parquet", data_dir=str(folder), streaming=True)) == ["train", "validation"]
+
+
+def test_a_file_without_its_extension(folder):
+    path = folder / "train-0.parquet"
+    path.rename(folder / "shard")
+    assert ids(load_dataset(str(folder / "shard"), split="train", streaming=True)) == [0, 1]
+
+
+def test_columns(folder):
+    ds = load_dataset(str(folder), split="train", streaming=True, columns=["text"])
+    assert next(iter(ds)) == {"text": "a"}
+    with pytest.raises(exceptions.InvalidArgumentError, match=r"no column 'no'; the columns are \['id', 'text'\]"):
+        load_dataset(str(folder), split="train", streaming=True, columns=["no"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"path": "parquet", "data_files": "none*"}, FileNotFoundError, "no file matches"),
+        ({"path": "org/name"}, exceptions.DataFilesNotFoundError, "Hub come with a later release"),
+        ({"path": "json", "data_files": "a.json"}, NotImplementedError, "'json' is not read yet"),
+        ({"path": "parquet"}, ValueError, "needs data_files or data_dir"),
+        ({"path": ".", "split": "dev"}, ValueError, "the splits are"),
+        ({"path": ".", "split": "train[:10%]"}, ValueError, "take"),
+        ({"path": ".", "num_proc": 2}, NotImplementedError, "num_proc"),
+        ({"path": ".", "trust_remote_code": True}, NotImplementedError, "never runs code"),
+        ({"path": ".", "colums": ["a"]}, ValueError, "'colums'"),
+    ],
+)
+def test_errors(folder, monkeypatch, arguments, error, message):
+    monkeypatch.chdir(folder)
+    with pytest.raises(error, match=message) as caught:
+        load_dataset(**arguments, streaming=True)
+    assert isinstance(caught.value, exceptions.RowstreamError)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_map_style_is_not_there_yet(folder):
+    with pytest.raises(exceptions.UnsupportedError, match="streaming=True"):
+        load_dataset(str(folder))
+
+
+def test_files_of_different_columns_are_joined(tmp_path):
+    pq.write_table(pa.table({"a": pa.array([1], pa.int32()), "b": [{"x": 1}]}), tmp_path / "0.parquet")
+    pq.write_table(pa.table({"c": ["new"], "a": pa.array([2**40], pa.int64())}), tmp_path / "1.parquet")
+    pq.write_table(pa.table({"b": pa.array([{"y": "z", "x": 2}]), "a": pa.nulls(1)}), tmp_path / "2.parquet")
+    ds = load_dataset("parquet", data_files=str(tmp_path / "*"), split="train", streaming=True)
+    assert list(ds) == [
+        {"a": 1, "b": {"x": 1, "y": None}, "c": None},
+        {"a": 2**40, "b": None, "c": "new"},
+        {"a": None, "b": {"x": 2, "y": "z"}, "c": None},
+    ]
+
+
+def test_files_that_do_not_go_together(tmp_path):
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "0.parquet")
+    pq.write_table(pa.table({"a": ["one"]}), tmp_path / "1.parquet")
+    with pytest.raises(exceptions.SchemaError, match=r'1\.parquet: column "a" has type Utf8 here and Int64 in .*0\.parquet'):
+        load_dataset("parquet", data_files=str(tmp_path / "*"), split="train", streaming=True)
+
+
+def test_a_file_that_changed_is_refused(folder):
+    ds = load_dataset(str(folder), split="train", streaming=True)
+    pq.write_table(pa.table({"id": [7, 8], "text": ["c", "d"]}), folder / "train-1.parquet")
+    rows = iter(ds)
+    assert [next(rows)["id"] for _ in range(2)] == [0, 1]
+    with pytest.raises(exceptions.SourceChangedError, match=r"train-1\.parquet.*load the data set again"):
+        next(rows)
+
+
+def test_a_damaged_file_names_itself(folder):
+    path = folder / "train-1.parquet"
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(exceptions.FileFormatError, match=r"train-1\.parquet: not a Parquet file, or one cut short"):
+        load_dataset(str(folder), split="train", streaming=True)
+
+
+def test_empty_files(tmp_path):
+    pq.write_table(pa.table({"a": pa.array([], pa.int64())}), tmp_path / "0.parquet")
+    ds = load_dataset("parquet", data_files=str(tmp_path / "*"), split="train", streaming=True)
+    assert (list(ds), list(ds.shuffle(seed=1)), list(ds.iter(3)), ds.num_shards) == ([], [], [], 0)
+    assert pa.table(ds).schema.names == ["a"]
