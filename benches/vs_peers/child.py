@@ -1,0 +1,68 @@
+"""One side of one workload, in a process of its own: prints what it measured as JSON.
+
+The clock starts after the peer is imported. `startup` is up to the first row, `steady` all that follows.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+import zlib
+from importlib import import_module
+
+
+def digest(item) -> int:
+    """A hash of a row, or the sum over a batch's rows: the same whatever the order and the batches' bounds."""
+    if not isinstance(next(iter(item.values()), None), np_array()):
+        return zlib.crc32(repr(item).encode())
+    columns = list(item.values())
+    return sum(zlib.crc32(b"".join(memoryview(column[i].copy()).tobytes() for column in columns)) for i in range(len(columns[0])))
+
+
+def np_array():
+    return sys.modules["numpy"].ndarray if "numpy" in sys.modules else ()
+
+
+def main() -> None:
+    request = json.loads(sys.argv[1])
+    peer = import_module(f"benches.vs_peers.peers.{request['peer']}")
+    if hasattr(peer, "prepare"):
+        peer.prepare(request["files"])
+    make = getattr(peer, request["call"])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wall, cpu = time.perf_counter(), time.process_time()
+    items = make(request["files"], *request["arguments"])
+    if request["hash"]:
+        count = total = 0
+        for item in items:
+            count, total = count + 1, total + digest(item)
+        print(json.dumps({"items": count, "hash": total % 2**64}))
+        return
+    next(items)
+    first_wall, first_cpu, main_thread = time.perf_counter(), time.process_time(), time.thread_time()
+    count, peaks, limit = 1, [], request["every"]
+    if limit:
+        for _ in items:
+            count += 1
+            if count % limit == 0:
+                peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    else:
+        for _ in items:
+            count += 1
+    measured = {
+        "items": count,
+        "startup_wall": first_wall - wall,
+        "startup_cpu": first_cpu - cpu,
+        "steady_wall": time.perf_counter() - first_wall,
+        "steady_cpu": time.process_time() - first_cpu,
+        "steady_main_cpu": time.thread_time() - main_thread,
+        "memory_mib": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
+        "memory_over_run_mib": [round(peak / 1024) for peak in peaks],
+    }
+    print(json.dumps(measured))
+
+
+if __name__ == "__main__":
+    main()

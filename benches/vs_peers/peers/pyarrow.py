@@ -1,0 +1,23 @@
+"""pyarrow: batches of a file, and their rows."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+
+def rows(files, shuffle=0):
+    for file in files:
+        for batch in pq.ParquetFile(file).iter_batches(batch_size=10_000):
+            yield from batch.to_pylist()
+
+
+def _column(column):
+    if pa.types.is_fixed_size_list(column.type):
+        return np.asarray(column.flatten()).reshape(len(column), -1)
+    return column.to_numpy()
+
+
+def batches(files, columns):
+    for file in files:
+        for batch in pq.ParquetFile(file).iter_batches(batch_size=256, columns=columns):
+            yield {name: _column(batch.column(name)) for name in columns}

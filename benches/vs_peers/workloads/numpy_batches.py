@@ -1,0 +1,5 @@
+"""Parquet to NumPy batches of 256: an integer, a float, and vectors of 64 floats."""
+
+DATA, CALL, ARGUMENTS = "vectors", "batches", (["id", "weight", "vector"],)
+PEERS = ("rowstream", "datasets", "pyarrow", "polars")
+REACH = {"datasets": 7, "pyarrow": 2}
