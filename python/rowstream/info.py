@@ -10,6 +10,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class SplitInfo:
+    """What is known about a split: its rows, and the bytes of its files."""
+
+    name: str
+    num_bytes: int = 0
+    num_examples: int = 0
+
+
+@dataclass(frozen=True)
 class DatasetInfo:
     """What is known about a data set; what is not is `None` or empty.
 
@@ -17,7 +26,7 @@ class DatasetInfo:
         features: the types of the columns.
         builder_name: the format, such as `"parquet"`.
         download_size: bytes of the files.
-        splits: `{split: {"num_examples": rows, "num_bytes": bytes}}`.
+        splits: a `SplitInfo` for each split.
     """
 
     description: str = ""
@@ -30,7 +39,7 @@ class DatasetInfo:
     dataset_name: str | None = None
     config_name: str | None = None
     version: str | None = None
-    splits: dict[str, dict[str, int]] | None = None
+    splits: dict[str, SplitInfo] | None = None
     download_checksums: dict[str, Any] | None = None
     download_size: int | None = None
     dataset_size: int | None = None

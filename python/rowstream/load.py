@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rowstream import _core
 from rowstream.dataset import IterableDataset, IterableDatasetDict
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, UnsupportedError
-from rowstream.info import DatasetInfo
+from rowstream.info import DatasetInfo, SplitInfo
 from rowstream.plan import Plan
 from rowstream.resolve import formats
 from rowstream.resolve.patterns import resolve, walk
@@ -97,6 +97,9 @@ def load_dataset(
         raise InvalidArgumentError(f"local files have only the configuration 'default', not {name!r}")
     columns = _options(config_kwargs)
     by_split_, format_name, label = _files(os.fspath(path), data_dir, data_files)
+    if split is not None:
+        # Splits together: "train+test", "all".
+        by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(split)}
     wanted = _wanted(split, list(by_split_))
     made = {one: _stream(by_split_[one], format_name, one, label, columns) for one in wanted}
     if split is None:
@@ -119,6 +122,16 @@ def _options(options: dict[str, Any]) -> list[str] | None:
     if isinstance(columns, str):
         raise InvalidArgumentError(f"columns must be a list of names, not {columns!r}")
     return None if columns is None else list(columns)
+
+
+def _several(split: Any) -> list[str]:
+    """The names that stand for more than one split."""
+    return [str(one) for one in (split if isinstance(split, list) else [split]) if "+" in str(one) or str(one) == "all"]
+
+
+def _parts(name: str, there: list[str]) -> list[str]:
+    parts = there if name == "all" else [part.strip() for part in name.split("+")]
+    return _wanted(parts, there)
 
 
 def _wanted(split: Any, there: list[str]) -> list[str]:
@@ -157,7 +170,7 @@ def _files(path: str, data_dir: str | None, data_files: DataFiles | None) -> tup
             f"{path!r} is neither a folder or file here nor a format ({', '.join(formats.READ)}); "
             "data sets of the Hub come with a later release"
         )
-    return found, formats.require(formats.of_files(file for files in found.values() for file in files)), here.stem
+    return found, formats.require(formats.of_files(file for files in found.values() for file in files)), here.resolve().name
 
 
 def _listed(data_files: Any, base: str) -> dict[str, list[str]]:
@@ -172,10 +185,13 @@ def _listed(data_files: Any, base: str) -> dict[str, list[str]]:
     for split, patterns in by_name.items():
         if not _SPLIT.fullmatch(str(split)):
             raise InvalidArgumentError(f"data_files: {split!r} is not a name of a split")
+        if not isinstance(patterns, (str, os.PathLike, list, tuple)):
+            raise InvalidArgumentError(f"data_files: expected a pattern or a list of them for {str(split)!r}, found {patterns!r}")
         some = [patterns] if isinstance(patterns, (str, os.PathLike)) else list(patterns)
         if not some:
             raise InvalidArgumentError(f"data_files: the split {str(split)!r} has no files")
-        made[str(split)] = list(dict.fromkeys(file for pattern in some for file in resolve(pattern, base)))
+        # A file that is named twice is read twice, as `datasets` does.
+        made[str(split)] = [file for pattern in some for file in resolve(pattern, base)]
     if not made:
         raise InvalidArgumentError("data_files names no files")
     return made
@@ -211,7 +227,7 @@ def _stream(files: list[str], format_name: str, split: str, label: str, columns:
         dataset_name=label,
         config_name="default",
         version="0.0.0",
-        splits={split: {"num_examples": rows, "num_bytes": size}},
+        splits={split: SplitInfo(split, num_bytes=size, num_examples=rows)},
         download_size=size,
         size_in_bytes=size,
     )

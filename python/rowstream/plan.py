@@ -9,6 +9,7 @@ any shuffle.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from rowstream.ops import Step
 
@@ -114,6 +115,8 @@ class Plan:
     def rename(self, mapping: Mapping[str, str]) -> Plan:
         """Other names for columns."""
         names = self.column_names
+        if not isinstance(mapping, Mapping) or not all(isinstance(name, str) for name in mapping.values()):
+            raise InvalidArgumentError(f"rename_columns expects a dict of names, found {mapping!r}")
         if missing := [name for name in mapping if name not in names]:
             raise InvalidArgumentError(f"there is no column {', '.join(map(repr, missing))} to rename; the columns are {names}")
         renamed = [mapping.get(name, name) for name in names]

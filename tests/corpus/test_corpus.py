@@ -80,7 +80,7 @@ resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
 for path in sys.stdin:
     try:
         ds = rowstream.load_dataset("parquet", data_files=[path.strip()], split="train", streaming=True)
-        count = ds.info.splits["train"]["num_examples"]
+        count = ds.info.splits["train"].num_examples
         n = sum(1 for row in ds)
         assert n == count, (path, n, count)
         print("rows", flush=True)

@@ -127,7 +127,7 @@ def test_facts(listing):
     assert repr(ds) == "IterableDataset({\n    features: ['id', 'text'],\n    num_shards: 2\n})"
     assert (ds.num_columns, ds.n_shards, ds.builder_name) == (2, 2, "parquet")
     assert ds.info.features == ds.features
-    assert ds.info.splits["train"]["num_examples"] == 10
+    assert ds.info.splits["train"].num_examples == 10
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = ds.nothing
 

@@ -86,5 +86,8 @@ def test_arrow(ds):
 def test_batches_in_each_format(ds):
     assert next(iter(ds.batch(2)))["l"] == [[1], [2, 3]]
     assert next(iter(ds.batch(2).with_format("numpy")))["i"].tolist() == [1, 2]
-    assert next(iter(ds.batch(2).with_format("arrow"))).num_rows == 2
+    table = next(iter(ds.select_columns(["i", "s"]).batch(2).with_format("arrow")))
+    assert table.to_pylist() == [{"i": [1, 2], "s": ["a", "bb"]}]
+    table = next(ds.select_columns(["i"]).batch(2).with_format("arrow").iter(2))
+    assert table.to_pylist() == [{"i": [1, 2]}, {"i": [3]}]
     assert next(ds.batch(2).iter(2))["i"] == [[1, 2], [3]]

@@ -47,6 +47,8 @@ class IterableDataset:
         self._consumer = (0, 1)
         self._resume: State | None = None
         self._state: Callable[[], State] | None = None
+        # The state that the running iteration went on from, and where that was.
+        self._begun: tuple[State, State] | None = None
 
     # ---------------------------------------------------------------------------------------------------- iteration
 
@@ -61,8 +63,8 @@ class IterableDataset:
             if self._format is None:
                 return rows.stream
             make = formatter(self._format).row
-            return map(make, rows)
-        return map(self._formatted, self._items())
+            return (make(row) for row in rows)
+        return (self._formatted(item) for item in self._items())
 
     def iter(self, batch_size: int, drop_last_batch: bool = False) -> Iterator[Any]:
         """Batches of rows: dicts of lists, of NumPy arrays, or Arrow tables, as the format says.
@@ -79,8 +81,9 @@ class IterableDataset:
         size = _number("batch_size", batch_size, least=1)
         plan = self._plan
         if plan.batch is None and not plan.steps:
-            return map(formatter(self._format).batch, self._rows().batches(size, drop_last_batch))
-        return map(self._formatted, self._groups(size, drop_last_batch))
+            make = formatter(self._format).batch
+            return (make(batch) for batch in self._rows().batches(size, drop_last_batch))
+        return (formatter(self._format).group([self._formatted(item) for item in group]) for group in self._groups(size, drop_last_batch))
 
     def _world(self, epoch: int | None = None) -> World:
         c, of = self._consumer
@@ -88,15 +91,22 @@ class IterableDataset:
 
     def _begin(self) -> tuple[World, State | None]:
         """Where an iteration starts: after a state that was loaded, if it is of this epoch."""
-        resume, self._resume = self._resume, None
+        if self._state is not None and self._begun is not None and self._state() != self._begun[1]:
+            self._begun = None  # the last iteration gave something: what it went on from is behind
+        resume = self._resume or (self._begun[0] if self._begun else None)
+        self._resume = None
         if resume is not None and resume.epoch != self._epoch:
             resume = None
         return self._world(), resume
 
+    def _running(self, resume: State | None, state: Callable[[], State]) -> None:
+        self._state = state
+        self._begun = (resume, state()) if resume is not None else None
+
     def _rows(self) -> Rows:
         world, resume = self._begin()
         rows = Rows(self._plan, world, resume.cursor if resume else None)
-        self._state = lambda: State(world.epoch, rows.state())
+        self._running(resume, lambda: State(world.epoch, rows.state()))
         return rows
 
     def _items(self) -> Iterator[Any]:
@@ -105,7 +115,7 @@ class IterableDataset:
             return iter(self._rows())
         world, resume = self._begin()
         made, steps = node(plan, world, resume.place if resume else None), signature(plan)
-        self._state = lambda: State(world.epoch, None, steps, made.state())
+        self._running(resume, lambda: State(world.epoch, None, steps, made.state()))
         return iter(made)
 
     def _groups(self, size: int, drop_last: bool) -> Iterator[Any]:
@@ -117,8 +127,9 @@ class IterableDataset:
             yield group
 
     def _formatted(self, item: Any) -> Any:
+        """An item of a batched data set; a tuple is a batch of them."""
         make = formatter(self._format)
-        return make.group([self._formatted(part) for part in item]) if isinstance(item, tuple) else make.batch(item)
+        return make.item(make.group([self._formatted(part) for part in item]) if isinstance(item, tuple) else item)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
         """The rows as an Arrow stream, from the start of the epoch: `pa.table(ds)`, `pl.DataFrame(ds)`, DuckDB.
@@ -159,7 +170,12 @@ class IterableDataset:
             epoch = self._plan.core.check(state.cursor, *self._consumer)
             if epoch != state.epoch:
                 raise CheckpointMismatchError(f"the state is damaged: it is of epoch {state.epoch} and {epoch}")
-        self._epoch, self._resume, self._state = state.epoch, state, None
+        if state.steps:
+            try:
+                node(self._plan, self._world(state.epoch), state.place)
+            except (TypeError, ValueError, OverflowError) as error:
+                raise CheckpointMismatchError(f"the state is damaged: {error}") from error
+        self._epoch, self._resume, self._state, self._begun = state.epoch, state, None, None
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch: shuffles permute anew in each. A loaded state of another epoch is put aside."""
@@ -170,12 +186,20 @@ class IterableDataset:
         """The epoch of the next iteration."""
         return self._epoch
 
+    def __copy__(self) -> IterableDataset:
+        """A data set that begins anew."""
+        return self._with()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> IterableDataset:
+        """A data set that begins anew: all that it holds is immutable."""
+        return self._with()
+
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the running iteration, whose place is kept: a pickled data set goes on from there."""
         state = self.__dict__.copy()
         if self._state is not None:
             state["_resume"] = self._state()
-        state["_state"] = None
+        state["_state"] = state["_begun"] = None
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -185,8 +209,9 @@ class IterableDataset:
     # --------------------------------------------------------------------------------------------------- transforms
 
     def _with(self, plan: Plan | None = None, **changes: Any) -> IterableDataset:
-        made = copy.copy(self)
-        made.__dict__.update(changes, _state=None, _resume=None, _plan=self._plan if plan is None else plan)
+        made = IterableDataset.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        made.__dict__.update(changes, _state=None, _begun=None, _resume=None, _plan=self._plan if plan is None else plan)
         return made
 
     def shuffle(
@@ -210,7 +235,13 @@ class IterableDataset:
         if seed is not None and generator is not None:
             raise InvalidArgumentError("give seed or generator, not both")
         if generator is not None:
-            seed = int(copy.deepcopy(generator).integers(0, 1 << 63))
+            drawn = copy.deepcopy(generator)
+            if hasattr(drawn, "integers"):
+                seed = int(drawn.integers(0, 1 << 63))
+            elif hasattr(drawn, "randint"):
+                seed = int(drawn.randint(0, 1 << 31))
+            else:
+                raise InvalidArgumentError(f"generator must be a numpy.random.Generator, not {generator!r}")
         seed = secrets.randbits(63) if seed is None else _number("seed", seed)
         buffer = _number("buffer_size", buffer_size, least=1)
         plan = self._plan

@@ -51,7 +51,10 @@ def _written_by_datasets(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _feature(data_type: Any, known: Any = None) -> Any:
     """The feature of one type; `known` is what `datasets` wrote of it."""
-    written = known if isinstance(known, dict) else {}
+    # Lists were once written as a list of one type.
+    written = (
+        {"_type": "List", "feature": known[0]} if isinstance(known, list) and len(known) == 1 else known if isinstance(known, dict) else {}
+    )
     inner = written.get("feature")
     if isinstance(data_type, str):
         if written.get("_type") == "ClassLabel" and isinstance(written.get("names"), list):

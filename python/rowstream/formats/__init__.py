@@ -25,8 +25,12 @@ class Formatter(Protocol):
         """A batch."""
         ...
 
+    def item(self, batch: Any) -> Any:
+        """A batch as one item of a batched data set; or items that `group` put together, as one."""
+        ...
+
     def group(self, items: list[Any]) -> Any:
-        """A batch of batches: items are made by `batch` or `group`."""
+        """Items together, as `iter` of a batched data set gives them."""
         ...
 
 

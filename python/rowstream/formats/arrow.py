@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 if TYPE_CHECKING:
     from rowstream import _core
+
+_MOST = 2**31 - 1  # what 32-bit offsets can say
 
 
 def batch(batch: _core.Batch) -> pa.Table:
@@ -18,13 +20,17 @@ def batch(batch: _core.Batch) -> pa.Table:
 row = batch
 
 
-def group(items: list[Any]) -> pa.Table:
-    """A batch of batches: a table whose columns are lists."""
-    columns = {}
-    for name in items[0].column_names:
-        lists = [item.column(name).combine_chunks() for item in items]
-        offsets = [0]
-        for part in lists:
-            offsets.append(offsets[-1] + len(part))
-        columns[name] = pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), pa.concat_arrays(lists))
-    return pa.table(columns)
+def item(batch: _core.Batch | pa.Table) -> pa.Table:
+    """A batch as one item: a table of one row, whose columns are lists."""
+    table = batch if isinstance(batch, pa.Table) else row(batch)
+    lists = {}
+    for name in table.column_names:
+        column = table.column(name).combine_chunks()
+        kind = pa.ListArray if len(column) <= _MOST else pa.LargeListArray
+        lists[name] = kind.from_arrays([0, len(column)], column)
+    return pa.table(lists)
+
+
+def group(items: list[pa.Table]) -> pa.Table:
+    """Items together: one table with a row of each."""
+    return pa.concat_tables(items)

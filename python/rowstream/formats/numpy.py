@@ -25,8 +25,14 @@ def row(batch: _core.Batch) -> dict[str, Any]:
     return {name: _scalar(_column(batch, i, keep=True)[0]) for i, name in enumerate(batch.column_names)}
 
 
+def item(batch: _core.Batch | dict[str, Any]) -> dict[str, Any]:
+    """A batch as one item. Its strings are objects, as those of a list are."""
+    made = batch if isinstance(batch, dict) else {name: _column(batch, i) for i, name in enumerate(batch.column_names)}
+    return {name: column.astype(object) if column.dtype.kind == "U" else column for name, column in made.items()}
+
+
 def group(items: list[dict[str, Any]]) -> dict[str, Any]:
-    """A batch of batches."""
+    """Items together."""
     return {name: _consolidate([item[name] for item in items]) for name in (items[0] if items else ())}
 
 
@@ -43,7 +49,7 @@ def _column(batch: _core.Batch, i: int, *, keep: bool = False) -> Any:
     dtype, shape, buffer, mask = view
     values = np.frombuffer(memoryview(buffer), dtype)
     if shape:
-        return _default(values.reshape(-1, *shape))
+        return _default(values.reshape(batch.num_rows, *shape))
     if mask is None:
         return values if keep else _default(values)
     present = np.frombuffer(mask, bool)

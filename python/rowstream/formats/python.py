@@ -18,6 +18,11 @@ def batch(batch: _core.Batch) -> dict[str, list[Any]]:
     return batch.to_pydict()
 
 
+def item(batch: _core.Batch | dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """A batch as one item."""
+    return batch if isinstance(batch, dict) else batch.to_pydict()
+
+
 def group(items: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """A batch of batches."""
+    """Items together."""
     return {name: [item[name] for item in items] for name in (items[0] if items else ())}

@@ -52,11 +52,13 @@ def resolve(pattern: str | os.PathLike[str], base: str) -> list[str]:
         raise UnsupportedError(f"only local files are read yet, not {text.split('://')[0]}://…")
     text = text.removeprefix("file://")
     text = os.path.expanduser(text)  # noqa: PTH111 - a pattern, not a path
-    whole = text if os.path.isabs(text) else os.path.join(base, text)  # noqa: PTH117, PTH118
+    whole = os.path.join(base, text)  # noqa: PTH118
     if Path(whole).is_file():
         return [os.path.abspath(whole)]  # noqa: PTH100 - links keep their names
     found: list[str] = []
-    for choice in expand(whole):
+    for part in expand(text):
+        # Only the pattern is one, not the folder that it is in.
+        choice = os.path.join(base if not glob.has_magic(part) else glob.escape(base), part)  # noqa: PTH118
         if not glob.has_magic(choice):
             if not Path(choice).is_file():
                 raise DataFilesNotFoundError(
@@ -65,10 +67,17 @@ def resolve(pattern: str | os.PathLike[str], base: str) -> list[str]:
             found.append(os.path.abspath(choice))  # noqa: PTH100
             continue
         matches = sorted(glob.glob(choice, recursive=True))  # noqa: PTH207 - pathlib's does not take absolute patterns
-        found += [os.path.abspath(path) for path in matches if Path(path).is_file() and _wanted(path, choice)]  # noqa: PTH100
+        found += [os.path.abspath(path) for path in _once(matches) if Path(path).is_file() and _wanted(path, choice)]  # noqa: PTH100
     if not found:
         raise DataFilesNotFoundError(f"no file matches {whole}")
     return list(dict.fromkeys(found))
+
+
+def _once(paths: list[str]) -> list[str]:
+    """Each path once, and none that a link to a folder above it makes come round again."""
+    return [
+        path for path in paths if not any(link.is_symlink() and link.resolve() in link.absolute().parents for link in Path(path).parents)
+    ]
 
 
 def _wanted(path: str, pattern: str) -> bool:

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow_array::types::{Int64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
@@ -33,14 +34,21 @@ pub fn widen(schema: &Schema, first: &str, other: &Schema, file: &str) -> Result
             }
         }
     }
+    // What this file lacks is null in its rows.
+    for field in &mut fields {
+        if other.field_with_name(field.name()).is_err() {
+            *field = Arc::new(Field::clone(field).with_nullable(true));
+        }
+    }
     Ok(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
-/// The type that holds all values of both, exactly.
+/// The type that holds the values of both. 64-bit integers beside floats become 64-bit floats, as they do where pandas
+/// meets a missing number; one that would not be exact is an error when it is read.
 fn common(a: &DataType, b: &DataType) -> Option<DataType> {
     use DataType::{
-        Binary, BinaryView, FixedSizeList, Float16, Float32, Float64, Int8, Int16, Int32, Int64, LargeBinary, LargeList, LargeUtf8, List, Null, Struct, UInt8,
-        UInt16, UInt32, UInt64, Utf8, Utf8View,
+        Binary, BinaryView, FixedSizeList, Float16, Float32, Float64, Int8, Int16, Int32, Int64, LargeBinary, LargeList, LargeUtf8, List, Null, Struct,
+        Timestamp, UInt8, UInt16, UInt32, UInt64, Utf8, Utf8View,
     };
     if a.equals_datatype(b) {
         return Some(a.clone());
@@ -49,11 +57,12 @@ fn common(a: &DataType, b: &DataType) -> Option<DataType> {
     let unsigned = |t: &DataType| [UInt8, UInt16, UInt32, UInt64].iter().position(|s| s == t);
     let float = |t: &DataType| [Float16, Float32, Float64].iter().position(|s| s == t);
     // The smallest float with all values of an integer of 2^i bytes.
-    let holds = |i: usize| [Float16, Float32, Float64].get(i).cloned();
+    let holds = |i: usize| [Float16, Float32, Float64, Float64].get(i).cloned();
     Some(match (a, b) {
         (Null, other) | (other, Null) => other.clone(),
         (Utf8 | Utf8View | LargeUtf8, Utf8 | Utf8View | LargeUtf8) => LargeUtf8,
         (Binary | BinaryView | LargeBinary, Binary | BinaryView | LargeBinary) => LargeBinary,
+        (Timestamp(one, zone), Timestamp(other, too)) if zone == too => Timestamp(*one.max(other), zone.clone()),
         (List(f), List(g)) => List(common_field(f, g)?),
         (List(f) | LargeList(f) | FixedSizeList(f, _), List(g) | LargeList(g) | FixedSizeList(g, _)) => LargeList(common_field(f, g)?),
         (Struct(f), Struct(g)) => {
@@ -74,7 +83,7 @@ fn common(a: &DataType, b: &DataType) -> Option<DataType> {
             (None, Some(_), None) => [UInt8, UInt16, UInt32, UInt64][unsigned(a)?.max(unsigned(b)?)].clone(),
             (Some(s), Some(u), None) => [Int8, Int16, Int32, Int64].get(s.max(u + 1))?.clone(),
             (None, None, Some(_)) => [Float16, Float32, Float64][float(a)?.max(float(b)?)].clone(),
-            (Some(i), None, Some(f)) | (None, Some(i), Some(f)) => holds((i + 1).max(f))?,
+            (Some(i), None, Some(f)) | (None, Some(i), Some(f)) => holds(i.max(f))?,
             _ => return None,
         },
     })
@@ -119,7 +128,6 @@ impl Adapter {
             conform(column, field.data_type()).map_err(|e| e.at(format_args!("column {source:?}")))
         };
         let columns = self.schema.fields().iter().zip(&self.sources).map(column).collect::<Result<Vec<_>>>()?;
-        // Not `try_new`: a file may have nulls where the schema of another says there are none.
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
             .map_err(|e| Error::internal(e.to_string()))
     }
@@ -156,6 +164,17 @@ fn conform(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
         let values = conform(from.values(), field.data_type())?;
         let made = ListArray::try_new(Arc::clone(field), from.offsets().clone(), values, from.nulls().cloned());
         return Ok(Arc::new(made.map_err(|e| Error::data(e.to_string()))?));
+    }
+    if matches!((array.data_type(), to), (DataType::Int64 | DataType::UInt64, DataType::Float64)) {
+        let exact = |too_large: Option<String>| match too_large {
+            None => Ok(()),
+            Some(value) => Err(Error::new(Kind::Schema, format!("{value} is not exact as the float64 that the column has in other files"))),
+        };
+        const MOST: u64 = 1 << 53;
+        match array.data_type() {
+            DataType::Int64 => exact(array.as_primitive::<Int64Type>().iter().flatten().find(|v| v.unsigned_abs() > MOST).map(|v| v.to_string()))?,
+            _ => exact(array.as_primitive::<UInt64Type>().iter().flatten().find(|v| *v > MOST).map(|v| v.to_string()))?,
+        }
     }
     let options = CastOptions { safe: false, ..CastOptions::default() };
     cast_with_options(array, to, &options).map_err(|e| Error::new(Kind::Schema, format!("{} cannot be read as {to}: {e}", array.data_type())))

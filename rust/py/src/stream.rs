@@ -1,5 +1,6 @@
 //! A stream, as a Python iterator of rows and a source of batches.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
@@ -10,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use rowstream_core::engine::forks;
 use rowstream_core::exec::{Next, Stream as CoreStream, Unit};
+use rowstream_core::format::contain::message;
 use rowstream_core::plan::Plan as CorePlan;
 use rowstream_core::plan::cursor::Cursor;
 use rowstream_core::schema::declared;
@@ -45,24 +47,24 @@ impl Stream {
         Ok(Inner { shape: Shape::new(py, stream.schema().fields()), stream })
     }
 
-    /// The stream, for the one thread that uses it. In a forked child it is opened again where it was: the child has
-    /// none of the threads that read for it, and must not touch a lock that one of them may have held.
+    /// The stream, for the one thread that uses it. In a forked child it is opened again where it was.
     fn enter(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, Option<Inner>>> {
-        let here = forks();
+        let forked = self.forks.load(Ordering::Relaxed) != forks();
         let mut inner = match self.inner.try_lock() {
             Ok(inner) => inner,
+            Err(TryLockError::WouldBlock) if forked => {
+                return Err(PyRuntimeError::new_err("another thread was using this stream when the process was forked; make a new iterator in the child"));
+            }
             Err(TryLockError::WouldBlock) => {
                 return Err(PyRuntimeError::new_err("this stream is in use by another thread; give each thread an iterator of its own"));
             }
             Err(TryLockError::Poisoned(_)) => return Err(raise(&Error::internal("the stream panicked before"))),
         };
-        if self.forks.load(Ordering::Relaxed) != here {
-            if let Some(old) = inner.take() {
-                let cursor = old.stream.cursor();
-                std::mem::forget(old);
-                *inner = Some(self.open(py, cursor)?);
+        if forked {
+            if let Some(Inner { stream, .. }) = inner.as_mut() {
+                py.detach(|| stream.after_fork()).map_err(|e| raise(&e))?;
             }
-            self.forks.store(here, Ordering::Relaxed);
+            self.forks.store(forks(), Ordering::Relaxed);
         }
         Ok(inner)
     }
@@ -71,6 +73,27 @@ impl Stream {
 /// What this edge keeps beside a unit.
 fn columns_of(unit: &Unit) -> Option<&Columns> {
     unit.edge.get().and_then(|edge| edge.downcast_ref())
+}
+
+/// A row as a dict, and how deep its columns are.
+fn made<'py>(py: Python<'py>, shape: &mut Shape, unit: &Unit, row: usize) -> PyResult<(Bound<'py, PyAny>, usize)> {
+    if unit.edge.get().is_none() {
+        drop(unit.edge.set(Box::new(Columns::new(&unit.batch)?)));
+    }
+    let columns = columns_of(unit).ok_or_else(|| raise(&Error::internal("a unit without its columns")))?;
+    let made = columns.row(py, shape, row).map_err(|e| placed(py, e, unit, row))?;
+    Ok((made, columns.depth))
+}
+
+/// Has the memory of the lane's next rows fetched while other lanes have their turns.
+fn fetch_ahead(stream: &CoreStream, depth: usize) {
+    for n in 0..depth {
+        if let Some((unit, row)) = stream.upcoming(n)
+            && let Some(columns) = columns_of(unit)
+        {
+            columns.fetch(row, depth - 1 - n);
+        }
+    }
 }
 
 /// An error of one value, with the place of its row.
@@ -112,30 +135,21 @@ impl Stream {
     /// The next row, as a dict.
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         guard(|| {
-            let mut entered = self.enter(py)?;
-            let Inner { stream, shape } = entered.as_mut().ok_or_else(closed)?;
             loop {
-                match stream.next_row().map_err(|e| raise(&e))? {
-                    Next::Ready((unit, row)) => {
-                        if unit.edge.get().is_none() {
-                            drop(unit.edge.set(Box::new(Columns::new(&unit.batch)?)));
+                // Entered anew after each wait: a signal's handler may ask for the state.
+                let waiter = {
+                    let mut entered = self.enter(py)?;
+                    let Inner { stream, shape } = entered.as_mut().ok_or_else(closed)?;
+                    match stream.next_row().map_err(|e| raise(&e))? {
+                        Next::Ready((unit, row)) => {
+                            let (made, depth) = made(py, shape, unit, row)?;
+                            fetch_ahead(stream, depth);
+                            return Ok(Some(made));
                         }
-                        let columns = columns_of(unit).ok_or_else(|| raise(&Error::internal("a unit without its columns")))?;
-                        let made = columns.row(py, shape, row).map(Some).map_err(|e| placed(py, e, unit, row));
-                        let depth = columns.depth;
-                        for n in 0..depth {
-                            if let Some((unit, row)) = stream.upcoming(n)
-                                && let Some(columns) = columns_of(unit)
-                            {
-                                columns.fetch(row, depth - 1 - n);
-                            }
-                        }
-                        return made;
+                        Next::End => return Ok(None),
+                        Next::Wait => stream.waiter(),
                     }
-                    Next::End => return Ok(None),
-                    Next::Wait => {}
-                }
-                let waiter = stream.waiter();
+                };
                 py.detach(|| waiter.wait(TICK));
                 py.check_signals()?;
             }
@@ -145,30 +159,29 @@ impl Stream {
     /// The next `size` rows, or fewer at the end; `None` after it. A shorter batch is left out if `drop_last`.
     fn next_batch(&self, py: Python<'_>, size: usize, drop_last: bool) -> PyResult<Option<Batch>> {
         guard(|| {
-            let mut entered = self.enter(py)?;
-            let Inner { stream, .. } = entered.as_mut().ok_or_else(closed)?;
             loop {
-                let next = py.detach(|| {
-                    let next = stream.next_batch(size, drop_last);
-                    if matches!(next, Ok(Next::Wait)) {
-                        stream.waiter().wait(TICK);
+                let waiter = {
+                    let mut entered = self.enter(py)?;
+                    let Inner { stream, .. } = entered.as_mut().ok_or_else(closed)?;
+                    match py.detach(|| stream.next_batch(size, drop_last)).map_err(|e| raise(&e))? {
+                        Next::Ready(batch) => return Ok(Some(Batch { batch, declared: Arc::clone(&self.declared) })),
+                        Next::End => return Ok(None),
+                        Next::Wait => stream.waiter(),
                     }
-                    next
-                });
-                match next.map_err(|e| raise(&e))? {
-                    Next::Ready(batch) => return Ok(Some(Batch { batch, declared: Arc::clone(&self.declared) })),
-                    Next::End => return Ok(None),
-                    Next::Wait => py.check_signals()?,
-                }
+                };
+                py.detach(|| waiter.wait(TICK));
+                py.check_signals()?;
             }
         })
     }
 
     /// The position after the last row given.
     fn cursor(&self, py: Python<'_>) -> PyResult<String> {
-        let entered = self.enter(py)?;
-        let inner = entered.as_ref().ok_or_else(closed)?;
-        inner.stream.cursor().to_json().map_err(|e| raise(&e))
+        guard(|| {
+            let entered = self.enter(py)?;
+            let inner = entered.as_ref().ok_or_else(closed)?;
+            inner.stream.cursor().to_json().map_err(|e| raise(&e))
+        })
     }
 
     /// Stops reading.
@@ -225,10 +238,21 @@ impl Batches {
 impl Iterator for Batches {
     type Item = Result<RecordBatch, ArrowError>;
 
+    /// A panic must not pass: a C function calls this.
     fn next(&mut self) -> Option<Self::Item> {
+        let next = catch_unwind(AssertUnwindSafe(|| self.pulled()));
+        next.unwrap_or_else(|panic| Some(Err(ArrowError::ExternalError(message(&*panic).to_owned().into()))))
+    }
+}
+
+impl Batches {
+    fn pulled(&mut self) -> Option<Result<RecordBatch, ArrowError>> {
         loop {
             if self.interrupted() {
                 return Some(Err(ArrowError::ExternalError("interrupted".into())));
+            }
+            if let Err(e) = self.stream.after_fork() {
+                return Some(Err(ArrowError::ExternalError(Box::new(e))));
             }
             match self.stream.next_batch(self.size, false) {
                 Ok(Next::Ready(batch)) => return Some(declared(&batch, &self.declared).map_err(|e| ArrowError::ExternalError(Box::new(e)))),

@@ -11,8 +11,8 @@ use crate::format::parquet::{Footer, TAIL, Tail, read_footer};
 use crate::plan::Scan;
 use crate::source::{Object, Store};
 
-/// Files that are kept open; beyond that, those that no reader uses are closed.
-const MOST_OPEN: usize = 128;
+/// Files that are kept open where no reader uses them; their footers are not small.
+const MOST_OPEN: usize = 8;
 
 /// A file that is open, and its footer.
 pub(crate) type Opened = (Arc<dyn Object>, Arc<Footer>);

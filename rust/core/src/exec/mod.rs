@@ -16,7 +16,7 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, forks};
 use crate::error::{Error, Result};
 use crate::format::parquet::viewed;
 use crate::plan::cursor::{At, Base, Cursor, Part};
@@ -72,6 +72,8 @@ struct Turn {
 
 /// The rows of a plan for consumer `c` of `of`.
 pub struct Stream {
+    store: Arc<dyn Store>,
+    forks: u64,
     shared: Shared,
     program: Arc<Program>,
     cursor: Cursor,
@@ -105,6 +107,15 @@ impl Waiter {
     }
 }
 
+impl Drop for Stream {
+    /// In a forked child, readers and units are left as they are: a thread that is not there may have held their locks.
+    fn drop(&mut self) {
+        if self.forks != forks() {
+            std::mem::forget((std::mem::take(&mut self.lanes), self.picks.take()));
+        }
+    }
+}
+
 /// The bytes of a unit: a share of the budget, within what decodes well.
 const UNIT: Range<u64> = 128 << 10..2 << 20;
 
@@ -126,7 +137,7 @@ impl Stream {
         let shared = Shared {
             engine,
             plan: Arc::clone(plan),
-            files: Arc::new(Files::new(store, Arc::clone(&plan.scan))),
+            files: Arc::new(Files::new(Arc::clone(&store), Arc::clone(&plan.scan))),
             adapter: Arc::new(Adapter::new(schema, sources)),
             signal: Arc::default(),
             unit: UNIT.end,
@@ -135,6 +146,8 @@ impl Stream {
         };
         let (pass, at) = cursor.parts.first().map_or((cursor.first, Vec::new()), |part| (part.pass, part.at.clone()));
         let mut stream = Self {
+            store,
+            forks: forks(),
             shared,
             program,
             cursor,
@@ -152,6 +165,15 @@ impl Stream {
         };
         stream.begin(&at)?;
         Ok(stream)
+    }
+
+    /// Opens the stream again where it is, if the process was forked since: the threads that read for it are the
+    /// parent's.
+    pub fn after_fork(&mut self) -> Result<()> {
+        if self.forks != forks() {
+            *self = Self::open(&Arc::clone(&self.shared.plan), Arc::clone(&self.store), self.c, self.of, self.cursor())?;
+        }
+        Ok(())
     }
 
     /// The columns of every batch, strings and bytes as views.

@@ -13,6 +13,7 @@ use super::files::Files;
 use crate::budget::Charge;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::format::contain::contain;
 use crate::format::parquet::{Options, RowGroupDecoder};
 use crate::format::{Decoder, Step};
 use crate::schema::Adapter;
@@ -87,6 +88,16 @@ impl Queue {
     }
 }
 
+/// Tells the consumer when a reader ends, however it does.
+struct Ending(Arc<Queue>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.lock().end.get_or_insert_with(|| Err(Error::internal("a reader panicked")));
+        self.0.signal.notify();
+    }
+}
+
 /// What a consumer gets of a reader.
 pub(crate) enum Pull {
     Unit(Arc<Unit>),
@@ -115,9 +126,10 @@ impl Reader {
         let queue = Arc::new(Queue { state: Mutex::default(), front: AtomicBool::new(false), cancelled: AtomicBool::new(false), signal });
         let reading = Arc::clone(&queue);
         engine.spawn(async move {
-            let end = read(engine, &files, adapter, piece, &reading).await;
-            reading.lock().end = Some(end);
-            reading.signal.notify();
+            // If a panic ends this task, whoever waits is told.
+            let ending = Ending(reading);
+            let end = read(engine, &files, adapter, piece, &ending.0).await;
+            ending.0.lock().end = Some(end);
         });
         Self { queue, engine }
     }
@@ -173,14 +185,18 @@ async fn read(engine: &'static Engine, files: &Files, adapter: Arc<Adapter>, pie
     let mut decoder = engine.cpu(move || RowGroupDecoder::new(&footer, piece.group as usize, &options)).await?.map_err(named)?;
     while permit(engine, queue, piece.unit).await {
         let batch = loop {
+            let adapter = Arc::clone(&adapter);
             let (back, step) = engine
                 .cpu(move || {
-                    let step = decoder.poll();
+                    let step = decoder.poll().and_then(|step| match step {
+                        Step::Batch(batch) => Ok(Step::Batch(contain(|| adapter.adapt(&batch))?)),
+                        other => Ok(other),
+                    });
                     (decoder, step)
                 })
                 .await?;
             decoder = back;
-            match step.map_err(named)? {
+            match step.map_err(|e| e.in_file(path))? {
                 Step::Done => return Ok(()),
                 Step::Batch(batch) => break batch,
                 Step::Need(ranges) => {
@@ -191,7 +207,6 @@ async fn read(engine: &'static Engine, files: &Files, adapter: Arc<Adapter>, pie
                 }
             }
         };
-        let batch = adapter.adapt(&batch).map_err(named)?;
         let charge = engine.budget.charge(batch.get_array_memory_size() as u64);
         let unit = Arc::new(Unit { start: at, place: Arc::clone(&place), edge: OnceLock::new(), _charge: charge, batch });
         at = unit.rows().end;

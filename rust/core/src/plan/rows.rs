@@ -9,6 +9,10 @@ use crate::rng::{Rng, golden};
 /// The tag of a window's key, beside `PIECES`.
 const WINDOW: u64 = 2;
 
+/// Rows of a run that are looked at together where some of them are left out: what is held is the rows between the
+/// first and the last of a block.
+const RUN: u64 = 1024;
+
 /// Raw row numbers of a piece, in the order of delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Block {
@@ -75,6 +79,14 @@ impl Block {
         }
     }
 
+    /// The first rows of a long run, and the rest.
+    fn split(self) -> (Self, Self) {
+        match self {
+            Self::Range(range) if range.end - range.start > RUN => (Self::Range(range.start..range.start + RUN), Self::Range(range.start + RUN..range.end)),
+            other => (other, Self::Range(0..0)),
+        }
+    }
+
     fn keep(self, mut wanted: impl FnMut() -> bool) -> Self {
         let rows: Vec<u64> = match self {
             Self::Range(range) => range.filter(|_| wanted()).collect(),
@@ -120,9 +132,29 @@ impl Blocks for Raw {
     }
 }
 
+/// Blocks of which a long run comes in parts.
+pub(crate) struct Short {
+    from: Box<dyn Blocks>,
+    rest: Block,
+}
+
+impl Short {
+    fn new(from: Box<dyn Blocks>) -> Self {
+        Self { from, rest: Block::Range(0..0) }
+    }
+
+    fn next(&mut self) -> Option<Block> {
+        let rest = std::mem::replace(&mut self.rest, Block::Range(0..0));
+        let block = if rest.is_empty() { self.from.next()? } else { rest };
+        let (block, rest) = block.split();
+        self.rest = rest;
+        Some(block)
+    }
+}
+
 /// Every `of`-th row, where there are fewer pieces than shards.
 pub(crate) struct Every {
-    from: Box<dyn Blocks>,
+    from: Short,
     index: u64,
     of: u64,
     k: u64,
@@ -130,7 +162,7 @@ pub(crate) struct Every {
 
 impl Every {
     pub(crate) fn new(from: Box<dyn Blocks>, piece: u32, index: u64, of: u64) -> Self {
-        Self { from, index: 0, of, k: (of - Self::first(piece, index, of)) % of }
+        Self { from: Short::new(from), index: 0, of, k: (of - Self::first(piece, index, of)) % of }
     }
 
     /// The first row of a piece that shard `index` has; it differs from piece to piece, for balance.
@@ -141,12 +173,12 @@ impl Every {
 
 impl Blocks for Every {
     fn next(&mut self) -> Option<Block> {
-        filtered(&mut *self.from, &mut self.k, |k| k % self.of == self.index)
+        filtered(&mut self.from, &mut self.k, |k| k % self.of == self.index)
     }
 }
 
 /// Blocks of `from` of which only rows at wanted positions are kept.
-fn filtered(from: &mut dyn Blocks, k: &mut u64, wanted: impl Fn(u64) -> bool) -> Option<Block> {
+fn filtered(from: &mut Short, k: &mut u64, wanted: impl Fn(u64) -> bool) -> Option<Block> {
     loop {
         let block = from.next()?.keep(|| {
             *k += 1;
@@ -160,7 +192,7 @@ fn filtered(from: &mut dyn Blocks, k: &mut u64, wanted: impl Fn(u64) -> bool) ->
 
 /// The golden-ratio share of rows that a shard of more than a listing has.
 pub(crate) struct Deal {
-    from: Box<dyn Blocks>,
+    from: Short,
     index: u64,
     of: u64,
     k: u64,
@@ -168,13 +200,13 @@ pub(crate) struct Deal {
 
 impl Deal {
     pub(crate) fn new(from: Box<dyn Blocks>, index: u64, of: u64, first: u64) -> Self {
-        Self { from, index, of, k: first }
+        Self { from: Short::new(from), index, of, k: first }
     }
 }
 
 impl Blocks for Deal {
     fn next(&mut self) -> Option<Block> {
-        filtered(&mut *self.from, &mut self.k, |k| golden(k, self.of) == self.index)
+        filtered(&mut self.from, &mut self.k, |k| golden(k, self.of) == self.index)
     }
 }
 
@@ -274,7 +306,7 @@ pub(crate) struct Delivered {
 
 /// The rows of a piece that are left for one consumer.
 pub(crate) struct Own {
-    from: Box<dyn Blocks>,
+    from: Short,
     layers: Vec<(Delivered, Vec<u64>, u64)>,
     share: Share,
     consumer: u64,
@@ -286,15 +318,16 @@ impl Own {
     /// `skip`: how many own rows of the piece were delivered already.
     pub(crate) fn new(from: Box<dyn Blocks>, delivered: Vec<Delivered>, share: Share, consumer: u64, skip: u64) -> Self {
         let layers = delivered.into_iter().map(|layer| (vec![0; layer.had.len()], layer)).map(|(seen, layer)| (layer, seen, 0)).collect();
-        Self { from, layers, share, consumer, k: 0, skip }
+        Self { from: Short::new(from), layers, share, consumer, k: 0, skip }
     }
 }
 
 impl Blocks for Own {
     fn next(&mut self) -> Option<Block> {
-        if self.layers.is_empty() && self.share == Share::Whole(self.consumer) {
+        let whole = self.layers.is_empty() && self.share == Share::Whole(self.consumer);
+        if whole {
             while self.skip > 0 {
-                let n = self.from.skip(self.skip);
+                let n = self.from.from.skip(self.skip);
                 if n == 0 {
                     break;
                 }
@@ -302,7 +335,8 @@ impl Blocks for Own {
             }
         }
         loop {
-            let mut block = self.from.next()?;
+            // A run that is all this consumer's stays one.
+            let mut block = if whole { self.from.from.next()? } else { self.from.next()? };
             for (layer, seen, k) in &mut self.layers {
                 block = block.keep(|| {
                     let owner = layer.share.owner(*k);

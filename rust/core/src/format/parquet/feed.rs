@@ -11,7 +11,8 @@ use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::schema::types::ColumnDescPtr;
 
-use super::page::{Header, records};
+use super::footer::decoded_width;
+use super::page::{Header, Records, records};
 use crate::error::{Error, Result};
 
 /// What stands in a leaf's queue.
@@ -50,6 +51,8 @@ pub(super) struct Leaf {
     /// The first row that is wanted: whole pages before it are passed over.
     start: u64,
     held: Option<(Page, u64)>,
+    /// Values of the row that the last page ended in.
+    open: u64,
     passing: bool,
     most: usize,
 }
@@ -80,6 +83,7 @@ impl Leaf {
             begun: 0,
             start,
             held: None,
+            open: 0,
             passing: start > 0,
             most,
         }
@@ -231,7 +235,10 @@ impl Leaf {
             return Ok(());
         }
         let page = header.page(body, self.codec, &self.column)?;
-        let (rows, boundary) = if repeated { records(&page, &self.column)? } else { (u64::from(header.values), true) };
+        let most = self.most as u64 / decoded_width(&self.column).max(1);
+        let Records { rows, boundary, open } =
+            if repeated { records(&page, &self.column, self.open, most)? } else { Records { rows: header.values.into(), boundary: true, open: 0 } };
+        self.open = open;
         if self.begun == 0 && !boundary && header.values > 0 {
             return Err(Error::data("the column begins in the middle of a row"));
         }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, FieldRef, Fields, Schema};
 use bytes::Bytes;
 use parquet::arrow::parquet_to_arrow_schema;
-use parquet::basic::PageType;
+use parquet::basic::{PageType, Type};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy};
+use parquet::schema::types::ColumnDescriptor;
 
 use super::feed::Chunk;
-use super::thrift::{Stop, check_struct};
+use super::thrift::{Stop, check_schema, check_struct};
 use crate::error::{Error, Kind, Result};
 use crate::format::contain::contain;
 
@@ -62,7 +63,7 @@ pub fn read(tail: &Bytes, size: u64) -> Result<Tail> {
         return Ok(Tail::Need(size - length - 8..size));
     }
     let bytes = &rest[rest.len() - length as usize..];
-    check_struct(bytes).map_err(|stop| match stop {
+    check_struct(bytes).and_then(|()| check_schema(bytes)).map_err(|stop| match stop {
         Stop::Short => Error::data("malformed footer: it ends in the middle of a value"),
         Stop::Bad(what) => Error::data(format!("malformed footer: {what}")),
     })?;
@@ -147,6 +148,19 @@ impl Footer {
         };
         self.metadata.row_groups().iter().map(|g| g.columns().iter().map(column).sum()).max().unwrap_or(0)
     }
+}
+
+/// The bytes that a value has once decoded, its levels included: encoded, a thousand equal ones may have as many.
+pub(super) fn decoded_width(column: &ColumnDescriptor) -> u64 {
+    let value = match column.physical_type() {
+        Type::BOOLEAN => 1,
+        Type::INT32 | Type::FLOAT => 4,
+        Type::INT64 | Type::DOUBLE => 8,
+        Type::INT96 => 12,
+        Type::BYTE_ARRAY => 16,
+        Type::FIXED_LEN_BYTE_ARRAY => u64::try_from(column.type_length()).unwrap_or(0),
+    };
+    value + 2 * u64::from(column.max_rep_level() > 0) + 2 * u64::from(column.max_def_level() > 0)
 }
 
 /// The bytes of a chunk: from its dictionary, where it has one, or its first data page.

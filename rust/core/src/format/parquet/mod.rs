@@ -101,7 +101,7 @@ impl RowGroupDecoder {
         let columns: Vec<usize> = (0..descr.num_columns()).filter(|&i| wanted(i)).collect();
         let total = metadata.row_group(group).num_rows().cast_unsigned();
         let rows = options.rows.start.min(total)..options.rows.end.min(total);
-        let (mut leaves, mut indexes, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let (mut leaves, mut indexes, mut bytes) = (Vec::new(), Vec::new(), 0_u64);
         for &i in &columns {
             let column = metadata.row_group(group).column(i);
             if rows.start > 0
@@ -111,7 +111,12 @@ impl RowGroupDecoder {
             {
                 indexes.push((leaves.len(), at..at.saturating_add(length)));
             }
-            bytes += u64::try_from(column.uncompressed_size()).unwrap_or(0);
+            let width = footer::decoded_width(column.column_descr());
+            if width > options.page as u64 {
+                return Err(Error::data(format!("column {}: a value of {width} bytes is more than ROWSTREAM_MEMORY lets one have", column.column_path())));
+            }
+            let decoded = u64::try_from(column.num_values()).unwrap_or(0).saturating_mul(width);
+            bytes = decoded.max(u64::try_from(column.uncompressed_size()).unwrap_or(0)).saturating_add(bytes);
             leaves.push(Leaf::new(&footer.chunk(group, i)?, rows.start, options.page));
         }
         let hint = viewed(footer.schema.fields());

@@ -236,39 +236,75 @@ fn parts<'a>(page: &'a Page, column: &ColumnDescriptor) -> Result<(&'a [u8], &'a
 /// The counts inside a page, by which the `parquet` crate takes memory, are checked before it sees them.
 fn check_counts(page: &Page, column: &ColumnDescriptor) -> Result<()> {
     let (_, values) = parts(page, column)?;
-    if page.is_data_page()
-        && matches!(page.encoding(), Encoding::DELTA_BINARY_PACKED | Encoding::DELTA_LENGTH_BYTE_ARRAY | Encoding::DELTA_BYTE_ARRAY)
-        && !values.is_empty()
-    {
-        let mut at = 0;
-        let mut varint = || {
-            let mut n = 0_u64;
-            for shift in (0..64).step_by(7) {
-                let byte = *values.get(at)?;
-                at += 1;
-                n |= u64::from(byte & 0x7F) << shift;
-                if byte < 0x80 {
-                    return Some(n);
-                }
-            }
-            None
-        };
-        let (block, minis, count) = (varint(), varint(), varint());
-        let sound = matches!((block, minis, count), (Some(block), Some(minis), Some(count))
-            if block % 128 == 0 && block > 0 && block <= 1 << 24 && minis > 0 && block % minis == 0 && (block / minis) % 8 == 0 && count <= u64::from(page.num_values()));
-        if !sound {
-            return Err(Error::data(format!("a delta-encoded page of {} values with a header of {block:?}, {minis:?}, {count:?}", page.num_values())));
-        }
+    let streams = match page.encoding() {
+        _ if !page.is_data_page() || values.is_empty() => 0,
+        Encoding::DELTA_BINARY_PACKED | Encoding::DELTA_LENGTH_BYTE_ARRAY => 1,
+        // The lengths of prefixes, then those of suffixes.
+        Encoding::DELTA_BYTE_ARRAY => 2,
+        _ => 0,
+    };
+    let mut at = 0;
+    for _ in 0..streams {
+        at = delta_stream(values, at, page.num_values().into())
+            .ok_or_else(|| Error::data(format!("a delta-encoded page of {} values with a header that does not fit it", page.num_values())))?;
     }
     Ok(())
+}
+
+/// Walks one delta-packed stream of at most `most` numbers from `at` on; gives where it ends.
+fn delta_stream(bytes: &[u8], mut at: usize, most: u64) -> Option<usize> {
+    let varint = |at: &mut usize| {
+        let mut n = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = *bytes.get(*at)?;
+            *at += 1;
+            n |= u64::from(byte & 0x7F) << shift;
+            if byte < 0x80 {
+                return Some(n);
+            }
+        }
+        None
+    };
+    let (block, minis, count) = (varint(&mut at)?, varint(&mut at)?, varint(&mut at)?);
+    varint(&mut at)?;
+    let sound = block > 0 && block % 128 == 0 && block <= 1 << 24 && minis > 0 && block % minis == 0 && (block / minis) % 8 == 0;
+    if !sound || count > most {
+        return None;
+    }
+    let each = block / minis;
+    let mut left = count.saturating_sub(1);
+    while left > 0 {
+        varint(&mut at)?;
+        let widths = bytes.get(at..at.checked_add(minis as usize)?)?;
+        at += minis as usize;
+        for width in widths {
+            if left == 0 {
+                break;
+            }
+            at = at.checked_add((each / 8 * u64::from(*width)) as usize)?;
+            left = left.saturating_sub(each);
+        }
+    }
+    // The last miniblock may be cut short, where nothing follows it.
+    Some(at.min(bytes.len()))
 }
 
 fn width(most: i16) -> u32 {
     u16::BITS - most.cast_unsigned().leading_zeros()
 }
 
-/// How many rows begin in a page of a repeated column, and whether its first value begins one.
-pub(super) fn records(page: &Page, column: &ColumnDescriptor) -> Result<(u64, bool)> {
+/// The rows of a page of a repeated column.
+pub(super) struct Records {
+    /// How many begin in it.
+    pub(super) rows: u64,
+    /// Whether its first value begins one.
+    pub(super) boundary: bool,
+    /// Values of the last row so far, where runs tell; what is packed has bytes for each.
+    pub(super) open: u64,
+}
+
+/// Counts the rows of a page. `open`: values that its first row had before; `most`: values that a row may have.
+pub(super) fn records(page: &Page, column: &ColumnDescriptor, mut open: u64, most: u64) -> Result<Records> {
     let bad = || Error::data("malformed repetition levels");
     let (levels, _) = parts(page, column)?;
     let (width, mut left) = (width(column.max_rep_level()), u64::from(page.num_values()));
@@ -298,6 +334,12 @@ pub(super) fn records(page: &Page, column: &ColumnDescriptor) -> Result<(u64, bo
             }
             first.get_or_insert(value);
             rows += if value { n } else { 0 };
+            open = if value { 1 } else { open.saturating_add(n) };
+            if open > most {
+                return Err(Error::data(format!(
+                    "a row with a list of {open} items and more is larger than ROWSTREAM_MEMORY lets one be; raise it to read this file"
+                )));
+            }
             left -= n;
         } else {
             // Groups of eight levels, packed from the lowest bit up.
@@ -319,10 +361,11 @@ pub(super) fn records(page: &Page, column: &ColumnDescriptor) -> Result<(u64, bo
             };
             first.get_or_insert(level(packed, 0, width) == 0);
             rows += zeros;
+            open = if zeros > 0 { 0 } else { open.saturating_add(n) };
             left -= n;
         }
     }
-    Ok((rows, first.unwrap_or(true)))
+    Ok(Records { rows, boundary: first.unwrap_or(true), open })
 }
 
 fn level(packed: &[u8], bit: u64, width: u32) -> u32 {

@@ -158,6 +158,45 @@ pub(super) fn check_struct(bytes: &[u8]) -> Read<()> {
     Reader::new(bytes).value(12, DEEPEST, false)
 }
 
+/// Checks the schema of a footer, which is a flat list that says how many children each element has: not deeper than
+/// readers that call themselves can bear, and no child that is not there.
+pub(super) fn check_schema(footer: &[u8]) -> Read<()> {
+    let (mut reader, mut last) = (Reader::new(footer), 0);
+    // How many children of each open group are still to come.
+    let mut open: Vec<i64> = Vec::new();
+    while let Some(field) = reader.field(&mut last)? {
+        if field.id != 2 {
+            reader.skip(&field)?;
+            continue;
+        }
+        for i in 0..reader.structs(&field)? {
+            let (mut last, mut children) = (0, 0);
+            while let Some(field) = reader.field(&mut last)? {
+                match field.id {
+                    5 => children = reader.i64(&field)?,
+                    _ => reader.skip(&field)?,
+                }
+            }
+            match open.last_mut() {
+                Some(left) => *left -= 1,
+                None if i > 0 => return Err(Stop::Bad("a schema with more than one root")),
+                None => {}
+            }
+            if children < 0 {
+                return Err(Stop::Bad("a schema with fewer than no children"));
+            }
+            open.push(children);
+            while open.last() == Some(&0) {
+                open.pop();
+            }
+            if open.len() > DEEPEST {
+                return Err(Stop::Bad("a schema of types too deep in each other"));
+            }
+        }
+    }
+    if open.is_empty() { Ok(()) } else { Err(Stop::Bad("a schema without all of its children")) }
+}
+
 /// Where each page of a column chunk begins: `(byte offset, first row)`.
 pub(super) fn offset_index(bytes: &[u8]) -> Read<Vec<(u64, u64)>> {
     let (mut reader, mut last, mut pages) = (Reader::new(bytes), 0, Vec::new());
