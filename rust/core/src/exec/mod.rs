@@ -203,7 +203,7 @@ impl Stream {
         let (limit, lanes) = (self.shared.engine.budget.for_rows(), self.lanes.len().max(1) as u64);
         let share = limit / (4 * lanes);
         self.shared.unit = share.clamp(UNIT.start, UNIT.end);
-        self.shared.window = (share / 4 / self.schema().fields().len().max(1) as u64).clamp(WINDOW.start, WINDOW.end);
+        self.shared.window = (share / self.schema().fields().len().max(1) as u64).clamp(WINDOW.start, WINDOW.end);
         let room = (limit / 2 / self.shared.plan.scan.floor.max(1)) as usize;
         self.shared.ahead = self.shared.engine.threads.div_ceil(self.lanes.len().max(1)).min(room);
         if self.lanes.len() > self.shared.engine.threads {

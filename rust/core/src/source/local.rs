@@ -51,12 +51,21 @@ impl Object for Arc<LocalFile> {
 
     fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> Reading<'a, Vec<Bytes>> {
         let (file, ranges) = (Self::clone(self), ranges.to_vec());
-        Box::pin(blocking(move || file.read_all(&ranges)))
+        Box::pin(async move {
+            // What the kernel has at hand is copied at once; only what it would wait for needs another thread.
+            match file.read_all(&ranges, |file, at, n| Ok(read_cached(file, at, n)))? {
+                Some(bytes) => Ok(bytes),
+                None => blocking(move || file.read_all(&ranges, |file, at, n| read_at(file, at, n).map(Some)))
+                    .await?
+                    .ok_or_else(|| Error::internal("a read gave nothing")),
+            }
+        })
     }
 }
 
 impl LocalFile {
-    fn read_all(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+    /// Reads ranges by `read`; `None` where it gives none.
+    fn read_all(&self, ranges: &[Range<u64>], read: impl Fn(&File, u64, usize) -> std::io::Result<Option<Vec<u8>>>) -> Result<Option<Vec<Bytes>>> {
         let failed = |e: &std::io::Error| Error::io(e, &self.path);
         let changed = || Error::new(Kind::SourceChanged, "the file changed while it was read; write a new file and rename it instead").in_file(&self.path);
         let mut out = Vec::with_capacity(ranges.len());
@@ -64,21 +73,44 @@ impl LocalFile {
             if range.end > self.size || range.start > range.end {
                 return Err(Error::data(format!("bytes {range:?} are not in the file of {} bytes", self.size)).in_file(&self.path));
             }
-            let bytes = read_at(&self.file, range.start, (range.end - range.start) as usize).map_err(|e| match e.kind() {
+            let bytes = read(&self.file, range.start, (range.end - range.start) as usize).map_err(|e| match e.kind() {
                 std::io::ErrorKind::UnexpectedEof => changed(),
                 _ => failed(&e),
             })?;
+            let Some(bytes) = bytes else { return Ok(None) };
             out.push(Bytes::from(bytes));
         }
         if version(&self.file.metadata().map_err(|e| failed(&e))?) != (self.size, self.modified) {
             return Err(changed());
         }
-        Ok(out)
+        Ok(Some(out))
     }
 }
 
 fn version(metadata: &Metadata) -> (u64, Option<SystemTime>) {
     (metadata.len(), metadata.modified().ok())
+}
+
+/// Reads exactly `n` bytes if that needs no waiting; `None` if it does, or if the system cannot tell.
+#[cfg(target_os = "linux")]
+fn read_cached(file: &File, at: u64, n: usize) -> Option<Vec<u8>> {
+    use std::os::fd::AsRawFd;
+    let mut bytes = Vec::<u8>::with_capacity(n);
+    let at = i64::try_from(at).ok()?;
+    let part = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: n };
+    // SAFETY: the file is open, and the one part is memory of `n` bytes that is ours.
+    let read = unsafe { libc::preadv2(file.as_raw_fd(), &raw const part, 1, at, libc::RWF_NOWAIT) };
+    if usize::try_from(read) != Ok(n) {
+        return None;
+    }
+    // SAFETY: the kernel has written `n` bytes.
+    unsafe { bytes.set_len(n) };
+    Some(bytes)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read_cached(_file: &File, _at: u64, _n: usize) -> Option<Vec<u8>> {
+    None
 }
 
 /// Reads exactly `n` bytes, without clearing the memory first.
