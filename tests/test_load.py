@@ -127,3 +127,47 @@ def test_empty_files(tmp_path):
     ds = load_dataset("parquet", data_files=str(tmp_path / "*"), split="train", streaming=True)
     assert (list(ds), list(ds.shuffle(seed=1)), list(ds.iter(3)), ds.num_shards) == ([], [], [], 0)
     assert pa.table(ds).schema.names == ["a"]
+
+
+def test_splits_together(folder):
+    assert ids(load_dataset(str(folder), split="validation+train", streaming=True)) == [4, 5, 0, 1, 2, 3]
+    assert ids(load_dataset(str(folder), split="all", streaming=True)) == [0, 1, 2, 3, 4, 5]
+    with pytest.raises(ValueError, match="no split 'dev'"):
+        load_dataset(str(folder), split="train+dev", streaming=True)
+
+
+def test_a_file_named_twice_is_read_twice(folder):
+    path = str(folder / "train-0.parquet")
+    assert ids(load_dataset("parquet", data_files=[path, path], split="train", streaming=True)) == [0, 1, 0, 1]
+
+
+def test_a_folder_with_the_characters_of_a_pattern(folder):
+    for name in ("run[1]", "a{b,c}"):
+        (folder / name).mkdir()
+        (folder / name / "x.parquet").write_bytes((folder / "train-0.parquet").read_bytes())
+        assert ids(load_dataset(str(folder / name), split="train", streaming=True)) == [0, 1]
+        assert ids(load_dataset(str(folder / name), data_files="*.parquet", split="train", streaming=True)) == [0, 1]
+
+
+def test_a_link_to_a_folder_above_is_not_followed_round(folder):
+    (folder / "loop").symlink_to(folder)
+    assert ids(load_dataset(str(folder), split="train", streaming=True)) == [0, 1, 2, 3]
+
+
+def test_numbers_widen(tmp_path):
+    pq.write_table(pa.table({"x": pa.array([1, 2])}), tmp_path / "0.parquet")
+    pq.write_table(pa.table({"x": pa.array([0.5, None])}), tmp_path / "1.parquet")
+    ds = load_dataset("parquet", data_files=str(tmp_path / "*"), split="train", streaming=True)
+    assert [row["x"] for row in ds] == [1.0, 2.0, 0.5, None]
+    pq.write_table(pa.table({"x": pa.array([2**60 + 1])}), tmp_path / "0.parquet")
+    ds = load_dataset("parquet", data_files=str(tmp_path / "*"), split="train", streaming=True)
+    with pytest.raises(exceptions.SchemaError, match=r"0\.parquet.*1152921504606846977 is not exact"):
+        list(ds)
+
+
+def test_a_required_column_that_another_file_lacks(tmp_path):
+    schema = pa.schema([pa.field("x", pa.int64(), nullable=False), pa.field("y", pa.int64())])
+    pq.write_table(pa.table({"x": [1], "y": [2]}, schema=schema), tmp_path / "0.parquet")
+    pq.write_table(pa.table({"y": [3]}), tmp_path / "1.parquet")
+    ds = load_dataset("parquet", data_files=str(tmp_path / "*"), split="train", streaming=True)
+    assert list(ds) == [{"x": 1, "y": 2}, {"x": None, "y": 3}]

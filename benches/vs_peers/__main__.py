@@ -127,9 +127,11 @@ def table(name: str, result: dict) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("workloads", nargs="*", choices=[*ALL, []], default=ALL)
+    parser.add_argument("workloads", nargs="*", help=", ".join(ALL))
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
+    if unknown := set(options.workloads) - set(ALL):
+        parser.error(f"there is no workload {', '.join(sorted(unknown))}")
     RESULTS.mkdir(parents=True, exist_ok=True)
     packages = ("rowstream", "datasets", "polars", "pyarrow", "numpy")
     machine = {

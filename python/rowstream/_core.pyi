@@ -2,6 +2,8 @@ from typing import Any, final
 
 from typing_extensions import Buffer
 
+__all__ = ["ArrowBuffer", "Batch", "Plan", "Stream", "arrow_stream", "merge_cursors", "permutation", "scan_parquet"]
+
 @final
 class Plan:
     def __new__(cls, json: str) -> Plan: ...

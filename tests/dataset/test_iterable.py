@@ -159,3 +159,45 @@ def test_streaming_rows_imports_little(listing, tmp_path):
         "assert not {'numpy', 'pyarrow', 'pandas', 'torch', 'huggingface_hub'} & set(sys.modules), 'rows'\n"
     )
     run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_a_state_is_kept_until_a_row_was_given(listing):
+    ds = listing([5, 5])
+    next(islice(ds, 3, None))
+    ds.load_state_dict(ds.state_dict())
+    iter(ds)
+    assert ids(ds) == [4, 5, 6, 7, 8, 9]
+    assert ids(ds) == list(range(10))
+
+
+def test_a_copy_begins_anew(listing):
+    import copy
+
+    ds = listing([5, 5])
+    next(iter(ds))
+    assert ids(copy.copy(ds)) == ids(copy.deepcopy(ds)) == list(range(10))
+
+
+def test_generators_of_both_kinds(listing):
+    ds = listing([50])
+    assert sorted(ids(ds.shuffle(generator=np.random.RandomState(0)))) == list(range(50))
+    with pytest.raises(exceptions.InvalidArgumentError, match="generator must be"):
+        ds.shuffle(generator=5)
+
+
+def test_damaged_states_of_steps_are_refused(listing):
+    ds = listing([5, 5]).batch(2).shuffle(seed=1, buffer_size=2).repeat(2)
+    state = ds.state_dict()
+    for place in (5, [1], ["a", "b"]):
+        with pytest.raises(exceptions.CheckpointMismatchError, match="damaged"):
+            ds.load_state_dict({**state, "place": place})
+
+
+def test_empty_lists_as_arrays(tmp_path):
+    import pyarrow.parquet as pq
+    from rowstream import load_dataset
+
+    pq.write_table(pa.table({"x": pa.array([[1], [], [2]])}), tmp_path / "a.parquet")
+    ds = load_dataset(str(tmp_path), split="train", streaming=True).with_format("numpy")
+    assert [row["x"].tolist() for row in ds] == [[1], [], [2]]
+    assert next(ds.skip(1).take(1).iter(1))["x"].shape == (1, 0)

@@ -187,3 +187,36 @@ for use in (lambda: [None for row in ds.repeat()], lambda: [None for b in ds.rep
 def test_memory_limit_is_checked(run):
     result = run("list(ds)", env={**os.environ, "ROWSTREAM_MEMORY": "lots"})
     assert "ROWSTREAM_MEMORY is 'lots'; expected bytes" in result.stderr.replace('"', "'")
+
+
+def test_an_arrow_stream_goes_on_after_a_fork(run):
+    good(
+        run(
+            """
+import pyarrow as pa
+reader = pa.RecordBatchReader.from_stream(ds)
+head = reader.read_next_batch()["id"].to_pylist()
+child = os.fork()
+if child == 0:
+    os._exit(0 if head + reader.read_all()["id"].to_pylist() == ids(ds) else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert head + reader.read_all()["id"].to_pylist() == ids(ds)
+"""
+        )
+    )
+
+
+def test_a_signals_handler_may_ask_for_the_state(run):
+    good(
+        run(
+            """
+states = []
+signal.signal(signal.SIGALRM, lambda *_: states.append(ds.state_dict()))
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+for _ in range(3):
+    assert len(ids(ds)) == 12000
+signal.setitimer(signal.ITIMER_REAL, 0)
+assert states
+"""
+        )
+    )
