@@ -116,11 +116,14 @@ impl Drop for Stream {
     }
 }
 
-/// The bytes of a unit: a share of the budget, within what decodes well.
-const UNIT: Range<u64> = 128 << 10..2 << 20;
+/// What all lanes together should have in flight: memory that is touched for the first time costs more than it saves.
+const IN_FLIGHT: u64 = 64 << 20;
 
-/// The bytes of a column that are read at once.
-const WINDOW: Range<u64> = 64 << 10..4 << 20;
+/// The bytes of a unit: a part of a lane's share, within what decodes well.
+const UNIT: Range<u64> = 128 << 10..1 << 20;
+
+/// The bytes of a column that are read at once; a page that is longer is read whole.
+const WINDOW: Range<u64> = 64 << 10..512 << 10;
 
 impl Stream {
     /// Opens the rows that follow a cursor, which must be of this plan.
@@ -201,9 +204,9 @@ impl Stream {
         }
         self.turns.make_contiguous().sort_unstable();
         let (limit, lanes) = (self.shared.engine.budget.for_rows(), self.lanes.len().max(1) as u64);
-        let share = limit / (4 * lanes);
-        self.shared.unit = share.clamp(UNIT.start, UNIT.end);
-        self.shared.window = (share / self.schema().fields().len().max(1) as u64).clamp(WINDOW.start, WINDOW.end);
+        let share = (limit / 4).min(IN_FLIGHT) / lanes;
+        self.shared.unit = (share / 4).clamp(UNIT.start, UNIT.end);
+        self.shared.window = (share / 4 / self.schema().fields().len().max(1) as u64).clamp(WINDOW.start, WINDOW.end);
         let room = (limit / 2 / self.shared.plan.scan.floor.max(1)) as usize;
         self.shared.ahead = self.shared.engine.threads.div_ceil(self.lanes.len().max(1)).min(room);
         if self.lanes.len() > self.shared.engine.threads {

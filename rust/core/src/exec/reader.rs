@@ -19,7 +19,7 @@ use crate::format::{Decoder, Step};
 use crate::schema::Adapter;
 
 /// Units that a queue holds at most, where the budget has room.
-const DEEP: usize = 3;
+const DEEP: usize = 2;
 
 /// Rows of a piece, decoded together.
 pub struct Unit {
