@@ -7,6 +7,7 @@ pub mod error;
 pub mod exec;
 pub mod format;
 pub mod plan;
+mod pool;
 pub mod rng;
 pub mod scan;
 pub mod schema;

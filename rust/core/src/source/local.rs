@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 
 use super::{Object, Reading, Store};
 use crate::error::{Error, Kind, Result};
+use crate::pool::Buffer;
 
 /// The files of this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -65,7 +66,7 @@ impl Object for Arc<LocalFile> {
 
 impl LocalFile {
     /// Reads ranges by `read`; `None` where it gives none.
-    fn read_all(&self, ranges: &[Range<u64>], read: impl Fn(&File, u64, usize) -> std::io::Result<Option<Vec<u8>>>) -> Result<Option<Vec<Bytes>>> {
+    fn read_all(&self, ranges: &[Range<u64>], read: impl Fn(&File, u64, usize) -> std::io::Result<Option<Buffer>>) -> Result<Option<Vec<Bytes>>> {
         let failed = |e: &std::io::Error| Error::io(e, &self.path);
         let changed = || Error::new(Kind::SourceChanged, "the file changed while it was read; write a new file and rename it instead").in_file(&self.path);
         let mut out = Vec::with_capacity(ranges.len());
@@ -78,7 +79,7 @@ impl LocalFile {
                 _ => failed(&e),
             })?;
             let Some(bytes) = bytes else { return Ok(None) };
-            out.push(Bytes::from(bytes));
+            out.push(bytes.share());
         }
         if version(&self.file.metadata().map_err(|e| failed(&e))?) != (self.size, self.modified) {
             return Err(changed());
@@ -93,56 +94,42 @@ fn version(metadata: &Metadata) -> (u64, Option<SystemTime>) {
 
 /// Reads exactly `n` bytes if that needs no waiting; `None` if it does, or if the system cannot tell.
 #[cfg(target_os = "linux")]
-fn read_cached(file: &File, at: u64, n: usize) -> Option<Vec<u8>> {
+fn read_cached(file: &File, at: u64, n: usize) -> Option<Buffer> {
     use std::os::fd::AsRawFd;
-    let mut bytes = Vec::<u8>::with_capacity(n);
     let at = i64::try_from(at).ok()?;
-    let part = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: n };
-    // SAFETY: the file is open, and the one part is memory of `n` bytes that is ours.
+    let mut buffer = Buffer::of(n);
+    let part = libc::iovec { iov_base: buffer.as_mut().as_mut_ptr().cast(), iov_len: n };
+    // SAFETY: the file is open, and the one part is the `n` bytes of a buffer that is ours.
     let read = unsafe { libc::preadv2(file.as_raw_fd(), &raw const part, 1, at, libc::RWF_NOWAIT) };
-    if usize::try_from(read) != Ok(n) {
-        return None;
-    }
-    // SAFETY: the kernel has written `n` bytes.
-    unsafe { bytes.set_len(n) };
-    Some(bytes)
+    (usize::try_from(read) == Ok(n)).then_some(buffer)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn read_cached(_file: &File, _at: u64, _n: usize) -> Option<Vec<u8>> {
+fn read_cached(_file: &File, _at: u64, _n: usize) -> Option<Buffer> {
     None
 }
 
-/// Reads exactly `n` bytes, without clearing the memory first.
-#[cfg(unix)]
-fn read_at(file: &File, mut at: u64, n: usize) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(n);
+/// Reads exactly `n` bytes.
+fn read_at(file: &File, mut at: u64, n: usize) -> std::io::Result<Buffer> {
+    let mut buffer = Buffer::of(n);
+    let mut rest = buffer.as_mut();
     // A file on a network may give less than it was asked for.
-    while bytes.len() < n {
-        match rustix::io::pread(file, rustix::buffer::spare_capacity(&mut bytes), at) {
-            Ok(0) => return Err(std::io::ErrorKind::UnexpectedEof.into()),
-            Ok(read) => at += read as u64,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(e) => return Err(e.into()),
-        }
-    }
-    bytes.truncate(n);
-    Ok(bytes)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, mut at: u64, n: usize) -> std::io::Result<Vec<u8>> {
-    let mut bytes = vec![0; n];
-    let mut rest = bytes.as_mut_slice();
     while !rest.is_empty() {
-        let read = std::os::windows::fs::FileExt::seek_read(file, rest, at)?;
-        if read == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        #[cfg(unix)]
+        let read = std::os::unix::fs::FileExt::read_at(file, rest, at);
+        #[cfg(windows)]
+        let read = std::os::windows::fs::FileExt::seek_read(file, rest, at);
+        match read {
+            Ok(0) => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => {
+                rest = &mut rest[read..];
+                at += read as u64;
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
         }
-        rest = &mut rest[read..];
-        at += read as u64;
     }
-    Ok(bytes)
+    Ok(buffer)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use parquet::basic::Compression;
 
 use crate::error::{Error, Kind, Result};
+use crate::pool::Buffer;
 
 /// Output is reserved at most this far ahead of what has been decompressed.
 const AHEAD: usize = 4 << 20;
@@ -13,31 +14,47 @@ const AHEAD: usize = 4 << 20;
 /// Decompresses one page body that shall have `size` bytes.
 pub(super) fn decompress(codec: Compression, input: &[u8], size: usize) -> Result<Bytes> {
     let bad = |what: String| Error::data(format!("{codec} page of {} bytes: {what}", input.len()));
+    let wrong = |found: usize| bad(format!("gave {found} bytes, its header says {size}"));
+    // What a page can only claim so many times its own length is written where it will stay; the rest is read as it comes.
+    let bounded = |most: usize, into: &mut dyn FnMut(&mut [u8]) -> Result<usize, String>| {
+        check_ratio(size, input.len(), most).map_err(bad)?;
+        let mut out = Buffer::of(size);
+        let found = into(out.as_mut()).map_err(bad)?;
+        if found == size { Ok(out.share()) } else { Err(wrong(found)) }
+    };
     let out = match codec {
         Compression::SNAPPY => {
-            let found = snap::raw::decompress_len(input).map_err(|e| bad(e.to_string()))?;
-            check_ratio(found, input.len(), 64).map_err(bad)?;
-            let mut out = vec![0; found];
-            snap::raw::Decoder::new().decompress(input, &mut out).map_err(|e| bad(e.to_string()))?;
-            out
+            return bounded(64, &mut |out| match snap::raw::decompress_len(input) {
+                Ok(found) if found == size => snap::raw::Decoder::new().decompress(input, out).map_err(|e| e.to_string()),
+                Ok(found) => Ok(found),
+                Err(e) => Err(e.to_string()),
+            });
         }
-        Compression::ZSTD(_) => {
-            if size <= AHEAD {
-                zstd::bulk::decompress(input, size).map_err(|e| bad(e.to_string()))?
-            } else {
-                read(zstd::stream::read::Decoder::with_buffer(input).map_err(|e| bad(e.to_string()))?, size).map_err(bad)?
+        Compression::LZ4_RAW => return bounded(256, &mut |out| lz4_flex::block::decompress_into(input, out).map_err(|e| e.to_string())),
+        Compression::ZSTD(_) if size <= AHEAD => {
+            thread_local! {
+                static ZSTD: std::cell::RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { std::cell::RefCell::new(None) };
             }
+            return bounded(usize::MAX, &mut |out| {
+                ZSTD.with_borrow_mut(|zstd| {
+                    let zstd = match zstd {
+                        Some(zstd) => zstd,
+                        None => zstd.insert(zstd::bulk::Decompressor::new().map_err(|e| e.to_string())?),
+                    };
+                    zstd.decompress_to_buffer(input, out).map_err(|e| e.to_string())
+                })
+            });
         }
+        Compression::ZSTD(_) => read(zstd::stream::read::Decoder::with_buffer(input).map_err(|e| bad(e.to_string()))?, size).map_err(bad)?,
         Compression::GZIP(_) => read(flate2::bufread::MultiGzDecoder::new(input), size).map_err(bad)?,
         Compression::BROTLI(_) => read(brotli_decompressor::Decompressor::new(input, 64 << 10), size).map_err(bad)?,
-        Compression::LZ4_RAW => lz4_block(input, size).map_err(bad)?,
         Compression::LZ4 => {
             lz4_hadoop(input, size).or_else(|_| read(lz4_flex::frame::FrameDecoder::new(input), size)).or_else(|_| lz4_block(input, size)).map_err(bad)?
         }
         other => return Err(Error::new(Kind::Unsupported, format!("pages compressed with {other} are not read"))),
     };
     if out.len() != size {
-        return Err(bad(format!("gave {} bytes, its header says {size}", out.len())));
+        return Err(wrong(out.len()));
     }
     Ok(out.into())
 }
