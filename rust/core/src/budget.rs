@@ -53,7 +53,7 @@ impl Budget {
 
     /// What decoded rows may take of it; the rest is for pages, buffers and what an allocator keeps.
     pub fn for_rows(&self) -> u64 {
-        self.limit / 2
+        self.limit / 8 * 3
     }
 
     /// Whether more bytes fit.
@@ -108,10 +108,10 @@ mod tests {
 
     #[test]
     fn a_charge_is_given_back() {
-        let budget = Budget::new(100);
-        let charge = budget.charge(40);
-        assert!(budget.fits(10) && !budget.fits(11));
+        let budget = Budget::new(80);
+        let charge = budget.charge(30);
+        assert!(budget.fits(0) && !budget.fits(1));
         drop(charge);
-        assert!(budget.fits(50));
+        assert!(budget.fits(30));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! **How pieces are cut and lanes are counted** (one rule, from metadata, the same on every machine):
 //! a Parquet row group is a piece, in the order of the files given and of the row groups in each. A shuffle has
-//! `V = 64` lanes, fewer where there are fewer pieces, and at most `128 MiB / floor`, at least one, where `floor` is
+//! `V = 64` lanes, fewer where there are fewer pieces, and at most `96 MiB / floor`, at least one, where `floor` is
 //! what an open row group keeps in memory at least: a page and a dictionary of *every* column (so that the order
 //! does not depend on the columns that are read), of the row group and file where that is most.
 
@@ -21,7 +21,7 @@ use crate::source::Store;
 const LANES: u64 = 64;
 
 /// What the floors of all lanes together may keep.
-const FLOORS: u64 = 128 << 20;
+const FLOORS: u64 = 96 << 20;
 
 /// Footers that are read at once.
 const AT_ONCE: usize = 16;

@@ -52,12 +52,14 @@ pub(crate) struct Shared {
     window: u64,
     /// Pieces of a lane that are read before the consumer comes to them.
     ahead: usize,
+    /// Units that a reader may have ready: with many lanes each waits long for its turn, and one is enough.
+    deep: usize,
 }
 
 impl Shared {
     fn start(&self, piece: u32, rows: Range<u64>) -> Reader {
         let (file, group, ..) = self.plan.scan.pieces[piece as usize];
-        let piece = Piece { file, group, rows, unit: self.unit, window: self.window };
+        let piece = Piece { file, group, rows, unit: self.unit, window: self.window, deep: self.deep };
         Reader::start(self.engine, Arc::clone(&self.files), Arc::clone(&self.adapter), piece, Arc::clone(&self.signal))
     }
 }
@@ -146,6 +148,7 @@ impl Stream {
             unit: UNIT.end,
             window: WINDOW.end,
             ahead: 0,
+            deep: 1,
         };
         let (pass, at) = cursor.parts.first().map_or((cursor.first, Vec::new()), |part| (part.pass, part.at.clone()));
         let mut stream = Self {
@@ -209,7 +212,9 @@ impl Stream {
         self.shared.window = (share / 4 / self.schema().fields().len().max(1) as u64).clamp(WINDOW.start, WINDOW.end);
         let room = (limit / 2 / self.shared.plan.scan.floor.max(1)) as usize;
         self.shared.ahead = self.shared.engine.threads.div_ceil(self.lanes.len().max(1)).min(room);
-        if self.lanes.len() > self.shared.engine.threads {
+        let many = self.lanes.len() > self.shared.engine.threads;
+        self.shared.deep = if many { 1 } else { 2 };
+        if many {
             self.shared.ahead = 0;
         }
         self.order = Some(order);

@@ -18,9 +18,6 @@ use crate::format::parquet::{Options, RowGroupDecoder};
 use crate::format::{Decoder, Step};
 use crate::schema::Adapter;
 
-/// Units that a queue holds at most, where the budget has room.
-const DEEP: usize = 2;
-
 /// Rows of a piece, decoded together.
 pub struct Unit {
     /// The rows, strings and bytes as views.
@@ -118,6 +115,8 @@ pub(crate) struct Piece {
     pub(crate) rows: Range<u64>,
     pub(crate) unit: u64,
     pub(crate) window: u64,
+    /// Units that the queue holds at most, where the budget has room.
+    pub(crate) deep: usize,
 }
 
 impl Reader {
@@ -183,7 +182,7 @@ async fn read(engine: &'static Engine, files: &Files, adapter: Arc<Adapter>, pie
         page: engine.budget.for_rows() as usize,
     };
     let mut decoder = engine.cpu(move || RowGroupDecoder::new(&footer, piece.group as usize, &options)).await?.map_err(named)?;
-    while permit(engine, queue, piece.unit).await {
+    while permit(engine, queue, piece.unit, piece.deep).await {
         let batch = loop {
             let adapter = Arc::clone(&adapter);
             let (back, step) = engine
@@ -217,14 +216,14 @@ async fn read(engine: &'static Engine, files: &Files, adapter: Arc<Adapter>, pie
 }
 
 /// Waits until another unit may be decoded; false where nobody wants one any more.
-async fn permit(engine: &Engine, queue: &Queue, unit: u64) -> bool {
+async fn permit(engine: &Engine, queue: &Queue, unit: u64, deep: usize) -> bool {
     loop {
         let changed = engine.budget.changed.notified();
         if queue.cancelled.load(Ordering::Acquire) {
             return false;
         }
         let held = queue.lock().units.len();
-        if (held == 0 && queue.front.load(Ordering::Acquire)) || (held < DEEP && engine.budget.fits(unit)) {
+        if (held == 0 && queue.front.load(Ordering::Acquire)) || (held < deep && engine.budget.fits(unit)) {
             return true;
         }
         changed.await;
