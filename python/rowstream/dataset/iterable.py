@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import secrets
+import os
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -242,7 +242,7 @@ class IterableDataset:
                 seed = int(drawn.randint(0, 1 << 31))
             else:
                 raise InvalidArgumentError(f"generator must be a numpy.random.Generator, not {generator!r}")
-        seed = secrets.randbits(63) if seed is None else _number("seed", seed)
+        seed = int.from_bytes(os.urandom(8)) >> 1 if seed is None else _number("seed", seed)
         buffer = _number("buffer_size", buffer_size, least=1)
         plan = self._plan
         if plan.batch is None:
