@@ -122,10 +122,10 @@ impl Drop for Stream {
 const IN_FLIGHT: u64 = 64 << 20;
 
 /// The bytes of a unit: a part of a lane's share, within what decodes well.
-const UNIT: Range<u64> = 128 << 10..1 << 20;
+const UNIT: Range<u64> = 128 << 10..2 << 20;
 
 /// The bytes of a column that are read at once; a page that is longer is read whole.
-const WINDOW: Range<u64> = 64 << 10..512 << 10;
+const WINDOW: Range<u64> = 64 << 10..4 << 20;
 
 impl Stream {
     /// Opens the rows that follow a cursor, which must be of this plan.
@@ -213,7 +213,7 @@ impl Stream {
         let room = (limit / 2 / self.shared.plan.scan.floor.max(1)) as usize;
         self.shared.ahead = self.shared.engine.threads.div_ceil(self.lanes.len().max(1)).min(room);
         let many = self.lanes.len() > self.shared.engine.threads;
-        self.shared.deep = if many { 1 } else { 2 };
+        self.shared.deep = if many { 1 } else { 3 };
         if many {
             self.shared.ahead = 0;
         }
