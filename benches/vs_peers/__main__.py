@@ -21,7 +21,7 @@ RESULTS = Path("benches/results")
 LIMIT = 600  # seconds that one side may take
 
 
-def child(peer: str, workload, files: list[str], *, hash: bool = False) -> dict:
+def child(peer: str, workload, files: list[str], *, hash: bool = False, warm: int = 0) -> dict:
     """One run of one side."""
     request = {
         "peer": peer,
@@ -30,6 +30,7 @@ def child(peer: str, workload, files: list[str], *, hash: bool = False) -> dict:
         "arguments": workload.ARGUMENTS,
         "hash": hash,
         "every": getattr(workload, "EVERY", 0),
+        "warm": warm,
     }
     command = [sys.executable, "-m", "benches.vs_peers.child", json.dumps(request)]
     env = {**os.environ, "HF_DATASETS_OFFLINE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
@@ -60,7 +61,7 @@ def measure(name: str, repeat: int) -> dict:
     runs: dict[str, list[dict]] = {peer: [] for peer in workload.PEERS}
     for _ in range(repeat):
         for peer in workload.PEERS:
-            runs[peer].append(child(peer, workload, files))
+            runs[peer].append(child(peer, workload, files, warm=same[peer]["items"] // 4 if same else 0))
     sides = {peer: spread(of) for peer, of in runs.items()}
     ours = sides["rowstream"]
     for side in sides.values():
