@@ -74,13 +74,17 @@ demo: $(VENV)/release.build $(VENV)/demo.group ## Stream real data: shuffle, sto
 bench: $(VENV)/release.build $(VENV)/bench.group ## Measure beside the peers; writes benches/results
 	$(BIN)/python -m benches.vs_peers
 
+# What the tests install, unless `make wheel` has built a better one since.
 dist/.wheel: $(SOURCES) $(shell find python -name '*.py*') $(VENV)/build.stamp
 	@rm -rf dist && mkdir dist
-	$(BIN)/maturin build --quiet --profile $(if $(filter wheel,$(MAKECMDGOALS)),dist,dev) --out dist
+	$(BIN)/maturin build --quiet --profile dev --out dist
 	@touch $@
 
 .PHONY: wheel
-wheel: dist/.wheel ## Build the wheel for publishing: abi3, fat LTO (minutes)
+wheel: $(VENV)/build.stamp ## Build the wheel for publishing: abi3, fat LTO (minutes)
+	@rm -rf dist && mkdir dist
+	$(BIN)/maturin build --quiet --profile dist --out dist
+	@touch dist/.wheel
 
 .PHONY: clean
 clean: ## Remove what was built, but for cargo's target folder
