@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
@@ -217,11 +216,10 @@ def _discovered(folder: str, format_name: str | None) -> dict[str, list[str]]:
 def _stream(files: list[str], format_name: str, split: str, label: str, columns: list[str] | None) -> IterableDataset:
     """The stream of some files."""
     plan = Plan(_core.scan_parquet(files))
+    size = sum(file["size"] for file in plan.listing["files"])
+    rows = sum(piece[2] for piece in plan.listing["pieces"])
     if columns is not None:
         plan = plan.select(columns)
-    scan = json.loads(plan.scan)
-    size = sum(file["size"] for file in scan["files"])
-    rows = sum(piece[2] for piece in scan["pieces"])
     info = DatasetInfo(
         builder_name=format_name,
         dataset_name=label,

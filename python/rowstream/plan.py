@@ -84,14 +84,20 @@ class Plan:
         return _core.Plan(f'{{"version":1,"scan":{self.scan},{json.dumps(rest)[1:]}')
 
     @cached_property
+    def listing(self) -> dict[str, Any]:
+        """The listing, taken apart."""
+        listing: dict[str, Any] = json.loads(self.scan)
+        return listing
+
+    @property
     def schema(self) -> dict[str, Any]:
         """The schema of the files, as JSON."""
-        schema: dict[str, Any] = json.loads(self.scan)["schema"]
+        schema: dict[str, Any] = self.listing["schema"]
         return schema
 
     def __getstate__(self) -> dict[str, Any]:
         """Only the data: what was made of it is made again."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("core", "schema")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("core", "listing")}
 
     # ------------------------------------------------------------------------------------------------------ columns
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def batch(batch: _core.Batch) -> dict[str, Any]:
     """A batch."""
-    return {name: _column(batch, i) for i, name in enumerate(batch.column_names)}
+    return _columns(batch)
 
 
 def row(batch: _core.Batch) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def row(batch: _core.Batch) -> dict[str, Any]:
 
 def item(batch: _core.Batch | dict[str, Any]) -> dict[str, Any]:
     """A batch as one item. Its strings are objects, as those of a list are."""
-    made = batch if isinstance(batch, dict) else {name: _column(batch, i) for i, name in enumerate(batch.column_names)}
+    made = batch if isinstance(batch, dict) else _columns(batch)
     return {name: column.astype(object) if column.dtype.kind == "U" else column for name, column in made.items()}
 
 
@@ -39,6 +39,10 @@ def group(items: list[dict[str, Any]]) -> dict[str, Any]:
 def _scalar(value: Any) -> Any:
     """As `datasets` has it: numbers and strings are scalars, other scalars arrays without dimensions."""
     return np.asarray(value) if isinstance(value, np.generic) and not isinstance(value, (np.number, np.character)) else value
+
+
+def _columns(batch: _core.Batch) -> dict[str, Any]:
+    return {name: _column(batch, i) for i, name in enumerate(batch.column_names)}
 
 
 def _column(batch: _core.Batch, i: int, *, keep: bool = False) -> Any:
