@@ -252,21 +252,11 @@ fn check_counts(page: &Page, column: &ColumnDescriptor) -> Result<()> {
 }
 
 /// Walks one delta-packed stream of at most `most` numbers from `at` on; gives where it ends.
-fn delta_stream(bytes: &[u8], mut at: usize, most: u64) -> Option<usize> {
-    let varint = |at: &mut usize| {
-        let mut n = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let byte = *bytes.get(*at)?;
-            *at += 1;
-            n |= u64::from(byte & 0x7F) << shift;
-            if byte < 0x80 {
-                return Some(n);
-            }
-        }
-        None
-    };
-    let (block, minis, count) = (varint(&mut at)?, varint(&mut at)?, varint(&mut at)?);
-    varint(&mut at)?;
+fn delta_stream(bytes: &[u8], at: usize, most: u64) -> Option<usize> {
+    let mut reader = Reader::new(bytes);
+    reader.at = at;
+    let mut varint = || reader.varint().ok();
+    let (block, minis, count, _) = (varint()?, varint()?, varint()?, varint()?);
     let sound = block > 0 && block % 128 == 0 && block <= 1 << 24 && minis > 0 && block % minis == 0 && (block / minis) % 8 == 0;
     if !sound || count > most {
         return None;
@@ -274,19 +264,19 @@ fn delta_stream(bytes: &[u8], mut at: usize, most: u64) -> Option<usize> {
     let each = block / minis;
     let mut left = count.saturating_sub(1);
     while left > 0 {
-        varint(&mut at)?;
-        let widths = bytes.get(at..at.checked_add(minis as usize)?)?;
-        at += minis as usize;
+        reader.varint().ok()?;
+        let widths = bytes.get(reader.at..reader.at.checked_add(minis as usize)?)?;
+        reader.at += minis as usize;
         for width in widths {
             if left == 0 {
                 break;
             }
-            at = at.checked_add((each / 8 * u64::from(*width)) as usize)?;
+            reader.at = reader.at.checked_add((each / 8 * u64::from(*width)) as usize)?;
             left = left.saturating_sub(each);
         }
     }
     // The last miniblock may be cut short, where nothing follows it.
-    Some(at.min(bytes.len()))
+    Some(reader.at.min(bytes.len()))
 }
 
 fn width(most: i16) -> u32 {

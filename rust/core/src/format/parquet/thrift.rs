@@ -39,7 +39,8 @@ impl<'a> Reader<'a> {
         Ok(byte)
     }
 
-    fn varint(&mut self) -> Read<u64> {
+    /// A number of seven bits a byte, which other parts of the format have too.
+    pub(super) fn varint(&mut self) -> Read<u64> {
         let mut value = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
