@@ -21,6 +21,12 @@ RESULTS = Path("benches/results")
 LIMIT = 600  # seconds that one side may take
 
 
+def environment() -> dict[str, str]:
+    """What every side runs in: no network, modules compiled once, and no BLAS threads that spin beside the loop."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "HF_DATASETS_OFFLINE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
 def child(peer: str, workload, files: list[str], *, hash: bool = False, warm: int = 0) -> dict:
     """One run of one side."""
     request = {
@@ -33,8 +39,7 @@ def child(peer: str, workload, files: list[str], *, hash: bool = False, warm: in
         "warm": warm,
     }
     command = [sys.executable, "-m", "benches.vs_peers.child", json.dumps(request)]
-    env = {**os.environ, "HF_DATASETS_OFFLINE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
-    out = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False, env=env)
+    out = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False, env=environment())
     if out.returncode:
         raise SystemExit(f"{peer}: {out.stderr[-2000:]}")
     return json.loads(out.stdout.splitlines()[-1])
@@ -51,7 +56,7 @@ def spread(runs: list[dict]) -> dict:
 def measure(name: str, repeat: int) -> dict:
     """All sides of a workload, turn by turn."""
     workload = import_module(f"benches.vs_peers.workloads.{name}")
-    files = data.files(workload.DATA)
+    files = data.files(workload.DATA) * getattr(workload, "TIMES", 1)
     if name == "cold":
         return cold(workload, files, repeat)
     repeat = getattr(workload, "REPEAT", repeat)
@@ -82,11 +87,11 @@ def cold(workload, files: list[str], repeat: int) -> dict:
     for what, command in workload.COMMANDS.items():
         for peer in workload.PEERS:
             walls, cpus = [], []
+            run = [sys.executable, "-c", command.format(module=peer, files=files)]
+            subprocess.run(run, check=True, timeout=LIMIT, stderr=subprocess.DEVNULL, env=environment())
             for _ in range(repeat):
                 before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-                subprocess.run(
-                    [sys.executable, "-c", command.format(module=peer, files=files)], check=True, timeout=LIMIT, stderr=subprocess.DEVNULL
-                )
+                subprocess.run(run, check=True, timeout=LIMIT, stderr=subprocess.DEVNULL, env=environment())
                 after = resource.getrusage(resource.RUSAGE_CHILDREN)
                 walls.append(time.perf_counter() - began)
                 cpus.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)

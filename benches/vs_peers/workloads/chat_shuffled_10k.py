@@ -1,6 +1,7 @@
 """Parquet to dicts: chat rows, shuffled with a buffer of 10_000."""
 
 DATA, CALL, ARGUMENTS = "chat", "rows", (10_000,)
+TIMES = 3
 PEERS = ("rowstream", "datasets")
 REACH = {"datasets": 8}
 UNSHUFFLED = "chat_rows"
