@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -32,6 +34,19 @@ def write_listing(folder: Path, counts: list[int], files: int = 1) -> list[Path]
                 row += n
         paths.append(path)
     return paths
+
+
+def write_lines(folder: Path, counts: list[int]) -> None:
+    """Files of lines with these counts, every third of them compressed; `id` counts rows over all, from 0."""
+    folder.mkdir(parents=True, exist_ok=True)
+    row = 0
+    for f, n in enumerate(counts):
+        lines = "".join(json.dumps({"id": i, "text": f"row {i}" * (i % 7)}) + "\n" for i in range(row, row + n)).encode()
+        if f % 3 == 2:
+            (folder / f"{f:05}.jsonl.gz").write_bytes(gzip.compress(lines))
+        else:
+            (folder / f"{f:05}.jsonl").write_bytes(lines)
+        row += n
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ PACKAGE = ROOT / "python" / "rowstream"
 BELOW = {
     "exceptions": set(),
     "info": {"features"},
-    "features": set(),
+    "features": {"exceptions"},
     "resolve": {"exceptions"},
     "formats": {"exceptions"},
     "ops": set(),
     "plan": {"exceptions", "ops"},
     "dataset": {"exceptions", "features", "formats", "info", "ops", "plan"},
     "distributed": {"dataset", "exceptions"},
-    "load": {"dataset", "exceptions", "info", "plan", "resolve"},
+    "load": {"dataset", "exceptions", "features", "info", "plan", "resolve"},
 }
 
 

@@ -15,7 +15,7 @@ class SplitInfo:
 
     name: str
     num_bytes: int = 0
-    num_examples: int = 0
+    num_examples: int | None = 0
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rowstream import _core
 from rowstream.dataset import IterableDataset, IterableDatasetDict
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, UnsupportedError
+from rowstream.features.schema import schema_from_features
 from rowstream.info import DatasetInfo, SplitInfo
 from rowstream.plan import Plan
 from rowstream.resolve import formats
@@ -17,7 +18,7 @@ from rowstream.resolve.patterns import resolve, walk
 from rowstream.resolve.splits import by_split
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     DataFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Any]
 
@@ -49,16 +50,18 @@ def load_dataset(
     """Opens a data set of local files as streams of rows.
 
     Args:
-        path: a format (`"parquet"`), or a folder or file, whose format is found from names and first bytes.
+        path: a format (`"parquet"`, `"json"`), or a folder or file, whose format is found from names and first bytes.
         name: the configuration; local files have only `"default"`.
         data_dir: the folder that `data_files` are in; below `path` if that is a folder.
         data_files: a pattern, a list of them, or a dict of them by split. Patterns have `*`, `?`, `[…]`, `**`,
             `{a,b}` and `{000..099}`. Without it, splits are found from the names in the folder.
         split: the split to give, or a list of them; all of them, as a dict, if `None`.
         streaming: must be true: data sets that are not streamed come with a later release.
-        columns: the columns to read (Parquet); others are not touched.
+        columns: the columns to read; others are not touched (Parquet), or passed over (JSON).
+        infer: `"all"` finds the types of JSON Lines from all lines, rather than from each file's first megabyte.
         cache_dir: not used: nothing of a local file is cached.
-        features: not yet, as below.
+        features: the types of the lines (JSON), in place of those that their first megabyte shows. A `Value("string")`
+            takes any value, as its JSON text.
         download_config: not used: nothing is downloaded.
         download_mode: not used.
         verification_mode: not used.
@@ -90,26 +93,29 @@ def load_dataset(
         )
     if num_proc is not None:
         raise UnsupportedError("num_proc does not apply to streams, which read on threads; leave it out")
-    if features is not None:
-        raise UnsupportedError("features=… is not there yet: Parquet files bring their types")
     if name not in (None, "default"):
         raise InvalidArgumentError(f"local files have only the configuration 'default', not {name!r}")
-    columns = _options(config_kwargs)
     by_split_, format_name, label = _files(os.fspath(path), data_dir, data_files)
+    columns, scan = _options(config_kwargs, format_name, features)
     if split is not None:
         # Splits together: "train+test", "all".
         by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(split)}
     wanted = _wanted(split, list(by_split_))
-    made = {one: _stream(by_split_[one], format_name, one, label, columns) for one in wanted}
+    made = {one: _stream(scan(by_split_[one]), format_name, one, label, columns) for one in wanted}
     if split is None:
         return IterableDatasetDict(made)
     return [made[one] for one in split] if isinstance(split, list) else made[wanted[0]]
 
 
-def _options(options: dict[str, Any]) -> list[str] | None:
-    """The columns to read. Raises for options that there are not."""
+def _options(options: dict[str, Any], format_name: str, features: Any) -> tuple[list[str] | None, Callable[[list[str]], str]]:
+    """The columns to read, and what lists the pieces of files. Raises for options that there are not."""
     options = {key: value for key, value in options.items() if key not in _WITHOUT_EFFECT}
     columns = options.pop("columns", None)
+    scan: Callable[[list[str]], str] = _core.scan_parquet
+    if format_name == "json":
+        scan = _json_options(options, features)
+    elif features is not None:
+        raise UnsupportedError("features=… is not there yet for Parquet: its files bring their types")
     if options.pop("filters", None) is not None:
         raise UnsupportedError("filters=… is not there yet")
     if options.pop("on_bad_files", "error") != "error":
@@ -117,10 +123,28 @@ def _options(options: dict[str, Any]) -> list[str] | None:
     if options.pop("trust_remote_code", None):
         raise UnsupportedError("trust_remote_code: rowstream never runs code of a data set")
     if options:
-        raise InvalidArgumentError(f"there is no option {', '.join(map(repr, options))} of load_dataset for Parquet; there is columns=[…]")
+        known = "columns=[…]" + (', infer="all"' if format_name == "json" else "")
+        raise InvalidArgumentError(f"there is no option {', '.join(map(repr, options))} of load_dataset for {format_name}; there is {known}")
     if isinstance(columns, str):
         raise InvalidArgumentError(f"columns must be a list of names, not {columns!r}")
-    return None if columns is None else list(columns)
+    return None if columns is None else list(columns), scan
+
+
+def _json_options(options: dict[str, Any], features: Any) -> Callable[[list[str]], str]:
+    """Takes the options of JSON Lines."""
+    infer = options.pop("infer", None)
+    if infer not in (None, "all"):
+        raise InvalidArgumentError(f'infer must be "all" or None, found {infer!r}')
+    if options.pop("field", None) is not None:
+        raise UnsupportedError("field=… is not there yet: files are JSON Lines, an object a line")
+    if str(options.pop("encoding", None) or "utf-8").lower().replace("_", "-") not in ("utf-8", "utf8"):
+        raise UnsupportedError("JSON Lines are UTF-8; other encodings are not there yet")
+    if options.pop("encoding_errors", None) not in (None, "strict"):
+        raise UnsupportedError("encoding_errors is always 'strict': a line that is not UTF-8 is an error that says where")
+    for name in ("chunksize", "block_size", "use_threads", "newlines_in_values", "on_mixed_types", "parse_agent_traces"):
+        options.pop(name, None)  # of the reader of `datasets`; they would change nothing here
+    schema = None if features is None else schema_from_features(features)
+    return lambda files: _core.scan_json(files, schema, all=infer == "all")
 
 
 def _several(split: Any) -> list[str]:
@@ -213,11 +237,12 @@ def _discovered(folder: str, format_name: str | None) -> dict[str, list[str]]:
     return {split: [f"{root}/{path}" for path in paths] for split, paths in by_split(files).items()}
 
 
-def _stream(files: list[str], format_name: str, split: str, label: str, columns: list[str] | None) -> IterableDataset:
-    """The stream of some files."""
-    plan = Plan(_core.scan_parquet(files))
+def _stream(scan: str, format_name: str, split: str, label: str, columns: list[str] | None) -> IterableDataset:
+    """The stream of a listing."""
+    plan = Plan(scan)
     size = sum(file["size"] for file in plan.listing["files"])
-    rows = sum(piece[2] for piece in plan.listing["pieces"])
+    counts = [piece[2] for piece in plan.listing["pieces"]]
+    rows = None if None in counts else sum(counts)
     if columns is not None:
         plan = plan.select(columns)
     info = DatasetInfo(

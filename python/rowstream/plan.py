@@ -26,6 +26,7 @@ Op = tuple[tuple[str, Any], ...]
 """One transform of the order: the items of its JSON object."""
 
 _MOST_SEGMENTS = 100_000
+_ALL = 1 << 62  # more rows than there are
 
 
 def _op(name: str, **values: Any) -> Op:
@@ -176,7 +177,13 @@ class Plan:
         size = self.batch[0] if self.batch else 1
         single = len(self.segments) == 1 and self.segments[0].times == 1 and not self.cycle
         if single:
-            return replace(self, segments=(self.segments[0].then(_op("take" if take else "skip", n=n * size, **{"pass": self.first})),))
+            at: dict[str, Any] = {"n": n * size, "pass": self.first}
+            plan = self
+            if n and self.core.rows(0) is None:
+                plan, at["at"] = self._counted(min(n * size, _ALL))
+            return replace(plan, segments=(plan.segments[0].then(_op("take" if take else "skip", **at)),))
+        if self.segments and self.core.rows(0) is None:
+            return self._counted(_ALL)[0]._cut(n, take=take)
         before: list[Segment] = []
         after = list(self.segments)
         left, number, idle = n, 0, 0
@@ -209,6 +216,15 @@ class Plan:
             return replace(self, segments=tuple(before), cycle=())
         return replace(self, first=self.first + number, segments=tuple(after))
 
+    def _counted(self, n: int) -> tuple[Plan, tuple[int, int]]:
+        """This plan with what was counted to find the turn after `n` rows of its first pass, and that turn."""
+        found = json.loads(self.core.boundary(0, n))
+        pieces = [
+            [file, place, found["rows"].get(str(i), rows), size] for i, (file, place, rows, size) in enumerate(self.listing["pieces"])
+        ]
+        at: tuple[int, int] = tuple(found["at"])
+        return replace(self, scan=json.dumps({**self.listing, "pieces": pieces})), at
+
     @staticmethod
     def _rest(segment: Segment, done: int) -> list[Segment]:
         """What is left of a segment's passes."""
@@ -217,6 +233,8 @@ class Plan:
     def _units(self, number: int) -> int:
         """Rows of a pass; batches where a batch ends with it."""
         rows = self.core.rows(number)
+        if rows is None:
+            raise AssertionError("rows that nobody counted")
         if self.batch is None:
             return rows
         size, drop_last = self.batch

@@ -1,4 +1,4 @@
-"""Parquet files by others, good, odd and hostile: the rows that are expected, or an error that names file and place.
+"""Files by others, good, odd and hostile: the rows that are expected, or an error that names file and place.
 
 They are not part of this project. `ROWSTREAM_CORPUS` names a folder that has them, with an `index.json` of what is
 expected of each.
@@ -6,6 +6,7 @@ expected of each.
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import os
@@ -71,6 +72,51 @@ def test_a_file(name):
         return  # pyarrow cannot read it
     assert all(map(same, rows, theirs))
     assert len(rows) == len(theirs)
+
+
+LINES = sorted(name for name, entry in INDEX.items() if entry["format"] == "jsonl")
+
+# What two readers read and this one refuses, each with its reason.
+REFUSED_LINES: dict[str, str] = {}
+
+
+def parsed(path):
+    """The lines of a file, by Python's own reader."""
+    data = Path(path).read_bytes()
+    data = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+    lines = data.decode("utf-8-sig").split("\n")
+    return [json.loads(line, parse_constant=lambda name: pytest.fail(name)) for line in lines if line.strip()]
+
+
+def without(ours, theirs):
+    """Without the nulls of fields that a line does not have."""
+    match ours, theirs:
+        case dict(), dict():
+            return {key: without(value, theirs.get(key)) for key, value in ours.items() if value is not None or key in theirs}
+        case list(), list():
+            return [without(*pair) for pair in zip(ours, theirs, strict=True)]
+        case _:
+            return ours
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_lines(name):
+    path = str(CORPUS / name)
+    expected = INDEX[name]["expect"]
+    try:
+        ds = load_dataset("json", data_files=[path], split="train", streaming=True)
+        rows = list(ds)
+        assert sorted(map(repr, ds.shuffle(seed=1))) == sorted(map(repr, rows))
+    except RowstreamError as error:
+        assert expected != "rows" or name in REFUSED_LINES, error
+        assert str(error).startswith(path), "the error names the file"
+        return
+    assert expected != "error", "rows were invented"
+    assert name not in REFUSED_LINES
+    theirs = parsed(path)
+    assert len(rows) == len(theirs)
+    for ours, other in zip(rows, theirs, strict=True):
+        assert without(ours, other) == other
 
 
 MUTATED = """

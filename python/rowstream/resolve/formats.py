@@ -11,7 +11,7 @@ from rowstream.exceptions import FileFormatError, UnsupportedError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-READ = ("parquet",)
+READ = ("parquet", "json")
 """The formats that are read."""
 
 _EXTENSIONS = {
@@ -42,7 +42,7 @@ def require(name: str) -> str:
 
 def by_name(path: str) -> str | None:
     """The format that a file's name tells, or `None`."""
-    lower = path.lower()
+    lower = path.lower().removesuffix(".gz").removesuffix(".zst")
     for name, extensions in _EXTENSIONS.items():
         if lower.endswith(extensions):
             return name

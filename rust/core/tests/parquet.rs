@@ -20,8 +20,8 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{BrotliLevel, Compression, Encoding, GzipLevel, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
-use rowstream_core::format::Decoder;
-use rowstream_core::format::parquet::{Footer, Options, RowGroupDecoder, Tail, read_footer};
+use rowstream_core::format::parquet::{Footer, RowGroupDecoder, Tail, read_footer};
+use rowstream_core::format::{Decoder, Options};
 use rowstream_core::schema::declared;
 use rowstream_core::{Kind, Result};
 
@@ -46,7 +46,7 @@ impl Format for FirstGroup {
         {
             return Err(rowstream_core::Error::data("another number of rows or row groups than was written"));
         }
-        let options = Options { columns: self.0.clone(), rows, unit, window, page: 64 << 20 };
+        let options = Options { columns: self.0.clone(), rows, unit, window, most: 64 << 20 };
         Ok(Box::new(RowGroupDecoder::new(&footer, 0, &options)?))
     }
 }
@@ -161,8 +161,10 @@ fn conforms_however_it_is_written() {
         let file = written(&batch, properties);
         println!("{name}: {} bytes", file.len());
         conformance::check(&FirstGroup(None), &file, 150);
+        conformance::cut(&FirstGroup(None), &file, 150);
         for column in ["deep", "text"] {
             conformance::check(&FirstGroup(Some(vec![column.into()])), &file, 150);
+            conformance::cut(&FirstGroup(Some(vec![column.into()])), &file, 150);
         }
     }
 }
@@ -220,7 +222,7 @@ fn bombs_are_refused_before_memory_is_taken() {
     let file = written(&zeros, WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build());
     assert!(file.len() < 1 << 20);
     let footer = footer(&file).unwrap();
-    let options = Options { columns: None, rows: 0..1, unit: 1 << 20, window: 1 << 20, page: 16 << 20 };
+    let options = Options { columns: None, rows: 0..1, unit: 1 << 20, window: 1 << 20, most: 16 << 20 };
     let error = conformance::run(Box::new(RowGroupDecoder::new(&footer, 0, &options).unwrap()), &file).unwrap_err();
     assert!(error.to_string().contains("ROWSTREAM_MEMORY"), "{error}");
 }

@@ -12,6 +12,21 @@ mod stream;
 
 use pyo3::prelude::*;
 
+/// Pages of a file come and go by the megabyte, on several threads. The C library gives such memory back to the system
+/// and touches it anew; jemalloc keeps it, in huge pages, and is safe after a fork.
+#[cfg(unix)]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// What jemalloc reads when it starts: a C string.
+#[cfg(unix)]
+#[unsafe(export_name = "_rjem_malloc_conf")]
+static CONF: Option<&'static std::ffi::c_char> = {
+    let text = c"thp:always,metadata_thp:auto";
+    // SAFETY: the string is static.
+    Some(unsafe { &*text.as_ptr() })
+};
+
 /// The core of rowstream.
 #[pymodule(gil_used = true)]
 mod _core {
@@ -20,7 +35,7 @@ mod _core {
     #[pymodule_export]
     use super::columns::ArrowBuffer;
     #[pymodule_export]
-    use super::plan::{Plan, merge_cursors, permutation, scan_parquet};
+    use super::plan::{Plan, merge_cursors, permutation, scan_json, scan_parquet};
     #[pymodule_export]
     use super::stream::{Stream, arrow_stream};
 }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use rowstream_core::engine::Engine;
+use rowstream_core::exec::count::boundary;
 use rowstream_core::plan::cursor::Cursor;
 use rowstream_core::plan::{Plan as CorePlan, Program};
 use rowstream_core::rng::Rng;
+use rowstream_core::scan::Types;
 use rowstream_core::source::local::LocalStore;
 use rowstream_core::{Error, Kind, scan};
 
@@ -38,9 +40,15 @@ impl Plan {
         &self.fingerprint
     }
 
-    /// The rows of a pass.
-    fn rows(&self, py: Python<'_>, number: u64) -> PyResult<u64> {
+    /// The rows of a pass, where they are known without reading them.
+    fn rows(&self, py: Python<'_>, number: u64) -> PyResult<Option<u64>> {
         detached(py, || self.program.rows(number))
+    }
+
+    /// Finds by reading where a take or a skip of `n` rows of a pass cuts it: JSON with `at` and the `rows` of pieces.
+    fn boundary(&self, py: Python<'_>, number: u64, n: u64) -> PyResult<String> {
+        let plan = Arc::clone(&self.core);
+        interruptible(py, move || json(&boundary(&plan, Arc::new(LocalStore), number, n)?))
     }
 
     /// The pieces of the first pass.
@@ -77,8 +85,28 @@ pub fn scan_parquet(py: Python<'_>, paths: Vec<String>) -> PyResult<String> {
     interruptible(py, move || {
         let engine = Engine::current()?;
         let found = engine.block_on(scan::parquet(Arc::new(LocalStore), &paths))?;
-        serde_json::to_string(&found).map_err(|e| Error::new(Kind::Internal, e.to_string()))
+        json(&found)
     })
+}
+
+/// Lists the ranges of JSON Lines files and their schema as JSON. `schema`: the types of the lines, as JSON; `all`:
+/// they are found from all lines.
+#[pyfunction]
+#[pyo3(signature = (paths, schema=None, *, all=false))]
+pub fn scan_json(py: Python<'_>, paths: Vec<String>, schema: Option<String>, all: bool) -> PyResult<String> {
+    interruptible(py, move || {
+        let types = match schema {
+            Some(schema) => Types::Declared(serde_json::from_str(&schema).map_err(|e| Error::new(Kind::Schema, format!("not a schema: {e}")))?),
+            None if all => Types::All,
+            None => Types::Head,
+        };
+        let engine = Engine::current()?;
+        json(&engine.block_on(scan::json(Arc::new(LocalStore), &paths, types))?)
+    })
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|e| Error::new(Kind::Internal, e.to_string()))
 }
 
 /// `0..n`, permuted by a key.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::task::Poll;
 
 use super::Shared;
 use super::reader::{Pull, Reader, Unit};
@@ -46,7 +47,8 @@ pub(crate) struct Lane {
     k: u64,
     rest: Rest,
     pending: Option<Block>,
-    piece: Option<Reader>,
+    /// The reader of a piece of the lane, and which.
+    piece: Option<(u64, Reader)>,
     ahead: VecDeque<(u64, Reader)>,
     /// The next piece that may be read ahead.
     next: u64,
@@ -106,26 +108,30 @@ impl Lane {
                 self.read_ahead(shared, order);
                 continue;
             }
-            let Some(Walked { q, k, block }) = self.walk.next(order) else {
-                (self.piece, self.held) = (None, Vec::new());
-                self.ahead.clear();
-                return Ok(Ready::End);
+            let Walked { q, k, block } = match self.walk.next(order) {
+                Poll::Ready(Some(walked)) => walked,
+                Poll::Ready(None) => {
+                    (self.piece, self.held) = (None, Vec::new());
+                    self.ahead.clear();
+                    return Ok(Ready::End);
+                }
+                // Whether there are more rows is only known by reading on.
+                Poll::Pending => {
+                    let Some((q, floor, seen)) = self.walk.current() else { return Err(Error::internal("a lane waits for no piece")) };
+                    let seen = Arc::clone(seen);
+                    self.enter_piece(shared, order, q, floor);
+                    match self.pull()? {
+                        Pull::Unit(unit) => seen.reached(unit.rows().end),
+                        Pull::End(rows) => seen.ended(rows),
+                        Pull::Wait => return Ok(Ready::Wait),
+                    }
+                    self.held.retain(|held| held.unit.rows().end > floor);
+                    self.read_ahead(shared, order);
+                    continue;
+                }
             };
             let span = block.span();
-            if q != self.q || self.piece.is_none() {
-                self.held.clear();
-                self.piece = None;
-                while self.ahead.front().is_some_and(|(ahead, _)| *ahead < q) {
-                    self.ahead.pop_front();
-                }
-                let reader = match self.ahead.pop_front() {
-                    Some((ahead, reader)) if ahead == q => reader,
-                    _ => self.open(shared, order, q, span.start),
-                };
-                reader.to_front();
-                self.piece = Some(reader);
-                self.next = self.next.max(q + 1);
-            }
+            self.enter_piece(shared, order, q, span.start);
             (self.q, self.k) = (q, k);
             self.held.retain(|held| held.unit.rows().end > span.start);
             match block {
@@ -134,6 +140,25 @@ impl Lane {
             }
             self.read_ahead(shared, order);
         }
+    }
+
+    /// Has the reader of the `q`-th piece of the lane, opened at a row or before it.
+    fn enter_piece(&mut self, shared: &Shared, order: &Order, q: u64, row: u64) {
+        if self.piece.as_ref().is_some_and(|(piece, _)| *piece == q) {
+            return;
+        }
+        self.held.clear();
+        self.piece = None;
+        while self.ahead.front().is_some_and(|(ahead, _)| *ahead < q) {
+            self.ahead.pop_front();
+        }
+        let reader = match self.ahead.pop_front() {
+            Some((ahead, reader)) if ahead == q => reader,
+            _ => self.open(shared, order, q, row),
+        };
+        reader.to_front();
+        self.piece = Some((q, reader));
+        self.next = self.next.max(q + 1);
     }
 
     /// The rows that are left of the current block.
@@ -158,7 +183,7 @@ impl Lane {
                     match self.pull()? {
                         Pull::Unit(_) => {}
                         Pull::Wait => return Ok(Some(Ready::Wait)),
-                        Pull::End => return Err(missing(range.start)),
+                        Pull::End(_) => return Err(missing(range.start)),
                     }
                 }
             }
@@ -173,7 +198,7 @@ impl Lane {
             match self.pull()? {
                 Pull::Unit(_) => {}
                 Pull::Wait => return Ok(None),
-                Pull::End => return Err(missing(last)),
+                Pull::End(_) => return Err(missing(last)),
             }
         }
         let Some(Block::List(rows)) = &self.pending else { return Err(Error::internal("no block to locate")) };
@@ -186,7 +211,7 @@ impl Lane {
     }
 
     fn pull(&mut self) -> Result<Pull> {
-        let reader = self.piece.as_ref().ok_or_else(|| Error::internal("no reader"))?;
+        let (_, reader) = self.piece.as_ref().ok_or_else(|| Error::internal("no reader"))?;
         let pull = reader.pull()?;
         if let Pull::Unit(unit) = &pull {
             self.held.push(Held { unit: Arc::clone(unit), place: (u64::MAX, 0) });
@@ -201,15 +226,17 @@ impl Lane {
 
     /// Opens the next pieces: one when the current is all decoded, more where there are fewer lanes than threads.
     fn read_ahead(&mut self, shared: &Shared, order: &Order) {
-        let most = shared.ahead.max(usize::from(self.piece.as_ref().is_some_and(Reader::ended)));
+        let most = shared.ahead.max(usize::from(self.piece.as_ref().is_some_and(|(_, reader)| reader.ended())));
         while self.ahead.len() < most && (self.next as usize) < order.lanes[self.v].len() {
             let q = self.next;
             self.next += 1;
-            if let Some(mut own) = self.walk.begin(order, q, 0)
-                && let Some(block) = own.next()
-            {
-                self.ahead.push_back((q, self.open(shared, order, q, block.span().start)));
-            }
+            let Some((mut own, _)) = self.walk.begin(order, q, 0) else { continue };
+            let row = match own.next() {
+                Poll::Ready(Some(block)) => block.span().start,
+                Poll::Ready(None) => continue,
+                Poll::Pending => own.floor(),
+            };
+            self.ahead.push_back((q, self.open(shared, order, q, row)));
         }
     }
 }

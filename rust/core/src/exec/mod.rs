@@ -3,6 +3,7 @@
 //! The consumer's thread alone decides the order. Readers only fill their queues, so nothing is put back in sequence,
 //! and how many there are, or how far ahead, changes the speed and never a row.
 
+pub mod count;
 pub(crate) mod files;
 pub mod gather;
 mod lane;
@@ -58,8 +59,8 @@ pub(crate) struct Shared {
 
 impl Shared {
     fn start(&self, piece: u32, rows: Range<u64>) -> Reader {
-        let (file, group, ..) = self.plan.scan.pieces[piece as usize];
-        let piece = Piece { file, group, rows, unit: self.unit, window: self.window, deep: self.deep };
+        let (file, at, _, bytes) = self.plan.scan.pieces[piece as usize];
+        let piece = Piece { file, at, bytes, rows, unit: self.unit, window: self.window, deep: self.deep };
         Reader::start(self.engine, Arc::clone(&self.files), Arc::clone(&self.adapter), piece, Arc::clone(&self.signal))
     }
 }

@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 
-use super::files::Files;
+use super::files::{Files, Head, Opened};
 use crate::budget::Charge;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::format::contain::contain;
-use crate::format::parquet::{Options, RowGroupDecoder};
-use crate::format::{Decoder, Step};
+use crate::format::json::LinesDecoder;
+use crate::format::parquet::RowGroupDecoder;
+use crate::format::{Decoder, Options, Step};
+use crate::plan::Scan;
 use crate::schema::Adapter;
 
 /// Rows of a piece, decoded together.
@@ -68,7 +70,8 @@ impl Signal {
 #[derive(Default)]
 struct State {
     units: VecDeque<Arc<Unit>>,
-    end: Option<Result<()>>,
+    /// The rows of the piece, when all that were wanted of them are read.
+    end: Option<Result<u64>>,
 }
 
 struct Queue {
@@ -99,7 +102,8 @@ impl Drop for Ending {
 pub(crate) enum Pull {
     Unit(Arc<Unit>),
     Wait,
-    End,
+    /// After this row nothing comes.
+    End(u64),
 }
 
 /// The consumer's end of a reader; dropping it stops the reading.
@@ -111,7 +115,9 @@ pub(crate) struct Reader {
 /// What a reader is to read.
 pub(crate) struct Piece {
     pub(crate) file: u32,
-    pub(crate) group: u32,
+    /// The number of a row group, or the first byte.
+    pub(crate) at: u64,
+    pub(crate) bytes: u64,
     pub(crate) rows: Range<u64>,
     pub(crate) unit: u64,
     pub(crate) window: u64,
@@ -150,7 +156,7 @@ impl Reader {
         }
         match &state.end {
             None => Ok(Pull::Wait),
-            Some(Ok(())) => Ok(Pull::End),
+            Some(Ok(rows)) => Ok(Pull::End(*rows)),
             Some(Err(e)) => Err(e.clone()),
         }
     }
@@ -168,21 +174,29 @@ impl Drop for Reader {
     }
 }
 
-async fn read(engine: &'static Engine, files: &Files, adapter: Arc<Adapter>, piece: Piece, queue: &Queue) -> Result<()> {
-    let (object, footer) = files.get(engine, piece.file).await?;
+/// A decoder of a piece.
+fn decoder(scan: &Scan, opened: &Opened, piece: &Piece, columns: Vec<String>, most: usize) -> Result<Box<dyn Decoder>> {
+    let options = Options { columns: Some(columns), rows: piece.rows.clone(), unit: piece.unit, window: piece.window, most };
+    Ok(match &opened.head {
+        Head::Parquet(footer) => Box::new(RowGroupDecoder::new(footer, piece.at as usize, &options)?),
+        Head::Json { .. } => Box::new(LinesDecoder::new(piece.at..piece.at + piece.bytes, opened.object.size(), &scan.schema, scan.declared, &options)?),
+    })
+}
+
+async fn read(engine: &'static Engine, files: &Files, adapter: Arc<Adapter>, piece: Piece, queue: &Queue) -> Result<u64> {
+    let opened = files.get(engine, piece.file).await?;
+    let object = Arc::clone(&opened.object);
     let path = files.path(piece.file);
     let named = |e: Error| e.in_file(path);
     let mut at = piece.rows.start;
-    let place: Arc<str> = format!("{path}: row group {}", piece.group).into();
-    let options = Options {
-        columns: Some(adapter.sources().to_vec()),
-        rows: piece.rows,
-        unit: piece.unit,
-        window: piece.window,
-        page: engine.budget.for_rows() as usize,
+    let place: Arc<str> = match &opened.head {
+        Head::Parquet(_) => format!("{path}: row group {}", piece.at).into(),
+        Head::Json { .. } => format!("{path}: after byte {}", piece.at).into(),
     };
-    let mut decoder = engine.cpu(move || RowGroupDecoder::new(&footer, piece.group as usize, &options)).await?.map_err(named)?;
-    while permit(engine, queue, piece.unit, piece.deep).await {
+    let (unit, deep, columns, most) = (piece.unit, piece.deep, adapter.sources().to_vec(), engine.budget.for_rows() as usize);
+    let scan = Arc::clone(files.scan());
+    let mut decoder = engine.cpu(move || decoder(&scan, &opened, &piece, columns, most)).await?.map_err(named)?;
+    while permit(engine, queue, unit, deep).await {
         let batch = loop {
             let adapter = Arc::clone(&adapter);
             let (back, step) = engine
@@ -196,7 +210,7 @@ async fn read(engine: &'static Engine, files: &Files, adapter: Arc<Adapter>, pie
                 .await?;
             decoder = back;
             match step.map_err(|e| e.in_file(path))? {
-                Step::Done => return Ok(()),
+                Step::Done => return Ok(at),
                 Step::Batch(batch) => break batch,
                 Step::Need(ranges) => {
                     let parts = object.read(&ranges).await.map_err(named)?;
@@ -212,7 +226,7 @@ async fn read(engine: &'static Engine, files: &Files, adapter: Arc<Adapter>, pie
         queue.lock().units.push_back(unit);
         queue.signal.notify();
     }
-    Ok(())
+    Ok(at)
 }
 
 /// Waits until another unit may be decoded; false where nobody wants one any more.

@@ -1,6 +1,8 @@
 //! Formats, each a sans-IO state machine: it says which bytes it needs and gives batches.
 
+pub(crate) mod compress;
 pub mod contain;
+pub mod json;
 pub mod parquet;
 
 use std::ops::Range;
@@ -20,6 +22,21 @@ pub enum Step {
     Batch(RecordBatch),
     /// There are no more rows.
     Done,
+}
+
+/// How a piece is read. Nothing here changes what is read but the columns and the rows.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The columns to read; all of them where absent.
+    pub columns: Option<Vec<String>>,
+    /// The rows of the piece to read.
+    pub rows: Range<u64>,
+    /// The bytes that a batch should have.
+    pub unit: u64,
+    /// The bytes of a column that are asked for at once, where a format has columns apart.
+    pub window: u64,
+    /// The largest thing that has to be in memory whole: a page decompressed, a line.
+    pub most: usize,
 }
 
 /// A format as a state machine without I/O, threads, clock, environment or Python.

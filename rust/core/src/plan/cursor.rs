@@ -5,13 +5,15 @@
 //! from which any other number of consumers goes on.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::task::{Poll, ready};
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
 use crate::plan::Program;
 use crate::plan::order::{Order, Share};
-use crate::plan::rows::{Block, Blocks, Delivered, Own};
+use crate::plan::rows::{Block, Blocks, Delivered, Own, Seen};
 use crate::rng;
 
 /// The version of the cursor's form.
@@ -232,7 +234,7 @@ pub(crate) struct LaneWalk {
     layers: Vec<LaneLayer>,
     q: u64,
     k: u64,
-    own: Option<Own>,
+    own: Option<(Own, Arc<Seen>)>,
 }
 
 impl LaneWalk {
@@ -245,7 +247,7 @@ impl LaneWalk {
 
     /// Begins the `q`-th piece of the lane: its rows that are left for this consumer, of which `skip` are behind.
     /// `None` where nothing can be left.
-    pub(crate) fn begin(&self, order: &Order, q: u64, skip: u64) -> Option<Own> {
+    pub(crate) fn begin(&self, order: &Order, q: u64, skip: u64) -> Option<(Own, Arc<Seen>)> {
         let piece = order.lanes[self.v][q as usize];
         let share = order.share(self.v, q, self.of);
         if matches!(share, Share::Whole(c) if c != self.c) || order.span(piece).is_empty() {
@@ -266,22 +268,32 @@ impl LaneWalk {
                 delivered.push(Delivered { share, had });
             }
         }
-        Some(Own::new(order.blocks(piece), delivered, share, self.c, skip))
+        let seen = order.seen(piece, skip);
+        Some((Own::new(order.blocks(piece, &seen), delivered, share, self.c, skip), seen))
     }
 
-    /// The next block, of the pieces that this consumer has a part of; `None` at the lane's end.
-    pub(crate) fn next(&mut self, order: &Order) -> Option<Walked> {
+    /// The next block, of the pieces that this consumer has a part of; `None` at the lane's end. Pending where
+    /// `current` has to be read on for it.
+    pub(crate) fn next(&mut self, order: &Order) -> Poll<Option<Walked>> {
         while (self.q as usize) < order.lanes[self.v].len() {
             if self.own.is_none() {
                 self.own = self.begin(order, self.q, self.k);
             }
-            if let Some(block) = self.own.as_mut().and_then(Blocks::next) {
+            if let Some((own, _)) = &mut self.own
+                && let Some(block) = ready!(own.next())
+            {
                 let walked = Walked { q: self.q, k: self.k, block };
                 self.k += walked.block.len();
-                return Some(walked);
+                return Poll::Ready(Some(walked));
             }
             (self.q, self.k, self.own) = (self.q + 1, 0, None);
         }
-        None
+        Poll::Ready(None)
+    }
+
+    /// The piece of the lane that the next block is of, the first raw row of it that can be wanted, and what is known
+    /// of its rows.
+    pub(crate) fn current(&self) -> Option<(u64, u64, &Arc<Seen>)> {
+        self.own.as_ref().map(|(own, seen)| (self.q, own.floor(), seen))
     }
 }

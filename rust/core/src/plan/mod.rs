@@ -4,7 +4,7 @@ pub mod cursor;
 pub mod order;
 pub mod rows;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use arrow_schema::{Schema, SchemaRef};
@@ -21,12 +21,13 @@ pub struct FileEntry {
     pub path: String,
     /// Its length in bytes.
     pub size: u64,
-    /// What identifies its content: for Parquet a hash of its footer.
+    /// What identifies its content: a hash of a Parquet file's footer, of the first and last bytes of others.
     pub version: String,
 }
 
-/// A piece as the listing has it: `(file, row group, rows, bytes)`.
-pub type PieceEntry = (u32, u32, u64, u64);
+/// A piece as the listing has it: `(file, place, rows, bytes)`. The place is the number of a row group, or the first
+/// byte; the rows are absent where nobody counted them.
+pub type PieceEntry = (u32, u64, Option<u64>, u64);
 
 /// What there is to read, resolved once: files, their pieces, and one schema.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +41,9 @@ pub struct Scan {
     pub pieces: Vec<PieceEntry>,
     /// The schema that every row has.
     pub schema: Schema,
+    /// Whether a user gave the schema, rather than the files.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub declared: bool,
     /// The most lanes a shuffle may have.
     pub lanes: usize,
     /// The bytes that an open piece keeps at least.
@@ -199,8 +203,17 @@ impl Program {
         Ok(order)
     }
 
-    /// The rows of the pass in the epoch that takes and skips are chosen in.
-    pub fn rows(&self, pass: u64) -> Result<u64> {
+    /// The rows of the pass in the epoch that takes and skips are chosen in, where they are known.
+    pub fn rows(&self, pass: u64) -> Result<Option<u64>> {
         Ok(self.order(0, pass)?.rows())
+    }
+
+    /// The order of a pass, in the epoch that takes and skips are chosen in, with what was counted since.
+    pub(crate) fn counted(&self, pass: u64, rows: &BTreeMap<u32, u64>) -> Result<Order> {
+        let mut pieces = self.pieces.to_vec();
+        for (&piece, &rows) in rows {
+            pieces[piece as usize].rows = Some(rows);
+        }
+        Order::build(&pieces.into(), self.plan.scan.lanes, &self.segment(pass)?.0.ops, 0, pass + self.plan.first)
     }
 }

@@ -7,9 +7,10 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::task::Poll;
 
 use crate::error::{Error, Kind, Result};
-use crate::plan::rows::{Blocks, Deal, Every, Raw, Slice, Windows};
+use crate::plan::rows::{Blocks, Deal, Every, Raw, Seen, Slice, Windows};
 use crate::rng::{Rng, golden};
 
 /// With fewer pieces than this for each consumer, consumers share a piece's rows instead of taking whole pieces.
@@ -21,8 +22,8 @@ const PIECES: u64 = 1;
 /// One piece of the listing: the unit of I/O, of assignment and of restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Piece {
-    /// Its rows.
-    pub rows: u64,
+    /// Its rows, where they are known without reading it.
+    pub rows: Option<u64>,
     /// Its bytes, by which pieces are dealt to lanes.
     pub bytes: u64,
 }
@@ -57,6 +58,9 @@ pub enum Op {
         /// The pass whose order chooses them.
         #[serde(default)]
         pass: u64,
+        /// The turn after them, where it was found by reading.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Turn>,
     },
     /// All but those.
     Skip {
@@ -65,20 +69,38 @@ pub enum Op {
         /// The pass whose order chooses them.
         #[serde(default)]
         pass: u64,
+        /// The turn after them, where it was found by reading.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Turn>,
     },
 }
 
 /// What one layer of an order does to the rows of a piece.
 #[derive(Debug, Clone)]
 enum Layer {
-    Every { index: u64, of: u64 },
-    Windows { size: u64, key: [u64; 3] },
-    Cut { lo: Turn, hi: Turn, first: Vec<Turn> },
-    Deal { index: u64, of: u64, first: Vec<u64> },
+    Every {
+        index: u64,
+        of: u64,
+    },
+    Windows {
+        size: u64,
+        key: [u64; 3],
+    },
+    /// `first`: the turn of the first row of a piece, where that is known.
+    Cut {
+        lo: Turn,
+        hi: Turn,
+        first: Vec<Option<Turn>>,
+    },
+    Deal {
+        index: u64,
+        of: u64,
+        first: Vec<u64>,
+    },
 }
 
 /// `(k, v)`: the `k`-th row of lane `v`.
-type Turn = (u64, usize);
+pub type Turn = (u64, usize);
 
 /// Lanes of pieces, and what becomes of the rows of each.
 #[derive(Debug, Clone)]
@@ -89,7 +111,8 @@ pub struct Order {
     /// `ahead[v]`: rows of lane `v` that a skip left out, so that turns go on from there.
     pub ahead: Vec<u64>,
     layers: Vec<Layer>,
-    counts: Vec<u64>,
+    /// The rows that the layers leave of each piece, where they are known.
+    counts: Vec<Option<u64>>,
     live: u64,
     ranks: Vec<u64>,
 }
@@ -116,13 +139,13 @@ impl Order {
         let (mut order, rest) = match cut {
             None => (Self::listing(pieces), ops),
             Some(i) => {
-                let (n, chosen, skip) = match ops[i] {
-                    Op::Take { n, pass } => (n, pass, false),
-                    Op::Skip { n, pass } => (n, pass, true),
+                let (n, chosen, at, skip) = match ops[i] {
+                    Op::Take { n, pass, at } => (n, pass, at, false),
+                    Op::Skip { n, pass, at } => (n, pass, at, true),
                     _ => return Err(Error::internal("not a cut")),
                 };
                 let order = Self::build(pieces, max_lanes, &ops[..i], 0, chosen)?;
-                let at = order.boundary(n);
+                let at = at.or_else(|| order.boundary(n)).ok_or_else(|| Error::internal("a cut of rows that nobody counted"))?;
                 let order = if skip { order.cut(at, END) } else { order.cut((0, 0), at) };
                 let again = ops[..i].iter().rfind(|op| matches!(op, Op::Shuffle { .. }));
                 let shuffled_later = ops[i + 1..].iter().any(|op| matches!(op, Op::Shuffle { .. }));
@@ -178,7 +201,7 @@ impl Order {
                 for (q, &piece) in lane.iter().enumerate() {
                     first[piece as usize] = (v + q) as u64;
                     let rows = &mut self.counts[piece as usize];
-                    *rows = (0..*rows).filter(|k| golden(k + (v + q) as u64, of) == index).count() as u64;
+                    *rows = rows.map(|rows| (0..rows).filter(|k| golden(k + (v + q) as u64, of) == index).count() as u64);
                 }
             }
             self.layers.push(Layer::Deal { index, of, first });
@@ -191,7 +214,7 @@ impl Order {
         } else {
             for &piece in &self.lanes[0] {
                 let rows = &mut self.counts[piece as usize];
-                *rows = (*rows + of - 1).saturating_sub(Every::first(piece, index, of)) / of;
+                *rows = rows.map(|rows| (rows + of - 1).saturating_sub(Every::first(piece, index, of)) / of);
             }
             self.layers.push(Layer::Every { index, of });
         }
@@ -218,27 +241,54 @@ impl Order {
     }
 
     fn cut(mut self, lo: Turn, hi: Turn) -> Self {
-        let mut first = vec![(0, 0); self.pieces.len()];
+        let mut first = vec![None; self.pieces.len()];
         self.live = 0;
         for (v, lane) in self.lanes.iter().enumerate() {
-            let mut k = self.ahead[v];
-            self.ahead[v] = k.max(lo.0 + u64::from(v < lo.1));
+            // Where rows are not counted, only a lane's first pieces have known turns: all that lie before the cut.
+            let mut k = Some(self.ahead[v]);
+            self.ahead[v] = self.ahead[v].max(lo.0 + u64::from(v < lo.1));
             for &piece in lane {
-                first[piece as usize] = (k, v);
+                first[piece as usize] = k.map(|k| (k, v));
                 let rows = self.counts[piece as usize];
-                let kept = Slice::positions(k, v, lo, hi);
-                self.counts[piece as usize] = kept.end.min(rows).saturating_sub(kept.start);
-                self.live += u64::from(self.counts[piece as usize] > 0);
-                k += rows;
+                let kept = Self::kept(first[piece as usize], lo, hi);
+                self.counts[piece as usize] = match rows {
+                    Some(rows) => Some(kept.end.min(rows).saturating_sub(kept.start)),
+                    // The rows before a cut were counted, so these are there.
+                    None if hi < END => Some(kept.end.saturating_sub(kept.start)),
+                    None => None,
+                };
+                self.live += u64::from(self.counts[piece as usize] != Some(0));
+                k = k.zip(rows).map(|(k, rows)| k + rows);
             }
         }
         self.layers.push(Layer::Cut { lo, hi, first });
         self
     }
 
-    /// The turn after the first `n` rows that one consumer sees, from the rows of each lane.
-    fn boundary(&self, n: u64) -> Turn {
-        let lengths: Vec<u64> = self.lanes.iter().map(|lane| lane.iter().map(|&p| self.counts[p as usize]).sum()).collect();
+    /// The rows of a piece that a cut keeps. A piece whose first turn is not known lies behind every cut.
+    fn kept(first: Option<Turn>, lo: Turn, hi: Turn) -> Range<u64> {
+        match first {
+            Some((k, v)) => Slice::positions(k, v, lo, hi),
+            None if hi < END => 0..0,
+            None => 0..END.0,
+        }
+    }
+
+    /// The rows of each lane; `None` where they are not known.
+    fn lengths(&self) -> Option<Vec<u64>> {
+        self.lanes.iter().map(|lane| lane.iter().map(|&p| self.counts[p as usize]).sum()).collect()
+    }
+
+    /// The turn after the first `n` rows that one consumer sees, from the rows of each lane, where they are known.
+    fn boundary(&self, n: u64) -> Option<Turn> {
+        if n == 0 {
+            return Some((0, 0));
+        }
+        self.lengths().map(|lengths| self.after(&lengths, n))
+    }
+
+    /// The turn after the first `n` rows, from the rows of each lane.
+    fn after(&self, lengths: &[u64], n: u64) -> Turn {
         if n >= lengths.iter().sum() {
             return END;
         }
@@ -259,9 +309,53 @@ impl Order {
         (low, self.lanes.len())
     }
 
-    /// How many rows there are.
-    pub fn rows(&self) -> u64 {
-        self.lanes.iter().flatten().map(|&p| self.counts[p as usize]).sum()
+    /// The turn after the first `n` rows, where enough is known for it; else the pieces of which more rows have to be
+    /// counted, up to which a lane is known, and to which level. `least`: rows that a piece has at least.
+    ///
+    /// All lanes are counted up to one level, which rises while the rows below it are too few.
+    pub(crate) fn found(&self, n: u64, least: impl Fn(u32) -> u64) -> std::result::Result<Turn, (Vec<u32>, u64)> {
+        let mut lengths = vec![0; self.lanes.len()];
+        let mut open = vec![None; self.lanes.len()];
+        for (v, lane) in self.lanes.iter().enumerate() {
+            for &piece in lane {
+                let Some(rows) = self.counts[piece as usize] else {
+                    lengths[v] += self.left(piece, least(piece));
+                    open[v] = Some(piece);
+                    break;
+                };
+                lengths[v] += rows;
+            }
+        }
+        let mut level = n / self.lanes.len().max(1) as u64 + 1;
+        loop {
+            let wanted: Vec<u32> = (0..lengths.len()).filter(|&v| self.ahead[v] + lengths[v] <= level).filter_map(|v| open[v]).collect();
+            if !wanted.is_empty() {
+                return Err((wanted, level));
+            }
+            let below: u64 = lengths.iter().zip(&self.ahead).map(|(rows, ahead)| level.saturating_sub(*ahead).min(*rows)).sum();
+            if below > n || open.iter().all(Option::is_none) {
+                return Ok(self.after(&lengths, n));
+            }
+            level = level.saturating_mul(2);
+        }
+    }
+
+    /// How many rows the layers leave of the first `rows` of a piece.
+    fn left(&self, piece: u32, rows: u64) -> u64 {
+        self.layers.iter().fold(rows, |rows, layer| match layer {
+            Layer::Every { index, of } => (rows + of - 1).saturating_sub(Every::first(piece, *index, *of)) / of,
+            Layer::Windows { .. } => rows,
+            Layer::Cut { lo, hi, first } => {
+                let kept = Self::kept(first[piece as usize], *lo, *hi);
+                kept.end.min(rows).saturating_sub(kept.start)
+            }
+            Layer::Deal { index, of, first } => (0..rows).filter(|k| golden(k + first[piece as usize], *of) == *index).count() as u64,
+        })
+    }
+
+    /// How many rows there are, where that is known.
+    pub fn rows(&self) -> Option<u64> {
+        Some(self.lengths()?.iter().sum())
     }
 
     /// How many pieces have rows.
@@ -286,17 +380,19 @@ impl Order {
         }
     }
 
+    /// What is known of the rows of a piece, of which `least` were delivered.
+    pub(crate) fn seen(&self, piece: u32, least: u64) -> Arc<Seen> {
+        Seen::new(self.pieces[piece as usize].rows, least)
+    }
+
     /// The rows of a piece, in order, as blocks.
-    pub(crate) fn blocks(&self, piece: u32) -> Box<dyn Blocks> {
-        let mut blocks: Box<dyn Blocks> = Box::new(Raw(0..self.pieces[piece as usize].rows));
+    pub(crate) fn blocks(&self, piece: u32, seen: &Arc<Seen>) -> Box<dyn Blocks> {
+        let mut blocks: Box<dyn Blocks> = Box::new(Raw::new(Arc::clone(seen)));
         for layer in &self.layers {
             blocks = match layer {
                 Layer::Every { index, of } => Box::new(Every::new(blocks, piece, *index, *of)),
                 Layer::Windows { size, key } => Box::new(Windows::new(blocks, *size, *key, piece)),
-                Layer::Cut { lo, hi, first } => {
-                    let (k, v) = first[piece as usize];
-                    Box::new(Slice::new(blocks, Slice::positions(k, v, *lo, *hi)))
-                }
+                Layer::Cut { lo, hi, first } => Box::new(Slice::new(blocks, Self::kept(first[piece as usize], *lo, *hi))),
                 Layer::Deal { index, of, first } => Box::new(Deal::new(blocks, *index, *of, first[piece as usize])),
             };
         }
@@ -305,12 +401,16 @@ impl Order {
 
     /// The rows of a piece that have to be read: all, or what a cut or a shard leaves.
     pub(crate) fn span(&self, piece: u32) -> Range<u64> {
-        let rows = self.pieces[piece as usize].rows;
-        if !self.layers.iter().any(|layer| matches!(layer, Layer::Cut { .. })) || self.counts[piece as usize] == rows {
+        let (all, count) = (self.pieces[piece as usize].rows, self.counts[piece as usize]);
+        let rows = all.unwrap_or(u64::MAX);
+        if count == Some(0) {
+            return 0..0;
+        }
+        if !self.layers.iter().any(|layer| matches!(layer, Layer::Cut { .. })) || all.is_none() || count == all {
             return 0..rows;
         }
-        let (mut blocks, mut span) = (self.blocks(piece), rows..0);
-        while let Some(block) = blocks.next() {
+        let (mut blocks, mut span) = (self.blocks(piece, &self.seen(piece, 0)), rows..0);
+        while let Poll::Ready(Some(block)) = blocks.next() {
             let part = block.span();
             span = span.start.min(part.start)..span.end.max(part.end);
         }

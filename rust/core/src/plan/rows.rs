@@ -2,6 +2,9 @@
 //! blocks lie further on in the piece. So a reader that goes forward once serves any order.
 
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Poll, ready};
 
 use crate::plan::order::Share;
 use crate::rng::{Rng, golden};
@@ -96,39 +99,90 @@ impl Block {
     }
 }
 
+/// How many rows of a piece are known to be there. Files of lines do not say how many they have; whoever reads does.
+#[derive(Debug, Default)]
+pub struct Seen(AtomicU64);
+
+/// Set where the rows that are known are all.
+const ALL: u64 = 1 << 63;
+
+impl Seen {
+    /// A piece of `rows`, if that is known; else of at least `least`.
+    pub fn new(rows: Option<u64>, least: u64) -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(rows.map_or(least, |rows| rows | ALL))))
+    }
+
+    /// The first `rows` rows are there.
+    pub fn reached(&self, rows: u64) {
+        self.0.fetch_max(rows, Ordering::Relaxed);
+    }
+
+    /// There are `rows` rows, and no more.
+    pub fn ended(&self, rows: u64) {
+        self.0.fetch_max(rows | ALL, Ordering::Relaxed);
+    }
+
+    /// The rows that are there, and whether they are all.
+    fn now(&self) -> (u64, bool) {
+        let now = self.0.load(Ordering::Relaxed);
+        (now & !ALL, now & ALL != 0)
+    }
+}
+
 /// The rows of a piece, block by block.
 pub trait Blocks: Send {
-    /// The next block, never empty; `None` at the end.
-    fn next(&mut self) -> Option<Block>;
+    /// The next block, never empty; `None` at the end. Pending where it is not known whether there are more rows.
+    fn next(&mut self) -> Poll<Option<Block>>;
 
     /// Passes over up to `n` rows that need not be looked at; says how many it did.
     fn skip(&mut self, _n: u64) -> u64 {
         0
     }
 
-    /// How many rows are left, where that is known without looking.
+    /// How many rows are left at least, where that is known without looking.
     fn left(&self) -> Option<u64> {
         None
     }
+
+    /// A raw row such that no earlier one comes.
+    fn floor(&self) -> u64;
 }
 
 /// All rows of a piece in file order.
-pub(crate) struct Raw(pub Range<u64>);
+pub(crate) struct Raw {
+    at: u64,
+    seen: Arc<Seen>,
+}
+
+impl Raw {
+    pub(crate) fn new(seen: Arc<Seen>) -> Self {
+        Self { at: 0, seen }
+    }
+}
 
 impl Blocks for Raw {
-    fn next(&mut self) -> Option<Block> {
-        let range = std::mem::replace(&mut self.0, 0..0);
-        (range.start < range.end).then_some(Block::Range(range))
+    fn next(&mut self) -> Poll<Option<Block>> {
+        let (rows, all) = self.seen.now();
+        let range = self.at..rows;
+        if range.is_empty() {
+            return if all { Poll::Ready(None) } else { Poll::Pending };
+        }
+        self.at = rows;
+        Poll::Ready(Some(Block::Range(range)))
     }
 
     fn skip(&mut self, n: u64) -> u64 {
-        let n = n.min(self.0.end - self.0.start);
-        self.0.start += n;
+        let n = n.min(self.seen.now().0.saturating_sub(self.at));
+        self.at += n;
         n
     }
 
     fn left(&self) -> Option<u64> {
-        Some(self.0.end - self.0.start)
+        Some(self.seen.now().0.saturating_sub(self.at))
+    }
+
+    fn floor(&self) -> u64 {
+        self.at
     }
 }
 
@@ -143,12 +197,17 @@ impl Short {
         Self { from, rest: Block::Range(0..0) }
     }
 
-    fn next(&mut self) -> Option<Block> {
+    fn next(&mut self) -> Poll<Option<Block>> {
         let rest = std::mem::replace(&mut self.rest, Block::Range(0..0));
-        let block = if rest.is_empty() { self.from.next()? } else { rest };
+        let block = if rest.is_empty() { ready!(self.from.next()) } else { Some(rest) };
+        let Some(block) = block else { return Poll::Ready(None) };
         let (block, rest) = block.split();
         self.rest = rest;
-        Some(block)
+        Poll::Ready(Some(block))
+    }
+
+    fn floor(&self) -> u64 {
+        if self.rest.is_empty() { self.from.floor() } else { self.rest.span().start }
     }
 }
 
@@ -172,22 +231,27 @@ impl Every {
 }
 
 impl Blocks for Every {
-    fn next(&mut self) -> Option<Block> {
+    fn next(&mut self) -> Poll<Option<Block>> {
         filtered(&mut self.from, &mut self.k, |k| k % self.of == self.index)
+    }
+
+    fn floor(&self) -> u64 {
+        self.from.floor()
     }
 }
 
 /// Blocks of `from` of which only rows at wanted positions are kept.
-fn filtered(from: &mut Short, k: &mut u64, wanted: impl Fn(u64) -> bool) -> Option<Block> {
-    loop {
-        let block = from.next()?.keep(|| {
+fn filtered(from: &mut Short, k: &mut u64, wanted: impl Fn(u64) -> bool) -> Poll<Option<Block>> {
+    while let Some(block) = ready!(from.next()) {
+        let block = block.keep(|| {
             *k += 1;
             wanted(*k - 1)
         });
         if !block.is_empty() {
-            return Some(block);
+            return Poll::Ready(Some(block));
         }
     }
+    Poll::Ready(None)
 }
 
 /// The golden-ratio share of rows that a shard of more than a listing has.
@@ -205,14 +269,20 @@ impl Deal {
 }
 
 impl Blocks for Deal {
-    fn next(&mut self) -> Option<Block> {
+    fn next(&mut self) -> Poll<Option<Block>> {
         filtered(&mut self.from, &mut self.k, |k| golden(k, self.of) == self.index)
+    }
+
+    fn floor(&self) -> u64 {
+        self.from.floor()
     }
 }
 
 /// Rows permuted in windows of `size`, each by its own key.
 pub(crate) struct Windows {
     from: Box<dyn Blocks>,
+    /// The rows of the window that is being filled.
+    rows: Vec<u64>,
     pending: Block,
     size: u64,
     key: [u64; 3],
@@ -222,36 +292,44 @@ pub(crate) struct Windows {
 
 impl Windows {
     pub(crate) fn new(from: Box<dyn Blocks>, size: u64, key: [u64; 3], piece: u32) -> Self {
-        Self { from, pending: Block::Range(0..0), size, key, piece, window: 0 }
+        Self { from, rows: Vec::new(), pending: Block::Range(0..0), size, key, piece, window: 0 }
     }
 }
 
 impl Blocks for Windows {
-    fn next(&mut self) -> Option<Block> {
-        let mut rows = Vec::new();
-        while (rows.len() as u64) < self.size {
+    fn next(&mut self) -> Poll<Option<Block>> {
+        while (self.rows.len() as u64) < self.size {
             if self.pending.is_empty() {
-                match self.from.next() {
+                match ready!(self.from.next()) {
                     Some(block) => self.pending = block.sorted(),
                     None => break,
                 }
             }
-            let wanted = self.size - rows.len() as u64;
+            let wanted = self.size - self.rows.len() as u64;
             let pending = std::mem::replace(&mut self.pending, Block::Range(0..0));
             match &pending {
-                Block::Range(range) => rows.extend(range.clone().take(wanted as usize)),
-                Block::List(list) => rows.extend(list.iter().take(wanted as usize)),
+                Block::Range(range) => self.rows.extend(range.clone().take(wanted as usize)),
+                Block::List(list) => self.rows.extend(list.iter().take(wanted as usize)),
             }
             self.pending = pending.after(wanted);
         }
+        let mut rows = std::mem::take(&mut self.rows);
         let [seed, epoch, pass] = self.key;
         Rng::keyed(&[seed, epoch, pass, WINDOW, u64::from(self.piece), self.window]).shuffle(&mut rows);
         self.window += 1;
-        (!rows.is_empty()).then_some(Block::List(rows))
+        Poll::Ready((!rows.is_empty()).then_some(Block::List(rows)))
+    }
+
+    fn floor(&self) -> u64 {
+        match (self.rows.first(), self.pending.is_empty()) {
+            (Some(first), _) => *first,
+            (None, false) => self.pending.span().start,
+            (None, true) => self.from.floor(),
+        }
     }
 
     fn skip(&mut self, n: u64) -> u64 {
-        let left = if self.pending.is_empty() { self.from.left() } else { None };
+        let left = if self.pending.is_empty() && self.rows.is_empty() { self.from.left() } else { None };
         let windows = left.map_or(0, |left| n.min(left) / self.size);
         self.window += windows;
         self.from.skip(windows * self.size)
@@ -278,22 +356,24 @@ impl Slice {
 }
 
 impl Blocks for Slice {
-    fn next(&mut self) -> Option<Block> {
-        loop {
-            if self.at >= self.keep.end {
-                return None;
-            }
+    fn next(&mut self) -> Poll<Option<Block>> {
+        while self.at < self.keep.end {
             if self.at < self.keep.start {
                 self.at += self.from.skip(self.keep.start - self.at);
             }
-            let block = self.from.next()?;
+            let Some(block) = ready!(self.from.next()) else { break };
             let (from, upto) = (self.at, self.at + block.len());
             self.at = upto;
             let block = block.head(self.keep.end - from).after(self.keep.start.saturating_sub(from));
             if !block.is_empty() {
-                return Some(block);
+                return Poll::Ready(Some(block));
             }
         }
+        Poll::Ready(None)
+    }
+
+    fn floor(&self) -> u64 {
+        self.from.floor()
     }
 }
 
@@ -323,7 +403,7 @@ impl Own {
 }
 
 impl Blocks for Own {
-    fn next(&mut self) -> Option<Block> {
+    fn next(&mut self) -> Poll<Option<Block>> {
         let whole = self.layers.is_empty() && self.share == Share::Whole(self.consumer);
         if whole {
             while self.skip > 0 {
@@ -336,7 +416,8 @@ impl Blocks for Own {
         }
         loop {
             // A run that is all this consumer's stays one.
-            let mut block = if whole { self.from.from.next()? } else { self.from.next()? };
+            let block = if whole { ready!(self.from.from.next()) } else { ready!(self.from.next()) };
+            let Some(mut block) = block else { return Poll::Ready(None) };
             for (layer, seen, k) in &mut self.layers {
                 block = block.keep(|| {
                     let owner = layer.share.owner(*k);
@@ -360,8 +441,12 @@ impl Blocks for Own {
             self.skip -= n;
             block = block.after(n);
             if !block.is_empty() {
-                return Some(block);
+                return Poll::Ready(Some(block));
             }
         }
+    }
+
+    fn floor(&self) -> u64 {
+        self.from.floor()
     }
 }

@@ -20,28 +20,13 @@ use parquet::errors::Result as ParquetResult;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use super::contain::contain;
-use super::{Decoder, Step};
+use super::{Decoder, Options, Step};
 use crate::error::{Error, Kind, Result};
 use feed::{Leaf, Pages};
 pub use footer::{Footer, TAIL, Tail, read as read_footer, viewed};
 
 /// The most rows of a batch.
 const MOST_ROWS: u64 = 64 << 10;
-
-/// How a row group is read. Nothing here changes what is read but the columns and the rows.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The columns to read; all of them where absent.
-    pub columns: Option<Vec<String>>,
-    /// The rows of the row group to read.
-    pub rows: Range<u64>,
-    /// The bytes that a batch should have.
-    pub unit: u64,
-    /// The bytes of a column that are asked for at once.
-    pub window: u64,
-    /// The largest page, decompressed, that is read.
-    pub page: usize,
-}
 
 /// Decodes some rows of one row group.
 pub struct RowGroupDecoder {
@@ -112,12 +97,12 @@ impl RowGroupDecoder {
                 indexes.push((leaves.len(), at..at.saturating_add(length)));
             }
             let width = footer::decoded_width(column.column_descr());
-            if width > options.page as u64 {
+            if width > options.most as u64 {
                 return Err(Error::data(format!("column {}: a value of {width} bytes is more than ROWSTREAM_MEMORY lets one have", column.column_path())));
             }
             let decoded = u64::try_from(column.num_values()).unwrap_or(0).saturating_mul(width);
             bytes = decoded.max(u64::try_from(column.uncompressed_size()).unwrap_or(0)).saturating_add(bytes);
-            leaves.push(Leaf::new(&footer.chunk(group, i)?, rows.start, options.page));
+            leaves.push(Leaf::new(&footer.chunk(group, i)?, rows.start, options.most));
         }
         let hint = viewed(footer.schema.fields());
         let levels = parquet_to_arrow_field_levels(descr, ProjectionMask::leaves(descr, columns.iter().copied()), Some(&hint))

@@ -1,0 +1,92 @@
+"""The schema that features say, as the JSON that the core reads."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from rowstream.exceptions import InvalidArgumentError
+
+_PLAIN = {
+    "null": "Null",
+    "bool": "Boolean",
+    "bool_": "Boolean",
+    "string": "Utf8",
+    "str": "Utf8",
+    "large_string": "LargeUtf8",
+    "string_view": "Utf8View",
+    "binary": "Binary",
+    "large_binary": "LargeBinary",
+    "binary_view": "BinaryView",
+    "date32": "Date32",
+    "date64": "Date64",
+    "float": "Float32",
+    "double": "Float64",
+    **{f"int{n}": f"Int{n}" for n in (8, 16, 32, 64)},
+    **{f"uint{n}": f"UInt{n}" for n in (8, 16, 32, 64)},
+    **{f"float{n}": f"Float{n}" for n in (16, 32, 64)},
+}
+_UNITS = {"s": "Second", "ms": "Millisecond", "us": "Microsecond", "ns": "Nanosecond"}
+_TIMED = re.compile(r"(timestamp|time32|time64|duration)\[(s|ms|us|ns)(?:, tz=([^\]]+))?\]")
+_DECIMAL = re.compile(r"decimal(128|256)\((\d+), (-?\d+)\)")
+
+
+def schema_from_features(features: Any) -> str:
+    """The JSON of the Arrow schema that features say: those of `rowstream`, or of `datasets`.
+
+    Raises:
+        InvalidArgumentError: something in them is no feature, or one that files do not have.
+    """
+    if not isinstance(features, Mapping):
+        raise InvalidArgumentError(f"features= expects Features, a dict of names and types, found {type(features).__name__}")
+    fields = [_field(str(name), feature) for name, feature in features.items()]
+    labels = {str(name): {"_type": "ClassLabel", "names": list(f.names)} for name, f in features.items() if _is(f, "ClassLabel")}
+    metadata = {"huggingface": json.dumps({"info": {"features": labels}})} if labels else {}
+    return json.dumps({"fields": fields, "metadata": metadata})
+
+
+def _is(feature: Any, *names: str) -> bool:
+    """By name: features of `datasets` are taken too, without loading it."""
+    return type(feature).__name__ in names
+
+
+def _field(name: str, feature: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "data_type": _type(name, feature),
+        "nullable": True,
+        "dict_is_ordered": False,
+        "metadata": {},
+    }
+
+
+def _type(path: str, feature: Any) -> Any:
+    if isinstance(feature, Mapping):
+        return {"Struct": [_field(str(name), of) for name, of in feature.items()]}
+    if isinstance(feature, (list, tuple)) and len(feature) == 1:
+        return {"List": _field("item", feature[0])}
+    if _is(feature, "ClassLabel"):
+        return "Int64"
+    if _is(feature, "LargeList"):
+        return {"LargeList": _field("item", feature.feature)}
+    if _is(feature, "List", "Sequence", "LegacyList"):
+        item = _field("item", feature.feature)
+        return {"List": item} if feature.length == -1 else {"FixedSizeList": [item, feature.length]}
+    if _is(feature, "Value"):
+        return _scalar(path, str(feature.dtype))
+    raise InvalidArgumentError(
+        f"features: {path!r} is {feature!r}; expected a Value, List, LargeList, ClassLabel, or a dict of them for an object"
+    )
+
+
+def _scalar(path: str, dtype: str) -> Any:
+    if dtype in _PLAIN:
+        return _PLAIN[dtype]
+    if timed := _TIMED.fullmatch(dtype):
+        kind, unit, zone = timed.groups()
+        return {"Timestamp": [_UNITS[unit], zone]} if kind == "timestamp" else {kind.capitalize(): _UNITS[unit]}
+    if decimal := _DECIMAL.fullmatch(dtype):
+        return {f"Decimal{decimal[1]}": [int(decimal[2]), int(decimal[3])]}
+    raise InvalidArgumentError(f"features: {path!r} has the type {dtype!r}, which rowstream does not know")

@@ -1,0 +1,135 @@
+//! The decoder of lines under the suite that all decoders share, and over mutated and truncated input.
+
+mod conformance;
+
+use std::ops::Range;
+
+use arrow_schema::Schema;
+use bytes::Bytes;
+use conformance::{Format, check, cut, run};
+use rowstream_core::Result;
+use rowstream_core::format::json::{Inference, LinesDecoder};
+use rowstream_core::format::{Decoder, Options};
+
+struct Lines {
+    range: Option<Range<u64>>,
+}
+
+fn schema(file: &Bytes) -> Result<Schema> {
+    let mut inference = Inference::new(file.len() as u64, None, 1 << 20);
+    while let Some(range) = inference.need()? {
+        inference.push(file.slice(range.start as usize..range.end as usize))?;
+    }
+    Ok(inference.schema())
+}
+
+impl Format for Lines {
+    fn open(&self, file: &Bytes, rows: Range<u64>, unit: u64, window: u64) -> Result<Box<dyn Decoder>> {
+        let size = file.len() as u64;
+        let options = Options { columns: None, rows, unit, window, most: 1 << 20 };
+        let range = self.range.clone().unwrap_or(0..size);
+        Ok(Box::new(LinesDecoder::new(range, size, &schema(file)?, false, &options)?))
+    }
+}
+
+fn lines(n: usize) -> String {
+    let line = |i: usize| {
+        let text = "a\\nb é ".repeat(i % 9);
+        let more = if i % 4 == 0 { String::new() } else { format!(",\"list\":[{{\"x\":{i}.5,\"y\":\"{text}\"}},null]") };
+        let blank = if i % 11 == 3 { "  \n" } else { "" };
+        format!("{{\"id\": {i}, \"text\":\"{text}{i}\"{more}, \"flag\":{}}}\r\n{blank}", i % 3 == 0)
+    };
+    (0..n).map(line).collect()
+}
+
+fn gzip(bytes: &[u8]) -> Bytes {
+    use std::io::Write;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap().into()
+}
+
+#[test]
+fn lines_conform() {
+    let plain = Bytes::from(lines(60));
+    check(&Lines { range: None }, &plain, 60);
+    // Without a newline at the end, and with a byte order mark.
+    let text = lines(9);
+    check(&Lines { range: None }, &Bytes::from(format!("\u{feff}{}", text.trim_end())), 9);
+    let (first, second) = plain.split_at(plain.len() / 2);
+    for packed in [gzip(&plain), zstd::encode_all(&plain[..], 1).unwrap().into()] {
+        check(&Lines { range: None }, &packed, 60);
+        cut(&Lines { range: None }, &packed, 60);
+    }
+    check(&Lines { range: None }, &[gzip(first), gzip(second)].concat().into(), 60);
+}
+
+#[test]
+fn ranges_cover_a_file_whatever_their_length() {
+    let file = Bytes::from(lines(40));
+    let size = file.len() as u64;
+    for step in [1, 7, 64, 100, 1000, size, size + 1] {
+        let (mut ids, mut at) = (Vec::new(), 0);
+        while at < size {
+            let range = at..(at + step).min(size);
+            let batch = run(Lines { range: Some(range.clone()) }.open(&file, 0..u64::MAX, 50, 50).unwrap(), &file).unwrap();
+            let column = batch.column_by_name("id").unwrap();
+            ids.extend_from_slice(arrow_array::cast::AsArray::as_primitive::<arrow_array::types::Int64Type>(column).values());
+            at = range.end;
+        }
+        assert_eq!(ids, (0..40).collect::<Vec<i64>>(), "{step}");
+    }
+}
+
+#[test]
+fn an_error_names_the_line_of_the_file() {
+    let mut text = lines(40);
+    let at = text.len() as u64 - 60;
+    text.push_str("{\"id\": \"forty\"}\n");
+    let file = Bytes::from(text);
+    let size = file.len() as u64;
+    let options = Options { columns: None, rows: 0..u64::MAX, unit: 100, window: 100, most: 1 << 20 };
+    let schema = schema(&Bytes::from(lines(40))).unwrap();
+    // 40 rows, and blank lines after those with i % 11 == 3.
+    for range in [0..size, at..size] {
+        let decoder = LinesDecoder::new(range, size, &schema, false, &options).unwrap();
+        let error = run(Box::new(decoder), &file).unwrap_err().to_string();
+        assert!(error.contains("line 45 (byte ") && error.contains("field \"id\": expected Int64, found \"forty\"") && error.contains("features="), "{error}");
+    }
+}
+
+#[test]
+fn mutated_lines_are_rows_or_an_error() {
+    use proptest::prelude::*;
+    let plain = lines(12).into_bytes();
+    let packed = gzip(&plain).to_vec();
+    let schema = schema(&Bytes::from(plain.clone())).unwrap();
+    let config = ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() };
+    let mut runner =
+        proptest::test_runner::TestRunner::new_with_rng(config, proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha));
+    let strategy =
+        (any::<bool>(), prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4), prop::option::weighted(0.3, any::<prop::sample::Index>()));
+    runner
+        .run(&strategy, |(zip, changes, cut)| {
+            let mut file = if zip { packed.clone() } else { plain.clone() };
+            let whole = file.clone();
+            for (index, byte) in changes {
+                let i = index.index(file.len());
+                file[i] = byte;
+            }
+            if let Some(cut) = cut {
+                file.truncate(cut.index(file.len()).max(3));
+            }
+            let unchanged = file == whole;
+            let (file, zipped) = (Bytes::from(file), zip);
+            let options = Options { columns: None, rows: 0..u64::MAX, unit: 64, window: 64, most: 1 << 16 };
+            let decoder = LinesDecoder::new(0..file.len() as u64, file.len() as u64, &schema, false, &options).unwrap();
+            let result = run(Box::new(decoder), &file);
+            if unchanged || (zipped && result.is_ok()) {
+                // A changed gzip that passes its checksum has all its rows (a changed header does not matter).
+                prop_assert_eq!(result.unwrap().num_rows(), 12);
+            }
+            Ok(())
+        })
+        .unwrap();
+}
