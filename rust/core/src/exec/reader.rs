@@ -19,6 +19,7 @@ use crate::format::parquet::RowGroupDecoder;
 use crate::format::{Decoder, Options, Step};
 use crate::plan::Scan;
 use crate::schema::Adapter;
+use crate::source::Object;
 
 /// Rows of a piece, decoded together.
 pub struct Unit {
@@ -183,6 +184,22 @@ fn decoder(scan: &Scan, opened: &Opened, piece: &Piece, columns: Vec<String>, mo
     })
 }
 
+/// Decodes as far as can be without waiting: what is read where it is decoded is still in the processor's cache.
+fn advance(decoder: &mut dyn Decoder, adapter: &Adapter, object: &dyn Object) -> Result<Step> {
+    loop {
+        match decoder.poll()? {
+            Step::Batch(batch) => return Ok(Step::Batch(contain(|| adapter.adapt(&batch))?)),
+            Step::Done => return Ok(Step::Done),
+            Step::Need(ranges) => {
+                let Some(parts) = object.read_now(&ranges)? else { return Ok(Step::Need(ranges)) };
+                for (range, bytes) in ranges.into_iter().zip(parts) {
+                    decoder.push(range, bytes)?;
+                }
+            }
+        }
+    }
+}
+
 async fn read(engine: &'static Engine, files: &Files, adapter: Arc<Adapter>, piece: Piece, queue: &Queue) -> Result<u64> {
     let opened = files.get(engine, piece.file).await?;
     let object = Arc::clone(&opened.object);
@@ -198,13 +215,10 @@ async fn read(engine: &'static Engine, files: &Files, adapter: Arc<Adapter>, pie
     let mut decoder = engine.cpu(move || decoder(&scan, &opened, &piece, columns, most)).await?.map_err(named)?;
     while permit(engine, queue, unit, deep).await {
         let batch = loop {
-            let adapter = Arc::clone(&adapter);
+            let (adapter, file) = (Arc::clone(&adapter), Arc::clone(&object));
             let (back, step) = engine
                 .cpu(move || {
-                    let step = decoder.poll().and_then(|step| match step {
-                        Step::Batch(batch) => Ok(Step::Batch(contain(|| adapter.adapt(&batch))?)),
-                        other => Ok(other),
-                    });
+                    let step = advance(&mut *decoder, &adapter, &*file);
                     (decoder, step)
                 })
                 .await?;

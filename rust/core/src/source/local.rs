@@ -50,11 +50,15 @@ impl Object for Arc<LocalFile> {
         self.size
     }
 
+    /// What the kernel has at hand is copied at once; only what it would wait for needs another thread.
+    fn read_now(&self, ranges: &[Range<u64>]) -> Result<Option<Vec<Bytes>>> {
+        self.read_all(ranges, |file, at, n| Ok(read_cached(file, at, n)))
+    }
+
     fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> Reading<'a, Vec<Bytes>> {
         let (file, ranges) = (Self::clone(self), ranges.to_vec());
         Box::pin(async move {
-            // What the kernel has at hand is copied at once; only what it would wait for needs another thread.
-            match file.read_all(&ranges, |file, at, n| Ok(read_cached(file, at, n)))? {
+            match file.read_now(&ranges)? {
                 Some(bytes) => Ok(bytes),
                 None => blocking(move || file.read_all(&ranges, |file, at, n| read_at(file, at, n).map(Some)))
                     .await?

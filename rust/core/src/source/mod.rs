@@ -26,6 +26,11 @@ pub trait Object: Send + Sync {
     /// Its length in bytes.
     fn size(&self) -> u64;
 
+    /// Reads ranges if that needs no waiting; `None` if it does.
+    fn read_now(&self, _ranges: &[Range<u64>]) -> Result<Option<Vec<Bytes>>> {
+        Ok(None)
+    }
+
     /// Reads ranges: exactly those bytes, or an error. May be dropped at any await and tried again.
     fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> Reading<'a, Vec<Bytes>>;
 }

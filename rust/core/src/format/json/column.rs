@@ -155,10 +155,13 @@ impl Object {
 /// Which field a name is: most lines have the order of the first.
 #[inline]
 fn place(fields: &[Column], next: usize, reader: &Reader, name: Text) -> Option<usize> {
-    let bytes = reader.text(name);
+    let raw = &reader.bytes[name.start..name.end];
     match fields.get(next) {
-        Some(column) if column.name.as_bytes() == &*bytes => Some(next),
-        _ => fields.iter().position(|column| column.name.as_bytes() == &*bytes),
+        Some(column) if !name.escaped && column.name.as_bytes() == raw => Some(next),
+        _ => {
+            let bytes = reader.text(name);
+            fields.iter().position(|column| column.name.as_bytes() == &*bytes)
+        }
     }
 }
 

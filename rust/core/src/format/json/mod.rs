@@ -64,7 +64,7 @@ impl LinesDecoder {
         let wanted = |name: &str| options.columns.as_ref().is_none_or(|columns| columns.iter().any(|column| column == name));
         let object = Object::new(schema.fields(), wanted, declared)?;
         Ok(Self {
-            lines: Lines::new(&range, size, options.unit as usize, options.most),
+            lines: Lines::new(&range, size, options.unit.min(512 << 10) as usize, options.most),
             schema: Arc::new(Schema::new(object.natural())),
             object,
             rows: options.rows.clone(),

@@ -283,15 +283,41 @@ impl<'a> Reader<'a> {
 /// How many bytes come before a quote, a backslash or a control character.
 #[inline]
 fn plain(bytes: &[u8]) -> usize {
-    let stops = |b: u8| matches!(b, b'"' | b'\\' | ..0x20);
-    let (chunks, rest) = bytes.as_chunks::<32>();
+    let (chunks, rest) = bytes.as_chunks::<16>();
     for (i, chunk) in chunks.iter().enumerate() {
-        // The compiler makes vector instructions of this.
-        if chunk.iter().fold(false, |any, b| any | stops(*b)) {
-            return i * 32 + chunk.iter().position(|b| stops(*b)).unwrap_or(32);
+        let stops = stops(chunk);
+        if stops != 0 {
+            return i * 16 + stops.trailing_zeros() as usize;
         }
     }
-    chunks.len() * 32 + rest.iter().position(|b| stops(*b)).unwrap_or(rest.len())
+    chunks.len() * 16 + rest.iter().position(|b| stop(*b)).unwrap_or(rest.len())
+}
+
+/// Whether a string cannot simply go on.
+fn stop(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | ..0x20)
+}
+
+/// A bit for each byte at which `stop` is true.
+#[inline]
+#[cfg(target_arch = "x86_64")]
+fn stops(chunk: &[u8; 16]) -> u32 {
+    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8};
+    // SAFETY: every x86_64 has SSE2, and 16 bytes are read of 16.
+    unsafe {
+        let bytes = _mm_loadu_si128(chunk.as_ptr().cast());
+        let quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'"'.cast_signed()));
+        let slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'\\'.cast_signed()));
+        let control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1F)), bytes);
+        _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), control)).cast_unsigned()
+    }
+}
+
+/// A bit for each byte at which `stop` is true.
+#[inline]
+#[cfg(not(target_arch = "x86_64"))]
+fn stops(chunk: &[u8; 16]) -> u32 {
+    (0..16).fold(0, |bits, i| bits | u32::from(stop(chunk[i])) << i)
 }
 
 fn hex(bytes: &[u8], at: usize) -> Option<u32> {
