@@ -48,7 +48,7 @@ test-rust: ## Run the core's tests
 	cargo test --quiet --locked -p rowstream-core
 
 .PHONY: test-python
-test-python: $(VENV)/dev.build $(VENV)/test.group $(VENV)/compat.group $(VENV)/lint.group dist/.wheel ## Run the package's tests
+test-python: $(VENV)/dev.build $(VENV)/test.group $(VENV)/compat.group $(VENV)/torch.group $(VENV)/lint.group dist/.wheel ## Run the package's tests
 	$(BIN)/python -m pytest
 
 .PHONY: lint

@@ -17,7 +17,7 @@ BELOW = {
     "features": {"exceptions"},
     "resolve": {"exceptions"},
     "formats": {"exceptions"},
-    "ops": set(),
+    "ops": {"exceptions", "formats"},
     "plan": {"exceptions", "ops"},
     "dataset": {"exceptions", "features", "formats", "info", "ops", "plan"},
     "distributed": {"dataset", "exceptions"},

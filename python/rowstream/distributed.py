@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
-from rowstream.dataset.running import State
-from rowstream.exceptions import InvalidArgumentError, UnsupportedError
+from rowstream.dataset.running import Pipeline, State
+from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, UnsupportedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from rowstream.dataset import IterableDataset
 
@@ -43,10 +43,27 @@ def merge_state_dicts(states: Iterable[dict[str, Any]]) -> dict[str, Any]:
     Raises:
         CheckpointMismatchError: the states are not those of all consumers of one run of one data set.
     """
-    read = [State.from_dict(state) for state in states]
-    if any(state.steps for state in read):
+    read = [State.from_dict(state) for whole in states for state in (list(_found(whole)) or [whole])]
+    if not read:
+        raise CheckpointMismatchError("merge_state_dicts: there are no states")
+    if len({(state.epoch, state.steps) for state in read}) > 1:
+        raise CheckpointMismatchError("merge_state_dicts: the states are not of one run: epoch or steps differ")
+    epoch, steps = read[0].epoch, read[0].steps
+    if not steps:
+        return State(epoch, _core.merge_cursors([state.cursor for state in read if state.cursor is not None])).to_dict()
+    places = [state.place for state in read]
+    if any(place.get("fixed") for place in places if place):
         raise UnsupportedError(
-            "states of batches that were shuffled or grouped again belong to their consumers: go on with as many as there were"
+            "take, skip and repeat after a batched map, a flat_map or a batch count the rows of their consumer: "
+            "go on with as many as there were"
         )
-    cursors = [state.cursor for state in read if state.cursor is not None]
-    return State(read[0].epoch if read else 0, _core.merge_cursors(cursors)).to_dict()
+    return State(epoch, None, steps, Pipeline.merge(places)).to_dict()
+
+
+def _found(state: Any) -> Iterator[Any]:
+    """The states in what a loader keeps of its workers; or the state itself, if it is one."""
+    if isinstance(state, dict) and "rowstream" in state:
+        yield state
+    elif isinstance(state, (dict, list)):
+        for value in state.values() if isinstance(state, dict) else state:
+            yield from _found(value)

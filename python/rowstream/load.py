@@ -124,7 +124,9 @@ def _options(options: dict[str, Any], format_name: str, features: Any) -> tuple[
         raise UnsupportedError("trust_remote_code: rowstream never runs code of a data set")
     if options:
         known = "columns=[…]" + (', infer="all"' if format_name == "json" else "")
-        raise InvalidArgumentError(f"there is no option {', '.join(map(repr, options))} of load_dataset for {format_name}; there is {known}")
+        raise InvalidArgumentError(
+            f"there is no option {', '.join(map(repr, options))} of load_dataset for {format_name}; there is {known}"
+        )
     if isinstance(columns, str):
         raise InvalidArgumentError(f"columns must be a list of names, not {columns!r}")
     return None if columns is None else list(columns), scan

@@ -96,6 +96,16 @@ class Plan:
         schema: dict[str, Any] = self.listing["schema"]
         return schema
 
+    @property
+    def rowwise(self) -> bool:
+        """Whether the steps in Python have no state of their own: a cursor of the core says all."""
+        return all(step.rowwise for step in self.steps)
+
+    @property
+    def commutes(self) -> bool:
+        """Whether what orders rows can be done before the steps in Python, with the same result."""
+        return self.batch is None and self.rowwise
+
     def __getstate__(self) -> dict[str, Any]:
         """Only the data: what was made of it is made again."""
         return {name: value for name, value in self.__dict__.items() if name not in ("core", "listing")}

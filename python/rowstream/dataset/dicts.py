@@ -49,13 +49,25 @@ class IterableDatasetDict(dict[str, IterableDataset]):
         """`IterableDataset.rename_columns` of each split."""
         return self._each("rename_columns", column_mapping)
 
+    def map(self, function: Any = None, *args: Any, **kwargs: Any) -> IterableDatasetDict:
+        """`IterableDataset.map` of each split."""
+        return self._each("map", function, *args, **kwargs)
+
+    def filter(self, function: Any = None, *args: Any, **kwargs: Any) -> IterableDatasetDict:
+        """`IterableDataset.filter` of each split."""
+        return self._each("filter", function, *args, **kwargs)
+
+    def flat_map(self, function: Any, *args: Any, **kwargs: Any) -> IterableDatasetDict:
+        """`IterableDataset.flat_map` of each split."""
+        return self._each("flat_map", function, *args, **kwargs)
+
     @property
-    def num_columns(self) -> dict[str, int]:
+    def num_columns(self) -> dict[str, int | None]:
         """How many columns each split has."""
         return {name: ds.num_columns for name, ds in self.items()}
 
     @property
-    def column_names(self) -> dict[str, list[str]]:
+    def column_names(self) -> dict[str, list[str] | None]:
         """The names of each split's columns."""
         return {name: ds.column_names for name, ds in self.items()}
 

@@ -9,12 +9,14 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
-from rowstream.dataset.running import Rows, State, node, signature
+from rowstream.dataset.running import Pipeline, Rows, State, node, signature
+from rowstream.dataset.torch_loader import Epoch, Joining, spawning, worker
+from rowstream.dataset.transforms import extended, filtered, flattened, mapped
 from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, UnsupportedError
 from rowstream.features import Features, List, features_from_schema
 from rowstream.formats import format_name, formatter
 from rowstream.info import DatasetInfo
-from rowstream.ops import Rebatch, Repeat, Shuffle, Skip, Take
+from rowstream.ops import Project, Rebatch, Repeat, Shuffle, Skip, Take
 from rowstream.ops.base import World
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 _ARROW_ROWS = 8192  # rows of a batch of the Arrow stream
 
 
-class IterableDataset:
+class IterableDataset(Joining):
     """Rows of files, streamed. Made by `load_dataset(..., streaming=True)`.
 
     Every method that changes what is streamed gives a new data set; nothing is read until it is iterated. The order
@@ -43,7 +45,9 @@ class IterableDataset:
         self._info = info or DatasetInfo()
         self._split = split
         self._format: str | None = None
-        self._epoch = 0
+        self._epoch = Epoch()
+        # The types of what functions make, where they are known.
+        self._known: Features | None = None
         self._consumer = (0, 1)
         self._resume: State | None = None
         self._state: Callable[[], State] | None = None
@@ -85,9 +89,13 @@ class IterableDataset:
             return (make(batch) for batch in self._rows().batches(size, drop_last_batch))
         return (formatter(self._format).group([self._formatted(item) for item in group]) for group in self._groups(size, drop_last_batch))
 
+    def _part(self) -> tuple[int, int]:
+        """Which consumer of how many this is: of the ranks, and of the workers of each."""
+        (c, of), (w, workers) = self._consumer, worker()
+        return c * workers + w, of * workers
+
     def _world(self, epoch: int | None = None) -> World:
-        c, of = self._consumer
-        return World(c, of, self._epoch if epoch is None else epoch)
+        return World(*self._part(), self._epoch.get() if epoch is None else epoch)
 
     def _begin(self) -> tuple[World, State | None]:
         """Where an iteration starts: after a state that was loaded, if it is of this epoch."""
@@ -95,7 +103,7 @@ class IterableDataset:
             self._begun = None  # the last iteration gave something: what it went on from is behind
         resume = self._resume or (self._begun[0] if self._begun else None)
         self._resume = None
-        if resume is not None and resume.epoch != self._epoch:
+        if resume is not None and resume.epoch != self._epoch.get():
             resume = None
         return self._world(), resume
 
@@ -114,7 +122,11 @@ class IterableDataset:
         if not plan.steps:
             return iter(self._rows())
         world, resume = self._begin()
-        made, steps = node(plan, world, resume.place if resume else None), signature(plan)
+        if plan.rowwise:
+            rows, _ = node(plan, world, resume.cursor if resume else None)
+            self._running(resume, lambda: State(world.epoch, rows.state()))
+            return iter(rows)
+        made, steps = Pipeline(plan, world, resume.place if resume else None), signature(plan)
         self._running(resume, lambda: State(world.epoch, None, steps, made.state()))
         return iter(made)
 
@@ -127,8 +139,10 @@ class IterableDataset:
             yield group
 
     def _formatted(self, item: Any) -> Any:
-        """An item of a batched data set; a tuple is a batch of them."""
+        """An item of a batched data set; a tuple is a batch of them, a dict a row that a function made."""
         make = formatter(self._format)
+        if isinstance(item, dict):
+            return make.example(item)
         return make.item(make.group([self._formatted(part) for part in item]) if isinstance(item, tuple) else item)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
@@ -139,8 +153,8 @@ class IterableDataset:
         plan = self._plan
         if plan.batch is not None or plan.steps:
             raise UnsupportedError("an Arrow stream is of rows: take it of the data set before batch()")
-        c, of = self._consumer
-        return _core.arrow_stream(plan.core, c, of, plan.core.start(self._epoch), _ARROW_ROWS)
+        c, of = self._part()
+        return _core.arrow_stream(plan.core, c, of, plan.core.start(self._epoch.get()), _ARROW_ROWS)
 
     # -------------------------------------------------------------------------------------------------------- state
 
@@ -152,10 +166,13 @@ class IterableDataset:
         if self._state is not None:
             return self._state().to_dict()
         resume = self._resume
-        if resume is not None and resume.epoch == self._epoch:
+        if resume is not None and resume.epoch == self._epoch.get():
             return resume.to_dict()
         steps = signature(self._plan)
-        return State(self._epoch, None if steps else self._plan.core.start(self._epoch), steps).to_dict()
+        epoch = self._epoch.get()
+        if steps:
+            return State(epoch, None, steps, Pipeline(self._plan, self._world()).state()).to_dict()
+        return State(epoch, self._plan.core.start(epoch)).to_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Makes the next iteration go on after a state; also sets the epoch to the state's.
@@ -167,37 +184,40 @@ class IterableDataset:
         if state.steps != steps:
             raise CheckpointMismatchError(f"the state is of other steps: {state.steps!r}, this data set has {steps!r}")
         if state.cursor is not None:
-            epoch = self._plan.core.check(state.cursor, *self._consumer)
+            epoch = self._plan.core.check(state.cursor, *self._part())
             if epoch != state.epoch:
                 raise CheckpointMismatchError(f"the state is damaged: it is of epoch {state.epoch} and {epoch}")
         if state.steps:
             try:
-                node(self._plan, self._world(state.epoch), state.place)
-            except (TypeError, ValueError, OverflowError) as error:
+                Pipeline(self._plan, self._world(state.epoch), state.place)
+            except (TypeError, ValueError, LookupError, OverflowError) as error:
                 raise CheckpointMismatchError(f"the state is damaged: {error}") from error
-        self._epoch, self._resume, self._state, self._begun = state.epoch, state, None, None
+        self._epoch.set(state.epoch)
+        self._resume, self._state, self._begun = state, None, None
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch: shuffles permute anew in each. A loaded state of another epoch is put aside."""
-        self._epoch = _number("epoch", epoch)
+        self._epoch.set(_number("epoch", epoch))
 
     @property
     def epoch(self) -> int:
         """The epoch of the next iteration."""
-        return self._epoch
+        return self._epoch.get()
 
     def __copy__(self) -> IterableDataset:
         """A data set that begins anew."""
-        return self._with()
+        return self._with(_resume=None)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> IterableDataset:
         """A data set that begins anew: all that it holds is immutable."""
-        return self._with()
+        return self._with(_resume=None)
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the running iteration, whose place is kept: a pickled data set goes on from there."""
+        self._epoch.share()
         state = self.__dict__.copy()
-        if self._state is not None:
+        # A worker has another part of the rows than whoever pickles it, and begins as a forked one does.
+        if self._state is not None and not spawning():
             state["_resume"] = self._state()
         state["_state"] = state["_begun"] = None
         return state
@@ -211,7 +231,11 @@ class IterableDataset:
     def _with(self, plan: Plan | None = None, **changes: Any) -> IterableDataset:
         made = IterableDataset.__new__(type(self))
         made.__dict__.update(self.__dict__)
-        made.__dict__.update(changes, _state=None, _begun=None, _resume=None, _plan=self._plan if plan is None else plan)
+        made.__dict__.update(_epoch=Epoch(self._epoch.get()))
+        # A state that was loaded stays: it fits as long as only columns and format change, or the part of the rows.
+        same = plan is None or (not plan.steps and replace(plan, columns=None) == replace(self._plan, columns=None))
+        made.__dict__.update(_state=None, _begun=None, _resume=self._resume if same else None, _plan=self._plan if plan is None else plan)
+        made.__dict__.update(changes)
         return made
 
     def shuffle(
@@ -245,10 +269,10 @@ class IterableDataset:
         seed = int.from_bytes(os.urandom(8)) >> 1 if seed is None else _number("seed", seed)
         buffer = _number("buffer_size", buffer_size, least=1)
         plan = self._plan
-        if plan.batch is None:
+        if plan.commutes:
             return self._with(plan.shuffle(seed, buffer))
         # Whole batches move: pieces are permuted before rows are batched, and batches among those that are held.
-        if not plan.steps:
+        if plan.rowwise:
             plan = plan.shuffle(seed, 1, lanes=1)
         return self._with(plan.then(Shuffle(seed, buffer)))
 
@@ -262,7 +286,7 @@ class IterableDataset:
 
     def _cut(self, n: int, *, take: bool) -> IterableDataset:
         plan = self._plan
-        if plan.steps:
+        if not all(step.one_to_one for step in plan.steps):
             return self._with(plan.then(Take(n) if take else Skip(n)))
         return self._with(plan.take(n) if take else plan.skip(n))
 
@@ -281,7 +305,7 @@ class IterableDataset:
         """All rows `num_times` times, for ever if `None`. Each pass is shuffled anew."""
         times = None if num_times is None else max(0, _number("num_times", num_times, least=None))
         plan = self._plan
-        return self._with(plan.then(Repeat(times)) if plan.steps else plan.repeat(times))
+        return self._with(plan.repeat(times) if plan.rowwise else plan.then(Repeat(times)))
 
     def batch(self, batch_size: int | None = None, by_column: Any = None, drop_last_batch: bool = False) -> IterableDataset:
         """Rows grouped: each item is a dict of lists."""
@@ -291,19 +315,23 @@ class IterableDataset:
             raise InvalidArgumentError("batch expects batch_size")
         size = _number("batch_size", batch_size, least=1)
         plan = self._plan
-        if plan.batch is None:
+        if plan.batch is None and not plan.steps:
             return self._with(plan.batched(size, drop_last=drop_last_batch))
         return self._with(plan.then(Rebatch(size, drop_last_batch)))
 
     def select_columns(self, column_names: str | Sequence[str]) -> IterableDataset:
         """Only these columns, in this order. Others are not read."""
+        if self._plan.steps:
+            return self._with(self._plan.then(Project("select", tuple((name, name) for name in _names(column_names)))))
         return self._with(self._plan.select(_names(column_names)))
 
     def remove_columns(self, column_names: str | Sequence[str]) -> IterableDataset:
         """All columns but these."""
         gone = _names(column_names)
+        if self._plan.steps:
+            return self._with(self._plan.then(Project("remove", tuple((name, name) for name in gone))))
         self._plan.select(gone)
-        return self._with(self._plan.select(name for name in self.column_names if name not in gone))
+        return self._with(self._plan.select(name for name in self._plan.column_names if name not in gone))
 
     def rename_column(self, original_column_name: str, new_column_name: str) -> IterableDataset:
         """Another name for a column."""
@@ -311,7 +339,104 @@ class IterableDataset:
 
     def rename_columns(self, column_mapping: dict[str, str]) -> IterableDataset:
         """Other names for columns."""
+        if self._plan.steps:
+            return self._with(self._plan.then(Project("rename", tuple(column_mapping.items()))))
         return self._with(self._plan.rename(column_mapping))
+
+    def map(
+        self,
+        function: Callable[..., Any] | None = None,
+        with_indices: bool = False,
+        input_columns: str | Sequence[str] | None = None,
+        batched: bool = False,
+        batch_size: int | None = 1000,
+        drop_last_batch: bool = False,
+        remove_columns: str | Sequence[str] | None = None,
+        features: Any = None,
+        fn_kwargs: dict[str, Any] | None = None,
+        num_threads: int | None = None,
+        num_proc: int | None = None,
+    ) -> IterableDataset:
+        """Each row, or batch of rows, through a function, whose columns are added to those there are.
+
+        Args:
+            function: is given a row (a dict), or a dict of lists if `batched`, and returns a dict. It may be `async`.
+            with_indices: also give it the row's position, or the list of them: counted by this consumer.
+            input_columns: give it the values of these columns instead of the row.
+            batched: give it batches; it may return another number of rows.
+            batch_size: rows of a batch; all of them if `None`.
+            drop_last_batch: leave out a last batch that is shorter.
+            remove_columns: columns that go, unless the function returns them.
+            features: the types of the columns afterwards, if they are to be known.
+            fn_kwargs: further arguments for the function.
+            num_threads: run it in so many threads beside the loop; rows stay in their order.
+            num_proc: run it in so many processes.
+
+        An error of the function has a note with the row. A function may be called again for a row when a stream is
+        resumed; the order of its results never changes. A state names the function, not its code.
+
+        Example:
+            >>> ds = ds.map(lambda row: {"length": len(row["text"])})
+        """
+        plan = mapped(
+            self._plan,
+            self._format,
+            function,
+            with_indices=with_indices,
+            input_columns=input_columns,
+            batched=batched,
+            batch_size=batch_size,
+            drop_last_batch=drop_last_batch,
+            remove_columns=remove_columns,
+            fn_kwargs=fn_kwargs,
+            num_threads=num_threads,
+            num_proc=num_proc,
+        )
+        return self._with(plan, _known=None if features is None else Features(features))
+
+    def filter(
+        self,
+        function: Callable[..., Any] | None = None,
+        with_indices: bool = False,
+        input_columns: str | Sequence[str] | None = None,
+        batched: bool = False,
+        batch_size: int | None = 1000,
+        fn_kwargs: dict[str, Any] | None = None,
+        num_threads: int | None = None,
+        num_proc: int | None = None,
+    ) -> IterableDataset:
+        """The rows for which a function is true. Arguments as in `map`; of a batch it returns a list of booleans.
+
+        Example:
+            >>> ds = ds.filter(lambda row: row["score"] > 0.5)
+        """
+        plan = filtered(
+            self._plan,
+            self._format,
+            function,
+            with_indices=with_indices,
+            input_columns=input_columns,
+            batched=batched,
+            batch_size=batch_size,
+            fn_kwargs=fn_kwargs,
+            num_threads=num_threads,
+            num_proc=num_proc,
+        )
+        return self._with(plan, _known=self.features)
+
+    def flat_map(self, function: Callable[..., Any], fn_kwargs: dict[str, Any] | None = None) -> IterableDataset:
+        """The rows that a function gives for each row, one after another: none, one or many, also lazily.
+
+        A state within them is exact: the function is called again for that row, and what was given is passed over.
+
+        Example:
+            >>> ds = ds.flat_map(lambda row: ({"turn": turn} for turn in row["messages"]))
+        """
+        return self._with(flattened(self._plan, self._format, function, fn_kwargs), _known=None)
+
+    def add_column(self, name: str, column: Any) -> IterableDataset:
+        """One more column: a list or array with a value for each row of the stream, in its order."""
+        return self._with(extended(self._plan, name, column), _known=None)
 
     def with_format(self, type: str | None = None) -> IterableDataset:
         """Rows and batches as another kind of object: `"numpy"`, `"arrow"`, or Python objects if `None`."""
@@ -320,23 +445,27 @@ class IterableDataset:
     # ------------------------------------------------------------------------------------------------------- facts
 
     @property
-    def features(self) -> Features:
-        """The types of the columns."""
+    def features(self) -> Features | None:
+        """The types of the columns; `None` where a function makes them and nobody said what they are."""
         plan = self._plan
+        if any(not isinstance(step, (Rebatch, Shuffle, Take, Skip, Repeat)) for step in plan.steps):
+            return self._known
         features = features_from_schema(plan.schema, list(plan.columns) if plan.columns is not None else None)
         for _ in range((plan.batch is not None) + sum(isinstance(step, Rebatch) for step in plan.steps)):
             features = Features({name: List(feature) for name, feature in features.items()})
         return features
 
     @property
-    def column_names(self) -> list[str]:
-        """The names of the columns."""
-        return self._plan.column_names
+    def column_names(self) -> list[str] | None:
+        """The names of the columns; `None` where a function makes them and nobody said what they are."""
+        features = self.features
+        return None if features is None else list(features)
 
     @property
-    def num_columns(self) -> int:
-        """How many columns there are."""
-        return len(self.column_names)
+    def num_columns(self) -> int | None:
+        """How many columns there are, where they are known."""
+        names = self.column_names
+        return None if names is None else len(names)
 
     @property
     def num_shards(self) -> int:
@@ -363,7 +492,7 @@ class IterableDataset:
 
     def __repr__(self) -> str:
         """Columns and pieces."""
-        return f"IterableDataset({{\n    features: {self.column_names},\n    num_shards: {self.num_shards}\n}})"
+        return f"IterableDataset({{\n    features: {self.column_names or 'Unknown'},\n    num_shards: {self.num_shards}\n}})"
 
 
 _INFO = frozenset(DatasetInfo.__dataclass_fields__) - {"features", "splits"}

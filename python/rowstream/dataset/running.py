@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
 from rowstream.exceptions import CheckpointMismatchError
+from rowstream.formats import formatter
+from rowstream.ops.base import World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rowstream.ops import Node
-    from rowstream.ops.base import World
     from rowstream.plan import Plan
 
 VERSION = 1
@@ -41,15 +42,142 @@ class Rows:
         return self.batches(*self._batch)
 
 
-def node(plan: Plan, world: World, state: Any = None) -> Node:
-    """The steps of a plan at work, over its batches."""
+class Source:
+    """Rows for steps in Python: as their first step wants them. Its state is `[the core's cursor, rows given]`.
+
+    Args:
+        limit: rows that it gives at most, over all that went on from one beginning.
+    """
+
+    def __init__(self, plan: Plan, world: World, state: Any = None, number: int = 0, limit: int | None = None) -> None:
+        self.given: int
+        cursor, self.given = state or (None, 0)
+        self._rows = Rows(plan, world, cursor, number)
+        self._batched, self._limit = plan.batch is not None, limit
+        self._make = formatter(getattr(plan.steps[0], "format", None))
+        self._python = getattr(plan.steps[0], "format", None) is None
+        # What it is known as is only asked for at boundaries.
+        self.state = self._state
+
+    def _state(self) -> Any:
+        return [self._rows.state(), self.given]
+
+    def cursor(self) -> str:
+        """The core's cursor."""
+        return self._rows.state()
+
+    def _left(self, most: int) -> int:
+        return most if self._limit is None else min(most, self._limit - self.given)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Rows, or the plan's batches."""
+        rows: Iterator[Any] = iter(self._rows)
+        if not self._batched:
+            rows = iter(self._rows.stream) if self._python else map(self._make.row, rows)
+        while self._left(1):
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            self.given += 1
+            yield row
+
+    @property
+    def chunks(self) -> Callable[[int], Iterator[Any]] | None:
+        """Gives columns of up to so many rows; `None` where rows come in batches."""
+        return None if self._batched else self._chunks
+
+    def _chunks(self, size: int) -> Iterator[Any]:
+        while size := self._left(size):
+            batch = self._rows.stream.next_batch(size, drop_last=False)
+            if batch is None:
+                return
+            self.given += batch.num_rows
+            yield self._make.batch(batch)
+
+
+class Stateless(Source):
+    """A source under steps without a state of their own: its state is the core's cursor."""
+
+    def _state(self) -> Any:
+        return self.cursor()
+
+    def __iter__(self) -> Iterator[Any]:
+        """Rows, or the plan's batches."""
+        if self._batched:
+            return iter(self._rows)
+        return iter(self._rows.stream) if self._python else map(self._make.row, iter(self._rows))
+
+
+def node(plan: Plan, world: World, state: Any = None, limit: int | None = None) -> tuple[Node, list[Source]]:
+    """The steps of a plan at work, over its rows; and the source, the newest last."""
+    sources: list[Source] = []
 
     def make(depth: int, state: Any, number: int) -> Node:
         if depth == 0:
-            return Rows(plan, world, state, number)
+            source = Stateless(plan, world, state and (state, 0), number) if plan.rowwise else Source(plan, world, state, number, limit)
+            sources[:] = [source]
+            return source
         return plan.steps[depth - 1].node(lambda state, number: make(depth - 1, state, number), state, number, world)
 
-    return make(len(plan.steps), state, 0)
+    return make(len(plan.steps), state, 0), sources
+
+
+class Pipeline:
+    """One consumer's rows through steps with states of their own.
+
+    It first finishes the runs that it was given: what earlier consumers had taken from the core and not yet given. A
+    run is `[c, of, state, limit]`: it goes on from its last boundary, as the consumer that began it, and ends when
+    `limit` rows were taken. Then it goes on with its own.
+
+    Its state is `{"of", "runs", "own", "cursor", "taken"}`: which consumer it is; the runs that are left; the state of
+    its own steps; how far the core was read, and how many rows were taken of it. States that were joined have no `own`:
+    all begin at `cursor`.
+    """
+
+    def __init__(self, plan: Plan, world: World, place: Any = None) -> None:
+        self._plan, self._world = plan, world
+        self._runs: list[list[Any]] = []
+        self._run: Node | None = None
+        own = None
+        if place is not None:
+            if not isinstance(place, dict):
+                raise TypeError("it has no place")
+            runs = [list(run) for run in place["runs"]]
+            own = place.get("own")
+            self._runs = runs if own is not None else runs[world.c :: world.of]
+            if own is None:
+                own = [place["cursor"], 0]
+                for step in plan.steps:
+                    own = step.fresh(own)
+        self._own, self._sources = node(plan, world, own)
+
+    def state(self) -> dict[str, Any]:
+        """See the class."""
+        runs = [[*run] for run in self._runs]
+        if self._run is not None and runs:
+            runs[0][2] = self._run.state()
+        source = self._sources[-1]
+        fixed = any(step.counted for step in self._plan.steps)
+        made = {"of": [self._world.c, self._world.of], "runs": runs, "own": self._own.state()}
+        return {**made, "cursor": source.cursor(), "taken": source.given, **({"fixed": True} if fixed else {})}
+
+    @staticmethod
+    def merge(places: list[dict[str, Any]]) -> dict[str, Any]:
+        """The places of all consumers of one run as one that any number of them goes on from."""
+        runs = [run for place in places for run in place["runs"]]
+        runs += [[*place["of"], place["own"], place["taken"]] for place in places if place["taken"]]
+        return {"runs": runs, "cursor": _core.merge_cursors([place["cursor"] for place in places])}
+
+    def __iter__(self) -> Iterator[Any]:
+        """The items that are left."""
+        while self._runs:
+            c, of, state, limit = self._runs[0]
+            self._run, _ = node(self._plan, World(c, of, self._world.epoch), state, limit)
+            yield from self._run
+            del self._runs[0]
+            self._run = None
+        yield from self._own
 
 
 @dataclass(frozen=True)
@@ -83,5 +211,5 @@ class State:
 
 
 def signature(plan: Plan) -> str:
-    """What a state with Python steps must match; empty where there are none."""
-    return f"{plan.core.fingerprint} {', '.join(map(repr, plan.steps))}" if plan.steps else ""
+    """What a state with Python steps must match; empty where they have no state of their own."""
+    return "" if plan.rowwise else f"{plan.core.fingerprint} {', '.join(map(repr, plan.steps))}"

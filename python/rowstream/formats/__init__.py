@@ -1,4 +1,4 @@
-"""Formats of rows and batches, one a file: `python` (the default), `numpy`, `arrow`."""
+"""Formats of rows and batches, one a file: `python` (the default), `numpy`, `torch`, `arrow`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,18 @@ from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 if TYPE_CHECKING:
     from rowstream import _core
 
-_FORMATS = {"python": "python", "numpy": "numpy", "np": "numpy", "arrow": "arrow", "pyarrow": "arrow", "pa": "arrow"}
-_LATER = ("torch", "pt", "pytorch", "jax", "tensorflow", "tf", "mlx", "pandas", "pd", "polars", "pl", "custom")
+_FORMATS = {
+    "torch": "torch",
+    "pt": "torch",
+    "pytorch": "torch",
+    "python": "python",
+    "numpy": "numpy",
+    "np": "numpy",
+    "arrow": "arrow",
+    "pyarrow": "arrow",
+    "pa": "arrow",
+}
+_LATER = ("jax", "tensorflow", "tf", "mlx", "pandas", "pd", "polars", "pl", "custom")
 
 
 class Formatter(Protocol):
@@ -23,6 +33,10 @@ class Formatter(Protocol):
 
     def batch(self, batch: _core.Batch) -> Any:
         """A batch."""
+        ...
+
+    def example(self, example: dict[str, Any]) -> Any:
+        """A row that a function made."""
         ...
 
     def item(self, batch: Any) -> Any:
@@ -42,9 +56,9 @@ def format_name(type: str | None) -> str | None:
         raise InvalidArgumentError(f"with_format expects the name of a format or None, not {type!r}")
     name = type.lower()
     if name in _LATER:
-        raise UnsupportedError(f"the format {type!r} is not there yet; there are 'numpy', 'arrow' and None for Python objects")
+        raise UnsupportedError(f"the format {type!r} is not there yet; there are 'numpy', 'torch', 'arrow' and None for Python objects")
     if name not in _FORMATS:
-        raise InvalidArgumentError(f"there is no format {type!r}; there are 'numpy', 'arrow' and None for Python objects")
+        raise InvalidArgumentError(f"there is no format {type!r}; there are 'numpy', 'torch', 'arrow' and None for Python objects")
     return None if name == "python" else _FORMATS[name]
 
 

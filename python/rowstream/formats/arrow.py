@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -18,6 +18,11 @@ def batch(batch: _core.Batch) -> pa.Table:
 
 
 row = batch
+
+
+def example(example: dict[str, Any]) -> pa.Table:
+    """A row that a function made."""
+    return pa.Table.from_pylist([example])
 
 
 def item(batch: _core.Batch | pa.Table) -> pa.Table:

@@ -25,6 +25,11 @@ def row(batch: _core.Batch) -> dict[str, Any]:
     return {name: _scalar(_column(batch, i, keep=True)[0]) for i, name in enumerate(batch.column_names)}
 
 
+def example(example: dict[str, Any]) -> dict[str, Any]:
+    """A row that a function made."""
+    return {name: _scalar(_value(value)) for name, value in example.items()}
+
+
 def item(batch: _core.Batch | dict[str, Any]) -> dict[str, Any]:
     """A batch as one item. Its strings are objects, as those of a list are."""
     made = batch if isinstance(batch, dict) else _columns(batch)

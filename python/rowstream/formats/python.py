@@ -18,6 +18,11 @@ def batch(batch: _core.Batch) -> dict[str, list[Any]]:
     return batch.to_pydict()
 
 
+def example(example: dict[str, Any]) -> dict[str, Any]:
+    """A row that a function made."""
+    return example
+
+
 def item(batch: _core.Batch | dict[str, list[Any]]) -> dict[str, list[Any]]:
     """A batch as one item."""
     return batch if isinstance(batch, dict) else batch.to_pydict()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from rowstream.ops.base import Counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,7 +18,7 @@ def _part(n: int, world: World) -> int:
     return n // world.of + (world.c < n % world.of)
 
 
-class _Counted:
+class _Counting:
     """A node that passes on items and counts them. Its state is `[state of what is before it, count]`."""
 
     def __init__(self, upstream: Upstream, state: Any, number: int) -> None:
@@ -33,7 +35,7 @@ class _Counted:
             yield item
 
 
-class _Taken(_Counted):
+class _Taken(_Counting):
     def __init__(self, upstream: Upstream, state: Any, number: int, n: int) -> None:
         super().__init__(upstream, state, number)
         self._n = n
@@ -42,7 +44,7 @@ class _Taken(_Counted):
         return self._counted(islice(iter(self._upstream), self._n - self._count))
 
 
-class _Skipped(_Counted):
+class _Skipped(_Counting):
     def __init__(self, upstream: Upstream, state: Any, number: int, n: int) -> None:
         super().__init__(upstream, state, number)
         self._n = n
@@ -55,7 +57,7 @@ class _Skipped(_Counted):
 
 
 @dataclass(frozen=True)
-class Take:
+class Take(Counted):
     """The first `n` items of all consumers together."""
 
     n: int
@@ -66,7 +68,7 @@ class Take:
 
 
 @dataclass(frozen=True)
-class Skip:
+class Skip(Counted):
     """All but those."""
 
     n: int

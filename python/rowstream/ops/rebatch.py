@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rowstream.ops.base import Stage
+from rowstream.ops.base import Stage, Whole
 
 if TYPE_CHECKING:
     from rowstream.ops.base import Node, Upstream, World
 
 
 @dataclass(frozen=True)
-class Rebatch:
+class Rebatch(Whole):
     """Groups of `size`; a shorter last one is left out if `drop_last`."""
 
     size: int

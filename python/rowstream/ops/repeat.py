@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rowstream.ops.base import Counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -39,7 +41,7 @@ class _Repeated:
 
 
 @dataclass(frozen=True)
-class Repeat:
+class Repeat(Counted):
     """All items `times` times; for ever if `None`."""
 
     times: int | None

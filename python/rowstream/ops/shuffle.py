@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
-from rowstream.ops.base import Stage
+from rowstream.ops.base import Stage, Whole
 
 if TYPE_CHECKING:
     from rowstream.ops.base import Node, Upstream, World
 
 
 @dataclass(frozen=True)
-class Shuffle:
+class Shuffle(Whole):
     """Windows of `buffer` batches, each permuted by its own key."""
 
     seed: int

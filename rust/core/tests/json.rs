@@ -13,8 +13,10 @@ use rowstream_core::Result;
 use rowstream_core::format::json::{Inference, LinesDecoder};
 use rowstream_core::format::{Decoder, Options};
 
+#[derive(Default)]
 struct Lines {
     range: Option<Range<u64>>,
+    columns: Option<Vec<String>>,
 }
 
 fn schema(file: &Bytes) -> Result<Schema> {
@@ -28,7 +30,7 @@ fn schema(file: &Bytes) -> Result<Schema> {
 impl Format for Lines {
     fn open(&self, file: &Bytes, rows: Range<u64>, unit: u64, window: u64) -> Result<Box<dyn Decoder>> {
         let size = file.len() as u64;
-        let options = Options { columns: None, rows, unit, window, most: 1 << 20 };
+        let options = Options { columns: self.columns.clone(), rows, unit, window, most: 1 << 20 };
         let range = self.range.clone().unwrap_or(0..size);
         Ok(Box::new(LinesDecoder::new(range, size, &schema(file)?, false, &options)?))
     }
@@ -54,16 +56,18 @@ fn gzip(bytes: &[u8]) -> Bytes {
 #[test]
 fn lines_conform() {
     let plain = Bytes::from(lines(60));
-    check(&Lines { range: None }, &plain, 60);
+    check(&Lines::default(), &plain, 60);
+    check(&Lines { columns: Some(vec!["text".into(), "id".into()]), ..Lines::default() }, &plain, 60);
+    check(&Lines { columns: Some(vec![]), ..Lines::default() }, &plain, 60);
     // Without a newline at the end, and with a byte order mark.
     let text = lines(9);
-    check(&Lines { range: None }, &Bytes::from(format!("\u{feff}{}", text.trim_end())), 9);
+    check(&Lines::default(), &Bytes::from(format!("\u{feff}{}", text.trim_end())), 9);
     let (first, second) = plain.split_at(plain.len() / 2);
     for packed in [gzip(&plain), zstd::encode_all(&plain[..], 1).unwrap().into()] {
-        check(&Lines { range: None }, &packed, 60);
-        cut(&Lines { range: None }, &packed, 60);
+        check(&Lines::default(), &packed, 60);
+        cut(&Lines::default(), &packed, 60);
     }
-    check(&Lines { range: None }, &[gzip(first), gzip(second)].concat().into(), 60);
+    check(&Lines::default(), &[gzip(first), gzip(second)].concat().into(), 60);
 }
 
 #[test]
@@ -74,7 +78,7 @@ fn ranges_cover_a_file_whatever_their_length() {
         let (mut ids, mut at) = (Vec::new(), 0);
         while at < size {
             let range = at..(at + step).min(size);
-            let batch = run(Lines { range: Some(range.clone()) }.open(&file, 0..u64::MAX, 50, 50).unwrap(), &file).unwrap();
+            let batch = run(Lines { range: Some(range.clone()), ..Lines::default() }.open(&file, 0..u64::MAX, 50, 50).unwrap(), &file).unwrap();
             let column = batch.column_by_name("id").unwrap();
             ids.extend_from_slice(arrow_array::cast::AsArray::as_primitive::<arrow_array::types::Int64Type>(column).values());
             at = range.end;

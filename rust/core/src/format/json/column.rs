@@ -139,6 +139,11 @@ impl Object {
     /// The columns that were read, as Arrow has them.
     pub(super) fn finish(&mut self, buffers: &[Buffer]) -> Result<(Fields, Vec<ArrayRef>)> {
         self.rows = 0;
+        for column in &mut self.fields {
+            if let Values::Passed(n) = &mut column.values {
+                *n = 0;
+            }
+        }
         let read = self.fields.iter_mut().filter(|column| !matches!(column.values, Values::Passed(_)));
         let made = read.map(|column| Ok((Arc::new(Field::new(&column.name, column.natural(), true)), column.finish(buffers)?)));
         let (fields, columns): (Vec<FieldRef>, Vec<ArrayRef>) = made.collect::<Result<Vec<_>>>()?.into_iter().unzip();

@@ -1,0 +1,121 @@
+"""Transforms of a plan by users' functions, from the arguments that `datasets` has for them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.ops import As, Call, Filter, FlatMap, Map, beside
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rowstream.plan import Plan
+
+_ALL = 1 << 62  # more rows than there are
+
+
+def mapped(
+    plan: Plan,
+    format: str | None,
+    function: Callable[..., Any] | None,
+    *,
+    with_indices: bool,
+    input_columns: str | Sequence[str] | None,
+    batched: bool,
+    batch_size: int | None,
+    drop_last_batch: bool,
+    remove_columns: str | Sequence[str] | None,
+    fn_kwargs: Mapping[str, Any] | None,
+    num_threads: int | None,
+    num_proc: int | None,
+) -> Plan:
+    """The plan with a `map`."""
+    call = _call("map", function or _same, with_indices=with_indices, input_columns=input_columns, fn_kwargs=fn_kwargs)
+    pool = beside(call, *_workers(call, num_threads, num_proc))
+    size = _size(batched, batch_size)
+    return _prepared(plan, format).then(Map(call, names(remove_columns) or (), size, drop_last_batch, format, pool))
+
+
+def filtered(
+    plan: Plan,
+    format: str | None,
+    function: Callable[..., Any] | None,
+    *,
+    with_indices: bool,
+    input_columns: str | Sequence[str] | None,
+    batched: bool,
+    batch_size: int | None,
+    fn_kwargs: Mapping[str, Any] | None,
+    num_threads: int | None,
+    num_proc: int | None,
+) -> Plan:
+    """The plan with a `filter`."""
+    if function is None:
+        raise InvalidArgumentError("filter expects a function")
+    call = _call("filter", function, with_indices=with_indices, input_columns=input_columns, fn_kwargs=fn_kwargs)
+    pool = beside(call, *_workers(call, num_threads, num_proc))
+    return _prepared(plan, format).then(Filter(call, _size(batched, batch_size), format, pool))
+
+
+def flattened(plan: Plan, format: str | None, function: Callable[..., Any], fn_kwargs: Mapping[str, Any] | None) -> Plan:
+    """The plan with a `flat_map`."""
+    return _prepared(plan, format).then(
+        FlatMap(_call("flat_map", function, with_indices=False, input_columns=None, fn_kwargs=fn_kwargs), format)
+    )
+
+
+def extended(plan: Plan, name: str, column: Any) -> Plan:
+    """The plan with one more column."""
+    call = Call(partial(_added, name, column), "add_column", indices=True)
+    return _prepared(plan, None).then(Map(call))
+
+
+def _added(name: str, column: Any, row: dict[str, Any], index: int) -> dict[str, Any]:
+    if name in row:
+        raise InvalidArgumentError(f"add_column: there is a column {name!r} already")
+    if index >= len(column):
+        raise InvalidArgumentError(f"add_column: the column has {len(column)} values, and there are more rows")
+    return {name: column[index]}
+
+
+def _same(row: Any) -> Any:
+    return row
+
+
+def _prepared(plan: Plan, format: str | None) -> Plan:
+    """What a function is given has the data set's format, also where it comes of another function."""
+    return plan.then(As(format)) if plan.steps and format is not None else plan
+
+
+def names(columns: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    """Names of columns, as a tuple."""
+    return (columns,) if isinstance(columns, str) else None if columns is None else tuple(columns)
+
+
+def _size(batched: bool, batch_size: int | None) -> int | None:
+    if not batched:
+        return None
+    if batch_size is None or batch_size <= 0:
+        return _ALL
+    return batch_size
+
+
+def _workers(call: Call, num_threads: int | None, num_proc: int | None) -> tuple[int | None, int | None]:
+    for name, n in (("num_threads", num_threads), ("num_proc", num_proc)):
+        if n is not None and (not isinstance(n, int) or n < 1):
+            raise InvalidArgumentError(f"{call.what}: {name} must be at least 1, found {n!r}")
+    if num_threads and num_proc:
+        raise InvalidArgumentError(f"{call.what}: give num_threads or num_proc, not both")
+    if call.is_async and (num_threads or num_proc):
+        raise InvalidArgumentError(f"{call.what}: an async function runs in one event loop, without num_threads or num_proc")
+    return num_threads, num_proc
+
+
+def _call(
+    what: str, function: Any, *, with_indices: bool, input_columns: str | Sequence[str] | None, fn_kwargs: Mapping[str, Any] | None
+) -> Call:
+    if not callable(function):
+        raise InvalidArgumentError(f"{what} expects a function, found {function!r}")
+    return Call(function, what, bool(with_indices), names(input_columns), dict(fn_kwargs or {}))

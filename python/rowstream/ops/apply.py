@@ -1,0 +1,144 @@
+"""How a user's function is called, and what becomes of what it returns: the same for rows and for batches."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rowstream.exceptions import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Columns = dict[str, Any]
+
+_SHOWN = 300  # characters of a row in an error
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """What a function is called, the same in every process."""
+    inner = getattr(function, "func", None)  # functools.partial
+    if inner is not None and not hasattr(function, "__qualname__"):
+        return f"partial({name_of(inner)})"
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    return f"{module}.{name}" if name else type(function).__qualname__
+
+
+@dataclass(frozen=True)
+class Call:
+    """A user's function and how it is called.
+
+    Attributes:
+        function: what is called.
+        what: the method that it was given to, for errors.
+        indices: whether the position is an argument.
+        inputs: the columns that are arguments, in place of the row.
+        kwargs: further arguments by name.
+    """
+
+    function: Callable[..., Any]
+    what: str
+    indices: bool = False
+    inputs: tuple[str, ...] | None = None
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether it gives a coroutine."""
+        return inspect.iscoroutinefunction(self.function)
+
+    def __call__(self, example: Columns, index: Any) -> Any:
+        """Calls it. An error of it has a note with the row."""
+        try:
+            return self.function(*self._arguments(example, index), **self.kwargs)
+        except Exception as error:
+            self._noted(error, example)
+            raise
+
+    async def awaited(self, example: Columns, index: Any) -> Any:
+        """Calls it and waits for what it gives."""
+        try:
+            return await self.function(*self._arguments(example, index), **self.kwargs)
+        except Exception as error:
+            self._noted(error, example)
+            raise
+
+    def _arguments(self, example: Columns, index: Any) -> list[Any]:
+        if self.inputs is None:
+            arguments: list[Any] = [example]
+        else:
+            missing = [name for name in self.inputs if name not in example]
+            if missing:
+                raise InvalidArgumentError(
+                    f"{self.what}: there is no column {', '.join(map(repr, missing))} in input_columns; the columns are {list(example)}"
+                )
+            arguments = [example[name] for name in self.inputs]
+        if self.indices:
+            arguments.append(index)
+        return arguments
+
+    def _noted(self, error: Exception, example: Columns) -> None:
+        text = repr(example)
+        error.add_note(f"in {self.what}({name_of(self.function)}), at {text if len(text) <= _SHOWN else text[:_SHOWN] + '…'}")
+
+    def __repr__(self) -> str:
+        """The same in every process: a state names it."""
+        more = [f"indices={self.indices}"] if self.indices else []
+        more += [f"inputs={list(self.inputs)}"] if self.inputs else []
+        more += [f"kwargs={sorted(self.kwargs)}"] if self.kwargs else []
+        return ", ".join([name_of(self.function), *more])
+
+
+def merged(what: str, example: Columns, kept: Columns, made: Any, remove: tuple[str, ...]) -> Columns:
+    """A row after `map`: what it was, and what the function made of it. As `datasets` has it.
+
+    Args:
+        what: the method, for errors.
+        example: what the function was given; it may have changed it.
+        kept: a copy of it from before.
+        made: what the function returned.
+        remove: columns that go.
+    """
+    if not isinstance(made, Mapping):
+        raise InvalidArgumentError(
+            f"{what}: the function must return a dict of columns, it returned {type(made).__name__}"
+            + (" (is a return missing?)" if made is None else "")
+        )
+    for name in remove:
+        kept.pop(name, None)
+        if made is example:
+            example.pop(name, None)
+    kept.update(made)
+    return kept
+
+
+def columns_of(rows: list[Columns]) -> Columns:
+    """Rows as columns; a column that a row lacks is `None` there."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def rows_of(columns: Columns) -> Iterator[Columns]:
+    """Columns as rows."""
+    names = list(columns)
+    return (dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True))
+
+
+def length_of(columns: Columns) -> int:
+    """How many rows columns have."""
+    return len(next(iter(columns.values()), ()))
+
+
+def check_lengths(what: str, made: Mapping[str, Any], kept: Columns) -> None:
+    """All columns that a batch has then must be of one length."""
+    for name, column in made.items():
+        if not hasattr(column, "__len__") or isinstance(column, (str, bytes)):
+            raise InvalidArgumentError(f"{what}: a batched function returns a list for each column, {name!r} is a {type(column).__name__}")
+    lengths = {name: len(column) for name, column in {**kept, **made}.items()}
+    if len(set(lengths.values())) > 1:
+        raise InvalidArgumentError(
+            f"{what}: the columns of a batch must have one length, found {lengths}; a function that changes the number of rows "
+            "returns all columns, or the others are named in remove_columns"
+        )

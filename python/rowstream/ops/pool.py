@@ -1,0 +1,93 @@
+"""Functions that run beside the loop, in threads, processes or an event loop; results come in the order of the rows."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_TASKS = 256  # coroutines that run at once
+
+_call: Callable[..., Any] | None = None  # in a worker process: the function that it runs
+
+
+def _install(call: Callable[..., Any]) -> None:
+    global _call
+    _call = call
+
+
+def _run(*args: Any) -> Any:
+    if _call is None:
+        raise AssertionError("a worker without a function")
+    made = _call(*args)
+    return made if isinstance(made, (dict, list, tuple)) or made is None else list(made)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Where a step's function runs: `kind` is `"threads"`, `"processes"` or `"async"`, on `workers` of them."""
+
+    kind: str
+    workers: int
+
+    @property
+    def ahead(self) -> int:
+        """Calls that are under way at once, done or not."""
+        return _TASKS if self.kind == "async" else 4 * self.workers
+
+    @contextmanager
+    def running(self, call: Callable[..., Any]) -> Iterator[Callable[..., Future[Any]]]:
+        """Starts the workers; gives what submits a call. At its end, calls that did not begin are dropped."""
+        if self.kind == "async":
+            with _event_loop(call) as submit:
+                yield submit
+            return
+        if self.kind == "threads":
+            threads = ThreadPoolExecutor(self.workers, thread_name_prefix="rowstream-map")
+            try:
+                yield lambda *args: threads.submit(call, *args)
+            finally:
+                threads.shutdown(wait=False, cancel_futures=True)
+            return
+        # A forked worker has the function without pickling it, lambdas too; it runs only Python.
+        fork = "fork" in multiprocessing.get_all_start_methods() and os.name == "posix"
+        context = multiprocessing.get_context("fork" if fork else "spawn")
+        processes = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_install, initargs=(call,))
+        try:
+            yield lambda *args: processes.submit(_run, *args)
+        finally:
+            processes.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def _event_loop(call: Callable[..., Any]) -> Iterator[Callable[..., Future[Any]]]:
+    import asyncio
+    from threading import Thread
+
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, name="rowstream-map", daemon=True)
+    thread.start()
+    futures: list[Future[Any]] = []
+
+    def submit(*args: Any) -> Future[Any]:
+        future = asyncio.run_coroutine_threadsafe(call(*args), loop)
+        if len(futures) > 4 * _TASKS:
+            futures[:] = [one for one in futures if not one.done()]
+        futures.append(future)
+        return future
+
+    try:
+        yield submit
+    finally:
+        for future in futures:
+            future.cancel()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()

@@ -1,0 +1,53 @@
+"""Columns of rows that a function made: chosen, left out, renamed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.formats import formatter
+from rowstream.ops.base import RowWise
+from rowstream.ops.map import Each
+
+if TYPE_CHECKING:
+    from rowstream.ops.base import Node, Upstream, World
+
+
+@dataclass(frozen=True)
+class Project(RowWise):
+    """`kind`: `"select"`, `"remove"` or `"rename"`; `names`: `(name before, name after)`."""
+
+    kind: str
+    names: tuple[tuple[str, str], ...]
+
+    def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
+        """The step at work."""
+        return Each(upstream, state, number, self._row, indexed=False, pool=None)
+
+    def _row(self, row: dict[str, Any], index: int) -> dict[str, Any]:
+        missing = [name for name, _ in self.names if name not in row]
+        if missing:
+            raise InvalidArgumentError(f"there is no column {', '.join(map(repr, missing))} to {self.kind}; the columns are {list(row)}")
+        if self.kind == "select":
+            return {name: row[name] for name, _ in self.names}
+        if self.kind == "remove":
+            gone = {name for name, _ in self.names}
+            return {name: value for name, value in row.items() if name not in gone}
+        renamed = dict(self.names)
+        made = {renamed.get(name, name): value for name, value in row.items()}
+        if len(made) < len(row):
+            raise InvalidArgumentError(f"renaming {renamed} would give two columns one name; the columns are {list(row)}")
+        return made
+
+
+@dataclass(frozen=True)
+class As(RowWise):
+    """Rows that a function made, in a format, for the function that follows."""
+
+    format: str
+
+    def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
+        """The step at work."""
+        make = formatter(self.format).example
+        return Each(upstream, state, number, lambda row, _: make(row), indexed=False, pool=None)
