@@ -2,7 +2,18 @@ from typing import Any, final
 
 from typing_extensions import Buffer
 
-__all__ = ["ArrowBuffer", "Batch", "Plan", "Stream", "arrow_stream", "merge_cursors", "permutation", "scan_json", "scan_parquet"]
+__all__ = [
+    "ArrowBuffer",
+    "Batch",
+    "Plan",
+    "Stream",
+    "arrow_stream",
+    "merge_cursors",
+    "permutation",
+    "scan_json",
+    "scan_parquet",
+    "scan_tar",
+]
 
 @final
 class Plan:
@@ -41,6 +52,7 @@ class Stream:
     def close(self) -> None: ...
 
 def scan_parquet(paths: list[str]) -> str: ...
+def scan_tar(paths: list[str], *, all: bool = False) -> str: ...
 def scan_json(paths: list[str], schema: str | None = None, *, all: bool = False) -> str: ...
 def merge_cursors(cursors: list[str]) -> str: ...
 def permutation(key: list[int], n: int) -> list[int]: ...

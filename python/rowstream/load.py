@@ -50,7 +50,7 @@ def load_dataset(
     """Opens a data set of local files as streams of rows.
 
     Args:
-        path: a format (`"parquet"`, `"json"`), or a folder or file, whose format is found from names and first bytes.
+        path: a format (`"parquet"`, `"json"`, `"webdataset"`), or a folder or file, whose format is found from names and first bytes.
         name: the configuration; local files have only `"default"`.
         data_dir: the folder that `data_files` are in; below `path` if that is a folder.
         data_files: a pattern, a list of them, or a dict of them by split. Patterns have `*`, `?`, `[…]`, `**`,
@@ -115,7 +115,10 @@ def _options(options: dict[str, Any], format_name: str, features: Any) -> tuple[
     if format_name == "json":
         scan = _json_options(options, features)
     elif features is not None:
-        raise UnsupportedError("features=… is not there yet for Parquet: its files bring their types")
+        raise UnsupportedError(f"features=… is not there yet for {format_name}: its files bring their types")
+    if format_name == "webdataset":
+        every = _infer(options)
+        scan = lambda files: _core.scan_tar(files, all=every)  # noqa: E731
     if options.pop("filters", None) is not None:
         raise UnsupportedError("filters=… is not there yet")
     if options.pop("on_bad_files", "error") != "error":
@@ -123,7 +126,7 @@ def _options(options: dict[str, Any], format_name: str, features: Any) -> tuple[
     if options.pop("trust_remote_code", None):
         raise UnsupportedError("trust_remote_code: rowstream never runs code of a data set")
     if options:
-        known = "columns=[…]" + (', infer="all"' if format_name == "json" else "")
+        known = "columns=[…]" + (', infer="all"' if format_name != "parquet" else "")
         raise InvalidArgumentError(
             f"there is no option {', '.join(map(repr, options))} of load_dataset for {format_name}; there is {known}"
         )
@@ -132,11 +135,17 @@ def _options(options: dict[str, Any], format_name: str, features: Any) -> tuple[
     return None if columns is None else list(columns), scan
 
 
-def _json_options(options: dict[str, Any], features: Any) -> Callable[[list[str]], str]:
-    """Takes the options of JSON Lines."""
+def _infer(options: dict[str, Any]) -> bool:
+    """Whether types are found from everything."""
     infer = options.pop("infer", None)
     if infer not in (None, "all"):
         raise InvalidArgumentError(f'infer must be "all" or None, found {infer!r}')
+    return infer is not None
+
+
+def _json_options(options: dict[str, Any], features: Any) -> Callable[[list[str]], str]:
+    """Takes the options of JSON Lines."""
+    every = _infer(options)
     if options.pop("field", None) is not None:
         raise UnsupportedError("field=… is not there yet: files are JSON Lines, an object a line")
     if str(options.pop("encoding", None) or "utf-8").lower().replace("_", "-") not in ("utf-8", "utf8"):
@@ -146,7 +155,7 @@ def _json_options(options: dict[str, Any], features: Any) -> Callable[[list[str]
     for name in ("chunksize", "block_size", "use_threads", "newlines_in_values", "on_mixed_types", "parse_agent_traces"):
         options.pop(name, None)  # of the reader of `datasets`; they would change nothing here
     schema = None if features is None else schema_from_features(features)
-    return lambda files: _core.scan_json(files, schema, all=infer == "all")
+    return lambda files: _core.scan_json(files, schema, all=every)
 
 
 def _several(split: Any) -> list[str]:

@@ -57,6 +57,7 @@ def _field(name: str, feature: Any) -> dict[str, Any]:
         "name": name,
         "data_type": _type(name, feature),
         "nullable": True,
+        "dict_id": 0,
         "dict_is_ordered": False,
         "metadata": {},
     }

@@ -11,7 +11,7 @@ from rowstream.exceptions import FileFormatError, UnsupportedError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-READ = ("parquet", "json")
+READ = ("parquet", "json", "webdataset")
 """The formats that are read."""
 
 _EXTENSIONS = {
@@ -20,7 +20,7 @@ _EXTENSIONS = {
     "csv": (".csv", ".tsv"),
     "arrow": (".arrow",),
     "text": (".txt",),
-    "webdataset": (".tar",),
+    "webdataset": (".tar", ".tgz"),
     "xml": (".xml",),
     "hdf5": (".h5", ".hdf5"),
     "lance": (".lance",),

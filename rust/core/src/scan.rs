@@ -9,18 +9,24 @@
 //! A plain file of lines is cut into ranges of `total / 1024` bytes, rounded up to 64 KiB, at least 1 MiB and at most
 //! 32 MiB, where `total` is the length of all files together; a line belongs to the range in which it begins. A
 //! compressed file is one piece. A lane's floor is 1 MiB. How many rows a piece has is not known until it is read.
+//!
+//! A tar archive is cut by the same lengths, at the first sample that begins after each: all headers of an archive that
+//! is not compressed are read when it is listed.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_schema::Schema;
+use arrow_schema::{FieldRef, Schema};
+use bytes::Bytes;
 
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::exec::files::{Files, Head, Opened};
 use crate::format::json::Inference;
+use crate::format::tar::{Index, KEY, URL};
 use crate::plan::{FileEntry, PieceEntry, Scan};
 use crate::schema::widen;
-use crate::source::Store;
+use crate::source::{Object, Store};
 
 /// The most lanes of a shuffle.
 const LANES: u64 = 64;
@@ -32,7 +38,7 @@ const FLOORS: u64 = 96 << 20;
 const AT_ONCE: usize = 16;
 
 /// The length of the ranges of lines, at least and at most.
-const RANGE: std::ops::Range<u64> = 1 << 20..32 << 20;
+const RANGE: Range<u64> = 1 << 20..32 << 20;
 
 /// What an open range of lines keeps.
 const LINES_FLOOR: u64 = 1 << 20;
@@ -53,8 +59,69 @@ pub enum Types {
     Written,
 }
 
+/// What was seen of a file.
+enum Looked {
+    Lines(Box<Inference>),
+    Archive(Box<Index>),
+}
+
+/// What looks at a file, and says which bytes it needs.
+trait Look: Send + 'static {
+    fn need(&mut self) -> Result<Option<Range<u64>>>;
+    fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()>;
+}
+
+impl Look for Inference {
+    fn need(&mut self) -> Result<Option<Range<u64>>> {
+        Self::need(self)
+    }
+
+    fn push(&mut self, _range: &Range<u64>, bytes: Bytes) -> Result<()> {
+        Self::push(self, bytes)
+    }
+}
+
+impl Look for Index {
+    fn need(&mut self) -> Result<Option<Range<u64>>> {
+        Self::need(self)
+    }
+
+    fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()> {
+        Self::push(self, range, bytes)
+    }
+}
+
+/// Has a file looked at. What is at hand is read where it is looked at.
+async fn looked_at<L: Look>(engine: &'static Engine, object: &Arc<dyn Object>, mut look: L) -> Result<L> {
+    loop {
+        let here = Arc::clone(object);
+        let (back, need) = engine
+            .cpu(move || {
+                let need = at_hand(&mut look, &*here);
+                (look, need)
+            })
+            .await?;
+        look = back;
+        let Some(range) = need? else { return Ok(look) };
+        for bytes in object.read(std::slice::from_ref(&range)).await? {
+            look.push(&range, bytes)?;
+        }
+    }
+}
+
+/// Goes on with what is at hand; gives what has to be waited for.
+fn at_hand(look: &mut impl Look, object: &dyn Object) -> Result<Option<Range<u64>>> {
+    while let Some(range) = look.need()? {
+        let Some(parts) = object.read_now(std::slice::from_ref(&range))? else { return Ok(Some(range)) };
+        for bytes in parts {
+            look.push(&range, bytes)?;
+        }
+    }
+    Ok(None)
+}
+
 /// Opens some files at once, and finds the types of their lines where they say so.
-async fn opened(store: &Arc<dyn Store>, some: &[String], format: &'static str, types: &Types) -> Result<Vec<(Opened, Option<Schema>)>> {
+async fn opened(store: &Arc<dyn Store>, some: &[String], format: &'static str, types: &Types) -> Result<Vec<(Opened, Option<Looked>)>> {
     let engine = Engine::current()?;
     let (send, mut receive) = tokio::sync::mpsc::unbounded_channel();
     let head = if *types == Types::Head { Some(HEAD) } else { None };
@@ -67,21 +134,16 @@ async fn opened(store: &Arc<dyn Store>, some: &[String], format: &'static str, t
                 if known {
                     return Ok((opened, None));
                 }
-                let mut inference = Inference::new(opened.object.size(), head, engine.budget.for_rows() as usize);
-                loop {
-                    let need;
-                    (inference, need) = engine
-                        .cpu(move || {
-                            let need = inference.need();
-                            (inference, need)
-                        })
-                        .await?;
-                    let Some(range) = need.map_err(|e| e.in_file(&path))? else { break };
-                    for bytes in opened.object.read(&[range]).await? {
-                        inference.push(bytes).map_err(|e| e.in_file(&path))?;
-                    }
-                }
-                Ok((opened, Some(inference.schema())))
+                let most = engine.budget.for_rows() as usize;
+                let named = |e: Error| e.in_file(&path);
+                let looked = if format == "json" {
+                    let inference = Inference::new(opened.object.size(), head, most);
+                    Looked::Lines(Box::new(looked_at(engine, &opened.object, inference).await.map_err(named)?))
+                } else {
+                    let index = Index::new(opened.object.size(), head.is_none(), most);
+                    Looked::Archive(Box::new(looked_at(engine, &opened.object, index).await.map_err(named)?))
+                };
+                Ok((opened, Some(looked)))
             };
             let made: Result<_> = open.await;
             drop(send.send((i, made)));
@@ -145,6 +207,10 @@ pub async fn json(store: Arc<dyn Store>, paths: &[String], types: Types) -> Resu
     for some in paths.chunks(AT_ONCE) {
         for (path, (file, seen)) in some.iter().zip(opened(&store, some, "json", &types).await?) {
             number(&files)?;
+            let seen = match seen {
+                Some(Looked::Lines(inference)) => Some(inference.schema()),
+                _ => None,
+            };
             schema = match (schema, seen) {
                 (None, seen) => seen,
                 (Some(schema), Some(seen)) if !seen.fields().is_empty() => Some(widen(&schema, &paths[0], &seen, path)?),
@@ -159,8 +225,7 @@ pub async fn json(store: Arc<dyn Store>, paths: &[String], types: Types) -> Resu
         _ => (schema.ok_or_else(|| Error::new(Kind::Value, "no files to read"))?, false),
     };
     unique(&schema, &paths[0])?;
-    let total: u64 = files.iter().map(|file| file.size).sum();
-    let range = (total / 1024).next_multiple_of(64 << 10).clamp(RANGE.start, RANGE.end);
+    let range = range_of(&files);
     let mut pieces: Vec<PieceEntry> = Vec::new();
     for (i, (file, packed)) in files.iter().zip(packed).enumerate() {
         let step = if packed { file.size.max(1) } else { range };
@@ -168,4 +233,53 @@ pub async fn json(store: Arc<dyn Store>, paths: &[String], types: Types) -> Resu
     }
     let lanes = (FLOORS / LINES_FLOOR).min(LANES).min(pieces.len() as u64).max(1) as usize;
     Ok(Scan { format: "json".into(), files, pieces, schema, declared, lanes, floor: LINES_FLOOR })
+}
+
+/// The length of the ranges that files are cut into.
+fn range_of(files: &[FileEntry]) -> u64 {
+    let total: u64 = files.iter().map(|file| file.size).sum();
+    (total / 1024).next_multiple_of(64 << 10).clamp(RANGE.start, RANGE.end)
+}
+
+/// Lists the samples of tar archives, in the order of `paths`. Reads every header. `all`: the types of JSON members are
+/// found from all of them.
+pub async fn tar(store: Arc<dyn Store>, paths: &[String], all: bool) -> Result<Scan> {
+    let mut files: Vec<FileEntry> = Vec::new();
+    // Of each file: where samples begin, if they are known.
+    let (mut starts, mut schema): (Vec<Option<Vec<u64>>>, Option<Schema>) = (Vec::new(), None);
+    let types = if all { Types::All } else { Types::Head };
+    for some in paths.chunks(AT_ONCE) {
+        for (path, (file, looked)) in some.iter().zip(opened(&store, some, "webdataset", &types).await?) {
+            number(&files)?;
+            let Some(Looked::Archive(index)) = looked else { return Err(Error::internal("an archive that nobody looked at")) };
+            schema = Some(match schema {
+                None => index.schema(),
+                Some(schema) => widen(&schema, &paths[0], &index.schema(), path)?,
+            });
+            starts.push((!index.packed()).then(|| index.starts().to_vec()));
+            files.push(FileEntry { path: path.clone(), size: file.object.size(), version: file.version });
+        }
+    }
+    let schema = schema.ok_or_else(|| Error::new(Kind::Value, "no files to read"))?;
+    // What a sample is called stands last, as `datasets` has it.
+    let (named, mut fields): (Vec<FieldRef>, Vec<FieldRef>) = schema.fields().iter().cloned().partition(|field| field.name() == KEY || field.name() == URL);
+    fields.extend(named);
+    let range = range_of(&files);
+    let mut pieces: Vec<PieceEntry> = Vec::new();
+    for (i, (file, starts)) in files.iter().zip(starts).enumerate() {
+        let Some(starts) = starts else {
+            pieces.push((i as u32, 0, None, file.size));
+            continue;
+        };
+        let mut from = 0;
+        while from < starts.len() {
+            let limit = (starts[from] / range + 1) * range;
+            let upto = starts.partition_point(|at| *at < limit).max(from + 1);
+            let end = starts.get(upto).copied().unwrap_or(file.size);
+            pieces.push((i as u32, starts[from], Some((upto - from) as u64), end - starts[from]));
+            from = upto;
+        }
+    }
+    let lanes = (FLOORS / LINES_FLOOR).min(LANES).min(pieces.len() as u64).max(1) as usize;
+    Ok(Scan { format: "webdataset".into(), files, pieces, schema: Schema::new(fields), declared: false, lanes, floor: LINES_FLOOR })
 }

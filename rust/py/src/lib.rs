@@ -35,7 +35,7 @@ mod _core {
     #[pymodule_export]
     use super::columns::ArrowBuffer;
     #[pymodule_export]
-    use super::plan::{Plan, merge_cursors, permutation, scan_json, scan_parquet};
+    use super::plan::{Plan, merge_cursors, permutation, scan_json, scan_parquet, scan_tar};
     #[pymodule_export]
     use super::stream::{Stream, arrow_stream};
 }

@@ -105,6 +105,16 @@ pub fn scan_json(py: Python<'_>, paths: Vec<String>, schema: Option<String>, all
     })
 }
 
+/// Lists the samples of tar archives and their schema as JSON. `all`: the types of JSON members are found from all.
+#[pyfunction]
+#[pyo3(signature = (paths, *, all=false))]
+pub fn scan_tar(py: Python<'_>, paths: Vec<String>, all: bool) -> PyResult<String> {
+    interruptible(py, move || {
+        let engine = Engine::current()?;
+        json(&engine.block_on(scan::tar(Arc::new(LocalStore), &paths, all))?)
+    })
+}
+
 fn json<T: serde::Serialize>(value: &T) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|e| Error::new(Kind::Internal, e.to_string()))
 }

@@ -23,6 +23,8 @@ pub(crate) enum Head {
     Json {
         packed: bool,
     },
+    /// An archive.
+    Tar,
 }
 
 /// A file that is open.
@@ -71,7 +73,8 @@ impl Files {
         let ends = object.read(&ends).await.map_err(named)?;
         let version = format!("{:016x}", hash(&ends.concat()));
         let packed = Codec::of(&ends[0]).is_some();
-        Ok(Opened { object, head: Head::Json { packed }, version })
+        let head = if format == "json" { Head::Json { packed } } else { Head::Tar };
+        Ok(Opened { object, head, version })
     }
 
     /// Reads the footer.

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::format::contain::contain;
 use crate::format::json::LinesDecoder;
 use crate::format::parquet::RowGroupDecoder;
+use crate::format::tar::TarDecoder;
 use crate::format::{Decoder, Options, Step};
 use crate::plan::Scan;
 use crate::schema::Adapter;
@@ -176,10 +177,11 @@ impl Drop for Reader {
 }
 
 /// A decoder of a piece.
-fn decoder(scan: &Scan, opened: &Opened, piece: &Piece, columns: Vec<String>, most: usize) -> Result<Box<dyn Decoder>> {
+fn decoder(scan: &Scan, opened: &Opened, path: &str, piece: &Piece, columns: Vec<String>, most: usize) -> Result<Box<dyn Decoder>> {
     let options = Options { columns: Some(columns), rows: piece.rows.clone(), unit: piece.unit, window: piece.window, most };
     Ok(match &opened.head {
         Head::Parquet(footer) => Box::new(RowGroupDecoder::new(footer, piece.at as usize, &options)?),
+        Head::Tar => Box::new(TarDecoder::new(piece.at..piece.at + piece.bytes, &scan.schema, path, &options)?),
         Head::Json { .. } => Box::new(LinesDecoder::new(piece.at..piece.at + piece.bytes, opened.object.size(), &scan.schema, scan.declared, &options)?),
     })
 }
@@ -208,11 +210,11 @@ async fn read(engine: &'static Engine, files: &Files, adapter: Arc<Adapter>, pie
     let mut at = piece.rows.start;
     let place: Arc<str> = match &opened.head {
         Head::Parquet(_) => format!("{path}: row group {}", piece.at).into(),
-        Head::Json { .. } => format!("{path}: after byte {}", piece.at).into(),
+        Head::Json { .. } | Head::Tar => format!("{path}: after byte {}", piece.at).into(),
     };
     let (unit, deep, columns, most) = (piece.unit, piece.deep, adapter.sources().to_vec(), engine.budget.for_rows() as usize);
-    let scan = Arc::clone(files.scan());
-    let mut decoder = engine.cpu(move || decoder(&scan, &opened, &piece, columns, most)).await?.map_err(named)?;
+    let (scan, file) = (Arc::clone(files.scan()), path.to_owned());
+    let mut decoder = engine.cpu(move || decoder(&scan, &opened, &file, &piece, columns, most)).await?.map_err(named)?;
     while permit(engine, queue, unit, deep).await {
         let batch = loop {
             let (adapter, file) = (Arc::clone(&adapter), Arc::clone(&object));

@@ -4,6 +4,7 @@ pub(crate) mod compress;
 pub mod contain;
 pub mod json;
 pub mod parquet;
+pub mod tar;
 
 use std::ops::Range;
 

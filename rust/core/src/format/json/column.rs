@@ -13,11 +13,11 @@ use super::syntax::{Fault, Number, Parsed, Reader, Text, unescape};
 use crate::error::{Error, Kind, Result};
 
 /// Where strings of a batch lie: in the block that was read, as far as they can.
-pub(super) struct Texts {
+pub(in crate::format) struct Texts {
     /// The place in the block of the line that is being read; none where the line is not in it.
-    pub(super) line: Option<usize>,
+    pub(in crate::format) line: Option<usize>,
     /// What does not stand in the block as it is.
-    pub(super) side: Vec<u8>,
+    pub(in crate::format) side: Vec<u8>,
 }
 
 const BLOCK: u32 = 0;
@@ -48,7 +48,7 @@ impl Texts {
 }
 
 /// An Arrow string view: short strings lie in it.
-fn view(bytes: &[u8], buffer: u32, offset: usize) -> u128 {
+pub(in crate::format) fn view(bytes: &[u8], buffer: u32, offset: usize) -> u128 {
     if bytes.len() <= 12 {
         let mut whole = [0; 16];
         whole[..4].copy_from_slice(&(bytes.len() as u32).to_le_bytes());
@@ -80,7 +80,7 @@ enum Values {
 }
 
 /// A column, or what lies below one.
-pub(super) struct Column {
+pub(in crate::format) struct Column {
     name: String,
     values: Values,
     nulls: NullBufferBuilder,
@@ -89,25 +89,25 @@ pub(super) struct Column {
 }
 
 /// Fields of objects.
-pub(super) struct Object {
+pub(in crate::format) struct Object {
     fields: Vec<Column>,
     rows: usize,
 }
 
 impl Object {
     /// `wanted`: the fields that are read. `any`: strings take any value.
-    pub(super) fn new(fields: &Fields, wanted: impl Fn(&str) -> bool, any: bool) -> Result<Self> {
+    pub(in crate::format) fn new(fields: &Fields, wanted: impl Fn(&str) -> bool, any: bool) -> Result<Self> {
         let column = |field: &FieldRef| Column::new(field.name(), field.data_type(), wanted(field.name()), any);
         Ok(Self { fields: fields.iter().map(column).collect::<Result<_>>()?, rows: 0 })
     }
 
-    pub(super) fn rows(&self) -> usize {
+    pub(in crate::format) fn rows(&self) -> usize {
         self.rows
     }
 
     /// Takes in one object; the brace is still there.
     #[inline]
-    pub(super) fn take(&mut self, reader: &mut Reader, texts: &mut Texts, depth: usize) -> Parsed<()> {
+    pub(in crate::format) fn take(&mut self, reader: &mut Reader, texts: &mut Texts, depth: usize) -> Parsed<()> {
         let Self { fields, rows } = self;
         let (mut next, mut taken) = (0, 0);
         reader.object(depth, |reader, name| {
@@ -127,7 +127,7 @@ impl Object {
     }
 
     /// Counts an object that is not read.
-    pub(super) fn pass(&mut self) {
+    pub(in crate::format) fn pass(&mut self) {
         self.rows += 1;
     }
 
@@ -137,7 +137,7 @@ impl Object {
     }
 
     /// The columns that were read, as Arrow has them.
-    pub(super) fn finish(&mut self, buffers: &[Buffer]) -> Result<(Fields, Vec<ArrayRef>)> {
+    pub(in crate::format) fn finish(&mut self, buffers: &[Buffer]) -> Result<(Fields, Vec<ArrayRef>)> {
         self.rows = 0;
         for column in &mut self.fields {
             if let Values::Passed(n) = &mut column.values {
@@ -151,7 +151,7 @@ impl Object {
     }
 
     /// The columns that are read.
-    pub(super) fn natural(&self) -> Fields {
+    pub(in crate::format) fn natural(&self) -> Fields {
         let read = self.fields.iter().filter(|column| !matches!(column.values, Values::Passed(_)));
         read.map(|column| Field::new(&column.name, column.natural(), true)).collect()
     }
@@ -198,7 +198,7 @@ fn feature(of: &DataType) -> String {
 }
 
 impl Column {
-    fn new(name: &str, declared: &DataType, wanted: bool, any: bool) -> Result<Self> {
+    pub(in crate::format) fn new(name: &str, declared: &DataType, wanted: bool, any: bool) -> Result<Self> {
         use DataType::{
             Binary, BinaryView, Boolean, Date32, Date64, Decimal128, Decimal256, FixedSizeList, Float16, Float32, Float64, Int8, Int16, Int32, Int64,
             LargeBinary, LargeList, LargeUtf8, List, Null, Struct, Time32, Time64, Timestamp, UInt8, UInt16, UInt32, UInt64, Utf8, Utf8View,
@@ -237,7 +237,7 @@ impl Column {
         }
     }
 
-    fn null(&mut self) {
+    pub(in crate::format) fn null(&mut self) {
         match &mut self.values {
             Values::Passed(n) | Values::Null(n) => {
                 *n += 1;
@@ -256,7 +256,7 @@ impl Column {
 
     /// Takes in one value; its first byte is still there.
     #[inline]
-    fn take(&mut self, reader: &mut Reader, texts: &mut Texts, depth: usize) -> Parsed<()> {
+    pub(in crate::format) fn take(&mut self, reader: &mut Reader, texts: &mut Texts, depth: usize) -> Parsed<()> {
         let at = reader.at;
         let first = reader.peek()?;
         if let Values::Passed(n) = &mut self.values {
@@ -334,7 +334,7 @@ impl Column {
     }
 
     /// The type that its values are made in.
-    fn natural(&self) -> DataType {
+    pub(in crate::format) fn natural(&self) -> DataType {
         match &self.values {
             Values::Passed(_) | Values::Null(_) => DataType::Null,
             Values::Bool(_) => DataType::Boolean,
@@ -347,7 +347,7 @@ impl Column {
         }
     }
 
-    fn finish(&mut self, buffers: &[Buffer]) -> Result<ArrayRef> {
+    pub(in crate::format) fn finish(&mut self, buffers: &[Buffer]) -> Result<ArrayRef> {
         let nulls: Option<NullBuffer> = self.nulls.finish();
         Ok(match &mut self.values {
             Values::Passed(n) | Values::Null(n) => Arc::new(NullArray::new(std::mem::take(n))),

@@ -16,9 +16,11 @@ use memchr::memchr;
 
 use super::{Decoder, Options, Step};
 use crate::error::{Error, Kind, Result};
-use column::{Object, Texts};
+use column::Object;
+pub(super) use column::{Column, Texts, view};
 use lines::{Chunk, Lines};
-use shape::Shape;
+pub(super) use shape::Shape;
+pub(super) use syntax::Reader as SyntaxReader;
 use syntax::{Fault, Parsed, Reader};
 
 /// The byte order mark that some editors write.
@@ -187,7 +189,7 @@ impl LinesDecoder {
             self.object.take(reader, texts, 0)?;
             reader.end()
         };
-        read(&mut reader).map_err(|fault| error(&fault))
+        read(&mut reader).map_err(|fault| describe(&fault))
     }
 
     fn finish(&mut self, chunk: &Chunk, texts: Texts) -> Result<RecordBatch> {
@@ -199,7 +201,8 @@ impl LinesDecoder {
     }
 }
 
-fn error(fault: &Fault) -> Error {
+/// An error of what is wrong with a value.
+pub(super) fn describe(fault: &Fault) -> Error {
     let column = fault.at + 1;
     match (&fault.feature, fault.path.is_empty()) {
         (Some(feature), _) => {
@@ -272,6 +275,7 @@ impl Inference {
     }
 
     fn see(&mut self, chunk: &Chunk) -> Result<()> {
+        let mut at = chunk.at;
         for part in [&chunk.head[..], &chunk.body[..]] {
             // A line that is not UTF-8 is an error when it is read.
             let mut rest = simdutf8::compat::from_utf8(part).map_or_else(|e| &part[..e.valid_up_to()], str::as_bytes);
@@ -282,6 +286,8 @@ impl Inference {
                     line = &line[BOM.len()..];
                 }
                 rest = &rest[end..];
+                let start = at;
+                at += end as u64;
                 self.line += 1;
                 if line.iter().all(u8::is_ascii_whitespace) {
                     continue;
@@ -292,7 +298,7 @@ impl Inference {
                     Ok(b'[') if self.line == 1 => Err(Fault::new(reader.at, "the file is a JSON array; rowstream reads JSON Lines, an object a line")),
                     _ => Err(reader.unexpected("an object")),
                 };
-                seen.map_err(|fault| error(&fault).at(format_args!("line {}", self.line)))?;
+                seen.map_err(|fault| describe(&fault).at(format_args!("line {} (byte {start})", self.line)))?;
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use super::syntax::{Fault, Number, Parsed, Reader};
 
 /// The type of all values seen so far.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) enum Shape {
+pub(in crate::format) enum Shape {
     #[default]
     Null,
     Bool,
@@ -23,7 +23,7 @@ pub(super) enum Shape {
 
 impl Shape {
     /// What a value is called in messages.
-    pub(super) fn name(&self) -> &'static str {
+    pub(in crate::format) fn name(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Bool => "true or false",
@@ -36,7 +36,7 @@ impl Shape {
     }
 
     /// Takes in the next value.
-    pub(super) fn see(&mut self, reader: &mut Reader, depth: usize) -> Parsed<()> {
+    pub(in crate::format) fn see(&mut self, reader: &mut Reader, depth: usize) -> Parsed<()> {
         let at = reader.at;
         let simple = match reader.peek()? {
             b'{' => {
@@ -105,7 +105,7 @@ impl Shape {
     }
 
     /// The type, as a data set declares it.
-    pub(super) fn data_type(&self) -> DataType {
+    pub(in crate::format) fn data_type(&self) -> DataType {
         match self {
             Self::Null => DataType::Null,
             Self::Bool => DataType::Boolean,
@@ -118,7 +118,7 @@ impl Shape {
         }
     }
 
-    pub(super) fn fields(fields: &[(String, Self)]) -> Fields {
+    pub(in crate::format) fn fields(fields: &[(String, Self)]) -> Fields {
         fields.iter().map(|(name, shape)| -> FieldRef { Arc::new(Field::new(name, shape.data_type(), true)) }).collect()
     }
 }

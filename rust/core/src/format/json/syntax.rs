@@ -7,32 +7,32 @@ const DEEPEST: usize = 256;
 
 /// What is wrong with a line, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(in crate::format) struct Fault {
     /// The byte of the line.
-    pub(super) at: usize,
+    pub(in crate::format) at: usize,
     /// The field, from the outermost name on.
-    pub(super) path: Vec<String>,
-    pub(super) what: String,
+    pub(in crate::format) path: Vec<String>,
+    pub(in crate::format) what: String,
     /// What the field would have to be for the value to fit, as `features=` says it; none for bad syntax.
-    pub(super) feature: Option<String>,
+    pub(in crate::format) feature: Option<String>,
 }
 
 impl Fault {
-    pub(super) fn new(at: usize, what: impl Into<String>) -> Self {
+    pub(in crate::format) fn new(at: usize, what: impl Into<String>) -> Self {
         Self { at, path: Vec::new(), what: what.into(), feature: None }
     }
 
-    pub(super) fn within(mut self, name: &str) -> Self {
+    pub(in crate::format) fn within(mut self, name: &str) -> Self {
         self.path.insert(0, name.to_owned());
         self
     }
 }
 
-pub(super) type Parsed<T> = Result<T, Fault>;
+pub(in crate::format) type Parsed<T> = Result<T, Fault>;
 
 /// A number: its text says which of these it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Number {
+pub(in crate::format) enum Number {
     Int(i64),
     /// An integer above those of 64 bits with a sign.
     Big(u64),
@@ -43,26 +43,26 @@ pub(super) enum Number {
 
 /// A string: where its bytes lie, and whether some of them are escapes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Text {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) escaped: bool,
+pub(in crate::format) struct Text {
+    pub(in crate::format) start: usize,
+    pub(in crate::format) end: usize,
+    pub(in crate::format) escaped: bool,
 }
 
 /// Reads one line, which is valid UTF-8.
-pub(super) struct Reader<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) at: usize,
+pub(in crate::format) struct Reader<'a> {
+    pub(in crate::format) bytes: &'a [u8],
+    pub(in crate::format) at: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(in crate::format) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
     /// The next byte that is no space, not taken.
     #[inline]
-    pub(super) fn peek(&mut self) -> Parsed<u8> {
+    pub(in crate::format) fn peek(&mut self) -> Parsed<u8> {
         while let Some(&byte) = self.bytes.get(self.at) {
             if !matches!(byte, b' ' | b'\t' | b'\r' | b'\n') {
                 return Ok(byte);
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
 
     /// Takes `byte`, which has to come next.
     #[inline]
-    pub(super) fn expect(&mut self, byte: u8, what: &str) -> Parsed<()> {
+    pub(in crate::format) fn expect(&mut self, byte: u8, what: &str) -> Parsed<()> {
         let found = self.peek()?;
         if found != byte {
             return Err(self.unexpected(what));
@@ -83,14 +83,14 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    pub(super) fn unexpected(&self, expected: &str) -> Fault {
+    pub(in crate::format) fn unexpected(&self, expected: &str) -> Fault {
         let rest = &self.bytes[self.at..];
         let found = std::str::from_utf8(rest).ok().and_then(|rest| rest.chars().next());
         Fault::new(self.at, format!("expected {expected}, found {}", found.map_or("the end".into(), |c| format!("{c:?}"))))
     }
 
     /// Nothing but spaces may follow.
-    pub(super) fn end(&mut self) -> Parsed<()> {
+    pub(in crate::format) fn end(&mut self) -> Parsed<()> {
         match self.peek() {
             Err(_) => Ok(()),
             Ok(_) => Err(self.unexpected("the end of the line")),
@@ -99,7 +99,7 @@ impl<'a> Reader<'a> {
 
     /// Goes through an array: `item` is called at each of its values, the bracket is still there.
     #[inline]
-    pub(super) fn array(&mut self, depth: usize, mut item: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
+    pub(in crate::format) fn array(&mut self, depth: usize, mut item: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
         self.deeper(depth)?;
         self.at += 1;
         if self.peek()? == b']' {
@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
 
     /// Goes through an object: `field` is called after each name, at its value; the brace is still there.
     #[inline]
-    pub(super) fn object(&mut self, depth: usize, mut field: impl FnMut(&mut Self, Text) -> Parsed<()>) -> Parsed<()> {
+    pub(in crate::format) fn object(&mut self, depth: usize, mut field: impl FnMut(&mut Self, Text) -> Parsed<()>) -> Parsed<()> {
         self.deeper(depth)?;
         self.at += 1;
         if self.peek()? == b'}' {
@@ -153,7 +153,7 @@ impl<'a> Reader<'a> {
 
     /// A string; the quote is still there.
     #[inline]
-    pub(super) fn string(&mut self) -> Parsed<Text> {
+    pub(in crate::format) fn string(&mut self) -> Parsed<Text> {
         let start = self.at + 1;
         let (mut at, mut escaped) = (start, false);
         loop {
@@ -194,7 +194,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The characters of a string.
-    pub(super) fn text(&self, text: Text) -> Cow<'a, [u8]> {
+    pub(in crate::format) fn text(&self, text: Text) -> Cow<'a, [u8]> {
         let raw = &self.bytes[text.start..text.end];
         if !text.escaped {
             return Cow::Borrowed(raw);
@@ -206,7 +206,7 @@ impl<'a> Reader<'a> {
 
     /// A number; its first byte is still there.
     #[inline]
-    pub(super) fn number(&mut self) -> Parsed<Number> {
+    pub(in crate::format) fn number(&mut self) -> Parsed<Number> {
         let start = self.at;
         let bytes = self.bytes;
         let digits = |from: usize| bytes[from..].iter().take_while(|b| b.is_ascii_digit()).count();
@@ -255,7 +255,7 @@ impl<'a> Reader<'a> {
 
     /// `true`, `false` or `null`.
     #[inline]
-    pub(super) fn word(&mut self, word: &str) -> Parsed<()> {
+    pub(in crate::format) fn word(&mut self, word: &str) -> Parsed<()> {
         if self.bytes[self.at..].starts_with(word.as_bytes()) {
             self.at += word.len();
             return Ok(());
@@ -264,7 +264,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Passes over a value, which has to be one.
-    pub(super) fn skip(&mut self, depth: usize) -> Parsed<()> {
+    pub(in crate::format) fn skip(&mut self, depth: usize) -> Parsed<()> {
         match self.peek()? {
             b'"' => self.string().map(drop),
             b'{' => self.object(depth, |reader, _| reader.skip(depth + 1)),
@@ -326,7 +326,7 @@ fn hex(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 /// Writes the characters of a string whose escapes were checked.
-pub(super) fn unescape(mut raw: &[u8], out: &mut Vec<u8>) {
+pub(in crate::format) fn unescape(mut raw: &[u8], out: &mut Vec<u8>) {
     while let Some(at) = memchr::memchr(b'\\', raw) {
         out.extend_from_slice(&raw[..at]);
         let length = match raw.get(at + 1) {

@@ -1,0 +1,643 @@
+//! tar archives in the convention of WebDataset: members that stand together and have one key are one sample.
+
+mod header;
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, BinaryViewArray, RecordBatch, RecordBatchOptions, StringViewArray};
+use arrow_buffer::{Buffer, NullBufferBuilder, ScalarBuffer};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use bytes::Bytes;
+
+use super::compress::{Codec, Decompressor};
+use super::json::{Column, Shape, SyntaxReader, Texts, describe, view};
+use super::{Decoder, Options, Step};
+use crate::error::{Error, Kind, Result};
+use crate::plan::hash;
+use header::{BLOCK, Entry, sample};
+
+/// The column of the keys, and that of the files.
+pub(crate) const KEY: &str = "__key__";
+pub(crate) const URL: &str = "__url__";
+
+/// JSON members that types are found from: at most so many bytes of a file.
+const LOOKED_AT: u64 = 1 << 20;
+
+/// What becomes of a member, by the last part of its name.
+fn is_json(field: &str) -> bool {
+    ends(field, &["json", "jsn"])
+}
+
+fn is_text(field: &str) -> bool {
+    ends(field, &["txt", "text", "transcript"])
+}
+
+fn ends(field: &str, endings: &[&str]) -> bool {
+    let last = field.rsplit('.').next().unwrap_or(field);
+    endings.iter().any(|ending| last.eq_ignore_ascii_case(ending))
+}
+
+/// Says which member an error is of.
+fn member(error: Error, name: &str, at: u64) -> Error {
+    error.at(format_args!("member {name:?} (byte {at})"))
+}
+
+fn torn(key: &str) -> Error {
+    Error::data(format!("the members of the sample {key:?} do not stand together; write the archive with the members of each sample one after another"))
+}
+
+/// The bytes of an archive in order, decompressed; what was not used is kept.
+struct Input {
+    /// The bytes of the file that are still to be read.
+    rest: Range<u64>,
+    codec: Option<Decompressor>,
+    packed: Bytes,
+    /// What is there and not yet used, and where it begins in the archive.
+    block: Bytes,
+    at: u64,
+    /// Nothing follows `block`.
+    last: bool,
+    unit: usize,
+}
+
+impl Input {
+    fn new(range: Range<u64>, unit: usize) -> Self {
+        Self { at: range.start, rest: range, codec: None, packed: Bytes::new(), block: Bytes::new(), last: false, unit: unit.max(BLOCK) }
+    }
+
+    /// Has at least `n` bytes of the archive in one block, if there are as many; else says what to read. A part of a
+    /// sample at the end of a block is read again with what follows: so a block is never copied.
+    fn fill(&mut self, n: usize) -> Result<Option<Range<u64>>> {
+        while self.block.len() < n && !self.last {
+            let Some(codec) = &mut self.codec else {
+                if self.at + self.block.len() as u64 >= self.rest.end {
+                    break;
+                }
+                return Ok(Some(self.at..self.rest.end.min(self.at + self.unit.max(n) as u64)));
+            };
+            if self.packed.is_empty() && !self.rest.is_empty() {
+                return Ok(Some(self.rest.start..self.rest.end.min(self.rest.start + self.unit as u64)));
+            }
+            let most = self.unit.max(n);
+            let mut out = Vec::with_capacity(most);
+            out.extend_from_slice(&self.block);
+            let before = out.len();
+            let used = codec.run(&self.packed, &mut out, most)?;
+            self.packed = self.packed.slice(used..);
+            if out.len() == before && self.packed.is_empty() && self.rest.is_empty() {
+                codec.finish(&mut out)?;
+                self.last = out.len() == before;
+            }
+            self.block = out.into();
+        }
+        if self.codec.is_none() {
+            self.last = self.at + self.block.len() as u64 >= self.rest.end;
+        }
+        Ok(None)
+    }
+
+    fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()> {
+        if range.start == 0 && self.codec.is_none() && self.block.is_empty() {
+            self.codec = Codec::of(&bytes).map(Decompressor::new).transpose()?;
+            if self.codec.is_none() {
+                foreign(&bytes)?;
+            }
+        }
+        if self.codec.is_some() {
+            self.rest.start = range.end;
+            self.packed = bytes;
+        } else {
+            self.block = bytes;
+        }
+        Ok(())
+    }
+
+    /// Reads on from `at` of the archive, if that is possible.
+    fn jump(&mut self, at: u64) {
+        let there = self.at + self.block.len() as u64;
+        if at <= there {
+            self.take((at - self.at) as usize);
+        } else if self.codec.is_none() {
+            self.block = Bytes::new();
+            self.at = at;
+        }
+    }
+
+    fn take(&mut self, n: usize) {
+        self.block = self.block.slice(n..);
+        self.at += n as u64;
+    }
+}
+
+/// Compressions that are known by their first bytes and not read.
+fn foreign(head: &[u8]) -> Result<()> {
+    let name = match head {
+        [b'B', b'Z', b'h', ..] => "bzip2",
+        [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => "xz",
+        [0x04, 0x22, 0x4D, 0x18, ..] => "lz4",
+        [b'P', b'K', 3 | 5, 4 | 6, ..] => "zip",
+        _ => return Ok(()),
+    };
+    Err(Error::new(Kind::Unsupported, format!("the archive is compressed with {name}, which is not read; gzip and Zstandard are")))
+}
+
+/// Goes through the headers of an archive: finds its samples, its fields and their types. Of a compressed archive it
+/// looks at the beginning only.
+pub struct Index {
+    input: Input,
+    starts: Vec<u64>,
+    key: Option<String>,
+    keys: HashSet<u64>,
+    fields: Vec<String>,
+    shapes: BTreeMap<String, Shape>,
+    looked: u64,
+    all: bool,
+    ended: bool,
+    most: usize,
+}
+
+impl Index {
+    /// Of a file of `size` bytes. `all`: types are found from all JSON members.
+    pub fn new(size: u64, all: bool, most: usize) -> Self {
+        Self {
+            // Headers stand far apart, or close together: a block that has one header is enough for the first.
+            input: Input::new(0..size, 4 << 10),
+            starts: Vec::new(),
+            key: None,
+            keys: HashSet::new(),
+            fields: Vec::new(),
+            shapes: BTreeMap::new(),
+            looked: 0,
+            all,
+            ended: false,
+            most,
+        }
+    }
+
+    /// Whether only the beginning was looked at.
+    pub fn packed(&self) -> bool {
+        self.input.codec.is_some()
+    }
+
+    /// Where the samples begin: the first headers of their first members.
+    pub fn starts(&self) -> &[u64] {
+        &self.starts
+    }
+
+    /// The schema of the samples.
+    pub fn schema(&self) -> Schema {
+        let field = |name: &String| -> FieldRef {
+            let data_type = match self.shapes.get(name) {
+                Some(shape) => shape.data_type(),
+                None if is_text(name) => DataType::Utf8,
+                None => DataType::Binary,
+            };
+            Arc::new(Field::new(name, data_type, true))
+        };
+        let mut fields: Vec<FieldRef> = self.fields.iter().map(field).collect();
+        fields.extend([KEY, URL].map(|name| Arc::new(Field::new(name, DataType::Utf8, false))));
+        Schema::new(fields)
+    }
+
+    /// The bytes that are needed; none at the end.
+    pub fn need(&mut self) -> Result<Option<Range<u64>>> {
+        let mut least = BLOCK;
+        while !self.ended {
+            if let Some(range) = self.input.fill(least)? {
+                return Ok(Some(range));
+            }
+            let at = self.input.at;
+            if self.input.block.is_empty() {
+                if at == 0 {
+                    return Err(Error::data("the file is empty, and no tar archive"));
+                }
+                return Err(Error::data(format!("the archive ends at byte {at} without its end marker: it was cut")));
+            }
+            let entry = header::read(&self.input.block).map_err(|e| e.at(format_args!("byte {at}")))?;
+            match entry {
+                Entry::Short(n) if self.input.last => {
+                    return Err(Error::data(format!(
+                        "the archive ends at byte {}, {n} bytes were expected from byte {at} on: it was cut",
+                        at + self.input.block.len() as u64
+                    )));
+                }
+                Entry::Short(n) => least = n as usize,
+                Entry::End => self.ended = true,
+                Entry::Member { name, content, next } => {
+                    if let Some((key, field)) = sample(&name) {
+                        let looks = is_json(field) && (self.all || self.looked < LOOKED_AT);
+                        if looks && content.end as usize > self.input.block.len() {
+                            if content.end - content.start > self.most as u64 {
+                                return Err(member(Error::data("JSON of more bytes than ROWSTREAM_MEMORY lets one member have"), &name, at));
+                            }
+                            if self.input.last {
+                                return Err(member(Error::data("the archive ends in the middle of it: it was cut"), &name, at));
+                            }
+                            least = content.end as usize;
+                            continue;
+                        }
+                        self.enter(key, field, at)?;
+                        if looks {
+                            let bytes = &self.input.block[content.start as usize..content.end as usize];
+                            self.looked += bytes.len() as u64;
+                            look(self.shapes.entry(field.to_owned()).or_default(), bytes).map_err(|e| member(e, &name, at))?;
+                        }
+                    }
+                    let there = self.input.rest.end;
+                    if !self.packed() && at + next > there {
+                        return Err(member(Error::data(format!("it should end at byte {}, the file has {there}: the archive was cut", at + next)), &name, at));
+                    }
+                    // Close together: more at once. Far apart: only the header.
+                    self.input.unit = if next > 16 << 10 { 1 << 10 } else { 64 << 10 };
+                    if self.packed() {
+                        if self.looked >= LOOKED_AT || self.input.at > LOOKED_AT {
+                            self.ended = true;
+                            break;
+                        }
+                        if self.input.block.len() < next as usize {
+                            least = next as usize;
+                            if self.input.last {
+                                return Err(member(Error::data("the archive ends in the middle of it: it was cut"), &name, at));
+                            }
+                            // It is seen again when it is there whole.
+                            continue;
+                        }
+                    }
+                    self.input.jump(at + next);
+                    least = BLOCK;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes in bytes that were asked for.
+    pub fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()> {
+        self.input.push(range, bytes)
+    }
+
+    fn enter(&mut self, key: &str, field: &str, at: u64) -> Result<()> {
+        if self.key.as_deref() != Some(key) {
+            if !self.keys.insert(hash(key.as_bytes())) {
+                return Err(torn(key));
+            }
+            self.key = Some(key.to_owned());
+            self.starts.push(at);
+        }
+        if !self.fields.iter().any(|name| name == field) {
+            if field == KEY || field == URL {
+                return Err(Error::new(Kind::Unsupported, format!("a member {field:?}, which is the name of another column")));
+            }
+            self.fields.push(field.to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Takes in the types of one JSON member.
+fn look(shape: &mut Shape, bytes: &[u8]) -> Result<()> {
+    let mut reader = SyntaxReader::new(utf8(bytes)?);
+    shape.see(&mut reader, 0).and_then(|()| reader.end()).map_err(|fault| describe(&fault))
+}
+
+fn utf8(bytes: &[u8]) -> Result<&[u8]> {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    simdutf8::basic::from_utf8(bytes).map(str::as_bytes).map_err(|_| Error::data("it is not UTF-8"))
+}
+
+/// A field of samples, as it grows.
+enum Values {
+    Bytes(Vec<u128>),
+    Text(Vec<u128>),
+    Json(Box<Column>),
+    Key(Vec<u128>),
+    Url,
+}
+
+struct Builder {
+    name: String,
+    values: Values,
+    nulls: NullBufferBuilder,
+    /// Samples of this batch that have it, or lack it.
+    len: usize,
+}
+
+/// Decodes the samples of a range of an archive.
+pub struct TarDecoder {
+    input: Input,
+    range: Range<u64>,
+    fields: Vec<Builder>,
+    known: Vec<String>,
+    schema: SchemaRef,
+    url: Arc<str>,
+    rows: Range<u64>,
+    next: u64,
+    keys: HashSet<u64>,
+    asked: Option<Range<u64>>,
+    /// How much of the archive has to be there for the next step.
+    least: usize,
+    /// The archive's end marker was read.
+    ended: bool,
+    done: bool,
+    most: usize,
+}
+
+/// A sample that is whole in the block.
+struct Found {
+    key: String,
+    /// `(field, name, place of its header, content)`, places from the start of the block.
+    members: Vec<(String, String, usize, Range<usize>)>,
+    end: usize,
+}
+
+impl TarDecoder {
+    /// A decoder of the samples in `range` of a file, which begins and ends with one. `schema`: that of the listing;
+    /// `url`: what samples say of where they are from.
+    pub fn new(range: Range<u64>, schema: &Schema, url: &str, options: &Options) -> Result<Self> {
+        let wanted = |name: &str| options.columns.as_ref().is_none_or(|columns| columns.iter().any(|column| column == name));
+        let mut fields = Vec::new();
+        let mut types = Vec::new();
+        for field in schema.fields().iter().filter(|field| wanted(field.name())) {
+            let name = field.name();
+            let (values, data_type) = if name == KEY {
+                (Values::Key(Vec::new()), DataType::Utf8View)
+            } else if name == URL {
+                (Values::Url, DataType::Utf8View)
+            } else if is_json(name) {
+                let column = Column::new(name, field.data_type(), true, false)?;
+                let natural = column.natural();
+                (Values::Json(Box::new(column)), natural)
+            } else if is_text(name) {
+                (Values::Text(Vec::new()), DataType::Utf8View)
+            } else {
+                (Values::Bytes(Vec::new()), DataType::BinaryView)
+            };
+            types.push(Field::new(name, data_type, true));
+            fields.push(Builder { name: name.clone(), values, nulls: NullBufferBuilder::new(0), len: 0 });
+        }
+        Ok(Self {
+            input: Input::new(range.clone(), options.unit as usize),
+            range,
+            fields,
+            known: schema.fields().iter().map(|field| field.name().clone()).collect(),
+            schema: Arc::new(Schema::new(types)),
+            url: url.into(),
+            rows: options.rows.clone(),
+            next: 0,
+            keys: HashSet::new(),
+            asked: None,
+            least: BLOCK,
+            ended: false,
+            done: false,
+            most: options.most,
+        })
+    }
+
+    fn step(&mut self) -> Result<Step> {
+        loop {
+            if self.done || self.next >= self.rows.end {
+                return Ok(Step::Done);
+            }
+            if self.ended {
+                // What is compressed has its checksum at its end.
+                self.input.take(self.input.block.len());
+                if let Some(range) = self.input.fill(1)? {
+                    self.asked = Some(range.clone());
+                    return Ok(Step::Need(vec![range]));
+                }
+                self.done = self.input.last;
+                continue;
+            }
+            if let Some(range) = self.input.fill(self.least)? {
+                self.asked = Some(range.clone());
+                return Ok(Step::Need(vec![range]));
+            }
+            if let Some(batch) = self.batch()? {
+                return Ok(Step::Batch(batch));
+            }
+        }
+    }
+
+    /// The samples that are whole in the block, as a batch.
+    fn batch(&mut self) -> Result<Option<RecordBatch>> {
+        let block = self.input.block.clone();
+        let mut texts = Texts { line: None, side: Vec::new() };
+        let (mut at, mut rows) = (0, 0);
+        self.least = BLOCK;
+        while self.next < self.rows.end {
+            let found = match self.sample(&block, at)? {
+                Ok(Some(found)) => found,
+                Ok(None) => {
+                    (self.done, self.ended) = (self.input.codec.is_none(), true);
+                    at = block.len();
+                    break;
+                }
+                Err(short) => {
+                    self.least = short;
+                    break;
+                }
+            };
+            at = found.end;
+            if found.members.is_empty() {
+                continue;
+            }
+            // The keys of what is not compressed were seen when the archive was listed.
+            if self.input.codec.is_some() && !self.keys.insert(hash(found.key.as_bytes())) {
+                return Err(torn(&found.key));
+            }
+            self.next += 1;
+            if self.next > self.rows.start {
+                self.add(&block, &found, &mut texts, rows)?;
+                rows += 1;
+            }
+        }
+        self.input.take(at);
+        if rows == 0 {
+            return Ok(None);
+        }
+        self.finish(block, texts, rows).map(Some)
+    }
+
+    /// The next sample from `at` of the block on; none at the archive's end. `Err`: so many bytes are needed from `at`.
+    fn sample(&mut self, block: &Bytes, from: usize) -> Result<std::result::Result<Option<Found>, usize>> {
+        let base = self.input.at;
+        let mut found = Found { key: String::new(), members: Vec::new(), end: from };
+        loop {
+            let at = found.end;
+            let place = base + at as u64;
+            let whole = self.input.codec.is_none();
+            // A range that is not the whole file ends where a sample of the next begins.
+            if whole && place >= self.range.end && self.range.end < u64::MAX {
+                return Ok(Ok((!found.members.is_empty()).then_some(found)));
+            }
+            if at >= block.len() && self.input.last {
+                return Err(Error::data(format!("the archive ends at byte {place} without its end marker: it was cut")));
+            }
+            let entry = header::read(block.get(at..).unwrap_or(&[])).map_err(|e| e.at(format_args!("byte {place}")))?;
+            match entry {
+                Entry::End => {
+                    if found.members.is_empty() {
+                        return Ok(Ok(None));
+                    }
+                    return Ok(Ok(Some(found)));
+                }
+                Entry::Short(n) => {
+                    if self.input.last {
+                        return Err(Error::data(format!("the archive ends in the middle of a header at byte {place}: it was cut")));
+                    }
+                    return Ok(Err(at - from + n as usize));
+                }
+                Entry::Member { name, content, next } => {
+                    let of = sample(&name);
+                    if let Some((key, _)) = of
+                        && !found.members.is_empty()
+                        && key != found.key
+                    {
+                        return Ok(Ok(Some(found)));
+                    }
+                    let end = at as u64 + next;
+                    if content.end - content.start > self.most as u64 {
+                        let size = content.end - content.start;
+                        return Err(member(Error::data(format!("{size} bytes are more than ROWSTREAM_MEMORY lets one member have")), &name, place));
+                    }
+                    if end > block.len() as u64 {
+                        if self.input.last {
+                            return Err(member(Error::data("the archive ends in the middle of it: it was cut"), &name, place));
+                        }
+                        return Ok(Err(end as usize - from));
+                    }
+                    if let Some((key, field)) = of {
+                        if found.members.is_empty() {
+                            key.clone_into(&mut found.key);
+                        }
+                        let content = at + content.start as usize..at + content.end as usize;
+                        found.members.push((field.to_owned(), name.clone(), at, content));
+                    }
+                    found.end = end as usize;
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, block: &Bytes, found: &Found, texts: &mut Texts, row: usize) -> Result<()> {
+        for (field, name, header, content) in &found.members {
+            let at = self.input.at + *header as u64;
+            let bytes = &block[content.clone()];
+            let Some(builder) = self.fields.iter_mut().find(|builder| builder.name == *field) else {
+                if self.known.iter().any(|known| known == field) {
+                    continue;
+                }
+                return Err(member(
+                    Error::new(
+                        Kind::Schema,
+                        format!(
+                            "a field {field:?} that the first megabyte of the archive does not have; decompress the archive, so that all of its members are found first"
+                        ),
+                    ),
+                    name,
+                    at,
+                ));
+            };
+            if builder.len > row {
+                return Err(member(Error::data(format!("the field {field:?} twice in the sample {:?}", found.key)), name, at));
+            }
+            builder.len += 1;
+            match &mut builder.values {
+                Values::Bytes(views) => views.push(view(bytes, 0, content.start)),
+                Values::Text(views) => {
+                    utf8(bytes).map_err(|e| member(e, name, at))?;
+                    views.push(view(bytes, 0, content.start));
+                }
+                Values::Json(column) => {
+                    let text = utf8(bytes).map_err(|e| member(e, name, at))?;
+                    let mut reader = SyntaxReader::new(text);
+                    texts.line = Some(content.end - text.len());
+                    let read = reader.peek().and_then(|_| column.take(&mut reader, texts, 0)).and_then(|()| reader.end());
+                    read.map_err(|fault| member(describe(&fault.within(field)), name, at))?;
+                }
+                Values::Key(_) | Values::Url => {}
+            }
+            builder.nulls.append_non_null();
+        }
+        for builder in &mut self.fields {
+            match &mut builder.values {
+                Values::Key(views) => {
+                    views.push(copied(found.key.as_bytes(), texts));
+                    builder.nulls.append_non_null();
+                    builder.len += 1;
+                }
+                Values::Url => builder.len += 1,
+                _ if builder.len > row => {}
+                Values::Bytes(views) | Values::Text(views) => {
+                    views.push(0);
+                    builder.nulls.append_null();
+                    builder.len += 1;
+                }
+                Values::Json(column) => {
+                    column.null();
+                    builder.nulls.append_null();
+                    builder.len += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, block: Bytes, mut texts: Texts, rows: usize) -> Result<RecordBatch> {
+        let url = copied(self.url.as_bytes(), &mut texts);
+        let buffers: Arc<[Buffer]> = [Buffer::from(block), Buffer::from_vec(texts.side)].into();
+        let column = |builder: &mut Builder| -> Result<ArrayRef> {
+            builder.len = 0;
+            let nulls = builder.nulls.finish();
+            Ok(match &mut builder.values {
+                Values::Bytes(views) => {
+                    let views = ScalarBuffer::from(std::mem::take(views));
+                    // SAFETY: each view was made of a range of one of these two buffers, with its length and prefix.
+                    Arc::new(unsafe { BinaryViewArray::new_unchecked(views, Arc::clone(&buffers), nulls) })
+                }
+                Values::Text(views) | Values::Key(views) => {
+                    let views = ScalarBuffer::from(std::mem::take(views));
+                    // SAFETY: as above, and the ranges were checked to be UTF-8.
+                    Arc::new(unsafe { StringViewArray::new_unchecked(views, Arc::clone(&buffers), nulls) })
+                }
+                Values::Url => {
+                    let views = ScalarBuffer::from(vec![url; rows]);
+                    // SAFETY: as above; the path is a string.
+                    Arc::new(unsafe { StringViewArray::new_unchecked(views, Arc::clone(&buffers), None) })
+                }
+                Values::Json(column) => column.finish(&buffers)?,
+            })
+        };
+        let columns = self.fields.iter_mut().map(column).collect::<Result<Vec<_>>>()?;
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
+            .map_err(|e| Error::internal(e.to_string()))
+    }
+}
+
+/// A view of bytes that are copied beside the block, where they do not fit into the view.
+fn copied(bytes: &[u8], texts: &mut Texts) -> u128 {
+    let at = texts.side.len();
+    if bytes.len() > 12 {
+        texts.side.extend_from_slice(bytes);
+    }
+    view(bytes, 1, at)
+}
+
+impl Decoder for TarDecoder {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn push(&mut self, range: Range<u64>, bytes: Bytes) -> Result<()> {
+        if self.asked.take().as_ref() != Some(&range) || bytes.len() as u64 != range.end - range.start {
+            return Err(Error::internal(format!("bytes {range:?} were not asked for")));
+        }
+        self.input.push(&range, bytes)
+    }
+
+    fn poll(&mut self) -> Result<Step> {
+        self.step()
+    }
+}
