@@ -1,4 +1,4 @@
-"""The README's table, from `benches/results`: `python -m benches.report`."""
+"""The README's tables, from `benches/results`: `python -m benches.report`."""
 
 from __future__ import annotations
 
@@ -6,38 +6,76 @@ import json
 from pathlib import Path
 
 RESULTS = Path("benches/results")
-NAMES = {
-    "chat_rows": "chat rows (nested, ~900 B) as dicts",
-    "flat_rows": "flat rows (6 columns) as dicts",
-    "chat_shuffled_10k": "chat rows, shuffled, buffer 10,000",
-    "chat_shuffled_100k": "chat rows, shuffled, buffer 100,000",
-    "flat_shuffled_10k": "flat rows, shuffled, buffer 10,000",
-    "flat_shuffled_100k": "flat rows, shuffled, buffer 100,000",
-    "numpy_batches": "NumPy batches of 256: int, float, vectors",
-    "two_columns_of_30": "NumPy batches of 256: 2 columns of 30",
+TABLES = {
+    "Parquet to": {
+        "chat_rows": "chat rows (nested, ~900 B) as dicts",
+        "flat_rows": "flat rows (6 columns) as dicts",
+        "chat_shuffled_10k": "chat rows, shuffled, buffer 10,000",
+        "chat_shuffled_100k": "chat rows, shuffled, buffer 100,000",
+        "flat_shuffled_10k": "flat rows, shuffled, buffer 10,000",
+        "flat_shuffled_100k": "flat rows, shuffled, buffer 100,000",
+        "numpy_batches": "NumPy batches of 256: int, float, vectors",
+        "two_columns_of_30": "NumPy batches of 256: 2 columns of 30",
+    },
+    "JSON Lines and tar to": {
+        "lines_rows": "chat rows as dicts",
+        "lines_gz_rows": "chat rows as dicts, gzip",
+        "lines_batches": "chat rows as Arrow batches of 8,192",
+        "tar_rows": "samples of 10 KiB and JSON",
+    },
+    "Steps and loaders": {
+        "map_rows": "`map`, a cheap function of a row",
+        "map_batched": "`map`, a cheap function of 1,000 rows (a row)",
+        "torch_loader": "DataLoader, batches of 256 of three numbers",
+        "torch_loader_2": "DataLoader, 2 workers",
+    },
 }
-PEERS = ("datasets", "polars", "pyarrow")
+PEERS = {
+    "datasets": "datasets",
+    "polars": "Polars",
+    "pyarrow": "pyarrow",
+    "orjson": "orjson",
+    "webdataset": "webdataset",
+    "readinto": "`readinto`",
+}
+MEMORY = {
+    "memory": "Parquet in row groups of 100 MB",
+    "memory_lines": "JSON Lines",
+    "memory_tar": "tar",
+}
+
+
+def read(name: str) -> dict | None:
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text()) if path.is_file() else None
 
 
 def main() -> None:
-    print("| Parquet to | µs of CPU each | × datasets | × Polars | × pyarrow | wall: × datasets |\n|---|---|---|---|---|---|")
-    for name, title in NAMES.items():
-        sides = json.loads((RESULTS / f"{name}.json").read_text())["sides"]
-        ours = sides["rowstream"]
-        ratios = [f"{sides[peer]['ratio_cpu']:.1f}" if peer in sides else "" for peer in PEERS]
-        each = ours["steady_cpu"] / ours["items"] * 1e6
-        print(f"| {title} | {each:.2f} | {' | '.join(ratios)} | {sides['datasets']['ratio_wall']:.1f} |")
-    cold = json.loads((RESULTS / "cold.json").read_text())
-    print("\n| whole process | rowstream | datasets |\n|---|---|---|")
+    for title, names in TABLES.items():
+        results = {what: read(name)["sides"] for name, what in names.items() if read(name)}
+        peers = [peer for peer in PEERS if any(peer in sides for sides in results.values())]
+        print(f"| {title} | µs of CPU each | {' | '.join(f'× {PEERS[peer]}' for peer in peers)} | wall: × datasets |")
+        print("|---" * (len(peers) + 3) + "|")
+        for what, sides in results.items():
+            ours = sides["rowstream"]
+            ratios = [f"{sides[peer]['ratio_cpu']:.1f}" if peer in sides else "" for peer in peers]
+            each = ours["steady_cpu"] / ours["items"] * 1e6
+            print(f"| {what} | {each:.2f} | {' | '.join(ratios)} | {sides['datasets']['ratio_wall']:.1f} |")
+        print()
+    cold = read("cold")
+    print("| whole process | rowstream | datasets |\n|---|---|---|")
     for what, ours in cold["sides"]["rowstream"].items():
-        theirs = cold["sides"]["datasets"][what]
-        print(
-            f"| {what} | {ours['wall'] * 1000:.0f} ms, {ours['cpu'] * 1000:.0f} ms CPU | {theirs['wall'] * 1000:.0f} ms, {theirs['cpu'] * 1000:.0f} ms CPU |"
-        )
-    memory = json.loads((RESULTS / "memory.json").read_text())["sides"]
-    print(
-        f"\nMemory above the interpreter, 4 GB in row groups of 100 MB, shuffled: {memory['rowstream']['memory_mib']:.0f} MiB; datasets {memory['datasets']['memory_mib']:.0f} MiB."
-    )
+        both = (ours, cold["sides"]["datasets"][what])
+        print(f"| {what} | " + " | ".join(f"{side['wall'] * 1000:.0f} ms, {side['cpu'] * 1000:.0f} ms CPU" for side in both) + " |")
+    print("\n| peak memory above the interpreter, 4 GB, shuffled | rowstream | datasets |\n|---|---|---|")
+    for name, what in MEMORY.items():
+        if result := read(name):
+            sides = result["sides"]
+            print(
+                f"| {what} | "
+                + " | ".join(f"{sides[peer]['memory_mib']:.0f} MiB" if peer in sides else "" for peer in ("rowstream", "datasets"))
+                + " |"
+            )
 
 
 if __name__ == "__main__":

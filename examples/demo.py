@@ -6,10 +6,15 @@ larger set is made here.
 
 from __future__ import annotations
 
+import gzip
+import io
+import json
 import random
 import sqlite3
 import sys
+import tarfile
 import time
+import warnings
 from collections import Counter
 from itertools import islice
 from pathlib import Path
@@ -70,7 +75,7 @@ def made(name: str, make) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         make(folder)
         (folder / "done").touch()
-    return sorted(folder.glob("*.parquet"))
+    return sorted(file for file in folder.iterdir() if file.name != "done")
 
 
 def show(name: str, make) -> None:
@@ -119,6 +124,91 @@ def show(name: str, make) -> None:
     print("stopped after a third and resumed: the same rows in the same order")
 
 
+def lines(folder: Path) -> None:
+    """The films as JSON Lines: three plain files and a compressed one."""
+    for i, file in enumerate(made("films", films)):
+        text = "".join(json.dumps(row) + "\n" for row in pq.read_table(file).to_pylist()).encode()
+        if i == 3:
+            (folder / f"{i}.jsonl.gz").write_bytes(gzip.compress(text))
+        else:
+            (folder / f"{i}.jsonl").write_bytes(text)
+
+
+def archive(folder: Path) -> None:
+    """The films as one tar archive: their facts as JSON, their title as text, and bytes beside them."""
+    rnd = random.Random(4)
+    with tarfile.open(folder / "films.tar", "w") as out:
+        for file in made("films", films):
+            for row in pq.read_table(file).to_pylist():
+                poster = rnd.randbytes(4000)
+                for field, content in (("json", json.dumps(row).encode()), ("txt", row["title"].encode()), ("bin", poster)):
+                    info = tarfile.TarInfo(f"films/{row['id']:06}.{field}")
+                    info.size = len(content)
+                    out.addfile(info, io.BytesIO(content))
+
+
+def show_formats() -> None:
+    """The same films from lines and from an archive, through functions."""
+    films_ = {row["id"]: row for file in made("films", films) for row in pq.read_table(file).to_pylist()}
+    for name, make, format in (("lines", lines, "json"), ("archive", archive, "webdataset")):
+        files = made(name, make)
+        ds = load_dataset(format, data_files=list(map(str, files)), split="train", streaming=True).shuffle(seed=7, buffer_size=1000)
+        began = time.perf_counter()
+        rows = [row["json"] if format == "webdataset" else row for row in ds]
+        took = time.perf_counter() - began
+        megabytes = sum(file.stat().st_size for file in files) / 1e6
+        same = {row["id"]: row for row in rows} == films_
+        print(
+            f"\n{name}: {len(rows):,} rows of {len(files)} files, {ds.num_shards} pieces; {len(rows) / took:,.0f} rows/s, {megabytes / took:,.0f} MB/s"
+        )
+        print(f"the same films as in Parquet: {same}")
+        if not same:
+            sys.exit("the films differ")
+    ds = load_dataset("json", data_files=list(map(str, made("lines", lines))), split="train", streaming=True)
+    good = ds.filter(lambda film: (film["rating"] or 0) > 8.5).map(lambda film: {"stars": round(film["rating"])})
+    print(f"films rated above 8.5, by filter and map: {sum(1 for _ in good):,}; one of them: {next(iter(good))['title']}")
+
+
+def train() -> None:
+    """A training loop with 2 workers, stopped in the middle, and gone on with 3."""
+    import torch
+    from torch.utils.data import DataLoader
+    from torchdata.stateful_dataloader import StatefulDataLoader
+
+    warnings.filterwarnings("ignore", message="This DataLoader will create|'set_vital'")
+    files = list(map(str, made("lines", lines)))
+
+    def features(film):
+        return {"id": film["id"], "x": [(film["year"] or 2000) / 2000, len(film["cast"]) / 10], "y": film["rating"] or 0.0}
+
+    def opened():
+        ds = load_dataset("json", data_files=files, split="train", streaming=True).shuffle(seed=7, buffer_size=1000)
+        return ds.map(features).select_columns(["id", "x", "y"]).with_format("torch")
+
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+
+    def step(batch):
+        loss = torch.nn.functional.mse_loss(model(batch["x"]).squeeze(1), batch["y"])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return batch["id"].tolist(), loss.item()
+
+    loader = StatefulDataLoader(opened(), batch_size=64, num_workers=2)
+    first = [step(batch) for batch in islice(loader, 100)]
+    ds = opened()
+    ds.load_state_dict(merge_state_dicts([loader.state_dict()]))
+    rest = [step(batch) for batch in DataLoader(ds, batch_size=64, num_workers=3)]
+    seen = Counter(id for ids, _ in first + rest for id in ids)
+    print(f"\ntraining: {len(first)} steps with 2 workers, stopped; {len(rest)} more with 3; loss {first[0][1]:.2f} to {rest[-2][1]:.2f}")
+    if set(seen.values()) != {1} or len(seen) != 17_472:
+        sys.exit(f"{len(seen):,} films, some of them {max(seen.values())} times")
+    print(f"all {len(seen):,} films exactly once over both")
+
+
 if __name__ == "__main__":
     show("films", films)
     show("conversations", conversations)
+    show_formats()
+    train()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import json
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -94,12 +98,40 @@ def large(folder: Path) -> None:
                 writer.write_table(pa.table({"id": ids, "messages": messages}, schema=writer.schema), row_group_size=10_700)
 
 
+def lines(folder: Path, source: str = "chat", *, packed: bool = False) -> None:
+    """The rows of another set as JSON Lines."""
+    for file in files(source):
+        path = folder / (Path(file).stem + (".jsonl.gz" if packed else ".jsonl"))
+        with gzip.open(path, "wt", compresslevel=6) if packed else path.open("w") as out:
+            for batch in pq.ParquetFile(file).iter_batches(batch_size=2000):
+                out.writelines(json.dumps(row) + "\n" for row in batch.to_pylist())
+
+
+def archive(folder: Path, samples: int, size: int) -> None:
+    """Samples of random bytes beside JSON, in one archive."""
+    rng = np.random.default_rng(6)
+    pool = rng.bytes(1 << 24)
+    with tarfile.open(folder / "000.tar", "w", format=tarfile.USTAR_FORMAT) as out:
+        for i in range(samples):
+            at = int(rng.integers(0, len(pool) - size))
+            caption = json.dumps({"id": i, "label": i % 10, "caption": "a photo of something " * 3}).encode()
+            for field, content in (("bin", pool[at : at + size]), ("json", caption)):
+                info = tarfile.TarInfo(f"{i:08}.{field}")
+                info.size = len(content)
+                out.addfile(info, io.BytesIO(content))
+
+
 SETS = {
     "chat": lambda folder: chat(folder, 120_000, (20, 100), 4, 10_000),
     "flat": flat,
     "vectors": vectors,
     "wide": wide,
     "large": large,
+    "chat_lines": lines,
+    "chat_lines_gz": lambda folder: lines(folder, packed=True),
+    "large_lines": lambda folder: lines(folder, "large"),
+    "archive": lambda folder: archive(folder, 20_000, 10_240),
+    "large_archive": lambda folder: archive(folder, 40_000, 102_400),
 }
 
 
@@ -110,4 +142,4 @@ def files(name: str) -> list[str]:
         folder.mkdir(parents=True, exist_ok=True)
         SETS[name](folder)
         (folder / "done").touch()
-    return sorted(map(str, folder.glob("*.parquet")))
+    return sorted(str(path) for path in folder.iterdir() if path.name != "done")

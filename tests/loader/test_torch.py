@@ -56,6 +56,18 @@ def test_a_stream_that_was_made_before_torch_was_loaded(tmp_path):
     )
 
 
+def test_the_core_loads_after_torch(tmp_path):
+    """A module with an allocator of its own may find no room for its thread-local data when others were first."""
+    write_lines(tmp_path / "data", [3])
+    code = f"""
+import torch
+torch.ones(3) @ torch.ones(3)
+from rowstream import load_dataset
+assert len(list(load_dataset("json", data_files="{tmp_path}/data/*", split="train", streaming=True))) == 3
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=100)
+
+
 def test_torch_is_not_loaded_by_streams(tmp_path):
     write_lines(tmp_path / "data", [3])
     code = f"""

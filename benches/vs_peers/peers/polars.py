@@ -12,3 +12,14 @@ def batches(files, columns):
     for file in files:
         for part in pl.read_parquet(file, columns=columns).iter_slices(256):
             yield {name: part[name].to_numpy() for name in columns}
+
+
+def lines(files):
+    for file in files:
+        yield from pl.read_ndjson(file).iter_rows(named=True)
+
+
+def line_batches(files):
+    for file in files:
+        for part in pl.read_ndjson(file).iter_slices(8192):
+            yield part.to_arrow()

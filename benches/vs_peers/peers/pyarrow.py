@@ -21,3 +21,12 @@ def batches(files, columns):
     for file in files:
         for batch in pq.ParquetFile(file).iter_batches(batch_size=256, columns=columns):
             yield {name: _column(batch.column(name)) for name in columns}
+
+
+def line_batches(files):
+    from pyarrow import json
+
+    for file in files:
+        table = json.read_json(file)
+        for at in range(0, len(table), 8192):
+            yield table.slice(at, 8192)

@@ -2,4 +2,7 @@
 
 ROWS = ("chat_rows", "flat_rows", "chat_shuffled_10k", "chat_shuffled_100k", "flat_shuffled_10k", "flat_shuffled_100k")
 BATCHES = ("numpy_batches", "two_columns_of_30")
-ALL = (*ROWS, *BATCHES, "memory", "cold")
+LINES = ("lines_rows", "lines_gz_rows", "lines_batches", "tar_rows")
+STEPS = ("map_rows", "map_batched", "torch_loader", "torch_loader_2")
+MEMORY = ("memory", "memory_lines", "memory_tar")
+ALL = (*ROWS, *BATCHES, *LINES, *STEPS, *MEMORY, "cold")

@@ -66,9 +66,11 @@ class IterableDataset(Joining):
             rows = self._rows()
             if self._format is None:
                 return rows.stream
-            make = formatter(self._format).row
-            return (make(row) for row in rows)
-        return (self._formatted(item) for item in self._items())
+            return map(formatter(self._format).row, rows)
+        items = self._items()
+        if self._format is None and plan.batch is None and not any(isinstance(step, Rebatch) for step in plan.steps):
+            return items  # rows that functions made, as they are
+        return map(self._formatted, items)
 
     def iter(self, batch_size: int, drop_last_batch: bool = False) -> Iterator[Any]:
         """Batches of rows: dicts of lists, of NumPy arrays, or Arrow tables, as the format says.
@@ -85,8 +87,7 @@ class IterableDataset(Joining):
         size = _number("batch_size", batch_size, least=1)
         plan = self._plan
         if plan.batch is None and not plan.steps:
-            make = formatter(self._format).batch
-            return (make(batch) for batch in self._rows().batches(size, drop_last_batch))
+            return map(formatter(self._format).batch, self._rows().batches(size, drop_last_batch))
         return (formatter(self._format).group([self._formatted(item) for item in group]) for group in self._groups(size, drop_last_batch))
 
     def _part(self) -> tuple[int, int]:

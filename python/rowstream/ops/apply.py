@@ -123,7 +123,7 @@ def columns_of(rows: list[Columns]) -> Columns:
 def rows_of(columns: Columns) -> Iterator[Columns]:
     """Columns as rows."""
     names = list(columns)
-    return (dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True))
+    return (dict(zip(names, values)) for values in zip(*columns.values(), strict=True))  # noqa: B905 - a value for each name
 
 
 def length_of(columns: Columns) -> int:

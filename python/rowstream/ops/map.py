@@ -140,7 +140,7 @@ class Map:
         what = self.call.what
         whole = merged(what, columns, kept, made, self.remove)
         check_lengths(what, made, whole)
-        return list(rows_of(whole))
+        return rows_of(whole) if self.pool is None else list(rows_of(whole))
 
     def __repr__(self) -> str:
         """The same in every process."""

@@ -247,7 +247,7 @@ fn fetch<T>(of: &[T], i: usize) {
 }
 
 /// The most bytes of one string, and the most items of one list, that are fetched ahead.
-const FETCHED: (usize, usize) = (256, 4);
+const FETCHED: (usize, usize) = (1024, 4);
 
 impl Column {
     /// How many reads of memory lie behind each other.

@@ -88,10 +88,13 @@ fn sparse() -> Error {
 /// The sum of a header's bytes, its own field taken as spaces. Some writers took the bytes as signed.
 fn check(block: &[u8]) -> Result<()> {
     let said = number(&block[148..156]);
-    let field = |i: usize| (148..156).contains(&i);
-    let sum: u64 = block.iter().enumerate().map(|(i, b)| if field(i) { 32 } else { u64::from(*b) }).sum();
-    let signed: i64 = block.iter().enumerate().map(|(i, b)| if field(i) { 32 } else { i64::from(b.cast_signed()) }).sum();
-    if said.as_ref().is_ok_and(|said| *said == sum || i64::try_from(*said) == Ok(signed)) {
+    let all = |bytes: &[u8]| bytes.iter().map(|b| u32::from(*b)).sum::<u32>();
+    let sum = all(block) - all(&block[148..156]) + 8 * 32;
+    if said.as_ref().is_ok_and(|said| *said == u64::from(sum)) {
+        return Ok(());
+    }
+    let signed: i64 = block.iter().enumerate().map(|(i, b)| if (148..156).contains(&i) { 32 } else { i64::from(b.cast_signed()) }).sum();
+    if said.as_ref().is_ok_and(|said| i64::try_from(*said) == Ok(signed)) {
         return Ok(());
     }
     Err(Error::data("not a header of a tar archive: its checksum does not fit"))

@@ -250,7 +250,7 @@ impl Index {
                         return Err(member(Error::data(format!("it should end at byte {}, the file has {there}: the archive was cut", at + next)), &name, at));
                     }
                     // Close together: more at once. Far apart: only the header.
-                    self.input.unit = if next > 16 << 10 { 1 << 10 } else { 64 << 10 };
+                    self.input.unit = if next > 4 << 10 { 2 << 10 } else { 64 << 10 };
                     if self.packed() {
                         if self.looked >= LOOKED_AT || self.input.at > LOOKED_AT {
                             self.ended = true;
@@ -345,11 +345,31 @@ pub struct TarDecoder {
 }
 
 /// A sample that is whole in the block.
+#[derive(Default)]
 struct Found {
-    key: String,
-    /// `(field, name, place of its header, content)`, places from the start of the block.
-    members: Vec<(String, String, usize, Range<usize>)>,
+    members: Vec<Member>,
     end: usize,
+}
+
+/// A member of a sample: places are from the start of the block.
+struct Member {
+    name: String,
+    /// The bytes of the name that are the key.
+    key: usize,
+    header: usize,
+    content: Range<usize>,
+}
+
+impl Member {
+    fn field(&self) -> &str {
+        &self.name[self.key + 1..]
+    }
+}
+
+impl Found {
+    fn key(&self) -> &str {
+        self.members.first().map_or("", |member| &member.name[..member.key])
+    }
 }
 
 impl TarDecoder {
@@ -444,8 +464,8 @@ impl TarDecoder {
                 continue;
             }
             // The keys of what is not compressed were seen when the archive was listed.
-            if self.input.codec.is_some() && !self.keys.insert(hash(found.key.as_bytes())) {
-                return Err(torn(&found.key));
+            if self.input.codec.is_some() && !self.keys.insert(hash(found.key().as_bytes())) {
+                return Err(torn(found.key()));
             }
             self.next += 1;
             if self.next > self.rows.start {
@@ -463,7 +483,7 @@ impl TarDecoder {
     /// The next sample from `at` of the block on; none at the archive's end. `Err`: so many bytes are needed from `at`.
     fn sample(&mut self, block: &Bytes, from: usize) -> Result<std::result::Result<Option<Found>, usize>> {
         let base = self.input.at;
-        let mut found = Found { key: String::new(), members: Vec::new(), end: from };
+        let mut found = Found { end: from, ..Found::default() };
         loop {
             let at = found.end;
             let place = base + at as u64;
@@ -490,10 +510,10 @@ impl TarDecoder {
                     return Ok(Err(at - from + n as usize));
                 }
                 Entry::Member { name, content, next } => {
-                    let of = sample(&name);
-                    if let Some((key, _)) = of
+                    let key = sample(&name).map(|(key, _)| key.len());
+                    if let Some(key) = key
                         && !found.members.is_empty()
-                        && key != found.key
+                        && &name[..key] != found.key()
                     {
                         return Ok(Ok(Some(found)));
                     }
@@ -508,12 +528,9 @@ impl TarDecoder {
                         }
                         return Ok(Err(end as usize - from));
                     }
-                    if let Some((key, field)) = of {
-                        if found.members.is_empty() {
-                            key.clone_into(&mut found.key);
-                        }
+                    if let Some(key) = key {
                         let content = at + content.start as usize..at + content.end as usize;
-                        found.members.push((field.to_owned(), name.clone(), at, content));
+                        found.members.push(Member { name, key, header: at, content });
                     }
                     found.end = end as usize;
                 }
@@ -522,10 +539,10 @@ impl TarDecoder {
     }
 
     fn add(&mut self, block: &Bytes, found: &Found, texts: &mut Texts, row: usize) -> Result<()> {
-        for (field, name, header, content) in &found.members {
-            let at = self.input.at + *header as u64;
+        for one @ Member { name, header, content, .. } in &found.members {
+            let (field, at) = (one.field(), self.input.at + *header as u64);
             let bytes = &block[content.clone()];
-            let Some(builder) = self.fields.iter_mut().find(|builder| builder.name == *field) else {
+            let Some(builder) = self.fields.iter_mut().find(|builder| builder.name == field) else {
                 if self.known.iter().any(|known| known == field) {
                     continue;
                 }
@@ -541,7 +558,7 @@ impl TarDecoder {
                 ));
             };
             if builder.len > row {
-                return Err(member(Error::data(format!("the field {field:?} twice in the sample {:?}", found.key)), name, at));
+                return Err(member(Error::data(format!("the field {field:?} twice in the sample {:?}", found.key())), name, at));
             }
             builder.len += 1;
             match &mut builder.values {
@@ -564,7 +581,7 @@ impl TarDecoder {
         for builder in &mut self.fields {
             match &mut builder.values {
                 Values::Key(views) => {
-                    views.push(copied(found.key.as_bytes(), texts));
+                    views.push(copied(found.key().as_bytes(), texts));
                     builder.nulls.append_non_null();
                     builder.len += 1;
                 }

@@ -1,0 +1,6 @@
+"""tar to dicts: samples of 10 KiB and JSON, in one archive."""
+
+DATA, CALL, ARGUMENTS = "archive", "samples", ()
+TIMES = 4
+PEERS = ("rowstream", "webdataset", "datasets", "tarfile", "readinto")
+REACH = {"webdataset": 25, "readinto": 0.5}
