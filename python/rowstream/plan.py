@@ -102,6 +102,11 @@ class Plan:
         return all(step.rowwise for step in self.steps)
 
     @property
+    def python(self) -> bool:
+        """Whether functions make the rows: what there is of columns is then only known as they come."""
+        return any(step.python for step in self.steps)
+
+    @property
     def commutes(self) -> bool:
         """Whether what orders rows can be done before the steps in Python, with the same result."""
         return self.batch is None and self.rowwise

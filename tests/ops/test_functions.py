@@ -250,3 +250,26 @@ def test_steps_go_on_with_other_consumers(counts, steps, runs, data):
             state = json.loads(json.dumps(merge_state_dicts([part.state_dict() for part in parts])))
         ds.load_state_dict(state)
         assert sorted(got + ids(ds)) == expected
+
+
+def test_functions_of_batches(listing):
+    """A batch is a dict of lists, or in the data set's format; columns of batches are chosen as those of rows."""
+    ds = listing([7, 4])
+    batches = ds.batch(3)
+    assert [batch["n"] for batch in batches.map(lambda batch: {"n": len(batch["id"])})] == [3, 3, 3, 2]
+    assert [batch["id"] for batch in batches.filter(lambda batch: len(batch["id"]) < 3)] == [[9, 10]]
+    assert [row["id"] for row in batches.flat_map(lambda batch: [{"id": i} for i in batch["id"]])] == list(range(11))
+    seen = []
+    list(batches.with_format("numpy").map(lambda batch: seen.append(type(batch["id"])) or {}))
+    assert seen == [np.ndarray] * 4
+    shuffled = batches.shuffle(seed=1).select_columns(["id"])
+    assert sorted(i for batch in shuffled for i in batch["id"]) == list(range(11))
+    assert all(list(batch) == ["id"] for batch in shuffled)
+    assert next(iter(batches.batch(2).map(lambda group: {"k": len(group["id"])})))["k"] == 2
+    again = next(iter(ds.map(doubled).batch(4).map(lambda batch: {"sum": sum(batch["twice"])})))
+    assert again["sum"] == 12
+    mapped = batches.map(lambda batch: {"n": len(batch["id"])})
+    rows = iter(mapped)
+    first = [next(rows)["n"] for _ in range(2)]
+    mapped.load_state_dict(mapped.state_dict())
+    assert first + [batch["n"] for batch in mapped] == [3, 3, 3, 2]

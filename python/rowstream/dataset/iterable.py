@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from rowstream.dataset.torch_loader import Epoch, Joining, spawning, worker
 from rowstream.dataset.transforms import extended, filtered, flattened, mapped
 from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, UnsupportedError
 from rowstream.features import Features, List, features_from_schema
-from rowstream.formats import format_name, formatter
+from rowstream.formats import format_name, formatted, formatter
 from rowstream.info import DatasetInfo
 from rowstream.ops import Project, Rebatch, Repeat, Shuffle, Skip, Take
 from rowstream.ops.base import World
@@ -70,7 +71,7 @@ class IterableDataset(Joining):
         items = self._items()
         if self._format is None and plan.batch is None and not any(isinstance(step, Rebatch) for step in plan.steps):
             return items  # rows that functions made, as they are
-        return map(self._formatted, items)
+        return map(partial(formatted, formatter(self._format)), items)
 
     def iter(self, batch_size: int, drop_last_batch: bool = False) -> Iterator[Any]:
         """Batches of rows: dicts of lists, of NumPy arrays, or Arrow tables, as the format says.
@@ -88,7 +89,8 @@ class IterableDataset(Joining):
         plan = self._plan
         if plan.batch is None and not plan.steps:
             return map(formatter(self._format).batch, self._rows().batches(size, drop_last_batch))
-        return (formatter(self._format).group([self._formatted(item) for item in group]) for group in self._groups(size, drop_last_batch))
+        format = formatter(self._format)
+        return (format.group([formatted(format, item) for item in group]) for group in self._groups(size, drop_last_batch))
 
     def _part(self) -> tuple[int, int]:
         """Which consumer of how many this is: of the ranks, and of the workers of each."""
@@ -138,13 +140,6 @@ class IterableDataset(Joining):
             if drop_last and len(group) < size:
                 return
             yield group
-
-    def _formatted(self, item: Any) -> Any:
-        """An item of a batched data set; a tuple is a batch of them, a dict a row that a function made."""
-        make = formatter(self._format)
-        if isinstance(item, dict):
-            return make.example(item)
-        return make.item(make.group([self._formatted(part) for part in item]) if isinstance(item, tuple) else item)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
         """The rows as an Arrow stream, from the start of the epoch: `pa.table(ds)`, `pl.DataFrame(ds)`, DuckDB.
@@ -322,14 +317,14 @@ class IterableDataset(Joining):
 
     def select_columns(self, column_names: str | Sequence[str]) -> IterableDataset:
         """Only these columns, in this order. Others are not read."""
-        if self._plan.steps:
+        if self._plan.python:
             return self._with(self._plan.then(Project("select", tuple((name, name) for name in _names(column_names)))))
         return self._with(self._plan.select(_names(column_names)))
 
     def remove_columns(self, column_names: str | Sequence[str]) -> IterableDataset:
         """All columns but these."""
         gone = _names(column_names)
-        if self._plan.steps:
+        if self._plan.python:
             return self._with(self._plan.then(Project("remove", tuple((name, name) for name in gone))))
         self._plan.select(gone)
         return self._with(self._plan.select(name for name in self._plan.column_names if name not in gone))
@@ -340,7 +335,7 @@ class IterableDataset(Joining):
 
     def rename_columns(self, column_mapping: dict[str, str]) -> IterableDataset:
         """Other names for columns."""
-        if self._plan.steps:
+        if self._plan.python:
             return self._with(self._plan.then(Project("rename", tuple(column_mapping.items()))))
         return self._with(self._plan.rename(column_mapping))
 
@@ -449,7 +444,7 @@ class IterableDataset(Joining):
     def features(self) -> Features | None:
         """The types of the columns; `None` where a function makes them and nobody said what they are."""
         plan = self._plan
-        if any(not isinstance(step, (Rebatch, Shuffle, Take, Skip, Repeat)) for step in plan.steps):
+        if plan.python:
             return self._known
         features = features_from_schema(plan.schema, list(plan.columns) if plan.columns is not None else None)
         for _ in range((plan.batch is not None) + sum(isinstance(step, Rebatch) for step in plan.steps)):

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.ops import As, Call, Filter, FlatMap, Map, beside
+from rowstream.ops import As, Call, Filter, FlatMap, Map, Rebatch, beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -85,8 +85,15 @@ def _same(row: Any) -> Any:
 
 
 def _prepared(plan: Plan, format: str | None) -> Plan:
-    """What a function is given has the data set's format, also where it comes of another function."""
-    return plan.then(As(format)) if plan.steps and format is not None else plan
+    """What a function is given has the data set's format, also where it comes of another function; a batch is a dict."""
+    grouped = plan.batch is not None or any(isinstance(step, Rebatch) for step in plan.steps)
+    return plan.then(As(format)) if (grouped and not _is_dicts(plan)) or (plan.steps and format is not None) else plan
+
+
+def _is_dicts(plan: Plan) -> bool:
+    """Whether the last step that changes what items are gives dicts."""
+    last = next((step for step in reversed(plan.steps) if step.python or isinstance(step, Rebatch)), None)
+    return last is not None and last.python
 
 
 def names(columns: str | Sequence[str] | None) -> tuple[str, ...] | None:

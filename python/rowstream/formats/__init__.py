@@ -48,6 +48,13 @@ class Formatter(Protocol):
         ...
 
 
+def formatted(make: Formatter, item: Any) -> Any:
+    """An item of a data set: a batch of the core, a tuple of items, or a dict that a function made."""
+    if isinstance(item, dict):
+        return make.example(item)
+    return make.item(make.group([formatted(make, part) for part in item]) if isinstance(item, tuple) else item)
+
+
 def format_name(type: str | None) -> str | None:
     """The name of a format, or `None` for the default. Raises for one that there is not."""
     if type is None:

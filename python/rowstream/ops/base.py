@@ -43,6 +43,7 @@ class Step(Protocol):
         rowwise: each item becomes an item or none, whatever comes before and after it. Such a step has no state.
         one_to_one: each item becomes one item.
         counted: what it does depends on how many items a consumer gave, so it cannot go on with other consumers.
+        python: it gives dicts of Python objects, whatever came before.
     """
 
     @property
@@ -57,6 +58,11 @@ class Step(Protocol):
 
     @property
     def counted(self) -> bool:
+        """See the class."""
+        ...
+
+    @property
+    def python(self) -> bool:
         """See the class."""
         ...
 
@@ -75,6 +81,7 @@ class RowWise:
     rowwise = True
     one_to_one = True
     counted = False
+    python = True
 
     def fresh(self, state: Any) -> Any:
         """The same: it has no state."""
@@ -87,6 +94,7 @@ class Whole:
     rowwise = False
     one_to_one = False
     counted = False
+    python = False
 
     def fresh(self, state: Any) -> Any:
         """That of a `Stage`."""
@@ -99,6 +107,7 @@ class Counted:
     rowwise = False
     one_to_one = False
     counted = True
+    python = False
 
     def fresh(self, state: Any) -> Any:
         """Not used: states of such steps are not joined."""

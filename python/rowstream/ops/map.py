@@ -85,6 +85,7 @@ class Map:
     format: str | None = None
     pool: Pool | None = None
     counted = False
+    python = True
 
     @property
     def rowwise(self) -> bool:
@@ -157,6 +158,7 @@ class Filter:
     pool: Pool | None = None
     one_to_one = False
     counted = False
+    python = True
 
     @property
     def rowwise(self) -> bool:
@@ -209,6 +211,7 @@ class FlatMap(Whole):
 
     call: Call
     format: str | None = None
+    python = True
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
         """The step at work."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.formats import formatter
+from rowstream.formats import formatted, formatter
 from rowstream.ops.base import RowWise
 from rowstream.ops.map import Each
 
@@ -43,11 +43,11 @@ class Project(RowWise):
 
 @dataclass(frozen=True)
 class As(RowWise):
-    """Rows that a function made, in a format, for the function that follows."""
+    """Batches, or rows that a function made, as dicts in a format, for the function that follows."""
 
-    format: str
+    format: str | None
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
         """The step at work."""
-        make = formatter(self.format).example
-        return Each(upstream, state, number, lambda row, _: make(row), indexed=False, pool=None)
+        make = formatter(self.format)
+        return Each(upstream, state, number, lambda item, _: formatted(make, item), indexed=False, pool=None)
