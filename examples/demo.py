@@ -165,8 +165,11 @@ def show_formats() -> None:
         if not same:
             sys.exit("the films differ")
     ds = load_dataset("json", data_files=list(map(str, made("lines", lines))), split="train", streaming=True)
-    good = ds.filter(lambda film: (film["rating"] or 0) > 8.5).map(lambda film: {"stars": round(film["rating"])})
-    print(f"films rated above 8.5, by filter and map: {sum(1 for _ in good):,}; one of them: {next(iter(good))['title']}")
+    long = ds.filter(lambda film: (film["runtime"] or 0) > 180).map(lambda film: {"hours": film["runtime"] / 60})
+    film = next(iter(long))
+    print(
+        f"films of more than three hours, by filter and map: {sum(1 for _ in long):,}; one of them: {film['title']} ({film['hours']:.1f} h)"
+    )
 
 
 def train() -> None:
@@ -179,7 +182,7 @@ def train() -> None:
     files = list(map(str, made("lines", lines)))
 
     def features(film):
-        return {"id": film["id"], "x": [(film["year"] or 2000) / 2000, len(film["cast"]) / 10], "y": film["rating"] or 0.0}
+        return {"id": film["id"], "x": [(film["year"] or 2000) / 2000, len(film["cast"]) / 10], "y": (film["runtime"] or 100) / 100}
 
     def opened():
         ds = load_dataset("json", data_files=files, split="train", streaming=True).shuffle(seed=7, buffer_size=1000)
