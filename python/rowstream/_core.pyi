@@ -5,6 +5,7 @@ from typing_extensions import Buffer
 __all__ = [
     "ArrowBuffer",
     "Batch",
+    "Dicts",
     "Plan",
     "Stream",
     "arrow_stream",
@@ -41,6 +42,12 @@ class Batch:
 class ArrowBuffer(Buffer):
     def __len__(self) -> int: ...
     def __buffer__(self, flags: int, /) -> memoryview: ...
+
+@final
+class Dicts:
+    def __new__(cls, columns: dict[str, Any]) -> Dicts: ...
+    def __iter__(self) -> Dicts: ...
+    def __next__(self) -> dict[str, Any]: ...
 
 @final
 class Stream:

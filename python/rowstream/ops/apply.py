@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -122,8 +123,7 @@ def columns_of(rows: list[Columns]) -> Columns:
 
 def rows_of(columns: Columns) -> Iterator[Columns]:
     """Columns as rows."""
-    names = list(columns)
-    return (dict(zip(names, values)) for values in zip(*columns.values(), strict=True))  # noqa: B905 - a value for each name
+    return _core.Dicts(columns)
 
 
 def length_of(columns: Columns) -> int:

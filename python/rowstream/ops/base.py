@@ -143,7 +143,7 @@ class Stage:
     def __iter__(self) -> Iterator[Any]:
         """The items that are left."""
         for made, after in self._lists():
-            for item in islice(made, self._given, None):
+            for item in islice(made, self._given, None) if self._given else made:
                 self._given += 1
                 yield item
             self._before, self._index, self._given = after, self._index + 1, 0

@@ -3,6 +3,7 @@
 mod batch;
 mod capsule;
 mod columns;
+mod dicts;
 mod door;
 mod error;
 mod plan;
@@ -34,6 +35,8 @@ mod _core {
     use super::batch::Batch;
     #[pymodule_export]
     use super::columns::ArrowBuffer;
+    #[pymodule_export]
+    use super::dicts::Dicts;
     #[pymodule_export]
     use super::plan::{Plan, merge_cursors, permutation, scan_json, scan_parquet, scan_tar};
     #[pymodule_export]
