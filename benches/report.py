@@ -36,6 +36,7 @@ PEERS = {
     "pyarrow": "pyarrow",
     "orjson": "orjson",
     "webdataset": "webdataset",
+    "ferroload": "ferroload",
     "readinto": "`readinto`",
 }
 MEMORY = {

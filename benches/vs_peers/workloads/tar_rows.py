@@ -2,5 +2,5 @@
 
 DATA, CALL, ARGUMENTS = "archive", "samples", ()
 TIMES = 4
-PEERS = ("rowstream", "webdataset", "datasets", "tarfile", "readinto")
-REACH = {"webdataset": 25, "readinto": 0.5}
+PEERS = ("rowstream", "webdataset", "datasets", "tarfile", "ferroload", "readinto")
+REACH = {"webdataset": 25, "ferroload": 1.5, "readinto": 0.5}
