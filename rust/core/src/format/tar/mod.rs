@@ -338,6 +338,8 @@ pub struct TarDecoder {
     asked: Option<Range<u64>>,
     /// How much of the archive has to be there for the next step.
     least: usize,
+    /// The first header of the next sample, which showed that the last one was whole, and where it is.
+    seen: Option<(u64, Entry)>,
     /// The archive's end marker was read.
     ended: bool,
     done: bool,
@@ -409,6 +411,7 @@ impl TarDecoder {
             keys: HashSet::new(),
             asked: None,
             least: BLOCK,
+            seen: None,
             ended: false,
             done: false,
             most: options.most,
@@ -495,7 +498,10 @@ impl TarDecoder {
             if at >= block.len() && self.input.last {
                 return Err(Error::data(format!("the archive ends at byte {place} without its end marker: it was cut")));
             }
-            let entry = header::read(block.get(at..).unwrap_or(&[])).map_err(|e| e.at(format_args!("byte {place}")))?;
+            let entry = match self.seen.take() {
+                Some((seen, entry)) if seen == place => entry,
+                _ => header::read(block.get(at..).unwrap_or(&[])).map_err(|e| e.at(format_args!("byte {place}")))?,
+            };
             match entry {
                 Entry::End => {
                     if found.members.is_empty() {
@@ -515,6 +521,7 @@ impl TarDecoder {
                         && !found.members.is_empty()
                         && &name[..key] != found.key()
                     {
+                        self.seen = Some((place, Entry::Member { name, content, next }));
                         return Ok(Ok(Some(found)));
                     }
                     let end = at as u64 + next;
