@@ -26,7 +26,8 @@ Op = tuple[tuple[str, Any], ...]
 """One transform of the order: the items of its JSON object."""
 
 _MOST_SEGMENTS = 100_000
-_ALL = 1 << 62  # more rows than there are
+ALL_ROWS = 1 << 62
+"""More rows than there are."""
 
 
 def _op(name: str, **values: Any) -> Op:
@@ -195,10 +196,10 @@ class Plan:
             at: dict[str, Any] = {"n": n * size, "pass": self.first}
             plan = self
             if n and self.core.rows(0) is None:
-                plan, at["at"] = self._counted(min(n * size, _ALL))
+                plan, at["at"] = self._counted(min(n * size, ALL_ROWS))
             return replace(plan, segments=(plan.segments[0].then(_op("take" if take else "skip", **at)),))
         if self.segments and self.core.rows(0) is None:
-            return self._counted(_ALL)[0]._cut(n, take=take)
+            return self._counted(ALL_ROWS)[0]._cut(n, take=take)
         before: list[Segment] = []
         after = list(self.segments)
         left, number, idle = n, 0, 0

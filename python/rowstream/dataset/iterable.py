@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rowstream import _core
 from rowstream.dataset.running import Pipeline, Rows, State, node, signature
 from rowstream.dataset.torch_loader import Epoch, Joining, spawning, worker
-from rowstream.dataset.transforms import extended, filtered, flattened, mapped
+from rowstream.dataset.transforms import extended, filtered, flattened, mapped, names
 from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, UnsupportedError
 from rowstream.features import Features, List, features_from_schema
 from rowstream.formats import format_name, formatted, formatter
@@ -229,8 +229,10 @@ class IterableDataset(Joining):
         made.__dict__.update(self.__dict__)
         made.__dict__.update(_epoch=Epoch(self._epoch.get()))
         # A state that was loaded stays: it fits as long as only columns and format change, or the part of the rows.
-        same = plan is None or (not plan.steps and replace(plan, columns=None) == replace(self._plan, columns=None))
-        made.__dict__.update(_state=None, _begun=None, _resume=self._resume if same else None, _plan=self._plan if plan is None else plan)
+        resume = self._resume
+        if plan is not None and resume is not None and (plan.steps or replace(plan, columns=None) != replace(self._plan, columns=None)):
+            resume = None
+        made.__dict__.update(_state=None, _begun=None, _resume=resume, _plan=self._plan if plan is None else plan)
         made.__dict__.update(changes)
         return made
 
@@ -318,12 +320,12 @@ class IterableDataset(Joining):
     def select_columns(self, column_names: str | Sequence[str]) -> IterableDataset:
         """Only these columns, in this order. Others are not read."""
         if self._plan.python:
-            return self._with(self._plan.then(Project("select", tuple((name, name) for name in _names(column_names)))))
-        return self._with(self._plan.select(_names(column_names)))
+            return self._with(self._plan.then(Project("select", tuple((name, name) for name in names(column_names)))))
+        return self._with(self._plan.select(names(column_names)))
 
     def remove_columns(self, column_names: str | Sequence[str]) -> IterableDataset:
         """All columns but these."""
-        gone = _names(column_names)
+        gone = names(column_names)
         if self._plan.python:
             return self._with(self._plan.then(Project("remove", tuple((name, name) for name in gone))))
         self._plan.select(gone)
@@ -503,7 +505,3 @@ def _number(name: str, value: Any, least: int | None = 0) -> int:
     if (least is not None and number < least) or number >= 1 << 64:
         raise InvalidArgumentError(f"{name} must be {'at least ' + str(least) if number < 1 << 64 else 'below 2**64'}, found {number}")
     return number
-
-
-def _names(names: str | Sequence[str]) -> list[str]:
-    return [names] if isinstance(names, str) else list(names)

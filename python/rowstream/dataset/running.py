@@ -54,13 +54,12 @@ class Source:
         cursor, self.given = state or (None, 0)
         self._rows = Rows(plan, world, cursor, number)
         self._batched, self._limit = plan.batch is not None, limit
-        self._make = formatter(getattr(plan.steps[0], "format", None))
-        self._python = getattr(plan.steps[0], "format", None) is None
-        # What it is known as is only asked for at boundaries.
-        self.state = self._state
+        format = getattr(plan.steps[0], "format", None)
+        self._make, self._python = formatter(format), format is None
 
-    def _state(self) -> Any:
-        return [self._rows.state(), self.given]
+    def state(self) -> Any:
+        """See the class."""
+        return [self.cursor(), self.given]
 
     def cursor(self) -> str:
         """The core's cursor."""
@@ -69,11 +68,15 @@ class Source:
     def _left(self, most: int) -> int:
         return most if self._limit is None else min(most, self._limit - self.given)
 
-    def __iter__(self) -> Iterator[Any]:
+    def _items(self) -> Iterator[Any]:
         """Rows, or the plan's batches."""
-        rows: Iterator[Any] = iter(self._rows)
-        if not self._batched:
-            rows = iter(self._rows.stream) if self._python else map(self._make.row, rows)
+        if self._batched:
+            return iter(self._rows)
+        return iter(self._rows.stream) if self._python else map(self._make.row, self._rows)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Rows, or the plan's batches, counted."""
+        rows = self._items()
         while self._left(1):
             try:
                 row = next(rows)
@@ -99,18 +102,17 @@ class Source:
 class Stateless(Source):
     """A source under steps without a state of their own: its state is the core's cursor."""
 
-    def _state(self) -> Any:
+    def state(self) -> Any:
+        """See the class."""
         return self.cursor()
 
     def __iter__(self) -> Iterator[Any]:
         """Rows, or the plan's batches."""
-        if self._batched:
-            return iter(self._rows)
-        return iter(self._rows.stream) if self._python else map(self._make.row, iter(self._rows))
+        return self._items()
 
 
 def node(plan: Plan, world: World, state: Any = None, limit: int | None = None) -> tuple[Node, list[Source]]:
-    """The steps of a plan at work, over its rows; and the source, the newest last."""
+    """The steps of a plan at work, over its rows; and a list of one, the source that they now have."""
     sources: list[Source] = []
 
     def make(depth: int, state: Any, number: int) -> Node:
@@ -157,7 +159,7 @@ class Pipeline:
         runs = [[*run] for run in self._runs]
         if self._run is not None and runs:
             runs[0][2] = self._run.state()
-        source = self._sources[-1]
+        (source,) = self._sources
         fixed = any(step.counted for step in self._plan.steps)
         made = {"of": [self._world.c, self._world.of], "runs": runs, "own": self._own.state()}
         return {**made, "cursor": source.cursor(), "taken": source.given, **({"fixed": True} if fixed else {})}

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.ops import As, Call, Filter, FlatMap, Map, Rebatch, beside
+from rowstream.plan import ALL_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from rowstream.plan import Plan
-
-_ALL = 1 << 62  # more rows than there are
 
 
 def mapped(
@@ -35,7 +34,7 @@ def mapped(
     call = _call("map", function or _same, with_indices=with_indices, input_columns=input_columns, fn_kwargs=fn_kwargs)
     pool = beside(call, *_workers(call, num_threads, num_proc))
     size = _size(batched, batch_size)
-    return _prepared(plan, format).then(Map(call, names(remove_columns) or (), size, drop_last_batch, format, pool))
+    return _prepared(plan, format).then(Map(call, size, format, pool, drop_last_batch, names(remove_columns or ())))
 
 
 def filtered(
@@ -96,16 +95,16 @@ def _is_dicts(plan: Plan) -> bool:
     return last is not None and last.python
 
 
-def names(columns: str | Sequence[str] | None) -> tuple[str, ...] | None:
+def names(columns: str | Sequence[str]) -> tuple[str, ...]:
     """Names of columns, as a tuple."""
-    return (columns,) if isinstance(columns, str) else None if columns is None else tuple(columns)
+    return (columns,) if isinstance(columns, str) else tuple(columns)
 
 
 def _size(batched: bool, batch_size: int | None) -> int | None:
     if not batched:
         return None
     if batch_size is None or batch_size <= 0:
-        return _ALL
+        return ALL_ROWS
     return batch_size
 
 
@@ -125,4 +124,5 @@ def _call(
 ) -> Call:
     if not callable(function):
         raise InvalidArgumentError(f"{what} expects a function, found {function!r}")
-    return Call(function, what, bool(with_indices), names(input_columns), dict(fn_kwargs or {}))
+    inputs = None if input_columns is None else names(input_columns)
+    return Call(function, what, bool(with_indices), inputs, dict(fn_kwargs or {}))

@@ -68,22 +68,18 @@ class Each:
                     yield made
 
 
-def _fresh(size: int | None, call: Call, state: Any) -> Any:
-    if size is not None:
-        return [state, 0, 0]
-    return [state, 0] if call.indices else state
-
-
 @dataclass(frozen=True)
-class Map:
-    """Each row, or batch of `size` rows, through a function; its columns are added to those there are."""
+class _Function:
+    """What `map` and `filter` share: a function of a row, or of batches of `size` rows.
+
+    A subclass says what becomes of what it returns: `_row_made` of a row, `_batch_made` of columns.
+    """
 
     call: Call
-    remove: tuple[str, ...] = ()
     size: int | None = None
-    drop_last: bool = False
     format: str | None = None
     pool: Pool | None = None
+    drop_last: bool = False
     counted = False
     python = True
 
@@ -92,14 +88,11 @@ class Map:
         """Whether it has no state."""
         return self.size is None and not self.call.indices
 
-    @property
-    def one_to_one(self) -> bool:
-        """Whether each row becomes one."""
-        return self.rowwise
-
     def fresh(self, state: Any) -> Any:
         """Its state before its first item."""
-        return _fresh(self.size, self.call, state)
+        if self.size is not None:
+            return [state, 0, 0]
+        return [state, 0] if self.call.indices else state
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
         """The step at work."""
@@ -109,35 +102,62 @@ class Map:
         call = self._row_later if self.call.is_async else self._row
         return Each(upstream, state, number, call, indexed=self.call.indices, pool=self.pool)
 
+    def _row_made(self, row: dict[str, Any], kept: dict[str, Any], made: Any) -> Any:
+        raise NotImplementedError
+
+    def _batch_made(self, columns: dict[str, Any], kept: dict[str, Any], made: Any) -> Iterable[Any]:
+        raise NotImplementedError
+
+    def _before(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A row as it is before the function, which may change what it is given."""
+        return dict(row)
+
     def _row(self, row: dict[str, Any], index: int) -> Any:
-        kept = dict(row)
-        return merged(self.call.what, row, kept, self.call(row, index), self.remove)
+        kept = self._before(row)
+        return self._row_made(row, kept, self.call(row, index))
 
     async def _row_later(self, row: dict[str, Any], index: int) -> Any:
-        kept = dict(row)
-        return merged(self.call.what, row, kept, await self.call.awaited(row, index), self.remove)
+        kept = self._before(row)
+        return self._row_made(row, kept, await self.call.awaited(row, index))
 
     def _batch(self, rows: Any, index: int) -> Iterable[Any]:
         columns, indices = self._columns(rows, index)
         if columns is None:
             return []
-        return self._made(columns, dict(columns), self.call(columns, indices))
+        kept = dict(columns)
+        return self._batch_made(columns, kept, self.call(columns, indices))
 
     async def _batch_later(self, rows: Any, index: int) -> Iterable[Any]:
         columns, indices = self._columns(rows, index)
         if columns is None:
             return []
-        return self._made(columns, dict(columns), await self.call.awaited(columns, indices))
+        kept = dict(columns)
+        return self._batch_made(columns, kept, await self.call.awaited(columns, indices))
 
     def _columns(self, rows: Any, index: int) -> tuple[dict[str, Any] | None, list[int]]:
+        """The columns of a batch, and the positions of its rows; no columns where a short batch is left out."""
         columns = rows if isinstance(rows, dict) else columns_of(rows)
-        n = length_of(columns)
-        if self.drop_last and n < (self.size or 0):
+        n, size = length_of(columns), self.size or 0
+        if self.drop_last and n < size:
             return None, []
-        start = index * (self.size or 0)
-        return columns, list(range(start, start + n)) if self.call.indices else []
+        return columns, list(range(index * size, index * size + n)) if self.call.indices else []
 
-    def _made(self, columns: dict[str, Any], kept: dict[str, Any], made: Any) -> Iterable[Any]:
+
+@dataclass(frozen=True)
+class Map(_Function):
+    """Each row, or batch of `size` rows, through a function; its columns are added to those there are."""
+
+    remove: tuple[str, ...] = ()
+
+    @property
+    def one_to_one(self) -> bool:
+        """Whether each row becomes one."""
+        return self.rowwise
+
+    def _row_made(self, row: dict[str, Any], kept: dict[str, Any], made: Any) -> Any:
+        return merged(self.call.what, row, kept, made, self.remove)
+
+    def _batch_made(self, columns: dict[str, Any], kept: dict[str, Any], made: Any) -> Iterable[Any]:
         what = self.call.what
         whole = merged(what, columns, kept, made, self.remove)
         check_lengths(what, made, whole)
@@ -149,56 +169,21 @@ class Map:
 
 
 @dataclass(frozen=True)
-class Filter:
+class Filter(_Function):
     """The rows for which a function is true; of a batch of `size` rows it gives a list."""
 
-    call: Call
-    size: int | None = None
-    format: str | None = None
-    pool: Pool | None = None
     one_to_one = False
-    counted = False
-    python = True
 
-    @property
-    def rowwise(self) -> bool:
-        """Whether it has no state."""
-        return self.size is None and not self.call.indices
+    def _before(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The row itself: nothing is made of it."""
+        return row
 
-    def fresh(self, state: Any) -> Any:
-        """Its state before its first item."""
-        return _fresh(self.size, self.call, state)
+    def _row_made(self, row: dict[str, Any], kept: dict[str, Any], made: Any) -> Any:
+        return row if made else None
 
-    def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """The step at work."""
-        if self.size is not None:
-            make: Callable[[Any, int], Any] = self._batch_later if self.call.is_async else self._batch
-            return Stage(upstream, self.size, make, state, number, self.pool)
-        call = self._row_later if self.call.is_async else self._row
-        return Each(upstream, state, number, call, indexed=self.call.indices, pool=self.pool)
-
-    def _row(self, row: dict[str, Any], index: int) -> Any:
-        return row if self.call(row, index) else None
-
-    async def _row_later(self, row: dict[str, Any], index: int) -> Any:
-        return row if await self.call.awaited(row, index) else None
-
-    def _batch(self, rows: Any, index: int) -> Iterable[Any]:
-        columns, indices = self._columns(rows, index)
-        return self._kept(columns, self.call(dict(columns), indices))
-
-    async def _batch_later(self, rows: Any, index: int) -> Iterable[Any]:
-        columns, indices = self._columns(rows, index)
-        return self._kept(columns, await self.call.awaited(dict(columns), indices))
-
-    def _columns(self, rows: Any, index: int) -> tuple[dict[str, Any], list[int]]:
-        columns = rows if isinstance(rows, dict) else columns_of(rows)
-        start = index * (self.size or 0)
-        return columns, list(range(start, start + length_of(columns))) if self.call.indices else []
-
-    def _kept(self, columns: dict[str, Any], mask: Any) -> Iterable[Any]:
-        check_lengths(self.call.what, {"the result": mask}, columns)
-        return [row for row, keep in zip(rows_of(columns), mask, strict=True) if keep]
+    def _batch_made(self, columns: dict[str, Any], kept: dict[str, Any], made: Any) -> Iterable[Any]:
+        check_lengths(self.call.what, {"the result": made}, kept)
+        return [row for row, keep in zip(rows_of(kept), made, strict=True) if keep]
 
     def __repr__(self) -> str:
         """The same in every process."""
