@@ -24,7 +24,7 @@ pub(super) use syntax::Reader as SyntaxReader;
 use syntax::{Fault, Parsed, Reader};
 
 /// The byte order mark that some editors write.
-const BOM: &[u8] = b"\xEF\xBB\xBF";
+pub(super) const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// Decodes the lines that begin in a range of a file.
 pub struct LinesDecoder {
@@ -137,7 +137,7 @@ impl LinesDecoder {
         let mut body: &[u8] = &chunk.body;
         let start = body.len();
         if simdutf8::basic::from_utf8(body).is_err() {
-            // The lines before the bad one are rows; reading goes on up to it and stops there.
+            // Found again, slowly, for the place of the bad line.
             let good = simdutf8::compat::from_utf8(body).map_or_else(|e| e.valid_up_to(), str::len);
             let line = body[..good].iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1);
             let before = memchr::memchr_iter(b'\n', &body[..line]).count() as u64;

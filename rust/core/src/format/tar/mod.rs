@@ -1,29 +1,29 @@
 //! tar archives in the convention of WebDataset: members that stand together and have one key are one sample.
 
 mod header;
+mod index;
+mod input;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BinaryViewArray, RecordBatch, RecordBatchOptions, StringViewArray};
 use arrow_buffer::{Buffer, NullBufferBuilder, ScalarBuffer};
-use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 
-use super::compress::{Codec, Decompressor};
-use super::json::{Column, Shape, SyntaxReader, Texts, describe, view};
+use super::json::{BOM, Column, SyntaxReader, Texts, describe, view};
 use super::{Decoder, Options, Step};
 use crate::error::{Error, Kind, Result};
 use crate::plan::hash;
 use header::{BLOCK, Entry, sample};
+pub use index::Index;
+use input::Input;
 
 /// The column of the keys, and that of the files.
 pub(crate) const KEY: &str = "__key__";
 pub(crate) const URL: &str = "__url__";
-
-/// JSON members that types are found from: at most so many bytes of a file.
-const LOOKED_AT: u64 = 1 << 20;
 
 /// What becomes of a member, by the last part of its name.
 fn is_json(field: &str) -> bool {
@@ -48,262 +48,8 @@ fn torn(key: &str) -> Error {
     Error::data(format!("the members of the sample {key:?} do not stand together; write the archive with the members of each sample one after another"))
 }
 
-/// The bytes of an archive in order, decompressed; what was not used is kept.
-struct Input {
-    /// The bytes of the file that are still to be read.
-    rest: Range<u64>,
-    codec: Option<Decompressor>,
-    packed: Bytes,
-    /// What is there and not yet used, and where it begins in the archive.
-    block: Bytes,
-    at: u64,
-    /// Nothing follows `block`.
-    last: bool,
-    unit: usize,
-}
-
-impl Input {
-    fn new(range: Range<u64>, unit: usize) -> Self {
-        Self { at: range.start, rest: range, codec: None, packed: Bytes::new(), block: Bytes::new(), last: false, unit: unit.max(BLOCK) }
-    }
-
-    /// Has at least `n` bytes of the archive in one block, if there are as many; else says what to read. A part of a
-    /// sample at the end of a block is read again with what follows: so a block is never copied.
-    fn fill(&mut self, n: usize) -> Result<Option<Range<u64>>> {
-        while self.block.len() < n && !self.last {
-            let Some(codec) = &mut self.codec else {
-                if self.at + self.block.len() as u64 >= self.rest.end {
-                    break;
-                }
-                return Ok(Some(self.at..self.rest.end.min(self.at + self.unit.max(n) as u64)));
-            };
-            if self.packed.is_empty() && !self.rest.is_empty() {
-                return Ok(Some(self.rest.start..self.rest.end.min(self.rest.start + self.unit as u64)));
-            }
-            let most = self.unit.max(n);
-            let mut out = Vec::with_capacity(most);
-            out.extend_from_slice(&self.block);
-            let before = out.len();
-            let used = codec.run(&self.packed, &mut out, most)?;
-            self.packed = self.packed.slice(used..);
-            if out.len() == before && self.packed.is_empty() && self.rest.is_empty() {
-                codec.finish(&mut out)?;
-                self.last = out.len() == before;
-            }
-            self.block = out.into();
-        }
-        if self.codec.is_none() {
-            self.last = self.at + self.block.len() as u64 >= self.rest.end;
-        }
-        Ok(None)
-    }
-
-    fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()> {
-        if range.start == 0 && self.codec.is_none() && self.block.is_empty() {
-            self.codec = Codec::of(&bytes).map(Decompressor::new).transpose()?;
-            if self.codec.is_none() {
-                foreign(&bytes)?;
-            }
-        }
-        if self.codec.is_some() {
-            self.rest.start = range.end;
-            self.packed = bytes;
-        } else {
-            self.block = bytes;
-        }
-        Ok(())
-    }
-
-    /// Reads on from `at` of the archive, if that is possible.
-    fn jump(&mut self, at: u64) {
-        let there = self.at + self.block.len() as u64;
-        if at <= there {
-            self.take((at - self.at) as usize);
-        } else if self.codec.is_none() {
-            self.block = Bytes::new();
-            self.at = at;
-        }
-    }
-
-    fn take(&mut self, n: usize) {
-        self.block = self.block.slice(n..);
-        self.at += n as u64;
-    }
-}
-
-/// Compressions that are known by their first bytes and not read.
-fn foreign(head: &[u8]) -> Result<()> {
-    let name = match head {
-        [b'B', b'Z', b'h', ..] => "bzip2",
-        [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => "xz",
-        [0x04, 0x22, 0x4D, 0x18, ..] => "lz4",
-        [b'P', b'K', 3 | 5, 4 | 6, ..] => "zip",
-        _ => return Ok(()),
-    };
-    Err(Error::new(Kind::Unsupported, format!("the archive is compressed with {name}, which is not read; gzip and Zstandard are")))
-}
-
-/// Goes through the headers of an archive: finds its samples, its fields and their types. Of a compressed archive it
-/// looks at the beginning only.
-pub struct Index {
-    input: Input,
-    starts: Vec<u64>,
-    key: Option<String>,
-    keys: HashSet<u64>,
-    fields: Vec<String>,
-    shapes: BTreeMap<String, Shape>,
-    looked: u64,
-    all: bool,
-    ended: bool,
-    most: usize,
-}
-
-impl Index {
-    /// Of a file of `size` bytes. `all`: types are found from all JSON members.
-    pub fn new(size: u64, all: bool, most: usize) -> Self {
-        Self {
-            // Headers stand far apart, or close together: a block that has one header is enough for the first.
-            input: Input::new(0..size, 4 << 10),
-            starts: Vec::new(),
-            key: None,
-            keys: HashSet::new(),
-            fields: Vec::new(),
-            shapes: BTreeMap::new(),
-            looked: 0,
-            all,
-            ended: false,
-            most,
-        }
-    }
-
-    /// Whether only the beginning was looked at.
-    pub fn packed(&self) -> bool {
-        self.input.codec.is_some()
-    }
-
-    /// Where the samples begin: the first headers of their first members.
-    pub fn starts(&self) -> &[u64] {
-        &self.starts
-    }
-
-    /// The schema of the samples.
-    pub fn schema(&self) -> Schema {
-        let field = |name: &String| -> FieldRef {
-            let data_type = match self.shapes.get(name) {
-                Some(shape) => shape.data_type(),
-                None if is_text(name) => DataType::Utf8,
-                None => DataType::Binary,
-            };
-            Arc::new(Field::new(name, data_type, true))
-        };
-        let mut fields: Vec<FieldRef> = self.fields.iter().map(field).collect();
-        fields.extend([KEY, URL].map(|name| Arc::new(Field::new(name, DataType::Utf8, false))));
-        Schema::new(fields)
-    }
-
-    /// The bytes that are needed; none at the end.
-    pub fn need(&mut self) -> Result<Option<Range<u64>>> {
-        let mut least = BLOCK;
-        while !self.ended {
-            if let Some(range) = self.input.fill(least)? {
-                return Ok(Some(range));
-            }
-            let at = self.input.at;
-            if self.input.block.is_empty() {
-                if at == 0 {
-                    return Err(Error::data("the file is empty, and no tar archive"));
-                }
-                return Err(Error::data(format!("the archive ends at byte {at} without its end marker: it was cut")));
-            }
-            let entry = header::read(&self.input.block).map_err(|e| e.at(format_args!("byte {at}")))?;
-            match entry {
-                Entry::Short(n) if self.input.last => {
-                    return Err(Error::data(format!(
-                        "the archive ends at byte {}, {n} bytes were expected from byte {at} on: it was cut",
-                        at + self.input.block.len() as u64
-                    )));
-                }
-                Entry::Short(n) => least = n as usize,
-                Entry::End => self.ended = true,
-                Entry::Member { name, content, next } => {
-                    if let Some((key, field)) = sample(&name) {
-                        let looks = is_json(field) && (self.all || self.looked < LOOKED_AT);
-                        if looks && content.end as usize > self.input.block.len() {
-                            if content.end - content.start > self.most as u64 {
-                                return Err(member(Error::data("JSON of more bytes than ROWSTREAM_MEMORY lets one member have"), &name, at));
-                            }
-                            if self.input.last {
-                                return Err(member(Error::data("the archive ends in the middle of it: it was cut"), &name, at));
-                            }
-                            least = content.end as usize;
-                            continue;
-                        }
-                        self.enter(key, field, at)?;
-                        if looks {
-                            let bytes = &self.input.block[content.start as usize..content.end as usize];
-                            self.looked += bytes.len() as u64;
-                            look(self.shapes.entry(field.to_owned()).or_default(), bytes).map_err(|e| member(e, &name, at))?;
-                        }
-                    }
-                    let there = self.input.rest.end;
-                    if !self.packed() && at + next > there {
-                        return Err(member(Error::data(format!("it should end at byte {}, the file has {there}: the archive was cut", at + next)), &name, at));
-                    }
-                    // Close together: more at once. Far apart: only the header.
-                    self.input.unit = if next > 4 << 10 { 2 << 10 } else { 64 << 10 };
-                    if self.packed() {
-                        if self.looked >= LOOKED_AT || self.input.at > LOOKED_AT {
-                            self.ended = true;
-                            break;
-                        }
-                        if self.input.block.len() < next as usize {
-                            least = next as usize;
-                            if self.input.last {
-                                return Err(member(Error::data("the archive ends in the middle of it: it was cut"), &name, at));
-                            }
-                            // It is seen again when it is there whole.
-                            continue;
-                        }
-                    }
-                    self.input.jump(at + next);
-                    least = BLOCK;
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// Takes in bytes that were asked for.
-    pub fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()> {
-        self.input.push(range, bytes)
-    }
-
-    fn enter(&mut self, key: &str, field: &str, at: u64) -> Result<()> {
-        if self.key.as_deref() != Some(key) {
-            if !self.keys.insert(hash(key.as_bytes())) {
-                return Err(torn(key));
-            }
-            self.key = Some(key.to_owned());
-            self.starts.push(at);
-        }
-        if !self.fields.iter().any(|name| name == field) {
-            if field == KEY || field == URL {
-                return Err(Error::new(Kind::Unsupported, format!("a member {field:?}, which is the name of another column")));
-            }
-            self.fields.push(field.to_owned());
-        }
-        Ok(())
-    }
-}
-
-/// Takes in the types of one JSON member.
-fn look(shape: &mut Shape, bytes: &[u8]) -> Result<()> {
-    let mut reader = SyntaxReader::new(utf8(bytes)?);
-    shape.see(&mut reader, 0).and_then(|()| reader.end()).map_err(|fault| describe(&fault))
-}
-
 fn utf8(bytes: &[u8]) -> Result<&[u8]> {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
     simdutf8::basic::from_utf8(bytes).map(str::as_bytes).map_err(|_| Error::data("it is not UTF-8"))
 }
 
@@ -492,7 +238,7 @@ impl TarDecoder {
             let place = base + at as u64;
             let whole = self.input.codec.is_none();
             // A range that is not the whole file ends where a sample of the next begins.
-            if whole && place >= self.range.end && self.range.end < u64::MAX {
+            if whole && place >= self.range.end {
                 return Ok(Ok((!found.members.is_empty()).then_some(found)));
             }
             if at >= block.len() && self.input.last {

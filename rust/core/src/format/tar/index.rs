@@ -1,0 +1,177 @@
+//! What an archive has: its samples, their fields and types.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, FieldRef, Schema};
+use bytes::Bytes;
+
+use super::header::{self, BLOCK, Entry, sample};
+use super::input::Input;
+use super::{KEY, URL, is_json, is_text, member, torn, utf8};
+use crate::error::{Error, Kind, Result};
+use crate::format::json::{Shape, SyntaxReader, describe};
+use crate::plan::hash;
+
+/// JSON members that types are found from: at most so many bytes of a file.
+const LOOKED_AT: u64 = 1 << 20;
+
+/// Goes through the headers of an archive: finds its samples, its fields and their types. Of a compressed archive it
+/// looks at the beginning only.
+pub struct Index {
+    input: Input,
+    starts: Vec<u64>,
+    key: Option<String>,
+    keys: HashSet<u64>,
+    fields: Vec<String>,
+    shapes: BTreeMap<String, Shape>,
+    looked: u64,
+    all: bool,
+    ended: bool,
+    most: usize,
+}
+
+impl Index {
+    /// Of a file of `size` bytes. `all`: types are found from all JSON members.
+    pub fn new(size: u64, all: bool, most: usize) -> Self {
+        Self {
+            // Headers stand far apart, or close together: a block that has one header is enough for the first.
+            input: Input::new(0..size, 4 << 10),
+            starts: Vec::new(),
+            key: None,
+            keys: HashSet::new(),
+            fields: Vec::new(),
+            shapes: BTreeMap::new(),
+            looked: 0,
+            all,
+            ended: false,
+            most,
+        }
+    }
+
+    /// Whether only the beginning was looked at.
+    pub fn packed(&self) -> bool {
+        self.input.codec.is_some()
+    }
+
+    /// Where the samples begin: the first headers of their first members.
+    pub fn starts(&self) -> &[u64] {
+        &self.starts
+    }
+
+    /// The schema of the samples.
+    pub fn schema(&self) -> Schema {
+        let field = |name: &String| -> FieldRef {
+            let data_type = match self.shapes.get(name) {
+                Some(shape) => shape.data_type(),
+                None if is_text(name) => DataType::Utf8,
+                None => DataType::Binary,
+            };
+            Arc::new(Field::new(name, data_type, true))
+        };
+        let mut fields: Vec<FieldRef> = self.fields.iter().map(field).collect();
+        fields.extend([KEY, URL].map(|name| Arc::new(Field::new(name, DataType::Utf8, false))));
+        Schema::new(fields)
+    }
+
+    /// The bytes that are needed; none at the end.
+    pub fn need(&mut self) -> Result<Option<Range<u64>>> {
+        let mut least = BLOCK;
+        while !self.ended {
+            if let Some(range) = self.input.fill(least)? {
+                return Ok(Some(range));
+            }
+            let at = self.input.at;
+            if self.input.block.is_empty() {
+                if at == 0 {
+                    return Err(Error::data("the file is empty, and no tar archive"));
+                }
+                return Err(Error::data(format!("the archive ends at byte {at} without its end marker: it was cut")));
+            }
+            let entry = header::read(&self.input.block).map_err(|e| e.at(format_args!("byte {at}")))?;
+            match entry {
+                Entry::Short(n) if self.input.last => {
+                    return Err(Error::data(format!(
+                        "the archive ends at byte {}, {n} bytes were expected from byte {at} on: it was cut",
+                        at + self.input.block.len() as u64
+                    )));
+                }
+                Entry::Short(n) => least = n as usize,
+                Entry::End => self.ended = true,
+                Entry::Member { name, content, next } => {
+                    if let Some((key, field)) = sample(&name) {
+                        let looks = is_json(field) && (self.all || self.looked < LOOKED_AT);
+                        if looks && content.end as usize > self.input.block.len() {
+                            if content.end - content.start > self.most as u64 {
+                                return Err(member(Error::data("JSON of more bytes than ROWSTREAM_MEMORY lets one member have"), &name, at));
+                            }
+                            if self.input.last {
+                                return Err(member(Error::data("the archive ends in the middle of it: it was cut"), &name, at));
+                            }
+                            least = content.end as usize;
+                            continue;
+                        }
+                        self.enter(key, field, at)?;
+                        if looks {
+                            let bytes = &self.input.block[content.start as usize..content.end as usize];
+                            self.looked += bytes.len() as u64;
+                            look(self.shapes.entry(field.to_owned()).or_default(), bytes).map_err(|e| member(e, &name, at))?;
+                        }
+                    }
+                    let there = self.input.rest.end;
+                    if !self.packed() && at + next > there {
+                        return Err(member(Error::data(format!("it should end at byte {}, the file has {there}: the archive was cut", at + next)), &name, at));
+                    }
+                    // Close together: more at once. Far apart: only the header.
+                    self.input.unit = if next > 4 << 10 { 2 << 10 } else { 64 << 10 };
+                    if self.packed() {
+                        if self.looked >= LOOKED_AT || self.input.at > LOOKED_AT {
+                            self.ended = true;
+                            break;
+                        }
+                        if self.input.block.len() < next as usize {
+                            least = next as usize;
+                            if self.input.last {
+                                return Err(member(Error::data("the archive ends in the middle of it: it was cut"), &name, at));
+                            }
+                            // It is seen again when it is there whole.
+                            continue;
+                        }
+                    }
+                    self.input.jump(at + next);
+                    least = BLOCK;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes in bytes that were asked for.
+    pub fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()> {
+        self.input.push(range, bytes)
+    }
+
+    fn enter(&mut self, key: &str, field: &str, at: u64) -> Result<()> {
+        if self.key.as_deref() != Some(key) {
+            if !self.keys.insert(hash(key.as_bytes())) {
+                return Err(torn(key));
+            }
+            self.key = Some(key.to_owned());
+            self.starts.push(at);
+        }
+        if !self.fields.iter().any(|name| name == field) {
+            if field == KEY || field == URL {
+                return Err(Error::new(Kind::Unsupported, format!("a member {field:?}, which is the name of another column")));
+            }
+            self.fields.push(field.to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Takes in the types of one JSON member.
+fn look(shape: &mut Shape, bytes: &[u8]) -> Result<()> {
+    let mut reader = SyntaxReader::new(utf8(bytes)?);
+    shape.see(&mut reader, 0).and_then(|()| reader.end()).map_err(|fault| describe(&fault))
+}
