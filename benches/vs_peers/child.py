@@ -50,6 +50,7 @@ def np_array():
 def main() -> None:
     request = json.loads(sys.argv[1])
     peer = import_module(f"benches.vs_peers.peers.{request['peer']}")
+    peer = getattr(peer, "PEER", peer)
     if hasattr(peer, "prepare"):
         peer.prepare(request["files"])
     make = getattr(peer, request["call"])
