@@ -15,7 +15,7 @@ BELOW = {
     "exceptions": set(),
     "info": {"features"},
     "features": {"exceptions"},
-    "resolve": {"exceptions"},
+    "resolve": {"exceptions", "features"},
     "formats": {"exceptions"},
     "ops": {"exceptions", "formats"},
     "plan": {"exceptions", "ops"},

@@ -65,7 +65,7 @@ def test_columns(folder):
     [
         ({"path": "parquet", "data_files": "none*"}, FileNotFoundError, "no file matches"),
         ({"path": "org/name"}, exceptions.DataFilesNotFoundError, "Hub come with a later release"),
-        ({"path": "csv", "data_files": "a.csv"}, NotImplementedError, "'csv' is not read yet"),
+        ({"path": "hdf5", "data_files": "a.h5"}, NotImplementedError, "'hdf5' is not read yet"),
         ({"path": "parquet"}, ValueError, "needs data_files or data_dir"),
         ({"path": ".", "split": "dev"}, ValueError, "the splits are"),
         ({"path": ".", "split": "train[:10%]"}, ValueError, "take"),

@@ -7,24 +7,21 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rowstream import _core
 from rowstream.dataset import IterableDataset, IterableDatasetDict
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, UnsupportedError
-from rowstream.features.schema import schema_from_features
 from rowstream.info import DatasetInfo, SplitInfo
 from rowstream.plan import Plan
 from rowstream.resolve import formats
+from rowstream.resolve.builders import Reading, reading
 from rowstream.resolve.patterns import resolve, walk
 from rowstream.resolve.splits import by_split
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     DataFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Any]
 
 _SPLIT = re.compile(r"\w+(\.\w+)*")
-# Arguments of `datasets` that have nothing to do with local streams, or only change the speed there.
-_WITHOUT_EFFECT = ("batch_size", "fragment_scan_options")
 
 
 def load_dataset(
@@ -96,66 +93,21 @@ def load_dataset(
     if name not in (None, "default"):
         raise InvalidArgumentError(f"local files have only the configuration 'default', not {name!r}")
     by_split_, format_name, label = _files(os.fspath(path), data_dir, data_files)
-    columns, scan = _options(config_kwargs, format_name, features)
+    if (
+        format_name == "csv"
+        and path != "csv"
+        and all(file.lower().endswith((".tsv", ".tsv.gz")) for files in by_split_.values() for file in files)
+    ):
+        config_kwargs.setdefault("sep", "\t")
+    how = reading(format_name, config_kwargs, features)
     if split is not None:
         # Splits together: "train+test", "all".
         by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(split)}
     wanted = _wanted(split, list(by_split_))
-    made = {one: _stream(scan(by_split_[one]), format_name, one, label, columns) for one in wanted}
+    made = {one: _stream(how, by_split_[one], one, label) for one in wanted}
     if split is None:
         return IterableDatasetDict(made)
     return [made[one] for one in split] if isinstance(split, list) else made[wanted[0]]
-
-
-def _options(options: dict[str, Any], format_name: str, features: Any) -> tuple[list[str] | None, Callable[[list[str]], str]]:
-    """The columns to read, and what lists the pieces of files. Raises for options that there are not."""
-    options = {key: value for key, value in options.items() if key not in _WITHOUT_EFFECT}
-    columns = options.pop("columns", None)
-    scan: Callable[[list[str]], str] = _core.scan_parquet
-    if format_name == "json":
-        scan = _json_options(options, features)
-    elif features is not None:
-        raise UnsupportedError(f"features=… is not there yet for {format_name}: its files bring their types")
-    if format_name == "webdataset":
-        every = _infer(options)
-        scan = lambda files: _core.scan_tar(files, all=every)  # noqa: E731
-    if options.pop("filters", None) is not None:
-        raise UnsupportedError("filters=… is not there yet")
-    if options.pop("on_bad_files", "error") != "error":
-        raise UnsupportedError("on_bad_files is always 'error' yet: a bad file is never skipped quietly")
-    if options.pop("trust_remote_code", None):
-        raise UnsupportedError("trust_remote_code: rowstream never runs code of a data set")
-    if options:
-        known = "columns=[…]" + (', infer="all"' if format_name != "parquet" else "")
-        raise InvalidArgumentError(
-            f"there is no option {', '.join(map(repr, options))} of load_dataset for {format_name}; there is {known}"
-        )
-    if isinstance(columns, str):
-        raise InvalidArgumentError(f"columns must be a list of names, not {columns!r}")
-    return None if columns is None else list(columns), scan
-
-
-def _infer(options: dict[str, Any]) -> bool:
-    """Whether types are found from everything."""
-    infer = options.pop("infer", None)
-    if infer not in (None, "all"):
-        raise InvalidArgumentError(f'infer must be "all" or None, found {infer!r}')
-    return infer is not None
-
-
-def _json_options(options: dict[str, Any], features: Any) -> Callable[[list[str]], str]:
-    """Takes the options of JSON Lines."""
-    every = _infer(options)
-    if options.pop("field", None) is not None:
-        raise UnsupportedError("field=… is not there yet: files are JSON Lines, an object a line")
-    if str(options.pop("encoding", None) or "utf-8").lower().replace("_", "-") not in ("utf-8", "utf8"):
-        raise UnsupportedError("JSON Lines are UTF-8; other encodings are not there yet")
-    if options.pop("encoding_errors", None) not in (None, "strict"):
-        raise UnsupportedError("encoding_errors is always 'strict': a line that is not UTF-8 is an error that says where")
-    for name in ("chunksize", "block_size", "use_threads", "newlines_in_values", "on_mixed_types", "parse_agent_traces"):
-        options.pop(name, None)  # of the reader of `datasets`; they would change nothing here
-    schema = None if features is None else schema_from_features(features)
-    return lambda files: _core.scan_json(files, schema, all=every)
 
 
 def _several(split: Any) -> list[str]:
@@ -248,16 +200,19 @@ def _discovered(folder: str, format_name: str | None) -> dict[str, list[str]]:
     return {split: [f"{root}/{path}" for path in paths] for split, paths in by_split(files).items()}
 
 
-def _stream(scan: str, format_name: str, split: str, label: str, columns: list[str] | None) -> IterableDataset:
-    """The stream of a listing."""
-    plan = Plan(scan)
+def _stream(how: Reading, files: list[str], split: str, label: str) -> IterableDataset:
+    """The stream of files."""
+    plan = Plan(how.scan(files))
     size = sum(file["size"] for file in plan.listing["files"])
     counts = [piece[2] for piece in plan.listing["pieces"]]
     rows = None if None in counts else sum(counts)
-    if columns is not None:
-        plan = plan.select(columns)
+    if how.columns is not None:
+        names = plan.column_names
+        plan = plan.select([names[one] if isinstance(one, int) and one < len(names) else str(one) for one in how.columns])
+    if how.rows is not None:
+        plan = plan.take(how.rows)
     info = DatasetInfo(
-        builder_name=format_name,
+        builder_name=how.format,
         dataset_name=label,
         config_name="default",
         version="0.0.0",

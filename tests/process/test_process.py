@@ -143,7 +143,7 @@ def test_an_interrupt_is_answered_while_waiting(tmp_path):
     # `data_files` takes files; the core is asked directly to open what never opens.
     script = STALLED.replace(
         'ds = rowstream.load_dataset("parquet", data_files=[sys.argv[1]], split="train", streaming=True)',
-        "rowstream._core.scan_parquet([sys.argv[1]])",
+        "rowstream._core.scan([sys.argv[1]], 'parquet')",
     )
     with subprocess.Popen([sys.executable, "-c", script.format(use="pass"), path], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "ready\n"

@@ -47,6 +47,19 @@ def schema_from_features(features: Any) -> str:
     return json.dumps({"fields": fields, "metadata": metadata})
 
 
+def arrow_type(path: str, dtype: Any) -> Any:
+    """The JSON of the Arrow type that a `dtype=` says: a feature, or a type of Python, NumPy or pandas by its name."""
+    if _is(dtype, "Value"):
+        return _scalar(path, str(dtype.dtype))
+    name = _PYTHON.get(dtype) if isinstance(dtype, type) else None
+    text = name or str(getattr(dtype, "name", dtype)).lower()
+    return _scalar(path, _PANDAS.get(text, text))
+
+
+_PYTHON = {str: "string", int: "int64", float: "float64", bool: "bool", bytes: "binary"}
+_PANDAS = {"object": "string", "str": "string", "int": "int64", "boolean": "bool"}
+
+
 def _is(feature: Any, *names: str) -> bool:
     """By name: features of `datasets` are taken too, without loading it."""
     return type(feature).__name__ in names

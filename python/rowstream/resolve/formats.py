@@ -11,7 +11,7 @@ from rowstream.exceptions import FileFormatError, UnsupportedError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-READ = ("parquet", "json", "webdataset")
+READ = ("parquet", "json", "csv", "text", "arrow", "webdataset")
 """The formats that are read."""
 
 _EXTENSIONS = {
@@ -29,6 +29,9 @@ _EXTENSIONS = {
 _OTHERS = ("imagefolder", "audiofolder", "videofolder", "pandas", "conll", "iceberg", "pdffolder", "niftifolder")
 _MAGIC = ((b"PAR1", "parquet"), (b"PARE", "parquet"), (b"ARROW1\0\0", "arrow"))
 
+PACKED = (".gz", ".zst", ".bz2", ".xz", ".lz4")
+"""What ends the names of compressed files."""
+
 BUILDERS = frozenset((*_EXTENSIONS, *_OTHERS))
 """The names of formats that `datasets` has a builder for."""
 
@@ -42,7 +45,9 @@ def require(name: str) -> str:
 
 def by_name(path: str) -> str | None:
     """The format that a file's name tells, or `None`."""
-    lower = path.lower().removesuffix(".gz").removesuffix(".zst")
+    lower = path.lower()
+    for packed in PACKED:
+        lower = lower.removesuffix(packed)
     for name, extensions in _EXTENSIONS.items():
         if lower.endswith(extensions):
             return name

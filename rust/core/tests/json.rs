@@ -4,36 +4,14 @@
 
 mod conformance;
 
-use std::ops::Range;
-
-use arrow_schema::Schema;
 use bytes::Bytes;
-use conformance::{Format, check, cut, run};
-use rowstream_core::Result;
-use rowstream_core::format::json::{Inference, LinesDecoder};
-use rowstream_core::format::{Decoder, Options};
+use conformance::{Format, Read, check, cut, run};
+use rowstream_core::format::Options;
+use rowstream_core::format::json::LinesDecoder;
+use serde_json::Value;
 
-#[derive(Default)]
-struct Lines {
-    range: Option<Range<u64>>,
-    columns: Option<Vec<String>>,
-}
-
-fn schema(file: &Bytes) -> Result<Schema> {
-    let mut inference = Inference::new(file.len() as u64, None, 1 << 20);
-    while let Some(range) = inference.need()? {
-        inference.push(file.slice(range.start as usize..range.end as usize))?;
-    }
-    Ok(inference.schema())
-}
-
-impl Format for Lines {
-    fn open(&self, file: &Bytes, rows: Range<u64>, unit: u64, window: u64) -> Result<Box<dyn Decoder>> {
-        let size = file.len() as u64;
-        let options = Options { columns: self.columns.clone(), rows, unit, window, most: 1 << 20 };
-        let range = self.range.clone().unwrap_or(0..size);
-        Ok(Box::new(LinesDecoder::new(range, size, &schema(file)?, false, &options)?))
-    }
+fn json() -> Read {
+    Read::new("json", Value::Null)
 }
 
 fn lines(n: usize) -> String {
@@ -56,18 +34,18 @@ fn gzip(bytes: &[u8]) -> Bytes {
 #[test]
 fn lines_conform() {
     let plain = Bytes::from(lines(60));
-    check(&Lines::default(), &plain, 60);
-    check(&Lines { columns: Some(vec!["text".into(), "id".into()]), ..Lines::default() }, &plain, 60);
-    check(&Lines { columns: Some(vec![]), ..Lines::default() }, &plain, 60);
+    check(&json(), &plain, 60);
+    check(&Read { columns: Some(vec!["text".into(), "id".into()]), ..json() }, &plain, 60);
+    check(&Read { columns: Some(vec![]), ..json() }, &plain, 60);
     // Without a newline at the end, and with a byte order mark.
     let text = lines(9);
-    check(&Lines::default(), &Bytes::from(format!("\u{feff}{}", text.trim_end())), 9);
+    check(&json(), &Bytes::from(format!("\u{feff}{}", text.trim_end())), 9);
     let (first, second) = plain.split_at(plain.len() / 2);
     for packed in [gzip(&plain), zstd::encode_all(&plain[..], 1).unwrap().into()] {
-        check(&Lines::default(), &packed, 60);
-        cut(&Lines::default(), &packed);
+        check(&json(), &packed, 60);
+        cut(&json(), &packed);
     }
-    check(&Lines::default(), &[gzip(first), gzip(second)].concat().into(), 60);
+    check(&json(), &[gzip(first), gzip(second)].concat().into(), 60);
 }
 
 #[test]
@@ -78,7 +56,7 @@ fn ranges_cover_a_file_whatever_their_length() {
         let (mut ids, mut at) = (Vec::new(), 0);
         while at < size {
             let range = at..(at + step).min(size);
-            let batch = run(Lines { range: Some(range.clone()), ..Lines::default() }.open(&file, 0..u64::MAX, 50, 50).unwrap(), &file).unwrap();
+            let batch = run(Read { range: Some(range.clone()), ..json() }.open(&file, 0..u64::MAX, 50, 50).unwrap(), &file).unwrap();
             let column = batch.column_by_name("id").unwrap();
             ids.extend_from_slice(arrow_array::cast::AsArray::as_primitive::<arrow_array::types::Int64Type>(column).values());
             at = range.end;
@@ -95,10 +73,10 @@ fn an_error_names_the_line_of_the_file() {
     let file = Bytes::from(text);
     let size = file.len() as u64;
     let options = Options { columns: None, rows: 0..u64::MAX, unit: 100, window: 100, most: 1 << 20 };
-    let schema = schema(&Bytes::from(lines(40))).unwrap();
+    let schema = json().look(&Bytes::from(lines(40))).unwrap().schema.unwrap();
     // 40 rows, and blank lines after those with i % 11 == 3.
     for range in [0..size, at..size] {
-        let decoder = LinesDecoder::new(range, size, &schema, false, &options).unwrap();
+        let decoder = LinesDecoder::new(range, size, None, &schema, false, &options).unwrap();
         let error = run(Box::new(decoder), &file).unwrap_err().to_string();
         assert!(error.contains("line 45 (byte ") && error.contains("field \"id\": expected Int64, found \"forty\"") && error.contains("features="), "{error}");
     }
@@ -109,7 +87,7 @@ fn mutated_lines_are_rows_or_an_error() {
     use proptest::prelude::*;
     let plain = lines(12).into_bytes();
     let packed = gzip(&plain).to_vec();
-    let schema = schema(&Bytes::from(plain.clone())).unwrap();
+    let schema = json().look(&Bytes::from(plain.clone())).unwrap().schema.unwrap();
     let config = ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() };
     let mut runner =
         proptest::test_runner::TestRunner::new_with_rng(config, proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha));
@@ -129,7 +107,7 @@ fn mutated_lines_are_rows_or_an_error() {
             let unchanged = file == whole;
             let (file, zipped) = (Bytes::from(file), zip);
             let options = Options { columns: None, rows: 0..u64::MAX, unit: 64, window: 64, most: 1 << 16 };
-            let decoder = LinesDecoder::new(0..file.len() as u64, file.len() as u64, &schema, false, &options).unwrap();
+            let decoder = LinesDecoder::new(0..file.len() as u64, file.len() as u64, None, &schema, false, &options).unwrap();
             let result = run(Box::new(decoder), &file);
             if unchanged || (zipped && result.is_ok()) {
                 // A changed gzip that passes its checksum has all its rows (a changed header does not matter).

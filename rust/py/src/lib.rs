@@ -38,7 +38,7 @@ mod _core {
     #[pymodule_export]
     use super::dicts::Dicts;
     #[pymodule_export]
-    use super::plan::{Plan, merge_cursors, permutation, scan_json, scan_parquet, scan_tar};
+    use super::plan::{Plan, merge_cursors, permutation, scan};
     #[pymodule_export]
     use super::stream::{Stream, arrow_stream};
 }

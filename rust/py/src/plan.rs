@@ -8,9 +8,9 @@ use rowstream_core::exec::count::boundary;
 use rowstream_core::plan::cursor::Cursor;
 use rowstream_core::plan::{Plan as CorePlan, Program};
 use rowstream_core::rng::Rng;
-use rowstream_core::scan::Types;
+use rowstream_core::scan::{Types, list};
 use rowstream_core::source::local::LocalStore;
-use rowstream_core::{Error, Kind, scan};
+use rowstream_core::{Error, Kind};
 
 use crate::door::{detached, interruptible};
 use crate::error::raise;
@@ -79,39 +79,20 @@ pub fn merge_cursors(py: Python<'_>, cursors: Vec<String>) -> PyResult<String> {
     })
 }
 
-/// Reads the footers of Parquet files, and lists their pieces and their schema as JSON.
+/// Lists the pieces of files of a format and their schema, as JSON. `options`: those of the format, as JSON; `schema`: the
+/// types of the rows, as JSON; `all`: they are found from all rows.
 #[pyfunction]
-pub fn scan_parquet(py: Python<'_>, paths: Vec<String>) -> PyResult<String> {
+#[pyo3(signature = (paths, format, options=None, schema=None, *, all=false))]
+pub fn scan(py: Python<'_>, paths: Vec<String>, format: String, options: Option<String>, schema: Option<String>, all: bool) -> PyResult<String> {
     interruptible(py, move || {
-        let engine = Engine::current()?;
-        let found = engine.block_on(scan::parquet(Arc::new(LocalStore), &paths))?;
-        json(&found)
-    })
-}
-
-/// Lists the ranges of JSON Lines files and their schema as JSON. `schema`: the types of the lines, as JSON; `all`:
-/// they are found from all lines.
-#[pyfunction]
-#[pyo3(signature = (paths, schema=None, *, all=false))]
-pub fn scan_json(py: Python<'_>, paths: Vec<String>, schema: Option<String>, all: bool) -> PyResult<String> {
-    interruptible(py, move || {
+        let read = |what: &str, e: serde_json::Error| Error::new(Kind::Value, format!("not {what}: {e}"));
+        let options = options.map_or(Ok(serde_json::Value::Null), |json| serde_json::from_str(&json).map_err(|e| read("options", e)))?;
         let types = match schema {
-            Some(schema) => Types::Declared(serde_json::from_str(&schema).map_err(|e| Error::new(Kind::Schema, format!("not a schema: {e}")))?),
+            Some(schema) => Types::Declared(serde_json::from_str(&schema).map_err(|e| read("a schema", e))?),
             None if all => Types::All,
             None => Types::Head,
         };
-        let engine = Engine::current()?;
-        json(&engine.block_on(scan::json(Arc::new(LocalStore), &paths, types))?)
-    })
-}
-
-/// Lists the samples of tar archives and their schema as JSON. `all`: the types of JSON members are found from all.
-#[pyfunction]
-#[pyo3(signature = (paths, *, all=false))]
-pub fn scan_tar(py: Python<'_>, paths: Vec<String>, all: bool) -> PyResult<String> {
-    interruptible(py, move || {
-        let engine = Engine::current()?;
-        json(&engine.block_on(scan::tar(Arc::new(LocalStore), &paths, all))?)
+        json(&Engine::current()?.block_on(list(Arc::new(LocalStore), &paths, &format, options, types))?)
     })
 }
 

@@ -7,6 +7,7 @@ use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, Decimal25
 use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray};
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::{DataType, IntervalUnit, TimeUnit};
+use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
@@ -155,7 +156,11 @@ fn timestamp<'py>(py: Python<'py>, value: i64, per: i64, zone: Option<&str>) -> 
         Some(zone) => {
             let utc = UTC.get_or_try_init(py, || Ok::<_, PyErr>(py.import("datetime")?.getattr("timezone")?.getattr("utc")?.unbind()))?;
             let parts = (parts.0, parts.1, parts.2, parts.3, parts.4, parts.5, parts.6, utc);
-            class.call1(parts)?.call_method1("astimezone", (zone,))
+            // Near the first and the last day, another zone may have no such day.
+            class
+                .call1(parts)?
+                .call_method1("astimezone", (zone,))
+                .map_err(|e| if e.is_instance_of::<PyOverflowError>(py) { beyond("timestamp", value) } else { e })
         }
     }
 }
@@ -218,6 +223,10 @@ fn duration(py: Python<'_>, value: i64, per: i64) -> PyResult<Bound<'_, PyAny>> 
                 "the duration {value} ns has nanoseconds, which Python's timedelta does not hold; install pandas, or read the column with with_format(\"arrow\")"
             ),
         )));
+    }
+    // Beyond a billion days there is none.
+    if micros.div_euclid(86_400_000_000).unsigned_abs() > 999_999_999 {
+        return Err(beyond("duration", value));
     }
     named(py, &TIMEDELTA, "datetime", "timedelta")?.call1((0, (micros.div_euclid(1_000_000)) as i64, micros.rem_euclid(1_000_000) as i64))
 }

@@ -78,7 +78,7 @@ fn columns_of(unit: &Unit) -> Option<&Columns> {
 /// A row as a dict, and how deep its columns are.
 fn made<'py>(py: Python<'py>, shape: &mut Shape, unit: &Unit, row: usize) -> PyResult<(Bound<'py, PyAny>, usize)> {
     if unit.edge.get().is_none() {
-        drop(unit.edge.set(Box::new(Columns::new(&unit.batch)?)));
+        drop(unit.edge.set(Box::new(Columns::new(&unit.batch).map_err(|e| placed(py, e, unit, row))?)));
     }
     let columns = columns_of(unit).ok_or_else(|| raise(&Error::internal("a unit without its columns")))?;
     let made = columns.row(py, shape, row).map_err(|e| placed(py, e, unit, row))?;

@@ -37,7 +37,7 @@ struct Counting {
 pub fn boundary(plan: &Arc<Plan>, store: Arc<dyn Store>, pass: u64, n: u64) -> Result<Found> {
     let engine = Engine::current()?;
     let program = Program::new(Arc::clone(plan));
-    let files = Arc::new(Files::new(store, Arc::clone(&plan.scan)));
+    let files = Arc::new(Files::new(store, Arc::clone(&plan.scan))?);
     let adapter = Arc::new(Adapter::new(Arc::new(Schema::empty()), Vec::new()));
     let signal: Arc<Signal> = Arc::default();
     let (mut rows, mut least) = (BTreeMap::new(), HashMap::<u32, u64>::new());

@@ -1,54 +1,184 @@
-//! The files of a stream, opened once and shared by the readers of their pieces.
+//! The files of a stream, opened once and shared by the readers of their pieces; and the members of archives, as files.
 
 use std::collections::HashMap;
+use std::io::Write;
+use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
-use crate::format::compress::Codec;
-use crate::format::parquet::{Footer, TAIL, Tail, read_footer};
-use crate::plan::{Scan, hash};
-use crate::source::{Object, Store};
+use crate::format::compress::{Codec, Decompressor};
+use crate::format::{Depth, Facts, Format, Found, Head, Look, tar, zip};
+use crate::plan::{FileEntry, Member, Scan, hash};
+use crate::source::{Object, Part, Store, local};
 
 /// Files that are kept open where no reader uses them; their footers are not small.
 const MOST_OPEN: usize = 8;
-
-/// What is read of a file before its pieces.
-#[derive(Clone)]
-pub(crate) enum Head {
-    Parquet(Arc<Footer>),
-    /// Lines; whether the file is compressed, and so cannot be cut.
-    Json {
-        packed: bool,
-    },
-    /// An archive.
-    Tar,
-}
 
 /// A file that is open.
 #[derive(Clone)]
 pub(crate) struct Opened {
     pub(crate) object: Arc<dyn Object>,
-    pub(crate) head: Head,
+    /// How it is compressed.
+    pub(crate) codec: Option<Codec>,
     /// What identifies its content.
     pub(crate) version: String,
+    /// What its format needs to read pieces.
+    pub(crate) head: Option<Head>,
 }
 
 /// The first and last bytes of a file that tell it from others of its length.
 const ENDS: u64 = 4 << 10;
 
+/// Bytes that are decompressed at once.
+const BLOCK: u64 = 1 << 20;
+
+/// Reads one range.
+async fn read(object: &dyn Object, range: Range<u64>) -> Result<Bytes> {
+    object.read(&[range]).await?.pop().ok_or_else(|| Error::internal("a read gave nothing"))
+}
+
+/// Goes on with what is at hand; gives what has to be waited for.
+fn at_hand(look: &mut dyn Look, object: &dyn Object) -> Result<Option<Range<u64>>> {
+    while let Some(range) = look.need()? {
+        let Some(parts) = object.read_now(std::slice::from_ref(&range))? else { return Ok(Some(range)) };
+        for bytes in parts {
+            look.push(&range, bytes)?;
+        }
+    }
+    Ok(None)
+}
+
+/// Has a file looked at. What is at hand is read where it is looked at.
+async fn looked_at(engine: &'static Engine, object: &Arc<dyn Object>, mut look: Box<dyn Look>) -> Result<Found> {
+    loop {
+        let here = Arc::clone(object);
+        let (back, need) = engine
+            .cpu(move || {
+                let need = at_hand(&mut *look, &*here);
+                (look, need)
+            })
+            .await?;
+        look = back;
+        let Some(range) = need? else { return engine.cpu(move || look.found()).await? };
+        let bytes = read(&**object, range.clone()).await?;
+        look.push(&range, bytes)?;
+    }
+}
+
+/// A compressed object as one that can be read at any place: it is decompressed into a file without a name.
+async fn unpacked(engine: &'static Engine, object: Arc<dyn Object>, codec: Codec) -> Result<Arc<dyn Object>> {
+    let failed = |e: std::io::Error| Error::new(Kind::Io, format!("it is decompressed into a temporary file, and that failed: {e}"));
+    let (mut file, mut codec) = (tempfile::tempfile().map_err(failed)?, Decompressor::new(codec)?);
+    for at in (0..object.size()).step_by(BLOCK as usize) {
+        let bytes = read(&*object, at..object.size().min(at + BLOCK)).await?;
+        let work = move || -> Result<_> {
+            let mut rest: &[u8] = &bytes;
+            loop {
+                let mut out = Vec::new();
+                let used = codec.run(rest, &mut out, BLOCK as usize)?;
+                rest = &rest[used..];
+                file.write_all(&out).map_err(failed)?;
+                if rest.is_empty() && out.is_empty() {
+                    return Ok((file, codec));
+                }
+            }
+        };
+        (file, codec) = engine.cpu(work).await??;
+    }
+    let mut out = Vec::new();
+    codec.finish(&mut out)?;
+    file.write_all(&out).map_err(failed)?;
+    local::opened(file, "a temporary file")
+}
+
+/// What ends the names of tar archives.
+const ARCHIVES: [&str; 12] = [".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.lz4", ".taz"];
+
+/// What ends the names of compressed files.
+const PACKED: [&str; 5] = [".gz", ".zst", ".bz2", ".xz", ".lz4"];
+
+/// The files that a path names: itself, or the members of the archive that it is.
+pub(crate) async fn entries(engine: &'static Engine, store: &dyn Store, format: &str, path: &str) -> Result<Vec<FileEntry>> {
+    let alone = FileEntry { path: path.to_owned(), size: 0, version: String::new(), member: None, note: None };
+    let lower = path.to_ascii_lowercase();
+    let (zipped, tarred) = ([".zip"].iter().any(|end| lower.ends_with(end)), ARCHIVES.iter().any(|end| lower.ends_with(end)));
+    if format == "webdataset" || !(zipped || tarred) {
+        return Ok(vec![alone]);
+    }
+    let named = |e: Error| e.in_file(path);
+    let object = store.open(path).await.map_err(named)?;
+    let members = if zipped {
+        zip::members(looked_at(engine, &object, Box::new(zip::Directory::new(object.size()))).await.map_err(named)?)
+    } else {
+        let head = read(&*object, 0..object.size().min(32)).await.map_err(named)?;
+        let codec = Codec::of(&head);
+        let object = match codec {
+            Some(codec) => unpacked(engine, object, codec).await.map_err(named)?,
+            None => object,
+        };
+        let mut members = zip::members(looked_at(engine, &object, Box::new(tar::Members::new(object.size()))).await.map_err(named)?)?;
+        for member in &mut members {
+            member.archive = codec;
+        }
+        Ok(members)
+    };
+    let wanted = chosen(members.map_err(named)?, format);
+    if wanted.is_empty() {
+        return Err(Error::new(Kind::NotFound, "the archive has no data files").in_file(path));
+    }
+    Ok(wanted.into_iter().map(|member| FileEntry { member: Some(member), ..alone.clone() }).collect())
+}
+
+/// The members that are data: those whose names are of the format, or all if none is; never what describes or is hidden.
+fn chosen(members: Vec<Member>, format: &str) -> Vec<Member> {
+    let endings: &[&str] = match format {
+        "parquet" => &["parquet", "geoparquet", "gpq"],
+        "json" => &["json", "jsonl", "ndjson"],
+        "csv" => &["csv", "tsv"],
+        "arrow" => &["arrow"],
+        _ => &["txt"],
+    };
+    let plain = |name: &str| -> String {
+        let name = name.to_ascii_lowercase();
+        PACKED.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name).to_owned()
+    };
+    let hidden = |member: &Member| member.name.split('/').any(|part| (part.starts_with('.') && part != "." && part != "..") || part.starts_with("__"));
+    let mut wanted: Vec<Member> = members.into_iter().filter(|member| !member.name.is_empty() && !hidden(member)).collect();
+    let fits = |member: &Member| endings.contains(&plain(&member.name).rsplit('.').next().unwrap_or(""));
+    if wanted.iter().any(fits) {
+        wanted.retain(fits);
+    }
+    wanted.sort_by(|a, b| a.name.cmp(&b.name));
+    wanted
+}
+
+impl Opened {
+    /// What a format sees of the file.
+    pub(crate) async fn look(&self, engine: &'static Engine, format: &dyn Format, name: &str, depth: Depth) -> Result<Found> {
+        let facts = Facts { size: self.object.size(), codec: self.codec, most: engine.budget.for_rows() as usize };
+        let found = looked_at(engine, &self.object, format.look(&facts, depth)?).await;
+        found.map_err(|e| e.in_file(name))
+    }
+}
+
 /// The files of a listing.
 pub(crate) struct Files {
     store: Arc<dyn Store>,
     scan: Arc<Scan>,
+    format: Arc<dyn Format>,
+    names: Vec<String>,
     open: Mutex<HashMap<u32, Arc<OnceCell<Opened>>>>,
 }
 
 impl Files {
-    pub(crate) fn new(store: Arc<dyn Store>, scan: Arc<Scan>) -> Self {
-        Self { store, scan, open: Mutex::default() }
+    pub(crate) fn new(store: Arc<dyn Store>, scan: Arc<Scan>) -> Result<Self> {
+        let format = crate::format::of(&scan.format, &scan.options)?;
+        let names = scan.files.iter().map(FileEntry::name).collect();
+        Ok(Self { store, scan, format, names, open: Mutex::default() })
     }
 
     /// The listing.
@@ -56,47 +186,58 @@ impl Files {
         &self.scan
     }
 
-    /// Where the `i`-th file is.
-    pub(crate) fn path(&self, i: u32) -> &str {
-        &self.scan.files[i as usize].path
+    /// How the files are read.
+    pub(crate) fn format(&self) -> &Arc<dyn Format> {
+        &self.format
+    }
+
+    /// Where the `i`-th file is, as errors and rows say it.
+    pub(crate) fn name(&self, i: u32) -> &str {
+        &self.names[i as usize]
     }
 
     /// Opens a file of a format.
-    pub(crate) async fn open(engine: &Engine, store: &dyn Store, format: &str, path: &str) -> Result<Opened> {
-        let named = |e: Error| e.in_file(path);
-        let object = store.open(path).await.map_err(named)?;
-        if format == "parquet" {
-            return Self::open_parquet(engine, object, path).await;
-        }
-        let size = object.size();
-        let ends = [0..size.min(ENDS), size.saturating_sub(ENDS)..size];
-        let ends = object.read(&ends).await.map_err(named)?;
-        let version = format!("{:016x}", hash(&ends.concat()));
-        let packed = Codec::of(&ends[0]).is_some();
-        let head = if format == "json" { Head::Json { packed } } else { Head::Tar };
-        Ok(Opened { object, head, version })
-    }
-
-    /// Reads the footer.
-    async fn open_parquet(engine: &Engine, object: Arc<dyn Object>, path: &str) -> Result<Opened> {
-        let named = |e: Error| e.in_file(path);
-        let size = object.size();
-        let mut range = size.saturating_sub(TAIL)..size;
-        loop {
-            let ranges = [range];
-            let tail = object.read(&ranges).await.map_err(named)?.pop().ok_or_else(|| Error::internal("a read gave nothing"))?;
-            match engine.cpu(move || read_footer(&tail, size)).await?.map_err(named)? {
-                Tail::Footer(footer) => {
-                    let version = footer.version.clone();
-                    return Ok(Opened { object, head: Head::Parquet(Arc::from(footer)), version });
+    pub(crate) async fn open(engine: &'static Engine, store: &dyn Store, format: &dyn Format, entry: &FileEntry) -> Result<Opened> {
+        let open = async {
+            let mut object = store.open(&entry.path).await?;
+            let mut codec = None;
+            if let Some(member) = &entry.member {
+                if let Some(archive) = member.archive {
+                    object = unpacked(engine, object, archive).await?;
                 }
-                Tail::Need(more) => range = more,
+                object = Part::of(object, member.at..member.at.saturating_add(member.size))?;
+                codec = member.codec;
             }
-        }
+            let size = object.size();
+            if format.random() {
+                // Only a name says that it is compressed: that saves a read.
+                if codec.is_none() && PACKED.iter().any(|end| entry.name().to_ascii_lowercase().ends_with(end)) {
+                    codec = Codec::of(&read(&*object, 0..size.min(32)).await?);
+                }
+                if let Some(packed) = codec {
+                    object = unpacked(engine, object, packed).await?;
+                }
+            }
+            if format.again() {
+                // Its own look says what its version is.
+                return Ok(Opened { object, codec: None, version: String::new(), head: None });
+            }
+            let size = object.size();
+            let ends = object.read(&[0..size.min(ENDS), size.saturating_sub(ENDS)..size]).await?;
+            let version = format!("{:016x}", hash(&ends.concat()));
+            if codec.is_none() && !format.random() {
+                codec = Codec::of(&ends[0]);
+                if zip::begins(&ends[0]) {
+                    return Err(Error::new(Kind::Unsupported, "the file is a zip archive; give it a name that ends in .zip, so that its members are read"));
+                }
+            }
+            Ok(Opened { object, codec: codec.filter(|_| !format.random()), version, head: None })
+        };
+        open.await.map_err(|e: Error| e.in_file(&entry.name()))
     }
 
     /// The `i`-th file of the listing, which must be the one that the plan was made from.
-    pub(crate) async fn get(&self, engine: &Engine, i: u32) -> Result<Opened> {
+    pub(crate) async fn get(&self, engine: &'static Engine, i: u32) -> Result<Opened> {
         let cell = {
             let mut open = self.open.lock().await;
             if open.len() >= MOST_OPEN {
@@ -104,16 +245,21 @@ impl Files {
             }
             Arc::clone(open.entry(i).or_default())
         };
-        let entry = &self.scan.files[i as usize];
+        let (entry, name) = (&self.scan.files[i as usize], self.name(i));
         let opened = cell.get_or_try_init(|| async {
-            let opened = Self::open(engine, &*self.store, &self.scan.format, &entry.path).await?;
+            let mut opened = Self::open(engine, &*self.store, &*self.format, entry).await?;
+            if self.format.again() && opened.object.size() == entry.size {
+                let found = opened.look(engine, &*self.format, name, Depth::Shape).await?;
+                opened.head = found.head;
+                opened.version = found.version.unwrap_or(opened.version);
+            }
             if opened.object.size() != entry.size || opened.version != entry.version {
                 let what = format!(
                     "the file is not the one that this data set was made from ({} bytes then, {} now, or other content): load the data set again",
                     entry.size,
                     opened.object.size()
                 );
-                return Err(Error::new(Kind::SourceChanged, what).in_file(&entry.path));
+                return Err(Error::new(Kind::SourceChanged, what).in_file(name));
             }
             Ok(opened)
         });

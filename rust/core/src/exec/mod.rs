@@ -143,7 +143,7 @@ impl Stream {
         let shared = Shared {
             engine,
             plan: Arc::clone(plan),
-            files: Arc::new(Files::new(Arc::clone(&store), Arc::clone(&plan.scan))),
+            files: Arc::new(Files::new(Arc::clone(&store), Arc::clone(&plan.scan))?),
             adapter: Arc::new(Adapter::new(schema, sources)),
             signal: Arc::default(),
             unit: UNIT.end,

@@ -9,16 +9,12 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 
-use super::files::{Files, Head, Opened};
+use super::files::{Files, Opened};
 use crate::budget::Charge;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::format::contain::contain;
-use crate::format::json::LinesDecoder;
-use crate::format::parquet::RowGroupDecoder;
-use crate::format::tar::TarDecoder;
-use crate::format::{Decoder, Options, Step};
-use crate::plan::Scan;
+use crate::format::{Decoder, Options, Source, Step};
 use crate::schema::Adapter;
 use crate::source::Object;
 
@@ -177,13 +173,21 @@ impl Drop for Reader {
 }
 
 /// A decoder of a piece.
-fn decoder(scan: &Scan, opened: &Opened, path: &str, piece: &Piece, columns: Vec<String>, most: usize) -> Result<Box<dyn Decoder>> {
+fn decoder(files: &Files, opened: &Opened, piece: &Piece, columns: Vec<String>, most: usize) -> Result<Box<dyn Decoder>> {
     let options = Options { columns: Some(columns), rows: piece.rows.clone(), unit: piece.unit, window: piece.window, most };
-    Ok(match &opened.head {
-        Head::Parquet(footer) => Box::new(RowGroupDecoder::new(footer, piece.at as usize, &options)?),
-        Head::Tar => Box::new(TarDecoder::new(piece.at..piece.at + piece.bytes, &scan.schema, path, &options)?),
-        Head::Json { .. } => Box::new(LinesDecoder::new(piece.at..piece.at + piece.bytes, opened.object.size(), &scan.schema, scan.declared, &options)?),
-    })
+    let scan = files.scan();
+    let source = Source {
+        url: files.name(piece.file),
+        size: opened.object.size(),
+        codec: opened.codec,
+        note: scan.files[piece.file as usize].note.as_ref(),
+        head: opened.head.as_ref(),
+        at: piece.at,
+        bytes: piece.bytes,
+        schema: &scan.schema,
+        declared: scan.declared,
+    };
+    files.format().decoder(&source, &options)
 }
 
 /// Decodes as far as can be without waiting: what is read where it is decoded is still in the processor's cache.
@@ -202,19 +206,16 @@ fn advance(decoder: &mut dyn Decoder, adapter: &Adapter, object: &dyn Object) ->
     }
 }
 
-async fn read(engine: &'static Engine, files: &Files, adapter: Arc<Adapter>, piece: Piece, queue: &Queue) -> Result<u64> {
+async fn read(engine: &'static Engine, files: &Arc<Files>, adapter: Arc<Adapter>, piece: Piece, queue: &Queue) -> Result<u64> {
     let opened = files.get(engine, piece.file).await?;
     let object = Arc::clone(&opened.object);
-    let path = files.path(piece.file);
+    let path = files.name(piece.file);
     let named = |e: Error| e.in_file(path);
     let mut at = piece.rows.start;
-    let place: Arc<str> = match &opened.head {
-        Head::Parquet(_) => format!("{path}: row group {}", piece.at).into(),
-        Head::Json { .. } | Head::Tar => format!("{path}: after byte {}", piece.at).into(),
-    };
+    let place: Arc<str> = format!("{path}: {}", files.format().place(piece.at)).into();
     let (unit, deep, columns, most) = (piece.unit, piece.deep, adapter.sources().to_vec(), engine.budget.for_rows() as usize);
-    let (scan, file) = (Arc::clone(files.scan()), path.to_owned());
-    let mut decoder = engine.cpu(move || decoder(&scan, &opened, &file, &piece, columns, most)).await?.map_err(named)?;
+    let here = Arc::clone(files);
+    let mut decoder = engine.cpu(move || decoder(&here, &opened, &piece, columns, most)).await?.map_err(named)?;
     while permit(engine, queue, unit, deep).await {
         let batch = loop {
             let (adapter, file) = (Arc::clone(&adapter), Arc::clone(&object));

@@ -1,18 +1,170 @@
 //! Formats, each a sans-IO state machine: it says which bytes it needs and gives batches.
+//!
+//! To add one: implement `Format`, `Look` and `Decoder`, name it in `of`, and run the conformance suite over it
+//! (`tests/conformance`). Everything else, compression, archives, order, resume, filters, is there.
 
-pub(crate) mod compress;
+pub mod arrow;
+pub mod compress;
 pub mod contain;
+pub mod csv;
+mod input;
 pub mod json;
+mod lines;
 pub mod parquet;
 pub mod tar;
+pub mod text;
+pub(crate) mod zip;
 
+use std::any::Any;
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use bytes::Bytes;
+use serde_json::Value;
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
+use compress::Codec;
+
+/// How a format is read: plain data, made of its options. Nothing here does I/O.
+pub trait Format: Send + Sync {
+    /// What looks at a file: once when it is listed, and again when its pieces are read if `again`.
+    fn look(&self, file: &Facts, depth: Depth) -> Result<Box<dyn Look>>;
+
+    /// Decodes one piece.
+    fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>>;
+
+    /// What a piece is called in errors.
+    fn place(&self, at: u64) -> String {
+        format!("after byte {at}")
+    }
+
+    /// Whether pieces cannot be read without what `look` found, such as a footer.
+    fn again(&self) -> bool {
+        false
+    }
+
+    /// Whether a file's bytes are read at any place: a compressed file is then decompressed before.
+    fn random(&self) -> bool {
+        self.again()
+    }
+}
+
+/// The format of a name, with its options.
+pub fn of(name: &str, options: &Value) -> Result<Arc<dyn Format>> {
+    let options = if options.is_null() { Value::Object(serde_json::Map::new()) } else { options.clone() };
+    let read = |e: serde_json::Error| Error::new(Kind::Value, format!("the options of {name}: {e}"));
+    Ok(match name {
+        "arrow" => Arc::new(arrow::Arrow),
+        "csv" => Arc::new(serde_json::from_value::<csv::Csv>(options).map_err(read)?.checked()?),
+        "json" => Arc::new(serde_json::from_value::<json::Json>(options).map_err(read)?),
+        "parquet" => Arc::new(parquet::Parquet),
+        "text" => Arc::new(serde_json::from_value::<text::Text>(options).map_err(read)?),
+        "webdataset" => Arc::new(tar::WebDataset),
+        _ => return Err(Error::new(Kind::Unsupported, format!("the format {name:?} is not read"))),
+    })
+}
+
+/// What is known of a file before its bytes are.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Its length.
+    pub size: u64,
+    /// How it is compressed.
+    pub codec: Option<Codec>,
+    /// The largest thing that has to be in memory whole.
+    pub most: usize,
+}
+
+/// How much is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// What is needed to read it, types aside.
+    Shape,
+    /// And the types that its first bytes show.
+    Head,
+    /// And the types of all its rows.
+    All,
+}
+
+/// Looks at a file, and says which bytes it needs for that.
+pub trait Look: Send {
+    /// The next bytes; none where enough is known.
+    fn need(&mut self) -> Result<Option<Range<u64>>>;
+
+    /// Takes in bytes that were asked for.
+    fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()>;
+
+    /// What was found.
+    fn found(self: Box<Self>) -> Result<Found>;
+}
+
+/// What was seen of a file.
+pub struct Found {
+    /// The types of its rows; none where it has no rows to see.
+    pub schema: Option<Schema>,
+    /// Where it can be cut into pieces.
+    pub cuts: Cuts,
+    /// What an open piece keeps in memory at least.
+    pub floor: u64,
+    /// What identifies the content, where the format has something better than the first and last bytes.
+    pub version: Option<String>,
+    /// What a decoder is to know, as the plan keeps it.
+    pub note: Option<Value>,
+    /// What a decoder is to know, and the plan does not keep.
+    pub head: Option<Head>,
+}
+
+/// What a format keeps of a file that is open.
+pub type Head = Arc<dyn Any + Send + Sync>;
+
+/// Where a file can be cut into pieces.
+pub enum Cuts {
+    /// Nowhere.
+    Whole,
+    /// At any byte: a row belongs to the range in which it begins.
+    Anywhere,
+    /// Where its rows begin, one after another.
+    Rows(Vec<u64>),
+    /// It has pieces: `(place, rows, bytes)`.
+    Pieces(Vec<(u64, Option<u64>, u64)>),
+}
+
+/// A piece of a file, for a decoder.
+pub struct Source<'a> {
+    /// Where the file is, as rows say it.
+    pub url: &'a str,
+    /// Its length in bytes.
+    pub size: u64,
+    /// How it is compressed.
+    pub codec: Option<Codec>,
+    /// What `look` noted.
+    pub note: Option<&'a Value>,
+    /// What `look` found, where the format asks for it again.
+    pub head: Option<&'a Head>,
+    /// The number of the piece, or its first byte.
+    pub at: u64,
+    /// Its bytes.
+    pub bytes: u64,
+    /// The schema of the listing.
+    pub schema: &'a Schema,
+    /// Whether a user gave it.
+    pub declared: bool,
+}
+
+/// What an open piece of a file that is read from its start to its end keeps.
+pub(crate) const STREAM_FLOOR: u64 = 1 << 20;
+
+/// The bytes of a file from which types are found.
+pub(crate) const HEAD_BYTES: u64 = 1 << 20;
+
+impl Found {
+    /// Of a file that is read from its start to its end.
+    pub(crate) fn stream(schema: Option<Schema>, cuts: Cuts) -> Self {
+        Self { schema, cuts, floor: STREAM_FLOOR, version: None, note: None, head: None }
+    }
+}
 
 /// What a decoder wants next.
 #[derive(Debug)]
@@ -53,4 +205,21 @@ pub trait Decoder: Send {
 
     /// Goes on as far as the bytes allow.
     fn poll(&mut self) -> Result<Step>;
+}
+
+impl Options {
+    /// Whether a column is read.
+    pub fn wants(&self, name: &str) -> bool {
+        self.columns.as_ref().is_none_or(|columns| columns.iter().any(|column| column == name))
+    }
+
+    /// Whether rows are only counted.
+    pub fn counting(&self) -> bool {
+        self.columns.as_ref().is_some_and(Vec::is_empty)
+    }
+}
+
+/// Bytes that nobody asked for: a defect.
+pub(crate) fn unasked(range: &Range<u64>) -> Error {
+    Error::internal(format!("bytes {range:?} were not asked for"))
 }

@@ -11,6 +11,7 @@ use arrow_schema::{Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
+use crate::format::compress::Codec;
 use order::{Op, Order, Piece};
 
 /// One file of a listing.
@@ -23,6 +24,40 @@ pub struct FileEntry {
     pub size: u64,
     /// What identifies its content: a hash of a Parquet file's footer, of the first and last bytes of others.
     pub version: String,
+    /// The member of an archive that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<Member>,
+    /// What its format noted of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<serde_json::Value>,
+}
+
+impl FileEntry {
+    /// Where it is, as errors and rows say it.
+    pub fn name(&self) -> String {
+        match &self.member {
+            None => self.path.clone(),
+            Some(member) => format!("{}!{}", self.path, member.name),
+        }
+    }
+}
+
+/// A file in an archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// Its name in the archive.
+    pub name: String,
+    /// Where its bytes begin in the archive, decompressed where it is compressed as a whole.
+    pub at: u64,
+    /// How many they are.
+    pub size: u64,
+    /// How they are compressed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codec: Option<Codec>,
+    /// How the archive as a whole is compressed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<Codec>,
 }
 
 /// A piece as the listing has it: `(file, place, rows, bytes)`. The place is the number of a row group, or the first
@@ -35,6 +70,9 @@ pub type PieceEntry = (u32, u64, Option<u64>, u64);
 pub struct Scan {
     /// The format's name.
     pub format: String,
+    /// Its options.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub options: serde_json::Value,
     /// The files, in the order of the listing.
     pub files: Vec<FileEntry>,
     /// Their pieces, in file order.
@@ -115,9 +153,19 @@ impl Plan {
     /// order; the batching. Not the columns: a cursor stays valid when other columns are read.
     pub fn fingerprint(&self) -> String {
         let name = |path: &str| path.rsplit(['/', '\\']).next().unwrap_or(path).to_owned();
-        let files: Vec<_> = self.scan.files.iter().map(|f| (name(&f.path), f.size, &f.version)).collect();
-        let what =
-            serde_json::json!([self.version, self.scan.format, files, self.scan.pieces, self.scan.lanes, self.first, self.segments, self.cycle, self.batch]);
+        let files: Vec<_> = self.scan.files.iter().map(|f| (name(&f.name()), f.size, &f.version)).collect();
+        let what = serde_json::json!([
+            self.version,
+            self.scan.format,
+            self.scan.options,
+            files,
+            self.scan.pieces,
+            self.scan.lanes,
+            self.first,
+            self.segments,
+            self.cycle,
+            self.batch
+        ]);
         format!("{:016x}", hash(what.to_string().as_bytes()))
     }
 

@@ -31,18 +31,21 @@ impl Store for LocalStore {
         Box::pin(async move {
             let file = blocking(move || {
                 let failed = |e: std::io::Error| Error::io(&e, &path);
-                let file = File::open(&path).map_err(failed)?;
-                let metadata = file.metadata().map_err(failed)?;
-                if metadata.is_dir() {
-                    return Err(Error::new(Kind::Io, "is a folder, not a file").in_file(&path));
-                }
-                let (size, modified) = version(&metadata);
-                Ok(LocalFile { path, file, size, modified })
-            })
-            .await?;
-            Ok(Arc::new(Arc::new(file)) as Arc<dyn Object>)
+                opened(File::open(&path).map_err(failed)?, &path)
+            });
+            file.await
         })
     }
+}
+
+/// An open file as an object.
+pub(crate) fn opened(file: File, path: &str) -> Result<Arc<dyn Object>> {
+    let metadata = file.metadata().map_err(|e| Error::io(&e, path))?;
+    if metadata.is_dir() {
+        return Err(Error::new(Kind::Io, "is a folder, not a file").in_file(path));
+    }
+    let (size, modified) = version(&metadata);
+    Ok(Arc::new(Arc::new(LocalFile { path: path.to_owned(), file, size, modified })))
 }
 
 impl Object for Arc<LocalFile> {

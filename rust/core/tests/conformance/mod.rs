@@ -7,14 +7,76 @@ use arrow_select::concat::concat_batches;
 use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use rowstream_core::format::{Decoder, Step};
+use rowstream_core::format::compress::Codec;
+use rowstream_core::format::{Cuts, Decoder, Depth, Facts, Found, Options, Source, Step};
 use rowstream_core::{Error, Result};
+use serde_json::Value;
 
 /// How a decoder of one piece is made: from the file, for rows of the piece, with batches of about `unit` bytes and
 /// reads of at least `window`.
 pub trait Format {
     /// Opens the piece.
     fn open(&self, file: &Bytes, rows: Range<u64>, unit: u64, window: u64) -> Result<Box<dyn Decoder>>;
+}
+
+/// A format by its name, whose files are read as one piece, or as the range or the `piece`-th that is given.
+#[derive(Default)]
+#[allow(dead_code, reason = "not every suite needs all")]
+pub struct Read {
+    pub name: &'static str,
+    pub options: Value,
+    pub columns: Option<Vec<String>>,
+    pub range: Option<Range<u64>>,
+    /// What the file was looked at as, where that is not this one.
+    pub listed: Option<Bytes>,
+}
+
+#[allow(dead_code, reason = "not every suite needs all")]
+impl Read {
+    pub fn new(name: &'static str, options: Value) -> Self {
+        Self { name, options, ..Self::default() }
+    }
+
+    fn facts(file: &Bytes) -> Facts {
+        Facts { size: file.len() as u64, codec: Codec::of(file), most: 1 << 20 }
+    }
+
+    /// Looks at a file.
+    pub fn look(&self, file: &Bytes) -> Result<Found> {
+        let size = file.len() as u64;
+        let mut look = rowstream_core::format::of(self.name, &self.options)?.look(&Self::facts(file), Depth::All)?;
+        for _ in 0..MOST_STEPS {
+            let Some(range) = look.need()? else { return look.found() };
+            assert!(range.start < range.end && range.end <= size, "bytes {range:?} of {size}");
+            look.push(&range, file.slice(range.start as usize..range.end as usize))?;
+        }
+        panic!("the look does not end");
+    }
+}
+
+impl Format for Read {
+    fn open(&self, file: &Bytes, rows: Range<u64>, unit: u64, window: u64) -> Result<Box<dyn Decoder>> {
+        let found = self.look(self.listed.as_ref().unwrap_or(file))?;
+        let size = file.len() as u64;
+        let range = self.range.clone().unwrap_or(match &found.cuts {
+            Cuts::Pieces(pieces) => pieces.first().map_or(0..0, |&(at, _, bytes)| at..at + bytes),
+            _ => 0..size,
+        });
+        let schema = found.schema.ok_or_else(|| Error::data("no rows"))?;
+        let source = Source {
+            url: "the.tar",
+            size,
+            codec: Codec::of(file),
+            note: found.note.as_ref(),
+            head: found.head.as_ref(),
+            at: range.start,
+            bytes: range.end - range.start,
+            schema: &schema,
+            declared: false,
+        };
+        let options = Options { columns: self.columns.clone(), rows, unit, window, most: 1 << 20 };
+        rowstream_core::format::of(self.name, &self.options)?.decoder(&source, &options)
+    }
 }
 
 /// More steps than any file here needs: a decoder that takes them hangs.
@@ -67,7 +129,9 @@ pub fn check(format: &impl Format, file: &Bytes, rows: u64) {
 
 /// A file of a format that says where it ends, cut short: an error wherever that is.
 pub fn cut(format: &impl Format, file: &Bytes) {
-    for cut in (1..file.len()).step_by((file.len() / 150).max(1)) {
+    // The first bytes show how a file is compressed.
+    let least = if Codec::of(file).is_some() { 14 } else { 1 };
+    for cut in (least..file.len()).step_by((file.len() / 150).max(1)) {
         let short = file.slice(..cut);
         let got = format.open(&short, 0..u64::MAX, 3000, 512).and_then(|decoder| run(decoder, &short));
         assert!(got.is_err(), "a file cut at {cut} of {} bytes gave {} rows", file.len(), got.map_or(0, |b| b.num_rows()));

@@ -136,6 +136,12 @@ impl Object {
         self.fields.iter_mut().for_each(Column::null);
     }
 
+    /// Takes back all after the first `rows`, and what there is of a row that could not be read.
+    pub(in crate::format) fn truncate(&mut self, rows: usize) {
+        self.rows = rows;
+        self.fields.iter_mut().for_each(|column| column.truncate(rows));
+    }
+
     /// The columns that were read, as Arrow has them.
     pub(in crate::format) fn finish(&mut self, buffers: &[Buffer]) -> Result<(Fields, Vec<ArrayRef>)> {
         self.rows = 0;
@@ -235,6 +241,27 @@ impl Column {
             Values::List { offsets, .. } => offsets.len() - 1,
             Values::Object(object) => object.rows,
         }
+    }
+
+    /// Takes back all after the first `rows` values.
+    pub(in crate::format) fn truncate(&mut self, rows: usize) {
+        match &mut self.values {
+            Values::Passed(n) | Values::Null(n) => {
+                *n = rows.min(*n);
+                return;
+            }
+            Values::Bool(values) => values.truncate(rows),
+            Values::Int(values) => values.truncate(rows),
+            Values::Big(values) => values.truncate(rows),
+            Values::Float(values) => values.truncate(rows),
+            Values::Text { views, .. } => views.truncate(rows),
+            Values::List { offsets, item } => {
+                offsets.truncate(rows + 1);
+                item.truncate(offsets.last().copied().unwrap_or(0) as usize);
+            }
+            Values::Object(object) => object.truncate(rows),
+        }
+        self.nulls.truncate(rows);
     }
 
     pub(in crate::format) fn null(&mut self) {

@@ -1,7 +1,11 @@
-//! JSON Lines, straight to Arrow: each line is one object, read once, into columns whose types the plan has.
+//! JSON, straight to Arrow: each object is read once, into columns whose types the plan has.
+//!
+//! A file is lines, an object each; or one document: an array, objects one after another over lines, or what a field of one
+//! object has, an array or an object of columns.
 
 mod column;
-mod lines;
+mod document;
+mod look;
 mod shape;
 mod syntax;
 
@@ -13,18 +17,64 @@ use arrow_buffer::Buffer;
 use arrow_schema::{Schema, SchemaRef};
 use bytes::Bytes;
 use memchr::memchr;
+use serde::{Deserialize, Serialize};
 
-use super::{Decoder, Options, Step};
+use super::compress::Codec;
+use super::lines::{Chunk, Lines};
+use super::{Decoder, Depth, Facts, Format, Look, Options, Source, Step, unasked};
 use crate::error::{Error, Kind, Result};
 use column::Object;
 pub(super) use column::{Column, Texts, view};
-use lines::{Chunk, Lines};
+use document::DocumentDecoder;
+use look::Looking;
 pub(super) use shape::Shape;
 pub(super) use syntax::Reader as SyntaxReader;
 use syntax::{Fault, Parsed, Reader};
 
 /// The byte order mark that some editors write.
 pub(super) const BOM: &[u8] = b"\xEF\xBB\xBF";
+
+/// JSON files.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Json {
+    /// The field of the one object of a file that has the rows.
+    #[serde(default)]
+    pub field: Option<String>,
+}
+
+/// What a file has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Layout {
+    /// Lines, an object each.
+    Lines,
+    /// An array of objects.
+    Array,
+    /// An array of anything else: one column, `text`.
+    Values,
+    /// Objects one after another, over several lines.
+    Objects,
+    /// An object whose fields are columns.
+    Columns,
+}
+
+impl Format for Json {
+    fn look(&self, file: &Facts, depth: Depth) -> Result<Box<dyn Look>> {
+        Ok(Box::new(Looking::new(self.field.as_deref(), file, depth)?))
+    }
+
+    fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
+        let layout = piece.note.map_or(Ok(Layout::Lines), |note| serde_json::from_value(note.clone()));
+        match layout.map_err(|e| Error::internal(e.to_string()))? {
+            Layout::Lines => {
+                let range = piece.at..piece.at + piece.bytes;
+                Ok(Box::new(LinesDecoder::new(range, piece.size, piece.codec, piece.schema, piece.declared, options)?))
+            }
+            layout => Ok(Box::new(DocumentDecoder::new(layout, self.field.as_deref(), piece, options)?)),
+        }
+    }
+}
 
 /// Decodes the lines that begin in a range of a file.
 pub struct LinesDecoder {
@@ -62,11 +112,10 @@ impl Failure {
 impl LinesDecoder {
     /// A decoder of the lines that begin in `range` of a file of `size` bytes. `schema`: what every line fits;
     /// `declared`: as `features=` had it, where a string may hold any value.
-    pub fn new(range: Range<u64>, size: u64, schema: &Schema, declared: bool, options: &Options) -> Result<Self> {
-        let wanted = |name: &str| options.columns.as_ref().is_none_or(|columns| columns.iter().any(|column| column == name));
-        let object = Object::new(schema.fields(), wanted, declared)?;
+    pub fn new(range: Range<u64>, size: u64, codec: Option<Codec>, schema: &Schema, declared: bool, options: &Options) -> Result<Self> {
+        let object = Object::new(schema.fields(), |name| options.wants(name), declared)?;
         Ok(Self {
-            lines: Lines::new(&range, size, options.unit.min(512 << 10) as usize, options.most),
+            lines: Lines::new(&range, size, codec, options.unit.min(512 << 10) as usize, options.most)?,
             schema: Arc::new(Schema::new(object.natural())),
             object,
             rows: options.rows.clone(),
@@ -76,7 +125,7 @@ impl LinesDecoder {
             failed: None,
             asked: None,
             unit: options.unit,
-            counting: options.columns.as_ref().is_some_and(Vec::is_empty),
+            counting: options.counting(),
         })
     }
 
@@ -181,10 +230,7 @@ impl LinesDecoder {
         let mut reader = Reader::new(line);
         let mut read = |reader: &mut Reader| -> Parsed<()> {
             if reader.peek()? != b'{' {
-                return Err(match line[reader.at] {
-                    b'[' if at == 0 => Fault::new(reader.at, "the file is a JSON array; rowstream reads JSON Lines, an object a line"),
-                    _ => reader.unexpected("an object"),
-                });
+                return Err(reader.unexpected("an object"));
             }
             self.object.take(reader, texts, 0)?;
             reader.end()
@@ -228,7 +274,7 @@ impl Decoder for LinesDecoder {
 
     fn push(&mut self, range: Range<u64>, bytes: Bytes) -> Result<()> {
         if self.asked.take().as_ref() != Some(&range) || bytes.len() as u64 != range.end - range.start {
-            return Err(Error::internal(format!("bytes {range:?} were not asked for")));
+            return Err(unasked(&range));
         }
         if let Some((_, counted)) = &mut self.failed {
             self.line += memchr::memchr_iter(b'\n', &bytes).count() as u64;
@@ -240,73 +286,5 @@ impl Decoder for LinesDecoder {
 
     fn poll(&mut self) -> Result<Step> {
         self.step()
-    }
-}
-
-/// Finds the types of a file's lines, from the first of its bytes or from all.
-pub struct Inference {
-    lines: Lines,
-    shape: Shape,
-    line: u64,
-    all: bool,
-}
-
-impl Inference {
-    /// Looks at the first `head` bytes of a file of `size` bytes, and always at its first line; at all where there is
-    /// no `head`. No line may be longer than `most`.
-    pub fn new(size: u64, head: Option<u64>, most: usize) -> Self {
-        let range = 0..head.unwrap_or(size).min(size);
-        Self { lines: Lines::new(&range, size, 256 << 10, most), shape: Shape::Object(Vec::new()), line: 0, all: head.is_none() }
-    }
-
-    /// The bytes that are needed; none where enough is known.
-    pub fn need(&mut self) -> Result<Option<Range<u64>>> {
-        while let Some(chunk) = self.lines.next()? {
-            self.see(&chunk)?;
-        }
-        // A compressed file does not say where its first bytes end.
-        let enough = !self.all && self.lines.compressed() && self.line > 0;
-        Ok(if enough || self.lines.done() { None } else { self.lines.need() })
-    }
-
-    /// Takes in bytes that were asked for.
-    pub fn push(&mut self, bytes: Bytes) -> Result<()> {
-        self.lines.push(bytes)
-    }
-
-    fn see(&mut self, chunk: &Chunk) -> Result<()> {
-        let mut at = chunk.at;
-        for part in [&chunk.head[..], &chunk.body[..]] {
-            // A line that is not UTF-8 is an error when it is read.
-            let mut rest = simdutf8::compat::from_utf8(part).map_or_else(|e| &part[..e.valid_up_to()], str::as_bytes);
-            while !rest.is_empty() {
-                let end = memchr(b'\n', rest).map_or(rest.len(), |n| n + 1);
-                let mut line = &rest[..end];
-                if self.line == 0 && line.starts_with(BOM) {
-                    line = &line[BOM.len()..];
-                }
-                rest = &rest[end..];
-                let start = at;
-                at += end as u64;
-                self.line += 1;
-                if line.iter().all(u8::is_ascii_whitespace) {
-                    continue;
-                }
-                let mut reader = Reader::new(line);
-                let seen = match reader.peek() {
-                    Ok(b'{') => self.shape.see(&mut reader, 0).and_then(|()| reader.end()),
-                    Ok(b'[') if self.line == 1 => Err(Fault::new(reader.at, "the file is a JSON array; rowstream reads JSON Lines, an object a line")),
-                    _ => Err(reader.unexpected("an object")),
-                };
-                seen.map_err(|fault| describe(&fault).at(format_args!("line {} (byte {start})", self.line)))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The schema of the lines that were seen.
-    pub fn schema(&self) -> Schema {
-        let Shape::Object(fields) = &self.shape else { return Schema::empty() };
-        Schema::new(Shape::fields(fields))
     }
 }

@@ -189,7 +189,8 @@ pub fn viewed(fields: &Fields) -> Fields {
     })
 }
 
-fn plain_fields(fields: &Fields) -> Fields {
+/// The types of rows.
+pub(in crate::format) fn plain_fields(fields: &Fields) -> Fields {
     fields.iter().map(|f| Arc::new(Field::clone(f).with_data_type(plain(f.data_type())))).collect()
 }
 

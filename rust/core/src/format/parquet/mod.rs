@@ -20,10 +20,72 @@ use parquet::errors::Result as ParquetResult;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use super::contain::contain;
-use super::{Decoder, Options, Step};
+use super::{Cuts, Decoder, Depth, Facts, Format, Found, Look, Options, Source, Step, unasked};
 use crate::error::{Error, Kind, Result};
 use feed::{Leaf, Pages};
+pub(super) use footer::plain_fields;
 pub use footer::{Footer, TAIL, Tail, read as read_footer, viewed};
+
+/// Parquet files.
+pub struct Parquet;
+
+impl Format for Parquet {
+    fn look(&self, file: &Facts, _depth: Depth) -> Result<Box<dyn Look>> {
+        Ok(Box::new(Looking { size: file.size, next: Some(file.size.saturating_sub(TAIL)..file.size), footer: None }))
+    }
+
+    fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
+        let footer = piece.head.and_then(|head| head.downcast_ref::<Footer>()).ok_or_else(|| Error::internal("a file without its footer"))?;
+        Ok(Box::new(RowGroupDecoder::new(footer, piece.at as usize, options)?))
+    }
+
+    fn place(&self, at: u64) -> String {
+        format!("row group {at}")
+    }
+
+    fn again(&self) -> bool {
+        true
+    }
+}
+
+/// Reads a footer.
+struct Looking {
+    size: u64,
+    next: Option<Range<u64>>,
+    footer: Option<Box<Footer>>,
+}
+
+impl Look for Looking {
+    fn need(&mut self) -> Result<Option<Range<u64>>> {
+        Ok(self.next.clone())
+    }
+
+    fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()> {
+        if self.next.take().as_ref() != Some(range) {
+            return Err(unasked(range));
+        }
+        match read_footer(&bytes, self.size)? {
+            Tail::Footer(footer) => self.footer = Some(footer),
+            Tail::Need(more) => self.next = Some(more),
+        }
+        Ok(())
+    }
+
+    fn found(self: Box<Self>) -> Result<Found> {
+        let footer = self.footer.ok_or_else(|| Error::internal("a file without its footer"))?;
+        let bytes = |group: &RowGroupMetaData| group.columns().iter().map(|c| u64::try_from(c.compressed_size()).unwrap_or(0)).sum();
+        let groups = footer.metadata.row_groups().iter().enumerate().filter(|(_, group)| group.num_rows() > 0);
+        let pieces = groups.map(|(g, group)| (g as u64, Some(group.num_rows().cast_unsigned()), bytes(group))).collect();
+        Ok(Found {
+            schema: Some(footer.schema.clone()),
+            cuts: Cuts::Pieces(pieces),
+            floor: footer.floor(),
+            version: Some(footer.version.clone()),
+            note: None,
+            head: Some(Arc::from(footer as Box<dyn std::any::Any + Send + Sync>)),
+        })
+    }
+}
 
 /// The most rows of a batch.
 const MOST_ROWS: u64 = 64 << 10;
@@ -82,8 +144,7 @@ impl RowGroupDecoder {
     fn open(footer: &Footer, group: usize, options: &Options) -> Result<Self> {
         let metadata = &footer.metadata;
         let descr = metadata.file_metadata().schema_descr();
-        let wanted = |i: usize| options.columns.as_ref().is_none_or(|names| names.iter().any(|n| n == descr.get_column_root(i).name()));
-        let columns: Vec<usize> = (0..descr.num_columns()).filter(|&i| wanted(i)).collect();
+        let columns: Vec<usize> = (0..descr.num_columns()).filter(|&i| options.wants(descr.get_column_root(i).name())).collect();
         let total = metadata.row_group(group).num_rows().cast_unsigned();
         let rows = options.rows.start.min(total)..options.rows.end.min(total);
         let (mut leaves, mut indexes, mut bytes) = (Vec::new(), Vec::new(), 0_u64);
@@ -171,7 +232,7 @@ impl Decoder for RowGroupDecoder {
                 return Ok(());
             }
         }
-        Err(Error::internal(format!("bytes {range:?} were not asked for")))
+        Err(unasked(&range))
     }
 
     fn poll(&mut self) -> Result<Step> {

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, FieldRef, Schema};
 use bytes::Bytes;
 
+use super::archive::Archive;
 use super::header::{self, BLOCK, Entry, sample};
-use super::input::Input;
 use super::{KEY, URL, is_json, is_text, member, torn, utf8};
 use crate::error::{Error, Kind, Result};
 use crate::format::json::{Shape, SyntaxReader, describe};
+use crate::format::{Cuts, Facts, Found, Look};
 use crate::plan::hash;
 
 /// JSON members that types are found from: at most so many bytes of a file.
@@ -20,7 +21,7 @@ const LOOKED_AT: u64 = 1 << 20;
 /// Goes through the headers of an archive: finds its samples, its fields and their types. Of a compressed archive it
 /// looks at the beginning only.
 pub struct Index {
-    input: Input,
+    input: Archive,
     starts: Vec<u64>,
     key: Option<String>,
     keys: HashSet<u64>,
@@ -33,11 +34,11 @@ pub struct Index {
 }
 
 impl Index {
-    /// Of a file of `size` bytes. `all`: types are found from all JSON members.
-    pub fn new(size: u64, all: bool, most: usize) -> Self {
-        Self {
+    /// Of a file. `all`: types are found from all JSON members.
+    pub fn new(file: &Facts, all: bool) -> Result<Self> {
+        Ok(Self {
             // Headers stand far apart, or close together: a block that has one header is enough for the first.
-            input: Input::new(0..size, 4 << 10),
+            input: Archive::new(0..file.size, file.codec, 4 << 10)?,
             starts: Vec::new(),
             key: None,
             keys: HashSet::new(),
@@ -46,22 +47,17 @@ impl Index {
             looked: 0,
             all,
             ended: false,
-            most,
-        }
+            most: file.most,
+        })
     }
 
-    /// Whether only the beginning was looked at.
-    pub fn packed(&self) -> bool {
-        self.input.codec.is_some()
-    }
-
-    /// Where the samples begin: the first headers of their first members.
-    pub fn starts(&self) -> &[u64] {
-        &self.starts
+    /// Whether only the beginning is looked at.
+    fn packed(&self) -> bool {
+        self.input.compressed()
     }
 
     /// The schema of the samples.
-    pub fn schema(&self) -> Schema {
+    fn schema(&self) -> Schema {
         let field = |name: &String| -> FieldRef {
             let data_type = match self.shapes.get(name) {
                 Some(shape) => shape.data_type(),
@@ -76,7 +72,7 @@ impl Index {
     }
 
     /// The bytes that are needed; none at the end.
-    pub fn need(&mut self) -> Result<Option<Range<u64>>> {
+    fn next(&mut self) -> Result<Option<Range<u64>>> {
         let mut least = BLOCK;
         while !self.ended {
             if let Some(range) = self.input.fill(least)? {
@@ -119,7 +115,7 @@ impl Index {
                             look(self.shapes.entry(field.to_owned()).or_default(), bytes).map_err(|e| member(e, &name, at))?;
                         }
                     }
-                    let there = self.input.rest.end;
+                    let there = self.input.end();
                     if !self.packed() && at + next > there {
                         return Err(member(Error::data(format!("it should end at byte {}, the file has {there}: the archive was cut", at + next)), &name, at));
                     }
@@ -147,11 +143,6 @@ impl Index {
         Ok(None)
     }
 
-    /// Takes in bytes that were asked for.
-    pub fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()> {
-        self.input.push(range, bytes)
-    }
-
     fn enter(&mut self, key: &str, field: &str, at: u64) -> Result<()> {
         if self.key.as_deref() != Some(key) {
             if !self.keys.insert(hash(key.as_bytes())) {
@@ -167,6 +158,21 @@ impl Index {
             self.fields.push(field.to_owned());
         }
         Ok(())
+    }
+}
+
+impl Look for Index {
+    fn need(&mut self) -> Result<Option<Range<u64>>> {
+        self.next()
+    }
+
+    fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()> {
+        self.input.push(range, bytes)
+    }
+
+    fn found(self: Box<Self>) -> Result<Found> {
+        let cuts = if self.packed() { Cuts::Whole } else { Cuts::Rows(self.starts.clone()) };
+        Ok(Found::stream(Some(self.schema()), cuts))
     }
 }
 

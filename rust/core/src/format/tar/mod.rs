@@ -1,8 +1,9 @@
 //! tar archives in the convention of WebDataset: members that stand together and have one key are one sample.
 
+mod archive;
 mod header;
 mod index;
-mod input;
+mod members;
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -13,17 +14,37 @@ use arrow_buffer::{Buffer, NullBufferBuilder, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 
+use super::compress::Codec;
 use super::json::{BOM, Column, SyntaxReader, Texts, describe, view};
-use super::{Decoder, Options, Step};
+use super::{Decoder, Depth, Facts, Format, Look, Options, Source, Step, unasked};
 use crate::error::{Error, Kind, Result};
 use crate::plan::hash;
+use archive::Archive;
 use header::{BLOCK, Entry, sample};
 pub use index::Index;
-use input::Input;
+pub(crate) use members::Members;
 
 /// The column of the keys, and that of the files.
 pub(crate) const KEY: &str = "__key__";
 pub(crate) const URL: &str = "__url__";
+
+/// Whether a column says what a sample is called.
+pub(crate) fn is_name(column: &str) -> bool {
+    column == KEY || column == URL
+}
+
+/// Archives of samples, in the convention of WebDataset.
+pub struct WebDataset;
+
+impl Format for WebDataset {
+    fn look(&self, file: &Facts, depth: Depth) -> Result<Box<dyn Look>> {
+        Ok(Box::new(Index::new(file, depth == Depth::All)?))
+    }
+
+    fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
+        Ok(Box::new(TarDecoder::new(piece.at..piece.at + piece.bytes, piece.codec, piece.schema, piece.url, options)?))
+    }
+}
 
 /// What becomes of a member, by the last part of its name.
 fn is_json(field: &str) -> bool {
@@ -72,7 +93,7 @@ struct Builder {
 
 /// Decodes the samples of a range of an archive.
 pub struct TarDecoder {
-    input: Input,
+    input: Archive,
     range: Range<u64>,
     fields: Vec<Builder>,
     known: Vec<String>,
@@ -123,11 +144,10 @@ impl Found {
 impl TarDecoder {
     /// A decoder of the samples in `range` of a file, which begins and ends with one. `schema`: that of the listing;
     /// `url`: what samples say of where they are from.
-    pub fn new(range: Range<u64>, schema: &Schema, url: &str, options: &Options) -> Result<Self> {
-        let wanted = |name: &str| options.columns.as_ref().is_none_or(|columns| columns.iter().any(|column| column == name));
+    pub fn new(range: Range<u64>, codec: Option<Codec>, schema: &Schema, url: &str, options: &Options) -> Result<Self> {
         let mut fields = Vec::new();
         let mut types = Vec::new();
-        for field in schema.fields().iter().filter(|field| wanted(field.name())) {
+        for field in schema.fields().iter().filter(|field| options.wants(field.name())) {
             let name = field.name();
             let (values, data_type) = if name == KEY {
                 (Values::Key(Vec::new()), DataType::Utf8View)
@@ -146,7 +166,7 @@ impl TarDecoder {
             fields.push(Builder { name: name.clone(), values, nulls: NullBufferBuilder::new(0), len: 0 });
         }
         Ok(Self {
-            input: Input::new(range.clone(), options.unit as usize),
+            input: Archive::new(range.clone(), codec, options.unit as usize)?,
             range,
             fields,
             known: schema.fields().iter().map(|field| field.name().clone()).collect(),
@@ -199,7 +219,7 @@ impl TarDecoder {
             let found = match self.sample(&block, at)? {
                 Ok(Some(found)) => found,
                 Ok(None) => {
-                    (self.done, self.ended) = (self.input.codec.is_none(), true);
+                    (self.done, self.ended) = (!self.input.compressed(), true);
                     at = block.len();
                     break;
                 }
@@ -213,7 +233,7 @@ impl TarDecoder {
                 continue;
             }
             // The keys of what is not compressed were seen when the archive was listed.
-            if self.input.codec.is_some() && !self.keys.insert(hash(found.key().as_bytes())) {
+            if self.input.compressed() && !self.keys.insert(hash(found.key().as_bytes())) {
                 return Err(torn(found.key()));
             }
             self.next += 1;
@@ -236,7 +256,7 @@ impl TarDecoder {
         loop {
             let at = found.end;
             let place = base + at as u64;
-            let whole = self.input.codec.is_none();
+            let whole = !self.input.compressed();
             // A range that is not the whole file ends where a sample of the next begins.
             if whole && place >= self.range.end {
                 return Ok(Ok((!found.members.is_empty()).then_some(found)));
@@ -402,7 +422,7 @@ impl Decoder for TarDecoder {
 
     fn push(&mut self, range: Range<u64>, bytes: Bytes) -> Result<()> {
         if self.asked.take().as_ref() != Some(&range) || bytes.len() as u64 != range.end - range.start {
-            return Err(Error::internal(format!("bytes {range:?} were not asked for")));
+            return Err(unasked(&range));
         }
         self.input.push(&range, bytes)
     }

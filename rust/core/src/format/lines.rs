@@ -7,7 +7,8 @@ use std::ops::Range;
 use bytes::Bytes;
 use memchr::{memchr, memrchr};
 
-use super::super::compress::{Codec, Decompressor};
+use super::compress::Codec;
+use super::input::{Input, Part};
 use crate::error::{Error, Result};
 
 /// Whole lines, in the order of the file: first `head`, a line that stood in two reads, then those of `body`.
@@ -26,14 +27,10 @@ enum Start {
 }
 
 pub(super) struct Lines {
-    /// The bytes of the file that are still to be read.
-    rest: Range<u64>,
+    input: Input,
     /// Lines that begin here or later belong to others.
     end: u64,
     start: Start,
-    codec: Option<Decompressor>,
-    /// Compressed bytes that are still to be decompressed.
-    packed: Bytes,
     /// Bytes that were read and not yet cut.
     block: Bytes,
     /// The place of `block`'s first byte.
@@ -50,84 +47,58 @@ pub(super) struct Lines {
 
 impl Lines {
     /// The lines that begin in `range` of a file of `size` bytes, in blocks of about `unit` bytes; none longer than
-    /// `most`.
-    pub(super) fn new(range: &Range<u64>, size: u64, unit: usize, most: usize) -> Self {
+    /// `most`. `codec`: how the file is compressed, where its first bytes do not say it.
+    pub(super) fn new(range: &Range<u64>, size: u64, codec: Option<Codec>, unit: usize, most: usize) -> Result<Self> {
         // The byte before says whether a line begins with the first.
         let from = range.start.saturating_sub(1);
-        Self {
-            rest: from..size,
-            end: range.end,
+        Ok(Self {
+            input: Input::new(from..size, codec)?,
+            end: if codec.is_some() { u64::MAX } else { range.end },
             start: if range.start == 0 { Start::Line } else { Start::Unknown },
-            codec: None,
-            packed: Bytes::new(),
             block: Bytes::new(),
             at: from,
             first: range.start,
             open: Vec::new(),
             ended: false,
             most,
-            // The first read has to show how a file is compressed.
-            unit: unit.max(16),
-        }
+            unit,
+        })
     }
 
     /// The bytes that are needed for more lines; none where there are some, or none any more.
     pub(super) fn need(&self) -> Option<Range<u64>> {
-        let there = !self.packed.is_empty() || !self.block.is_empty() || self.ended || self.rest.is_empty();
-        let upto = if self.codec.is_none() && self.at + (self.open.len() as u64) >= self.end { 64 << 10 } else { self.unit as u64 };
-        (!there).then(|| self.rest.start..self.rest.end.min(self.rest.start + upto))
+        if self.ended || !self.block.is_empty() {
+            return None;
+        }
+        let beyond = !self.input.compressed() && self.at + (self.open.len() as u64) >= self.end;
+        self.input.need(if beyond { 64 << 10 } else { self.unit })
     }
 
     pub(super) fn push(&mut self, bytes: Bytes) -> Result<()> {
-        if self.rest.start == 0 && self.codec.is_none() {
-            self.codec = Codec::of(&bytes).map(Decompressor::new).transpose()?;
-            if self.codec.is_some() {
-                self.end = u64::MAX;
-            }
-        }
-        self.rest.start += bytes.len() as u64;
-        if self.codec.is_some() {
-            self.packed = bytes;
-        } else {
-            self.block = bytes;
+        self.input.push(bytes)?;
+        if self.input.compressed() {
+            self.end = u64::MAX;
         }
         Ok(())
     }
 
     /// The next block of lines; `None` where more bytes are needed, or at the end.
     pub(super) fn next(&mut self) -> Result<Option<Chunk>> {
-        loop {
-            if self.ended {
-                return Ok(None);
-            }
-            let mut last = self.rest.is_empty();
-            if let Some(codec) = &mut self.codec
-                && self.block.is_empty()
-            {
-                let mut out = Vec::with_capacity(self.unit);
-                let used = codec.run(&self.packed, &mut out, self.unit)?;
-                self.packed = self.packed.slice(used..);
-                if out.is_empty() && self.packed.is_empty() && last {
-                    codec.finish(&mut out)?;
-                } else {
-                    last = false;
+        while !self.ended {
+            let last = match self.input.next(&[], self.unit)? {
+                Part::Bytes(block) => {
+                    self.block = block;
+                    !self.input.compressed() && self.input.done()
                 }
-                self.block = out.into();
-            }
-            if self.block.is_empty() && !last {
-                if self.packed.is_empty() {
-                    return Ok(None);
-                }
-                continue;
-            }
+                Part::Need => return Ok(None),
+                Part::End => true,
+            };
             let chunk = self.cut(last)?;
             if chunk.is_some() {
                 return Ok(chunk);
             }
-            if self.codec.is_none() && !self.ended {
-                return Ok(None);
-            }
         }
+        Ok(None)
     }
 
     /// Cuts the whole lines off the block; `last`: nothing follows it.
@@ -202,6 +173,6 @@ impl Lines {
 
     /// Whether what is read is not what the file's bytes are.
     pub(super) fn compressed(&self) -> bool {
-        self.codec.is_some()
+        self.input.compressed()
     }
 }

@@ -1,0 +1,195 @@
+"""The options of formats, as `load_dataset` takes them, for the core."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rowstream import _core
+from rowstream.exceptions import InvalidArgumentError, UnsupportedError
+from rowstream.features.schema import arrow_type, schema_from_features
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# Arguments of readers behind `datasets`; they would change nothing here but the speed.
+_WITHOUT_EFFECT = (
+    "batch_size",
+    "block_size",
+    "chunksize",
+    "date_format",
+    "engine",
+    "error_bad_lines",
+    "float_precision",
+    "fragment_scan_options",
+    "low_memory",
+    "mangle_dupe_cols",
+    "memory_map",
+    "newlines_in_values",
+    "on_mixed_types",
+    "parse_agent_traces",
+    "use_threads",
+    "verbose",
+    "warn_bad_lines",
+)
+
+_NULLS = (
+    ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>")
+    + ("N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null")
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How files are read.
+
+    Attributes:
+        format: the format's name.
+        options: the format's own, as the core has them.
+        columns: the columns to read; all of them if `None`.
+        schema: the types of rows as JSON, if they are given.
+        every: whether types are found from all rows.
+        rows: the most rows of a split, if there is a limit.
+    """
+
+    format: str
+    options: dict[str, Any] = field(default_factory=dict)
+    columns: list[str | int] | None = None
+    schema: str | None = None
+    every: bool = False
+    rows: int | None = None
+
+    def scan(self, files: Sequence[str]) -> str:
+        """Lists the pieces of files."""
+        options = json.dumps(self.options) if self.options else None
+        return _core.scan(list(files), self.format, options, self.schema, all=self.every)
+
+
+def reading(format: str, options: dict[str, Any], features: Any) -> Reading:
+    """How files of a format are read, from the arguments of `load_dataset`.
+
+    Raises:
+        InvalidArgumentError: there is no such option, or it has no such value.
+        UnsupportedError: an option that `datasets` has, and that is not there.
+    """
+    left = {key: value for key, value in options.items() if key not in _WITHOUT_EFFECT}
+    columns = left.pop("columns", None)
+    if isinstance(columns, str):
+        raise InvalidArgumentError(f"columns must be a list of names, not {columns!r}")
+    infer = left.pop("infer", None)
+    if infer not in (None, "all"):
+        raise InvalidArgumentError(f'infer must be "all" or None, found {infer!r}')
+    if left.pop("on_bad_files", "error") != "error":
+        raise UnsupportedError("on_bad_files is always 'error': a bad file is never skipped quietly")
+    if left.pop("trust_remote_code", None):
+        raise UnsupportedError("trust_remote_code: rowstream never runs code of a data set")
+    made: dict[str, Any] = {}
+    rows = None
+    if format in ("csv", "json", "text"):
+        _text_options(format, left)
+    if format == "csv":
+        made = _csv(left)
+        usecols = left.pop("usecols", None)
+        columns = columns if usecols is None else list(usecols)
+        rows = left.pop("nrows", None)
+    elif format == "json":
+        made = {key: value for key in ("field",) if (value := left.pop(key, None)) is not None}
+    elif format == "text":
+        made = {key: left.pop(key) for key in ("sample_by", "keep_linebreaks") if key in left}
+        if made.get("sample_by", "line") not in ("line", "paragraph", "document"):
+            raise InvalidArgumentError(f'sample_by is "line", "paragraph" or "document", found {made["sample_by"]!r}')
+    if left:
+        raise InvalidArgumentError(
+            f"there is no option {', '.join(map(repr, left))} of load_dataset for {format}; there is {_known(format)}"
+        )
+    schema = None if features is None else schema_from_features(features)
+    if schema is not None and format == "text" and len(features) != 1:
+        raise InvalidArgumentError(f"text has one column, features= names {len(features)}")
+    return Reading(format, made, None if columns is None else list(columns), schema, infer is not None, rows)
+
+
+def _known(format: str) -> str:
+    own = {
+        "csv": ", sep=, header=, names=, skiprows=, quotechar=, escapechar=, comment=, na_values=, dtype=, usecols=, nrows=, …",
+        "json": ", field=",
+        "text": ", sample_by=, keep_linebreaks=",
+    }
+    return "columns=[…], features=, filters=" + (', infer="all"' if format in ("csv", "json", "webdataset") else "") + own.get(format, "")
+
+
+def _text_options(format: str, left: dict[str, Any]) -> None:
+    """Takes the options that all formats of text have."""
+    if str(left.pop("encoding", None) or "utf-8").lower().replace("_", "-") not in ("utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii"):
+        raise UnsupportedError(f"{format} is read as UTF-8; convert files of other encodings first, as iconv does")
+    if left.pop("encoding_errors", None) not in (None, "strict"):
+        raise UnsupportedError("encoding_errors is always 'strict': what is not UTF-8 is an error that says where")
+
+
+def _byte(name: str, value: Any) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) != 1 or ord(value) > 127:
+        raise InvalidArgumentError(f"{name} is one ASCII character, found {value!r}")
+    return ord(value)
+
+
+def _texts(name: str, value: Any) -> list[str]:
+    if isinstance(value, dict):
+        raise UnsupportedError(f"{name} of columns apart is not there; give one list for all")
+    return [value] if isinstance(value, (str, int, float)) else [str(one) for one in value]
+
+
+def _csv(left: dict[str, Any]) -> dict[str, Any]:
+    """The options of CSV: those of pandas, as far as they are there."""
+    sep = left.pop("sep", None)
+    delimiter = left.pop("delimiter", None)
+    names = left.pop("column_names", None) or left.pop("names", None)
+    left.pop("names", None)
+    header = left.pop("header", "infer")
+    made: dict[str, Any] = {"delimiter": _byte("delimiter", delimiter or sep or ",")}
+    if header is None or (header == "infer" and names is not None):
+        made["header"] = False
+    elif header != "infer":
+        if not isinstance(header, int) or header < 0:
+            raise UnsupportedError(f"header is a row's number, None or 'infer', found {header!r}")
+        made["header_at"] = header
+    if names is not None:
+        made["names"] = [str(name) for name in names]
+    quote = left.pop("quotechar", '"')
+    quoting = left.pop("quoting", 0)
+    if quoting not in (0, 1, 3):
+        raise UnsupportedError(f"quoting is 0, 1 or 3 (csv.QUOTE_MINIMAL, QUOTE_ALL, QUOTE_NONE), found {quoting!r}")
+    made["quote"] = None if quoting == 3 else _byte("quotechar", quote)
+    for name, ours in (("escapechar", "escape"), ("comment", "comment"), ("thousands", "thousands")):
+        made[ours] = _byte(name, left.pop(name, None))
+    made["decimal"] = _byte("decimal", left.pop("decimal", "."))
+    for name, ours in (
+        ("doublequote", "doublequote"),
+        ("skip_blank_lines", "skip_blank_lines"),
+        ("skipinitialspace", "skip_initial_space"),
+    ):
+        if name in left:
+            made[ours] = bool(left.pop(name))
+    skip = left.pop("skiprows", None) or 0
+    if not isinstance(skip, int):
+        raise UnsupportedError(f"skiprows is a number of lines, found {skip!r}")
+    made["skip_rows"] = skip
+    keep, filtering = left.pop("keep_default_na", True), left.pop("na_filter", True)
+    more = _texts("na_values", left.pop("na_values", None) or ())
+    made["nulls"] = [*(_NULLS if keep else ()), *map(str, more)] if filtering else []
+    for name in ("true_values", "false_values"):
+        made[name] = _texts(name, left.pop(name, None) or ())
+    if left.pop("lineterminator", None) not in (None, "\n", "\r\n", "\r"):
+        raise UnsupportedError("lineterminator: lines end with \\n, \\r\\n or \\r")
+    dtype = left.pop("dtype", None)
+    if dtype is not None:
+        if not isinstance(dtype, dict):
+            raise UnsupportedError("dtype is a dict of types by column; for all columns use features=")
+        made["types"] = {str(name): arrow_type(str(name), of) for name, of in dtype.items()}
+    for name in ("converters", "index_col", "skipfooter", "dialect", "prefix", "parse_dates"):
+        if left.pop(name, None):
+            raise UnsupportedError(f"{name} is not there: map() does what it does, after the file is read")
+    if (bad := left.pop("on_bad_lines", "error")) != "error":
+        left["on_error"] = bad
+    return {name: value for name, value in made.items() if value is not None or name == "quote"}

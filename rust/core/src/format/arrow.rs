@@ -1,0 +1,397 @@
+//! Arrow IPC, files and streams: <https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc>.
+//! A record batch is a piece. Its headers are walked and checked here; `arrow-ipc` makes arrays of its bytes.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_buffer::Buffer;
+use arrow_ipc::convert::try_fb_to_schema;
+use arrow_ipc::reader::FileDecoder;
+use arrow_ipc::{Block, Endianness, Message, MetadataVersion, RecordBatch as Header, root_as_footer, root_as_message};
+use arrow_schema::{Schema, SchemaRef};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::contain::contain;
+use super::parquet::plain_fields;
+use super::{Cuts, Decoder, Depth, Facts, Format, Found, Look, Options, STREAM_FLOOR, Source, Step, unasked};
+use crate::error::{Error, Kind, Result};
+use crate::schema::Adapter;
+
+/// What a file begins and ends with; a stream does not.
+const MAGIC: &[u8] = b"ARROW1";
+
+/// What is read of a message at first: most headers are shorter.
+const FIRST: u64 = 1 << 10;
+
+/// A header may not be longer: schemas of many columns are long.
+const LONGEST: u64 = 64 << 20;
+
+/// The most rows of a batch: what is null has no bytes that would bound them.
+const MOST_ROWS: i64 = 1 << 31;
+
+/// Arrow files and streams.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrow;
+
+/// Where the messages are that every batch needs.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct Layout {
+    /// The schema's message: place and length.
+    schema: (u64, u64),
+    /// Dictionaries: place and length.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    dictionaries: Vec<(u64, u64)>,
+}
+
+impl Format for Arrow {
+    fn look(&self, file: &Facts, _depth: Depth) -> Result<Box<dyn Look>> {
+        Ok(Box::new(Looking {
+            size: file.size,
+            most: file.most,
+            at: 0,
+            next: (file.size > 0).then(|| 0..file.size.min(FIRST)),
+            tail: false,
+            file: false,
+            layout: Layout::default(),
+            schema: None,
+            pieces: Vec::new(),
+            batches: Vec::new(),
+            largest: 0,
+        }))
+    }
+
+    fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
+        let note = piece.note.ok_or_else(|| Error::internal("an Arrow file without its layout"))?;
+        let layout: Layout = serde_json::from_value(note.clone()).map_err(|e| Error::internal(e.to_string()))?;
+        // Those that stand before the batch: later ones are for later batches.
+        let dictionaries = layout.dictionaries.iter().filter(|(at, _)| *at < piece.at);
+        let mut wanted: VecDeque<Range<u64>> = [layout.schema].iter().chain(dictionaries).map(|&(at, length)| at..at + length).collect();
+        let batch = piece.at..piece.at + piece.bytes;
+        wanted.push_back(batch.clone());
+        let read = piece.schema.fields().iter().filter(|field| options.wants(field.name())).cloned().collect();
+        let schema = Arc::new(Schema::new(super::parquet::viewed(&read)));
+        let names = read.iter().map(|field| field.name().clone()).collect();
+        Ok(Box::new(BatchDecoder {
+            adapter: Adapter::new(schema, names),
+            columns: options.columns.clone(),
+            rows: options.rows.clone(),
+            asked: wanted.clone(),
+            wanted,
+            there: Vec::new(),
+            most: options.most,
+            done: false,
+        }))
+    }
+
+    fn place(&self, at: u64) -> String {
+        format!("batch at byte {at}")
+    }
+
+    fn random(&self) -> bool {
+        true
+    }
+}
+
+fn cut(at: u64) -> Error {
+    Error::data(format!("the file ends in the middle of the message at byte {at}: it was cut"))
+}
+
+/// The length of a message's header with what stands before it, from its first bytes; zero at the end of the messages.
+fn header_length(bytes: &[u8]) -> Option<u64> {
+    let number = |bytes: &[u8]| u64::from(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+    match bytes {
+        [0xFF, 0xFF, 0xFF, 0xFF, rest @ ..] if rest.len() >= 4 => Some(number(rest)).map(|n| if n == 0 { 0 } else { n + 8 }),
+        [0xFF, 0xFF, 0xFF, 0xFF, ..] => None,
+        // Before version 0.15 there was no mark.
+        [_, _, _, _, ..] => Some(number(bytes)).map(|n| if n == 0 { 0 } else { n + 4 }),
+        _ => None,
+    }
+}
+
+/// A message of a header with what stands before it.
+fn message(header: &[u8]) -> Result<Message<'_>> {
+    let from = if header.starts_with(&[0xFF; 4]) { 8 } else { 4 };
+    let bytes = header.get(from..).unwrap_or(&[]);
+    root_as_message(bytes).map_err(|e| Error::data(format!("a malformed message: {e}")))
+}
+
+fn schema_of(message: &Message) -> Result<Schema> {
+    let schema = message.header_as_schema().ok_or_else(|| Error::data("the first message is no schema"))?;
+    if schema.endianness() != Endianness::Little {
+        return Err(Error::new(Kind::Unsupported, "big-endian data are not read; write them on a little-endian machine"));
+    }
+    contain(|| try_fb_to_schema(schema).map_err(|e| Error::data(format!("a malformed schema: {e}"))))
+}
+
+/// Checks what a batch claims of its buffers, before anything takes memory by it. `body`: its length.
+fn check(header: Header, body: u64) -> Result<()> {
+    if !(0..=MOST_ROWS).contains(&header.length()) {
+        return Err(Error::data(format!("a batch of {} rows", header.length())));
+    }
+    for node in header.nodes().iter().flatten() {
+        if node.length() < 0 || node.null_count() < 0 || node.null_count() > node.length() || node.length() > MOST_ROWS {
+            return Err(Error::data(format!("a column of {} values, {} of them null", node.length(), node.null_count())));
+        }
+    }
+    for buffer in header.buffers().iter().flatten() {
+        let range = u64::try_from(buffer.offset()).ok().zip(u64::try_from(buffer.length()).ok());
+        if range.and_then(|(at, n)| at.checked_add(n)).is_none_or(|end| end > body) {
+            return Err(Error::data(format!("a buffer of {} bytes at {} of a batch of {body}", buffer.length(), buffer.offset())));
+        }
+    }
+    Ok(())
+}
+
+/// Checks what compressed buffers, which `check` has checked, become.
+fn check_packed(header: Header, body: &[u8], most: usize) -> Result<()> {
+    check(header, body.len() as u64)?;
+    let mut total = 0_u64;
+    for buffer in header.buffers().iter().flatten().filter(|buffer| header.compression().is_some() && buffer.length() > 0) {
+        let prefix =
+            body[buffer.offset() as usize..].first_chunk::<8>().filter(|_| buffer.length() >= 8).ok_or_else(|| Error::data("a buffer without its length"))?;
+        total = total.saturating_add(u64::try_from(i64::from_le_bytes(*prefix)).unwrap_or(0));
+    }
+    if total > most as u64 {
+        let what = format!("a batch of {total} bytes once decompressed, which is more than ROWSTREAM_MEMORY lets one have; raise it to read this file");
+        return Err(Error::data(what));
+    }
+    Ok(())
+}
+
+/// Walks the messages of a file.
+struct Looking {
+    size: u64,
+    most: usize,
+    /// Where the next message begins.
+    at: u64,
+    next: Option<Range<u64>>,
+    /// Whether what is read next is the end of a file.
+    tail: bool,
+    file: bool,
+    layout: Layout,
+    schema: Option<Schema>,
+    pieces: Vec<(u64, Option<u64>, u64)>,
+    /// Where all batches begin, those without rows too.
+    batches: Vec<u64>,
+    largest: u64,
+}
+
+impl Looking {
+    fn ask(&mut self, at: u64, n: u64) -> Result<()> {
+        if at >= self.size {
+            return Err(cut(at));
+        }
+        self.next = Some(at..self.size.min(at.saturating_add(n)));
+        Ok(())
+    }
+
+    /// There are no more messages.
+    fn end(&mut self) -> Result<()> {
+        if self.schema.is_none() {
+            return Err(Error::data("not an Arrow file or stream: it has no schema"));
+        }
+        if self.file {
+            self.tail = true;
+            return self.ask(self.size.saturating_sub(10).max(8), 10);
+        }
+        Ok(())
+    }
+
+    /// The footer of a file has to name the batches that were found.
+    fn footer(&mut self, range: &Range<u64>, bytes: &[u8]) -> Result<()> {
+        let cut = || Error::data("the file does not end as an Arrow file does: it was cut");
+        let [rest @ .., a, b, c, d, b'A', b'R', b'R', b'O', b'W', b'1'] = bytes else { return Err(cut()) };
+        let length = u64::from(u32::from_le_bytes([*a, *b, *c, *d]));
+        if length > rest.len() as u64 {
+            let start = range.end.checked_sub(length + 10).filter(|start| *start >= self.at && length <= LONGEST && rest.is_empty()).ok_or_else(cut)?;
+            return self.ask(start, length + 10);
+        }
+        let footer = root_as_footer(&rest[rest.len() - length as usize..]).map_err(|e| Error::data(format!("a malformed footer: {e}")))?;
+        let schema = footer.schema().ok_or_else(|| Error::data("a footer without a schema"))?;
+        let schema = contain(|| try_fb_to_schema(schema).map_err(|e| Error::data(format!("a malformed schema: {e}"))))?;
+        if self.schema.as_ref().is_none_or(|first| first.fields() != schema.fields()) {
+            return Err(Error::data("the footer has another schema than the first message"));
+        }
+        let named: Vec<u64> = footer.recordBatches().iter().flatten().map(|block| block.offset().cast_unsigned()).collect();
+        if named != self.batches {
+            return Err(Error::data(format!("the footer names {} batches, and {} are there, or they are elsewhere", named.len(), self.batches.len())));
+        }
+        Ok(())
+    }
+
+    fn header(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.at == 0 && bytes.starts_with(MAGIC) {
+            self.file = true;
+            self.at = 8;
+            return self.ask(8, FIRST);
+        }
+        let Some(length) = header_length(bytes) else {
+            if bytes.is_empty() && !self.file {
+                return self.end();
+            }
+            return Err(cut(self.at));
+        };
+        if length == 0 && self.file && self.schema.is_none() && self.at < 64 {
+            // Some writers begin at a place that is a multiple of 64.
+            self.at += 8;
+            return self.ask(self.at, FIRST);
+        }
+        if length == 0 {
+            return self.end();
+        }
+        if length > LONGEST || self.at + length > self.size {
+            if self.schema.is_none() {
+                return Err(Error::data("not an Arrow file or stream: its first bytes are no message"));
+            }
+            return Err(cut(self.at));
+        }
+        if length > bytes.len() as u64 {
+            return self.ask(self.at, length);
+        }
+        let message = message(&bytes[..length as usize])?;
+        let body = u64::try_from(message.bodyLength()).map_err(|_| Error::data("a body of less than no bytes"))?;
+        let whole = length.checked_add(body).filter(|whole| *whole <= self.size - self.at).ok_or_else(|| cut(self.at))?;
+        if self.schema.is_none() {
+            self.schema = Some(schema_of(&message)?);
+            self.layout.schema = (self.at, length);
+        } else if let Some(batch) = message.header_as_record_batch() {
+            check(batch, body)?;
+            self.batches.push(self.at);
+            if whole > self.most as u64 {
+                let what = format!(
+                    "a batch of {whole} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise it to read this file, or write smaller batches"
+                );
+                return Err(Error::data(what));
+            }
+            if batch.length() > 0 {
+                self.pieces.push((self.at, Some(batch.length().cast_unsigned()), whole));
+            }
+            self.largest = self.largest.max(whole);
+        } else if let Some(dictionary) = message.header_as_dictionary_batch() {
+            check(dictionary.data().ok_or_else(|| Error::data("a dictionary without values"))?, body)?;
+            self.layout.dictionaries.push((self.at, whole));
+        } else if message.header_as_schema().is_some() {
+            return Err(Error::data("a second schema"));
+        }
+        self.at += whole;
+        if self.at == self.size && !self.file {
+            return self.end();
+        }
+        self.ask(self.at, FIRST)
+    }
+}
+
+impl Look for Looking {
+    fn need(&mut self) -> Result<Option<Range<u64>>> {
+        if self.size == 0 {
+            return Err(Error::data("not an Arrow file or stream: it is empty"));
+        }
+        Ok(self.next.clone())
+    }
+
+    fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()> {
+        if self.next.take().as_ref() != Some(range) {
+            return Err(unasked(range));
+        }
+        if self.tail {
+            return self.footer(range, &bytes);
+        }
+        let at = self.at;
+        self.header(&bytes).map_err(|e| e.at(format_args!("byte {at}")))
+    }
+
+    fn found(self: Box<Self>) -> Result<Found> {
+        let schema = self.schema.ok_or_else(|| Error::internal("a file without its schema"))?;
+        let plain = Schema::new_with_metadata(plain_fields(schema.fields()), schema.metadata().clone());
+        let note = serde_json::to_value(&self.layout).map_err(|e| Error::internal(e.to_string()))?;
+        Ok(Found { floor: self.largest.max(STREAM_FLOOR), note: Some(note), ..Found::stream(Some(plain), Cuts::Pieces(self.pieces)) })
+    }
+}
+
+/// Decodes one batch.
+struct BatchDecoder {
+    adapter: Adapter,
+    columns: Option<Vec<String>>,
+    rows: Range<u64>,
+    wanted: VecDeque<Range<u64>>,
+    asked: VecDeque<Range<u64>>,
+    there: Vec<(u64, Bytes)>,
+    most: usize,
+    done: bool,
+}
+
+impl BatchDecoder {
+    /// The message at a place, whole.
+    fn bytes(&self, range: &Range<u64>) -> Result<(Block, Buffer)> {
+        let (_, bytes) = self.there.iter().find(|(at, _)| *at == range.start).ok_or_else(|| Error::internal("a message that was not read"))?;
+        let length = header_length(bytes).filter(|n| *n > 0 && *n <= bytes.len() as u64).ok_or_else(|| Error::data("a malformed message"))?;
+        Ok((Block::new(0, length as i32, (bytes.len() as u64 - length).cast_signed()), Buffer::from(bytes.clone())))
+    }
+
+    fn batch(&self) -> Result<RecordBatch> {
+        let [schema, dictionaries @ .., last] = &*self.wanted.iter().cloned().collect::<Vec<_>>() else {
+            return Err(Error::internal("a batch without a schema"));
+        };
+        let (_, header) = self.bytes(schema)?;
+        let header = message(&header)?;
+        let (schema, version) = (Arc::new(schema_of(&header)?), header.version());
+        let mut decoder = FileDecoder::new(Arc::clone(&schema), if version < MetadataVersion::V4 { MetadataVersion::V1 } else { version });
+        let failed = |e: arrow_schema::ArrowError| Error::data(e.to_string());
+        for range in dictionaries {
+            let (block, buffer) = self.bytes(range)?;
+            let (head, body) = buffer.split_at(block.metaDataLength() as usize);
+            let message = message(head)?;
+            let data = message.header_as_dictionary_batch().and_then(|batch| batch.data()).ok_or_else(|| Error::data("a dictionary without values"))?;
+            check_packed(data, body, self.most)?;
+            decoder.read_dictionary(&block, &buffer).map_err(failed)?;
+        }
+        let (block, buffer) = self.bytes(last)?;
+        let (head, body) = buffer.split_at(block.metaDataLength() as usize);
+        let message = message(head)?;
+        let header = message.header_as_record_batch().ok_or_else(|| Error::data("a message that is no batch"))?;
+        check_packed(header, body, self.most)?;
+        let rows = header.length().cast_unsigned();
+        if let Some(columns) = &self.columns {
+            decoder = decoder.with_projection((0..schema.fields().len()).filter(|i| columns.contains(schema.field(*i).name())).collect());
+        }
+        let batch = decoder.read_record_batch(&block, &buffer).map_err(failed)?.ok_or_else(|| Error::data("a message that is no batch"))?;
+        if batch.num_rows() as u64 != rows {
+            return Err(Error::data(format!("a batch of {} rows whose header says {rows}", batch.num_rows())));
+        }
+        Ok(batch)
+    }
+}
+
+impl Decoder for BatchDecoder {
+    fn schema(&self) -> &SchemaRef {
+        self.adapter.schema()
+    }
+
+    fn push(&mut self, range: Range<u64>, bytes: Bytes) -> Result<()> {
+        let i = self.asked.iter().position(|asked| *asked == range).ok_or_else(|| unasked(&range))?;
+        self.asked.remove(i);
+        self.there.push((range.start, bytes));
+        Ok(())
+    }
+
+    fn poll(&mut self) -> Result<Step> {
+        if self.done {
+            return Ok(Step::Done);
+        }
+        // Whoever only counts reads the header.
+        if !self.asked.is_empty() {
+            return Ok(Step::Need(self.asked.iter().cloned().collect()));
+        }
+        self.done = true;
+        let batch = contain(|| self.batch())?;
+        let n = batch.num_rows() as u64;
+        let (from, upto) = (self.rows.start.min(n), self.rows.end.min(n));
+        if from >= upto {
+            return Ok(Step::Done);
+        }
+        contain(|| self.adapter.adapt(&batch.slice(from as usize, (upto - from) as usize))).map(Step::Batch)
+    }
+}

@@ -1,0 +1,199 @@
+//! What a JSON file has, and the types of its rows.
+
+use std::ops::Range;
+
+use arrow_schema::{DataType, FieldRef, Schema};
+use bytes::Bytes;
+use memchr::memchr;
+
+use super::super::lines::{Chunk, Lines};
+use super::super::{Cuts, Depth, Facts, Found, HEAD_BYTES, Look};
+use super::document::{Documents, Flow, Sink};
+use super::syntax::{Fault, Parsed, Reader};
+use super::{BOM, Layout, Shape, describe};
+use crate::error::{Error, Result};
+
+/// Finds the layout of a file and the types of its rows, from its first bytes or from all.
+pub(super) struct Looking {
+    file: Facts,
+    depth: Depth,
+    /// Lines, as long as it seems to have them.
+    lines: Option<Lines>,
+    line: u64,
+    documents: Option<Documents>,
+    layout: Layout,
+    shape: Shape,
+    enough: bool,
+}
+
+/// Takes the types of a document's rows.
+struct Shapes<'a>(&'a mut Shape);
+
+impl Sink for Shapes<'_> {
+    fn row(&mut self, reader: &mut Reader, layout: Layout) -> Parsed<()> {
+        match layout {
+            Layout::Values => {
+                if matches!(self.0, Shape::Null) {
+                    *self.0 = Shape::Object(vec![("text".into(), Shape::Null)]);
+                }
+                let Shape::Object(fields) = &mut *self.0 else { return Err(reader.unexpected("a value")) };
+                fields[0].1.see(reader, 0)
+            }
+            _ if reader.peek()? != b'{' => Err(reader.unexpected("an object")),
+            _ => self.0.see(reader, 0),
+        }
+    }
+
+    fn undo(&mut self) {
+        // What a part of a value shows, the whole shows too.
+    }
+}
+
+impl Looking {
+    pub(super) fn new(field: Option<&str>, file: &Facts, depth: Depth) -> Result<Self> {
+        let head = if depth == Depth::All { file.size } else { HEAD_BYTES.min(file.size) };
+        let mut made = Self { file: file.clone(), depth, lines: None, line: 0, documents: None, layout: Layout::Lines, shape: Shape::Null, enough: false };
+        if field.is_some() {
+            // Whether the field has an array or columns shows when it is reached.
+            made.documents = Some(Documents::new(Layout::Array, field, file.size, file.codec, 256 << 10, file.most)?);
+        } else {
+            made.lines = Some(Lines::new(&(0..head), file.size, file.codec, 256 << 10, file.most)?);
+        }
+        Ok(made)
+    }
+
+    /// Begins again with the file as one document.
+    fn document(&mut self, layout: Layout) -> Result<()> {
+        (self.layout, self.lines, self.shape) = (layout, None, Shape::Null);
+        self.documents = Some(Documents::new(layout, None, self.file.size, self.file.codec, 256 << 10, self.file.most)?);
+        Ok(())
+    }
+
+    fn see(&mut self, chunk: &Chunk) -> Result<()> {
+        let mut at = chunk.at;
+        for part in [&chunk.head[..], &chunk.body[..]] {
+            // A line that is not UTF-8 is an error when it is read.
+            let mut rest = simdutf8::compat::from_utf8(part).map_or_else(|e| &part[..e.valid_up_to()], str::as_bytes);
+            while !rest.is_empty() {
+                let end = memchr(b'\n', rest).map_or(rest.len(), |n| n + 1);
+                let mut line = &rest[..end];
+                if self.line == 0 && line.starts_with(BOM) {
+                    line = &line[BOM.len()..];
+                }
+                rest = &rest[end..];
+                let start = at;
+                at += end as u64;
+                self.line += 1;
+                if line.iter().all(u8::is_ascii_whitespace) {
+                    continue;
+                }
+                let mut reader = Reader::new(line);
+                let first = matches!(self.shape, Shape::Null);
+                let seen = match reader.peek() {
+                    Ok(b'{') => self.shape.see(&mut reader, 0).and_then(|()| reader.end()),
+                    Ok(b'[') if first => return self.document(Layout::Array),
+                    _ => Err(reader.unexpected("an object")),
+                };
+                match seen {
+                    // The first object goes on in the next line.
+                    Err(fault) if first && fault.at >= line.trim_ascii_end().len() && !rest.is_empty() => return self.document(Layout::Objects),
+                    Err(fault) => return Err(describe(&fault).at(format_args!("line {} (byte {start})", self.line))),
+                    Ok(()) => {}
+                }
+                if self.depth == Depth::Shape {
+                    self.enough = true;
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes that lines still need.
+    fn lines(&mut self) -> Result<Option<Range<u64>>> {
+        while let Some(lines) = &mut self.lines {
+            if let Some(chunk) = lines.next()? {
+                self.see(&chunk)?;
+                if self.enough {
+                    return Ok(None);
+                }
+                continue;
+            }
+            // A compressed file does not say where its first bytes end.
+            let enough = self.depth != Depth::All && lines.compressed() && self.line > 0;
+            return Ok(if enough || lines.done() { None } else { lines.need() });
+        }
+        Ok(None)
+    }
+}
+
+impl Look for Looking {
+    fn need(&mut self) -> Result<Option<Range<u64>>> {
+        if self.lines.is_some() {
+            let need = self.lines()?;
+            if self.documents.is_none() {
+                return Ok(need);
+            }
+        }
+        let Some(documents) = &mut self.documents else { return Ok(None) };
+        loop {
+            self.layout = documents.layout();
+            if self.layout == Layout::Columns {
+                // The whole document is one object.
+                let mut shape = Shape::Null;
+                let flow = documents.run(&mut Shapes(&mut shape))?;
+                if !matches!(shape, Shape::Null) {
+                    self.shape = shape;
+                }
+                match flow {
+                    Flow::Need(range) => return Ok(Some(range)),
+                    Flow::Block => {}
+                    Flow::Done => return Ok(None),
+                }
+                continue;
+            }
+            if self.enough || (self.depth != Depth::All && documents.at() >= HEAD_BYTES) || (self.depth == Depth::Shape && documents.rows() > 0) {
+                return Ok(None);
+            }
+            match documents.run(&mut Shapes(&mut self.shape))? {
+                Flow::Need(range) => return Ok(Some(range)),
+                Flow::Block => {}
+                Flow::Done => return Ok(None),
+            }
+        }
+    }
+
+    fn push(&mut self, _range: &Range<u64>, bytes: Bytes) -> Result<()> {
+        match (&mut self.lines, &mut self.documents) {
+            (_, Some(documents)) => documents.push(bytes),
+            (Some(lines), _) => lines.push(bytes),
+            _ => Err(Error::internal("bytes that nobody asked for")),
+        }
+    }
+
+    fn found(self: Box<Self>) -> Result<Found> {
+        let layout = self.documents.as_ref().map_or(self.layout, Documents::layout);
+        let mut schema = match &self.shape {
+            Shape::Object(fields) => Schema::new(Shape::fields(fields)),
+            _ => Schema::empty(),
+        };
+        if layout == Layout::Columns && self.depth != Depth::Shape {
+            let item = |field: &FieldRef| match field.data_type() {
+                DataType::List(item) => Ok(FieldRef::new(item.as_ref().clone().with_name(field.name()).with_nullable(true))),
+                DataType::Null => Ok(FieldRef::clone(field)),
+                _ => {
+                    let what = "the field is an object, which is read as columns, so each of its fields is a list";
+                    Err(describe(&Fault::new(0, what).within(field.name())))
+                }
+            };
+            schema = Schema::new(schema.fields().iter().map(item).collect::<Result<Vec<_>>>()?);
+        }
+        let plain = layout == Layout::Lines;
+        let packed = self.file.codec.is_some();
+        let mut found = Found::stream(Some(schema), if plain && !packed { Cuts::Anywhere } else { Cuts::Whole });
+        if !plain {
+            found.note = Some(serde_json::to_value(layout).map_err(|e| Error::internal(e.to_string()))?);
+        }
+        Ok(found)
+    }
+}
