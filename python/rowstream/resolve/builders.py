@@ -34,10 +34,7 @@ _WITHOUT_EFFECT = (
     "warn_bad_lines",
 )
 
-_NULLS = (
-    ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>")
-    + ("N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null")
-)  # fmt: skip
+_NULLS = tuple(",#N/A,#N/A N/A,#NA,-1.#IND,-1.#QNAN,-NaN,-nan,1.#IND,1.#QNAN,<NA>,N/A,NA,NULL,NaN,None,n/a,nan,null".split(","))
 
 
 @dataclass(frozen=True)
@@ -137,7 +134,7 @@ def _byte(name: str, value: Any) -> int | None:
 def _texts(name: str, value: Any) -> list[str]:
     if isinstance(value, dict):
         raise UnsupportedError(f"{name} of columns apart is not there; give one list for all")
-    return [value] if isinstance(value, (str, int, float)) else [str(one) for one in value]
+    return [str(value)] if isinstance(value, (str, int, float)) else [str(one) for one in value]
 
 
 def _csv(left: dict[str, Any]) -> dict[str, Any]:
@@ -164,13 +161,9 @@ def _csv(left: dict[str, Any]) -> dict[str, Any]:
     for name, ours in (("escapechar", "escape"), ("comment", "comment"), ("thousands", "thousands")):
         made[ours] = _byte(name, left.pop(name, None))
     made["decimal"] = _byte("decimal", left.pop("decimal", "."))
-    for name, ours in (
-        ("doublequote", "doublequote"),
-        ("skip_blank_lines", "skip_blank_lines"),
-        ("skipinitialspace", "skip_initial_space"),
-    ):
+    for name in ("doublequote", "skip_blank_lines", "skipinitialspace"):
         if name in left:
-            made[ours] = bool(left.pop(name))
+            made["skip_initial_space" if name == "skipinitialspace" else name] = bool(left.pop(name))
     skip = left.pop("skiprows", None) or 0
     if not isinstance(skip, int):
         raise UnsupportedError(f"skiprows is a number of lines, found {skip!r}")
