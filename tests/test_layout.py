@@ -14,12 +14,13 @@ PACKAGE = ROOT / "python" / "rowstream"
 BELOW = {
     "exceptions": set(),
     "info": {"features"},
+    "expr": {"exceptions"},
     "features": {"exceptions"},
-    "resolve": {"exceptions", "features"},
+    "resolve": {"exceptions", "expr", "features"},
     "formats": {"exceptions"},
     "ops": {"exceptions", "formats"},
-    "plan": {"exceptions", "ops"},
-    "dataset": {"exceptions", "features", "formats", "info", "ops", "plan"},
+    "plan": {"exceptions", "expr", "ops"},
+    "dataset": {"exceptions", "expr", "features", "formats", "info", "ops", "plan"},
     "distributed": {"dataset", "exceptions"},
     "load": {"dataset", "exceptions", "features", "info", "plan", "resolve"},
 }

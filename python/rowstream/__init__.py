@@ -10,6 +10,7 @@ state = ds.state_dict()  # at any row; load_state_dict goes on at the next one
 
 from rowstream.dataset import IterableDataset, IterableDatasetDict
 from rowstream.distributed import merge_state_dicts, split_dataset_by_node
+from rowstream.expr import col
 from rowstream.features import ClassLabel, Features, LargeList, List, Value
 from rowstream.info import DatasetInfo
 from rowstream.load import load_dataset
@@ -25,6 +26,7 @@ __all__ = [
     "LargeList",
     "List",
     "Value",
+    "col",
     "load_dataset",
     "merge_state_dicts",
     "split_dataset_by_node",

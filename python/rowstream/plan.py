@@ -15,17 +15,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
-from rowstream.exceptions import InvalidArgumentError
+from rowstream.exceptions import InvalidArgumentError, UnsupportedError
+from rowstream.ops import Skip, Take
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from rowstream.expr import Expr
     from rowstream.ops import Step
 
 Op = tuple[tuple[str, Any], ...]
 """One transform of the order: the items of its JSON object."""
 
 _MOST_SEGMENTS = 100_000
+FILE, ROW = "\0file", "\0row"
+"""What the core calls the file of a row, and its number there."""
 ALL_ROWS = 1 << 62
 """More rows than there are."""
 
@@ -58,6 +62,8 @@ class Plan:
     Attributes:
         scan: the listing as JSON: files, pieces, schema, lanes. Kept as text; only the core takes it apart.
         columns: `(name in the files, name in the row)` of each column, in order; all of them if `None`.
+        condition: which rows are kept, by the names that columns have in the files.
+        lenient: whether records that cannot be read are left out and told, rather than errors.
         first: the number that the first pass has, in the keys of its shuffles.
         segments: the passes.
         cycle: the passes that follow for ever.
@@ -67,6 +73,8 @@ class Plan:
 
     scan: str
     columns: tuple[tuple[str, str], ...] | None = None
+    condition: Expr | None = None
+    lenient: bool = False
     first: int = 0
     segments: tuple[Segment, ...] = (Segment(),)
     cycle: tuple[Segment, ...] = ()
@@ -78,6 +86,8 @@ class Plan:
         """The plan as the core has it."""
         rest = {
             "columns": self.columns,
+            "filter": None if self.condition is None else self.condition.to_json(),
+            "lenient": self.lenient,
             "first": self.first,
             "segments": [segment.to_json() for segment in self.segments],
             "cycle": [segment.to_json() for segment in self.cycle],
@@ -150,6 +160,25 @@ class Plan:
     def _sources(self) -> list[str]:
         return self.column_names if self.columns is None else [source for source, _ in self.columns]
 
+    def where(self, condition: Expr) -> Plan:
+        """Only rows for which this is so, by the names that columns have in rows."""
+        known = dict(zip(self.column_names, self._sources(), strict=True))
+        if missing := sorted(condition.columns() - known.keys()):
+            raise InvalidArgumentError(f"filter: there is no column {', '.join(map(repr, missing))}; the columns are {list(known)}")
+        if said := sorted(name for name in condition.columns() if known[name] in (FILE, ROW)):
+            raise UnsupportedError(f"filter: {said[0]!r} says where a row is, and is not a column of files: use a function, as lambda row: …")
+        condition = condition.renamed(known)
+        return replace(self, condition=condition if self.condition is None else self.condition & condition)
+
+    def with_source(self, file: str, row: str) -> Plan:
+        """Two more columns: the file that a row is of, and its number there."""
+        names = self.column_names
+        if taken := [name for name in (file, row) if name in names] or ([file] if file == row else []):
+            raise InvalidArgumentError(f"with_source: there is a column {taken[0]!r} already; choose other names with file= and row=")
+        plan = self if all(piece[2] is not None for piece in self.listing["pieces"]) else self._counted_all()
+        columns = list(zip(self._sources(), names, strict=True))
+        return replace(plan, columns=(*columns, (FILE, file), (ROW, row)))
+
     # -------------------------------------------------------------------------------------------------------- order
 
     def each(self, op: Op) -> Plan:
@@ -192,10 +221,13 @@ class Plan:
     def _cut(self, n: int, *, take: bool) -> Plan:
         size = self.batch[0] if self.batch else 1
         single = len(self.segments) == 1 and self.segments[0].times == 1 and not self.cycle
+        if self.condition is not None and not single:
+            # Which rows are kept in which pass is not known: the step counts what comes.
+            return self.then(Take(n) if take else Skip(n))
         if single:
             at: dict[str, Any] = {"n": n * size, "pass": self.first}
             plan = self
-            if n and self.core.rows(0) is None:
+            if n and (self.core.rows(0) is None or self.condition is not None):
                 plan, at["at"] = self._counted(min(n * size, ALL_ROWS))
             return replace(plan, segments=(plan.segments[0].then(_op("take" if take else "skip", **at)),))
         if self.segments and self.core.rows(0) is None:
@@ -231,6 +263,11 @@ class Plan:
         if take:
             return replace(self, segments=tuple(before), cycle=())
         return replace(self, first=self.first + number, segments=tuple(after))
+
+    def _counted_all(self) -> Plan:
+        """This plan with all rows of all pieces counted."""
+        plain = replace(self, condition=None, segments=(Segment(),), cycle=(), first=0)
+        return replace(self, scan=plain._counted(ALL_ROWS)[0].scan)
 
     def _counted(self, n: int) -> tuple[Plan, tuple[int, int]]:
         """This plan with what was counted to find the turn after `n` rows of its first pass, and that turn."""

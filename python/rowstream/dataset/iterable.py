@@ -436,6 +436,16 @@ class IterableDataset(Joining):
         """One more column: a list or array with a value for each row of the stream, in its order."""
         return self._with(extended(self._plan, name, column), _known=None)
 
+    def with_source(self, file: str = "__file__", row: str = "__row__") -> IterableDataset:
+        """Two more columns: the file that a row is of, and its number there, from 0.
+
+        Files of lines do not say how many rows come before a place, so they are counted once.
+        """
+        plan = self._plan
+        if plan.batch is not None or plan.steps:
+            raise UnsupportedError("with_source says where rows of files are: call it before batch() and functions")
+        return self._with(plan.with_source(file, row))
+
     def with_format(self, type: str | None = None) -> IterableDataset:
         """Rows and batches as another kind of object: `"numpy"`, `"arrow"`, or Python objects if `None`."""
         return self._with(_format=format_name(type))

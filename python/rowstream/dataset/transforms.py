@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.expr import Expr
 from rowstream.ops import As, Call, Filter, FlatMap, Map, Rebatch, beside
 from rowstream.plan import ALL_ROWS
 
@@ -52,7 +53,12 @@ def filtered(
 ) -> Plan:
     """The plan with a `filter`."""
     if function is None:
-        raise InvalidArgumentError("filter expects a function")
+        raise InvalidArgumentError("filter expects a function or a condition, as col(\"x\") > 3")
+    if isinstance(function, Expr):
+        if with_indices or batched or input_columns is not None or fn_kwargs or num_threads or num_proc:
+            raise InvalidArgumentError("filter: a condition on columns takes no other argument")
+        if plan.batch is None and not plan.steps:
+            return plan.where(function)
     call = _call("filter", function, with_indices=with_indices, input_columns=input_columns, fn_kwargs=fn_kwargs)
     pool = beside(call, *_workers(call, num_threads, num_proc))
     return _prepared(plan, format).then(Filter(call, _size(batched, batch_size), format, pool))

@@ -34,7 +34,9 @@ def features_from_schema(schema: dict[str, Any], columns: list[tuple[str, str]] 
     """
     known = _written_by_datasets(schema)
     fields = {field["name"]: field["data_type"] for field in schema["fields"]}
-    pairs = columns if columns is not None else [(name, name) for name in fields]
+    # What the core calls the file of a row, and its number there.
+    fields |= {"\0file": "Utf8", "\0row": "Int64"}
+    pairs = columns if columns is not None else [(field["name"], field["name"]) for field in schema["fields"]]
     return Features({name: _feature(fields[source], known.get(source)) for source, name in pairs})
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
+from rowstream.expr import Expr, from_filters
 from rowstream.features.schema import arrow_type, schema_from_features
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Reading:
         schema: the types of rows as JSON, if they are given.
         every: whether types are found from all rows.
         rows: the most rows of a split, if there is a limit.
+        condition: which rows are kept.
     """
 
     format: str
@@ -56,6 +58,7 @@ class Reading:
     schema: str | None = None
     every: bool = False
     rows: int | None = None
+    condition: Expr | None = None
 
     def scan(self, files: Sequence[str]) -> str:
         """Lists the pieces of files."""
@@ -74,6 +77,8 @@ def reading(format: str, options: dict[str, Any], features: Any) -> Reading:
     columns = left.pop("columns", None)
     if isinstance(columns, str):
         raise InvalidArgumentError(f"columns must be a list of names, not {columns!r}")
+    filters = left.pop("filters", None)
+    condition = None if filters is None else from_filters(filters)
     infer = left.pop("infer", None)
     if infer not in (None, "all"):
         raise InvalidArgumentError(f'infer must be "all" or None, found {infer!r}')
@@ -103,7 +108,7 @@ def reading(format: str, options: dict[str, Any], features: Any) -> Reading:
     schema = None if features is None else schema_from_features(features)
     if schema is not None and format == "text" and len(features) != 1:
         raise InvalidArgumentError(f"text has one column, features= names {len(features)}")
-    return Reading(format, made, None if columns is None else list(columns), schema, infer is not None, rows)
+    return Reading(format, made, None if columns is None else list(columns), schema, infer is not None, rows, condition)
 
 
 def _known(format: str) -> str:

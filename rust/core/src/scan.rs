@@ -16,7 +16,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_schema::{FieldRef, Schema};
+use arrow_schema::{DataType, Field, FieldRef, Schema};
 
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
@@ -99,7 +99,7 @@ pub async fn list(store: Arc<dyn Store>, paths: &[String], name: &str, options: 
             let (store, entry, format) = (Arc::clone(&store), entry.clone(), Arc::clone(&format));
             async move {
                 let opened = Files::open(engine, &*store, &*format, &entry).await?;
-                let found = opened.look(engine, &*format, &entry.name(), depth).await?;
+                let found = opened.look(engine, &*format, &entry.name(), depth, false).await?;
                 Ok((opened, found))
             }
         });
@@ -124,6 +124,7 @@ pub async fn list(store: Arc<dyn Store>, paths: &[String], name: &str, options: 
         Types::Declared(schema) => (schema, true),
         _ => (schema.ok_or_else(|| Error::new(Kind::Value, "no files to read"))?, false),
     };
+    let schema = partitioned(&schema, &files, declared);
     unique(&schema, files.first().map_or("", |file| &file.path))?;
     // What a sample is called stands last, as `datasets` has it.
     let (named, mut fields): (Vec<FieldRef>, Vec<FieldRef>) = schema.fields().iter().cloned().partition(|field| crate::format::tar::is_name(field.name()));
@@ -132,6 +133,22 @@ pub async fn list(store: Arc<dyn Store>, paths: &[String], name: &str, options: 
     let pieces = pieces(&files, cuts);
     let lanes = (FLOORS / floor).min(LANES).min(pieces.len() as u64).max(1) as usize;
     Ok(Scan { format: name.into(), options, files, pieces, schema, declared, lanes, floor })
+}
+
+/// The schema with the columns that paths give, where all of them give the same: integers, or else strings. What a file has
+/// itself is not replaced.
+fn partitioned(schema: &Schema, files: &[FileEntry], declared: bool) -> Schema {
+    let Some(first) = files.first().filter(|_| !declared) else { return schema.clone() };
+    if files.iter().any(|file| !file.partition.keys().eq(first.partition.keys())) {
+        return schema.clone();
+    }
+    let mut fields: Vec<FieldRef> = schema.fields().to_vec();
+    for key in first.partition.keys().filter(|key| schema.field_with_name(key).is_err()) {
+        let mut values = files.iter().filter_map(|file| file.partition[key].as_deref());
+        let integers = values.clone().next().is_some() && values.all(|value| value.parse::<i64>().is_ok_and(|n| n.to_string() == value));
+        fields.push(Arc::new(Field::new(key, if integers { DataType::Int64 } else { DataType::Utf8 }, true)));
+    }
+    Schema::new_with_metadata(fields, schema.metadata().clone())
 }
 
 /// Cuts files into pieces.

@@ -1,13 +1,18 @@
 //! One schema for all files of a listing, and batches of a file brought to it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::types::{Int64Type, UInt64Type};
-use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array, UInt64Array, new_null_array};
+use arrow_buffer::BooleanBuffer;
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
+use arrow_select::take::take;
 
 use crate::error::{Error, Kind, Result};
+use crate::format::parquet::viewed;
+use crate::plan::expr::{Bounds, Expr};
 
 /// Widens `schema` so that rows of another file fit: its new columns are added, a type that holds both is taken.
 /// `first` and `file` are named in the error where none does.
@@ -94,17 +99,32 @@ fn common_field(a: &FieldRef, b: &FieldRef) -> Option<FieldRef> {
     Some(Arc::new(Field::clone(a).with_data_type(both).with_nullable(a.is_nullable() || b.is_nullable())))
 }
 
+/// The names under which a row may ask for its file, and for its number there.
+pub const FILE: &str = "\0file";
+/// See `FILE`.
+pub const ROW: &str = "\0row";
+
 /// How the columns of a file become the columns of a row.
 #[derive(Debug, Clone)]
 pub struct Adapter {
     schema: SchemaRef,
     sources: Vec<String>,
+    /// Columns that have one value in the whole file.
+    constants: HashMap<String, ArrayRef>,
+    /// The number of the first row of the piece in its file.
+    base: u64,
 }
 
 impl Adapter {
     /// `schema`: the columns of a row; `sources`: the name that each has in the files.
     pub fn new(schema: SchemaRef, sources: Vec<String>) -> Self {
-        Self { schema, sources }
+        Self { schema, sources, constants: HashMap::new(), base: 0 }
+    }
+
+    /// The same in one file. `constants`: columns that have one value there; `base`: the number of a piece's first row.
+    #[must_use]
+    pub fn in_file(&self, constants: HashMap<String, ArrayRef>, base: u64) -> Self {
+        Self { constants, base, ..self.clone() }
     }
 
     /// The columns of a row.
@@ -119,9 +139,22 @@ impl Adapter {
 
     /// A file's batch, in the columns and types of a row.
     pub fn adapt(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        self.adapt_rows(batch, 0, None)
+    }
+
+    /// A file's batch, whose rows are those of the piece from `first` on, or `kept` of them.
+    pub fn adapt_rows(&self, batch: &RecordBatch, first: u64, kept: Option<&[u32]>) -> Result<RecordBatch> {
         let rows = batch.num_rows();
         let column = |(field, source): (&FieldRef, &String)| -> Result<ArrayRef> {
-            let Some(column) = batch.column_by_name(source) else { return Ok(new_null_array(field.data_type(), rows)) };
+            if source == ROW {
+                let row = |i: usize| (self.base + first + kept.map_or(i as u64, |kept| kept[i].into())).cast_signed();
+                return Ok(Arc::new((0..rows).map(|i| Some(row(i))).collect::<Int64Array>()));
+            }
+            let Some(column) = batch.column_by_name(source) else {
+                let Some(value) = self.constants.get(source) else { return Ok(new_null_array(field.data_type(), rows)) };
+                let value = conform(value, field.data_type()).map_err(|e| e.at(format_args!("column {source:?}")))?;
+                return take(&value, &UInt32Array::from(vec![0; rows]), None).map_err(|e| Error::internal(e.to_string()));
+            };
             if column.data_type() == field.data_type() {
                 return Ok(Arc::clone(column));
             }
@@ -130,6 +163,48 @@ impl Adapter {
         let columns = self.schema.fields().iter().zip(&self.sources).map(column).collect::<Result<Vec<_>>>()?;
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
             .map_err(|e| Error::internal(e.to_string()))
+    }
+}
+
+/// Which rows of a file are wanted.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    /// The condition.
+    pub expr: Expr,
+    /// How the columns that it looks at are made of those of the file.
+    pub adapter: Adapter,
+}
+
+impl Filter {
+    /// A condition on rows of a schema.
+    pub fn new(expr: Expr, schema: &Schema) -> Result<Self> {
+        let columns = expr.columns();
+        let field = |name: &String| schema.field_with_name(name).cloned().map_err(|_| Error::internal("a filter of a column that is not there"));
+        let fields = columns.iter().map(field).collect::<Result<Vec<_>>>()?;
+        let fields: Fields = viewed(&Fields::from(fields)).iter().map(|field| Field::clone(field).with_nullable(true)).collect();
+        Ok(Self { expr, adapter: Adapter::new(Arc::new(Schema::new(fields)), columns) })
+    }
+
+    /// The columns of a file that it looks at.
+    pub fn columns(&self) -> &[String] {
+        self.adapter.sources()
+    }
+
+    /// Which rows of a file's batch are kept.
+    pub fn keep(&self, batch: &RecordBatch) -> Result<BooleanBuffer> {
+        self.expr.keep(&self.adapter.adapt(batch)?)
+    }
+
+    /// Which of a file's rows may be kept, where its constants are all that is known; false: none.
+    pub fn may(&self) -> Result<bool> {
+        let bounds = |column: &str| {
+            let value = self.adapter.constants.get(column)?;
+            let to = self.adapter.schema.field_with_name(column).ok()?.data_type();
+            let value = conform(value, to).ok()?;
+            let nulls = UInt64Array::from(vec![value.null_count() as u64]);
+            Some(Bounds { min: Arc::clone(&value), max: value, nulls, rows: vec![1], exact: true })
+        };
+        Ok(self.expr.may(1, &bounds)?.value(0))
     }
 }
 

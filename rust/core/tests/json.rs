@@ -72,7 +72,7 @@ fn an_error_names_the_line_of_the_file() {
     text.push_str("{\"id\": \"forty\"}\n");
     let file = Bytes::from(text);
     let size = file.len() as u64;
-    let options = Options { columns: None, rows: 0..u64::MAX, unit: 100, window: 100, most: 1 << 20 };
+    let options = Options { columns: None, rows: 0..u64::MAX, unit: 100, window: 100, most: 1 << 20, filter: None, lenient: false };
     let schema = json().look(&Bytes::from(lines(40))).unwrap().schema.unwrap();
     // 40 rows, and blank lines after those with i % 11 == 3.
     for range in [0..size, at..size] {
@@ -106,7 +106,7 @@ fn mutated_lines_are_rows_or_an_error() {
             }
             let unchanged = file == whole;
             let (file, zipped) = (Bytes::from(file), zip);
-            let options = Options { columns: None, rows: 0..u64::MAX, unit: 64, window: 64, most: 1 << 16 };
+            let options = Options { columns: None, rows: 0..u64::MAX, unit: 64, window: 64, most: 1 << 16, filter: None, lenient: false };
             let decoder = LinesDecoder::new(0..file.len() as u64, file.len() as u64, None, &schema, false, &options).unwrap();
             let result = run(Box::new(decoder), &file);
             if unchanged || (zipped && result.is_ok()) {

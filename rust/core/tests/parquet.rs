@@ -29,7 +29,7 @@ use rowstream_core::{Kind, Result};
 struct FirstGroup(Option<Vec<String>>);
 
 fn footer(file: &Bytes) -> Result<Footer> {
-    match read_footer(file, file.len() as u64)? {
+    match read_footer(file, file.len() as u64, false)? {
         Tail::Footer(footer) => Ok(*footer),
         Tail::Need(range) => panic!("the whole file was given, and {range:?} asked for"),
     }
@@ -46,7 +46,7 @@ impl Format for FirstGroup {
         {
             return Err(rowstream_core::Error::data("another number of rows or row groups than was written"));
         }
-        let options = Options { columns: self.0.clone(), rows, unit, window, most: 64 << 20 };
+        let options = Options { columns: self.0.clone(), rows, unit, window, most: 64 << 20, filter: None, lenient: false };
         Ok(Box::new(RowGroupDecoder::new(&footer, 0, &options)?))
     }
 }
@@ -222,7 +222,7 @@ fn bombs_are_refused_before_memory_is_taken() {
     let file = written(&zeros, WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build());
     assert!(file.len() < 1 << 20);
     let footer = footer(&file).unwrap();
-    let options = Options { columns: None, rows: 0..1, unit: 1 << 20, window: 1 << 20, most: 16 << 20 };
+    let options = Options { columns: None, rows: 0..1, unit: 1 << 20, window: 1 << 20, most: 16 << 20, filter: None, lenient: false };
     let error = conformance::run(Box::new(RowGroupDecoder::new(&footer, 0, &options).unwrap()), &file).unwrap_err();
     assert!(error.to_string().contains("ROWSTREAM_MEMORY"), "{error}");
 }
@@ -232,7 +232,7 @@ fn errors_say_where() {
     let file = written(&rows(50), WriterProperties::builder().build());
     for (bytes, expected) in [(file.slice(..file.len() - 1), "ends with"), (file.slice(..6), "too few"), (Bytes::from_static(b"PAR1aaaaaaaaPARE"), "encrypted")]
     {
-        let error = read_footer(&bytes, bytes.len() as u64).unwrap_err();
+        let error = read_footer(&bytes, bytes.len() as u64, false).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }
     let mut bytes = file.to_vec();

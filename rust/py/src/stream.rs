@@ -32,6 +32,8 @@ pub struct Stream {
     c: u64,
     of: u64,
     declared: SchemaRef,
+    /// What is told of records that cannot be read.
+    on_error: Option<Py<PyAny>>,
     forks: AtomicU64,
     inner: Mutex<Option<Inner>>,
 }
@@ -45,6 +47,14 @@ impl Stream {
     fn open(&self, py: Python<'_>, cursor: Cursor) -> PyResult<Inner> {
         let stream = py.detach(|| CoreStream::open(&self.plan, Arc::new(LocalStore), self.c, self.of, cursor)).map_err(|e| raise(&e))?;
         Ok(Inner { shape: Shape::new(py, stream.schema().fields()), stream })
+    }
+
+    /// Tells of a record that could not be read, on the thread that pulls.
+    fn bad(&self, py: Python<'_>, error: &Error) -> PyResult<()> {
+        match &self.on_error {
+            Some(told) => told.call1(py, (raise(error).into_value(py),)).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// The stream, for the one thread that uses it. In a forked child it is opened again where it was.
@@ -110,8 +120,10 @@ fn closed() -> PyErr {
 
 #[pymethods]
 impl Stream {
+    /// `on_error`: called with the error of each record that cannot be read, where the plan leaves them out.
     #[new]
-    fn new(py: Python<'_>, plan: &Plan, c: u64, of: u64, cursor: &str) -> PyResult<Self> {
+    #[pyo3(signature = (plan, c, of, cursor, on_error = None))]
+    fn new(py: Python<'_>, plan: &Plan, c: u64, of: u64, cursor: &str, on_error: Option<Py<PyAny>>) -> PyResult<Self> {
         guard(|| {
             if of == 0 || c >= of {
                 return Err(raise(&Error::new(Kind::Value, format!("there is no consumer {c} of {of}"))));
@@ -119,7 +131,7 @@ impl Stream {
             let core = Arc::clone(&plan.core);
             let read = py.detach(|| Ok((core.schema()?, Cursor::parse(cursor, &core.fingerprint())?)));
             let (declared, cursor) = read.map_err(|e: Error| raise(&e))?;
-            let made = Self { plan: core, c, of, declared, forks: AtomicU64::new(forks()), inner: Mutex::new(None) };
+            let made = Self { plan: core, c, of, declared, on_error, forks: AtomicU64::new(forks()), inner: Mutex::new(None) };
             let inner = made.open(py, cursor)?;
             if let Ok(mut place) = made.inner.lock() {
                 *place = Some(inner);
@@ -146,6 +158,11 @@ impl Stream {
                             fetch_ahead(stream, depth);
                             return Ok(Some(made));
                         }
+                        Next::Bad(error) => {
+                            drop(entered);
+                            self.bad(py, &error)?;
+                            continue;
+                        }
                         Next::End => return Ok(None),
                         Next::Wait => stream.waiter(),
                     }
@@ -165,6 +182,11 @@ impl Stream {
                     let Inner { stream, .. } = entered.as_mut().ok_or_else(closed)?;
                     match py.detach(|| stream.next_batch(size, drop_last)).map_err(|e| raise(&e))? {
                         Next::Ready(batch) => return Ok(Some(Batch { batch, declared: Arc::clone(&self.declared) })),
+                        Next::Bad(error) => {
+                            drop(entered);
+                            self.bad(py, &error)?;
+                            continue;
+                        }
                         Next::End => return Ok(None),
                         Next::Wait => stream.waiter(),
                     }
@@ -256,6 +278,7 @@ impl Batches {
             }
             match self.stream.next_batch(self.size, false) {
                 Ok(Next::Ready(batch)) => return Some(declared(&batch, &self.declared).map_err(|e| ArrowError::ExternalError(Box::new(e)))),
+                Ok(Next::Bad(_)) => {}
                 Ok(Next::End) => return None,
                 Ok(Next::Wait) => self.stream.waiter().wait(TICK),
                 Err(e) => return Some(Err(ArrowError::ExternalError(Box::new(e)))),

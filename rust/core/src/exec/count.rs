@@ -9,11 +9,12 @@ use serde::Serialize;
 
 use super::files::Files;
 use super::reader::{Piece, Pull, Reader, Signal};
-use super::{UNIT, WINDOW};
+use super::{Next, Stream, UNIT, WINDOW};
 use crate::engine::Engine;
 use crate::error::Result;
-use crate::plan::order::Turn;
-use crate::plan::{Plan, Program};
+use crate::plan::cursor::Cursor;
+use crate::plan::order::{END, Turn};
+use crate::plan::{Plan, Program, Segment};
 use crate::schema::Adapter;
 use crate::source::Store;
 
@@ -33,26 +34,62 @@ struct Counting {
     rows: u64,
 }
 
+/// The turn after the first `n` rows that are kept.
+fn kept(plan: &Arc<Plan>, store: &Arc<dyn Store>, pass: u64, n: u64) -> Result<Turn> {
+    if n == 0 {
+        return Ok((0, 0));
+    }
+    // What is bad shows only where it is read.
+    let columns = if plan.lenient { plan.columns.clone() } else { Some(Vec::new()) };
+    let (first, mut left) = (plan.first + pass, n);
+    let segments = plan.segments.iter().take(1).map(|segment| Segment { times: 1, ..segment.clone() }).collect();
+    let plan = Arc::new(Plan { columns, first, segments, cycle: Vec::new(), batch: None, ..Plan::clone(plan) });
+    let mut stream = Stream::open(&plan, Arc::clone(store), 0, 1, Cursor::start(&plan.fingerprint(), 0))?;
+    loop {
+        match stream.next_row()? {
+            Next::Ready(_) => {
+                left -= 1;
+                if left == 0 {
+                    return Ok(stream.turned());
+                }
+            }
+            Next::Bad(_) => {}
+            Next::Wait => stream.waiter().wait(std::time::Duration::from_millis(50)),
+            Next::End => return Ok(END),
+        }
+    }
+}
+
 /// Finds the turn after the first `n` rows of a pass that one consumer sees.
 pub fn boundary(plan: &Arc<Plan>, store: Arc<dyn Store>, pass: u64, n: u64) -> Result<Found> {
     let engine = Engine::current()?;
     let program = Program::new(Arc::clone(plan));
-    let files = Arc::new(Files::new(store, Arc::clone(&plan.scan))?);
+    let files = Arc::new(Files::new(Arc::clone(&store), Arc::clone(&plan.scan), false)?);
     let adapter = Arc::new(Adapter::new(Arc::new(Schema::empty()), Vec::new()));
     let signal: Arc<Signal> = Arc::default();
     let (mut rows, mut least) = (BTreeMap::new(), HashMap::<u32, u64>::new());
+    // Where rows are left out, only reading them tells how many are kept.
+    let read = (plan.filter.is_some() || plan.lenient).then(|| kept(plan, &store, pass, n)).transpose()?;
     loop {
         let order = program.counted(pass, &rows)?;
-        let (wanted, level) = match order.found(n, |piece| least.get(&piece).copied().unwrap_or(0)) {
-            Ok(at) => return Ok(Found { at, rows }),
-            Err(wanted) => wanted,
+        let seen = |piece| least.get(&piece).copied().unwrap_or(0);
+        let (wanted, level) = match read {
+            Some(at) => (order.uncounted(at.0, seen), at.0),
+            None => match order.found(n, seen) {
+                Ok(at) => return Ok(Found { at, rows }),
+                Err(wanted) => wanted,
+            },
         };
+        if let (Some(at), []) = (read, wanted.as_slice()) {
+            return Ok(Found { at, rows });
+        }
         let mut counting: Vec<Counting> = wanted
             .into_iter()
             .map(|piece| {
                 let enough = least.get(&piece).copied().unwrap_or(0).max(level).saturating_mul(2).saturating_add(1);
-                let (file, at, _, bytes) = plan.scan.pieces[piece as usize];
-                let wanted = Piece { file, at, bytes, rows: 0..enough, unit: UNIT.end, window: WINDOW.end, deep: 4 };
+                let (file, at, count, bytes) = plan.scan.pieces[piece as usize];
+                let (unit, window, lenient) = (UNIT.end, WINDOW.end, plan.lenient);
+                let wanted = Piece { file, at, bytes, rows: 0..enough, count, unit, window, filter: None, lenient, base: 0, deep: 4 };
                 let reader = Reader::start(engine, Arc::clone(&files), Arc::clone(&adapter), wanted, Arc::clone(&signal));
                 reader.to_front();
                 least.insert(piece, enough);

@@ -1,6 +1,6 @@
 //! The files of a stream, opened once and shared by the readers of their pieces; and the members of archives, as files.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
@@ -103,7 +103,7 @@ const PACKED: [&str; 5] = [".gz", ".zst", ".bz2", ".xz", ".lz4"];
 
 /// The files that a path names: itself, or the members of the archive that it is.
 pub(crate) async fn entries(engine: &'static Engine, store: &dyn Store, format: &str, path: &str) -> Result<Vec<FileEntry>> {
-    let alone = FileEntry { path: path.to_owned(), size: 0, version: String::new(), member: None, note: None };
+    let alone = FileEntry { path: path.to_owned(), size: 0, version: String::new(), member: None, partition: partition(path), note: None };
     let lower = path.to_ascii_lowercase();
     let (zipped, tarred) = ([".zip"].iter().any(|end| lower.ends_with(end)), ARCHIVES.iter().any(|end| lower.ends_with(end)));
     if format == "webdataset" || !(zipped || tarred) {
@@ -133,6 +133,27 @@ pub(crate) async fn entries(engine: &'static Engine, store: &dyn Store, format: 
     Ok(wanted.into_iter().map(|member| FileEntry { member: Some(member), ..alone.clone() }).collect())
 }
 
+/// The columns that a path gives its file: `key=value` in the names of folders, as Hive has them.
+fn partition(path: &str) -> BTreeMap<String, Option<String>> {
+    let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
+    let pair = |part: &str| {
+        let (key, value) = part.split_once('=').filter(|(key, _)| !key.is_empty())?;
+        Some((decoded(key), (value != "__HIVE_DEFAULT_PARTITION__").then(|| decoded(value))))
+    };
+    folders.split('/').filter_map(pair).collect()
+}
+
+/// A part of a path without `%20` and the like.
+fn decoded(text: &str) -> String {
+    let (mut out, mut rest) = (Vec::new(), text.as_bytes());
+    while let [first, after @ ..] = rest {
+        let code = after.first_chunk::<2>().filter(|_| *first == b'%').and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        out.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
+}
+
 /// The members that are data: those whose names are of the format, or all if none is; never what describes or is hidden.
 fn chosen(members: Vec<Member>, format: &str) -> Vec<Member> {
     let endings: &[&str] = match format {
@@ -158,8 +179,8 @@ fn chosen(members: Vec<Member>, format: &str) -> Vec<Member> {
 
 impl Opened {
     /// What a format sees of the file.
-    pub(crate) async fn look(&self, engine: &'static Engine, format: &dyn Format, name: &str, depth: Depth) -> Result<Found> {
-        let facts = Facts { size: self.object.size(), codec: self.codec, most: engine.budget.for_rows() as usize };
+    pub(crate) async fn look(&self, engine: &'static Engine, format: &dyn Format, name: &str, depth: Depth, statistics: bool) -> Result<Found> {
+        let facts = Facts { size: self.object.size(), codec: self.codec, most: engine.budget.for_rows() as usize, statistics };
         let found = looked_at(engine, &self.object, format.look(&facts, depth)?).await;
         found.map_err(|e| e.in_file(name))
     }
@@ -171,14 +192,17 @@ pub(crate) struct Files {
     scan: Arc<Scan>,
     format: Arc<dyn Format>,
     names: Vec<String>,
+    /// Whether a filter asks for statistics.
+    statistics: bool,
     open: Mutex<HashMap<u32, Arc<OnceCell<Opened>>>>,
 }
 
 impl Files {
-    pub(crate) fn new(store: Arc<dyn Store>, scan: Arc<Scan>) -> Result<Self> {
+    /// `statistics`: whether a filter asks for them.
+    pub(crate) fn new(store: Arc<dyn Store>, scan: Arc<Scan>, statistics: bool) -> Result<Self> {
         let format = crate::format::of(&scan.format, &scan.options)?;
         let names = scan.files.iter().map(FileEntry::name).collect();
-        Ok(Self { store, scan, format, names, open: Mutex::default() })
+        Ok(Self { store, scan, format, names, statistics, open: Mutex::default() })
     }
 
     /// The listing.
@@ -249,7 +273,7 @@ impl Files {
         let opened = cell.get_or_try_init(|| async {
             let mut opened = Self::open(engine, &*self.store, &*self.format, entry).await?;
             if self.format.again() && opened.object.size() == entry.size {
-                let found = opened.look(engine, &*self.format, name, Depth::Shape).await?;
+                let found = opened.look(engine, &*self.format, name, Depth::Shape, self.statistics).await?;
                 opened.head = found.head;
                 opened.version = found.version.unwrap_or(opened.version);
             }

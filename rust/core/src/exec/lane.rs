@@ -26,9 +26,16 @@ pub(crate) enum Ready {
         row: usize,
         len: usize,
     },
+    /// So many rows of the piece are left out.
+    Skip(u64),
+    /// A row that could not be read.
+    Bad(Error),
     Wait,
     End,
 }
+
+/// The row of a list that is left out.
+const ABSENT: u32 = u32::MAX;
 
 enum Rest {
     /// A run in file order: raw rows.
@@ -53,6 +60,8 @@ pub(crate) struct Lane {
     /// The next piece that may be read ahead.
     next: u64,
     pub(crate) held: Vec<Held>,
+    /// Why rows of the list could not be read.
+    bad: Vec<Error>,
 }
 
 impl Lane {
@@ -70,7 +79,13 @@ impl Lane {
             ahead: VecDeque::new(),
             next: q,
             held: Vec::new(),
+            bad: Vec::new(),
         }
+    }
+
+    /// Which lane it is.
+    pub(crate) fn v(&self) -> usize {
+        self.v
     }
 
     /// The place in the cursor.
@@ -78,20 +93,22 @@ impl Lane {
         (self.total > 0).then_some((self.v, self.q, self.k, self.total))
     }
 
-    /// `n` rows that `ready` showed were delivered.
-    pub(crate) fn delivered(&mut self, n: usize) {
-        self.total += n as u64;
-        self.k += n as u64;
+    /// `n` rows that `ready` showed were delivered, or are left out.
+    pub(crate) fn delivered(&mut self, n: u64) {
+        self.total += n;
+        self.k += n;
         match &mut self.rest {
-            Rest::Range(range) => range.start += n as u64,
-            Rest::List(_, behind) => *behind += n,
+            Rest::Range(range) => range.start += n,
+            Rest::List(_, behind) => *behind += n as usize,
         }
     }
 
     /// The row `n` after the next, if it is in the same window.
     pub(crate) fn upcoming(&self, n: usize) -> Option<(&Unit, usize)> {
         match &self.rest {
-            Rest::List(rows, behind) => rows.get(behind + n).map(|&(held, row)| (&*self.held[held as usize].unit, row as usize)),
+            Rest::List(rows, behind) => {
+                rows.get(behind + n).filter(|(_, row)| *row != ABSENT).map(|&(held, row)| (&*self.held[held as usize].unit, row as usize))
+            }
             Rest::Range(_) => None,
         }
     }
@@ -164,7 +181,12 @@ impl Lane {
     /// The rows that are left of the current block.
     fn rows(&mut self) -> Result<Option<Ready>> {
         match &self.rest {
-            Rest::List(rows, behind) => Ok(rows.get(*behind).map(|&(held, row)| Ready::Rows { held: held as usize, row: row as usize, len: 1 })),
+            Rest::List(rows, behind) => Ok(match rows.get(*behind) {
+                None => None,
+                Some(&(bad, ABSENT)) if bad != ABSENT => Some(Ready::Bad(self.bad[bad as usize].clone())),
+                Some(&(_, ABSENT)) => Some(Ready::Skip(rows[*behind..].iter().take_while(|row| **row == (ABSENT, ABSENT)).count() as u64)),
+                Some(&(held, row)) => Some(Ready::Rows { held: held as usize, row: row as usize, len: 1 }),
+            }),
             Rest::Range(range) if range.is_empty() => Ok(None),
             Rest::Range(range) => {
                 let range = range.clone();
@@ -177,8 +199,18 @@ impl Lane {
                         if !rows.contains(&range.start) {
                             return Err(missing(range.start));
                         }
-                        let (row, len) = (range.start - rows.start, rows.end.min(range.end) - range.start);
-                        return Ok(Some(Ready::Rows { held: 0, row: row as usize, len: len as usize }));
+                        let end = rows.end.min(range.end);
+                        return Ok(Some(match unit.find(range.start) {
+                            Ok(row) => Ready::Rows { held: 0, row, len: unit.run(row).min((end - range.start) as usize) },
+                            Err(next) => {
+                                let there = if next < unit.batch.num_rows() { unit.raw(next).min(end) } else { end };
+                                match unit.bad(range.start, there) {
+                                    Some((row, error)) if row == range.start => Ready::Bad(error.clone()),
+                                    Some((row, _)) => Ready::Skip(row - range.start),
+                                    None => Ready::Skip(there - range.start),
+                                }
+                            }
+                        }));
                     }
                     match self.pull()? {
                         Pull::Unit(_) => {}
@@ -202,12 +234,24 @@ impl Lane {
             }
         }
         let Some(Block::List(rows)) = &self.pending else { return Err(Error::internal("no block to locate")) };
+        let mut bad = Vec::new();
         let place = |row: &u64| {
             let i = self.held.partition_point(|held| held.unit.start <= *row).checked_sub(1).ok_or_else(|| missing(*row))?;
-            let start = self.held[i].unit.start;
-            Ok((i as u32, (row - start) as u32))
+            let unit = &self.held[i].unit;
+            Ok(match unit.find(*row) {
+                Ok(row) => (i as u32, row as u32),
+                Err(_) => match unit.bad(*row, row + 1) {
+                    Some((_, error)) => {
+                        bad.push(error.clone());
+                        (bad.len() as u32 - 1, ABSENT)
+                    }
+                    None => (ABSENT, ABSENT),
+                },
+            })
         };
-        Ok(Some(Rest::List(rows.iter().map(place).collect::<Result<_>>()?, 0)))
+        let found = rows.iter().map(place).collect::<Result<_>>()?;
+        self.bad = bad;
+        Ok(Some(Rest::List(found, 0)))
     }
 
     fn pull(&mut self) -> Result<Pull> {

@@ -23,7 +23,7 @@ use crate::format::parquet::viewed;
 use crate::plan::cursor::{At, Base, Cursor, Part};
 use crate::plan::order::Order;
 use crate::plan::{Plan, Program};
-use crate::schema::Adapter;
+use crate::schema::{Adapter, Filter, ROW};
 use crate::source::Store;
 use files::Files;
 use gather::{Picks, Run};
@@ -36,6 +36,8 @@ use reader::{Piece, Reader, Signal};
 pub enum Next<T> {
     /// Here it is.
     Ready(T),
+    /// A record that could not be read was passed over: this is why. Ask again.
+    Bad(Error),
     /// Not yet: `wait`, and ask again.
     Wait,
     /// There is nothing more.
@@ -48,6 +50,9 @@ pub(crate) struct Shared {
     plan: Arc<Plan>,
     files: Arc<Files>,
     adapter: Arc<Adapter>,
+    filter: Option<Arc<Filter>>,
+    /// Of each piece, the number of its first row in its file, where rows ask for it.
+    bases: Vec<u64>,
     signal: Arc<Signal>,
     unit: u64,
     window: u64,
@@ -59,8 +64,20 @@ pub(crate) struct Shared {
 
 impl Shared {
     fn start(&self, piece: u32, rows: Range<u64>) -> Reader {
-        let (file, at, _, bytes) = self.plan.scan.pieces[piece as usize];
-        let piece = Piece { file, at, bytes, rows, unit: self.unit, window: self.window, deep: self.deep };
+        let (file, at, count, bytes) = self.plan.scan.pieces[piece as usize];
+        let piece = Piece {
+            file,
+            at,
+            bytes,
+            rows,
+            count,
+            unit: self.unit,
+            window: self.window,
+            filter: self.filter.clone(),
+            lenient: self.plan.lenient,
+            base: self.bases.get(piece as usize).copied().unwrap_or(0),
+            deep: self.deep,
+        };
         Reader::start(self.engine, Arc::clone(&self.files), Arc::clone(&self.adapter), piece, Arc::clone(&self.signal))
     }
 }
@@ -71,6 +88,18 @@ struct Turn {
     held: usize,
     row: usize,
     len: usize,
+}
+
+/// Of each piece, the number of its first row in its file.
+fn bases(plan: &Plan) -> Result<Vec<u64>> {
+    let (mut bases, mut last, mut next) = (Vec::new(), u32::MAX, 0);
+    for &(file, _, rows, _) in &plan.scan.pieces {
+        next = if file == last { next } else { 0 };
+        bases.push(next);
+        next += rows.ok_or_else(|| Error::internal("rows that nobody counted"))?;
+        last = file;
+    }
+    Ok(bases)
 }
 
 /// The rows of a plan for consumer `c` of `of`.
@@ -89,8 +118,9 @@ pub struct Stream {
     turns: VecDeque<(u64, usize, usize)>,
     /// The lane that gave the last row.
     last: usize,
-    /// Passes in a row that gave this consumer nothing.
+    /// Passes in a row that gave this consumer nothing, and whether this one gave something.
     idle: u64,
+    given: bool,
     picks: Picks,
     /// The place before the rows that are picked and not delivered.
     before: Option<(u64, Vec<At>)>,
@@ -135,7 +165,7 @@ impl Stream {
         let program = Arc::new(Program::new(Arc::clone(plan)));
         let cursor = cursor.for_consumer(&program, c, of)?;
         let schema = plan.schema()?;
-        let sources = match &plan.columns {
+        let sources: Vec<String> = match &plan.columns {
             Some(columns) => columns.iter().map(|(source, _)| source.clone()).collect(),
             None => schema.fields().iter().map(|f| f.name().clone()).collect(),
         };
@@ -143,8 +173,10 @@ impl Stream {
         let shared = Shared {
             engine,
             plan: Arc::clone(plan),
-            files: Arc::new(Files::new(Arc::clone(&store), Arc::clone(&plan.scan))?),
+            files: Arc::new(Files::new(Arc::clone(&store), Arc::clone(&plan.scan), plan.filter.is_some())?),
+            bases: if sources.iter().any(|source| source == ROW) { bases(plan)? } else { Vec::new() },
             adapter: Arc::new(Adapter::new(schema, sources)),
+            filter: plan.filter.clone().map(|expr| Filter::new(expr, &plan.scan.schema).map(Arc::new)).transpose()?,
             signal: Arc::default(),
             unit: UNIT.end,
             window: WINDOW.end,
@@ -166,6 +198,7 @@ impl Stream {
             turns: VecDeque::new(),
             last: 0,
             idle: 0,
+            given: false,
             picks: Picks::default(),
             before: None,
             seen: 0,
@@ -224,20 +257,27 @@ impl Stream {
 
     /// The lane whose turn it is and where its next rows are. `Ready(None)` at the end of a pass.
     fn turn(&mut self) -> Result<Next<Option<Turn>>> {
-        let Some(order) = &self.order else { return Ok(Next::End) };
         while let Some(&(_, _, i)) = self.turns.front() {
+            let Some(order) = &self.order else { return Ok(Next::End) };
             match self.lanes[i].ready(&self.shared, order)? {
                 Ready::Rows { held, row, len } => return Ok(Next::Ready(Some(Turn { lane: i, held, row, len }))),
+                // What is left out has turns like all else.
+                Ready::Skip(n) => self.advance(i, n),
+                Ready::Bad(error) => {
+                    self.advance(i, 1);
+                    return Ok(Next::Bad(error));
+                }
                 Ready::Wait => return Ok(Next::Wait),
                 Ready::End => drop(self.turns.pop_front()),
             }
         }
-        Ok(Next::Ready(None))
+        Ok(if self.order.is_some() { Next::Ready(None) } else { Next::End })
     }
 
     /// Goes to the next pass. False at the end of the last.
     fn next_pass(&mut self) -> Result<bool> {
-        self.idle = if self.lanes.iter().all(|lane| lane.total == 0) { self.idle + 1 } else { 0 };
+        self.idle = if self.given { 0 } else { self.idle + 1 };
+        self.given = false;
         self.pass += 1;
         // A consumer that gets nothing of any pass would go round for ever.
         let round: u64 = self.shared.plan.cycle.iter().map(|s| s.times).sum();
@@ -250,11 +290,12 @@ impl Stream {
         Ok(self.order.is_some())
     }
 
-    fn advance(&mut self, i: usize, n: usize) {
+    /// A lane gave `n` rows of its pieces, or passed over them.
+    fn advance(&mut self, i: usize, n: u64) {
         self.lanes[i].delivered(n);
         self.last = i;
         if let Some((turn, v, i)) = self.turns.pop_front() {
-            let next = (turn + n as u64, v, i);
+            let next = (turn + n, v, i);
             match self.turns.back() {
                 // A lane that was behind, and still is.
                 Some(back) if *back > next => {
@@ -278,6 +319,7 @@ impl Stream {
         loop {
             match self.turn()? {
                 Next::Wait => return Ok(Next::Wait),
+                Next::Bad(error) => return Ok(Next::Bad(error)),
                 Next::End => return Ok(Next::End),
                 Next::Ready(None) => {
                     if !self.next_pass()? {
@@ -285,6 +327,7 @@ impl Stream {
                     }
                 }
                 Next::Ready(Some(Turn { lane: i, held, row, .. })) => {
+                    self.given = true;
                     self.advance(i, 1);
                     return Ok(Next::Ready((&self.lanes[i].held[held].unit, row)));
                 }
@@ -304,12 +347,14 @@ impl Stream {
             while self.picks.rows() < size {
                 match self.turn()? {
                     Next::Wait => return Ok(Next::Wait),
+                    Next::Bad(error) => return Ok(Next::Bad(error)),
                     Next::Ready(Some(Turn { lane: i, held, row, len })) => {
                         let alone = self.turns.len() == 1;
                         let len = if alone { len.min(size - self.picks.rows()) } else { 1 };
                         let place = self.lanes[i].held[held].pick(&mut self.picks);
                         self.picks.push(Run { unit: place, row: row as u32, len: len as u32 });
-                        self.advance(i, len);
+                        self.given = true;
+                        self.advance(i, len as u64);
                     }
                     Next::End => break,
                     Next::Ready(None) => {
@@ -331,6 +376,13 @@ impl Stream {
             }
             self.before = Some((self.pass, self.positions()));
         }
+    }
+
+    /// The turn after the last row given.
+    pub(crate) fn turned(&self) -> (u64, usize) {
+        let lane = &self.lanes[self.last];
+        let ahead = self.order.as_ref().map_or(0, |order| order.ahead[lane.v()]);
+        (ahead + lane.total - 1, lane.v() + 1)
     }
 
     /// What to wait for after `Next::Wait`.

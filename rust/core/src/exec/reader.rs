@@ -1,29 +1,36 @@
 //! A reader: one piece, decoded ahead of the consumer into its own queue, under the budget. It knows nothing of order.
 
 use std::any::Any;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
+use arrow_select::filter::filter_record_batch;
 
 use super::files::{Files, Opened};
 use crate::budget::Charge;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::format::contain::contain;
-use crate::format::{Decoder, Options, Source, Step};
-use crate::schema::Adapter;
+use crate::format::{Bad, Decoder, Options, Part, Source, Step};
+use crate::schema::{Adapter, FILE, Filter};
 use crate::source::Object;
 
 /// Rows of a piece, decoded together.
 pub struct Unit {
-    /// The rows, strings and bytes as views.
+    /// The rows that are kept, strings and bytes as views.
     pub batch: RecordBatch,
-    /// The first of them, in the piece.
+    /// The first of the unit's rows, in the piece.
     pub start: u64,
+    /// How many they are, those included that are left out.
+    rows: u64,
+    /// Which of them are kept; all where absent.
+    kept: Option<Vec<u32>>,
+    /// Those that could not be read.
+    bad: Vec<Bad>,
     /// The file and the piece, for errors.
     pub place: Arc<str>,
     /// What the edge keeps beside them, such as typed views of the columns.
@@ -32,9 +39,34 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// The rows of the piece that are here.
+    /// The rows of the piece that this is about, those included that are left out.
     pub fn rows(&self) -> Range<u64> {
-        self.start..self.start + self.batch.num_rows() as u64
+        self.start..self.start + self.rows
+    }
+
+    /// The row of the piece that the `i`-th row of the batch is.
+    pub fn raw(&self, i: usize) -> u64 {
+        self.start + self.kept.as_ref().map_or(i as u64, |kept| kept[i].into())
+    }
+
+    /// Where in the batch a row of the piece is; `Err`: it is left out, and there the next would be.
+    pub(crate) fn find(&self, raw: u64) -> std::result::Result<usize, usize> {
+        let offset = raw - self.start;
+        self.kept.as_ref().map_or(Ok(offset as usize), |kept| kept.binary_search(&(offset as u32)))
+    }
+
+    /// How many rows of the batch, from the `i`-th on, stand one after another in the piece.
+    pub(crate) fn run(&self, i: usize) -> usize {
+        match &self.kept {
+            None => self.batch.num_rows() - i,
+            Some(kept) => kept[i..].iter().zip(kept[i]..).take_while(|(row, next)| **row == *next).count(),
+        }
+    }
+
+    /// The first row from `raw` on that could not be read, before `end`.
+    pub(crate) fn bad(&self, raw: u64, end: u64) -> Option<(u64, &Error)> {
+        let at = self.bad.partition_point(|bad| self.start + u64::from(bad.row) < raw);
+        self.bad.get(at).map(|bad| (self.start + u64::from(bad.row), &bad.error)).filter(|(row, _)| *row < end)
     }
 }
 
@@ -117,8 +149,14 @@ pub(crate) struct Piece {
     pub(crate) at: u64,
     pub(crate) bytes: u64,
     pub(crate) rows: Range<u64>,
+    /// All of its rows, where they are known.
+    pub(crate) count: Option<u64>,
     pub(crate) unit: u64,
     pub(crate) window: u64,
+    pub(crate) filter: Option<Arc<Filter>>,
+    pub(crate) lenient: bool,
+    /// The number of its first row in its file, where that is asked for.
+    pub(crate) base: u64,
     /// Units that the queue holds at most, where the budget has room.
     pub(crate) deep: usize,
 }
@@ -174,7 +212,15 @@ impl Drop for Reader {
 
 /// A decoder of a piece.
 fn decoder(files: &Files, opened: &Opened, piece: &Piece, columns: Vec<String>, most: usize) -> Result<Box<dyn Decoder>> {
-    let options = Options { columns: Some(columns), rows: piece.rows.clone(), unit: piece.unit, window: piece.window, most };
+    let options = Options {
+        columns: Some(columns),
+        rows: piece.rows.clone(),
+        unit: piece.unit,
+        window: piece.window,
+        most,
+        filter: piece.filter.clone(),
+        lenient: piece.lenient,
+    };
     let scan = files.scan();
     let source = Source {
         url: files.name(piece.file),
@@ -190,14 +236,48 @@ fn decoder(files: &Files, opened: &Opened, piece: &Piece, columns: Vec<String>, 
     files.format().decoder(&source, &options)
 }
 
+/// What a step gave, in the columns of rows.
+enum Made {
+    Need(Vec<Range<u64>>),
+    Rows(Part, bool),
+    Done,
+}
+
+/// How a reader makes rows of what is decoded.
+struct Making {
+    adapter: Adapter,
+    filter: Option<Arc<Filter>>,
+}
+
+impl Making {
+    /// The rows that are kept, in the columns of a row. `first`: the row of the piece that they begin with.
+    fn part(&self, mut part: Part, all: bool, first: u64) -> Result<Made> {
+        let mut all = all;
+        if let Some(filter) = &self.filter {
+            let keep = filter.keep(&part.batch)?;
+            if keep.count_set_bits() < part.batch.num_rows() {
+                part.kept = if all { keep.set_indices_u32().collect() } else { keep.set_indices().map(|i| part.kept[i]).collect() };
+                part.batch = filter_record_batch(&part.batch, &BooleanArray::new(keep, None)).map_err(|e| Error::internal(e.to_string()))?;
+                all = false;
+            }
+        }
+        part.batch = self.adapter.adapt_rows(&part.batch, first, (!all).then_some(part.kept.as_slice()))?;
+        Ok(Made::Rows(part, all))
+    }
+}
+
 /// Decodes as far as can be without waiting: what is read where it is decoded is still in the processor's cache.
-fn advance(decoder: &mut dyn Decoder, adapter: &Adapter, object: &dyn Object) -> Result<Step> {
+fn advance(decoder: &mut dyn Decoder, making: &Making, object: &dyn Object, first: u64) -> Result<Made> {
     loop {
         match decoder.poll()? {
-            Step::Batch(batch) => return Ok(Step::Batch(contain(|| adapter.adapt(&batch))?)),
-            Step::Done => return Ok(Step::Done),
+            Step::Batch(batch) => {
+                let part = Part { rows: batch.num_rows() as u64, batch, kept: Vec::new(), bad: Vec::new() };
+                return contain(|| making.part(part, true, first));
+            }
+            Step::Part(part) => return contain(|| making.part(part, false, first)),
+            Step::Done => return Ok(Made::Done),
             Step::Need(ranges) => {
-                let Some(parts) = object.read_now(&ranges)? else { return Ok(Step::Need(ranges)) };
+                let Some(parts) = object.read_now(&ranges)? else { return Ok(Made::Need(ranges)) };
                 for (range, bytes) in ranges.into_iter().zip(parts) {
                     decoder.push(range, bytes)?;
                 }
@@ -206,30 +286,66 @@ fn advance(decoder: &mut dyn Decoder, adapter: &Adapter, object: &dyn Object) ->
     }
 }
 
-async fn read(engine: &'static Engine, files: &Arc<Files>, adapter: Arc<Adapter>, piece: Piece, queue: &Queue) -> Result<u64> {
-    let opened = files.get(engine, piece.file).await?;
-    let object = Arc::clone(&opened.object);
+/// The columns that have one value in a whole file.
+fn constants(files: &Files, file: u32) -> HashMap<String, ArrayRef> {
+    let entry = &files.scan().files[file as usize];
+    let text = |value: Option<&str>| Arc::new(StringArray::from(vec![value])) as ArrayRef;
+    let mut made: HashMap<String, ArrayRef> = entry.partition.iter().map(|(key, value)| (key.clone(), text(value.as_deref()))).collect();
+    made.insert(FILE.into(), text(Some(files.name(file))));
+    made
+}
+
+async fn read(engine: &'static Engine, files: &Arc<Files>, adapter: Arc<Adapter>, mut piece: Piece, queue: &Queue) -> Result<u64> {
     let path = files.name(piece.file);
     let named = |e: Error| e.in_file(path);
     let mut at = piece.rows.start;
     let place: Arc<str> = format!("{path}: {}", files.format().place(piece.at)).into();
-    let (unit, deep, columns, most) = (piece.unit, piece.deep, adapter.sources().to_vec(), engine.budget.for_rows() as usize);
+    let constants = constants(files, piece.file);
+    let filter = piece.filter.take();
+    piece.filter = filter.map(|filter| Arc::new(Filter { expr: filter.expr.clone(), adapter: filter.adapter.in_file(constants.clone(), 0) }));
+    let rest = piece.filter.clone().filter(|_| !files.format().filters());
+    let making = Arc::new(Making { adapter: adapter.in_file(constants, piece.base), filter: rest });
+    let add = |part: Part, all: bool, at: &mut u64| {
+        let charge = engine.budget.charge(part.batch.get_array_memory_size() as u64);
+        let Part { batch, rows, kept, bad } = part;
+        let unit = Unit { start: *at, rows, kept: (!all).then_some(kept), bad, place: Arc::clone(&place), edge: OnceLock::new(), _charge: charge, batch };
+        *at += rows;
+        queue.lock().units.push_back(Arc::new(unit));
+        queue.signal.notify();
+    };
+    // What a file's path says may tell that none of its rows is wanted.
+    if let (Some(filter), Some(rows)) = (&piece.filter, piece.count)
+        && !filter.may()?
+    {
+        let rows = piece.rows.end.min(rows) - at.min(rows);
+        if rows > 0 {
+            add(Part { batch: RecordBatch::new_empty(Arc::clone(adapter.schema())), rows, kept: Vec::new(), bad: Vec::new() }, false, &mut at);
+        }
+        return Ok(at);
+    }
+    let opened = files.get(engine, piece.file).await?;
+    let object = Arc::clone(&opened.object);
+    let (unit, deep, most) = (piece.unit, piece.deep, engine.budget.for_rows() as usize);
+    let mut columns = adapter.sources().to_vec();
+    if !files.format().filters() {
+        columns.extend(piece.filter.iter().flat_map(|filter| filter.columns()).filter(|name| !adapter.sources().contains(name)).cloned());
+    }
     let here = Arc::clone(files);
     let mut decoder = engine.cpu(move || decoder(&here, &opened, &piece, columns, most)).await?.map_err(named)?;
     while permit(engine, queue, unit, deep).await {
-        let batch = loop {
-            let (adapter, file) = (Arc::clone(&adapter), Arc::clone(&object));
+        let (part, all) = loop {
+            let (making, file) = (Arc::clone(&making), Arc::clone(&object));
             let (back, step) = engine
                 .cpu(move || {
-                    let step = advance(&mut *decoder, &adapter, &*file);
+                    let step = advance(&mut *decoder, &making, &*file, at);
                     (decoder, step)
                 })
                 .await?;
             decoder = back;
             match step.map_err(|e| e.in_file(path))? {
-                Step::Done => return Ok(at),
-                Step::Batch(batch) => break batch,
-                Step::Need(ranges) => {
+                Made::Done => return Ok(at),
+                Made::Rows(part, all) => break (part, all),
+                Made::Need(ranges) => {
                     let parts = object.read(&ranges).await.map_err(named)?;
                     for (range, bytes) in ranges.into_iter().zip(parts) {
                         decoder.push(range, bytes).map_err(named)?;
@@ -237,11 +353,7 @@ async fn read(engine: &'static Engine, files: &Arc<Files>, adapter: Arc<Adapter>
                 }
             }
         };
-        let charge = engine.budget.charge(batch.get_array_memory_size() as u64);
-        let unit = Arc::new(Unit { start: at, place: Arc::clone(&place), edge: OnceLock::new(), _charge: charge, batch });
-        at = unit.rows().end;
-        queue.lock().units.push_back(unit);
-        queue.signal.notify();
+        add(part, all, &mut at);
     }
     Ok(at)
 }

@@ -25,6 +25,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::error::{Error, Kind, Result};
+use crate::schema::Filter;
 use compress::Codec;
 
 /// How a format is read: plain data, made of its options. Nothing here does I/O.
@@ -34,6 +35,11 @@ pub trait Format: Send + Sync {
 
     /// Decodes one piece.
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>>;
+
+    /// Whether its decoders leave out what a filter does not want, by themselves.
+    fn filters(&self) -> bool {
+        false
+    }
 
     /// What a piece is called in errors.
     fn place(&self, at: u64) -> String {
@@ -75,6 +81,8 @@ pub struct Facts {
     pub codec: Option<Codec>,
     /// The largest thing that has to be in memory whole.
     pub most: usize,
+    /// Whether statistics are wanted, to tell what a filter leaves out.
+    pub statistics: bool,
 }
 
 /// How much is looked at.
@@ -173,8 +181,32 @@ pub enum Step {
     Need(Vec<Range<u64>>),
     /// The next rows.
     Batch(RecordBatch),
+    /// The next rows, some of which are left out.
+    Part(Part),
     /// There are no more rows.
     Done,
+}
+
+/// Rows of a piece, some of which are left out.
+#[derive(Debug)]
+pub struct Part {
+    /// Those that are kept.
+    pub batch: RecordBatch,
+    /// How many rows of the piece these are, those included that are left out.
+    pub rows: u64,
+    /// Which of them are kept, in order.
+    pub kept: Vec<u32>,
+    /// Those that could not be read.
+    pub bad: Vec<Bad>,
+}
+
+/// A row that could not be read.
+#[derive(Debug, Clone)]
+pub struct Bad {
+    /// Which of the rows of its part it is.
+    pub row: u32,
+    /// Why, with its place in the file.
+    pub error: Error,
 }
 
 /// How a piece is read. Nothing here changes what is read but the columns and the rows.
@@ -190,6 +222,10 @@ pub struct Options {
     pub window: u64,
     /// The largest thing that has to be in memory whole: a page decompressed, a line.
     pub most: usize,
+    /// Which rows are wanted. A decoder that can leaves others out; whoever reads it leaves out the rest.
+    pub filter: Option<Arc<Filter>>,
+    /// Whether a row that cannot be read is left out and told, where it can be told from the next.
+    pub lenient: bool,
 }
 
 /// A format as a state machine without I/O, threads, clock, environment or Python.

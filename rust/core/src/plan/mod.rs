@@ -1,17 +1,19 @@
 //! The plan: immutable data that says which rows come in which order. Python builds it, this core runs it.
 
 pub mod cursor;
+pub mod expr;
 pub mod order;
 pub mod rows;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
 use crate::format::compress::Codec;
+use crate::schema::{FILE, ROW};
 use order::{Op, Order, Piece};
 
 /// One file of a listing.
@@ -27,6 +29,9 @@ pub struct FileEntry {
     /// The member of an archive that it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<Member>,
+    /// The columns that its path gives it: `key=value` in the names of folders.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub partition: BTreeMap<String, Option<String>>,
     /// What its format noted of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<serde_json::Value>,
@@ -112,7 +117,7 @@ pub struct Batching {
 }
 
 /// The plan. What changes the result is in it; what changes only the speed never is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// The version of the plan's form.
@@ -122,6 +127,12 @@ pub struct Plan {
     /// The columns of a row, in order: `(name in the files, name in the row)`; all of them where absent.
     #[serde(default)]
     pub columns: Option<Vec<(String, String)>>,
+    /// Which rows are kept, by the names that columns have in the files.
+    #[serde(default)]
+    pub filter: Option<expr::Expr>,
+    /// What becomes of records that cannot be read: an error, or nothing.
+    #[serde(default)]
+    pub lenient: bool,
     /// The number that the first pass has in the keys of its shuffles: a skip leaves out the passes before it.
     #[serde(default)]
     pub first: u64,
@@ -145,6 +156,9 @@ impl Plan {
         let files = plan.scan.files.len();
         if plan.scan.pieces.iter().any(|p| p.0 as usize >= files) {
             return Err(Error::new(Kind::Value, "the plan has a piece of a file that it does not list"));
+        }
+        if let Some(filter) = &plan.filter {
+            filter.check(&plan.scan.schema)?;
         }
         Ok(plan)
     }
@@ -174,6 +188,11 @@ impl Plan {
         let schema = &self.scan.schema;
         let Some(columns) = &self.columns else { return Ok(Arc::new(schema.clone())) };
         let field = |(source, name): &(String, String)| {
+            match source.as_str() {
+                FILE => return Ok(Arc::new(Field::new(name, DataType::Utf8, false))),
+                ROW => return Ok(Arc::new(Field::new(name, DataType::Int64, false))),
+                _ => {}
+            }
             let field = schema.field_with_name(source).map_err(|_| {
                 Error::new(
                     Kind::Schema,

@@ -340,6 +340,25 @@ impl Order {
         }
     }
 
+    /// The pieces of which more rows have to be counted, so that every lane is known up to a level. `least`: rows that a piece has
+    /// at least.
+    pub(crate) fn uncounted(&self, level: u64, least: impl Fn(u32) -> u64) -> Vec<u32> {
+        let open = |(v, lane): (usize, &Vec<u32>)| {
+            let mut known = self.ahead[v];
+            for &piece in lane {
+                let Some(rows) = self.counts[piece as usize] else {
+                    return (known + self.left(piece, least(piece)) <= level).then_some(piece);
+                };
+                known += rows;
+                if known > level {
+                    break;
+                }
+            }
+            None
+        };
+        self.lanes.iter().enumerate().filter_map(open).collect()
+    }
+
     /// How many rows the layers leave of the first `rows` of a piece.
     fn left(&self, piece: u32, rows: u64) -> u64 {
         self.layers.iter().fold(rows, |rows, layer| match layer {
@@ -419,7 +438,7 @@ impl Order {
 }
 
 /// A turn after every row.
-const END: Turn = (1 << 62, 0);
+pub(crate) const END: Turn = (1 << 62, 0);
 
 /// Who owns the rows of a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

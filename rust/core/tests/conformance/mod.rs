@@ -38,7 +38,7 @@ impl Read {
     }
 
     fn facts(file: &Bytes) -> Facts {
-        Facts { size: file.len() as u64, codec: Codec::of(file), most: 1 << 20 }
+        Facts { size: file.len() as u64, codec: Codec::of(file), most: 1 << 20, statistics: false }
     }
 
     /// Looks at a file.
@@ -74,7 +74,7 @@ impl Format for Read {
             schema: &schema,
             declared: false,
         };
-        let options = Options { columns: self.columns.clone(), rows, unit, window, most: 1 << 20 };
+        let options = Options { columns: self.columns.clone(), rows, unit, window, most: 1 << 20, filter: None, lenient: false };
         rowstream_core::format::of(self.name, &self.options)?.decoder(&source, &options)
     }
 }
@@ -94,6 +94,7 @@ pub fn run(mut decoder: Box<dyn Decoder>, file: &Bytes) -> Result<RecordBatch> {
                 assert!(batch.num_rows() > 0, "a batch has rows");
                 batches.push(batch);
             }
+            Step::Part(part) => batches.push(part.batch),
             Step::Need(ranges) => {
                 assert!(!ranges.is_empty(), "needing nothing is a hang");
                 // In any order: from the last to the first.

@@ -48,12 +48,13 @@ pub(super) struct Leaf {
     /// Rows that the row group has, and those that begin in pages that have come.
     rows: u64,
     begun: u64,
-    /// The first row that is wanted: whole pages before it are passed over.
-    start: u64,
+    /// No row before it is wanted any more: whole pages before it are passed over.
+    wanted: u64,
     held: Option<(Page, u64)>,
     /// Values of the row that the last page ended in.
     open: u64,
-    passing: bool,
+    /// Where pages begin, if that is known: `(byte offset, first row)`.
+    index: Vec<(u64, u64)>,
     most: usize,
 }
 
@@ -68,7 +69,7 @@ pub(super) struct Chunk {
 
 impl Leaf {
     /// `most`: the largest page, decompressed, that is read.
-    pub(super) fn new(chunk: &Chunk, start: u64, most: usize) -> Self {
+    pub(super) fn new(chunk: &Chunk, most: usize) -> Self {
         Self {
             column: Arc::clone(&chunk.column),
             codec: chunk.codec,
@@ -81,33 +82,47 @@ impl Leaf {
             seen: 0,
             rows: chunk.rows,
             begun: 0,
-            start,
+            wanted: 0,
             held: None,
             open: 0,
-            passing: start > 0,
+            index: Vec::new(),
             most,
         }
     }
 
-    /// Jumps to the page that has the first wanted row, by the offset index: `(byte offset, first row)` of pages.
-    pub(super) fn jump(&mut self, pages: &[(u64, u64)]) -> Result<()> {
+    /// Knows where pages begin, by the offset index: then those that are not wanted are not read.
+    pub(super) fn set_index(&mut self, pages: Vec<(u64, u64)>) -> Result<()> {
         let Some(chunk) = self.ranges.front().cloned() else { return Ok(()) };
         let sound = pages.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1) && pages.first().is_some_and(|p| p.1 == 0) && pages.iter().all(|p| chunk.contains(&p.0));
         if !sound {
             return Err(Error::data("a malformed offset index").at(format_args!("column {}", self.column.path())));
         }
-        let wanted = pages.partition_point(|p| p.1 <= self.start).saturating_sub(1);
-        let (offset, row) = pages[wanted];
-        if row == 0 {
-            return Ok(());
-        }
         // Before the first data page stands the dictionary, if there is one.
-        self.ranges = [chunk.start..pages[0].0, offset..chunk.end].into_iter().filter(|r| !r.is_empty()).collect();
+        self.ranges = [chunk.start..pages[0].0, pages[0].0..chunk.end].into_iter().filter(|r| !r.is_empty()).collect();
         self.at = self.ranges[0].start;
-        self.begun = row;
-        self.pass(row);
-        self.values = u64::MAX;
+        self.index = pages;
         Ok(())
+    }
+
+    /// Passes over the pages from here on that have no wanted row, without reading them.
+    fn hop(&mut self) -> Result<bool> {
+        let Ok(here) = self.index.binary_search_by_key(&self.at, |page| page.0) else { return Ok(false) };
+        let there = self.index.partition_point(|page| page.1 <= self.wanted).saturating_sub(1);
+        if there <= here {
+            return Ok(false);
+        }
+        let (offset, row) = self.index[there];
+        // A page of an index begins with a row, so what is held ends with one.
+        let held = self.held.take().map_or(0, |(_, rows)| rows);
+        let behind = row.checked_sub(self.begun).filter(|_| self.begun == self.index[here].1);
+        let rows = behind.ok_or_else(|| Error::data("pages that begin with other rows than the offset index says"))?;
+        self.pass(held + rows);
+        self.begun = row;
+        let there = (offset - self.at) as usize;
+        self.buffer = if there < self.buffer.len() { self.buffer.slice(there..) } else { Bytes::new() };
+        (self.at, self.open) = (offset, 0);
+        self.values = u64::MAX;
+        Ok(true)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Queue> {
@@ -140,26 +155,32 @@ impl Leaf {
         Ok(true)
     }
 
-    /// Cuts pages until `rows` can be read. Gives the range that is needed for it, at least `window` bytes where
-    /// there are as many, or none when it has them.
-    pub(super) fn advance(&mut self, rows: u64, window: u64) -> Result<Option<Range<u64>>> {
+    /// Cuts pages until some rows can be read, one part after another. Gives the range that is needed for it, at least
+    /// `window` bytes where there are as many, or none when it has them.
+    pub(super) fn advance(&mut self, parts: &[Range<u64>], window: u64) -> Result<Option<Range<u64>>> {
         let place = |leaf: &Self, e: Error| e.at(format_args!("column {}, page at byte {}", leaf.column.path(), leaf.at));
-        while !self.complete() && self.ready() < rows {
-            match self.cut().map_err(|e| place(self, e))? {
-                // At once: the reader has to know of the last page that it is the last when it takes it.
-                Cut::Page if self.finished() => self.finish().map_err(|e| place(self, e))?,
-                Cut::Page => {}
-                Cut::Need(more) => {
-                    let front = self.ranges.front().cloned().unwrap_or(self.at..self.at);
-                    let from = self.at + self.buffer.len() as u64;
-                    if from >= front.end {
-                        let end = front.end;
-                        let (seen, values) = (self.begun, self.rows);
-                        return Err(place(self, Error::data(format!("the column ends at byte {end} after {seen} of {values} rows"))));
+        for part in parts {
+            self.wanted = self.wanted.max(part.start);
+            while !self.complete() && self.ready() < part.end {
+                match self.cut().map_err(|e| place(self, e))? {
+                    // At once: the reader has to know of the last page that it is the last when it takes it.
+                    Cut::Page if self.finished() => self.finish().map_err(|e| place(self, e))?,
+                    Cut::Page => {}
+                    Cut::Need(more) => {
+                        let front = self.ranges.front().cloned().unwrap_or(self.at..self.at);
+                        let from = self.at + self.buffer.len() as u64;
+                        if from >= front.end {
+                            let end = front.end;
+                            let (seen, values) = (self.begun, self.rows);
+                            return Err(place(self, Error::data(format!("the column ends at byte {end} after {seen} of {values} rows"))));
+                        }
+                        // Where most pages are passed over, no more is read than the one that is wanted.
+                        let next = self.index.get(self.index.partition_point(|page| page.0 <= from)).map_or(front.end, |page| page.0);
+                        let upto = if self.wanted > 0 && parts.len() > 1 { (next - from).max(more as u64) } else { window.max(more as u64) };
+                        let range = from..(from + upto).min(front.end);
+                        self.asked = Some(range.clone());
+                        return Ok(Some(range));
                     }
-                    let range = from..(from + window.max(more as u64)).min(front.end);
-                    self.asked = Some(range.clone());
-                    return Ok(Some(range));
                 }
             }
         }
@@ -188,6 +209,9 @@ impl Leaf {
         if self.buffer.is_empty() && self.at >= end && self.ranges.len() > 1 {
             self.ranges.pop_front();
             self.at = self.ranges[0].start;
+            return Ok(Cut::Page);
+        }
+        if self.hop()? {
             return Ok(Cut::Page);
         }
         if self.buffer.is_empty() {
@@ -229,7 +253,7 @@ impl Leaf {
             return Err(Error::data(format!("the pages have {} values, the column {}", self.seen, self.values)));
         }
         let repeated = self.column.max_rep_level() > 0;
-        if self.passing && !repeated && self.begun + u64::from(header.values) <= self.start {
+        if !repeated && self.begun + u64::from(header.values) <= self.wanted {
             self.begun += u64::from(header.values);
             self.pass(u64::from(header.values));
             return Ok(());
@@ -248,17 +272,15 @@ impl Leaf {
                 self.pass(rows);
             } else {
                 self.lock().pages.push_back(Queued::Page(held));
-                self.passing = false;
             }
         }
         self.begun += rows;
         if self.begun > self.rows {
             return Err(Error::data(format!("the column has {} rows and more, its row group {}", self.begun, self.rows)));
         }
-        if self.passing && self.begun <= self.start {
+        if repeated && self.begun <= self.wanted {
             self.held = Some((page, rows));
         } else {
-            self.passing = false;
             self.lock().pages.push_back(Queued::Page(page));
         }
         Ok(())

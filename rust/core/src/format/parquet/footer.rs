@@ -28,6 +28,8 @@ pub struct Footer {
     pub metadata: ParquetMetaData,
     /// The Arrow schema of the rows, dictionaries as their values.
     pub schema: Schema,
+    /// Where the footer begins: everything else lies before it.
+    pub(super) end: u64,
     /// A hash of the footer's bytes, which identifies the content: offsets, sizes and statistics of all columns.
     pub version: String,
 }
@@ -41,8 +43,8 @@ pub enum Tail {
     Footer(Box<Footer>),
 }
 
-/// Reads a footer from the last bytes of a file of `size` bytes.
-pub fn read(tail: &Bytes, size: u64) -> Result<Tail> {
+/// Reads a footer from the last bytes of a file of `size` bytes. `statistics`: also what it says of values.
+pub fn read(tail: &Bytes, size: u64, statistics: bool) -> Result<Tail> {
     let cut = tail.len() as u64;
     if size < 12 {
         return Err(Error::data(format!("not a Parquet file: {size} bytes are too few")));
@@ -70,13 +72,13 @@ pub fn read(tail: &Bytes, size: u64) -> Result<Tail> {
     let footer = contain(|| {
         let options = ParquetMetaDataOptions::new()
             .with_encoding_stats_as_mask(false)
-            .with_column_stats_policy(ParquetStatisticsPolicy::SkipAll)
+            .with_column_stats_policy(if statistics { ParquetStatisticsPolicy::KeepAll } else { ParquetStatisticsPolicy::SkipAll })
             .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
         let metadata = ParquetMetaDataReader::decode_metadata_with_options(bytes, Some(&options)).map_err(|e| Error::data(format!("malformed footer: {e}")))?;
         let file = metadata.file_metadata();
         let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata()).map_err(|e| Error::data(format!("malformed schema: {e}")))?;
         let schema = Schema::new_with_metadata(plain_fields(schema.fields()), schema.metadata().clone());
-        Ok(Footer { metadata, schema, version: format!("{:016x}", crate::plan::hash(bytes)) })
+        Ok(Footer { metadata, schema, end: size - length - 8, version: format!("{:016x}", crate::plan::hash(bytes)) })
     })?;
     footer.check(size - length - 8)?;
     Ok(Tail::Footer(Box::new(footer)))

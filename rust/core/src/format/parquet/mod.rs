@@ -2,11 +2,13 @@
 
 mod codec;
 mod feed;
+mod filtered;
 mod footer;
 mod page;
+mod prune;
 mod thrift;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -23,6 +25,7 @@ use super::contain::contain;
 use super::{Cuts, Decoder, Depth, Facts, Format, Found, Look, Options, Source, Step, unasked};
 use crate::error::{Error, Kind, Result};
 use feed::{Leaf, Pages};
+use filtered::FilteredDecoder;
 pub(super) use footer::plain_fields;
 pub use footer::{Footer, TAIL, Tail, read as read_footer, viewed};
 
@@ -31,12 +34,20 @@ pub struct Parquet;
 
 impl Format for Parquet {
     fn look(&self, file: &Facts, _depth: Depth) -> Result<Box<dyn Look>> {
-        Ok(Box::new(Looking { size: file.size, next: Some(file.size.saturating_sub(TAIL)..file.size), footer: None }))
+        let next = Some(file.size.saturating_sub(TAIL)..file.size);
+        Ok(Box::new(Looking { size: file.size, next, statistics: file.statistics, footer: None }))
     }
 
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
-        let footer = piece.head.and_then(|head| head.downcast_ref::<Footer>()).ok_or_else(|| Error::internal("a file without its footer"))?;
-        Ok(Box::new(RowGroupDecoder::new(footer, piece.at as usize, options)?))
+        let footer = piece.head.and_then(|head| Arc::clone(head).downcast::<Footer>().ok()).ok_or_else(|| Error::internal("a file without its footer"))?;
+        match &options.filter {
+            Some(filter) => Ok(Box::new(FilteredDecoder::new(footer, piece.at as usize, filter, options)?)),
+            None => Ok(Box::new(RowGroupDecoder::new(&footer, piece.at as usize, options)?)),
+        }
+    }
+
+    fn filters(&self) -> bool {
+        true
     }
 
     fn place(&self, at: u64) -> String {
@@ -52,6 +63,7 @@ impl Format for Parquet {
 struct Looking {
     size: u64,
     next: Option<Range<u64>>,
+    statistics: bool,
     footer: Option<Box<Footer>>,
 }
 
@@ -64,7 +76,7 @@ impl Look for Looking {
         if self.next.take().as_ref() != Some(range) {
             return Err(unasked(range));
         }
-        match read_footer(&bytes, self.size)? {
+        match read_footer(&bytes, self.size, self.statistics)? {
             Tail::Footer(footer) => self.footer = Some(footer),
             Tail::Need(more) => self.next = Some(more),
         }
@@ -100,9 +112,9 @@ pub struct RowGroupDecoder {
     reader: Option<ParquetRecordBatchReader>,
     /// Rows of a batch.
     size: u64,
-    /// The next row, and the row after the last.
-    next: u64,
-    rows: Range<u64>,
+    /// The rows that are still to be read, and those of the next batch.
+    rows: VecDeque<Range<u64>>,
+    parts: Vec<Range<u64>>,
     total: u64,
     window: u64,
 }
@@ -138,19 +150,26 @@ impl RowGroups for Group<'_> {
 impl RowGroupDecoder {
     /// A decoder of rows of the `group`-th row group.
     pub fn new(footer: &Footer, group: usize, options: &Options) -> Result<Self> {
-        contain(|| Self::open(footer, group, options)).map_err(|e| e.at(format_args!("row group {group}")))
+        Self::of(footer, group, options, std::slice::from_ref(&options.rows))
     }
 
-    fn open(footer: &Footer, group: usize, options: &Options) -> Result<Self> {
+    /// A decoder of some runs of rows, one after another.
+    fn of(footer: &Footer, group: usize, options: &Options, rows: &[Range<u64>]) -> Result<Self> {
+        contain(|| Self::open(footer, group, options, rows)).map_err(|e| e.at(format_args!("row group {group}")))
+    }
+
+    fn open(footer: &Footer, group: usize, options: &Options, rows: &[Range<u64>]) -> Result<Self> {
         let metadata = &footer.metadata;
         let descr = metadata.file_metadata().schema_descr();
         let columns: Vec<usize> = (0..descr.num_columns()).filter(|&i| options.wants(descr.get_column_root(i).name())).collect();
         let total = metadata.row_group(group).num_rows().cast_unsigned();
-        let rows = options.rows.start.min(total)..options.rows.end.min(total);
+        let rows: VecDeque<Range<u64>> = rows.iter().map(|r| r.start.min(total)..r.end.min(total)).filter(|r| !r.is_empty()).collect();
+        let whole = rows.len() == 1 && rows[0].start == 0;
+        let count: u64 = rows.iter().map(|r| r.end - r.start).sum();
         let (mut leaves, mut indexes, mut bytes) = (Vec::new(), Vec::new(), 0_u64);
         for &i in &columns {
             let column = metadata.row_group(group).column(i);
-            if rows.start > 0
+            if !whole
                 && let (Some(at), Some(length)) = (column.offset_index_offset(), column.offset_index_length())
                 && let (Ok(at), Ok(length)) = (u64::try_from(at), u64::try_from(length))
                 && length > 0
@@ -163,55 +182,77 @@ impl RowGroupDecoder {
             }
             let decoded = u64::try_from(column.num_values()).unwrap_or(0).saturating_mul(width);
             bytes = decoded.max(u64::try_from(column.uncompressed_size()).unwrap_or(0)).saturating_add(bytes);
-            leaves.push(Leaf::new(&footer.chunk(group, i)?, rows.start, options.most));
+            leaves.push(Leaf::new(&footer.chunk(group, i)?, options.most));
         }
         let hint = viewed(footer.schema.fields());
         let levels = parquet_to_arrow_field_levels(descr, ProjectionMask::leaves(descr, columns.iter().copied()), Some(&hint))
             .map_err(|e| Error::new(Kind::Unsupported, e.to_string()))?;
         let mean = (bytes / total.max(1)).max(1);
-        let size = (options.unit / mean).clamp(1, MOST_ROWS).min((rows.end - rows.start).max(1));
+        let size = (options.unit / mean).clamp(1, MOST_ROWS).min(count.max(1));
         let pages = columns.iter().zip(&leaves).map(|(&i, leaf)| (i, std::cell::RefCell::new(Some(leaf.pages())))).collect();
         let (reader, schema) = if columns.is_empty() {
             (None, Arc::new(Schema::empty()))
         } else {
-            let select = RowSelection::from(vec![RowSelector::skip(rows.start as usize), RowSelector::select((total - rows.start) as usize)]);
-            let selection = (rows.start > 0).then_some(select);
+            let mut select = Vec::new();
+            let mut at = 0;
+            for range in &rows {
+                select.extend([RowSelector::skip((range.start - at) as usize), RowSelector::select((range.end - range.start) as usize)]);
+                at = range.end;
+            }
+            select.push(RowSelector::skip((total - at) as usize));
+            let selection = (!whole || at < total).then(|| RowSelection::from(select));
             let reader =
                 ParquetRecordBatchReader::try_new_with_row_groups(&levels, &Group { metadata, number: group, leaves: pages }, size as usize, selection)
                     .map_err(|e| Error::new(Kind::Unsupported, e.to_string()))?;
             let schema = arrow_array::RecordBatchReader::schema(&reader);
             (Some(reader), schema)
         };
-        Ok(Self { number: group, schema, leaves, indexes, reader, size, next: rows.start, rows, total, window: options.window })
+        Ok(Self { number: group, schema, leaves, indexes, reader, size, rows, parts: Vec::new(), total, window: options.window })
+    }
+
+    /// The next row.
+    fn next(&self) -> u64 {
+        self.parts.first().or(self.rows.front()).map_or(self.total, |range| range.start)
     }
 
     fn step(&mut self) -> Result<Step> {
-        if self.next >= self.rows.end {
+        if self.parts.is_empty() {
+            let mut left = self.size;
+            while let Some(range) = self.rows.front_mut().filter(|_| left > 0) {
+                let end = range.end.min(range.start + left);
+                left -= end - range.start;
+                self.parts.push(range.start..end);
+                range.start = end;
+                if range.is_empty() {
+                    self.rows.pop_front();
+                }
+            }
+        }
+        if self.parts.is_empty() {
             return Ok(Step::Done);
         }
         if !self.indexes.is_empty() {
             return Ok(Step::Need(self.indexes.iter().map(|(_, range)| range.clone()).collect()));
         }
-        let upto = (self.next + self.size).min(self.total);
         let mut needs = Vec::new();
         for leaf in &mut self.leaves {
-            needs.extend(leaf.advance(upto, self.window)?);
+            needs.extend(leaf.advance(&self.parts, self.window)?);
         }
         if !needs.is_empty() {
             return Ok(Step::Need(needs));
         }
-        let rows = (upto.min(self.rows.end) - self.next) as usize;
+        let rows = self.parts.iter().map(|range| range.end - range.start).sum::<u64>() as usize;
         let batch = match &mut self.reader {
             None => RecordBatch::try_new_with_options(Arc::clone(&self.schema), vec![], &RecordBatchOptions::new().with_row_count(Some(rows)))
                 .map_err(|e| Error::internal(e.to_string()))?,
             Some(reader) => match reader.next() {
-                Some(Ok(batch)) if batch.num_rows() as u64 == upto - self.next => batch.slice(0, rows),
-                Some(Ok(batch)) => return Err(Error::data(format!("{} rows could be decoded, {} are there", batch.num_rows(), upto - self.next))),
+                Some(Ok(batch)) if batch.num_rows() == rows => batch,
+                Some(Ok(batch)) => return Err(Error::data(format!("{} rows could be decoded, {rows} are there", batch.num_rows()))),
                 Some(Err(e)) => return Err(Error::data(e.to_string())),
-                None => return Err(Error::data(format!("the rows end at {}, {} are there", self.next, self.total))),
+                None => return Err(Error::data(format!("the rows end at {}, {} are there", self.next(), self.total))),
             },
         };
-        self.next += rows as u64;
+        self.parts.clear();
         Ok(Step::Batch(batch))
     }
 }
@@ -225,7 +266,7 @@ impl Decoder for RowGroupDecoder {
         if let Some(i) = self.indexes.iter().position(|(_, r)| *r == range) {
             let (leaf, _) = self.indexes.swap_remove(i);
             let pages = thrift::offset_index(&bytes).map_err(|_| Error::data("a malformed offset index").at(format_args!("row group {}", self.number)))?;
-            return self.leaves[leaf].jump(&pages);
+            return self.leaves[leaf].set_index(pages);
         }
         for leaf in &mut self.leaves {
             if leaf.push(&range, &bytes)? {
@@ -236,7 +277,7 @@ impl Decoder for RowGroupDecoder {
     }
 
     fn poll(&mut self) -> Result<Step> {
-        let (group, next) = (self.number, self.next);
+        let (group, next) = (self.number, self.next());
         contain(|| self.step()).map_err(|e| e.at(format_args!("row group {group}, row {next}")))
     }
 }
