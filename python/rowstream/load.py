@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -203,11 +204,12 @@ def _discovered(folder: str, format_name: str | None) -> dict[str, list[str]]:
 def _stream(how: Reading, files: list[str], split: str, label: str) -> IterableDataset:
     """The stream of files."""
     plan = Plan(how.scan(files))
+    plan = replace(plan, skipped=how.skipped)
     if how.condition is not None:
         plan = plan.where(how.condition)
     size = sum(file["size"] for file in plan.listing["files"])
     counts = [piece[2] for piece in plan.listing["pieces"]]
-    rows = None if None in counts or how.condition is not None else sum(counts)
+    rows = None if None in counts or how.condition is not None or how.skipped is not None else sum(counts)
     if how.columns is not None:
         names = plan.column_names
         plan = plan.select([names[one] if isinstance(one, int) and one < len(names) else str(one) for one in how.columns])

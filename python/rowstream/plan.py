@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from rowstream.expr import Expr
     from rowstream.ops import Step
+    from rowstream.skipped import Skipped
 
 Op = tuple[tuple[str, Any], ...]
 """One transform of the order: the items of its JSON object."""
@@ -63,23 +64,23 @@ class Plan:
         scan: the listing as JSON: files, pieces, schema, lanes. Kept as text; only the core takes it apart.
         columns: `(name in the files, name in the row)` of each column, in order; all of them if `None`.
         condition: which rows are kept, by the names that columns have in the files.
-        lenient: whether records that cannot be read are left out and told, rather than errors.
         first: the number that the first pass has, in the keys of its shuffles.
         segments: the passes.
         cycle: the passes that follow for ever.
         batch: `(size, drop_last)` if rows are batched.
         steps: what follows in Python, on batches.
+        skipped: where records that cannot be read are told of, rather than errors.
     """
 
     scan: str
     columns: tuple[tuple[str, str], ...] | None = None
     condition: Expr | None = None
-    lenient: bool = False
     first: int = 0
     segments: tuple[Segment, ...] = (Segment(),)
     cycle: tuple[Segment, ...] = ()
     batch: tuple[int, bool] | None = None
     steps: tuple[Step, ...] = ()
+    skipped: Skipped | None = field(default=None, compare=False)
 
     @cached_property
     def core(self) -> _core.Plan:
@@ -87,7 +88,7 @@ class Plan:
         rest = {
             "columns": self.columns,
             "filter": None if self.condition is None else self.condition.to_json(),
-            "lenient": self.lenient,
+            "lenient": self.skipped is not None,
             "first": self.first,
             "segments": [segment.to_json() for segment in self.segments],
             "cycle": [segment.to_json() for segment in self.cycle],
@@ -221,13 +222,13 @@ class Plan:
     def _cut(self, n: int, *, take: bool) -> Plan:
         size = self.batch[0] if self.batch else 1
         single = len(self.segments) == 1 and self.segments[0].times == 1 and not self.cycle
-        if self.condition is not None and not single:
+        if (self.condition is not None or self.skipped is not None) and not single:
             # Which rows are kept in which pass is not known: the step counts what comes.
             return self.then(Take(n) if take else Skip(n))
         if single:
             at: dict[str, Any] = {"n": n * size, "pass": self.first}
             plan = self
-            if n and (self.core.rows(0) is None or self.condition is not None):
+            if n and (self.core.rows(0) is None or self.condition is not None or self.skipped is not None):
                 plan, at["at"] = self._counted(min(n * size, ALL_ROWS))
             return replace(plan, segments=(plan.segments[0].then(_op("take" if take else "skip", **at)),))
         if self.segments and self.core.rows(0) is None:
@@ -266,7 +267,7 @@ class Plan:
 
     def _counted_all(self) -> Plan:
         """This plan with all rows of all pieces counted."""
-        plain = replace(self, condition=None, segments=(Segment(),), cycle=(), first=0)
+        plain = replace(self, condition=None, skipped=None, segments=(Segment(),), cycle=(), first=0)
         return replace(self, scan=plain._counted(ALL_ROWS)[0].scan)
 
     def _counted(self, n: int) -> tuple[Plan, tuple[int, int]]:

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
+from rowstream.dataset.explain import explained
 from rowstream.dataset.running import Pipeline, Rows, State, node, signature
 from rowstream.dataset.torch_loader import Epoch, Joining, spawning, worker
 from rowstream.dataset.transforms import extended, filtered, flattened, mapped, names
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from rowstream.plan import Plan
+    from rowstream.skipped import Skipped
 
 _ARROW_ROWS = 8192  # rows of a batch of the Arrow stream
 
@@ -190,6 +192,28 @@ class IterableDataset(Joining):
                 raise CheckpointMismatchError(f"the state is damaged: {error}") from error
         self._epoch.set(state.epoch)
         self._resume, self._state, self._begun = state, None, None
+
+    def skip_in_state(self, state_dict: dict[str, Any], n: int) -> dict[str, Any]:
+        """A state that is `n` rows further on: to leave out rows that a run cannot get over.
+
+        They are passed over as fast as can be, and given to nobody. Load the result in place of `state_dict`.
+
+        Example:
+            >>> ds.load_state_dict(ds.skip_in_state(state, 1000))
+        """
+        n, plan = _number("n", n), self._plan
+        if not plan.steps and plan.batch is None and plan.skipped is None and plan.condition is None:
+            plan = plan.select(())
+        ahead = self._with(plan)
+        ahead.load_state_dict(state_dict)
+        for _ in islice(iter(ahead), n):
+            pass
+        return ahead.state_dict()
+
+    @property
+    def skipped(self) -> Skipped | None:
+        """What `on_error` left out: `count`, and `errors` with their places; `None` where a bad record is an error."""
+        return self._plan.skipped
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch: shuffles permute anew in each. A loaded state of another epoch is put aside."""
@@ -451,6 +475,14 @@ class IterableDataset(Joining):
         return self._with(_format=format_name(type))
 
     # ------------------------------------------------------------------------------------------------------- facts
+
+    def explain(self) -> str:
+        """What is read and what is left out, as text: from what the files say of themselves, before rows are read.
+
+        Example:
+            >>> print(ds.filter(col("year") > 2020).select_columns(["text"]).explain())
+        """
+        return explained(self._plan)
 
     @property
     def features(self) -> Features | None:

@@ -10,6 +10,7 @@ from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.expr import Expr, from_filters
 from rowstream.features.schema import arrow_type, schema_from_features
+from rowstream.skipped import Skipped, from_argument
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +51,7 @@ class Reading:
         every: whether types are found from all rows.
         rows: the most rows of a split, if there is a limit.
         condition: which rows are kept.
+        skipped: where records that cannot be read are told of, rather than errors.
     """
 
     format: str
@@ -59,11 +61,12 @@ class Reading:
     every: bool = False
     rows: int | None = None
     condition: Expr | None = None
+    skipped: Skipped | None = None
 
     def scan(self, files: Sequence[str]) -> str:
         """Lists the pieces of files."""
         options = json.dumps(self.options) if self.options else None
-        return _core.scan(list(files), self.format, options, self.schema, all=self.every)
+        return _core.scan(list(files), self.format, options, self.schema, all=self.every, lenient=self.skipped is not None)
 
 
 def reading(format: str, options: dict[str, Any], features: Any) -> Reading:
@@ -101,14 +104,16 @@ def reading(format: str, options: dict[str, Any], features: Any) -> Reading:
         made = {key: left.pop(key) for key in ("sample_by", "keep_linebreaks") if key in left}
         if made.get("sample_by", "line") not in ("line", "paragraph", "document"):
             raise InvalidArgumentError(f'sample_by is "line", "paragraph" or "document", found {made["sample_by"]!r}')
+    skipped = from_argument(left.pop("on_error", None))
+    if skipped is not None and format not in ("json", "csv", "webdataset"):
+        raise UnsupportedError(f"on_error is for json, csv and webdataset: in {format} no record stands apart from the others")
     if left:
-        raise InvalidArgumentError(
-            f"there is no option {', '.join(map(repr, left))} of load_dataset for {format}; there is {_known(format)}"
-        )
+        names = ", ".join(map(repr, left))
+        raise InvalidArgumentError(f"there is no option {names} of load_dataset for {format}; there is {_known(format)}")
     schema = None if features is None else schema_from_features(features)
     if schema is not None and format == "text" and len(features) != 1:
         raise InvalidArgumentError(f"text has one column, features= names {len(features)}")
-    return Reading(format, made, None if columns is None else list(columns), schema, infer is not None, rows, condition)
+    return Reading(format, made, None if columns is None else list(columns), schema, infer is not None, rows, condition, skipped)
 
 
 def _known(format: str) -> str:
@@ -117,7 +122,7 @@ def _known(format: str) -> str:
         "json": ", field=",
         "text": ", sample_by=, keep_linebreaks=",
     }
-    return "columns=[…], features=, filters=" + (', infer="all"' if format in ("csv", "json", "webdataset") else "") + own.get(format, "")
+    return "columns=[…], features=, filters=" + (", on_error=" if format in ("csv", "json", "webdataset") else "") + (', infer="all"' if format in ("csv", "json", "webdataset") else "") + own.get(format, "")
 
 
 def _text_options(format: str, left: dict[str, Any]) -> None:

@@ -75,8 +75,8 @@ fn unique(schema: &Schema, path: &str) -> Result<()> {
     }
 }
 
-/// Lists the pieces of files of a format, in the order of `paths`.
-pub async fn list(store: Arc<dyn Store>, paths: &[String], name: &str, options: serde_json::Value, types: Types) -> Result<Scan> {
+/// Lists the pieces of files of a format, in the order of `paths`. `lenient`: records that cannot be read say nothing of types.
+pub async fn list(store: Arc<dyn Store>, paths: &[String], name: &str, options: serde_json::Value, types: Types, lenient: bool) -> Result<Scan> {
     let engine = Engine::current()?;
     let format = crate::format::of(name, &options)?;
     let depth = match types {
@@ -99,7 +99,7 @@ pub async fn list(store: Arc<dyn Store>, paths: &[String], name: &str, options: 
             let (store, entry, format) = (Arc::clone(&store), entry.clone(), Arc::clone(&format));
             async move {
                 let opened = Files::open(engine, &*store, &*format, &entry).await?;
-                let found = opened.look(engine, &*format, &entry.name(), depth, false).await?;
+                let found = opened.look(engine, &*format, &entry.name(), depth, (false, lenient)).await?;
                 Ok((opened, found))
             }
         });

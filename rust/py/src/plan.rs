@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use rowstream_core::engine::Engine;
 use rowstream_core::exec::count::boundary;
+use rowstream_core::exec::explain::explain;
 use rowstream_core::plan::cursor::Cursor;
 use rowstream_core::plan::{Plan as CorePlan, Program};
 use rowstream_core::rng::Rng;
@@ -51,6 +52,12 @@ impl Plan {
         interruptible(py, move || json(&boundary(&plan, Arc::new(LocalStore), number, n)?))
     }
 
+    /// What is read and what is left out: JSON.
+    fn explain(&self, py: Python<'_>) -> PyResult<String> {
+        let plan = Arc::clone(&self.core);
+        interruptible(py, move || json(&explain(&plan, Arc::new(LocalStore))?))
+    }
+
     /// The pieces of the first pass.
     fn pieces(&self, py: Python<'_>) -> PyResult<u64> {
         detached(py, || match self.program.passes() {
@@ -80,10 +87,18 @@ pub fn merge_cursors(py: Python<'_>, cursors: Vec<String>) -> PyResult<String> {
 }
 
 /// Lists the pieces of files of a format and their schema, as JSON. `options`: those of the format, as JSON; `schema`: the
-/// types of the rows, as JSON; `all`: they are found from all rows.
+/// types of the rows, as JSON; `all`: they are found from all rows; `lenient`: not from those that cannot be read.
 #[pyfunction]
-#[pyo3(signature = (paths, format, options=None, schema=None, *, all=false))]
-pub fn scan(py: Python<'_>, paths: Vec<String>, format: String, options: Option<String>, schema: Option<String>, all: bool) -> PyResult<String> {
+#[pyo3(signature = (paths, format, options=None, schema=None, *, all=false, lenient=false))]
+pub fn scan(
+    py: Python<'_>,
+    paths: Vec<String>,
+    format: String,
+    options: Option<String>,
+    schema: Option<String>,
+    all: bool,
+    lenient: bool,
+) -> PyResult<String> {
     interruptible(py, move || {
         let read = |what: &str, e: serde_json::Error| Error::new(Kind::Value, format!("not {what}: {e}"));
         let options = options.map_or(Ok(serde_json::Value::Null), |json| serde_json::from_str(&json).map_err(|e| read("options", e)))?;
@@ -92,7 +107,7 @@ pub fn scan(py: Python<'_>, paths: Vec<String>, format: String, options: Option<
             None if all => Types::All,
             None => Types::Head,
         };
-        json(&Engine::current()?.block_on(list(Arc::new(LocalStore), &paths, &format, options, types))?)
+        json(&Engine::current()?.block_on(list(Arc::new(LocalStore), &paths, &format, options, types, lenient))?)
     })
 }
 

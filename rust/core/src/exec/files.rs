@@ -179,8 +179,8 @@ fn chosen(members: Vec<Member>, format: &str) -> Vec<Member> {
 
 impl Opened {
     /// What a format sees of the file.
-    pub(crate) async fn look(&self, engine: &'static Engine, format: &dyn Format, name: &str, depth: Depth, statistics: bool) -> Result<Found> {
-        let facts = Facts { size: self.object.size(), codec: self.codec, most: engine.budget.for_rows() as usize, statistics };
+    pub(crate) async fn look(&self, engine: &'static Engine, format: &dyn Format, name: &str, depth: Depth, (statistics, lenient): (bool, bool)) -> Result<Found> {
+        let facts = Facts { size: self.object.size(), codec: self.codec, most: engine.budget.for_rows() as usize, statistics, lenient };
         let found = looked_at(engine, &self.object, format.look(&facts, depth)?).await;
         found.map_err(|e| e.in_file(name))
     }
@@ -273,7 +273,7 @@ impl Files {
         let opened = cell.get_or_try_init(|| async {
             let mut opened = Self::open(engine, &*self.store, &*self.format, entry).await?;
             if self.format.again() && opened.object.size() == entry.size {
-                let found = opened.look(engine, &*self.format, name, Depth::Shape, self.statistics).await?;
+                let found = opened.look(engine, &*self.format, name, Depth::Shape, (self.statistics, false)).await?;
                 opened.head = found.head;
                 opened.version = found.version.unwrap_or(opened.version);
             }

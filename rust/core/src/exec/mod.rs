@@ -4,6 +4,7 @@
 //! and how many there are, or how far ahead, changes the speed and never a row.
 
 pub mod count;
+pub mod explain;
 pub(crate) mod files;
 pub mod gather;
 mod lane;

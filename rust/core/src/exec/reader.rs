@@ -221,8 +221,13 @@ fn decoder(files: &Files, opened: &Opened, piece: &Piece, columns: Vec<String>, 
         filter: piece.filter.clone(),
         lenient: piece.lenient,
     };
+    files.format().decoder(&decoder_source(files, opened, piece), &options)
+}
+
+/// A piece, as a decoder is told of it.
+pub(crate) fn decoder_source<'a>(files: &'a Files, opened: &'a Opened, piece: &Piece) -> Source<'a> {
     let scan = files.scan();
-    let source = Source {
+    Source {
         url: files.name(piece.file),
         size: opened.object.size(),
         codec: opened.codec,
@@ -232,8 +237,7 @@ fn decoder(files: &Files, opened: &Opened, piece: &Piece, columns: Vec<String>, 
         bytes: piece.bytes,
         schema: &scan.schema,
         declared: scan.declared,
-    };
-    files.format().decoder(&source, &options)
+    }
 }
 
 /// What a step gave, in the columns of rows.
@@ -287,7 +291,7 @@ fn advance(decoder: &mut dyn Decoder, making: &Making, object: &dyn Object, firs
 }
 
 /// The columns that have one value in a whole file.
-fn constants(files: &Files, file: u32) -> HashMap<String, ArrayRef> {
+pub(crate) fn constants(files: &Files, file: u32) -> HashMap<String, ArrayRef> {
     let entry = &files.scan().files[file as usize];
     let text = |value: Option<&str>| Arc::new(StringArray::from(vec![value])) as ArrayRef;
     let mut made: HashMap<String, ArrayRef> = entry.partition.iter().map(|(key, value)| (key.clone(), text(value.as_deref()))).collect();
@@ -307,7 +311,10 @@ async fn read(engine: &'static Engine, files: &Arc<Files>, adapter: Arc<Adapter>
     let making = Arc::new(Making { adapter: adapter.in_file(constants, piece.base), filter: rest });
     let add = |part: Part, all: bool, at: &mut u64| {
         let charge = engine.budget.charge(part.batch.get_array_memory_size() as u64);
-        let Part { batch, rows, kept, bad } = part;
+        let Part { batch, rows, kept, mut bad } = part;
+        for one in &mut bad {
+            one.error = one.error.clone().in_file(path);
+        }
         let unit = Unit { start: *at, rows, kept: (!all).then_some(kept), bad, place: Arc::clone(&place), edge: OnceLock::new(), _charge: charge, batch };
         *at += rows;
         queue.lock().units.push_back(Arc::new(unit));

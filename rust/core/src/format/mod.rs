@@ -41,6 +41,11 @@ pub trait Format: Send + Sync {
         false
     }
 
+    /// The bytes of a piece that are read for some columns, or none where its statistics say that a filter leaves out all of it.
+    fn cost(&self, piece: &Source, _options: &Options) -> Result<Option<u64>> {
+        Ok(Some(piece.bytes))
+    }
+
     /// What a piece is called in errors.
     fn place(&self, at: u64) -> String {
         format!("after byte {at}")
@@ -83,6 +88,8 @@ pub struct Facts {
     pub most: usize,
     /// Whether statistics are wanted, to tell what a filter leaves out.
     pub statistics: bool,
+    /// Whether records that cannot be read are left out, here as they are later.
+    pub lenient: bool,
 }
 
 /// How much is looked at.

@@ -241,6 +241,19 @@ impl Column {
         }
     }
 
+    /// Whether a text can be one of its values.
+    pub(super) fn fits(&self, csv: &Csv, text: &[u8]) -> bool {
+        csv.is_null(text)
+            || match &self.values {
+                Values::Null(_) => false,
+                Values::Bool(_) => csv.bool(text).is_some(),
+                Values::Int(_) => csv.int(text).is_some(),
+                Values::Big(_) => csv.big(text).is_some(),
+                Values::Float(_) => csv.float(text).is_some(),
+                Values::Text(_) => true,
+            }
+    }
+
     pub(super) fn type_name(&self) -> &'static str {
         match &self.values {
             Values::Null(_) => "null",

@@ -13,7 +13,7 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use bytes::Bytes;
 use serde::Deserialize;
 
-use super::{Cuts, Decoder, Depth, Facts, Format, Found, HEAD_BYTES, Look, Options, Source, Step, unasked};
+use super::{Bad, Cuts, Decoder, Depth, Facts, Format, Found, HEAD_BYTES, Look, Options, Part, Source, Step, unasked};
 use crate::error::{Error, Kind, Result};
 use column::{Column, Seen};
 use rows::{Next, Rows};
@@ -109,12 +109,12 @@ impl Csv {
 
 impl Format for Csv {
     fn look(&self, file: &Facts, depth: Depth) -> Result<Box<dyn Look>> {
-        let rows = Rows::new(self.clone(), file.size, file.codec, 256 << 10, file.most)?;
+        let rows = Rows::new(self.clone(), file.size, file.codec, 256 << 10, file.most, true)?;
         Ok(Box::new(Looking { rows, depth, columns: Vec::new() }))
     }
 
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
-        let rows = Rows::new(self.clone(), piece.size, piece.codec, options.unit.min(512 << 10) as usize, options.most)?;
+        let rows = Rows::new(self.clone(), piece.size, piece.codec, options.unit.min(512 << 10) as usize, options.most, options.lenient)?;
         let columns: Vec<Column> = piece.schema.fields().iter().filter(|f| options.wants(f.name())).map(Column::new).collect::<Result<_>>()?;
         let natural: Vec<Field> = columns.iter().map(|column| Field::new(&column.name, column.natural(), true)).collect();
         Ok(Box::new(CsvDecoder {
@@ -127,6 +127,7 @@ impl Format for Csv {
             wanted: options.rows.clone(),
             asked: None,
             declared: piece.declared,
+            lenient: options.lenient,
         }))
     }
 }
@@ -156,8 +157,9 @@ impl Look for Looking {
             let mut side = Vec::new();
             for i in 0..fields.rows() {
                 let row = fields.row(i);
-                if row.len() > self.columns.len() {
-                    return Err(self.rows.long(i));
+                // Rows that cannot be read are errors when they are read.
+                if row.len() > self.columns.len() || !self.rows.is_text(i) {
+                    continue;
                 }
                 for (column, place) in self.columns.iter_mut().zip(row) {
                     column.see(csv, text(csv, block, *place, &mut side));
@@ -196,6 +198,7 @@ struct CsvDecoder {
     wanted: Range<u64>,
     asked: Option<Range<u64>>,
     declared: bool,
+    lenient: bool,
 }
 
 impl CsvDecoder {
@@ -217,7 +220,7 @@ impl CsvDecoder {
             let upto = (self.wanted.end - self.next).min(n);
             self.next += n;
             if from < upto {
-                return self.batch(from as usize, upto as usize).map(Step::Batch);
+                return if self.lenient { self.part(from as usize, upto as usize) } else { self.batch(from as usize, upto as usize, None).map(Step::Batch) };
             }
         }
     }
@@ -234,15 +237,53 @@ impl CsvDecoder {
         Ok(())
     }
 
-    fn batch(&mut self, from: usize, upto: usize) -> Result<RecordBatch> {
+    /// The rows of the block that can be read, and why others cannot.
+    fn part(&mut self, from: usize, upto: usize) -> Result<Step> {
+        let names = self.rows.names().unwrap_or_default().to_vec();
+        if self.places.len() != self.columns.len() {
+            self.place(&names)?;
+        }
+        let (mut good, mut bad, mut side) = (Vec::new(), Vec::new(), Vec::new());
+        let (csv, block, fields) = (self.rows.csv(), self.rows.block(), self.rows.fields());
+        for row in from..upto {
+            let places = fields.row(row);
+            let misfit = |(column, place): (&Column, &Option<usize>)| {
+                let place = (*place)?;
+                let found = text(csv, block, *places.get(place)?, &mut side);
+                (!column.fits(csv, found)).then(|| self.rows.misfit(row, &names[place], column.type_name(), &String::from_utf8_lossy(found)))
+            };
+            let error = if !self.rows.is_text(row) {
+                Some(self.rows.no_text(row))
+            } else if places.len() > names.len() {
+                Some(self.rows.long(row))
+            } else {
+                self.columns.iter().zip(&self.places).find_map(misfit)
+            };
+            match error {
+                Some(error) => bad.push(Bad { row: (row - from) as u32, error }),
+                None => good.push(row),
+            }
+        }
+        let batch = self.batch(from, upto, (!bad.is_empty()).then_some(&good))?;
+        if bad.is_empty() {
+            return Ok(Step::Batch(batch));
+        }
+        let kept = good.iter().map(|row| (row - from) as u32).collect();
+        Ok(Step::Part(Part { batch, rows: (upto - from) as u64, kept, bad }))
+    }
+
+    /// The rows of the block, or some of them.
+    fn batch(&mut self, from: usize, upto: usize, good: Option<&Vec<usize>>) -> Result<RecordBatch> {
         let names = self.rows.names().unwrap_or_default().to_vec();
         if self.places.len() != self.columns.len() {
             self.place(&names)?;
         }
         let (csv, block, fields) = (self.rows.csv(), self.rows.block(), self.rows.fields());
         let width = names.len();
-        let regular = fields.regular(from, width);
+        let regular = fields.regular(from, width).filter(|_| good.is_none());
+        let rows = good.map_or(upto - from, Vec::len);
         if regular.is_none()
+            && good.is_none()
             && let Some(long) = (from..upto).find(|i| fields.row(*i).len() > width)
         {
             return Err(self.rows.long(long));
@@ -250,10 +291,11 @@ impl CsvDecoder {
         let mut side = Vec::new();
         for (column, place) in self.columns.iter_mut().zip(&self.places) {
             let Some(place) = *place else {
-                column.nulls(upto - from);
+                column.nulls(rows);
                 continue;
             };
             let failed = match regular {
+                _ if good.is_some() => column.take(csv, block, good.into_iter().flatten().map(|i| fields.row(*i).get(place).copied()), &mut side),
                 Some(places) => column.take(csv, block, places[place..].iter().step_by(width).take(upto - from).map(|p| Some(*p)), &mut side),
                 None => column.take(csv, block, (from..upto).map(|i| fields.row(i).get(place).copied()), &mut side),
             };
@@ -263,7 +305,7 @@ impl CsvDecoder {
         }
         let buffers: Arc<[Buffer]> = [Buffer::from(block.clone()), Buffer::from_vec(side)].into();
         let columns = self.columns.iter_mut().map(|column| column.finish(&buffers)).collect();
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &RecordBatchOptions::new().with_row_count(Some(upto - from)))
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
             .map_err(|e| Error::internal(e.to_string()))
     }
 }

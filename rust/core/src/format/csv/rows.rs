@@ -40,10 +40,13 @@ pub(super) struct Rows {
     done: bool,
     unit: usize,
     most: usize,
+    /// Whether the block may have rows that are not UTF-8, and whether it is known to have none.
+    lenient: bool,
+    checked: bool,
 }
 
 impl Rows {
-    pub(super) fn new(csv: Csv, size: u64, codec: Option<Codec>, unit: usize, most: usize) -> Result<Self> {
+    pub(super) fn new(csv: Csv, size: u64, codec: Option<Codec>, unit: usize, most: usize, lenient: bool) -> Result<Self> {
         Ok(Self {
             input: Input::new(0..size, codec)?,
             block: Bytes::new(),
@@ -59,6 +62,8 @@ impl Rows {
             csv,
             unit: unit.max(64),
             most,
+            lenient,
+            checked: true,
         })
     }
 
@@ -142,10 +147,15 @@ impl Rows {
 
     /// Splits the block into rows; true where there are some.
     fn read(&mut self) -> Result<bool> {
+        self.checked = true;
         // A character that goes on in the next block is no error.
         let valid = match simdutf8::compat::from_utf8(&self.block) {
             Ok(_) => self.block.len(),
             Err(e) if e.error_len().is_none() && !self.last => e.valid_up_to(),
+            Err(_) if self.lenient && !self.block.starts_with(b"\xFF\xFE") && !self.block.starts_with(b"\xFE\xFF") => {
+                self.checked = false;
+                self.block.len()
+            }
             Err(e) => {
                 self.line += memchr_iter(b'\n', &self.block[..e.valid_up_to()]).count() as u64;
                 self.base += e.valid_up_to() as u64;
@@ -222,6 +232,18 @@ impl Rows {
     fn place(&self, row: usize) -> String {
         let start = self.fields.row(row).first().map_or(0, |place| place.0 as usize);
         format!("line {} (byte {})", self.line + memchr_iter(b'\n', &self.block[..start]).count() as u64, self.base + start as u64)
+    }
+
+    /// Whether a row of the block is text.
+    pub(super) fn is_text(&self, row: usize) -> bool {
+        let fields = self.fields.row(row);
+        let span = fields.first().zip(fields.last()).map_or(0..0, |(first, last)| first.0 as usize..(last.1 & !(1 << 31)) as usize);
+        self.checked || simdutf8::basic::from_utf8(&self.block[span]).is_ok()
+    }
+
+    /// A row that is not UTF-8.
+    pub(super) fn no_text(&self, row: usize) -> Error {
+        Error::data("the row is not UTF-8").at(self.place(row))
     }
 
     /// A row with more fields than there are names.

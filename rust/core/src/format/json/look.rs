@@ -88,6 +88,7 @@ impl Looking {
                     continue;
                 }
                 let mut reader = Reader::new(line);
+                let before = self.file.lenient.then(|| self.shape.clone());
                 let first = matches!(self.shape, Shape::Null);
                 let seen = match reader.peek() {
                     Ok(b'{') => self.shape.see(&mut reader, 0).and_then(|()| reader.end()),
@@ -97,6 +98,8 @@ impl Looking {
                 match seen {
                     // The first object goes on in the next line.
                     Err(fault) if first && fault.at >= line.trim_ascii_end().len() && !rest.is_empty() => return self.document(Layout::Objects),
+                    // What a line has that cannot be read says nothing.
+                    Err(_) if before.is_some() => self.shape = before.unwrap_or_default(),
                     Err(fault) => return Err(describe(&fault).at(format_args!("line {} (byte {start})", self.line))),
                     Ok(()) => {}
                 }

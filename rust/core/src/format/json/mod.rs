@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compress::Codec;
 use super::lines::{Chunk, Lines};
-use super::{Decoder, Depth, Facts, Format, Look, Options, Source, Step, unasked};
+use super::{Bad, Decoder, Depth, Facts, Format, Look, Options, Part, Source, Step, unasked};
 use crate::error::{Error, Kind, Result};
 use column::Object;
 pub(super) use column::{Column, Texts, view};
@@ -93,6 +93,16 @@ pub struct LinesDecoder {
     unit: u64,
     /// Whether rows are only counted.
     counting: bool,
+    /// Whether lines that cannot be read are left out.
+    lenient: bool,
+}
+
+/// The rows of a block of lines.
+#[derive(Default)]
+struct Rows {
+    count: u64,
+    kept: Vec<u32>,
+    bad: Vec<Bad>,
 }
 
 /// A line that could not be read.
@@ -126,6 +136,7 @@ impl LinesDecoder {
             asked: None,
             unit: options.unit,
             counting: options.counting(),
+            lenient: options.lenient,
         })
     }
 
@@ -139,8 +150,9 @@ impl LinesDecoder {
             }
             if let Some(chunk) = self.lines.next()? {
                 match self.batch(&chunk) {
-                    Ok(batch) if batch.num_rows() == 0 => {}
-                    Ok(batch) => return Ok(Step::Batch(batch)),
+                    Ok(part) if part.rows == 0 => {}
+                    Ok(part) if part.bad.is_empty() => return Ok(Step::Batch(part.batch)),
+                    Ok(part) => return Ok(Step::Part(part)),
                     Err(failure) => self.failed = Some((failure, 0)),
                 }
                 continue;
@@ -172,20 +184,22 @@ impl LinesDecoder {
         Ok(Step::Need(vec![need]))
     }
 
-    fn batch(&mut self, chunk: &Chunk) -> std::result::Result<RecordBatch, Failure> {
+    fn batch(&mut self, chunk: &Chunk) -> std::result::Result<Part, Failure> {
         let failure = |error: Error, line: u64, at: u64| Failure { error, line, at };
         let mut at = chunk.at;
         let mut texts = Texts { line: None, side: Vec::new() };
+        let mut rows = Rows::default();
         if !chunk.head.is_empty() {
-            if let Err(bad) = simdutf8::basic::from_utf8(&chunk.head) {
-                return Err(failure(Error::data(format!("{bad}: the line is not UTF-8")), self.line, at));
+            if simdutf8::basic::from_utf8(&chunk.head).is_err() && !self.lenient {
+                return Err(failure(Error::data("the line is not UTF-8"), self.line, at));
             }
-            self.row(&chunk.head, &mut texts, at).map_err(|e| failure(e, self.line - 1, at))?;
+            self.take(&chunk.head, &mut texts, at, &mut rows, self.lenient)?;
             at += chunk.head.len() as u64;
         }
         let mut body: &[u8] = &chunk.body;
         let start = body.len();
-        if simdutf8::basic::from_utf8(body).is_err() {
+        let valid = simdutf8::basic::from_utf8(body).is_ok();
+        if !valid && !self.lenient {
             // Found again, slowly, for the place of the bad line.
             let good = simdutf8::compat::from_utf8(body).map_or_else(|e| e.valid_up_to(), str::len);
             let line = body[..good].iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1);
@@ -202,10 +216,45 @@ impl LinesDecoder {
             let place = start - body.len();
             texts.line = Some(place);
             let line = &body[..end];
-            self.row(line, &mut texts, at + place as u64).map_err(|e| failure(e, self.line - 1, at + place as u64))?;
+            self.take(line, &mut texts, at + place as u64, &mut rows, !valid)?;
             body = &body[end..];
         }
-        self.finish(chunk, texts).map_err(|e| failure(e, self.line, at))
+        let batch = self.finish(chunk, texts).map_err(|e| failure(e, self.line, at))?;
+        let Rows { count, kept, bad } = rows;
+        Ok(Part { batch, rows: count, kept, bad })
+    }
+
+    /// Reads one line; one that cannot be read is left out, if that is allowed. `check`: whether it may not be UTF-8.
+    #[inline]
+    fn take(&mut self, line: &[u8], texts: &mut Texts, at: u64, rows: &mut Rows, check: bool) -> std::result::Result<(), Failure> {
+        let before = self.next;
+        let read = if check && simdutf8::basic::from_utf8(line).is_err() {
+            (self.line, self.next) = (self.line + 1, self.next + 1);
+            Err(Error::data("the line is not UTF-8"))
+        } else {
+            self.row(line, texts, at)
+        };
+        let wanted = self.next > before && self.next > self.rows.start;
+        match read {
+            Ok(()) if wanted => {
+                if self.lenient {
+                    rows.kept.push(rows.count as u32);
+                }
+                rows.count += 1;
+            }
+            Ok(()) => {}
+            Err(error) if self.lenient => {
+                self.object.truncate(rows.kept.len());
+                if wanted {
+                    let known = self.range.start == 0 || self.lines.compressed();
+                    let place = if known { format!("line {} (byte {at})", self.line) } else { format!("byte {at}") };
+                    rows.bad.push(Bad { row: rows.count as u32, error: error.at(place) });
+                    rows.count += 1;
+                }
+            }
+            Err(error) => return Err(Failure { error, line: self.line - 1, at }),
+        }
+        Ok(())
     }
 
     /// Reads one line, unless it is blank or before the rows that are wanted.

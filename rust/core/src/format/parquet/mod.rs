@@ -50,6 +50,21 @@ impl Format for Parquet {
         true
     }
 
+    fn cost(&self, piece: &Source, options: &Options) -> Result<Option<u64>> {
+        let footer = piece.head.and_then(|head| Arc::clone(head).downcast::<Footer>().ok()).ok_or_else(|| Error::internal("a file without its footer"))?;
+        let group = piece.at as usize;
+        if let Some(filter) = &options.filter
+            && !contain(|| prune::Pruner::new(&footer, group, filter).group())?
+        {
+            return Ok(None);
+        }
+        let wanted = |name: &str| options.wants(name) || options.filter.iter().any(|filter| filter.columns().iter().any(|column| column == name));
+        let descr = footer.metadata.file_metadata().schema_descr();
+        let columns = footer.metadata.row_group(group).columns().iter().enumerate();
+        let bytes = columns.filter(|(i, _)| wanted(descr.get_column_root(*i).name())).map(|(_, column)| u64::try_from(column.compressed_size()).unwrap_or(0));
+        Ok(Some(bytes.sum()))
+    }
+
     fn place(&self, at: u64) -> String {
         format!("row group {at}")
     }

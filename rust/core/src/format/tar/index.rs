@@ -29,6 +29,7 @@ pub struct Index {
     shapes: BTreeMap<String, Shape>,
     looked: u64,
     all: bool,
+    lenient: bool,
     ended: bool,
     most: usize,
 }
@@ -46,6 +47,7 @@ impl Index {
             shapes: BTreeMap::new(),
             looked: 0,
             all,
+            lenient: file.lenient,
             ended: false,
             most: file.most,
         })
@@ -112,7 +114,12 @@ impl Index {
                         if looks {
                             let bytes = &self.input.block[content.start as usize..content.end as usize];
                             self.looked += bytes.len() as u64;
-                            look(self.shapes.entry(field.to_owned()).or_default(), bytes).map_err(|e| member(e, &name, at))?;
+                            let shape = self.shapes.entry(field.to_owned()).or_default();
+                            let before = self.lenient.then(|| shape.clone());
+                            match (look(shape, bytes), before) {
+                                (Err(_), Some(before)) => *shape = before,
+                                (result, _) => result.map_err(|e| member(e, &name, at))?,
+                            }
                         }
                     }
                     let there = self.input.end();

@@ -16,7 +16,7 @@ use bytes::Bytes;
 
 use super::compress::Codec;
 use super::json::{BOM, Column, SyntaxReader, Texts, describe, view};
-use super::{Decoder, Depth, Facts, Format, Look, Options, Source, Step, unasked};
+use super::{Bad, Decoder, Depth, Facts, Format, Look, Options, Part, Source, Step, unasked};
 use crate::error::{Error, Kind, Result};
 use crate::plan::hash;
 use archive::Archive;
@@ -111,6 +111,21 @@ pub struct TarDecoder {
     ended: bool,
     done: bool,
     most: usize,
+    /// Whether samples that cannot be read are left out.
+    lenient: bool,
+}
+
+impl Builder {
+    /// Takes back all after the first `rows` samples.
+    fn truncate(&mut self, rows: usize) {
+        match &mut self.values {
+            Values::Bytes(views) | Values::Text(views) | Values::Key(views) => views.truncate(rows),
+            Values::Json(column) => column.truncate(rows),
+            Values::Url => {}
+        }
+        self.nulls.truncate(rows);
+        self.len = self.len.min(rows);
+    }
 }
 
 /// A sample that is whole in the block.
@@ -181,6 +196,7 @@ impl TarDecoder {
             ended: false,
             done: false,
             most: options.most,
+            lenient: options.lenient,
         })
     }
 
@@ -203,17 +219,18 @@ impl TarDecoder {
                 self.asked = Some(range.clone());
                 return Ok(Step::Need(vec![range]));
             }
-            if let Some(batch) = self.batch()? {
-                return Ok(Step::Batch(batch));
+            if let Some(step) = self.batch()? {
+                return Ok(step);
             }
         }
     }
 
     /// The samples that are whole in the block, as a batch.
-    fn batch(&mut self) -> Result<Option<RecordBatch>> {
+    fn batch(&mut self) -> Result<Option<Step>> {
         let block = self.input.block.clone();
         let mut texts = Texts { line: None, side: Vec::new() };
         let (mut at, mut rows) = (0, 0);
+        let (mut count, mut kept, mut bad) = (0, Vec::new(), Vec::new());
         self.least = BLOCK;
         while self.next < self.rows.end {
             let found = match self.sample(&block, at)? {
@@ -238,15 +255,29 @@ impl TarDecoder {
             }
             self.next += 1;
             if self.next > self.rows.start {
-                self.add(&block, &found, &mut texts, rows)?;
-                rows += 1;
+                match self.add(&block, &found, &mut texts, rows) {
+                    Ok(()) => {
+                        kept.push(count);
+                        rows += 1;
+                    }
+                    Err(error) if self.lenient => {
+                        self.fields.iter_mut().for_each(|builder| builder.truncate(rows));
+                        bad.push(Bad { row: count, error });
+                    }
+                    Err(error) => return Err(error),
+                }
+                count += 1;
             }
         }
         self.input.take(at);
-        if rows == 0 {
+        if count == 0 {
             return Ok(None);
         }
-        self.finish(block, texts, rows).map(Some)
+        let batch = self.finish(block, texts, rows)?;
+        if bad.is_empty() {
+            return Ok(Some(Step::Batch(batch)));
+        }
+        Ok(Some(Step::Part(Part { batch, rows: count.into(), kept, bad })))
     }
 
     /// The next sample from `at` of the block on; none at the archive's end. `Err`: so many bytes are needed from `at`.
