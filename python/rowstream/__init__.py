@@ -8,7 +8,7 @@ for row in ds.shuffle(seed=7, buffer_size=10_000):
 state = ds.state_dict()  # at any row; load_state_dict goes on at the next one
 """
 
-from rowstream.dataset import IterableDataset, IterableDatasetDict
+from rowstream.dataset import IterableDataset, IterableDatasetDict, concatenate_datasets, interleave_datasets
 from rowstream.distributed import merge_state_dicts, split_dataset_by_node
 from rowstream.expr import col
 from rowstream.features import ClassLabel, Features, LargeList, List, Value
@@ -27,6 +27,8 @@ __all__ = [
     "List",
     "Value",
     "col",
+    "concatenate_datasets",
+    "interleave_datasets",
     "load_dataset",
     "merge_state_dicts",
     "split_dataset_by_node",

@@ -39,6 +39,10 @@ def _op(name: str, **values: Any) -> Op:
     return (("op", name), *values.items())
 
 
+op_of = _op
+"""An op of its name and its values."""
+
+
 @dataclass(frozen=True)
 class Segment:
     """Transforms that apply to each of `times` passes; `flush`: a batch ends where a pass does."""
@@ -117,6 +121,11 @@ class Plan:
     def python(self) -> bool:
         """Whether functions make the rows: what there is of columns is then only known as they come."""
         return any(step.python for step in self.steps)
+
+    @property
+    def direct(self) -> bool:
+        """Whether the core's own rows are what is streamed."""
+        return self.batch is None and not self.steps
 
     @property
     def commutes(self) -> bool:

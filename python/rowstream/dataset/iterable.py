@@ -19,6 +19,7 @@ from rowstream.features import Features, List, features_from_schema
 from rowstream.formats import format_name, formatted, formatter
 from rowstream.info import DatasetInfo
 from rowstream.ops import Project, Rebatch, Repeat, Shuffle, Skip, Take
+from rowstream.dataset.sources import SourcePlan
 from rowstream.ops.base import World
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class IterableDataset(Joining):
         It goes on after what `load_state_dict` was given, once; the next iteration begins at the start of the epoch.
         """
         plan = self._plan
-        if plan.batch is None and not plan.steps:
+        if plan.direct:
             rows = self._rows()
             if self._format is None:
                 return rows.stream
@@ -89,7 +90,7 @@ class IterableDataset(Joining):
         """
         size = _number("batch_size", batch_size, least=1)
         plan = self._plan
-        if plan.batch is None and not plan.steps:
+        if plan.direct:
             return map(formatter(self._format).batch, self._rows().batches(size, drop_last_batch))
         format = formatter(self._format)
         return (format.group([formatted(format, item) for item in group]) for group in self._groups(size, drop_last_batch))
@@ -124,7 +125,7 @@ class IterableDataset(Joining):
 
     def _items(self) -> Iterator[Any]:
         plan = self._plan
-        if not plan.steps:
+        if not plan.steps and not plan.python:
             return iter(self._rows())
         world, resume = self._begin()
         if plan.rowwise:
@@ -149,8 +150,8 @@ class IterableDataset(Joining):
         Each call is a stream of its own, so a data set can be read again and again; `state_dict` is not touched.
         """
         plan = self._plan
-        if plan.batch is not None or plan.steps:
-            raise UnsupportedError("an Arrow stream is of rows: take it of the data set before batch()")
+        if not plan.direct:
+            raise UnsupportedError("an Arrow stream is of files' rows: take it of the data set before batch() and functions; to_parquet() writes all else")
         c, of = self._part()
         return _core.arrow_stream(plan.core, c, of, plan.core.start(self._epoch.get()), _ARROW_ROWS)
 
@@ -291,6 +292,8 @@ class IterableDataset(Joining):
         seed = int.from_bytes(os.urandom(8)) >> 1 if seed is None else _number("seed", seed)
         buffer = _number("buffer_size", buffer_size, least=1)
         plan = self._plan
+        if isinstance(plan, SourcePlan):
+            return self._with(plan.shuffled(seed, buffer))
         if plan.commutes:
             return self._with(plan.shuffle(seed, buffer))
         # Whole batches move: pieces are permuted before rows are batched, and batches among those that are held.
@@ -308,7 +311,7 @@ class IterableDataset(Joining):
 
     def _cut(self, n: int, *, take: bool) -> IterableDataset:
         plan = self._plan
-        if not all(step.one_to_one for step in plan.steps):
+        if isinstance(plan, SourcePlan) or not all(step.one_to_one for step in plan.steps):
             return self._with(plan.then(Take(n) if take else Skip(n)))
         return self._with(plan.take(n) if take else plan.skip(n))
 
@@ -321,7 +324,16 @@ class IterableDataset(Joining):
         of, index = _number("num_shards", num_shards, least=1), _number("index", index)
         if index >= of:
             raise InvalidArgumentError(f"index must be in 0..{of - 1}, found {index}")
-        return self._with(self._plan.shard(of, index, contiguous=contiguous))
+        plan = self._plan
+        if isinstance(plan, SourcePlan):
+            return self._with(plan.sharded(of, index, contiguous=contiguous))
+        return self._with(plan.shard(of, index, contiguous=contiguous))
+
+    def reshard(self, num_shards: int | None = None) -> IterableDataset:
+        """The same: a file is cut into its row groups, batches or ranges already, and consumers beyond those share rows."""
+        if num_shards is not None:
+            _number("num_shards", num_shards, least=1)
+        return self._with()
 
     def repeat(self, num_times: int | None = None) -> IterableDataset:
         """All rows `num_times` times, for ever if `None`. Each pass is shuffled anew."""
@@ -337,7 +349,7 @@ class IterableDataset(Joining):
             raise InvalidArgumentError("batch expects batch_size")
         size = _number("batch_size", batch_size, least=1)
         plan = self._plan
-        if plan.batch is None and not plan.steps:
+        if plan.direct:
             return self._with(plan.batched(size, drop_last=drop_last_batch))
         return self._with(plan.then(Rebatch(size, drop_last_batch)))
 
@@ -466,7 +478,7 @@ class IterableDataset(Joining):
         Files of lines do not say how many rows come before a place, so they are counted once.
         """
         plan = self._plan
-        if plan.batch is not None or plan.steps:
+        if not plan.direct:
             raise UnsupportedError("with_source says where rows of files are: call it before batch() and functions")
         return self._with(plan.with_source(file, row))
 

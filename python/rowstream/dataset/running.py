@@ -54,7 +54,7 @@ class Source:
         cursor, self.given = state or (None, 0)
         self._rows = Rows(plan, world, cursor, number)
         self._batched, self._limit = plan.batch is not None, limit
-        format = getattr(plan.steps[0], "format", None)
+        format = getattr(plan.steps[0], "format", None) if plan.steps else None
         self._make, self._python = formatter(format), format is None
 
     def state(self) -> Any:
@@ -111,18 +111,22 @@ class Stateless(Source):
         return self._items()
 
 
-def node(plan: Plan, world: World, state: Any = None, limit: int | None = None) -> tuple[Node, list[Source]]:
-    """The steps of a plan at work, over its rows; and a list of one, the source that they now have."""
-    sources: list[Source] = []
+def node(plan: Plan, world: World, state: Any = None, limit: int | None = None, number: int = 0) -> tuple[Node, list[Any]]:
+    """The steps of a plan at work, over its rows, in a pass; and a list of one, the source that they now have."""
+    sources: list[Any] = []
+    begin = getattr(plan, "begin", None)
 
     def make(depth: int, state: Any, number: int) -> Node:
+        if depth == 0 and begin is not None:
+            sources[:] = [begin(world, state, number, limit)]
+            return sources[0]  # type: ignore[no-any-return]
         if depth == 0:
             source = Stateless(plan, world, state and (state, 0), number) if plan.rowwise else Source(plan, world, state, number, limit)
             sources[:] = [source]
             return source
         return plan.steps[depth - 1].node(lambda state, number: make(depth - 1, state, number), state, number, world)
 
-    return make(len(plan.steps), state, 0), sources
+    return make(len(plan.steps), state, number), sources
 
 
 class Pipeline:
@@ -149,7 +153,7 @@ class Pipeline:
             own = place.get("own")
             self._runs = runs if own is not None else runs[world.c :: world.of]
             if own is None:
-                own = [place["cursor"], 0]
+                own = place["cursor"] if hasattr(plan, "begin") else [place["cursor"], 0]
                 for step in plan.steps:
                     own = step.fresh(own)
         self._own, self._sources = node(plan, world, own)
@@ -162,14 +166,23 @@ class Pipeline:
         (source,) = self._sources
         fixed = any(step.counted for step in self._plan.steps)
         made = {"of": [self._world.c, self._world.of], "runs": runs, "own": self._own.state()}
-        return {**made, "cursor": source.cursor(), "taken": source.given, **({"fixed": True} if fixed else {})}
+        more = {"fixed": True} if fixed else {}
+        if hasattr(self._plan, "begin") and all(step.rowwise for step in self._plan.steps):
+            more["whole"] = True
+        return {**made, "cursor": source.cursor(), "taken": source.given, **more}
 
     @staticmethod
     def merge(places: list[dict[str, Any]]) -> dict[str, Any]:
         """The places of all consumers of one run as one that any number of them goes on from."""
         runs = [run for place in places for run in place["runs"]]
-        runs += [[*place["of"], place["own"], place["taken"]] for place in places if place["taken"]]
-        return {"runs": runs, "cursor": _core.merge_cursors([place["cursor"] for place in places])}
+        # Without steps of its own a source has no list that was begun.
+        runs += [[*place["of"], place["own"], place["taken"]] for place in places if place["taken"] and not place.get("whole")]
+        cursors = [place["cursor"] for place in places]
+        if isinstance(cursors[0], dict):
+            from rowstream.dataset.sources import merge
+
+            return {"runs": runs, "cursor": merge(cursors)}
+        return {"runs": runs, "cursor": _core.merge_cursors(cursors)}
 
     def __iter__(self) -> Iterator[Any]:
         """The items that are left."""

@@ -57,7 +57,7 @@ def filtered(
     if isinstance(function, Expr):
         if with_indices or batched or input_columns is not None or fn_kwargs or num_threads or num_proc:
             raise InvalidArgumentError("filter: a condition on columns takes no other argument")
-        if plan.batch is None and not plan.steps:
+        if plan.direct:
             return plan.where(function)
     call = _call("filter", function, with_indices=with_indices, input_columns=input_columns, fn_kwargs=fn_kwargs)
     pool = beside(call, *_workers(call, num_threads, num_proc))

@@ -131,7 +131,7 @@ pub async fn list(store: Arc<dyn Store>, paths: &[String], name: &str, options: 
     fields.extend(named);
     let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
     let pieces = pieces(&files, cuts);
-    let lanes = (FLOORS / floor).min(LANES).min(pieces.len() as u64).max(1) as usize;
+    let lanes = lanes(floor, pieces.len());
     Ok(Scan { format: name.into(), options, files, pieces, schema, declared, lanes, floor })
 }
 
@@ -149,6 +149,30 @@ fn partitioned(schema: &Schema, files: &[FileEntry], declared: bool) -> Schema {
         fields.push(Arc::new(Field::new(key, if integers { DataType::Int64 } else { DataType::Utf8 }, true)));
     }
     Schema::new_with_metadata(fields, schema.metadata().clone())
+}
+
+/// Several listings of one format as one: the files of the first, then those of the next. Its rows have the columns of all.
+pub fn join(scans: Vec<Scan>) -> Result<Scan> {
+    let mut scans = scans.into_iter();
+    let mut joined = scans.next().ok_or_else(|| Error::new(Kind::Value, "there is nothing to join"))?;
+    for scan in scans {
+        if (&scan.format, &scan.options, scan.declared) != (&joined.format, &joined.options, joined.declared) {
+            return Err(Error::new(Kind::Unsupported, "files of one format, read alike, can be one listing"));
+        }
+        let name = |files: &[FileEntry]| files.first().map_or_else(String::new, FileEntry::name);
+        joined.schema = widen(&joined.schema, &name(&joined.files), &scan.schema, &name(&scan.files))?;
+        let before = u32::try_from(joined.files.len()).map_err(|_| Error::new(Kind::Value, "more files than can be numbered"))?;
+        joined.files.extend(scan.files);
+        joined.pieces.extend(scan.pieces.into_iter().map(|(file, at, rows, bytes)| (file + before, at, rows, bytes)));
+        joined.floor = joined.floor.max(scan.floor);
+    }
+    joined.lanes = lanes(joined.floor, joined.pieces.len());
+    Ok(joined)
+}
+
+/// The most lanes of a shuffle.
+fn lanes(floor: u64, pieces: usize) -> usize {
+    (FLOORS / floor.max(1)).min(LANES).min(pieces as u64).max(1) as usize
 }
 
 /// Cuts files into pieces.

@@ -9,7 +9,7 @@ use rowstream_core::exec::explain::explain;
 use rowstream_core::plan::cursor::Cursor;
 use rowstream_core::plan::{Plan as CorePlan, Program};
 use rowstream_core::rng::Rng;
-use rowstream_core::scan::{Types, list};
+use rowstream_core::scan::{Types, join, list};
 use rowstream_core::source::local::LocalStore;
 use rowstream_core::{Error, Kind};
 
@@ -108,6 +108,15 @@ pub fn scan(
             None => Types::Head,
         };
         json(&Engine::current()?.block_on(list(Arc::new(LocalStore), &paths, &format, options, types, lenient))?)
+    })
+}
+
+/// Several listings as one.
+#[pyfunction]
+pub fn join_scans(py: Python<'_>, scans: Vec<String>) -> PyResult<String> {
+    detached(py, || {
+        let read = |text: &String| serde_json::from_str(text).map_err(|e| Error::new(Kind::Internal, e.to_string()));
+        json(&join(scans.iter().map(read).collect::<Result<_, _>>()?)?)
     })
 }
 

@@ -42,6 +42,13 @@ pub enum Op {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lanes: Option<usize>,
     },
+    /// Some of the listing's pieces, one after another: a part of a listing that several were joined to. It comes first.
+    Pieces {
+        /// The first.
+        from: u32,
+        /// The one after the last.
+        upto: u32,
+    },
     /// A fixed subset, `index` of `of`, whatever seed and epoch.
     Shard {
         /// How many subsets there are.
@@ -164,6 +171,10 @@ impl Order {
     /// Shards first, since they are a fixed subset whatever the seed; then the shuffles.
     fn apply(mut self, ops: &[Op], max_lanes: usize, epoch: u64, pass: u64) -> Result<Self> {
         for op in ops {
+            if let Op::Pieces { from, upto } = *op {
+                self.lanes[0].retain(|piece| (from..upto).contains(piece));
+                self.live = self.lanes[0].len() as u64;
+            }
             if let Op::Shard { of, index, contiguous } = *op {
                 if of == 0 || index >= of {
                     return Err(Error::new(Kind::Value, format!("shard: index {index} is not in 0..{of}")));
