@@ -21,7 +21,7 @@ BELOW = {
     "formats": {"exceptions"},
     "ops": {"exceptions", "formats"},
     "plan": {"exceptions", "expr", "ops", "skipped"},
-    "dataset": {"exceptions", "expr", "features", "formats", "info", "ops", "plan", "skipped"},
+    "dataset": {"exceptions", "expr", "features", "formats", "info", "ops", "plan", "resolve", "skipped"},
     "distributed": {"dataset", "exceptions"},
     "load": {"dataset", "exceptions", "features", "info", "plan", "resolve"},
 }

@@ -66,7 +66,9 @@ def test_what_cannot_be_read_is_left_out_and_told(source):
     ds.skipped.clear()
     assert sorted(ids(ds.shuffle(seed=1, buffer_size=20))) == GOOD
     assert ds.skipped.count == len(BAD)
-    assert [i for batch in ds.iter(16) for i in ids([dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=True)])] == GOOD
+    assert [
+        i for batch in ds.iter(16) for i in ids([dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=True)])
+    ] == GOOD
     assert ids(ds.take(30)) == GOOD[:30]
     assert ids(ds.skip(30)) == GOOD[30:]
 

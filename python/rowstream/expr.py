@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "eq": lambda a, b: a == b,
@@ -78,7 +77,9 @@ class Expr:
 
 def _expr(other: Any) -> Expr:
     if not isinstance(other, Expr):
-        raise InvalidArgumentError(f"expected a condition as col(\"x\") > 3, found {other!r}; comparisons stand in parentheses beside & and |")
+        raise InvalidArgumentError(
+            f'expected a condition as col("x") > 3, found {other!r}; comparisons stand in parentheses beside & and |'
+        )
     return other
 
 
@@ -168,11 +169,13 @@ def _literal(value: Any) -> dict[str, Any]:
         return {"text": value}
     if isinstance(value, (bytes, bytearray)):
         return {"bytes": list(value)}
-    if isinstance(value, (datetime.date, datetime.time)):
+    if isinstance(value, (dt.date, dt.time)):
         return {"other": value.isoformat()}
     if isinstance(value, decimal.Decimal):
         return {"other": str(value)}
-    raise InvalidArgumentError(f"a column cannot be compared with {value!r}; numbers, strings, bytes, booleans, dates and decimals are there")
+    raise InvalidArgumentError(
+        f"a column cannot be compared with {value!r}; numbers, strings, bytes, booleans, dates and decimals are there"
+    )
 
 
 def _get(row: Mapping[str, Any], path: tuple[str, ...]) -> Any:
@@ -336,7 +339,9 @@ def from_filters(filters: Any) -> Expr:
     if isinstance(filters, Expr):
         return filters
     if type(filters).__module__.startswith("pyarrow"):
-        raise InvalidArgumentError("filters=: an expression of pyarrow cannot be taken apart; write it with rowstream.col, or as a list of tuples")
+        raise InvalidArgumentError(
+            "filters=: an expression of pyarrow cannot be taken apart; write it with rowstream.col, or as a list of tuples"
+        )
     if not isinstance(filters, (list, tuple)) or not filters:
         raise InvalidArgumentError(f"filters= expects a condition or a list of tuples (column, op, value), found {filters!r}")
     if all(isinstance(part, list) for part in filters) or all(

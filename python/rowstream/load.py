@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rowstream.dataset import IterableDataset, IterableDatasetDict
+from rowstream.dataset import IterableDataset, IterableDatasetDict, concatenate_datasets
+from rowstream.dataset.build import informed, planned
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, UnsupportedError
-from rowstream.info import DatasetInfo, SplitInfo
-from rowstream.plan import Plan
 from rowstream.resolve import formats
 from rowstream.resolve.builders import Reading, reading
+from rowstream.resolve.instructions import Instruction, instructions
 from rowstream.resolve.patterns import resolve, walk
 from rowstream.resolve.splits import by_split
 
@@ -102,6 +101,13 @@ def load_dataset(
         config_kwargs.setdefault("sep", "\t")
     how = reading(format_name, config_kwargs, features)
     if split is not None:
+        parts_of = {str(one): sliced for one in (split if isinstance(split, list) else [split]) if (sliced := instructions(str(one)))}
+        if parts_of:
+            made = {one: _sliced(how, parts, by_split_, one, label) for one, parts in parts_of.items()}
+            rest = [one for one in (split if isinstance(split, list) else [split]) if str(one) not in parts_of]
+            by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(rest)}
+            made |= {one: _stream(how, by_split_[one], one, label) for one in (_wanted(rest, list(by_split_)) if rest else [])}
+            return [made[str(one)] for one in split] if isinstance(split, list) else made[str(split)]
         # Splits together: "train+test", "all".
         by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(split)}
     wanted = _wanted(split, list(by_split_))
@@ -119,6 +125,21 @@ def _several(split: Any) -> list[str]:
 def _parts(name: str, there: list[str]) -> list[str]:
     parts = there if name == "all" else [part.strip() for part in name.split("+")]
     return _wanted(parts, there)
+
+
+def _sliced(how: Reading, parts: list[Instruction], there: dict[str, list[str]], name: str, label: str) -> IterableDataset:
+    """Parts of splits, one after another."""
+    made = []
+    for part in parts:
+        names = list(there) if part.split == "all" else _wanted([part.split], list(there))
+        ds = _stream(how, [file for one in names for file in there[one]], name, label)
+        plan = ds._plan
+        if part.sliced:
+            plan = plan.numbered()
+            start, stop = part.rows(plan.core.rows(0) or 0)
+            plan = plan.skip(start).take(max(0, stop - start))
+        made.append(ds._with(plan, _split=name))
+    return made[0] if len(made) == 1 else concatenate_datasets(made, split=name)
 
 
 def _wanted(split: Any, there: list[str]) -> list[str]:
@@ -203,25 +224,5 @@ def _discovered(folder: str, format_name: str | None) -> dict[str, list[str]]:
 
 def _stream(how: Reading, files: list[str], split: str, label: str) -> IterableDataset:
     """The stream of files."""
-    plan = Plan(how.scan(files))
-    plan = replace(plan, skipped=how.skipped)
-    if how.condition is not None:
-        plan = plan.where(how.condition)
-    size = sum(file["size"] for file in plan.listing["files"])
-    counts = [piece[2] for piece in plan.listing["pieces"]]
-    rows = None if None in counts or how.condition is not None or how.skipped is not None else sum(counts)
-    if how.columns is not None:
-        names = plan.column_names
-        plan = plan.select([names[one] if isinstance(one, int) and one < len(names) else str(one) for one in how.columns])
-    if how.rows is not None:
-        plan = plan.take(how.rows)
-    info = DatasetInfo(
-        builder_name=how.format,
-        dataset_name=label,
-        config_name="default",
-        version="0.0.0",
-        splits={split: SplitInfo(split, num_bytes=size, num_examples=rows)},
-        download_size=size,
-        size_in_bytes=size,
-    )
-    return IterableDataset(plan, info, split)
+    plan = planned(how, files)
+    return IterableDataset(plan, informed(plan, how.format, label, split), split)

@@ -73,6 +73,7 @@ class Plan:
         cycle: the passes that follow for ever.
         batch: `(size, drop_last)` if rows are batched.
         steps: what follows in Python, on batches.
+        held: what is in memory of files that are.
         skipped: where records that cannot be read are told of, rather than errors.
     """
 
@@ -85,6 +86,7 @@ class Plan:
     batch: tuple[int, bool] | None = None
     steps: tuple[Step, ...] = ()
     skipped: Skipped | None = field(default=None, compare=False)
+    held: tuple[_core.Held, ...] = field(default=(), compare=False)
 
     @cached_property
     def core(self) -> _core.Plan:
@@ -176,7 +178,9 @@ class Plan:
         if missing := sorted(condition.columns() - known.keys()):
             raise InvalidArgumentError(f"filter: there is no column {', '.join(map(repr, missing))}; the columns are {list(known)}")
         if said := sorted(name for name in condition.columns() if known[name] in (FILE, ROW)):
-            raise UnsupportedError(f"filter: {said[0]!r} says where a row is, and is not a column of files: use a function, as lambda row: …")
+            raise UnsupportedError(
+                f"filter: {said[0]!r} says where a row is, and is not a column of files: use a function, as lambda row: …"
+            )
         condition = condition.renamed(known)
         return replace(self, condition=condition if self.condition is None else self.condition & condition)
 
@@ -273,6 +277,12 @@ class Plan:
         if take:
             return replace(self, segments=tuple(before), cycle=())
         return replace(self, first=self.first + number, segments=tuple(after))
+
+    def numbered(self) -> Plan:
+        """This plan with as many rows as it has known."""
+        if self.condition is not None or self.skipped is not None:
+            raise UnsupportedError("a part of a split is chosen among all of its rows: filter afterwards, with ds.filter(…)")
+        return self if self.core.rows(0) is not None else self._counted_all()
 
     def _counted_all(self) -> Plan:
         """This plan with all rows of all pieces counted."""

@@ -19,7 +19,7 @@ def parts(tmp_path_factory):
     for p, n in enumerate((97, 230, 41)):
         pq.write_table(pa.table({"part": [p] * n, "id": range(n)}), folder / f"{p}.parquet", row_group_size=10)
     (folder / "3.jsonl").write_text("".join(json.dumps({"part": 3, "id": i, "more": "x"}) + "\n" for i in range(60)))
-    load = lambda format, name: load_dataset(format, data_files=str(folder / name), split="train", streaming=True)  # noqa: E731
+    load = lambda kind, name: load_dataset(kind, data_files=str(folder / name), split="train", streaming=True)  # noqa: E731
     return [load("parquet", f"{p}.parquet") for p in range(3)] + [load("json", "3.jsonl")]
 
 
@@ -90,7 +90,9 @@ def test_interleave_of_functions_filters_and_formats(parts):
 
 def test_shuffle_after_a_mixture(parts):
     def make():
-        return interleave_datasets(parts[:3], probabilities=[0.2, 0.5, 0.3], seed=1, stopping_strategy="all_exhausted").shuffle(seed=5, buffer_size=40)
+        return interleave_datasets(parts[:3], probabilities=[0.2, 0.5, 0.3], seed=1, stopping_strategy="all_exhausted").shuffle(
+            seed=5, buffer_size=40
+        )
 
     whole = resumes(make)
     assert whole != rows(interleave_datasets(parts[:3], probabilities=[0.2, 0.5, 0.3], seed=1, stopping_strategy="all_exhausted"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 from itertools import islice
 
@@ -22,8 +22,8 @@ ROWS = [
         "f": float("nan") if i % 17 == 3 else None if i % 11 == 2 else i / 3,
         "text": None if i % 19 == 7 else f"t{i % 300:03}" * (i % 3),
         "flag": None if i % 7 == 1 else i % 2 == 0,
-        "day": datetime.date(2020, 1, 1) + datetime.timedelta(days=i % 400),
-        "at": datetime.datetime(2020, 1, 1) + datetime.timedelta(hours=i),
+        "day": dt.date(2020, 1, 1) + dt.timedelta(days=i % 400),
+        "at": dt.datetime(2020, 1, 1) + dt.timedelta(hours=i),
         "list": [i] * (i % 4),
         "meta": None if i % 23 == 9 else {"lang": ["en", "de", None][i % 3], "n": i},
     }
@@ -38,7 +38,12 @@ def sources(tmp_path_factory):
     folder = tmp_path_factory.mktemp("filters")
     table = pa.Table.from_pylist(ROWS)
     pq.write_table(table, folder / "plain.parquet", row_group_size=1500)
-    options = {"write_page_index": True, "data_page_size": 2000, "write_batch_size": 64, "bloom_filter_options": {"id": {"ndv": 4000, "fpp": 0.01}, "text": True}}
+    options = {
+        "write_page_index": True,
+        "data_page_size": 2000,
+        "write_batch_size": 64,
+        "bloom_filter_options": {"id": {"ndv": 4000, "fpp": 0.01}, "text": True},
+    }
     try:
         pq.write_table(table, folder / "indexed.parquet", row_group_size=1500, **options)
     except TypeError:
@@ -92,9 +97,9 @@ TIMED = [
     col("f") > 1300.5,
     ~(col("f") > 3),
     col("f") != 1.0,
-    col("day") == datetime.date(2020, 2, 3),
-    col("at") < datetime.datetime(2020, 1, 3, 12, 30),
-    (col("day") >= datetime.date(2021, 1, 1)) & (col("flag") == True),  # noqa: E712
+    col("day") == dt.date(2020, 2, 3),
+    col("at") < dt.datetime(2020, 1, 3, 12, 30),
+    (col("day") >= dt.date(2021, 1, 1)) & (col("flag") == True),  # noqa: E712
 ]
 
 
@@ -193,18 +198,29 @@ def test_errors_say_what_is_there(sources):
         list(sources["plain"].filter(col("text") == 1))
     with pytest.raises(exceptions.InvalidArgumentError, match="is_null"):
         col("x") == None  # noqa: B015, E711
-    with pytest.raises(exceptions.InvalidArgumentError, match="joined|join conditions"):
+    with pytest.raises(exceptions.InvalidArgumentError, match="join conditions"):
         bool(col("x") > 1)
 
 
 VALUES = st.one_of(st.integers(-600, 4100), st.floats(-600, 4100, allow_nan=False))
 SIMPLE = st.one_of(
-    st.builds(lambda name, cmp, value: getattr(col(name), cmp)(value), st.sampled_from(["id", "x", "group"]), st.sampled_from(["__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__"]), VALUES),
+    st.builds(
+        lambda name, cmp, value: getattr(col(name), cmp)(value),
+        st.sampled_from(["id", "x", "group"]),
+        st.sampled_from(["__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__"]),
+        VALUES,
+    ),
     st.builds(lambda values: col("id").isin(values), st.lists(st.integers(0, 4000), max_size=20)),
     st.builds(lambda prefix: col("text").starts_with(prefix), st.sampled_from(["", "t", "t1", "t29", "u"])),
     st.sampled_from([col("x").is_null(), col("text").is_valid(), col("flag") == True, col("meta", "lang") == "en"]),  # noqa: E712
 )
-ANY = st.recursive(SIMPLE, lambda inner: st.one_of(st.builds(lambda a, b: a & b, inner, inner), st.builds(lambda a, b: a | b, inner, inner), st.builds(lambda a: ~a, inner)), max_leaves=6)
+ANY = st.recursive(
+    SIMPLE,
+    lambda inner: st.one_of(
+        st.builds(lambda a, b: a & b, inner, inner), st.builds(lambda a, b: a | b, inner, inner), st.builds(lambda a: ~a, inner)
+    ),
+    max_leaves=6,
+)
 
 
 @settings(max_examples=120)

@@ -137,7 +137,13 @@ def _listed(plans: list[Plan]) -> Plan | None:
     """One listing of several, if they are read alike; `None` if they are not."""
     first = plans[0]
     for plan in plans:
-        alike = (plan.columns, plan.condition, plan.steps, plan.batch, plan.skipped) == (first.columns, first.condition, (), None, first.skipped)
+        alike = (plan.columns, plan.condition, plan.steps, plan.batch, plan.skipped) == (
+            first.columns,
+            first.condition,
+            (),
+            None,
+            first.skipped,
+        )
         if isinstance(plan, SourcePlan) or not alike or plan.cycle or plan.first or plan.condition is not None:
             return None
     try:
@@ -155,7 +161,9 @@ def _listed(plans: list[Plan]) -> Plan | None:
 
 
 def _info(parts: list[IterableDataset], info: Any) -> DatasetInfo:
-    return info if isinstance(info, DatasetInfo) else replace(copy.copy(parts[0]._info), splits=None, download_size=None, size_in_bytes=None)
+    return (
+        info if isinstance(info, DatasetInfo) else replace(copy.copy(parts[0]._info), splits=None, download_size=None, size_in_bytes=None)
+    )
 
 
 def _over(source: Source, parts: list[IterableDataset], features: Features | None, info: Any, split: Any) -> IterableDataset:

@@ -15,11 +15,15 @@ def explained(plan: Plan) -> str:
     found: dict[str, int] = json.loads(plan.core.explain())
     names = [field["name"] for field in listing["schema"]["fields"]]
     chosen = names if plan.columns is None else [source for source, _ in plan.columns]
-    lines = [f"scan      {listing['format']}, {_count(len(listing['files']), 'file')}, {_count(found['pieces'], 'piece')}, {_bytes(found['bytes'])}"]
-    lines.append(f"columns   {len(chosen)} of {len(names)}: {', '.join(name.strip(chr(0)) for name in chosen[:12])}{', …' if len(chosen) > 12 else ''}")
+    size = f"{_count(len(listing['files']), 'file')}, {_count(found['pieces'], 'piece')}, {_bytes(found['bytes'])}"
+    lines = [f"scan      {listing['format']}, {size}"]
+    shown = ", ".join(name.strip(chr(0)) for name in chosen[:12]) + (", …" if len(chosen) > 12 else "")
+    lines.append(f"columns   {len(chosen)} of {len(names)}: {shown}")
     if plan.condition is not None:
         lines.append(f"filter    {plan.condition!r}")
-        left_out = [f"{_count(found[key], 'piece')} by {how}" for key, how in (("by_path", "path"), ("by_statistics", "statistics")) if found[key]]
+        left_out = [
+            f"{_count(found[key], 'piece')} by {how}" for key, how in (("by_path", "path"), ("by_statistics", "statistics")) if found[key]
+        ]
         lines.append(f"left out  {', '.join(left_out) or 'no whole piece'}; what is left out inside of pieces shows when they are read")
     lines.append(f"read      at most {_bytes(found['read'])}")
     lines += [f"order     {_segment(segment)}" for segment in plan.segments]

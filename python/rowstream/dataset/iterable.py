@@ -10,8 +10,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
+from rowstream.dataset.build import Building
+from rowstream.dataset.casting import cast
 from rowstream.dataset.explain import explained
+from rowstream.dataset.export import Exporting
 from rowstream.dataset.running import Pipeline, Rows, State, node, signature
+from rowstream.dataset.sources import SourcePlan
 from rowstream.dataset.torch_loader import Epoch, Joining, spawning, worker
 from rowstream.dataset.transforms import extended, filtered, flattened, mapped, names
 from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, UnsupportedError
@@ -19,7 +23,6 @@ from rowstream.features import Features, List, features_from_schema
 from rowstream.formats import format_name, formatted, formatter
 from rowstream.info import DatasetInfo
 from rowstream.ops import Project, Rebatch, Repeat, Shuffle, Skip, Take
-from rowstream.dataset.sources import SourcePlan
 from rowstream.ops.base import World
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 _ARROW_ROWS = 8192  # rows of a batch of the Arrow stream
 
 
-class IterableDataset(Joining):
+class IterableDataset(Building, Exporting, Joining):
     """Rows of files, streamed. Made by `load_dataset(..., streaming=True)`.
 
     Every method that changes what is streamed gives a new data set; nothing is read until it is iterated. The order
@@ -151,7 +154,9 @@ class IterableDataset(Joining):
         """
         plan = self._plan
         if not plan.direct:
-            raise UnsupportedError("an Arrow stream is of files' rows: take it of the data set before batch() and functions; to_parquet() writes all else")
+            raise UnsupportedError(
+                "an Arrow stream is of files' rows: take it of the data set before batch() and functions; to_parquet() writes all else"
+            )
         c, of = self._part()
         return _core.arrow_stream(plan.core, c, of, plan.core.start(self._epoch.get()), _ARROW_ROWS)
 
@@ -376,6 +381,32 @@ class IterableDataset(Joining):
         if self._plan.python:
             return self._with(self._plan.then(Project("rename", tuple(column_mapping.items()))))
         return self._with(self._plan.rename(column_mapping))
+
+    def cast(self, features: Any) -> IterableDataset:
+        """Other types for all columns: those of files are read so, where the decoder makes them.
+
+        What does not fit is an error that names file and column. Strings become a `ClassLabel`'s integers by its names.
+        """
+        there = self.column_names
+        if there is not None and sorted(features) != sorted(there):
+            raise InvalidArgumentError(
+                f"cast: features= names {sorted(features)}, the columns are {sorted(there)}; cast_column() casts one"
+            )
+        return self._cast(dict(features))
+
+    def cast_column(self, column: str, feature: Any) -> IterableDataset:
+        """Another type for one column."""
+        there = self.column_names
+        if there is not None and column not in there:
+            raise InvalidArgumentError(f"cast_column: there is no column {column!r}; the columns are {there}")
+        return self._cast({column: feature})
+
+    def _cast(self, features: dict[str, Any]) -> IterableDataset:
+        known = self.features
+        plan, rest = cast(self._plan, features, known)
+        if known is None or not plan.python:
+            return self._with(plan)
+        return self._with(plan, _known=Features({name: rest.get(name, of) for name, of in known.items()}))
 
     def map(
         self,

@@ -111,15 +111,15 @@ class _Reading:
         except StopIteration:
             self.more = False
 
-    def take(self) -> Row:
-        """The next row, which there is."""
+    def take(self) -> tuple[Row, bool]:
+        """The next row, which there is, and whether there is another."""
         row: Row = self._next
         self._since += 1
         if self._since >= _ANCHOR:
             # The row after it is not pulled yet.
             self._anchor, self._since = self._node.state(), 0
         self._peek()
-        return row
+        return row, self.more
 
     def restart(self) -> None:
         """From the first row."""
@@ -143,6 +143,7 @@ class _Mixing:
     def __init__(self, source: Mixed, v: int, epoch: int, number: int, state: Any) -> None:
         of = source.sequences
         self._source = source
+        self._step: int
         self._step, ended, parts = state or (0, None, [None] * len(source.parts))
         self._parts = [_Reading(part, v, of, epoch, number, one) for part, one in zip(source.parts, parts, strict=True)]
         self._ended = list(ended) if ended is not None else [False] * len(parts)
@@ -160,8 +161,8 @@ class _Mixing:
             if not part.more:
                 ended[d] = True
                 continue
-            row = part.take()
-            if not part.more:
+            row, more = part.take()
+            if not more:
                 ended[d] = True
                 if source.strategy != "all_exhausted_without_replacement" and not self._enough(ended):
                     part.restart()
@@ -177,17 +178,21 @@ class _Chaining:
 
     def __init__(self, source: Chained, v: int, epoch: int, number: int, state: Any) -> None:
         self._source = source
+        self._at: int
         self._at, inner = state or (0, None)
-        self._make = lambda i, state: _Reading(source.parts[i], v, source.sequences, epoch, number, state)
-        self._part = self._make(self._at, inner)
+        self._place = (v, source.sequences, epoch, number)
+        self._part = self._made(inner)
+
+    def _made(self, state: Any) -> _Reading:
+        return _Reading(self._source.parts[self._at], *self._place, state)
 
     def pull(self) -> Row:
         while not self._part.more:
             if self._at + 1 == len(self._source.parts):
                 raise StopIteration
             self._at += 1
-            self._part = self._make(self._at, None)
-        return _whole(self._part.take(), self._source.names)
+            self._part = self._made(None)
+        return _whole(self._part.take()[0], self._source.names)
 
     def state(self) -> Any:
         return [self._at, self._part.state()]
@@ -207,7 +212,7 @@ class _Zipping:
             raise StopIteration
         row: Row = {}
         for part in live:
-            for name, value in part.take().items():
+            for name, value in part.take()[0].items():
                 if name in row:
                     raise InvalidArgumentError(f"concatenate_datasets(axis=1): two data sets have a column {name!r}")
                 row[name] = value
@@ -245,12 +250,14 @@ def _lanes(parts: tuple[Part, ...]) -> int:
 
     def of(plan: Plan) -> int:
         if isinstance(plan, SourcePlan):
-            return plan.source.sequences if plan.source.turns else 1
+            nested: Source = plan.source
+            return nested.sequences if nested.turns else 1
         shuffled = [[dict(op) for op in segment.ops if dict(op)["op"] == "shuffle"] for segment in (*plan.segments, *plan.cycle)]
         if not shuffled or not all(shuffled):
             return 1
         lanes: int = plan.listing["lanes"]
-        return min(lanes, *(ops[-1].get("lanes", lanes) for ops in shuffled))
+        fewest: int = min(lanes, *(ops[-1].get("lanes", lanes) for ops in shuffled))
+        return fewest
 
     return max(1, min(_MOST // len(parts), *(of(part.plan) for part in parts)))
 
@@ -449,7 +456,11 @@ class Consumer:
 
     def state(self) -> Any:
         """See the class."""
-        return {"of": [self._world.c, self._world.of], "given": self.given, "lanes": {str(v): lane.saved() for v, lane in self._lanes.items()}}
+        return {
+            "of": [self._world.c, self._world.of],
+            "given": self.given,
+            "lanes": {str(v): lane.saved() for v, lane in self._lanes.items()},
+        }
 
     def cursor(self) -> Any:
         """Its state, for states that join."""
@@ -505,7 +516,9 @@ def merge(states: list[Any]) -> Any:
     """The states of all consumers of one run as one."""
     of = states[0]["of"][1]
     if sorted(state["of"] for state in states) != [[c, of] for c in range(of)]:
-        raise CheckpointMismatchError(f"merge_state_dicts: expected one state of each of {of} consumers, found {[state['of'] for state in states]}")
+        raise CheckpointMismatchError(
+            f"merge_state_dicts: expected one state of each of {of} consumers, found {[state['of'] for state in states]}"
+        )
     lanes: dict[str, Any] = {}
     for v in {v for state in states for v in state["lanes"]}:
         sharers = {state["of"][0]: state["lanes"][v] for state in states if v in state["lanes"]}

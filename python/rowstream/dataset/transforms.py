@@ -53,7 +53,7 @@ def filtered(
 ) -> Plan:
     """The plan with a `filter`."""
     if function is None:
-        raise InvalidArgumentError("filter expects a function or a condition, as col(\"x\") > 3")
+        raise InvalidArgumentError('filter expects a function or a condition, as col("x") > 3')
     if isinstance(function, Expr):
         if with_indices or batched or input_columns is not None or fn_kwargs or num_threads or num_proc:
             raise InvalidArgumentError("filter: a condition on columns takes no other argument")

@@ -29,5 +29,6 @@ def item(batch: _core.Batch | dict[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 def group(items: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Items together."""
-    return {name: [item[name] for item in items] for name in (items[0] if items else ())}
+    """Items together; a column that one lacks is `None` there."""
+    names = dict.fromkeys(name for item in items for name in item)
+    return {name: [item.get(name) for item in items] for name in names}

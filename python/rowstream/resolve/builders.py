@@ -36,7 +36,7 @@ _WITHOUT_EFFECT = (
     "warn_bad_lines",
 )
 
-_NULLS = tuple(",#N/A,#N/A N/A,#NA,-1.#IND,-1.#QNAN,-NaN,-nan,1.#IND,1.#QNAN,<NA>,N/A,NA,NULL,NaN,None,n/a,nan,null".split(","))
+_NULLS = tuple(",#N/A,#N/A N/A,#NA,-1.#IND,-1.#QNAN,-NaN,-nan,1.#IND,1.#QNAN,<NA>,N/A,NA,NULL,NaN,None,n/a,nan,null".split(","))  # noqa: SIM905
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,12 @@ def _known(format: str) -> str:
         "json": ", field=",
         "text": ", sample_by=, keep_linebreaks=",
     }
-    return "columns=[…], features=, filters=" + (", on_error=" if format in ("csv", "json", "webdataset") else "") + (', infer="all"' if format in ("csv", "json", "webdataset") else "") + own.get(format, "")
+    return (
+        "columns=[…], features=, filters="
+        + (", on_error=" if format in ("csv", "json", "webdataset") else "")
+        + (', infer="all"' if format in ("csv", "json", "webdataset") else "")
+        + own.get(format, "")
+    )
 
 
 def _text_options(format: str, left: dict[str, Any]) -> None:

@@ -38,7 +38,7 @@ mod _core {
     #[pymodule_export]
     use super::dicts::Dicts;
     #[pymodule_export]
-    use super::plan::{Plan, join_scans, merge_cursors, permutation, scan};
+    use super::plan::{Held, Plan, join_scans, merge_cursors, permutation, scan};
     #[pymodule_export]
     use super::stream::{Stream, arrow_stream};
 }

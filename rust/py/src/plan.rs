@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use rowstream_core::engine::Engine;
 use rowstream_core::exec::count::boundary;
 use rowstream_core::exec::explain::explain;
@@ -10,7 +11,7 @@ use rowstream_core::plan::cursor::Cursor;
 use rowstream_core::plan::{Plan as CorePlan, Program};
 use rowstream_core::rng::Rng;
 use rowstream_core::scan::{Types, join, list};
-use rowstream_core::source::local::LocalStore;
+use rowstream_core::source::memory::{HereStore, held, hold};
 use rowstream_core::{Error, Kind};
 
 use crate::door::{detached, interruptible};
@@ -29,7 +30,9 @@ impl Plan {
     #[new]
     fn new(py: Python<'_>, json: &str) -> PyResult<Self> {
         detached(py, || {
-            let plan = Arc::new(CorePlan::parse(json)?);
+            let mut plan = CorePlan::parse(json)?;
+            plan.held = plan.scan.files.iter().filter_map(|file| held(&file.path)).collect();
+            let plan = Arc::new(plan);
             plan.schema()?;
             Ok(Self { program: Program::new(Arc::clone(&plan)), fingerprint: plan.fingerprint(), core: plan })
         })
@@ -49,13 +52,13 @@ impl Plan {
     /// Finds by reading where a take or a skip of `n` rows of a pass cuts it: JSON with `at` and the `rows` of pieces.
     fn boundary(&self, py: Python<'_>, number: u64, n: u64) -> PyResult<String> {
         let plan = Arc::clone(&self.core);
-        interruptible(py, move || json(&boundary(&plan, Arc::new(LocalStore), number, n)?))
+        interruptible(py, move || json(&boundary(&plan, Arc::new(HereStore), number, n)?))
     }
 
     /// What is read and what is left out: JSON.
     fn explain(&self, py: Python<'_>) -> PyResult<String> {
         let plan = Arc::clone(&self.core);
-        interruptible(py, move || json(&explain(&plan, Arc::new(LocalStore))?))
+        interruptible(py, move || json(&explain(&plan, Arc::new(HereStore))?))
     }
 
     /// The pieces of the first pass.
@@ -90,15 +93,7 @@ pub fn merge_cursors(py: Python<'_>, cursors: Vec<String>) -> PyResult<String> {
 /// types of the rows, as JSON; `all`: they are found from all rows; `lenient`: not from those that cannot be read.
 #[pyfunction]
 #[pyo3(signature = (paths, format, options=None, schema=None, *, all=false, lenient=false))]
-pub fn scan(
-    py: Python<'_>,
-    paths: Vec<String>,
-    format: String,
-    options: Option<String>,
-    schema: Option<String>,
-    all: bool,
-    lenient: bool,
-) -> PyResult<String> {
+pub fn scan(py: Python<'_>, paths: Vec<String>, format: String, options: Option<String>, schema: Option<String>, all: bool, lenient: bool) -> PyResult<String> {
     interruptible(py, move || {
         let read = |what: &str, e: serde_json::Error| Error::new(Kind::Value, format!("not {what}: {e}"));
         let options = options.map_or(Ok(serde_json::Value::Null), |json| serde_json::from_str(&json).map_err(|e| read("options", e)))?;
@@ -107,8 +102,31 @@ pub fn scan(
             None if all => Types::All,
             None => Types::Head,
         };
-        json(&Engine::current()?.block_on(list(Arc::new(LocalStore), &paths, &format, options, types, lenient))?)
+        json(&Engine::current()?.block_on(list(Arc::new(HereStore), &paths, &format, options, types, lenient))?)
     })
+}
+
+/// Bytes that are an object of this process, named by their content, for as long as this is there.
+#[pyclass(frozen, module = "rowstream._core")]
+pub struct Held {
+    #[pyo3(get)]
+    name: String,
+    bytes: Arc<bytes::Bytes>,
+}
+
+#[pymethods]
+impl Held {
+    #[new]
+    fn new(py: Python<'_>, content: Vec<u8>) -> Self {
+        let (name, bytes) = py.detach(|| hold(content.into()));
+        Self { name, bytes }
+    }
+
+    /// The bytes, for another process.
+    fn __reduce__(slf: Bound<'_, Self>) -> (Bound<'_, PyAny>, (Bound<'_, PyBytes>,)) {
+        let content = PyBytes::new(slf.py(), &slf.get().bytes);
+        (slf.get_type().into_any(), (content,))
+    }
 }
 
 /// Several listings as one.

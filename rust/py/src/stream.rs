@@ -15,7 +15,7 @@ use rowstream_core::format::contain::message;
 use rowstream_core::plan::Plan as CorePlan;
 use rowstream_core::plan::cursor::Cursor;
 use rowstream_core::schema::declared;
-use rowstream_core::source::local::LocalStore;
+use rowstream_core::source::memory::HereStore;
 use rowstream_core::{Error, Kind};
 
 use crate::batch::Batch;
@@ -45,7 +45,7 @@ struct Inner {
 
 impl Stream {
     fn open(&self, py: Python<'_>, cursor: Cursor) -> PyResult<Inner> {
-        let stream = py.detach(|| CoreStream::open(&self.plan, Arc::new(LocalStore), self.c, self.of, cursor)).map_err(|e| raise(&e))?;
+        let stream = py.detach(|| CoreStream::open(&self.plan, Arc::new(HereStore), self.c, self.of, cursor)).map_err(|e| raise(&e))?;
         Ok(Inner { shape: Shape::new(py, stream.schema().fields()), stream })
     }
 
@@ -220,7 +220,7 @@ pub fn arrow_stream<'py>(py: Python<'py>, plan: &Plan, c: u64, of: u64, cursor: 
     let core = Arc::clone(&plan.core);
     let opened = py.detach(|| -> Result<_, Error> {
         let cursor = Cursor::parse(cursor, &core.fingerprint())?;
-        Ok((core.schema()?, CoreStream::open(&core, Arc::new(LocalStore), c, of, cursor)?))
+        Ok((core.schema()?, CoreStream::open(&core, Arc::new(HereStore), c, of, cursor)?))
     });
     let (declared, stream) = opened.map_err(|e| raise(&e))?;
     let threading = py.import("threading")?;

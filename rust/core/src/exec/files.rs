@@ -179,7 +179,14 @@ fn chosen(members: Vec<Member>, format: &str) -> Vec<Member> {
 
 impl Opened {
     /// What a format sees of the file.
-    pub(crate) async fn look(&self, engine: &'static Engine, format: &dyn Format, name: &str, depth: Depth, (statistics, lenient): (bool, bool)) -> Result<Found> {
+    pub(crate) async fn look(
+        &self,
+        engine: &'static Engine,
+        format: &dyn Format,
+        name: &str,
+        depth: Depth,
+        (statistics, lenient): (bool, bool),
+    ) -> Result<Found> {
         let facts = Facts { size: self.object.size(), codec: self.codec, most: engine.budget.for_rows() as usize, statistics, lenient };
         let found = looked_at(engine, &self.object, format.look(&facts, depth)?).await;
         found.map_err(|e| e.in_file(name))

@@ -202,12 +202,12 @@ impl Expr {
             Self::And { of } => {
                 let mut masks = of.iter().map(|one| one.mask(batch));
                 let first = masks.next().unwrap_or_else(|| Ok(all(batch.num_rows(), true)))?;
-                masks.try_fold(first, |a, b| arrow_arith_and(&a, &b?))
+                masks.try_fold(first, |a, b| Ok(both(&a, &b?)))
             }
             Self::Or { of } => {
                 let mut masks = of.iter().map(|one| one.mask(batch));
                 let first = masks.next().unwrap_or_else(|| Ok(all(batch.num_rows(), false)))?;
-                masks.try_fold(first, |a, b| Ok(not(&arrow_arith_and(&not(&a), &not(&b?))?)))
+                masks.try_fold(first, |a, b| Ok(not(&both(&not(&a), &not(&b?)))))
             }
             Self::Not { of } => Ok(not(&of.mask(batch)?)),
         }
@@ -330,7 +330,7 @@ fn not(mask: &BooleanArray) -> BooleanArray {
 }
 
 /// False where one is false, null where one is null.
-fn arrow_arith_and(a: &BooleanArray, b: &BooleanArray) -> Mask {
+fn both(a: &BooleanArray, b: &BooleanArray) -> BooleanArray {
     let values = a.values() & b.values();
     let (None, None) = (a.nulls(), b.nulls()) else {
         let sure = |mask: &BooleanArray, value: bool| {
@@ -338,9 +338,9 @@ fn arrow_arith_and(a: &BooleanArray, b: &BooleanArray) -> Mask {
             mask.nulls().map_or(values.clone(), |nulls| &values & nulls.inner())
         };
         let known = &(&sure(a, false) | &sure(b, false)) | &(&sure(a, true) & &sure(b, true));
-        return Ok(BooleanArray::new(&sure(a, true) & &sure(b, true), Some(NullBuffer::new(known))));
+        return BooleanArray::new(&sure(a, true) & &sure(b, true), Some(NullBuffer::new(known)));
     };
-    Ok(BooleanArray::new(values, None))
+    BooleanArray::new(values, None)
 }
 
 fn type_of<'a>(fields: &'a Fields, column: &[String]) -> Option<&'a DataType> {
@@ -412,7 +412,13 @@ fn compare(column: &str, array: &ArrayRef, cmp: Cmp, value: &Literal) -> Mask {
                 return Ok(constant(array, cmp == Cmp::Ne));
             }
             let whole = value.fract() == 0.0;
-            let at = if *value >= 1e19 { i128::MAX } else if *value <= -1e19 { i128::MIN } else { value.floor() as i128 };
+            let at = if *value >= 1e19 {
+                i128::MAX
+            } else if *value <= -1e19 {
+                i128::MIN
+            } else {
+                value.floor() as i128
+            };
             match cmp {
                 _ if whole => integers(array, cmp, at),
                 Cmp::Eq | Cmp::Ne => Ok(constant(array, cmp == Cmp::Ne)),
@@ -448,9 +454,7 @@ fn compare(column: &str, array: &ArrayRef, cmp: Cmp, value: &Literal) -> Mask {
         Literal::Bytes(value) if is_bytes(data_type) => {
             by_scalar(array, cmp, &cast_scalar(Arc::new(arrow_array::BinaryArray::from(vec![value.as_slice()])), data_type)?)
         }
-        Literal::Text(value) | Literal::Other(value)
-            if data_type.is_temporal() || matches!(data_type, DataType::Decimal128(..) | DataType::Decimal256(..)) =>
-        {
+        Literal::Text(value) | Literal::Other(value) if data_type.is_temporal() || matches!(data_type, DataType::Decimal128(..) | DataType::Decimal256(..)) => {
             by_scalar(array, cmp, &text(value, data_type)?)
         }
         value => Err(misfit(column, data_type, value)),

@@ -144,6 +144,9 @@ pub struct Plan {
     /// How rows are batched, if they are.
     #[serde(default)]
     pub batch: Option<Batching>,
+    /// The bytes of files that are in memory: they stay as long as the plan does.
+    #[serde(skip)]
+    pub held: Vec<Arc<bytes::Bytes>>,
 }
 
 impl Plan {

@@ -22,6 +22,7 @@ pub(super) enum Next {
     Done,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the block")]
 pub(super) struct Rows {
     csv: Csv,
     input: Input,

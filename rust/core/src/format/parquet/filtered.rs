@@ -147,7 +147,7 @@ impl FilteredDecoder {
                         return Ok(other);
                     }
                 },
-                State::Rows(None, _) => return self.last().map(|part| part.map_or(Step::Done, Step::Part)),
+                State::Rows(None, _) => return Ok(self.last().map_or(Step::Done, Step::Part)),
                 State::Rows(Some(mut decoder), mut rows) => match decoder.poll()? {
                     Step::Batch(batch) => {
                         let part = self.part(&batch, &mut rows)?;
@@ -214,7 +214,8 @@ impl FilteredDecoder {
         }
         let total = self.footer.metadata.row_group(self.group).num_rows().cast_unsigned();
         let runs = runs(&self.wanted, total);
-        let there: Vec<String> = self.kept.iter().flatten().take(1).flat_map(|batch| batch.schema().fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>()).collect();
+        let there: Vec<String> =
+            self.kept.iter().flatten().take(1).flat_map(|batch| batch.schema().fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>()).collect();
         let names: Vec<String> = self.names().into_iter().filter(|name| !there.contains(name)).collect();
         // Even without columns it counts rows.
         Ok(State::Rows(Some(self.columns(&names, &runs)?), runs.into()))
@@ -258,7 +259,8 @@ impl FilteredDecoder {
         }
         let column = |field: &Arc<Field>| columns.iter().find(|(of, _)| of.name() == field.name()).map(|(_, column)| Arc::clone(column));
         let made = self.schema.fields().iter().map(|field| column(field).ok_or_else(|| Error::internal("a column is missing"))).collect::<Result<Vec<_>>>()?;
-        let fields: Fields = self.schema.fields().iter().zip(&made).map(|(field, column)| Field::clone(field).with_data_type(column.data_type().clone())).collect();
+        let fields: Fields =
+            self.schema.fields().iter().zip(&made).map(|(field, column)| Field::clone(field).with_data_type(column.data_type().clone())).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(count));
         let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), made, &options).map_err(failed)?;
         // To after the last wanted row; to the end of all where there is none after it.
@@ -270,13 +272,13 @@ impl FilteredDecoder {
     }
 
     /// The rows after the last wanted one.
-    fn last(&mut self) -> Result<Option<Part>> {
+    fn last(&mut self) -> Option<Part> {
         if self.next >= self.end {
-            return Ok(None);
+            return None;
         }
         let rows = self.end - self.next;
         self.next = self.end;
-        Ok(Some(Part { batch: RecordBatch::new_empty(Arc::clone(&self.schema)), rows, kept: Vec::new(), bad: Vec::new() }))
+        Some(Part { batch: RecordBatch::new_empty(Arc::clone(&self.schema)), rows, kept: Vec::new(), bad: Vec::new() })
     }
 }
 

@@ -84,7 +84,9 @@ impl PageIndexProvider for Pages {
 fn ordered(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
     let from = array.data_type();
     let text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
-    let same = from == to || (from.is_numeric() && to.is_numeric() && !matches!(from, DataType::Decimal128(..) | DataType::Decimal256(..))) || (text(from) && text(to));
+    let same = from == to
+        || (from.is_numeric() && to.is_numeric() && !matches!(from, DataType::Decimal128(..) | DataType::Decimal256(..)))
+        || (text(from) && text(to));
     let array = cast_with_options(array, to, &CastOptions::default()).ok().filter(|_| same)?;
     // A bound that is no number bounds nothing.
     let nan = |nan: BooleanBuffer| nullif(&array, &BooleanArray::new(nan, None)).ok();
@@ -157,7 +159,8 @@ impl Pruner {
 
     /// What has to be read to say more.
     pub(super) fn needs(&self) -> Vec<Range<u64>> {
-        let mut ranges: Vec<Range<u64>> = self.wanted.iter().filter(|(leaf, what, _)| !self.there.contains_key(&(*leaf, *what as u8))).map(|(_, _, range)| range.clone()).collect();
+        let mut ranges: Vec<Range<u64>> =
+            self.wanted.iter().filter(|(leaf, what, _)| !self.there.contains_key(&(*leaf, *what as u8))).map(|(_, _, range)| range.clone()).collect();
         ranges.dedup();
         ranges
     }
@@ -184,10 +187,13 @@ impl Pruner {
             let same = declared.is_ok_and(|to| (text(&to) && text(field.data_type())) || (to.is_integer() && field.data_type().is_integer()));
             let absent = |value: &&Literal| match (self.column(leaf).column_type(), value) {
                 (Type::BYTE_ARRAY, Literal::Text(text)) => !bloom.check(text.as_str()),
-                (Type::INT32, Literal::Int(value)) => match field.data_type().is_signed_integer() {
-                    true => i32::try_from(*value).is_ok_and(|value| !bloom.check(&value)),
-                    false => u32::try_from(*value).is_ok_and(|value| !bloom.check(&value.cast_signed())),
-                },
+                (Type::INT32, Literal::Int(value)) => {
+                    if field.data_type().is_signed_integer() {
+                        i32::try_from(*value).is_ok_and(|value| !bloom.check(&value))
+                    } else {
+                        u32::try_from(*value).is_ok_and(|value| !bloom.check(&value.cast_signed()))
+                    }
+                }
                 (Type::INT64, Literal::Int(value)) => !bloom.check(value),
                 _ => false,
             };

@@ -1,0 +1,267 @@
+"""Streams of files that a caller names, of what is in memory, and of what a function gives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+from rowstream import _core
+from rowstream.dataset.sources import SourcePlan, generated
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.features import Features
+from rowstream.features.schema import schema_from_features
+from rowstream.info import DatasetInfo, SplitInfo
+from rowstream.plan import Plan
+from rowstream.resolve.builders import Reading, reading
+from rowstream.resolve.patterns import resolve
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Sequence
+
+    Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+_UNIT = 64 << 10  # bytes of a batch of what is in memory
+
+
+def planned(how: Reading, files: list[str]) -> Plan:
+    """The plan of files."""
+    plan = replace(Plan(how.scan(files)), skipped=how.skipped)
+    if how.condition is not None:
+        plan = plan.where(how.condition)
+    if how.columns is not None:
+        names = plan.column_names
+        plan = plan.select([names[one] if isinstance(one, int) and one < len(names) else str(one) for one in how.columns])
+    return plan if how.rows is None else plan.take(how.rows)
+
+
+def informed(plan: Plan, format: str, label: str | None, split: str) -> DatasetInfo:
+    """What is known of the rows of files."""
+    size = sum(file["size"] for file in plan.listing["files"])
+    counts = [piece[2] for piece in plan.listing["pieces"]]
+    exact = plan.condition is None and plan.skipped is None and None not in counts
+    return DatasetInfo(
+        builder_name=format,
+        dataset_name=label,
+        config_name="default",
+        version="0.0.0",
+        splits={split: SplitInfo(split, num_bytes=size, num_examples=sum(counts) if exact else None)},
+        download_size=size,
+        size_in_bytes=size,
+    )
+
+
+def held(table: Any, features: Any = None) -> Plan:
+    """The plan of an Arrow table in memory, cut into batches of about 64 KiB."""
+    import pyarrow as pa
+
+    if features is not None:
+        table = table.cast(_schema(features, table))
+    rows = max(1, table.num_rows * _UNIT // max(1, table.nbytes))
+    sink = pa.BufferOutputStream()
+    # Without its metadata: of a pandas frame they would say what is not a column.
+    known = {key: value for key, value in (table.schema.metadata or {}).items() if key == b"huggingface"}
+    with pa.ipc.new_stream(sink, table.schema.with_metadata(known or None)) as writer:
+        writer.write_table(table, max_chunksize=rows)
+    content = _core.Held(sink.getvalue().to_pybytes())
+    schema = None if features is None else schema_from_features(features)
+    return replace(Plan(_core.scan([content.name], "arrow", None, schema)), held=(content,))
+
+
+def _schema(features: Any, table: Any) -> Any:
+    """The Arrow schema of features, for columns that are there."""
+    import pyarrow as pa
+
+    if missing := [name for name in features if name not in table.column_names]:
+        raise InvalidArgumentError(f"features= names columns that are not there: {missing}; the columns are {table.column_names}")
+    if new := [name for name in table.column_names if name not in features]:
+        raise InvalidArgumentError(f"features= does not name the columns {new}")
+    return pa.schema([(name, arrow_type(feature)) for name, feature in features.items()])
+
+
+def arrow_type(feature: Any) -> Any:
+    """The pyarrow type of a feature."""
+    import pyarrow as pa
+
+    name = type(feature).__name__
+    if isinstance(feature, dict):
+        return pa.struct([(key, arrow_type(of)) for key, of in feature.items()])
+    if isinstance(feature, (list, tuple)):
+        return pa.list_(arrow_type(feature[0]))
+    if name == "ClassLabel":
+        return pa.int64()
+    if name == "LargeList":
+        return pa.large_list(arrow_type(feature.feature))
+    if name in ("List", "Sequence"):
+        return pa.list_(arrow_type(feature.feature), feature.length)
+    dtype = str(feature.dtype)
+    timed = {"timestamp": pa.timestamp, "time32": pa.time32, "time64": pa.time64, "duration": pa.duration}
+    kind, _, rest = dtype.partition("[")
+    if kind in timed and rest:
+        unit, _, zone = rest.rstrip("]").partition(", tz=")
+        return pa.timestamp(unit, zone or None) if kind == "timestamp" else timed[kind](unit)
+    if kind.startswith("decimal"):
+        bits, _, rest = dtype.partition("(")
+        precision, scale = rest.rstrip(")").split(",")
+        return (pa.decimal256 if bits == "decimal256" else pa.decimal128)(int(precision), int(scale))
+    return {"float": pa.float32(), "double": pa.float64(), "bool": pa.bool_()}.get(dtype) or pa.type_for_alias(dtype)
+
+
+def _column(values: Any, name: str) -> Any:
+    """A column of Python objects. An error says which."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise InvalidArgumentError(f"column {name!r}: its values have no common type: {error}") from error
+
+
+class Building:
+    """The constructors of streams."""
+
+    @classmethod
+    def _made(cls, plan: Plan, info: DatasetInfo | None, split: Any, features: Any = None) -> Self:
+        made = cls(plan, info, None if split is None else str(split))  # type: ignore[call-arg]
+        if features is not None and plan.python:
+            made._known = Features(features)  # type: ignore[attr-defined]
+        return made
+
+    @classmethod
+    def _of_files(cls, format: str, paths: Paths, split: Any, features: Any, **options: Any) -> Self:
+        some = [paths] if isinstance(paths, str) or hasattr(paths, "__fspath__") else list(paths)
+        how = reading(format, {key: value for key, value in options.items() if value is not None}, features)
+        plan = planned(how, [file for pattern in some for file in resolve(pattern, ".")])
+        name = "train" if split is None else str(split)
+        return cls._made(plan, informed(plan, format, None, name), name)
+
+    @classmethod
+    def from_generator(
+        cls,
+        generator: Callable[..., Any],
+        features: Any = None,
+        gen_kwargs: dict[str, Any] | None = None,
+        split: Any = "train",
+    ) -> Self:
+        """The rows that a generator gives.
+
+        Args:
+            generator: a function that gives dicts. It is called anew for every pass, and to go on after a state, when the rows
+                before are passed over: it has to give the same rows again.
+            features: the types of the columns, if they are to be known.
+            gen_kwargs: its arguments. Those that are lists are **shards**, all of one length: it is called once for each item, with a
+                list of one. Workers share shards, and `shuffle` permutes them.
+            split: the name of the split.
+
+        Example:
+            >>> def rows(paths):
+            ...     for path in paths:
+            ...         for line in open(path):
+            ...             yield {"text": line}
+            >>> ds = IterableDataset.from_generator(rows, gen_kwargs={"paths": ["a.txt", "b.txt"]})
+        """
+        plan = SourcePlan(scan="", source=generated(generator, gen_kwargs))
+        return cls._made(plan, DatasetInfo(builder_name="generator"), split, features)
+
+    @classmethod
+    def from_dict(
+        cls, mapping: dict[str, Any], features: Any = None, info: Any = None, split: Any = None, num_shards: int | None = 1
+    ) -> Self:
+        """The rows of columns: a dict of lists or arrays of one length. `num_shards` changes nothing: batches of 64 KiB are shards."""
+        import pyarrow as pa
+
+        lengths = {name: len(column) for name, column in mapping.items()}
+        if len(set(lengths.values())) > 1:
+            raise InvalidArgumentError(f"from_dict: columns have one length, found {lengths}")
+        types = {name: arrow_type(of) for name, of in (features or {}).items()}
+        columns = {name: pa.array(column, types[name]) if name in types else _column(column, name) for name, column in mapping.items()}
+        return cls._made(held(pa.table(columns), features), info, split)
+
+    @classmethod
+    def from_list(
+        cls,
+        mapping: list[dict[str, Any]],
+        features: Any = None,
+        info: Any = None,
+        split: Any = None,
+        num_shards: int | None = 1,
+    ) -> Self:
+        """Rows: a list of dicts. A column that a row lacks is null there."""
+        names = dict.fromkeys(features) if features is not None else dict.fromkeys(name for row in mapping for name in row)
+        return cls.from_dict({name: [row.get(name) for row in mapping] for name in names}, features, info, split)
+
+    @classmethod
+    def from_pandas(
+        cls,
+        df: Any,
+        features: Any = None,
+        info: Any = None,
+        split: Any = None,
+        preserve_index: bool | None = None,
+        num_shards: int | None = 1,
+    ) -> Self:
+        """The rows of a pandas frame; its index is a column unless it only counts rows."""
+        import pyarrow as pa
+
+        return cls._made(held(pa.Table.from_pandas(df, preserve_index=preserve_index), features), info, split)
+
+    @classmethod
+    def from_polars(cls, df: Any, features: Any = None, info: Any = None, split: Any = None) -> Self:
+        """The rows of a Polars frame, lazy ones collected."""
+        frame = df.collect() if hasattr(df, "collect") else df
+        return cls._made(held(frame.to_arrow(), features), info, split)
+
+    @classmethod
+    def from_file(cls, filename: str) -> Self:
+        """The rows of an Arrow file or stream, as `datasets` writes them."""
+        return cls._of_files("arrow", filename, None, None)
+
+    @classmethod
+    def from_csv(cls, path_or_paths: Paths, split: Any = None, features: Any = None, keep_in_memory: bool = False, **kwargs: Any) -> Self:
+        """The rows of CSV files. Options as those of `load_dataset("csv", …)`."""
+        return cls._of_files("csv", path_or_paths, split, features, **kwargs)
+
+    @classmethod
+    def from_json(
+        cls,
+        path_or_paths: Paths,
+        split: Any = None,
+        features: Any = None,
+        keep_in_memory: bool = False,
+        field: str | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """The rows of JSON files. Options as those of `load_dataset("json", …)`."""
+        return cls._of_files("json", path_or_paths, split, features, field=field, **kwargs)
+
+    @classmethod
+    def from_parquet(
+        cls,
+        path_or_paths: Paths,
+        split: Any = None,
+        features: Any = None,
+        keep_in_memory: bool = False,
+        columns: list[str] | None = None,
+        filters: Any = None,
+        fragment_scan_options: Any = None,
+        on_bad_files: str = "error",
+        **kwargs: Any,
+    ) -> Self:
+        """The rows of Parquet files. Options as those of `load_dataset("parquet", …)`."""
+        return cls._of_files(
+            "parquet", path_or_paths, split, features, columns=columns, filters=filters, on_bad_files=on_bad_files, **kwargs
+        )
+
+    @classmethod
+    def from_text(
+        cls,
+        path_or_paths: Paths,
+        split: Any = None,
+        features: Any = None,
+        keep_in_memory: bool = False,
+        keep_linebreaks: bool = False,
+        sample_by: str = "line",
+        **kwargs: Any,
+    ) -> Self:
+        """The lines, paragraphs or documents of text files."""
+        return cls._of_files("text", path_or_paths, split, features, keep_linebreaks=keep_linebreaks, sample_by=sample_by, **kwargs)

@@ -1,0 +1,91 @@
+"""Other types for columns: where files are decoded, or of what functions made."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from rowstream.dataset.build import arrow_type
+from rowstream.exceptions import InvalidArgumentError, SchemaError, UnsupportedError
+from rowstream.features.schema import schema_from_features
+from rowstream.ops import Call, Map
+
+if TYPE_CHECKING:
+    from rowstream.features import Features
+    from rowstream.plan import Plan
+
+
+def cast(plan: Plan, features: dict[str, Any], known: Features | None) -> tuple[Plan, dict[str, Any]]:
+    """The plan with columns of other types, and those features."""
+    labels = {
+        name: of for name, of in features.items() if _is_label(of) and (known is None or getattr(known.get(name), "dtype", None) in _TEXTS)
+    }
+    if plan.direct and not labels:
+        return _declared(plan, features), features
+    if plan.batch is not None:
+        raise UnsupportedError("batches are not cast: cast before batch()")
+    direct = {name: of for name, of in features.items() if name not in labels}
+    if plan.direct and direct:
+        plan, direct = _declared(plan, direct), {}
+    return plan.then(Map(Call(partial(_row, _Types({**direct, **labels})), "cast"))), features
+
+
+_TEXTS = ("string", "large_string", "string_view", None)
+
+
+def _is_label(feature: Any) -> bool:
+    return type(feature).__name__ == "ClassLabel"
+
+
+def _declared(plan: Plan, features: dict[str, Any]) -> Plan:
+    """The listing with other types for columns."""
+    sources = dict(zip(plan.column_names, plan._sources(), strict=True))
+    if plan.condition is not None and (touched := sorted(plan.condition.columns() & {sources[name] for name in features})):
+        raise UnsupportedError(f"cast of a column that a filter looks at ({touched[0]!r}): cast first, then filter")
+    if plan.batch is not None:
+        raise UnsupportedError("batches are not cast: cast before batch()")
+    made = json.loads(schema_from_features({sources[name]: of for name, of in features.items()}))
+    types = {field["name"]: field["data_type"] for field in made["fields"]}
+    listing = plan.listing
+    schema = listing["schema"]
+    fields = [{**field, "data_type": types.get(field["name"], field["data_type"])} for field in schema["fields"]]
+    metadata = dict(schema.get("metadata") or {})
+    written = json.loads(metadata.get("huggingface", "null")) or {"info": {"features": {}}}
+    kept = {name: of for name, of in (written.get("info", {}).get("features") or {}).items() if name not in types}
+    labels = (json.loads(made["metadata"]["huggingface"])["info"]["features"]) if "huggingface" in made["metadata"] else {}
+    metadata["huggingface"] = json.dumps({"info": {"features": {**kept, **labels}}})
+    return replace(plan, scan=json.dumps({**listing, "schema": {"fields": fields, "metadata": metadata}, "declared": True}))
+
+
+@dataclass(frozen=True)
+class _Types:
+    """What columns become."""
+
+    features: dict[str, Any]
+
+    def __repr__(self) -> str:
+        """The same in every process."""
+        return repr(self.features)
+
+
+def _row(types: _Types, row: dict[str, Any]) -> dict[str, Any]:
+    """A row that a function made, in other types."""
+    import pyarrow as pa
+
+    made = {}
+    for name, feature in types.features.items():
+        if name not in row:
+            raise InvalidArgumentError(f"cast: there is no column {name!r}; the columns are {list(row)}")
+        value = row[name]
+        if _is_label(feature) and isinstance(value, str):
+            if value not in feature.names:
+                raise SchemaError(f"cast: column {name!r} has {value!r}, which is none of the names {feature.names}")
+            made[name] = feature.names.index(value)
+            continue
+        try:
+            made[name] = pa.array([value]).cast(arrow_type(feature))[0].as_py()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+            raise SchemaError(f"cast: column {name!r} has {value!r}, which cannot be {feature!r}: {error}") from error
+    return made

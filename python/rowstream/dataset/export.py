@@ -1,0 +1,223 @@
+"""Streams written to files, and made objects of other libraries."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rowstream.dataset.build import arrow_type
+from rowstream.exceptions import InvalidArgumentError, SchemaError, UnsupportedError
+from rowstream.ops.apply import columns_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rowstream.features import Features
+    from rowstream.plan import Plan
+
+_ROWS = 1000
+_LOOKED_AT = 10  # batches of what functions made, from which types are found
+
+
+@contextmanager
+def written(path_or_buf: Any) -> Iterator[Any]:
+    """A binary file to write, in place of what is there only once it is whole: a reader sees the old one or the new one."""
+    if hasattr(path_or_buf, "write"):
+        yield path_or_buf
+        return
+    path = Path(os.fspath(path_or_buf)).expanduser()
+    if not path.parent.is_dir():
+        raise InvalidArgumentError(f"there is no folder {path.parent}")
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        mode = 0o666 & ~_umask()
+        Path(name).chmod(mode)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _typed(rows: list[dict[str, Any]], schema: Any) -> Any:
+    """Rows that functions made, as a table of a schema."""
+    import pyarrow as pa
+
+    columns = columns_of(rows)
+    if new := [name for name in columns if name not in schema.names]:
+        raise InvalidArgumentError(f"a function made columns that earlier rows did not have: {new}; name all columns with map(features=…)")
+    made = []
+    for field in schema:
+        try:
+            made.append(pa.array(columns.get(field.name, [None] * len(rows)), field.type))
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise SchemaError(
+                f"column {field.name!r}: {error}; earlier rows were {field.type}: name the types with map(features=…)"
+            ) from error
+    return pa.table(made, schema=schema)
+
+
+class Exporting:
+    """What a stream becomes. Each reads it from the start of the epoch, or after a state that was loaded."""
+
+    if TYPE_CHECKING:
+        _plan: Plan
+
+        def __iter__(self) -> Iterator[Any]:
+            """Rows."""
+            ...
+
+        @property
+        def features(self) -> Features | None:
+            """The types of the columns."""
+            ...
+
+        def with_format(self, type: str | None = None) -> Any:
+            """Another format."""
+            ...
+
+    def _tables(self, batch_size: int | None) -> Iterator[Any]:
+        """The rows as Arrow tables of one schema."""
+        import pyarrow as pa
+
+        size, features = batch_size or _ROWS, self.features
+        schema = None if features is None else pa.schema([(name, arrow_type(of)) for name, of in features.items()])
+        if self._plan.direct:
+            yield from (table.cast(schema) for table in self.with_format("arrow").iter(size))
+            return
+        rows = iter(self.with_format(None))
+        first: list[list[dict[str, Any]]] = []
+        while schema is None and len(first) < _LOOKED_AT and (group := list(islice(rows, size))):
+            first.append(group)
+        if schema is None:
+            seen = [pa.Table.from_pydict(columns_of(group)).schema for group in first]
+            schema = pa.unify_schemas(seen, promote_options="permissive") if seen else pa.schema([])
+        yield from (_typed(group, schema) for group in first)
+        while group := list(islice(rows, size)):
+            yield _typed(group, schema)
+
+    def _table(self, batch_size: int | None) -> Any:
+        import pyarrow as pa
+
+        tables = list(self._tables(batch_size))
+        if tables:
+            return pa.concat_tables(tables)
+        return pa.table({name: pa.array([], arrow_type(of)) for name, of in (self.features or {}).items()})
+
+    def to_dict(self, batch_size: int | None = None, batched: bool = False) -> Any:
+        """All rows as a dict of lists; one for each `batch_size` rows if `batched`."""
+        if batched:
+            return (table.to_pydict() for table in self._tables(batch_size))
+        return self._table(batch_size).to_pydict()
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """All rows as dicts."""
+        return list(self.with_format(None))
+
+    def to_pandas(self, batch_size: int | None = None, batched: bool = False) -> Any:
+        """All rows as a pandas frame; one for each `batch_size` rows if `batched`."""
+        if batched:
+            return (table.to_pandas() for table in self._tables(batch_size))
+        return self._table(batch_size).to_pandas()
+
+    def to_polars(
+        self, batch_size: int | None = None, batched: bool = False, schema_overrides: dict[str, Any] | None = None, rechunk: bool = True
+    ) -> Any:
+        """All rows as a Polars frame; one for each `batch_size` rows if `batched`."""
+        import polars as pl
+
+        if batched:
+            return (pl.from_arrow(table, schema_overrides=schema_overrides, rechunk=rechunk) for table in self._tables(batch_size))
+        return pl.from_arrow(self._table(batch_size), schema_overrides=schema_overrides, rechunk=rechunk)
+
+    def to_parquet(
+        self, path_or_buf: Any, batch_size: int | None = None, storage_options: dict[str, Any] | None = None, **parquet_writer_kwargs: Any
+    ) -> int:
+        """Writes the rows as Parquet, whole or not at all. Gives the bytes of their columns.
+
+        Args:
+            path_or_buf: the file's name, or a binary file.
+            batch_size: rows of a row group; of about 64 MiB if it is not given.
+            storage_options: for remote files, which are not written yet.
+            parquet_writer_kwargs: as `pyarrow.parquet.ParquetWriter` has them.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        _local(storage_options)
+        size = 0
+        with written(path_or_buf) as file:
+            writer = None
+            waiting: list[Any] = []
+            try:
+                for table in self._tables(batch_size):
+                    writer = writer or pq.ParquetWriter(file, table.schema, **parquet_writer_kwargs)
+                    size += table.nbytes
+                    waiting.append(table)
+                    if batch_size is not None or sum(one.nbytes for one in waiting) >= 64 << 20:
+                        writer.write_table(pa.concat_tables(waiting))
+                        waiting.clear()
+                if writer is None:
+                    empty = self._table(None)
+                    writer = pq.ParquetWriter(file, empty.schema, **parquet_writer_kwargs)
+                if waiting:
+                    writer.write_table(pa.concat_tables(waiting))
+            finally:
+                if writer is not None:
+                    writer.close()
+        return size
+
+    def to_csv(
+        self, path_or_buf: Any, batch_size: int | None = None, storage_options: dict[str, Any] | None = None, **to_csv_kwargs: Any
+    ) -> int:
+        """Writes the rows as CSV, whole or not at all. Gives the bytes written. Other arguments as `pandas.DataFrame.to_csv` has them."""
+        _local(storage_options)
+        options = {"index": False, **to_csv_kwargs}
+        return self._texts(
+            path_or_buf,
+            batch_size,
+            lambda frame, first: frame.to_csv(
+                header=options.get("header", True) if first else False, **{k: v for k, v in options.items() if k != "header"}
+            ),
+        )
+
+    def to_json(
+        self, path_or_buf: Any, batch_size: int | None = None, storage_options: dict[str, Any] | None = None, **to_json_kwargs: Any
+    ) -> int:
+        """Writes the rows as JSON Lines, whole or not at all. Gives the bytes written. Other arguments as those of pandas."""
+        _local(storage_options)
+        options = {"orient": "records", "lines": True, "force_ascii": False, **to_json_kwargs}
+        if options["orient"] != "records" or not options["lines"]:
+            raise UnsupportedError("to_json writes lines, an object each; to_pandas().to_json() writes all else")
+        return self._texts(path_or_buf, batch_size, lambda frame, _: _ended(frame.to_json(**options)))
+
+    def _texts(self, path_or_buf: Any, batch_size: int | None, text: Any) -> int:
+        size = 0
+        with written(path_or_buf) as file:
+            for i, table in enumerate(self._tables(batch_size)):
+                content = text(table.to_pandas(), i == 0).encode()
+                file.write(content)
+                size += len(content)
+        return size
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith("\n") else text + "\n"
+
+
+def _local(storage_options: Any) -> None:
+    if storage_options:
+        raise UnsupportedError("files are written on this machine: storage_options is for remote ones, which come with a later release")
