@@ -207,6 +207,16 @@ class Plan:
         """Pieces permuted, rows permuted in windows that hold `buffer` rows in all."""
         return self.each(_op("shuffle", seed=seed, buffer=buffer, **({} if lanes is None else {"lanes": lanes})))
 
+    def permuted(self, seed: int) -> Plan:
+        """All rows permuted: each may land anywhere. Their number has to be known, so what does not say it is counted."""
+        plan = self if all(piece[2] is not None for piece in self.listing["pieces"]) else self._counted_all()
+        return plan.each(_op("global", seed=seed))
+
+    @property
+    def global_(self) -> bool:
+        """Whether rows are permuted as a whole."""
+        return any(dict(op)["op"] == "global" for segment in (*self.segments, *self.cycle) for op in segment.ops)
+
     def shard(self, of: int, index: int, *, contiguous: bool) -> Plan:
         """A fixed subset."""
         return self.each(_op("shard", of=of, index=index, contiguous=contiguous))

@@ -28,7 +28,7 @@ class IterableDatasetDict(dict[str, IterableDataset]):
         return self._each("with_format", type)
 
     def shuffle(
-        self, seed: int | None = None, generator: Any = None, buffer_size: int = 1000, max_buffer_input_shards: int = 10
+        self, seed: int | None = None, generator: Any = None, buffer_size: int | None = 1000, max_buffer_input_shards: int = 10
     ) -> IterableDatasetDict:
         """`IterableDataset.shuffle` of each split."""
         return self._each("shuffle", seed, generator, buffer_size, max_buffer_input_shards)

@@ -17,7 +17,7 @@ from rowstream.dataset.export import Exporting
 from rowstream.dataset.running import Pipeline, Rows, State, node, signature
 from rowstream.dataset.sources import SourcePlan
 from rowstream.dataset.torch_loader import Epoch, Joining, spawning, worker
-from rowstream.dataset.transforms import extended, filtered, flattened, mapped, names
+from rowstream.dataset.transforms import extended, filtered, flattened, mapped, names, permuted
 from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, UnsupportedError
 from rowstream.features import Features, List, features_from_schema
 from rowstream.formats import format_name, formatted, formatter
@@ -270,7 +270,7 @@ class IterableDataset(Building, Exporting, Joining):
         self,
         seed: int | None = None,
         generator: Any = None,
-        buffer_size: int = 1000,
+        buffer_size: int | None = 1000,
         max_buffer_input_shards: int = 10,
     ) -> IterableDataset:
         """Rows in another order: pieces of the files permuted, and rows among `buffer_size` that are held.
@@ -280,7 +280,8 @@ class IterableDataset(Building, Exporting, Joining):
         Args:
             seed: what the order follows from, with the epoch; one is drawn, and kept, if it is `None`.
             generator: a `numpy.random.Generator` to draw the seed from instead; it is left as it was.
-            buffer_size: rows to draw from. They are held in memory.
+            buffer_size: rows to draw from. They are held in memory. If it is `None`, all rows are permuted, and each may land anywhere:
+                where they do not fit into `ROWSTREAM_MEMORY`, the files are read as often as it takes.
             max_buffer_input_shards: accepted for `datasets`; the pieces that rows come from follow from the files.
         """
         _number("max_buffer_input_shards", max_buffer_input_shards, least=1)
@@ -295,8 +296,10 @@ class IterableDataset(Building, Exporting, Joining):
             else:
                 raise InvalidArgumentError(f"generator must be a numpy.random.Generator, not {generator!r}")
         seed = int.from_bytes(os.urandom(8)) >> 1 if seed is None else _number("seed", seed)
-        buffer = _number("buffer_size", buffer_size, least=1)
         plan = self._plan
+        if buffer_size is None:
+            return self._with(permuted(plan, seed))
+        buffer = _number("buffer_size", buffer_size, least=1)
         if isinstance(plan, SourcePlan):
             return self._with(plan.shuffled(seed, buffer))
         if plan.commutes:

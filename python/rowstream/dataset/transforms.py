@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rowstream.exceptions import InvalidArgumentError
+from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.expr import Expr
 from rowstream.ops import As, Call, Filter, FlatMap, Map, Rebatch, beside
 from rowstream.plan import ALL_ROWS
@@ -57,11 +58,30 @@ def filtered(
     if isinstance(function, Expr):
         if with_indices or batched or input_columns is not None or fn_kwargs or num_threads or num_proc:
             raise InvalidArgumentError("filter: a condition on columns takes no other argument")
-        if plan.direct:
+        if plan.direct and not plan.global_:
             return plan.where(function)
     call = _call("filter", function, with_indices=with_indices, input_columns=input_columns, fn_kwargs=fn_kwargs)
     pool = beside(call, *_workers(call, num_threads, num_proc))
     return _prepared(plan, format).then(Filter(call, _size(batched, batch_size), format, pool))
+
+
+def permuted(plan: Plan, seed: int) -> Plan:
+    """The plan with all rows permuted, functions of one row done after it."""
+    if plan.python and not plan.rowwise:
+        raise UnsupportedError(
+            "shuffle(buffer_size=None) is of the rows of files: call it before batched functions, mixtures and generators"
+        )
+    if plan.batch is not None or plan.skipped is not None:
+        raise UnsupportedError(
+            "shuffle(buffer_size=None) is of single rows, all of which can be read: call it before batch(), without on_error"
+        )
+    condition = plan.condition
+    steps = (
+        plan.steps
+        if condition is None
+        else (Filter(Call(condition.renamed({s: n for s, n in plan.columns or ()}), "filter"), None, None, None), *plan.steps)
+    )
+    return replace(replace(plan, condition=None, steps=()).permuted(seed), steps=steps)
 
 
 def flattened(plan: Plan, format: str | None, function: Callable[..., Any], fn_kwargs: Mapping[str, Any] | None) -> Plan:

@@ -110,6 +110,13 @@ impl Engine {
         receive.await.map_err(|_| Error::internal("the CPU pool lost a job"))?
     }
 
+    /// Begins work on the CPU pool.
+    pub(crate) fn begin<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<oneshot::Receiver<T>> {
+        let (send, receive) = oneshot::channel();
+        self.jobs.send(Box::new(move || drop(send.send(work())))).map_err(|_| Error::internal("the CPU pool is gone"))?;
+        Ok(receive)
+    }
+
     /// Waits for a task on the calling thread, which must not be one of the engine's.
     pub fn block_on<T>(&self, task: impl Future<Output = T>) -> T {
         self.io.block_on(task)

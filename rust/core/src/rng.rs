@@ -45,6 +45,51 @@ impl Rng {
     }
 }
 
+/// A permutation of `0..n`, one value at a time and without memory: a Feistel network over the next even power of two, walked
+/// until it is below `n` (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002).
+#[derive(Debug, Clone)]
+pub struct Permutation {
+    n: u64,
+    half: u32,
+    keys: [u64; 4],
+}
+
+impl Permutation {
+    /// The permutation of a key.
+    pub fn keyed(n: u64, key: &[u64]) -> Self {
+        let mut rng = Rng::keyed(key);
+        let bits = u64::BITS - n.saturating_sub(1).leading_zeros();
+        Self { n, half: bits.div_ceil(2).max(1), keys: [(); 4].map(|()| rng.next_u64()) }
+    }
+
+    /// How many values.
+    pub fn len(&self) -> u64 {
+        self.n
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.n == 0
+    }
+
+    /// The `i`-th value.
+    pub fn at(&self, i: u64) -> u64 {
+        let mask = (1 << self.half) - 1;
+        let mut value = i;
+        loop {
+            let (mut left, mut right) = (value >> self.half, value & mask);
+            for key in self.keys {
+                let mixed = (right ^ key).wrapping_mul(GAMMA);
+                (left, right) = (right, left ^ ((mixed ^ (mixed >> 32)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 32 & mask));
+            }
+            value = left << self.half | right;
+            if value < self.n {
+                return value;
+            }
+        }
+    }
+}
+
 /// `0..n`, evenly over any run of `i`: the golden-ratio sequence in 32-bit integers.
 pub const fn golden(i: u64, n: u64) -> u64 {
     ((i.wrapping_mul(2_654_435_769) & 0xFFFF_FFFF) * n) >> 32
@@ -64,6 +109,22 @@ mod tests {
         assert_eq!(items, GOLDEN_SHUFFLE);
         assert_eq!((0..8).map(|i| golden(i, 8)).collect::<Vec<_>>(), [0, 4, 1, 6, 3, 0, 5, 2]);
     }
+
+    #[test]
+    fn a_permutation_has_every_value_once() {
+        for n in [0, 1, 2, 3, 5, 64, 65, 1000, 4097] {
+            let permutation = Permutation::keyed(n, &[7, n]);
+            let mut values: Vec<u64> = (0..n).map(|i| permutation.at(i)).collect();
+            assert!(n < 64 || values != (0..n).collect::<Vec<_>>());
+            values.sort_unstable();
+            assert_eq!(values, (0..n).collect::<Vec<_>>());
+        }
+        // A published cursor depends on these.
+        let permutation = Permutation::keyed(1000, &[1, 2, 3]);
+        assert_eq!([0, 1, 2, 999].map(|i| permutation.at(i)), GOLDEN_PERMUTATION);
+    }
+
+    const GOLDEN_PERMUTATION: [u64; 4] = [17, 412, 540, 947];
 
     const GOLDEN_SHUFFLE: [u32; 10] = [1, 4, 8, 9, 0, 5, 3, 7, 6, 2];
 }

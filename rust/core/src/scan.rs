@@ -50,7 +50,10 @@ pub enum Types {
 }
 
 /// Does work for some files at once; gives what came of each, in their order.
-async fn at_once<T: Send + 'static, W: Future<Output = Result<T>> + Send + 'static>(engine: &'static Engine, work: impl Iterator<Item = W>) -> Result<Vec<T>> {
+pub(crate) async fn at_once<T: Send + 'static, W: Future<Output = Result<T>> + Send + 'static>(
+    engine: &'static Engine,
+    work: impl Iterator<Item = W>,
+) -> Result<Vec<T>> {
     let (send, mut receive) = tokio::sync::mpsc::unbounded_channel();
     let mut made = Vec::new();
     for (i, work) in work.enumerate() {

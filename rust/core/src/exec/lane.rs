@@ -264,6 +264,10 @@ impl Lane {
     }
 
     fn open(&self, shared: &Shared, order: &Order, q: u64, start: u64) -> Reader {
+        if let Some(global) = &order.global {
+            let own = self.walk.alone(order, q);
+            return shared.start_whole(global, start..order.span(0).end, own);
+        }
         let piece = order.lanes[self.v][q as usize];
         shared.start(piece, start..order.span(piece).end)
     }

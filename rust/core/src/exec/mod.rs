@@ -7,6 +7,7 @@ pub mod count;
 pub mod explain;
 pub(crate) mod files;
 pub mod gather;
+mod global;
 mod lane;
 mod reader;
 
@@ -22,12 +23,15 @@ use crate::engine::{Engine, forks};
 use crate::error::{Error, Result};
 use crate::format::parquet::viewed;
 use crate::plan::cursor::{At, Base, Cursor, Part};
+use crate::plan::global::Global;
 use crate::plan::order::Order;
+use crate::plan::order::Share;
 use crate::plan::{Plan, Program};
 use crate::schema::{Adapter, Filter, ROW};
 use crate::source::Store;
 use files::Files;
 use gather::{Picks, Run};
+use global::Whole;
 use lane::{Lane, Ready};
 pub use reader::Unit;
 use reader::{Piece, Reader, Signal};
@@ -46,6 +50,7 @@ pub enum Next<T> {
 }
 
 /// What the lanes of a stream have in common.
+#[derive(Clone)]
 pub(crate) struct Shared {
     engine: &'static Engine,
     plan: Arc<Plan>,
@@ -53,7 +58,7 @@ pub(crate) struct Shared {
     adapter: Arc<Adapter>,
     filter: Option<Arc<Filter>>,
     /// Of each piece, the number of its first row in its file, where rows ask for it.
-    bases: Vec<u64>,
+    bases: Arc<Vec<u64>>,
     signal: Arc<Signal>,
     unit: u64,
     window: u64,
@@ -64,9 +69,30 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// A reader of positions of an order in which every row may land anywhere.
+    fn start_whole(&self, global: &Arc<Global>, positions: Range<u64>, own: Option<(Share, u64)>) -> Reader {
+        let scan = &self.plan.scan;
+        // Decoded, a row takes about twice what it takes in its file.
+        let bytes: u64 = global.runs.iter().map(|run| scan.pieces[run.piece as usize].3).sum();
+        let rows: u64 = global.runs.iter().filter_map(|run| scan.pieces[run.piece as usize].2).sum();
+        let of = self.adapter.schema().fields().len().max(1) as u64;
+        let row = (2 * bytes / rows.max(1)).max(8) * of / (scan.schema.fields().len().max(1) as u64).max(of) + 8;
+        let pieces = {
+            let shared = self.clone();
+            Arc::new(move |piece: u32| shared.piece(piece, 0..u64::MAX))
+        };
+        let whole = Whole { global: Arc::clone(global), pieces, positions, own, row };
+        Reader::start_whole(self.engine, Arc::clone(&self.files), Arc::clone(&self.adapter), whole, self.deep, Arc::clone(&self.signal))
+    }
+
     fn start(&self, piece: u32, rows: Range<u64>) -> Reader {
+        let piece = self.piece(piece, rows);
+        Reader::start(self.engine, Arc::clone(&self.files), Arc::clone(&self.adapter), piece, Arc::clone(&self.signal))
+    }
+
+    fn piece(&self, piece: u32, rows: Range<u64>) -> Piece {
         let (file, at, count, bytes) = self.plan.scan.pieces[piece as usize];
-        let piece = Piece {
+        Piece {
             file,
             at,
             bytes,
@@ -78,8 +104,7 @@ impl Shared {
             lenient: self.plan.lenient,
             base: self.bases.get(piece as usize).copied().unwrap_or(0),
             deep: self.deep,
-        };
-        Reader::start(self.engine, Arc::clone(&self.files), Arc::clone(&self.adapter), piece, Arc::clone(&self.signal))
+        }
     }
 }
 
@@ -175,7 +200,7 @@ impl Stream {
             engine,
             plan: Arc::clone(plan),
             files: Arc::new(Files::new(Arc::clone(&store), Arc::clone(&plan.scan), plan.filter.is_some())?),
-            bases: if sources.iter().any(|source| source == ROW) { bases(plan)? } else { Vec::new() },
+            bases: if sources.iter().any(|source| source == ROW) { Arc::new(bases(plan)?) } else { Arc::default() },
             adapter: Arc::new(Adapter::new(schema, sources)),
             filter: plan.filter.clone().map(|expr| Filter::new(expr, &plan.scan.schema).map(Arc::new)).transpose()?,
             signal: Arc::default(),

@@ -11,6 +11,7 @@ use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow_select::filter::filter_record_batch;
 
 use super::files::{Files, Opened};
+use super::global::{self, Whole};
 use crate::budget::Charge;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -39,6 +40,11 @@ pub struct Unit {
 }
 
 impl Unit {
+    /// Rows `start..start + rows` of a piece, or those of them that are `kept`.
+    pub(super) fn new(start: u64, rows: u64, kept: Option<Vec<u32>>, batch: RecordBatch, place: Arc<str>, charge: Charge) -> Self {
+        Self { batch, start, rows, kept, bad: Vec::new(), place, edge: OnceLock::new(), _charge: charge }
+    }
+
     /// The rows of the piece that this is about, those included that are left out.
     pub fn rows(&self) -> Range<u64> {
         self.start..self.start + self.rows
@@ -104,7 +110,7 @@ struct State {
     end: Option<Result<u64>>,
 }
 
-struct Queue {
+pub(super) struct Queue {
     state: Mutex<State>,
     /// Whether the consumer is at this piece: then it may always decode one unit.
     front: AtomicBool,
@@ -113,6 +119,17 @@ struct Queue {
 }
 
 impl Queue {
+    /// Adds what the consumer comes to next.
+    pub(super) fn push(&self, unit: Unit) {
+        self.lock().units.push_back(Arc::new(unit));
+        self.signal.notify();
+    }
+
+    /// Whether nobody wants more.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -162,6 +179,18 @@ pub(crate) struct Piece {
 }
 
 impl Reader {
+    /// Begins to read an order in which every row may land anywhere.
+    pub(crate) fn start_whole(engine: &'static Engine, files: Arc<Files>, adapter: Arc<Adapter>, whole: Whole, deep: usize, signal: Arc<Signal>) -> Self {
+        let queue = Arc::new(Queue { state: Mutex::default(), front: AtomicBool::new(false), cancelled: AtomicBool::new(false), signal });
+        let reading = Arc::clone(&queue);
+        engine.spawn(async move {
+            let ending = Ending(reading);
+            let end = global::read(engine, &files, adapter, whole, deep, &ending.0).await;
+            ending.0.lock().end = Some(end);
+        });
+        Self { queue, engine }
+    }
+
     /// Begins to read a piece.
     pub(crate) fn start(engine: &'static Engine, files: Arc<Files>, adapter: Arc<Adapter>, piece: Piece, signal: Arc<Signal>) -> Self {
         let queue = Arc::new(Queue { state: Mutex::default(), front: AtomicBool::new(false), cancelled: AtomicBool::new(false), signal });
@@ -241,14 +270,14 @@ pub(crate) fn decoder_source<'a>(files: &'a Files, opened: &'a Opened, piece: &P
 }
 
 /// What a step gave, in the columns of rows.
-enum Made {
+pub(super) enum Made {
     Need(Vec<Range<u64>>),
     Rows(Part, bool),
     Done,
 }
 
 /// How a reader makes rows of what is decoded.
-struct Making {
+pub(super) struct Making {
     adapter: Adapter,
     filter: Option<Arc<Filter>>,
 }
@@ -299,49 +328,61 @@ pub(crate) fn constants(files: &Files, file: u32) -> HashMap<String, ArrayRef> {
     made
 }
 
-async fn read(engine: &'static Engine, files: &Arc<Files>, adapter: Arc<Adapter>, mut piece: Piece, queue: &Queue) -> Result<u64> {
-    let path = files.name(piece.file);
-    let named = |e: Error| e.in_file(path);
-    let mut at = piece.rows.start;
-    let place: Arc<str> = format!("{path}: {}", files.format().place(piece.at)).into();
-    let constants = constants(files, piece.file);
+/// A piece that is being decoded.
+pub(super) struct Reading {
+    decoder: Option<Box<dyn Decoder>>,
+    making: Arc<Making>,
+    object: Option<Arc<dyn Object>>,
+    file: u32,
+    start: u64,
+    /// Rows that are left out by what the file's path says, without opening it.
+    out: Option<u64>,
+}
+
+/// Opens a piece, to decode its rows.
+pub(super) async fn decoded(engine: &'static Engine, files: &Arc<Files>, adapter: &Adapter, mut piece: Piece) -> Result<Reading> {
+    let (file, start) = (piece.file, piece.rows.start);
+    let named = |e: Error| e.in_file(files.name(file));
+    let constants = constants(files, file);
     let filter = piece.filter.take();
     piece.filter = filter.map(|filter| Arc::new(Filter { expr: filter.expr.clone(), adapter: filter.adapter.in_file(constants.clone(), 0) }));
     let rest = piece.filter.clone().filter(|_| !files.format().filters());
     let making = Arc::new(Making { adapter: adapter.in_file(constants, piece.base), filter: rest });
-    let add = |part: Part, all: bool, at: &mut u64| {
-        let charge = engine.budget.charge(part.batch.get_array_memory_size() as u64);
-        let Part { batch, rows, kept, mut bad } = part;
-        for one in &mut bad {
-            one.error = one.error.clone().in_file(path);
-        }
-        let unit = Unit { start: *at, rows, kept: (!all).then_some(kept), bad, place: Arc::clone(&place), edge: OnceLock::new(), _charge: charge, batch };
-        *at += rows;
-        queue.lock().units.push_back(Arc::new(unit));
-        queue.signal.notify();
-    };
     // What a file's path says may tell that none of its rows is wanted.
     if let (Some(filter), Some(rows)) = (&piece.filter, piece.count)
         && !filter.may()?
     {
-        let rows = piece.rows.end.min(rows) - at.min(rows);
-        if rows > 0 {
-            add(Part { batch: RecordBatch::new_empty(Arc::clone(adapter.schema())), rows, kept: Vec::new(), bad: Vec::new() }, false, &mut at);
-        }
-        return Ok(at);
+        let out = piece.rows.end.min(rows).saturating_sub(start);
+        return Ok(Reading { decoder: None, making, object: None, file, start, out: Some(out) });
     }
-    let opened = files.get(engine, piece.file).await?;
-    let object = Arc::clone(&opened.object);
-    let (unit, deep, most) = (piece.unit, piece.deep, engine.budget.for_rows() as usize);
+    let opened = files.get(engine, file).await?;
+    let object = Some(Arc::clone(&opened.object));
+    let most = engine.budget.for_rows() as usize;
     let mut columns = adapter.sources().to_vec();
     if !files.format().filters() {
         columns.extend(piece.filter.iter().flat_map(|filter| filter.columns()).filter(|name| !adapter.sources().contains(name)).cloned());
     }
     let here = Arc::clone(files);
-    let mut decoder = engine.cpu(move || decoder(&here, &opened, &piece, columns, most)).await?.map_err(named)?;
-    while permit(engine, queue, unit, deep).await {
-        let (part, all) = loop {
-            let (making, file) = (Arc::clone(&making), Arc::clone(&object));
+    let decoder = engine.cpu(move || decoder(&here, &opened, &piece, columns, most)).await?.map_err(named)?;
+    Ok(Reading { decoder: Some(decoder), making, object, file, start, out: None })
+}
+
+impl Reading {
+    /// The first row.
+    pub(super) fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// The next rows, from row `at` of the piece on.
+    pub(super) async fn next(&mut self, engine: &'static Engine, files: &Arc<Files>, at: u64) -> Result<Made> {
+        let path = files.name(self.file);
+        if let Some(rows) = self.out.take() {
+            let batch = RecordBatch::new_empty(Arc::clone(self.making.adapter.schema()));
+            return Ok(if rows == 0 { Made::Done } else { Made::Rows(Part { batch, rows, kept: Vec::new(), bad: Vec::new() }, false) });
+        }
+        loop {
+            let (Some(mut decoder), Some(object)) = (self.decoder.take(), self.object.clone()) else { return Ok(Made::Done) };
+            let (making, file) = (Arc::clone(&self.making), Arc::clone(&object));
             let (back, step) = engine
                 .cpu(move || {
                     let step = advance(&mut *decoder, &making, &*file, at);
@@ -350,23 +391,46 @@ async fn read(engine: &'static Engine, files: &Arc<Files>, adapter: Arc<Adapter>
                 .await?;
             decoder = back;
             match step.map_err(|e| e.in_file(path))? {
-                Made::Done => return Ok(at),
-                Made::Rows(part, all) => break (part, all),
                 Made::Need(ranges) => {
-                    let parts = object.read(&ranges).await.map_err(named)?;
+                    let parts = object.read(&ranges).await.map_err(|e| e.in_file(path))?;
                     for (range, bytes) in ranges.into_iter().zip(parts) {
-                        decoder.push(range, bytes).map_err(named)?;
+                        decoder.push(range, bytes).map_err(|e| e.in_file(path))?;
                     }
+                    self.decoder = Some(decoder);
+                }
+                Made::Done => return Ok(Made::Done),
+                rows @ Made::Rows(..) => {
+                    self.decoder = Some(decoder);
+                    return Ok(rows);
                 }
             }
-        };
-        add(part, all, &mut at);
+        }
+    }
+}
+
+async fn read(engine: &'static Engine, files: &Arc<Files>, adapter: Arc<Adapter>, piece: Piece, queue: &Queue) -> Result<u64> {
+    let path = files.name(piece.file);
+    let mut at = piece.rows.start;
+    let place: Arc<str> = format!("{path}: {}", files.format().place(piece.at)).into();
+    let (unit, deep) = (piece.unit, piece.deep);
+    let mut reading = decoded(engine, files, &adapter, piece).await?;
+    while permit(engine, queue, unit, deep).await {
+        let Made::Rows(part, all) = reading.next(engine, files, at).await? else { return Ok(at) };
+        let charge = engine.budget.charge(part.batch.get_array_memory_size() as u64);
+        let Part { batch, rows, kept, mut bad } = part;
+        for one in &mut bad {
+            one.error = one.error.clone().in_file(path);
+        }
+        let mut unit = Unit::new(at, rows, (!all).then_some(kept), batch, Arc::clone(&place), charge);
+        unit.bad = bad;
+        at += rows;
+        queue.push(unit);
     }
     Ok(at)
 }
 
 /// Waits until another unit may be decoded; false where nobody wants one any more.
-async fn permit(engine: &Engine, queue: &Queue, unit: u64, deep: usize) -> bool {
+pub(super) async fn permit(engine: &Engine, queue: &Queue, unit: u64, deep: usize) -> bool {
     loop {
         let changed = engine.budget.changed.notified();
         if queue.cancelled.load(Ordering::Acquire) {

@@ -245,6 +245,12 @@ impl LaneWalk {
         Self { v, c, of, layers, q, k, own: None }
     }
 
+    /// Whose rows of a piece these are, where nobody had any of them before.
+    pub(crate) fn alone(&self, order: &Order, q: u64) -> Option<(Share, u64)> {
+        let share = order.share(self.v, q, self.of);
+        (self.layers.is_empty() && order.bare() && matches!(share, Share::Rows { .. })).then_some((share, self.c))
+    }
+
     /// Begins the `q`-th piece of the lane: its rows that are left for this consumer, of which `skip` are behind.
     /// `None` where nothing can be left.
     pub(crate) fn begin(&self, order: &Order, q: u64, skip: u64) -> Option<(Own, Arc<Seen>)> {

@@ -2,6 +2,7 @@
 
 pub mod cursor;
 pub mod expr;
+pub(crate) mod global;
 pub mod order;
 pub mod rows;
 

@@ -10,14 +10,16 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use crate::error::{Error, Kind, Result};
+use crate::plan::global::{Global, Run};
 use crate::plan::rows::{Blocks, Deal, Every, Raw, Seen, Slice, Windows};
-use crate::rng::{Rng, golden};
+use crate::rng::{Permutation, Rng, golden};
 
 /// With fewer pieces than this for each consumer, consumers share a piece's rows instead of taking whole pieces.
 const FINE: u64 = 16;
 
 /// The tags that keep the keys of two uses of one seed apart.
 const PIECES: u64 = 1;
+const GLOBAL: u64 = 4;
 
 /// One piece of the listing: the unit of I/O, of assignment and of restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,11 @@ pub enum Op {
         /// The most lanes; the plan's own limit where absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lanes: Option<usize>,
+    },
+    /// All rows permuted: each may land anywhere. Their number is known.
+    Global {
+        /// The seed of the key.
+        seed: u64,
     },
     /// Some of the listing's pieces, one after another: a part of a listing that several were joined to. It comes first.
     Pieces {
@@ -122,6 +129,8 @@ pub struct Order {
     counts: Vec<Option<u64>>,
     live: u64,
     ranks: Vec<u64>,
+    /// Where rows are, in an order of one piece that has them all.
+    pub(crate) global: Option<Arc<Global>>,
 }
 
 /// The order in which lanes are dealt to consumers: neighbours go far apart, so that even a `take(C)` reaches
@@ -154,8 +163,8 @@ impl Order {
                 let order = Self::build(pieces, max_lanes, &ops[..i], 0, chosen)?;
                 let at = at.or_else(|| order.boundary(n)).ok_or_else(|| Error::internal("a cut of rows that nobody counted"))?;
                 let order = if skip { order.cut(at, END) } else { order.cut((0, 0), at) };
-                let again = ops[..i].iter().rfind(|op| matches!(op, Op::Shuffle { .. }));
-                let shuffled_later = ops[i + 1..].iter().any(|op| matches!(op, Op::Shuffle { .. }));
+                let again = ops[..i].iter().rfind(|op| matches!(op, Op::Shuffle { .. } | Op::Global { .. }));
+                let shuffled_later = ops[i + 1..].iter().any(|op| matches!(op, Op::Shuffle { .. } | Op::Global { .. }));
                 match again {
                     Some(op) if !shuffled_later && (epoch, pass) != (0, chosen) => {
                         (order.apply(&ops[i + 1..], max_lanes, epoch, pass)?.apply(std::slice::from_ref(op), max_lanes, epoch, pass)?, &[][..])
@@ -186,6 +195,9 @@ impl Order {
             if let Op::Shuffle { seed, buffer, lanes } = *op {
                 self = self.shuffle(seed, buffer, lanes.unwrap_or(max_lanes), epoch, pass);
             }
+            if let Op::Global { seed } = *op {
+                self = self.permuted(&[seed, epoch, pass, GLOBAL])?;
+            }
         }
         Ok(self)
     }
@@ -199,6 +211,7 @@ impl Order {
             counts: pieces.iter().map(|p| p.rows).collect(),
             live: pieces.len() as u64,
             ranks: ranks(1),
+            global: None,
             lanes: vec![all],
         }
     }
@@ -249,6 +262,48 @@ impl Order {
         self.live = pieces.len() as u64;
         self.layers.push(Layer::Windows { size: (buffer / count as u64).max(1), key: [seed, epoch, pass] });
         self
+    }
+
+    /// All rows as one piece, in any order.
+    fn permuted(self, key: &[u64]) -> Result<Self> {
+        let unknown = || Error::new(Kind::Unsupported, "a shuffle of all rows, buffer_size=None, comes before shuffles in windows and shards of single rows");
+        let kept = |piece: u32| -> Option<(u64, u64, u64)> {
+            let rows = self.pieces[piece as usize].rows?;
+            self.layers.iter().try_fold((0, rows, 1), |(start, rows, step), layer| match layer {
+                Layer::Cut { lo, hi, first } => {
+                    let kept = Self::kept(first[piece as usize], *lo, *hi);
+                    let (from, upto) = (kept.start.min(rows), kept.end.min(rows));
+                    Some((start + from * step, upto.saturating_sub(from), step))
+                }
+                Layer::Every { index, of } => {
+                    let from = Every::first(piece, *index, *of);
+                    Some((start + from * step, rows.saturating_sub(from).div_ceil(*of), step * of))
+                }
+                _ => None,
+            })
+        };
+        let global = if let Some(global) = &self.global {
+            let (start, rows, step) = kept(0).filter(|kept| kept.2 == 1).ok_or_else(unknown)?;
+            debug_assert_eq!(step, 1);
+            (global.again(&(start..start + rows), Permutation::keyed(rows, key)), rows)
+        } else {
+            let (mut runs, mut before) = (Vec::new(), 0);
+            let mut pieces = self.lanes.concat();
+            pieces.sort_unstable();
+            for piece in pieces {
+                let (start, rows, step) = kept(piece).ok_or_else(unknown)?;
+                if rows > 0 {
+                    runs.push(Run { piece, start, step, before, rows });
+                    before += rows;
+                }
+            }
+            (Global::new(runs, Permutation::keyed(before, key)), before)
+        };
+        let bytes = self.pieces.iter().map(|piece| piece.bytes).sum();
+        let whole: Arc<[Piece]> = [Piece { rows: Some(global.1), bytes }].into();
+        let mut order = Self::listing(&whole);
+        order.global = Some(Arc::new(global.0));
+        Ok(order)
     }
 
     fn cut(mut self, lo: Turn, hi: Turn) -> Self {
@@ -383,6 +438,11 @@ impl Order {
         })
     }
 
+    /// Whether the rows of pieces are as they are.
+    pub(crate) fn bare(&self) -> bool {
+        self.layers.is_empty()
+    }
+
     /// How many rows there are, where that is known.
     pub fn rows(&self) -> Option<u64> {
         Some(self.lengths()?.iter().sum())
@@ -461,6 +521,14 @@ pub(crate) enum Share {
 }
 
 impl Share {
+    /// Of how many consumers each gets a row in turn.
+    pub(crate) fn consumers(self) -> u64 {
+        match self {
+            Self::Whole(_) => 1,
+            Self::Rows { of, lanes, .. } => of.div_ceil(lanes),
+        }
+    }
+
     /// The owner of the `k`-th row that is left of the piece.
     pub(crate) fn owner(self, k: u64) -> u64 {
         match self {
