@@ -9,12 +9,14 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import lzma
 import random
 import sqlite3
 import sys
 import tarfile
 import time
 import warnings
+import zipfile
 from collections import Counter
 from itertools import islice
 from pathlib import Path
@@ -22,7 +24,7 @@ from pathlib import Path
 import bokeh_sampledata
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rowstream import load_dataset, merge_state_dicts, split_dataset_by_node
+from rowstream import col, interleave_datasets, load_dataset, merge_state_dicts, split_dataset_by_node
 from tqdm import tqdm
 
 DATA = Path("data/demo")
@@ -172,6 +174,65 @@ def show_formats() -> None:
     )
 
 
+def convert_filter_mix() -> None:
+    """The films in other formats, those that a condition wants, and films among conversations."""
+    made("films", films)
+    ds = load_dataset("parquet", data_files=f"{DATA}/films/*.parquet", split="train", streaming=True)
+    flat = ds.remove_columns(["genres", "cast"])
+    rows = flat.to_list()
+    folder = DATA / "converted"
+    folder.mkdir(parents=True, exist_ok=True)
+    flat.to_csv(folder / "films.csv")
+    flat.to_json(folder / "films.jsonl")
+    flat.to_parquet(folder / "films.parquet")
+    with zipfile.ZipFile(folder / "films.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(folder / "films.jsonl", "films.jsonl")
+    (folder / "films.csv.xz").write_bytes(lzma.compress((folder / "films.csv").read_bytes(), preset=1))
+    print()
+    for format, name in (
+        ("parquet", "films.parquet"),
+        ("json", "films.jsonl"),
+        ("csv", "films.csv"),
+        ("csv", "films.csv.xz"),
+        ("json", "films.zip"),
+    ):
+        options = {"features": flat.features, "keep_default_na": False, "na_values": [""]} if format == "csv" else {}
+        again = load_dataset(format, data_files=str(folder / name), split="train", streaming=True, **options).to_list()
+        # An empty text and none are one thing in CSV.
+        plain = lambda row, csv=format == "csv": [None if csv and value == "" else value for value in row.values()]  # noqa: E731
+        if list(map(plain, again)) != list(map(plain, rows)):
+            sys.exit(f"{name}: the films differ")
+        print(f"converted to {name} ({(folder / name).stat().st_size / 1e6:.1f} MB) and back: the same {len(again):,} films")
+
+    old = ds.filter((col("year") < 1930) & (col("rating") >= 8)).select_columns(["title", "year"])
+    print("\n" + old.explain())
+    found = [f"{row['title']} ({row['year']})" for row in old]
+    if len(found) != sum(1 for row in rows if row["year"] and row["rating"] and row["year"] < 1930 and row["rating"] >= 8):
+        sys.exit("the filter lost films")
+    print(f"{len(found)} films of before 1930 that are rated 8 and more: {', '.join(found[:4])}, …")
+
+    talk = load_dataset("parquet", data_files=f"{DATA}/conversations/*.parquet", split="train", streaming=True)
+    parts = [ds.select_columns(["id"]).shuffle(seed=1), talk.select_columns(["id"]).filter(lambda row: row["id"] % 10 == 0).shuffle(seed=2)]
+    mixed = interleave_datasets(parts, probabilities=[0.3, 0.7], seed=7, stopping_strategy="all_exhausted_without_replacement")
+    head, states = [], []
+    for c in range(2):
+        part = split_dataset_by_node(mixed, c, 2)
+        head += [row["id"] for row in islice(part, 9_000)]
+        states.append(part.state_dict())
+    merged = merge_state_dicts(states)
+    for c in range(4):
+        part = split_dataset_by_node(mixed, c, 4)
+        part.load_state_dict(merged)
+        head += [row["id"] for row in part]
+    expected = Counter(row["id"] for part in parts for row in part)
+    if Counter(head) != expected:
+        sys.exit("the mixture lost or repeated rows")
+    print(f"\nmixed: {len(head):,} rows of films and conversations, 2 consumers, then 4: each exactly once")
+    whole = [row["id"] for row in ds.select_columns(["id"]).shuffle(seed=1, buffer_size=None)]
+    moved = sum(abs(i - place) for place, i in enumerate(whole)) / len(whole) / (len(whole) / 3)
+    print(f"all films permuted as a whole: on average {moved:.2f} of the way that a uniform permutation takes them")
+
+
 def train() -> None:
     """A training loop with 2 workers, stopped in the middle, and gone on with 3."""
     import torch
@@ -214,4 +275,5 @@ if __name__ == "__main__":
     show("films", films)
     show("conversations", conversations)
     show_formats()
+    convert_filter_mix()
     train()

@@ -65,9 +65,12 @@ def main() -> None:
         return
     next(items)
     startup = {"startup_wall": time.perf_counter() - wall, "startup_cpu": cpu_time() - cpu}
-    for _ in islice(items, request["warm"]):
+    for _ in islice(items, 0 if request["whole"] else request["warm"]):
         pass
     first_wall, first_cpu, main_thread = time.perf_counter(), cpu_time(), time.thread_time()
+    if request["whole"]:
+        # What a side does before its first item is a part of the work.
+        first_wall, first_cpu = wall, cpu
     count, peaks, limit = 0, [], request["every"]
     if limit:
         for _ in items:

@@ -121,6 +121,37 @@ def archive(folder: Path, samples: int, size: int) -> None:
                 out.addfile(info, io.BytesIO(content))
 
 
+def table_csv(folder: Path) -> None:
+    """The flat rows as CSV."""
+    from pyarrow import csv
+
+    for file in files("flat"):
+        csv.write_csv(pq.read_table(file), folder / (Path(file).stem + ".csv"))
+
+
+def array(folder: Path) -> None:
+    """The conversations as JSON arrays."""
+    for file in files("chat"):
+        (folder / (Path(file).stem + ".json")).write_text(json.dumps(pq.read_table(file).to_pylist()))
+
+
+def ipc(folder: Path) -> None:
+    """The conversations as Arrow streams of batches of 1,000 rows, as `datasets` writes them."""
+    for file in files("chat"):
+        table = pq.read_table(file)
+        with pa.ipc.new_stream(str(folder / (Path(file).stem + ".arrow")), table.schema) as writer:
+            writer.write_table(table, max_chunksize=1000)
+
+
+def numbers(folder: Path) -> None:
+    """Ten million rows of two numbers."""
+    rng = np.random.default_rng(7)
+    for f in range(4):
+        n = 2_500_000
+        table = pa.table({"id": np.arange(f * n, f * n + n), "x": rng.random(n)})
+        pq.write_table(table, folder / f"{f:03}.parquet", row_group_size=250_000)
+
+
 SETS = {
     "chat": lambda folder: chat(folder, 120_000, (20, 100), 4, 10_000),
     "flat": flat,
@@ -131,6 +162,10 @@ SETS = {
     "chat_lines_gz": lambda folder: lines(folder, packed=True),
     "large_lines": lambda folder: lines(folder, "large"),
     "archive": lambda folder: archive(folder, 20_000, 10_240),
+    "table_csv": table_csv,
+    "chat_array": array,
+    "chat_arrow": ipc,
+    "numbers": numbers,
     "large_archive": lambda folder: archive(folder, 40_000, 102_400),
 }
 

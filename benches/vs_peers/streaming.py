@@ -23,6 +23,21 @@ class Streaming:
     def line_batches(self, files):
         return iter(self._open("json", files).with_format("arrow").iter(8192))
 
+    def format_batches(self, files, format):
+        return iter(self._open(format, files).with_format("arrow").iter(8192))
+
+    def format_rows(self, files, format):
+        return iter(self._open(format, files))
+
+    def filtered(self, files, columns, column, below):
+        filters = [(column, "<", below)]
+        ds = self.load_dataset("parquet", data_files=files, split="train", streaming=True, columns=columns, filters=filters)
+        return iter(ds.with_format("numpy").iter(256))
+
+    def whole_batches(self, files):
+        ds = self.load_dataset("parquet", data_files=files, split="train", streaming=True).shuffle(seed=1, buffer_size=None)
+        return iter(ds.with_format("numpy").iter(1024))
+
     def samples(self, files, shuffle=0):
         return iter(self._open("webdataset", files, shuffle))
 

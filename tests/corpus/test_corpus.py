@@ -194,7 +194,6 @@ REFUSED_OTHERS = {
             "arrow/arrow-testing__arrow-ipc-file_clusterfuzz-testcase-minimized-arrow-ipc-file-fuzz-6088759971217408.arrow",
         ),
         "not UTF-8": ("csv/duckdb__csv_test_invalid_utf.csv",),
-        "big-endian": [name for name in NAMES if "bigendian" in name],
     }.items()
     for name in names
 }

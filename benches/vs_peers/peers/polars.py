@@ -23,3 +23,21 @@ def line_batches(files):
     for file in files:
         for part in pl.read_ndjson(file).iter_slices(8192):
             yield part.to_arrow()
+
+
+def format_batches(files, format):
+    read = {"csv": pl.read_csv, "json": pl.read_json}[format]
+    for file in files:
+        for part in read(file).iter_slices(8192):
+            yield part.to_arrow()
+
+
+def format_rows(files, format):
+    for file in files:
+        yield from pl.read_ipc_stream(file).iter_rows(named=True)
+
+
+def filtered(files, columns, column, below):
+    found = pl.scan_parquet(files).filter(pl.col(column) < below).select(columns).collect()
+    for part in found.iter_slices(256):
+        yield {name: part[name].to_numpy() for name in columns}

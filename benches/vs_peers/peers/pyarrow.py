@@ -30,3 +30,27 @@ def line_batches(files):
         table = json.read_json(file)
         for at in range(0, len(table), 8192):
             yield table.slice(at, 8192)
+
+
+def format_batches(files, format):
+    from pyarrow import csv
+
+    for file in files:
+        table = csv.read_csv(file)
+        for at in range(0, len(table), 8192):
+            yield table.slice(at, 8192)
+
+
+def format_rows(files, format):
+    for file in files:
+        for batch in pa.ipc.open_stream(file):
+            yield from batch.to_pylist()
+
+
+def filtered(files, columns, column, below):
+    from pyarrow import dataset
+
+    found = dataset.dataset(files).to_table(columns=columns, filter=dataset.field(column) < below)
+    for at in range(0, len(found), 256):
+        part = found.slice(at, 256)
+        yield {name: part[name].to_numpy() for name in columns}

@@ -67,20 +67,14 @@ def filtered(
 
 def permuted(plan: Plan, seed: int) -> Plan:
     """The plan with all rows permuted, functions of one row done after it."""
+    what = "shuffle(buffer_size=None) is of single rows of files"
     if plan.python and not plan.rowwise:
-        raise UnsupportedError(
-            "shuffle(buffer_size=None) is of the rows of files: call it before batched functions, mixtures and generators"
-        )
+        raise UnsupportedError(f"{what}: call it before batched functions, mixtures and generators")
     if plan.batch is not None or plan.skipped is not None:
-        raise UnsupportedError(
-            "shuffle(buffer_size=None) is of single rows, all of which can be read: call it before batch(), without on_error"
-        )
-    condition = plan.condition
-    steps = (
-        plan.steps
-        if condition is None
-        else (Filter(Call(condition.renamed({s: n for s, n in plan.columns or ()}), "filter"), None, None, None), *plan.steps)
-    )
+        raise UnsupportedError(f"{what}, all of which can be read: call it before batch(), without on_error")
+    steps, condition = plan.steps, plan.condition
+    if condition is not None:
+        steps = (Filter(Call(condition.renamed(dict(plan.columns or ())), "filter"), None, None, None), *steps)
     return replace(replace(plan, condition=None, steps=()).permuted(seed), steps=steps)
 
 

@@ -75,7 +75,7 @@ async fn run(
                 kept.push(Kept { batch, rows: None, first: number(from) });
                 continue;
             }
-            None => (from..upto).filter(|raw| (raw - run.start) % run.step == 0).collect(),
+            None => (from..upto).filter(|raw| (raw - run.start).is_multiple_of(run.step)).collect(),
             Some(wanted) => {
                 let low = wanted.partition_point(|row| run.start + (row - run.before) * run.step < from);
                 let high = wanted.partition_point(|row| run.start + (row - run.before) * run.step < upto);
@@ -90,13 +90,44 @@ async fn run(
     }
 }
 
+/// Finds which batch has a row: a table says which comes first of those that may.
+struct Finder {
+    firsts: Vec<u64>,
+    table: Vec<u32>,
+    shift: u32,
+}
+
+impl Finder {
+    fn new(kept: &[Kept]) -> Self {
+        let firsts: Vec<u64> = kept.iter().map(|kept| kept.first).collect();
+        let last = firsts.last().copied().unwrap_or(0);
+        let shift = (u64::BITS - last.leading_zeros()).saturating_sub((4 * firsts.len().max(1)).ilog2());
+        let table = (0..=last >> shift).map(|cell| (firsts.partition_point(|first| *first <= cell << shift) as u32).saturating_sub(1)).collect();
+        Self { firsts, table, shift }
+    }
+
+    /// The last batch that begins with this row or before it.
+    #[inline]
+    fn find(&self, number: u64) -> usize {
+        let cell = ((number >> self.shift) as usize).min(self.table.len() - 1);
+        let mut i = self.table[cell] as usize;
+        while self.firsts.get(i + 1).is_some_and(|first| *first <= number) {
+            i += 1;
+        }
+        i
+    }
+}
+
 /// Gathers rows by their numbers, each from where it is kept.
-fn gather(kept: &[Kept], adapter: &Adapter, numbers: &[u64]) -> Result<RecordBatch> {
+fn gather(kept: &[Kept], finder: &Finder, adapter: &Adapter, numbers: &[u64]) -> Result<RecordBatch> {
+    if kept.is_empty() && !numbers.is_empty() {
+        return Err(Error::internal("rows that were not kept"));
+    }
     let mut indices = Vec::with_capacity(numbers.len());
     for number in numbers {
-        let i = kept.partition_point(|kept| kept.first <= *number).checked_sub(1).ok_or_else(|| Error::internal("a row that was not kept"))?;
+        let i = finder.find(*number);
         let row = match &kept[i].rows {
-            None => (number - kept[i].first) as usize,
+            None => number.wrapping_sub(kept[i].first) as usize,
             Some(rows) => rows.binary_search(number).map_err(|_| Error::internal("a row that was not kept"))?,
         };
         indices.push((i, row));
@@ -139,7 +170,7 @@ pub(super) async fn read(engine: &'static Engine, files: &Arc<Files>, adapter: A
             }
         }
         let charge = Arc::new(engine.budget.charge(kept.iter().map(|kept| kept.batch.get_array_memory_size() as u64).sum()));
-        let kept = Arc::new(kept);
+        let kept = Arc::new((Finder::new(&kept), kept));
         let mut units = std::collections::VecDeque::new();
         let mut next = at;
         while next < end || !units.is_empty() {
@@ -152,7 +183,7 @@ pub(super) async fn read(engine: &'static Engine, files: &Arc<Files>, adapter: A
                     let positions: Vec<u64> = (from..upto).filter(|p| own.is_none_or(|(share, c)| share.owner(*p) == c)).collect();
                     let numbers: Vec<u64> = positions.iter().map(|p| global.at(*p)).collect();
                     let list = own.is_some().then(|| positions.iter().map(|p| (p - from) as u32).collect());
-                    gather(&kept, &adapter, &numbers).map(|batch| (batch, list))
+                    gather(&kept.1, &kept.0, &adapter, &numbers).map(|batch| (batch, list))
                 })?;
                 units.push_back((from, upto, work));
             }

@@ -72,11 +72,13 @@ impl Shared {
     /// A reader of positions of an order in which every row may land anywhere.
     fn start_whole(&self, global: &Arc<Global>, positions: Range<u64>, own: Option<(Share, u64)>) -> Reader {
         let scan = &self.plan.scan;
-        // Decoded, a row takes about twice what it takes in its file.
+        // What has a width has it; else a row takes, decoded, about twice what it takes in its file.
+        let widths: Option<usize> = self.adapter.schema().fields().iter().map(|field| field.data_type().primitive_width()).sum();
         let bytes: u64 = global.runs.iter().map(|run| scan.pieces[run.piece as usize].3).sum();
         let rows: u64 = global.runs.iter().filter_map(|run| scan.pieces[run.piece as usize].2).sum();
         let of = self.adapter.schema().fields().len().max(1) as u64;
-        let row = (2 * bytes / rows.max(1)).max(8) * of / (scan.schema.fields().len().max(1) as u64).max(of) + 8;
+        let row = widths.map(|width| width as u64 + 1);
+        let row = row.unwrap_or((2 * bytes / rows.max(1)).max(8) * of / (scan.schema.fields().len().max(1) as u64).max(of) + 8);
         let pieces = {
             let shared = self.clone();
             Arc::new(move |piece: u32| shared.piece(piece, 0..u64::MAX))

@@ -10,14 +10,15 @@ use arrow_buffer::Buffer;
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::FileDecoder;
 use arrow_ipc::{Block, Endianness, Message, MetadataVersion, RecordBatch as Header, root_as_footer, root_as_message};
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::contain::contain;
+use super::endian;
 use super::parquet::plain_fields;
 use super::{Cuts, Decoder, Depth, Facts, Format, Found, Look, Options, STREAM_FLOOR, Source, Step, unasked};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::schema::Adapter;
 
 /// What a file begins and ends with; a stream does not.
@@ -118,11 +119,33 @@ fn message(header: &[u8]) -> Result<Message<'_>> {
     root_as_message(bytes).map_err(|e| Error::data(format!("a malformed message: {e}")))
 }
 
+/// The values of the dictionary with a number, as a field.
+fn dictionary_field(message: &Message, schema: &Schema, id: i64) -> Option<FieldRef> {
+    fn find(field: arrow_ipc::Field, of: &FieldRef, id: i64) -> Option<FieldRef> {
+        if let (Some(dictionary), DataType::Dictionary(_, values)) = (field.dictionary(), of.data_type())
+            && dictionary.id() == id
+        {
+            return Some(Arc::new(Field::new("values", DataType::clone(values), true)));
+        }
+        let children: Vec<FieldRef> = match of.data_type() {
+            DataType::Struct(fields) => fields.iter().cloned().collect(),
+            DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) | DataType::Map(item, _) => vec![Arc::clone(item)],
+            // The values of a dictionary may have dictionaries.
+            DataType::Dictionary(_, values) => match &**values {
+                DataType::Struct(fields) => fields.iter().cloned().collect(),
+                DataType::List(item) | DataType::LargeList(item) => vec![Arc::clone(item)],
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        };
+        field.children()?.iter().zip(&children).find_map(|(field, of)| find(field, of, id))
+    }
+    let fields = message.header_as_schema()?.fields()?;
+    fields.iter().zip(schema.fields()).find_map(|(field, of)| find(field, of, id))
+}
+
 fn schema_of(message: &Message) -> Result<Schema> {
     let schema = message.header_as_schema().ok_or_else(|| Error::data("the first message is no schema"))?;
-    if schema.endianness() != Endianness::Little {
-        return Err(Error::new(Kind::Unsupported, "big-endian data are not read; write them on a little-endian machine"));
-    }
     contain(|| try_fb_to_schema(schema).map_err(|e| Error::data(format!("a malformed schema: {e}"))))
 }
 
@@ -331,6 +354,13 @@ impl BatchDecoder {
         Ok((Block::new(0, length as i32, (bytes.len() as u64 - length).cast_signed()), Buffer::from(bytes.clone())))
     }
 
+    /// A message whose body is turned round.
+    fn turned(header: Header, fields: &[FieldRef], head: &[u8], body: &[u8], version: MetadataVersion) -> Result<Buffer> {
+        let mut turned = body.to_vec();
+        endian::turn(header, fields, &mut turned, version < MetadataVersion::V5)?;
+        Ok(Buffer::from_vec([head, &turned].concat()))
+    }
+
     fn batch(&self) -> Result<RecordBatch> {
         let [schema, dictionaries @ .., last] = &*self.wanted.iter().cloned().collect::<Vec<_>>() else {
             return Err(Error::internal("a batch without a schema"));
@@ -338,6 +368,7 @@ impl BatchDecoder {
         let (_, header) = self.bytes(schema)?;
         let header = message(&header)?;
         let (schema, version) = (Arc::new(schema_of(&header)?), header.version());
+        let big = header.header_as_schema().is_some_and(|schema| schema.endianness() == Endianness::Big);
         let mut decoder = FileDecoder::new(Arc::clone(&schema), if version < MetadataVersion::V4 { MetadataVersion::V1 } else { version });
         let failed = |e: arrow_schema::ArrowError| Error::data(e.to_string());
         for range in dictionaries {
@@ -346,7 +377,14 @@ impl BatchDecoder {
             let message = message(head)?;
             let data = message.header_as_dictionary_batch().and_then(|batch| batch.data()).ok_or_else(|| Error::data("a dictionary without values"))?;
             check_packed(data, body, self.most)?;
-            decoder.read_dictionary(&block, &buffer).map_err(failed)?;
+            let id = message.header_as_dictionary_batch().map_or(0, |batch| batch.id());
+            let turned = if big {
+                let field = dictionary_field(&header, &schema, id).ok_or_else(|| Error::data("a dictionary that no column has"))?;
+                Self::turned(data, std::slice::from_ref(&field), head, body, version)?
+            } else {
+                buffer.clone()
+            };
+            decoder.read_dictionary(&block, &turned).map_err(failed)?;
         }
         let (block, buffer) = self.bytes(last)?;
         let (head, body) = buffer.split_at(block.metaDataLength() as usize);
@@ -354,6 +392,7 @@ impl BatchDecoder {
         let header = message.header_as_record_batch().ok_or_else(|| Error::data("a message that is no batch"))?;
         check_packed(header, body, self.most)?;
         let rows = header.length().cast_unsigned();
+        let buffer = if big { Self::turned(header, schema.fields(), head, body, version)? } else { buffer.clone() };
         if let Some(columns) = &self.columns {
             decoder = decoder.with_projection((0..schema.fields().len()).filter(|i| columns.contains(schema.field(*i).name())).collect());
         }

@@ -26,7 +26,8 @@ enum Scalar {
 
 impl Csv {
     fn is_null(&self, text: &[u8]) -> bool {
-        text.len() <= 16 && self.nulls.iter().any(|null| null.as_bytes() == text)
+        let first = text.first().map_or(256, |byte| usize::from(*byte));
+        text.len() < self.longest.get(first).copied().unwrap_or(usize::MAX) && self.nulls.iter().any(|null| null.as_bytes() == text)
     }
 
     fn bool(&self, text: &[u8]) -> Option<bool> {

@@ -58,6 +58,9 @@ pub struct Csv {
     pub thousands: Option<u8>,
     /// Columns whose type is given: they are not looked at.
     pub types: std::collections::BTreeMap<String, arrow_schema::DataType>,
+    /// How long a null that begins with a byte may be: most texts are none by this alone.
+    #[serde(skip)]
+    longest: Vec<usize>,
 }
 
 /// What pandas takes for a missing value.
@@ -85,13 +88,19 @@ impl Default for Csv {
             decimal: b'.',
             thousands: None,
             types: std::collections::BTreeMap::new(),
+            longest: Vec::new(),
         }
     }
 }
 
 impl Csv {
     /// These options, if they go together.
-    pub fn checked(self) -> Result<Self> {
+    pub fn checked(mut self) -> Result<Self> {
+        self.longest = vec![0; 257];
+        for null in &self.nulls {
+            let first = null.bytes().next().map_or(256, usize::from);
+            self.longest[first] = self.longest[first].max(null.len() + 1);
+        }
         let special = [Some(self.delimiter), self.quote, self.escape, self.comment];
         let mut bytes: Vec<u8> = special.iter().flatten().copied().collect();
         bytes.sort_unstable();
