@@ -204,12 +204,12 @@ def convert_filter_mix() -> None:
             sys.exit(f"{name}: the films differ")
         print(f"converted to {name} ({(folder / name).stat().st_size / 1e6:.1f} MB) and back: the same {len(again):,} films")
 
-    old = ds.filter((col("year") < 1930) & (col("rating") >= 8)).select_columns(["title", "year"])
-    print("\n" + old.explain())
-    found = [f"{row['title']} ({row['year']})" for row in old]
-    if len(found) != sum(1 for row in rows if row["year"] and row["rating"] and row["year"] < 1930 and row["rating"] >= 8):
+    best = ds.filter((col("year") < 1940) & (col("runtime") >= 180)).select_columns(["title", "year"])
+    print("\n" + best.explain())
+    found = [f"{row['title']} ({row['year']})" for row in best]
+    if len(found) != sum(1 for row in rows if row["year"] and row["runtime"] and row["year"] < 1940 and row["runtime"] >= 180):
         sys.exit("the filter lost films")
-    print(f"{len(found)} films of before 1930 that are rated 8 and more: {', '.join(found[:4])}, …")
+    print(f"{len(found)} films of before 1940 that take three hours and more: {', '.join(found[:4])}, …")
 
     talk = load_dataset("parquet", data_files=f"{DATA}/conversations/*.parquet", split="train", streaming=True)
     parts = [ds.select_columns(["id"]).shuffle(seed=1), talk.select_columns(["id"]).filter(lambda row: row["id"] % 10 == 0).shuffle(seed=2)]
@@ -229,7 +229,8 @@ def convert_filter_mix() -> None:
         sys.exit("the mixture lost or repeated rows")
     print(f"\nmixed: {len(head):,} rows of films and conversations, 2 consumers, then 4: each exactly once")
     whole = [row["id"] for row in ds.select_columns(["id"]).shuffle(seed=1, buffer_size=None)]
-    moved = sum(abs(i - place) for place, i in enumerate(whole)) / len(whole) / (len(whole) / 3)
+    before = {row["id"]: place for place, row in enumerate(rows)}
+    moved = sum(abs(before[id] - place) for place, id in enumerate(whole)) / len(whole) / (len(whole) / 3)
     print(f"all films permuted as a whole: on average {moved:.2f} of the way that a uniform permutation takes them")
 
 
