@@ -204,12 +204,12 @@ def convert_filter_mix() -> None:
             sys.exit(f"{name}: the films differ")
         print(f"converted to {name} ({(folder / name).stat().st_size / 1e6:.1f} MB) and back: the same {len(again):,} films")
 
-    best = ds.filter((col("year") < 1940) & (col("runtime") >= 180)).select_columns(["title", "year"])
+    best = ds.filter((col("year") < 1960) & (col("runtime") >= 180)).select_columns(["title", "year"])
     print("\n" + best.explain())
     found = [f"{row['title']} ({row['year']})" for row in best]
-    if len(found) != sum(1 for row in rows if row["year"] and row["runtime"] and row["year"] < 1940 and row["runtime"] >= 180):
+    if len(found) != sum(1 for row in rows if row["year"] and row["runtime"] and row["year"] < 1960 and row["runtime"] >= 180):
         sys.exit("the filter lost films")
-    print(f"{len(found)} films of before 1940 that take three hours and more: {', '.join(found[:4])}, …")
+    print(f"{len(found)} films of before 1960 that take three hours and more: {', '.join(found[:4])}, …")
 
     talk = load_dataset("parquet", data_files=f"{DATA}/conversations/*.parquet", split="train", streaming=True)
     parts = [ds.select_columns(["id"]).shuffle(seed=1), talk.select_columns(["id"]).filter(lambda row: row["id"] % 10 == 0).shuffle(seed=2)]
