@@ -23,6 +23,12 @@ TABLES = {
         "lines_batches": "chat rows as Arrow batches of 8,192",
         "tar_rows": "samples of 10 KiB and JSON",
     },
+    "Other formats, and a filter": {
+        "csv_batches": "CSV as Arrow batches of 8,192",
+        "array_batches": "JSON arrays as Arrow batches of 8,192",
+        "arrow_rows": "Arrow streams of chat rows, as dicts",
+        "filtered": "Parquet, 3 columns of 30, a filter that keeps 2 %: NumPy batches",
+    },
     "Steps and loaders": {
         "map_rows": "`map`, a cheap function of a row",
         "map_batched": "`map`, a cheap function of 1,000 rows (a row)",

@@ -69,3 +69,54 @@ def test_rows_of_one_large_row_group_are_not_held_whole(tmp_path, how):
     said, peak = read(tmp_path / "a.parquet", how)
     assert said == "rows"
     assert peak < 110
+
+
+def test_mutated_archives_of_files(tmp_path):
+    """A zip or tar archive of data files with bytes changed or cut off: rows or an error with its name, never more."""
+    import io
+    import random
+    import subprocess
+    import sys
+    import tarfile
+    import zipfile
+
+    content = "".join(f'{{"id": {i}, "text": "{"x" * (i % 30)}"}}\n' for i in range(200)).encode()
+    packed, tarred = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for i in range(3):
+            archive.writestr(f"{i}.jsonl", content)
+    with tarfile.open(fileobj=tarred, mode="w:gz") as archive:
+        for i in range(3):
+            info = tarfile.TarInfo(f"{i}.jsonl")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    rnd, paths = random.Random(5), []
+    for k in range(600):
+        name, whole = rnd.choice([("zip", packed.getvalue()), ("tar.gz", tarred.getvalue())])
+        data = bytearray(whole)
+        if rnd.random() < 0.2:
+            del data[rnd.randrange(len(data)) :]
+        for _ in range(rnd.randrange(1, 5)):
+            if data:
+                at = rnd.randrange(len(data)) if rnd.random() < 0.5 else max(0, len(data) - 1 - rnd.randrange(250))
+                data[at] = rnd.choice([0, 1, 0x7F, 0x80, 0xFF, rnd.randrange(256)])
+        path = tmp_path / f"{k}.{name}"
+        path.write_bytes(data)
+        paths.append(str(path))
+    script = """
+import resource, sys, rowstream
+from rowstream.exceptions import RowstreamError
+resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+for path in sys.stdin.read().split():
+    try:
+        list(rowstream.load_dataset("json", data_files=[path], split="train", streaming=True))
+    except RowstreamError as error:
+        assert path in str(error), error
+    print("done", flush=True)
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", script], input="\n".join(paths), capture_output=True, text=True, timeout=100, check=False
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert len(result.stdout.split()) == len(paths)
+    assert "panicked" not in result.stderr

@@ -61,6 +61,14 @@ class IterableDatasetDict(dict[str, IterableDataset]):
         """`IterableDataset.flat_map` of each split."""
         return self._each("flat_map", function, *args, **kwargs)
 
+    def cast(self, features: Any) -> IterableDatasetDict:
+        """`IterableDataset.cast` of each split."""
+        return self._each("cast", features)
+
+    def cast_column(self, column: str, feature: Any) -> IterableDatasetDict:
+        """`IterableDataset.cast_column` of each split."""
+        return self._each("cast_column", column, feature)
+
     @property
     def num_columns(self) -> dict[str, int | None]:
         """How many columns each split has."""

@@ -146,7 +146,7 @@ impl Directory {
             }
             let codec = match method {
                 0 => None,
-                8 => Some(Codec::Deflate),
+                8 => Some(Codec::Deflate { crc: number(16, 4)? as u32 }),
                 12 => Some(Codec::Bzip2),
                 93 => Some(Codec::Zstd),
                 95 => Some(Codec::Xz),

@@ -28,8 +28,11 @@ pub enum Codec {
     Xz,
     /// Frames of LZ4.
     Lz4,
-    /// RFC 1951, as the members of a zip archive have it: nothing tells it from other bytes.
-    Deflate,
+    /// RFC 1951, as the members of a zip archive have it: nothing tells it from other bytes, and its checksum is elsewhere.
+    Deflate {
+        /// The checksum of what it becomes.
+        crc: u32,
+    },
 }
 
 /// What bzip2 has after its header: the first block, or the end.
@@ -73,7 +76,7 @@ enum Inner {
     Bzip2(Bzip2),
     Xz(Xz),
     Lz4(Box<Frames>),
-    Deflate(Deflate),
+    Deflate(Deflate, crc32fast::Hasher, u32),
 }
 
 /// What is given to the gzip decoder at once: it can become a thousand times as much.
@@ -91,7 +94,7 @@ impl Decompressor {
             Codec::Bzip2 => Inner::Bzip2(Bzip2::new(false)),
             Codec::Xz => Inner::Xz(Xz::new_stream_decoder(XZ_MEMORY, CONCATENATED).map_err(|e| Error::internal(e.to_string()))?),
             Codec::Lz4 => Inner::Lz4(Box::default()),
-            Codec::Deflate => Inner::Deflate(Deflate::new(false)),
+            Codec::Deflate { crc } => Inner::Deflate(Deflate::new(false), crc32fast::Hasher::new(), crc),
         };
         Ok(Self { codec, whole: true })
     }
@@ -205,13 +208,17 @@ fn step(codec: &mut Inner, input: &[u8], out: &mut Vec<u8>, whole: &mut bool) ->
             }
             Ok((decoder.total_in() - before) as usize)
         }
-        Inner::Deflate(decoder) => {
+        Inner::Deflate(decoder, hasher, crc) => {
             if *whole && decoder.total_in() > 0 {
                 return if input.is_empty() { Ok(0) } else { Err(damaged("bytes follow their end")) };
             }
-            let before = decoder.total_in();
+            let (before, start) = (decoder.total_in(), out.len());
             let status = decoder.decompress_vec(input, out, FlushDecompress::None).map_err(damaged)?;
+            hasher.update(&out[start..]);
             *whole = matches!(status, flate2::Status::StreamEnd);
+            if *whole && hasher.clone().finalize() != *crc {
+                return Err(damaged("their checksum does not match"));
+            }
             Ok((decoder.total_in() - before) as usize)
         }
         _ => Err(Error::internal("a codec without steps")),
