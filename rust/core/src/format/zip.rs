@@ -114,7 +114,7 @@ impl Directory {
         let mut at = 0;
         while at + 4 <= bytes.len() && bytes[at..].starts_with(b"PK\x01\x02") {
             let number = |offset: usize, length: usize| number(bytes, at + offset, length);
-            let (flags, method) = (number(8, 2)?, number(10, 2)?);
+            let (flags, method, crc) = (number(8, 2)?, number(10, 2)?, number(16, 4)? as u32);
             let (mut packed, mut plain, mut place) = (number(20, 4)?, number(24, 4)?, number(42, 4)?);
             let (name_length, extra_length, comment) = (number(28, 2)? as usize, number(30, 2)? as usize, number(32, 2)? as usize);
             let short = || Error::data("the zip archive's directory ends in the middle of an entry");
@@ -146,7 +146,7 @@ impl Directory {
             }
             let codec = match method {
                 0 => None,
-                8 => Some(Codec::Deflate { crc: number(16, 4)? as u32 }),
+                8 => Some(Codec::Deflate { crc }),
                 12 => Some(Codec::Bzip2),
                 93 => Some(Codec::Zstd),
                 95 => Some(Codec::Xz),
