@@ -158,7 +158,7 @@ class Exporting:
         import pyarrow.parquet as pq
 
         _local(storage_options)
-        size = 0
+        size = written_size = 0
         with written(path_or_buf) as file:
             writer = None
             waiting: list[Any] = []
@@ -167,9 +167,10 @@ class Exporting:
                     writer = writer or pq.ParquetWriter(file, table.schema, **parquet_writer_kwargs)
                     size += table.nbytes
                     waiting.append(table)
-                    if batch_size is not None or sum(one.nbytes for one in waiting) >= 64 << 20:
+                    if batch_size is not None or size - written_size >= 64 << 20:
                         writer.write_table(pa.concat_tables(waiting))
                         waiting.clear()
+                        written_size = size
                 if writer is None:
                     empty = self._table(None)
                     writer = pq.ParquetWriter(file, empty.schema, **parquet_writer_kwargs)
