@@ -9,7 +9,7 @@ from rowstream import _core
 from rowstream.dataset.sources import SourcePlan, generated
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features import Features
-from rowstream.features.schema import schema_from_features
+from rowstream.features.schema import pyarrow_type, schema_from_features
 from rowstream.info import DatasetInfo, SplitInfo
 from rowstream.plan import Plan
 from rowstream.resolve.builders import Reading, reading
@@ -76,35 +76,7 @@ def _schema(features: Any, table: Any) -> Any:
         raise InvalidArgumentError(f"features= names columns that are not there: {missing}; the columns are {table.column_names}")
     if new := [name for name in table.column_names if name not in features]:
         raise InvalidArgumentError(f"features= does not name the columns {new}")
-    return pa.schema([(name, arrow_type(feature)) for name, feature in features.items()])
-
-
-def arrow_type(feature: Any) -> Any:
-    """The pyarrow type of a feature."""
-    import pyarrow as pa
-
-    name = type(feature).__name__
-    if isinstance(feature, dict):
-        return pa.struct([(key, arrow_type(of)) for key, of in feature.items()])
-    if isinstance(feature, (list, tuple)):
-        return pa.list_(arrow_type(feature[0]))
-    if name == "ClassLabel":
-        return pa.int64()
-    if name == "LargeList":
-        return pa.large_list(arrow_type(feature.feature))
-    if name in ("List", "Sequence"):
-        return pa.list_(arrow_type(feature.feature), feature.length)
-    dtype = str(feature.dtype)
-    timed = {"timestamp": pa.timestamp, "time32": pa.time32, "time64": pa.time64, "duration": pa.duration}
-    kind, _, rest = dtype.partition("[")
-    if kind in timed and rest:
-        unit, _, zone = rest.rstrip("]").partition(", tz=")
-        return pa.timestamp(unit, zone or None) if kind == "timestamp" else timed[kind](unit)
-    if kind.startswith("decimal"):
-        bits, _, rest = dtype.partition("(")
-        precision, scale = rest.rstrip(")").split(",")
-        return (pa.decimal256 if bits == "decimal256" else pa.decimal128)(int(precision), int(scale))
-    return {"float": pa.float32(), "double": pa.float64(), "bool": pa.bool_()}.get(dtype) or pa.type_for_alias(dtype)
+    return pa.schema([(name, pyarrow_type(feature)) for name, feature in features.items()])
 
 
 def _column(values: Any, name: str) -> Any:
@@ -173,7 +145,7 @@ class Building:
         lengths = {name: len(column) for name, column in mapping.items()}
         if len(set(lengths.values())) > 1:
             raise InvalidArgumentError(f"from_dict: columns have one length, found {lengths}")
-        types = {name: arrow_type(of) for name, of in (features or {}).items()}
+        types = {name: pyarrow_type(of) for name, of in (features or {}).items()}
         columns = {name: pa.array(column, types[name]) if name in types else _column(column, name) for name, column in mapping.items()}
         return cls._made(held(pa.table(columns), features), info, split)
 

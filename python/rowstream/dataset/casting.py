@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rowstream.dataset.build import arrow_type
 from rowstream.exceptions import InvalidArgumentError, SchemaError, UnsupportedError
-from rowstream.features.schema import schema_from_features
+from rowstream.features.schema import pyarrow_type, schema_from_features
 from rowstream.ops import Call, Map
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def _row(types: _Types, row: dict[str, Any]) -> dict[str, Any]:
             made[name] = feature.names.index(value)
             continue
         try:
-            made[name] = pa.array([value]).cast(arrow_type(feature))[0].as_py()
+            made[name] = pa.array([value]).cast(pyarrow_type(feature))[0].as_py()
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
             raise SchemaError(f"cast: column {name!r} has {value!r}, which cannot be {feature!r}: {error}") from error
     return made

@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rowstream.dataset.build import arrow_type
 from rowstream.exceptions import InvalidArgumentError, SchemaError, UnsupportedError
+from rowstream.features.schema import pyarrow_type
 from rowstream.ops.apply import columns_of
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Exporting:
         import pyarrow as pa
 
         size, features = batch_size or _ROWS, self.features
-        schema = None if features is None else pa.schema([(name, arrow_type(of)) for name, of in features.items()])
+        schema = None if features is None else pa.schema([(name, pyarrow_type(of)) for name, of in features.items()])
         if self._plan.direct:
             yield from (table.cast(schema) for table in self.with_format("arrow").iter(size))
             return
@@ -115,7 +115,7 @@ class Exporting:
         tables = list(self._tables(batch_size))
         if tables:
             return pa.concat_tables(tables)
-        return pa.table({name: pa.array([], arrow_type(of)) for name, of in (self.features or {}).items()})
+        return pa.table({name: pa.array([], pyarrow_type(of)) for name, of in (self.features or {}).items()})
 
     def to_dict(self, batch_size: int | None = None, batched: bool = False) -> Any:
         """All rows as a dict of lists; one for each `batch_size` rows if `batched`."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from rowstream.features.types import ClassLabel, Features, LargeList, List, Value
 
-_NAMES = {
+NAMES = {
     "Null": "null",
     "Boolean": "bool",
     "Utf8": "string",
@@ -19,7 +19,7 @@ _NAMES = {
     "Date32": "date32",
     "Date64": "date64",
 }
-_UNITS = {"Second": "s", "Millisecond": "ms", "Microsecond": "us", "Nanosecond": "ns"}
+UNITS = {"Second": "s", "Millisecond": "ms", "Microsecond": "us", "Nanosecond": "ns"}
 
 
 def features_from_schema(schema: dict[str, Any], columns: list[tuple[str, str]] | None = None) -> Features:
@@ -61,7 +61,7 @@ def _feature(data_type: Any, known: Any = None) -> Any:
     if isinstance(data_type, str):
         if written.get("_type") == "ClassLabel" and isinstance(written.get("names"), list):
             return ClassLabel(names=[str(name) for name in written["names"]])
-        return Value(_NAMES.get(data_type, data_type.lower()))
+        return Value(NAMES.get(data_type, data_type.lower()))
     ((kind, of),) = data_type.items()
     match kind:
         case "List":
@@ -78,9 +78,9 @@ def _feature(data_type: Any, known: Any = None) -> Any:
             return List(_feature(field["data_type"]))
         case "Timestamp":
             unit, zone = of
-            return Value(f"timestamp[{_UNITS[unit]}{f', tz={zone}' if zone else ''}]")
+            return Value(f"timestamp[{UNITS[unit]}{f', tz={zone}' if zone else ''}]")
         case "Time32" | "Time64" | "Duration":
-            return Value(f"{kind.lower()}[{_UNITS[of]}]")
+            return Value(f"{kind.lower()}[{UNITS[of]}]")
         case "Decimal32" | "Decimal64" | "Decimal128" | "Decimal256":
             return Value(f"{kind.lower()}({of[0]}, {of[1]})")
         case "FixedSizeBinary":

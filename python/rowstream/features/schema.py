@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.features.arrow import NAMES, UNITS
 
 _PLAIN = {
     "null": "Null",
@@ -28,7 +29,7 @@ _PLAIN = {
     **{f"uint{n}": f"UInt{n}" for n in (8, 16, 32, 64)},
     **{f"float{n}": f"Float{n}" for n in (16, 32, 64)},
 }
-_UNITS = {"s": "Second", "ms": "Millisecond", "us": "Microsecond", "ns": "Nanosecond"}
+_UNITS = {short: unit for unit, short in UNITS.items()}
 _TIMED = re.compile(r"(timestamp|time32|time64|duration)\[(s|ms|us|ns)(?:, tz=([^\]]+))?\]")
 _DECIMAL = re.compile(r"decimal(128|256)\((\d+), (-?\d+)\)")
 
@@ -47,13 +48,43 @@ def schema_from_features(features: Any) -> str:
     return json.dumps({"fields": fields, "metadata": metadata})
 
 
-def arrow_type(path: str, dtype: Any) -> Any:
+def dtype_json(path: str, dtype: Any) -> Any:
     """The JSON of the Arrow type that a `dtype=` says: a feature, or a type of Python, NumPy or pandas by its name."""
     if _is(dtype, "Value"):
         return _scalar(path, str(dtype.dtype))
     name = _PYTHON.get(dtype) if isinstance(dtype, type) else None
     text = name or str(getattr(dtype, "name", dtype)).lower()
     return _scalar(path, _PANDAS.get(text, text))
+
+
+def pyarrow_type(feature: Any) -> Any:
+    """The pyarrow type of a feature: of `rowstream`, or of `datasets`."""
+    return _pyarrow(_type("features", feature))
+
+
+def _pyarrow(data_type: Any) -> Any:
+    """The pyarrow type that the JSON of one says, as `_type` makes it."""
+    import pyarrow as pa
+
+    if isinstance(data_type, str):
+        return pa.type_for_alias(NAMES.get(data_type, data_type.lower()))
+    ((kind, of),) = data_type.items()
+    match kind:
+        case "Struct":
+            return pa.struct([(field["name"], _pyarrow(field["data_type"])) for field in of])
+        case "List":
+            return pa.list_(_pyarrow(of["data_type"]))
+        case "LargeList":
+            return pa.large_list(_pyarrow(of["data_type"]))
+        case "FixedSizeList":
+            field, length = of
+            return pa.list_(_pyarrow(field["data_type"]), length)
+        case "Timestamp":
+            unit, zone = of
+            return pa.timestamp(UNITS[unit], zone)
+        case "Time32" | "Time64" | "Duration":
+            return getattr(pa, kind.lower())(UNITS[of])
+    return getattr(pa, kind.lower())(*of)  # Decimal128, Decimal256
 
 
 _PYTHON = {str: "string", int: "int64", float: "float64", bool: "bool", bytes: "binary"}

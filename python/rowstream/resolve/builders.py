@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.expr import Expr, from_filters
-from rowstream.features.schema import arrow_type, schema_from_features
+from rowstream.features.schema import dtype_json, schema_from_features
 from rowstream.skipped import Skipped, from_argument
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def _csv(left: dict[str, Any]) -> dict[str, Any]:
     if dtype is not None:
         if not isinstance(dtype, dict):
             raise UnsupportedError("dtype is a dict of types by column; for all columns use features=")
-        made["types"] = {str(name): arrow_type(str(name), of) for name, of in dtype.items()}
+        made["types"] = {str(name): dtype_json(str(name), of) for name, of in dtype.items()}
     for name in ("converters", "index_col", "skipfooter", "dialect", "prefix", "parse_dates"):
         if left.pop(name, None):
             raise UnsupportedError(f"{name} is not there: map() does what it does, after the file is read")
