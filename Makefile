@@ -47,8 +47,13 @@ test: test-rust test-python ## Run all tests
 test-rust: ## Run the core's tests
 	cargo test --quiet --locked -p rowstream-core
 
+# The loopback server that tests, benchmarks and the demo ask.
+target/release/rowstream-testserver: $(shell find rust/testserver -type f) Cargo.lock
+	cargo build --quiet --locked --release -p rowstream-testserver
+	@touch $@
+
 .PHONY: test-python
-test-python: $(VENV)/dev.build $(VENV)/test.group $(VENV)/compat.group $(VENV)/torch.group $(VENV)/lint.group dist/.wheel ## Run the package's tests
+test-python: target/release/rowstream-testserver $(VENV)/dev.build $(VENV)/test.group $(VENV)/compat.group $(VENV)/torch.group $(VENV)/lint.group dist/.wheel ## Run the package's tests
 	$(BIN)/python -m pytest
 
 .PHONY: lint

@@ -17,13 +17,15 @@ BELOW = {
     "expr": {"exceptions"},
     "skipped": {"exceptions"},
     "features": {"exceptions"},
-    "resolve": {"exceptions", "expr", "features", "skipped"},
+    "foreign": {"exceptions"},
+    "access": {"exceptions", "foreign"},
+    "resolve": {"access", "foreign", "exceptions", "expr", "features", "skipped"},
     "formats": {"exceptions"},
     "ops": {"exceptions", "formats"},
-    "plan": {"exceptions", "expr", "ops", "skipped"},
-    "dataset": {"exceptions", "expr", "features", "formats", "info", "ops", "plan", "resolve", "skipped"},
+    "plan": {"access", "exceptions", "expr", "ops", "skipped"},
+    "dataset": {"access", "exceptions", "expr", "features", "formats", "info", "ops", "plan", "resolve", "skipped"},
     "distributed": {"dataset", "exceptions"},
-    "load": {"dataset", "exceptions", "features", "info", "plan", "resolve"},
+    "load": {"access", "dataset", "exceptions", "features", "info", "plan", "resolve"},
 }
 
 

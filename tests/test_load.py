@@ -64,7 +64,7 @@ def test_columns(folder):
     ("arguments", "error", "message"),
     [
         ({"path": "parquet", "data_files": "none*"}, FileNotFoundError, "no file matches"),
-        ({"path": "org/name"}, exceptions.DataFilesNotFoundError, "Hub come with a later release"),
+        ({"path": "no/such/place"}, exceptions.DataFilesNotFoundError, "no folder or file here"),
         ({"path": "hdf5", "data_files": "a.h5"}, NotImplementedError, "'hdf5' is not read yet"),
         ({"path": "parquet"}, ValueError, "needs data_files or data_dir"),
         ({"path": ".", "split": "dev"}, ValueError, "the splits are"),

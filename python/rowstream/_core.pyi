@@ -1,25 +1,47 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, final
 
 from typing_extensions import Buffer
 
 __all__ = [
+    "Access",
     "ArrowBuffer",
     "Batch",
     "Dicts",
+    "File",
     "Held",
     "Plan",
+    "Request",
     "Stream",
     "arrow_stream",
     "join_scans",
     "merge_cursors",
+    "next_request",
     "permutation",
     "scan",
 ]
 
 @final
+class Access:
+    def __new__(cls, json: str, foreign: int | None = None) -> Access: ...
+    def document(
+        self, method: str, url: str, *, headers: list[tuple[str, str]] = [], follow: bool = True
+    ) -> tuple[int, list[tuple[str, str]], str, bytes]: ...
+    def list(self, folder: str) -> list[tuple[str, int, str | None]]: ...
+    def write(self, location: str, path: str) -> None: ...
+    def open(self, location: str, size: int | None = None, version: str | None = None) -> File: ...
+
+@final
+class File:
+    @property
+    def size(self) -> int: ...
+    @property
+    def version(self) -> str | None: ...
+    def read(self, start: int, end: int) -> bytes: ...
+
+@final
 class Plan:
-    def __new__(cls, json: str) -> Plan: ...
+    def __new__(cls, json: str, access: Access | None = None) -> Plan: ...
     @property
     def fingerprint(self) -> str: ...
     def rows(self, number: int) -> int | None: ...
@@ -66,8 +88,28 @@ class Stream:
     def cursor(self) -> str: ...
     def close(self) -> None: ...
 
+@final
+class Request:
+    @property
+    def store(self) -> int: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def range(self) -> tuple[int, int] | None: ...
+    def opened(self, size: int, version: str | None = None) -> None: ...
+    def read(self, bytes: bytes) -> None: ...
+    def failed(self, kind: str, message: str) -> None: ...
+
+def next_request() -> Request | None: ...
 def scan(
-    paths: list[str], format: str, options: str | None = None, schema: str | None = None, *, all: bool = False, lenient: bool = False
+    paths: Sequence[str | tuple[str, int, str | None]],
+    format: str,
+    options: str | None = None,
+    schema: str | None = None,
+    *,
+    all: bool = False,
+    lenient: bool = False,
+    access: Access | None = None,
 ) -> str: ...
 def join_scans(scans: list[str]) -> str: ...
 def merge_cursors(cursors: list[str]) -> str: ...

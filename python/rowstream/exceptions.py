@@ -3,6 +3,7 @@
     RowstreamError
     ├── InvalidArgumentError(ValueError)         an argument that makes no sense
     ├── DataFilesNotFoundError(FileNotFoundError) no file where one was expected
+    │   └── DatasetNotFoundError                 no such data set of the Hub, or not for this token
     ├── FilePermissionError(PermissionError)     the operating system refused
     ├── ReadError(OSError)                       any other failure of input
     ├── SourceChangedError                       a file is not the one that the data set was made from
@@ -18,6 +19,7 @@ Each takes one string, so that it pickles and a pool of processes can hand it on
 __all__ = [
     "CheckpointMismatchError",
     "DataFilesNotFoundError",
+    "DatasetNotFoundError",
     "FileFormatError",
     "FilePermissionError",
     "InternalError",
@@ -40,6 +42,10 @@ class InvalidArgumentError(RowstreamError, ValueError):
 
 class DataFilesNotFoundError(RowstreamError, FileNotFoundError):
     """No file where one was expected."""
+
+
+class DatasetNotFoundError(DataFilesNotFoundError):
+    """There is no such data set of the Hub, or the token may not see it."""
 
 
 class FilePermissionError(RowstreamError, PermissionError):

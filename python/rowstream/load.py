@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rowstream.access import Access
 from rowstream.dataset import IterableDataset, IterableDatasetDict, concatenate_datasets
 from rowstream.dataset.build import informed, planned
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, UnsupportedError
+from rowstream.features.card import features_of_card
+from rowstream.features.schema import schema_from_features
 from rowstream.resolve import formats
 from rowstream.resolve.builders import Reading, reading
+from rowstream.resolve.hub import configuration, is_name, repo
 from rowstream.resolve.instructions import Instruction, instructions
-from rowstream.resolve.patterns import resolve, walk
 from rowstream.resolve.splits import by_split
+from rowstream.resolve.urls import Places, is_url, without_query
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +31,7 @@ _SPLIT = re.compile(r"\w+(\.\w+)*")
 
 
 def load_dataset(
-    path: str,
+    path: str = "",
     name: str | None = None,
     data_dir: str | None = None,
     data_files: DataFiles | None = None,
@@ -47,16 +53,19 @@ def load_dataset(
     """Opens a data set of local files as streams of rows.
 
     Args:
-        path: a format (`"parquet"`, `"json"`, `"webdataset"`), or a folder or file, whose format is found from names and first bytes.
-        name: the configuration; local files have only `"default"`.
-        data_dir: the folder that `data_files` are in; below `path` if that is a folder.
+        path: a data set of the Hub (`"org/name"`); a format (`"parquet"`, `"json"`, `"webdataset"`); or a folder, file or URL, whose
+            format is found from names and first bytes.
+        name: the configuration of a data set of the Hub; files have only `"default"`.
+        data_dir: the folder that `data_files` are in; below `path` if that is a folder or a data set.
         data_files: a pattern, a list of them, or a dict of them by split. Patterns have `*`, `?`, `[…]`, `**`,
-            `{a,b}` and `{000..099}`. Without it, splits are found from the names in the folder.
+            `{a,b}` and `{000..099}`. Paths, or URLs: `https://`, `s3://`, `gs://`, `az://`, `hf://datasets/org/name@revision/…`, or of any
+            file system of `fsspec`. Without it, splits are those of the card, or are found from the names in the folder.
         split: the split to give, or a list of them; all of them, as a dict, if `None`.
         streaming: must be true: data sets that are not streamed come with a later release.
         columns: the columns to read; others are not touched (Parquet), or passed over (JSON).
         infer: `"all"` finds the types of JSON Lines from all lines, rather than from each file's first megabyte.
-        cache_dir: not used: nothing of a local file is cached.
+        cache_dir: a folder in which a stream keeps what it reads of other machines, for the next epoch and for other processes.
+        cache_limit: the bytes that it may take; what is wanted last goes first. No limit if `None`.
         features: the types of the lines (JSON), in place of those that their first megabyte shows. A `Value("string")`
             takes any value, as its JSON text.
         download_config: not used: nothing is downloaded.
@@ -64,10 +73,11 @@ def load_dataset(
         verification_mode: not used.
         keep_in_memory: not used.
         save_infos: not used.
-        revision: not used: it is for the Hub.
-        token: not used: it is for the Hub.
+        revision: the branch, tag or commit of a data set of the Hub.
+        token: the token for the Hub; `True` or `None`: that of `HF_TOKEN` or of `hf auth login`; `False`: none.
         num_proc: not for streams, which read on threads.
-        storage_options: not used: it is for remote files.
+        storage_options: options of the sources: credentials, endpoints, `timeout`, `retries`; by the names of fsspec's file systems or
+            of the `object_store` crate. They are never part of what is pickled, but to start a process of this machine.
         **config_kwargs: options of the format.
 
     Returns:
@@ -75,12 +85,14 @@ def load_dataset(
 
     Raises:
         DataFilesNotFoundError: there are no such files.
+        DatasetNotFoundError: there is no such data set of the Hub, or the token may not see it.
         FileFormatError: a file is not what its format says.
         SchemaError: the files' columns do not go together.
         UnsupportedError: the format, source or option is not there yet.
 
     Example:
         >>> ds = load_dataset("parquet", data_files="data/*.parquet", split="train", streaming=True)
+        >>> ds = load_dataset("openai/gsm8k", "main", split="train", streaming=True)
         >>> ds = load_dataset("my_folder", split="validation", streaming=True, columns=["text"])
     """
     if not streaming:
@@ -90,28 +102,29 @@ def load_dataset(
         )
     if num_proc is not None:
         raise UnsupportedError("num_proc does not apply to streams, which read on threads; leave it out")
-    if name not in (None, "default"):
-        raise InvalidArgumentError(f"local files have only the configuration 'default', not {name!r}")
-    by_split_, format_name, label = _files(os.fspath(path), data_dir, data_files)
+    limit = config_kwargs.pop("cache_limit", None)
+    access = Access(token, storage_options, None if cache_dir is None else os.fspath(cache_dir), limit)
+    found = _files(os.fspath(path), name, data_dir, data_files, revision, Places(access))
+    by_split_ = found.files
     if (
-        format_name == "csv"
+        found.format == "csv"
         and path != "csv"
-        and all(file.lower().endswith((".tsv", ".tsv.gz")) for files in by_split_.values() for file in files)
+        and all(without_query(file).lower().endswith((".tsv", ".tsv.gz")) for files in by_split_.values() for file in files)
     ):
         config_kwargs.setdefault("sep", "\t")
-    how = reading(format_name, config_kwargs, features)
+    how = reading(found.format, {**found.options, **config_kwargs}, features)
     if split is not None:
         parts_of = {str(one): sliced for one in (split if isinstance(split, list) else [split]) if (sliced := instructions(str(one)))}
         if parts_of:
-            made = {one: _sliced(how, parts, by_split_, one, label) for one, parts in parts_of.items()}
+            made = {one: _sliced(how, parts, found, one) for one, parts in parts_of.items()}
             rest = [one for one in (split if isinstance(split, list) else [split]) if str(one) not in parts_of]
             by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(rest)}
-            made |= {one: _stream(how, by_split_[one], one, label) for one in (_wanted(rest, list(by_split_)) if rest else [])}
+            made |= {one: _stream(how, found, by_split_[one], one) for one in (_wanted(rest, list(by_split_)) if rest else [])}
             return [made[str(one)] for one in split] if isinstance(split, list) else made[str(split)]
         # Splits together: "train+test", "all".
         by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(split)}
     wanted = _wanted(split, list(by_split_))
-    made = {one: _stream(how, by_split_[one], one, label) for one in wanted}
+    made = {one: _stream(how, found, by_split_[one], one) for one in wanted}
     if split is None:
         return IterableDatasetDict(made)
     return [made[one] for one in split] if isinstance(split, list) else made[wanted[0]]
@@ -127,12 +140,12 @@ def _parts(name: str, there: list[str]) -> list[str]:
     return _wanted(parts, there)
 
 
-def _sliced(how: Reading, parts: list[Instruction], there: dict[str, list[str]], name: str, label: str) -> IterableDataset:
+def _sliced(how: Reading, parts: list[Instruction], found: _Found, name: str) -> IterableDataset:
     """Parts of splits, one after another."""
-    made = []
+    made, there = [], found.files
     for part in parts:
         names = list(there) if part.split == "all" else _wanted([part.split], list(there))
-        ds = _stream(how, [file for one in names for file in there[one]], name, label)
+        ds = _stream(how, found, [file for one in names for file in there[one]], name)
         plan = ds._plan
         if part.sliced:
             plan = plan.numbered()
@@ -158,30 +171,77 @@ def _wanted(split: Any, there: list[str]) -> list[str]:
     return [str(one) for one in asked]
 
 
-def _files(path: str, data_dir: str | None, data_files: DataFiles | None) -> tuple[dict[str, list[str]], str, str]:
+@dataclass
+class _Found:
+    """The files of each split, and how they are read."""
+
+    files: dict[str, list[str]]
+    format: str
+    label: str
+    places: Places
+    config: str = "default"
+    options: dict[str, Any] = field(default_factory=dict)
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+def _files(path: str, name: str | None, data_dir: str | None, data_files: DataFiles | None, revision: str | None, places: Places) -> _Found:
     """The files of each split, their format, and what to call them."""
     here = Path(path).expanduser()
+    hub = path not in formats.BUILDERS and not is_url(path) and not here.exists() and is_name(path) and not path.endswith((".py", ".json"))
+    if hub:
+        return _of_hub(path, name, data_dir, data_files, revision, places)
+    if name not in (None, "default"):
+        raise InvalidArgumentError(f"files have only the configuration 'default', not {name!r}; data sets of the Hub have others")
     if path in formats.BUILDERS:
         format_name = formats.require(path)
         if data_files is None and data_dir is None:
             raise InvalidArgumentError(f"load_dataset({path!r}, …) needs data_files or data_dir")
         base, label = data_dir or ".", path
-        found = _listed(data_files, base) if data_files is not None else _discovered(base, format_name)
-        return found, format_name, label
-    if here.is_dir():
+        found = _listed(data_files, base, places) if data_files is not None else _discovered(base, format_name, places)
+        return _Found(found, format_name, label, places)
+    if is_url(path):
+        base = f"{path.rstrip('/')}/{data_dir}" if data_dir else path
+        found = _listed(data_files, base, places) if data_files is not None else _of_url(base, places)
+        label = without_query(path).rstrip("/").rsplit("/", 1)[-1]
+    elif here.is_dir():
         base = str(here / data_dir) if data_dir else str(here)
-        found = _listed(data_files, base) if data_files is not None else _discovered(base, None)
+        found = _listed(data_files, base, places) if data_files is not None else _discovered(base, None, places)
+        label = here.resolve().name
     elif here.is_file():
-        found = {"train": [str(here.absolute())]}
+        found, label = {"train": [str(here.absolute())]}, here.resolve().name
     else:
         raise DataFilesNotFoundError(
-            f"{path!r} is neither a folder or file here nor a format ({', '.join(formats.READ)}); "
-            "data sets of the Hub come with a later release"
+            f"{path!r} is no folder or file here, no format ({', '.join(formats.READ)}), no URL, "
+            "and no name of a data set of the Hub (org/name)"
         )
-    return found, formats.require(formats.of_files(file for files in found.values() for file in files)), here.resolve().name
+    return _Found(found, formats.require(formats.of_files(file for files in found.values() for file in files)), label, places)
 
 
-def _listed(data_files: Any, base: str) -> dict[str, list[str]]:
+def _of_url(url: str, places: Places) -> dict[str, list[str]]:
+    """The files of a URL: itself, those that it is a pattern of, or those below it."""
+    if formats.by_name(without_query(url)) or any(char in url for char in "*["):
+        return {"train": places.resolve(url, ".")}
+    return _discovered(url, None, places)
+
+
+def _of_hub(
+    path: str, name: str | None, data_dir: str | None, data_files: DataFiles | None, revision: str | None, places: Places
+) -> _Found:
+    """A data set of the Hub."""
+    of = repo(path, revision, places.access)
+    label = of.id.rsplit("/", 1)[-1]
+    if data_files is None:
+        config = configuration(of, name, data_dir, places.access)
+        files = {split: config.repo.locate(paths, places) for split, paths in config.files.items()}
+        return _Found(files, config.format, label, places, config.name, config.options, config.info)
+    base = f"{of.location('')}{data_dir.strip('/')}" if data_dir else of.location("").rstrip("/")
+    files = _listed(data_files, base, places)
+    return _Found(
+        files, formats.require(formats.of_files(file for some in files.values() for file in some)), label, places, name or "default"
+    )
+
+
+def _listed(data_files: Any, base: str, places: Places) -> dict[str, list[str]]:
     """The files that `data_files` names."""
     if isinstance(data_files, dict):
         by_name = data_files
@@ -199,30 +259,47 @@ def _listed(data_files: Any, base: str) -> dict[str, list[str]]:
         if not some:
             raise InvalidArgumentError(f"data_files: the split {str(split)!r} has no files")
         # A file that is named twice is read twice, as `datasets` does.
-        made[str(split)] = [file for pattern in some for file in resolve(pattern, base)]
+        made[str(split)] = [file for pattern in some for file in places.resolve(pattern, base)]
     if not made:
         raise InvalidArgumentError("data_files names no files")
     return made
 
 
-def _discovered(folder: str, format_name: str | None) -> dict[str, list[str]]:
+def _discovered(folder: str, format_name: str | None, places: Places) -> dict[str, list[str]]:
     """The splits of a folder, by names; only the files of its format."""
-    if not Path(folder).is_dir():
+    far = is_url(folder)
+    if not far and not Path(folder).is_dir():
         raise DataFilesNotFoundError(f"there is no folder {folder}")
     try:
-        there = walk(folder)
+        there = places.walk(folder)
     except DataFilesNotFoundError:
         raise DataFilesNotFoundError(f"the folder {folder} has no data files") from None
-    format_name = format_name or formats.of_files(str(Path(folder) / path) for path in there)
+    root = folder.rstrip("/") if far else os.path.abspath(folder)  # noqa: PTH100 - links keep their names
+    format_name = format_name or formats.of_files(f"{root}/{path}" for path in there)
     named = [path for path in there if formats.by_name(path) == format_name]
-    files = named or [path for path in there if formats.by_bytes(str(Path(folder) / path)) == format_name]
+    files = named or [path for path in there if formats.by_bytes(f"{root}/{path}") == format_name]
     if not files:
         raise DataFilesNotFoundError(f"the folder {folder} has no {format_name} files")
-    root = os.path.abspath(folder)  # noqa: PTH100 - links keep their names
     return {split: [f"{root}/{path}" for path in paths] for split, paths in by_split(files).items()}
 
 
-def _stream(how: Reading, files: list[str], split: str, label: str) -> IterableDataset:
+def _stream(how: Reading, found: _Found, files: list[str], split: str) -> IterableDataset:
     """The stream of files."""
-    plan = planned(how, files)
-    return IterableDataset(plan, informed(plan, how.format, label, split), split)
+    said = features_of_card(found.info.get("features")) if how.schema is None else None
+    if said is not None and how.format != "parquet":
+        how = replace(how, schema=schema_from_features(said))
+        said = None
+    plan = planned(how, files, found.places)
+    if said is not None and how.columns is None and _same(said, plan.schema):
+        # What files do not say of their columns, such as the names of classes, the card does.
+        plan = planned(replace(how, schema=schema_from_features(said)), files, found.places)
+    info = informed(plan, how.format, found.label, split)
+    return IterableDataset(plan, replace(info, config_name=found.config), split)
+
+
+def _same(said: Any, schema: dict[str, Any]) -> bool:
+    """Whether a card's features have the columns and types of files, which themselves say nothing of features."""
+    if "huggingface" in (schema.get("metadata") or {}):
+        return False
+    there = {field["name"]: field["data_type"] for field in schema["fields"]}
+    return {field["name"]: field["data_type"] for field in json.loads(schema_from_features(said))["fields"]} == there

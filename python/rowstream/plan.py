@@ -21,6 +21,7 @@ from rowstream.ops import Skip, Take
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from rowstream.access import Access
     from rowstream.expr import Expr
     from rowstream.ops import Step
     from rowstream.skipped import Skipped
@@ -73,6 +74,7 @@ class Plan:
         cycle: the passes that follow for ever.
         batch: `(size, drop_last)` if rows are batched.
         steps: what follows in Python, on batches.
+        access: how files on other machines are asked for. Not part of what is read.
         held: what is in memory of files that are.
         skipped: where records that cannot be read are told of, rather than errors.
     """
@@ -86,6 +88,7 @@ class Plan:
     batch: tuple[int, bool] | None = None
     steps: tuple[Step, ...] = ()
     skipped: Skipped | None = field(default=None, compare=False)
+    access: Access | None = field(default=None, compare=False)
     held: tuple[_core.Held, ...] = field(default=(), compare=False)
 
     @cached_property
@@ -100,7 +103,8 @@ class Plan:
             "cycle": [segment.to_json() for segment in self.cycle],
             "batch": self.batch and {"size": self.batch[0], "drop_last": self.batch[1]},
         }
-        return _core.Plan(f'{{"version":1,"scan":{self.scan},{json.dumps(rest)[1:]}')
+        text = f'{{"version":1,"scan":{self.scan},{json.dumps(rest)[1:]}'
+        return _core.Plan(text, None if self.access is None else self.access.core(self.listing["files"][0]["path"]))
 
     @cached_property
     def listing(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from rowstream import _core
+from rowstream.access import Access
 from rowstream.dataset.sources import SourcePlan, generated
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features import Features
@@ -13,7 +14,7 @@ from rowstream.features.schema import pyarrow_type, schema_from_features
 from rowstream.info import DatasetInfo, SplitInfo
 from rowstream.plan import Plan
 from rowstream.resolve.builders import Reading, reading
-from rowstream.resolve.patterns import resolve
+from rowstream.resolve.urls import Places
 
 if TYPE_CHECKING:
     import os
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 _UNIT = 64 << 10  # bytes of a batch of what is in memory
 
 
-def planned(how: Reading, files: list[str]) -> Plan:
+def planned(how: Reading, files: list[str], places: Places) -> Plan:
     """The plan of files."""
-    plan = replace(Plan(how.scan(files)), skipped=how.skipped)
+    plan = replace(Plan(how.scan(files, places)), skipped=how.skipped, access=places.access)
     if how.condition is not None:
         plan = plan.where(how.condition)
     if how.columns is not None:
@@ -101,9 +102,11 @@ class Building:
 
     @classmethod
     def _of_files(cls, format: str, paths: Paths, split: Any, features: Any, **options: Any) -> Self:
+        storage_options = options.pop("storage_options", None)
         some = [paths] if isinstance(paths, str) or hasattr(paths, "__fspath__") else list(paths)
         how = reading(format, {key: value for key, value in options.items() if value is not None}, features)
-        plan = planned(how, [file for pattern in some for file in resolve(pattern, ".")])
+        places = Places(Access(storage_options=storage_options))
+        plan = planned(how, [file for pattern in some for file in places.resolve(pattern, ".")], places)
         name = "train" if split is None else str(split)
         return cls._made(plan, informed(plan, format, None, name), name)
 

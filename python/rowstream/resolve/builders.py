@@ -15,6 +15,8 @@ from rowstream.skipped import Skipped, from_argument
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rowstream.resolve.urls import Places
+
 # Arguments of readers behind `datasets`; they would change nothing here but the speed.
 _WITHOUT_EFFECT = (
     "batch_size",
@@ -63,10 +65,12 @@ class Reading:
     condition: Expr | None = None
     skipped: Skipped | None = None
 
-    def scan(self, files: Sequence[str]) -> str:
+    def scan(self, files: Sequence[str], places: Places | None = None) -> str:
         """Lists the pieces of files."""
         options = json.dumps(self.options) if self.options else None
-        return _core.scan(list(files), self.format, options, self.schema, all=self.every, lenient=self.skipped is not None)
+        refs = list(files) if places is None else places.refs(files)
+        access = None if places is None or not files else places.access.core(files[0])
+        return _core.scan(refs, self.format, options, self.schema, all=self.every, lenient=self.skipped is not None, access=access)
 
 
 def reading(format: str, options: dict[str, Any], features: Any) -> Reading:

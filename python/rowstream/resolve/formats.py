@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +46,7 @@ def require(name: str) -> str:
 
 def by_name(path: str) -> str | None:
     """The format that a file's name tells, or `None`."""
-    lower = path.lower()
+    lower = re.split(r"[?#]", path, maxsplit=1)[0].lower() if path.startswith(("http://", "https://")) else path.lower()
     for packed in PACKED:
         lower = lower.removesuffix(packed)
     for name, extensions in _EXTENSIONS.items():

@@ -67,7 +67,7 @@ def resolve(pattern: str | os.PathLike[str], base: str) -> list[str]:
             found.append(os.path.abspath(choice))  # noqa: PTH100
             continue
         matches = sorted(glob.glob(choice, recursive=True))  # noqa: PTH207 - pathlib's does not take absolute patterns
-        found += [os.path.abspath(path) for path in _once(matches) if Path(path).is_file() and _wanted(path, choice)]  # noqa: PTH100
+        found += [os.path.abspath(path) for path in _once(matches) if Path(path).is_file() and wanted(path, choice)]  # noqa: PTH100
     if not found:
         raise DataFilesNotFoundError(f"no file matches {whole}")
     return list(dict.fromkeys(found))
@@ -80,7 +80,7 @@ def _once(paths: list[str]) -> list[str]:
     ]
 
 
-def _wanted(path: str, pattern: str) -> bool:
+def wanted(path: str, pattern: str) -> bool:
     """Whether a match is data: not a description, nor in a folder that a name like `__pycache__` keeps apart."""
     parts, asked = Path(path).parts, set(Path(pattern).parts)
     return parts[-1] not in _IGNORED and not any(part.startswith("__") and part not in asked for part in parts[:-1])

@@ -19,6 +19,8 @@ const DEFAULT: u64 = 512 << 20;
 pub struct Budget {
     limit: u64,
     used: AtomicU64,
+    /// Bytes that were read ahead, or are being.
+    wire: AtomicU64,
     /// Told whenever something that a reader waits for may have changed.
     pub(crate) changed: Notify,
 }
@@ -28,12 +30,13 @@ pub struct Budget {
 pub struct Charge {
     budget: Arc<Budget>,
     bytes: u64,
+    wire: bool,
 }
 
 impl Budget {
     /// A budget of some bytes.
     pub fn new(limit: u64) -> Arc<Self> {
-        Arc::new(Self { limit, used: AtomicU64::new(0), changed: Notify::new() })
+        Arc::new(Self { limit, used: AtomicU64::new(0), wire: AtomicU64::new(0), changed: Notify::new() })
     }
 
     /// The budget that the environment asks for: `ROWSTREAM_MEMORY`, in bytes or with a unit, as `512MiB`.
@@ -64,13 +67,30 @@ impl Budget {
     /// Holds bytes, whether they fit or not.
     pub fn charge(self: &Arc<Self>, bytes: u64) -> Charge {
         self.used.fetch_add(bytes, Ordering::Relaxed);
-        Charge { budget: Arc::clone(self), bytes }
+        Charge { budget: Arc::clone(self), bytes, wire: false }
+    }
+
+    /// What bytes that are read ahead may take of it.
+    pub fn for_wire(&self) -> u64 {
+        self.limit / 4
+    }
+
+    /// Whether more bytes may be read ahead.
+    pub(crate) fn fits_wire(&self, bytes: u64) -> bool {
+        self.wire.load(Ordering::Relaxed).saturating_add(bytes) <= self.for_wire()
+    }
+
+    /// Holds bytes that are read ahead.
+    pub(crate) fn charge_wire(self: &Arc<Self>, bytes: u64) -> Charge {
+        self.wire.fetch_add(bytes, Ordering::Relaxed);
+        Charge { budget: Arc::clone(self), bytes, wire: true }
     }
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+        let of = if self.wire { &self.budget.wire } else { &self.budget.used };
+        of.fetch_sub(self.bytes, Ordering::Relaxed);
         self.budget.changed.notify_waiters();
     }
 }

@@ -5,23 +5,29 @@
 //! its parent's engine but none of its threads, so it makes a new one and leaks the old; nothing here joins a thread
 //! when dropped.
 
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crossbeam_channel::{Sender, unbounded};
+use object_store::ObjectStore;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::AbortHandle;
 
 use crate::budget::Budget;
 use crate::error::{Error, Kind, Result};
 use crate::format::contain::message;
+use crate::source::Known;
+use crate::source::remote::Remote;
+use crate::source::remote::client::client;
 
 type Job = Box<dyn FnOnce() + Send>;
 
 /// The threads and the budget of one process.
-#[derive(Debug)]
 pub struct Engine {
     forks: u64,
     io: Runtime,
@@ -30,6 +36,23 @@ pub struct Engine {
     pub budget: Arc<Budget>,
     /// Threads of the CPU pool.
     pub threads: usize,
+    /// The connections that may be busy at once.
+    pub(crate) connections: Semaphore,
+    client: OnceLock<reqwest::Client>,
+    buckets: Mutex<HashMap<(u64, String), Arc<dyn ObjectStore>>>,
+    remotes: Mutex<VecDeque<(u64, Arc<Remote>)>>,
+}
+
+/// Connections that may be busy at once.
+const CONNECTIONS: usize = 64;
+
+/// Objects on other machines that are remembered, with what was seen of them.
+const REMOTES: usize = 256;
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("budget", &self.budget).field("threads", &self.threads).finish_non_exhaustive()
+    }
 }
 
 static FORKS: AtomicU64 = AtomicU64::new(0);
@@ -77,7 +100,13 @@ impl Engine {
         let failed = |e: std::io::Error| Error::new(Kind::Io, format!("no thread could be started: {e}"));
         let budget = Budget::from_environment()?;
         let threads = std::thread::available_parallelism().map_or(2, usize::from);
-        let io = Builder::new_multi_thread().worker_threads(1).max_blocking_threads(16).thread_name("rowstream-io").build().map_err(failed)?;
+        let io = Builder::new_multi_thread()
+            .worker_threads(threads.clamp(1, 4))
+            .enable_all()
+            .max_blocking_threads(16)
+            .thread_name("rowstream-io")
+            .build()
+            .map_err(failed)?;
         let (jobs, queue) = unbounded::<Job>();
         for _ in 0..threads {
             let queue = queue.clone();
@@ -91,12 +120,65 @@ impl Engine {
                 })
                 .map_err(failed)?;
         }
-        Ok(Self { forks: forks(), io, jobs, budget, threads })
+        Ok(Self {
+            forks: forks(),
+            io,
+            jobs,
+            budget,
+            threads,
+            connections: Semaphore::new(CONNECTIONS),
+            client: OnceLock::new(),
+            buckets: Mutex::default(),
+            remotes: Mutex::default(),
+        })
+    }
+
+    /// The HTTP client, made when it is first needed.
+    pub(crate) fn client(&self) -> Result<&reqwest::Client> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let made = client()?;
+        Ok(self.client.get_or_init(|| made))
+    }
+
+    /// The store of a bucket, made when it is first needed. `id`: with which settings.
+    pub(crate) fn bucket(&self, id: u64, bucket: &str, make: impl FnOnce() -> Result<Arc<dyn ObjectStore>>) -> Result<Arc<dyn ObjectStore>> {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (id, bucket.to_owned());
+        if let Some(there) = buckets.get(&key) {
+            return Ok(Arc::clone(there));
+        }
+        let made = make()?;
+        buckets.insert(key, Arc::clone(&made));
+        Ok(made)
+    }
+
+    /// An object that was open before, with the same settings.
+    pub(crate) fn opened(&self, id: u64, location: &str, known: &Known) -> Option<Arc<Remote>> {
+        let remotes = self.remotes.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, found) = remotes.iter().find(|(with, remote)| *with == id && remote.location() == location && remote.is(known))?;
+        Some(Arc::clone(found))
+    }
+
+    /// Remembers an object, with what was seen of it.
+    pub(crate) fn keep_open(&self, id: u64, remote: &Arc<Remote>) {
+        let mut remotes = self.remotes.lock().unwrap_or_else(PoisonError::into_inner);
+        remotes.retain(|(with, other)| *with != id || other.location() != remote.location());
+        remotes.push_back((id, Arc::clone(remote)));
+        if remotes.len() > REMOTES {
+            remotes.pop_front();
+        }
     }
 
     /// Runs a task on the I/O runtime.
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         drop(self.io.spawn(task));
+    }
+
+    /// Runs a task on the I/O runtime, which can be stopped.
+    pub(crate) fn task(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        self.io.spawn(task).abort_handle()
     }
 
     /// Runs work on the CPU pool.

@@ -71,6 +71,13 @@ impl Error {
         self
     }
 
+    /// The same error, saying more after the message.
+    #[must_use]
+    pub fn then(mut self, more: &str) -> Self {
+        self.message = format!("{}; {more}", self.message);
+        self
+    }
+
     /// An I/O error on a file, with the kind that its cause deserves.
     pub fn io(error: &std::io::Error, file: &str) -> Self {
         let kind = match error.kind() {

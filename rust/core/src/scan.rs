@@ -24,7 +24,7 @@ use crate::exec::files::{Files, Opened, entries};
 use crate::format::{Cuts, Depth, Found};
 use crate::plan::{FileEntry, PieceEntry, Scan};
 use crate::schema::widen;
-use crate::source::Store;
+use crate::source::{Known, Store};
 
 /// The most lanes of a shuffle.
 const LANES: u64 = 64;
@@ -78,8 +78,23 @@ fn unique(schema: &Schema, path: &str) -> Result<()> {
     }
 }
 
+/// A file that is to be listed, and what is known of it.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// Where it is.
+    pub path: String,
+    /// What a listing said of it: then it need not be asked for.
+    pub known: Option<Known>,
+}
+
+impl From<String> for Named {
+    fn from(path: String) -> Self {
+        Self { path, known: None }
+    }
+}
+
 /// Lists the pieces of files of a format, in the order of `paths`. `lenient`: records that cannot be read say nothing of types.
-pub async fn list(store: Arc<dyn Store>, paths: &[String], name: &str, options: serde_json::Value, types: Types, lenient: bool) -> Result<Scan> {
+pub async fn list(store: Arc<dyn Store>, paths: &[Named], name: &str, options: serde_json::Value, types: Types, lenient: bool) -> Result<Scan> {
     let engine = Engine::current()?;
     let format = crate::format::of(name, &options)?;
     let depth = match types {
@@ -87,28 +102,32 @@ pub async fn list(store: Arc<dyn Store>, paths: &[String], name: &str, options: 
         Types::All => Depth::All,
         Types::Declared(_) => Depth::Shape,
     };
-    let mut listed: Vec<FileEntry> = Vec::new();
+    let mut listed: Vec<(FileEntry, Option<Known>)> = Vec::new();
     for some in paths.chunks(AT_ONCE) {
-        let work = some.iter().map(|path| {
-            let (store, path, name) = (Arc::clone(&store), path.clone(), name.to_owned());
-            async move { entries(engine, &*store, &name, &path).await }
+        let work = some.iter().map(|named| {
+            let (store, named, name) = (Arc::clone(&store), named.clone(), name.to_owned());
+            async move {
+                let entries = entries(engine, &*store, &name, &named.path, named.known.as_ref()).await?;
+                Ok(entries.into_iter().map(|entry| (entry, named.known.clone())).collect::<Vec<_>>())
+            }
         });
         listed.extend(at_once(engine, work).await?.into_iter().flatten());
     }
     let (mut files, mut cuts): (Vec<FileEntry>, Vec<Cuts>) = (Vec::new(), Vec::new());
     let (mut schema, mut first, mut floor): (Option<Schema>, String, u64) = (None, String::new(), 1);
     for some in listed.chunks(AT_ONCE) {
-        let work = some.iter().map(|entry| {
-            let (store, entry, format) = (Arc::clone(&store), entry.clone(), Arc::clone(&format));
+        let work = some.iter().map(|(entry, known)| {
+            let (store, entry, format, known) = (Arc::clone(&store), entry.clone(), Arc::clone(&format), known.clone());
             async move {
-                let opened = Files::open(engine, &*store, &*format, &entry).await?;
+                let opened = Files::open(engine, &*store, &*format, &entry, known.as_ref()).await?;
                 let found = opened.look(engine, &*format, &entry.name(), depth, (false, lenient)).await?;
                 Ok((opened, found))
             }
         });
-        for (entry, (opened, found)) in some.iter().zip(at_once(engine, work).await?) {
+        for ((entry, _), (opened, found)) in some.iter().zip(at_once(engine, work).await?) {
             u32::try_from(files.len()).map_err(|_| Error::new(Kind::Value, "more files than can be numbered"))?;
-            let Opened { object, version, .. } = opened;
+            let Opened { object, version, codec, .. } = opened;
+            let told = object.version().is_some();
             let Found { schema: seen, cuts: cut, floor: keeps, version: better, note, .. } = found;
             schema = match (schema, seen) {
                 (None, Some(seen)) => {
@@ -119,8 +138,10 @@ pub async fn list(store: Arc<dyn Store>, paths: &[String], name: &str, options: 
                 (schema, _) => schema,
             };
             floor = floor.max(keeps);
-            cuts.push(cut);
-            files.push(FileEntry { size: object.size(), version: better.unwrap_or(version), note, ..entry.clone() });
+            // What can only be read from its start is one piece.
+            cuts.push(if object.ranged() { cut } else { Cuts::Whole });
+            let version = if told { version } else { better.unwrap_or(version) };
+            files.push(FileEntry { size: object.size(), version, note, codec: codec.filter(|_| told), told, ..entry.clone() });
         }
     }
     let (schema, declared) = match types {

@@ -1,11 +1,13 @@
 //! The Python module `rowstream._core`: conversion only, no logic.
 
+mod access;
 mod batch;
 mod capsule;
 mod columns;
 mod dicts;
 mod door;
 mod error;
+mod foreign;
 mod plan;
 mod rows;
 mod scalars;
@@ -32,11 +34,15 @@ static CONF: Option<&'static std::ffi::c_char> = {
 #[pymodule(gil_used = true)]
 mod _core {
     #[pymodule_export]
+    use super::access::{Access, File};
+    #[pymodule_export]
     use super::batch::Batch;
     #[pymodule_export]
     use super::columns::ArrowBuffer;
     #[pymodule_export]
     use super::dicts::Dicts;
+    #[pymodule_export]
+    use super::foreign::{Request, next_request};
     #[pymodule_export]
     use super::plan::{Held, Plan, join_scans, merge_cursors, permutation, scan};
     #[pymodule_export]

@@ -10,10 +10,12 @@ use rowstream_core::exec::explain::explain;
 use rowstream_core::plan::cursor::Cursor;
 use rowstream_core::plan::{Plan as CorePlan, Program};
 use rowstream_core::rng::Rng;
-use rowstream_core::scan::{Types, join, list};
-use rowstream_core::source::memory::{HereStore, held, hold};
+use rowstream_core::scan::{Named, Types, join, list};
+use rowstream_core::source::memory::{held, hold};
+use rowstream_core::source::{Known, Sources};
 use rowstream_core::{Error, Kind};
 
+use crate::access::{Access, sources};
 use crate::door::{detached, interruptible};
 use crate::error::raise;
 
@@ -21,6 +23,7 @@ use crate::error::raise;
 #[pyclass(frozen, module = "rowstream._core")]
 pub struct Plan {
     pub core: Arc<CorePlan>,
+    pub sources: Arc<Sources>,
     program: Program,
     fingerprint: String,
 }
@@ -28,13 +31,15 @@ pub struct Plan {
 #[pymethods]
 impl Plan {
     #[new]
-    fn new(py: Python<'_>, json: &str) -> PyResult<Self> {
+    #[pyo3(signature = (json, access=None))]
+    fn new(py: Python<'_>, json: &str, access: Option<&Bound<'_, Access>>) -> PyResult<Self> {
+        let sources = sources(access);
         detached(py, || {
             let mut plan = CorePlan::parse(json)?;
             plan.held = plan.scan.files.iter().filter_map(|file| held(&file.path)).collect();
             let plan = Arc::new(plan);
             plan.schema()?;
-            Ok(Self { program: Program::new(Arc::clone(&plan)), fingerprint: plan.fingerprint(), core: plan })
+            Ok(Self { program: Program::new(Arc::clone(&plan)), fingerprint: plan.fingerprint(), core: plan, sources })
         })
     }
 
@@ -51,14 +56,14 @@ impl Plan {
 
     /// Finds by reading where a take or a skip of `n` rows of a pass cuts it: JSON with `at` and the `rows` of pieces.
     fn boundary(&self, py: Python<'_>, number: u64, n: u64) -> PyResult<String> {
-        let plan = Arc::clone(&self.core);
-        interruptible(py, move || json(&boundary(&plan, Arc::new(HereStore), number, n)?))
+        let (plan, sources) = (Arc::clone(&self.core), Arc::clone(&self.sources));
+        interruptible(py, move || json(&boundary(&plan, sources, number, n)?))
     }
 
     /// What is read and what is left out: JSON.
     fn explain(&self, py: Python<'_>) -> PyResult<String> {
-        let plan = Arc::clone(&self.core);
-        interruptible(py, move || json(&explain(&plan, Arc::new(HereStore))?))
+        let (plan, sources) = (Arc::clone(&self.core), Arc::clone(&self.sources));
+        interruptible(py, move || json(&explain(&plan, sources)?))
     }
 
     /// The pieces of the first pass.
@@ -92,8 +97,20 @@ pub fn merge_cursors(py: Python<'_>, cursors: Vec<String>) -> PyResult<String> {
 /// Lists the pieces of files of a format and their schema, as JSON. `options`: those of the format, as JSON; `schema`: the
 /// types of the rows, as JSON; `all`: they are found from all rows; `lenient`: not from those that cannot be read.
 #[pyfunction]
-#[pyo3(signature = (paths, format, options=None, schema=None, *, all=false, lenient=false))]
-pub fn scan(py: Python<'_>, paths: Vec<String>, format: String, options: Option<String>, schema: Option<String>, all: bool, lenient: bool) -> PyResult<String> {
+#[pyo3(signature = (paths, format, options=None, schema=None, *, all=false, lenient=false, access=None))]
+#[expect(clippy::too_many_arguments)]
+pub fn scan(
+    py: Python<'_>,
+    paths: Vec<Path>,
+    format: String,
+    options: Option<String>,
+    schema: Option<String>,
+    all: bool,
+    lenient: bool,
+    access: Option<&Bound<'_, Access>>,
+) -> PyResult<String> {
+    let sources = sources(access);
+    let paths: Vec<Named> = paths.into_iter().map(Named::from).collect();
     interruptible(py, move || {
         let read = |what: &str, e: serde_json::Error| Error::new(Kind::Value, format!("not {what}: {e}"));
         let options = options.map_or(Ok(serde_json::Value::Null), |json| serde_json::from_str(&json).map_err(|e| read("options", e)))?;
@@ -102,8 +119,24 @@ pub fn scan(py: Python<'_>, paths: Vec<String>, format: String, options: Option<
             None if all => Types::All,
             None => Types::Head,
         };
-        json(&Engine::current()?.block_on(list(Arc::new(HereStore), &paths, &format, options, types, lenient))?)
+        json(&Engine::current()?.block_on(list(sources, &paths, &format, options, types, lenient))?)
     })
+}
+
+/// Where a file is; or that, and its length and version.
+#[derive(FromPyObject)]
+pub enum Path {
+    Known(String, u64, Option<String>),
+    Alone(String),
+}
+
+impl From<Path> for Named {
+    fn from(path: Path) -> Self {
+        match path {
+            Path::Alone(path) => Self::from(path),
+            Path::Known(path, size, version) => Self { path, known: Some(Known { size, version }) },
+        }
+    }
 }
 
 /// Bytes that are an object of this process, named by their content, for as long as this is there.

@@ -15,7 +15,7 @@ use rowstream_core::format::contain::message;
 use rowstream_core::plan::Plan as CorePlan;
 use rowstream_core::plan::cursor::Cursor;
 use rowstream_core::schema::declared;
-use rowstream_core::source::memory::HereStore;
+use rowstream_core::source::Sources;
 use rowstream_core::{Error, Kind};
 
 use crate::batch::Batch;
@@ -29,6 +29,7 @@ use crate::rows::{Columns, Shape};
 #[pyclass(frozen, module = "rowstream._core")]
 pub struct Stream {
     plan: Arc<CorePlan>,
+    sources: Arc<Sources>,
     c: u64,
     of: u64,
     declared: SchemaRef,
@@ -45,7 +46,7 @@ struct Inner {
 
 impl Stream {
     fn open(&self, py: Python<'_>, cursor: Cursor) -> PyResult<Inner> {
-        let stream = py.detach(|| CoreStream::open(&self.plan, Arc::new(HereStore), self.c, self.of, cursor)).map_err(|e| raise(&e))?;
+        let stream = py.detach(|| CoreStream::open(&self.plan, Arc::clone(&self.sources) as _, self.c, self.of, cursor)).map_err(|e| raise(&e))?;
         Ok(Inner { shape: Shape::new(py, stream.schema().fields()), stream })
     }
 
@@ -131,7 +132,8 @@ impl Stream {
             let core = Arc::clone(&plan.core);
             let read = py.detach(|| Ok((core.schema()?, Cursor::parse(cursor, &core.fingerprint())?)));
             let (declared, cursor) = read.map_err(|e: Error| raise(&e))?;
-            let made = Self { plan: core, c, of, declared, on_error, forks: AtomicU64::new(forks()), inner: Mutex::new(None) };
+            let made =
+                Self { plan: core, sources: Arc::clone(&plan.sources), c, of, declared, on_error, forks: AtomicU64::new(forks()), inner: Mutex::new(None) };
             let inner = made.open(py, cursor)?;
             if let Ok(mut place) = made.inner.lock() {
                 *place = Some(inner);
@@ -217,10 +219,10 @@ impl Stream {
 /// The rows of a plan as an Arrow stream, by the `PyCapsule` protocol: a fresh stream each time.
 #[pyfunction]
 pub fn arrow_stream<'py>(py: Python<'py>, plan: &Plan, c: u64, of: u64, cursor: &str, size: usize) -> PyResult<Bound<'py, PyCapsule>> {
-    let core = Arc::clone(&plan.core);
+    let (core, sources) = (Arc::clone(&plan.core), Arc::clone(&plan.sources));
     let opened = py.detach(|| -> Result<_, Error> {
         let cursor = Cursor::parse(cursor, &core.fingerprint())?;
-        Ok((core.schema()?, CoreStream::open(&core, Arc::new(HereStore), c, of, cursor)?))
+        Ok((core.schema()?, CoreStream::open(&core, sources, c, of, cursor)?))
     });
     let (declared, stream) = opened.map_err(|e| raise(&e))?;
     let threading = py.import("threading")?;

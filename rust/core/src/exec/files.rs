@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::format::compress::{Codec, Decompressor};
 use crate::format::{Depth, Facts, Format, Found, Head, Look, tar, zip};
 use crate::plan::{FileEntry, Member, Scan, hash};
-use crate::source::{Object, Part, Store, local};
+use crate::source::{Hint, Known, Object, Part, Store, local, unescaped};
 
 /// Files that are kept open where no reader uses them; their footers are not small.
 const MOST_OPEN: usize = 8;
@@ -41,6 +41,20 @@ async fn read(object: &dyn Object, range: Range<u64>) -> Result<Bytes> {
     object.read(&[range]).await?.pop().ok_or_else(|| Error::internal("a read gave nothing"))
 }
 
+/// An object that can be read at any place: what cannot is put into a file without a name.
+async fn ranged(engine: &'static Engine, object: Arc<dyn Object>) -> Result<Arc<dyn Object>> {
+    if object.ranged() {
+        return Ok(object);
+    }
+    let failed = |e: std::io::Error| Error::new(Kind::Io, format!("the server gives no ranges, so it is put into a temporary file, and that failed: {e}"));
+    let mut file = tempfile::tempfile().map_err(failed)?;
+    for at in (0..object.size()).step_by(BLOCK as usize) {
+        let bytes = read(&*object, at..object.size().min(at + BLOCK)).await?;
+        file = engine.cpu(move || file.write_all(&bytes).map(|()| file)).await?.map_err(failed)?;
+    }
+    local::opened(file, "a temporary file")
+}
+
 /// Goes on with what is at hand; gives what has to be waited for.
 fn at_hand(look: &mut dyn Look, object: &dyn Object) -> Result<Option<Range<u64>>> {
     while let Some(range) = look.need()? {
@@ -64,7 +78,7 @@ async fn looked_at(engine: &'static Engine, object: &Arc<dyn Object>, mut look: 
             .await?;
         look = back;
         let Some(range) = need? else { return engine.cpu(move || look.found()).await? };
-        let bytes = read(&**object, range.clone()).await?;
+        let bytes = object.look(range.clone()).await?;
         look.push(&range, bytes)?;
     }
 }
@@ -102,15 +116,18 @@ const ARCHIVES: [&str; 12] = [".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".
 const PACKED: [&str; 5] = [".gz", ".zst", ".bz2", ".xz", ".lz4"];
 
 /// The files that a path names: itself, or the members of the archive that it is.
-pub(crate) async fn entries(engine: &'static Engine, store: &dyn Store, format: &str, path: &str) -> Result<Vec<FileEntry>> {
-    let alone = FileEntry { path: path.to_owned(), size: 0, version: String::new(), member: None, partition: partition(path), note: None };
-    let lower = path.to_ascii_lowercase();
+pub(crate) async fn entries(engine: &'static Engine, store: &dyn Store, format: &str, path: &str, known: Option<&Known>) -> Result<Vec<FileEntry>> {
+    let partition = partition(path);
+    let alone = FileEntry { path: path.to_owned(), size: 0, version: String::new(), member: None, partition, note: None, codec: None, told: false };
+    let lower = bare(path).to_ascii_lowercase();
     let (zipped, tarred) = ([".zip"].iter().any(|end| lower.ends_with(end)), ARCHIVES.iter().any(|end| lower.ends_with(end)));
     if format == "webdataset" || !(zipped || tarred) {
         return Ok(vec![alone]);
     }
     let named = |e: Error| e.in_file(path);
-    let object = store.open(path).await.map_err(named)?;
+    let hint = if zipped { Hint::Tail(TAIL) } else { Hint::Head };
+    let object = ranged(engine, store.open(path, hint, known).await.map_err(named)?).await.map_err(named)?;
+    let whole = object.size();
     let members = if zipped {
         zip::members(looked_at(engine, &object, Box::new(zip::Directory::new(object.size()))).await.map_err(named)?)
     } else {
@@ -126,11 +143,19 @@ pub(crate) async fn entries(engine: &'static Engine, store: &dyn Store, format: 
         }
         Ok(members)
     };
-    let wanted = chosen(members.map_err(named)?, format);
+    let mut wanted = chosen(members.map_err(named)?, format);
+    for member in &mut wanted {
+        member.whole = whole;
+    }
     if wanted.is_empty() {
         return Err(Error::new(Kind::NotFound, "the archive has no data files").in_file(path));
     }
     Ok(wanted.into_iter().map(|member| FileEntry { member: Some(member), ..alone.clone() }).collect())
+}
+
+/// A path or URL as far as it names a file: without a query.
+fn bare(path: &str) -> &str {
+    if path.contains("://") { path.split(['?', '#']).next().unwrap_or(path) } else { path }
 }
 
 /// The columns that a path gives its file: `key=value` in the names of folders, as Hive has them.
@@ -138,20 +163,9 @@ fn partition(path: &str) -> BTreeMap<String, Option<String>> {
     let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
     let pair = |part: &str| {
         let (key, value) = part.split_once('=').filter(|(key, _)| !key.is_empty())?;
-        Some((decoded(key), (value != "__HIVE_DEFAULT_PARTITION__").then(|| decoded(value))))
+        Some((unescaped(key), (value != "__HIVE_DEFAULT_PARTITION__").then(|| unescaped(value))))
     };
     folders.split('/').filter_map(pair).collect()
-}
-
-/// A part of a path without `%20` and the like.
-fn decoded(text: &str) -> String {
-    let (mut out, mut rest) = (Vec::new(), text.as_bytes());
-    while let [first, after @ ..] = rest {
-        let code = after.first_chunk::<2>().filter(|_| *first == b'%').and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        out.push(code.unwrap_or(*first));
-        rest = if code.is_some() { &after[2..] } else { after };
-    }
-    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
 }
 
 /// The members that are data: those whose names are of the format, or all if none is; never what describes or is hidden.
@@ -176,6 +190,23 @@ fn chosen(members: Vec<Member>, format: &str) -> Vec<Member> {
     wanted.sort_by(|a, b| a.name.cmp(&b.name));
     wanted
 }
+
+/// What a store has to know of a file to open it without asking.
+fn known(entry: &FileEntry) -> Option<Known> {
+    let size = entry.member.as_ref().map_or(entry.size, |member| member.whole);
+    entry.told.then(|| Known { size, version: Some(entry.version.clone()) })
+}
+
+/// What is not read as it is.
+fn zipped(head: &[u8]) -> Result<()> {
+    if zip::begins(head) {
+        return Err(Error::new(Kind::Unsupported, "the file is a zip archive; give it a name that ends in .zip, so that its members are read"));
+    }
+    Ok(())
+}
+
+/// The last bytes of a file that is read at any place, which usually say what it is.
+const TAIL: u64 = 64 << 10;
 
 impl Opened {
     /// What a format sees of the file.
@@ -227,40 +258,51 @@ impl Files {
         &self.names[i as usize]
     }
 
-    /// Opens a file of a format.
-    pub(crate) async fn open(engine: &'static Engine, store: &dyn Store, format: &dyn Format, entry: &FileEntry) -> Result<Opened> {
+    /// Opens a file of a format. `known`: what is known of it, or of the archive that it is in.
+    pub(crate) async fn open(engine: &'static Engine, store: &dyn Store, format: &dyn Format, entry: &FileEntry, known: Option<&Known>) -> Result<Opened> {
         let open = async {
-            let mut object = store.open(&entry.path).await?;
+            let hint = if entry.member.is_none() && format.random() { Hint::Tail(TAIL) } else { Hint::Head };
+            let mut object = store.open(&entry.path, hint, known).await?;
             let mut codec = None;
             if let Some(member) = &entry.member {
+                object = ranged(engine, object).await?;
                 if let Some(archive) = member.archive {
                     object = unpacked(engine, object, archive).await?;
                 }
                 object = Part::of(object, member.at..member.at.saturating_add(member.size))?;
                 codec = member.codec;
             }
+            let said = object.version().map(ToOwned::to_owned);
             let size = object.size();
             if format.random() {
                 // Only a name says that it is compressed: that saves a read.
-                if codec.is_none() && PACKED.iter().any(|end| entry.name().to_ascii_lowercase().ends_with(end)) {
+                if codec.is_none() && PACKED.iter().any(|end| bare(&entry.name()).to_ascii_lowercase().ends_with(end)) {
                     codec = Codec::of(&read(&*object, 0..size.min(32)).await?);
                 }
+                object = ranged(engine, object).await?;
                 if let Some(packed) = codec {
                     object = unpacked(engine, object, packed).await?;
                 }
             }
             if format.again() {
-                // Its own look says what its version is.
-                return Ok(Opened { object, codec: None, version: String::new(), head: None });
+                // Its own look says what its version is, where the store does not.
+                return Ok(Opened { object, codec: None, version: said.unwrap_or_default(), head: None });
+            }
+            if let Some(version) = said {
+                if entry.codec.is_some() || !entry.version.is_empty() {
+                    return Ok(Opened { object, codec: entry.codec.filter(|_| !format.random()), version, head: None });
+                }
+                let head = object.look(0..size.min(ENDS)).await?;
+                let codec = if format.random() { None } else { codec.or_else(|| Codec::of(&head)) };
+                zipped(&head)?;
+                return Ok(Opened { object, codec, version, head: None });
             }
             let size = object.size();
             let ends = object.read(&[0..size.min(ENDS), size.saturating_sub(ENDS)..size]).await?;
             let version = format!("{:016x}", hash(&ends.concat()));
             if codec.is_none() && !format.random() {
                 codec = Codec::of(&ends[0]);
-                if zip::begins(&ends[0]) {
-                    return Err(Error::new(Kind::Unsupported, "the file is a zip archive; give it a name that ends in .zip, so that its members are read"));
-                }
+                zipped(&ends[0])?;
             }
             Ok(Opened { object, codec: codec.filter(|_| !format.random()), version, head: None })
         };
@@ -278,11 +320,14 @@ impl Files {
         };
         let (entry, name) = (&self.scan.files[i as usize], self.name(i));
         let opened = cell.get_or_try_init(|| async {
-            let mut opened = Self::open(engine, &*self.store, &*self.format, entry).await?;
+            let known = known(entry);
+            let mut opened = Self::open(engine, &*self.store, &*self.format, entry, known.as_ref()).await?;
             if self.format.again() && opened.object.size() == entry.size {
                 let found = opened.look(engine, &*self.format, name, Depth::Shape, (self.statistics, false)).await?;
                 opened.head = found.head;
-                opened.version = found.version.unwrap_or(opened.version);
+                if opened.object.version().is_none() {
+                    opened.version = found.version.unwrap_or(opened.version);
+                }
             }
             if opened.object.size() != entry.size || opened.version != entry.version {
                 let what = format!(

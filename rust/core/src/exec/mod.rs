@@ -3,6 +3,7 @@
 //! The consumer's thread alone decides the order. Readers only fill their queues, so nothing is put back in sequence,
 //! and how many there are, or how far ahead, changes the speed and never a row.
 
+mod ahead;
 pub mod count;
 pub mod explain;
 pub(crate) mod files;
@@ -11,7 +12,7 @@ mod global;
 mod lane;
 mod reader;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,7 @@ use crate::plan::order::Share;
 use crate::plan::{Plan, Program};
 use crate::schema::{Adapter, Filter, ROW};
 use crate::source::Store;
+use crate::source::remote::cache::{Purpose, Schedule};
 use files::Files;
 use gather::{Picks, Run};
 use global::Whole;
@@ -62,6 +64,10 @@ pub(crate) struct Shared {
     signal: Arc<Signal>,
     unit: u64,
     window: u64,
+    /// When the pieces are read, for a cache.
+    schedule: Option<Arc<Schedule>>,
+    /// Bytes that a reader of an object far away may read ahead.
+    wire: u64,
     /// Pieces of a lane that are read before the consumer comes to them.
     ahead: usize,
     /// Units that a reader may have ready: with many lanes each waits long for its turn, and one is enough.
@@ -102,6 +108,8 @@ impl Shared {
             count,
             unit: self.unit,
             window: self.window,
+            wire: self.wire,
+            purpose: self.schedule.clone().map(|schedule| Purpose { schedule, piece }),
             filter: self.filter.clone(),
             lenient: self.plan.lenient,
             base: self.bases.get(piece as usize).copied().unwrap_or(0),
@@ -180,6 +188,9 @@ impl Drop for Stream {
 /// What all lanes together should have in flight: memory that is touched for the first time costs more than it saves.
 const IN_FLIGHT: u64 = 64 << 20;
 
+/// The most pieces that are open far away before the consumer comes to them, of all lanes.
+const AHEAD: u64 = 64;
+
 /// The bytes of a unit: a part of a lane's share, within what decodes well.
 const UNIT: Range<u64> = 128 << 10..2 << 20;
 
@@ -208,6 +219,8 @@ impl Stream {
             signal: Arc::default(),
             unit: UNIT.end,
             window: WINDOW.end,
+            schedule: None,
+            wire: 0,
             ahead: 0,
             deep: 1,
         };
@@ -279,8 +292,44 @@ impl Stream {
         if many {
             self.shared.ahead = 0;
         }
+        let scan = &self.shared.plan.scan;
+        self.shared.wire = self.shared.engine.budget.for_wire() / lanes;
+        if scan.files.first().is_some_and(|file| file.path.contains("://")) {
+            // Far away, as many pieces are open as it takes to have the bytes of a lane on their way.
+            let piece = scan.pieces.iter().map(|piece| piece.3).sum::<u64>() / (scan.pieces.len() as u64).max(1);
+            self.shared.schedule = Some(Arc::new(self.schedule(&order)?));
+            let pieces = (self.shared.wire / piece.max(1)).min(AHEAD / lanes) as usize;
+            self.shared.ahead = self.shared.ahead.max(pieces.min(room).max(1));
+        }
         self.order = Some(order);
         Ok(())
+    }
+
+    /// When this consumer reads its pieces, in this pass and the next.
+    fn schedule(&self, order: &Arc<Order>) -> Result<Schedule> {
+        let pieces = &self.shared.plan.scan.pieces;
+        let times = |order: &Order| -> HashMap<u32, u64> {
+            let mut times = HashMap::new();
+            for v in order.owned(self.c, self.of) {
+                let mut at = order.ahead[v];
+                for &piece in &order.lanes[v] {
+                    times.entry(piece).or_insert(at);
+                    let (_, _, rows, bytes) = pieces[piece as usize];
+                    at += rows.unwrap_or(bytes).max(1);
+                }
+            }
+            times
+        };
+        let next = match self.program.passes() {
+            Some(n) if self.pass + 1 >= n => self.program.order(self.cursor.epoch + 1, 0)?,
+            _ => self.program.order(self.cursor.epoch, self.pass + 1)?,
+        };
+        let (now, next) = (times(order), times(&next));
+        let mut all: HashMap<u32, (u64, u64)> = next.iter().map(|(piece, at)| (*piece, (0, *at))).collect();
+        for (piece, at) in now {
+            all.entry(piece).or_insert((0, u64::MAX)).0 = at + 1;
+        }
+        Ok(Schedule::new(all))
     }
 
     /// The lane whose turn it is and where its next rows are. `Ready(None)` at the end of a pass.

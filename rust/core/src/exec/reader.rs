@@ -10,6 +10,7 @@ use std::time::Duration;
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow_select::filter::filter_record_batch;
 
+use super::ahead::Ahead;
 use super::files::{Files, Opened};
 use super::global::{self, Whole};
 use crate::budget::Charge;
@@ -19,6 +20,7 @@ use crate::format::contain::contain;
 use crate::format::{Bad, Decoder, Options, Part, Source, Step};
 use crate::schema::{Adapter, FILE, Filter};
 use crate::source::Object;
+use crate::source::remote::cache::Purpose;
 
 /// Rows of a piece, decoded together.
 pub struct Unit {
@@ -170,6 +172,10 @@ pub(crate) struct Piece {
     pub(crate) count: Option<u64>,
     pub(crate) unit: u64,
     pub(crate) window: u64,
+    /// Bytes that may be read ahead, if the file is far away.
+    pub(crate) wire: u64,
+    /// What a cache is to know of it.
+    pub(crate) purpose: Option<Purpose>,
     pub(crate) filter: Option<Arc<Filter>>,
     pub(crate) lenient: bool,
     /// The number of its first row in its file, where that is asked for.
@@ -239,8 +245,11 @@ impl Drop for Reader {
     }
 }
 
-/// A decoder of a piece.
-fn decoder(files: &Files, opened: &Opened, piece: &Piece, columns: Vec<String>, most: usize) -> Result<Box<dyn Decoder>> {
+/// A decoder of a piece, and what it will surely read.
+type Opening = (Box<dyn Decoder>, Vec<Range<u64>>);
+
+/// Opens a decoder of a piece.
+fn decoder(files: &Files, opened: &Opened, piece: &Piece, columns: Vec<String>, most: usize) -> Result<Opening> {
     let options = Options {
         columns: Some(columns),
         rows: piece.rows.clone(),
@@ -250,7 +259,9 @@ fn decoder(files: &Files, opened: &Opened, piece: &Piece, columns: Vec<String>, 
         filter: piece.filter.clone(),
         lenient: piece.lenient,
     };
-    files.format().decoder(&decoder_source(files, opened, piece), &options)
+    let source = decoder_source(files, opened, piece);
+    let ranges = if opened.object.remote() { files.format().ahead(&source, &options)? } else { Vec::new() };
+    Ok((files.format().decoder(&source, &options)?, ranges))
 }
 
 /// A piece, as a decoder is told of it.
@@ -356,15 +367,20 @@ pub(super) async fn decoded(engine: &'static Engine, files: &Arc<Files>, adapter
         return Ok(Reading { decoder: None, making, object: None, file, start, out: Some(out) });
     }
     let opened = files.get(engine, file).await?;
-    let object = Some(Arc::clone(&opened.object));
+    let (object, wire, purpose) = (Arc::clone(&opened.object), piece.wire, piece.purpose.take());
+    if let Some(purpose) = &purpose {
+        purpose.schedule.reached(purpose.piece);
+    }
     let most = engine.budget.for_rows() as usize;
     let mut columns = adapter.sources().to_vec();
     if !files.format().filters() {
         columns.extend(piece.filter.iter().flat_map(|filter| filter.columns()).filter(|name| !adapter.sources().contains(name)).cloned());
     }
     let here = Arc::clone(files);
-    let decoder = engine.cpu(move || decoder(&here, &opened, &piece, columns, most)).await?.map_err(named)?;
-    Ok(Reading { decoder: Some(decoder), making, object, file, start, out: None })
+    let (decoder, ranges) = engine.cpu(move || decoder(&here, &opened, &piece, columns, most)).await?.map_err(named)?;
+    let object = purpose.and_then(|purpose| object.purposed(&purpose)).unwrap_or(object);
+    let object = if ranges.is_empty() { object } else { Arc::new(Ahead::new(engine, object, &ranges, wire)) };
+    Ok(Reading { decoder: Some(decoder), making, object: Some(object), file, start, out: None })
 }
 
 impl Reading {

@@ -7,6 +7,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use memchr::{memchr, memrchr};
 
+use super::BEYOND;
 use super::compress::Codec;
 use super::input::{Input, Part};
 use crate::error::{Error, Result};
@@ -70,8 +71,12 @@ impl Lines {
         if self.ended || !self.block.is_empty() {
             return None;
         }
-        let beyond = !self.input.compressed() && self.at + (self.open.len() as u64) >= self.end;
-        self.input.need(if beyond { 64 << 10 } else { self.unit })
+        if self.input.compressed() {
+            return self.input.need(self.unit);
+        }
+        // A line may end after the range; most do so soon.
+        let within = self.end.saturating_sub(self.at).saturating_add(BEYOND);
+        self.input.need(if self.at >= self.end { BEYOND as usize } else { self.unit.min(within as usize) })
     }
 
     pub(super) fn push(&mut self, bytes: Bytes) -> Result<()> {

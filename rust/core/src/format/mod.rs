@@ -47,6 +47,17 @@ pub trait Format: Send + Sync {
         Ok(Some(piece.bytes))
     }
 
+    /// The bytes of a piece that a decoder will surely read, side by side where there are several ranges. What is far away is
+    /// read ahead by this.
+    fn ahead(&self, piece: &Source, _options: &Options) -> Result<Vec<Range<u64>>> {
+        if self.random() {
+            return Ok(Vec::new());
+        }
+        // Where pieces are cut anywhere, a row may end after its piece, and whether one begins with it shows the byte before.
+        let range = piece.at.saturating_sub(1)..piece.at.saturating_add(piece.bytes).saturating_add(BEYOND).min(piece.size);
+        Ok(std::iter::once(range).collect())
+    }
+
     /// What a piece is called in errors.
     fn place(&self, at: u64) -> String {
         format!("after byte {at}")
@@ -168,6 +179,9 @@ pub struct Source<'a> {
     /// Whether a user gave it.
     pub declared: bool,
 }
+
+/// The bytes that are read at once after the end of a piece, where a row may end.
+pub(crate) const BEYOND: u64 = 64 << 10;
 
 /// What an open piece of a file that is read from its start to its end keeps.
 pub(crate) const STREAM_FLOOR: u64 = 1 << 20;

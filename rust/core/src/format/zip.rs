@@ -153,7 +153,7 @@ impl Directory {
                 _ => return refuse("its compression is not read; deflate, bzip2, Zstandard and xz are"),
             };
             self.inside(place, LOCAL.saturating_add(packed))?;
-            self.members.push(Member { name, at: place, size: packed, codec, archive: None });
+            self.members.push(Member { name, at: place, size: packed, codec, whole: 0, archive: None });
         }
         self.next = if self.members.is_empty() { Next::Nothing } else { Next::Local(0) };
         Ok(())

@@ -21,7 +21,7 @@ use order::{Op, Order, Piece};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileEntry {
-    /// Where it is: a local path.
+    /// Where it is: a local path, or a URL.
     pub path: String,
     /// Its length in bytes.
     pub size: u64,
@@ -36,6 +36,12 @@ pub struct FileEntry {
     /// What its format noted of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<serde_json::Value>,
+    /// How it is compressed, if it is far away: to look would take time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codec: Option<Codec>,
+    /// Whether its version is what the store says, rather than what its content shows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub told: bool,
 }
 
 impl FileEntry {
@@ -61,6 +67,9 @@ pub struct Member {
     /// How they are compressed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codec: Option<Codec>,
+    /// The length of the archive.
+    #[serde(default)]
+    pub whole: u64,
     /// How the archive as a whole is compressed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archive: Option<Codec>,

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
-use super::{Object, Reading, Store};
+use super::{Hint, Known, Object, Reading, Store};
 use crate::error::{Error, Kind, Result};
 use crate::pool::Buffer;
 
@@ -26,7 +26,7 @@ struct LocalFile {
 }
 
 impl Store for LocalStore {
-    fn open<'a>(&'a self, location: &'a str) -> Reading<'a, Arc<dyn Object>> {
+    fn open<'a>(&'a self, location: &'a str, _hint: Hint, _known: Option<&'a Known>) -> Reading<'a, Arc<dyn Object>> {
         let path = location.to_owned();
         Box::pin(async move {
             let file = blocking(move || {

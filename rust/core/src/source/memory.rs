@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 
-use super::{Object, Reading, Store};
+use super::{Hint, Known, Object, Reading, Store};
 use crate::error::{Error, Kind};
 
 /// Named bytes.
@@ -49,26 +49,16 @@ pub fn held(name: &str) -> Option<Arc<Bytes>> {
     unsafe { HELD.load(Ordering::Acquire).as_ref() }?.get(name)?.upgrade()
 }
 
-/// The files of this machine, and the bytes that this process holds.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct HereStore;
-
-impl Store for HereStore {
-    fn open<'a>(&'a self, location: &'a str) -> Reading<'a, Arc<dyn Object>> {
-        if !location.starts_with(SCHEME) {
-            return super::local::LocalStore.open(location);
-        }
-        Box::pin(async move {
-            match held(location) {
-                Some(bytes) => Ok(Arc::new(Held(Bytes::clone(&bytes))) as Arc<dyn Object>),
-                None => Err(Error::new(Kind::NotFound, "what was in memory is gone: the data set was made in another process").in_file(location)),
-            }
-        })
+/// Bytes that this process holds, as an object.
+pub(crate) fn open(location: &str) -> crate::Result<Arc<dyn Object>> {
+    match held(location) {
+        Some(bytes) => Ok(Arc::new(Held(Bytes::clone(&bytes)))),
+        None => Err(Error::new(Kind::NotFound, "what was in memory is gone: the data set was made in another process").in_file(location)),
     }
 }
 
 impl Store for MemoryStore {
-    fn open<'a>(&'a self, location: &'a str) -> Reading<'a, Arc<dyn Object>> {
+    fn open<'a>(&'a self, location: &'a str, _hint: Hint, _known: Option<&'a Known>) -> Reading<'a, Arc<dyn Object>> {
         let found = self.0.get(location).cloned();
         Box::pin(async move {
             match found {

@@ -2,6 +2,8 @@
 
 pub mod local;
 pub mod memory;
+pub mod remote;
+mod sources;
 
 use std::future::Future;
 use std::ops::Range;
@@ -11,20 +13,66 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::error::{Error, Result};
+use remote::cache::Purpose;
+pub use sources::Sources;
 
 /// A future that a trait object can give.
 pub type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// A place that has objects.
 pub trait Store: Send + Sync {
-    /// Opens an object. All reads of it see the version that it has now, or fail with `SourceChanged`.
-    fn open<'a>(&'a self, location: &'a str) -> Reading<'a, Arc<dyn Object>>;
+    /// Opens an object. All reads of it see the version that it has now, or the one that is known, or fail with
+    /// `SourceChanged`. What is known of an object that is far away saves asking for it.
+    fn open<'a>(&'a self, location: &'a str, hint: Hint, known: Option<&'a Known>) -> Reading<'a, Arc<dyn Object>>;
+}
+
+/// What will be read of an object first: opening one that is far away brings it along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hint {
+    /// Its first bytes.
+    Head,
+    /// So many of its last.
+    Tail(u64),
+}
+
+/// What a listing, or a plan, says of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Its length in bytes.
+    pub size: u64,
+    /// What identifies its content, where that is said.
+    pub version: Option<String>,
 }
 
 /// One version of one object.
 pub trait Object: Send + Sync {
     /// Its length in bytes.
     fn size(&self) -> u64;
+
+    /// What identifies its content, where the store says it; else the content has to be looked at.
+    fn version(&self) -> Option<&str> {
+        None
+    }
+
+    /// Whether it is far away, so that it is better read ahead.
+    fn remote(&self) -> bool {
+        false
+    }
+
+    /// Whether it can be read at any place; else only from its start to its end.
+    fn ranged(&self) -> bool {
+        true
+    }
+
+    /// Reads a range that shows what the object is, and that will be read again when its rows are.
+    fn look(&self, range: Range<u64>) -> Reading<'_, Bytes> {
+        Box::pin(async move { self.read(&[range]).await?.pop().ok_or_else(|| Error::internal("a read gave nothing")) })
+    }
+
+    /// This object, as it is read for a piece of a stream, where that makes a difference.
+    fn purposed(&self, _purpose: &Purpose) -> Option<Arc<dyn Object>> {
+        None
+    }
 
     /// Reads ranges if that needs no waiting; `None` if it does.
     fn read_now(&self, _ranges: &[Range<u64>]) -> Result<Option<Vec<Bytes>>> {
@@ -33,6 +81,17 @@ pub trait Object: Send + Sync {
 
     /// Reads ranges: exactly those bytes, or an error. May be dropped at any await and tried again.
     fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> Reading<'a, Vec<Bytes>>;
+}
+
+/// A part of a path or URL without `%20` and the like.
+pub(crate) fn unescaped(text: &str) -> String {
+    let (mut out, mut rest) = (Vec::new(), text.as_bytes());
+    while let [first, after @ ..] = rest {
+        let code = after.first_chunk::<2>().filter(|_| *first == b'%').and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        out.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
 }
 
 /// A range of an object, as an object.
@@ -62,6 +121,22 @@ impl Part {
 impl Object for Part {
     fn size(&self) -> u64 {
         self.range.end - self.range.start
+    }
+
+    fn version(&self) -> Option<&str> {
+        self.whole.version()
+    }
+
+    fn remote(&self) -> bool {
+        self.whole.remote()
+    }
+
+    fn ranged(&self) -> bool {
+        self.whole.ranged()
+    }
+
+    fn look(&self, range: Range<u64>) -> Reading<'_, Bytes> {
+        Box::pin(async move { self.whole.look(self.moved(&[range])?.remove(0)).await })
     }
 
     fn read_now(&self, ranges: &[Range<u64>]) -> Result<Option<Vec<Bytes>>> {

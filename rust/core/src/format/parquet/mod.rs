@@ -65,6 +65,27 @@ impl Format for Parquet {
         Ok(Some(bytes.sum()))
     }
 
+    fn ahead(&self, piece: &Source, options: &Options) -> Result<Vec<Range<u64>>> {
+        let footer = piece.head.and_then(|head| Arc::clone(head).downcast::<Footer>().ok()).ok_or_else(|| Error::internal("a file without its footer"))?;
+        let group = piece.at as usize;
+        let descr = footer.metadata.file_metadata().schema_descr();
+        let wanted = |name: &str| match &options.filter {
+            None => options.wants(name),
+            // Which pages of the other columns are wanted, only these tell.
+            Some(filter) => filter.columns().iter().any(|column| column == name),
+        };
+        if let Some(filter) = &options.filter
+            && !contain(|| prune::Pruner::new(&footer, group, filter).group())?
+        {
+            return Ok(Vec::new());
+        }
+        // An index tells which pages are wanted; then those alone are read.
+        let indexed = |i: usize| footer.metadata.row_group(group).column(i).offset_index_length().is_some_and(|length| length > 0);
+        let some = options.filter.is_some() || options.rows.start > 0;
+        let columns = (0..descr.num_columns()).filter(|i| wanted(descr.get_column_root(*i).name()) && !(some && indexed(*i)));
+        columns.map(|i| Ok(footer.chunk(group, i)?.range)).collect()
+    }
+
     fn place(&self, at: u64) -> String {
         format!("row group {at}")
     }

@@ -49,7 +49,7 @@ impl Look for Members {
                         return Err(super::member(Error::data("the archive ends in the middle of it: it was cut"), &name, at));
                     }
                     let size = content.end - content.start;
-                    self.found.push(Member { name, at: at + content.start, size, codec: None, archive: None });
+                    self.found.push(Member { name, at: at + content.start, size, codec: None, whole: 0, archive: None });
                     input.jump(at + next);
                     least = BLOCK;
                 }

@@ -1,0 +1,320 @@
+"""Data sets of the Hub: which files and configurations a repository has, by one request, remembered by commit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+from rowstream.access import offline, own_cache
+from rowstream.exceptions import (
+    DataFilesNotFoundError,
+    DatasetNotFoundError,
+    FilePermissionError,
+    InvalidArgumentError,
+    ReadError,
+)
+from rowstream.resolve import formats, patterns
+from rowstream.resolve.splits import by_split
+from rowstream.resolve.urls import Places, chosen
+
+if TYPE_CHECKING:
+    from rowstream.access import Access
+
+_NAME = re.compile(r"(?!.*(--|\.\.))(?!.*\.git$)[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)?", re.ASCII)
+_SHA = re.compile(r"[0-9a-f]{40}")
+_URL = re.compile(r"hf://(?P<kind>datasets|models|spaces)/(?P<repo>[^/@]+/[^/@]+|[^/@]+(?=@))(?:@(?P<revision>[^/]+))?/(?P<path>.+)")
+CONVERTED = "refs/convert/parquet"
+"""The revision that the Hub converts data sets to."""
+
+
+@dataclass(frozen=True)
+class Repo:
+    """A commit of a repository.
+
+    Attributes:
+        id: its name now: an old one leads to it.
+        sha: the commit.
+        files: the length and the version of each file: `sha256:…` of large ones, `git:…` of others.
+        card: what the card says, as the Hub read it.
+        kind: `datasets`, `models` or `spaces`.
+    """
+
+    id: str
+    sha: str
+    files: dict[str, tuple[int, str]]
+    card: dict[str, Any]
+    kind: str = "datasets"
+
+    def location(self, path: str) -> str:
+        """Where a file of this commit is."""
+        return f"hf://{self.kind}/{self.id}@{self.sha}/{path}"
+
+    def locate(self, paths: list[str], places: Places) -> list[str]:
+        """Where files of this commit are; `places` knows their lengths and versions from now on."""
+        made = []
+        for path in paths:
+            location = self.location(path)
+            places.known[location] = self.files[path]
+            made.append(location)
+        return made
+
+
+def is_name(path: str) -> bool:
+    """Whether a text can be the name of a repository."""
+    return len(path) <= 193 and _NAME.fullmatch(path) is not None
+
+
+def _safe(path: str) -> bool:
+    """Whether a path stays in its repository."""
+    return bool(path) and not path.startswith("/") and "\\" not in path and "\0" not in path and not {"", ".", ".."} & set(path.split("/"))
+
+
+def _home(access: Access) -> Path:
+    return own_cache() / "listings" / hashlib.sha256(access.endpoint.encode()).hexdigest()[:16]
+
+
+def _kept(access: Access, *key: str) -> Path:
+    return _home(access) / hashlib.sha256("\0".join(key).encode()).hexdigest()
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a small file whole or not at all, for this user alone. A folder that cannot be written is no reason to fail."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent)  # mode 0600, O_EXCL
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError:
+        return
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def repo(name: str, revision: str | None, access: Access, kind: str = "datasets") -> Repo:
+    """What a repository has at a revision: one request; none where a commit is named that was seen before.
+
+    Raises:
+        DatasetNotFoundError: there is no such repository or revision, or the token may not see it.
+        ReadError: the Hub does not answer, or nothing may be asked (`HF_HUB_OFFLINE`) and nothing is remembered.
+    """
+    if not is_name(name):
+        raise InvalidArgumentError(f"{name!r} is not the name of a repository: expected org/name")
+    revision = unquote(revision or "main")
+    who = hashlib.sha256((access._token() or "").encode()).hexdigest()
+    if _SHA.fullmatch(revision) and (known := _of_json(_read(_kept(access, kind, name, revision, who)), kind)):
+        return known
+    if offline():
+        sha = _read(_kept(access, "ref", kind, name, revision, who))
+        if isinstance(sha, str) and (known := _of_json(_read(_kept(access, kind, name, sha, who)), kind)):
+            return known
+        raise ReadError(f"{name}: HF_HUB_OFFLINE is set, and revision {revision!r} was not listed before")
+    url = f"{access.endpoint}/api/{kind}/{quote(name)}/revision/{quote(revision, safe='')}?blobs=true"
+    try:
+        _, _, _, body = access.core().document("GET", url)
+    except (DataFilesNotFoundError, FilePermissionError) as error:
+        hint = "" if access._token() else "; if it is private or gated, log in with `hf auth login`, or pass token="
+        raise DatasetNotFoundError(f"there is no data set {name!r} at revision {revision!r} that can be seen: {error}{hint}") from None
+    try:
+        answer = json.loads(body)
+        known = _of_answer(answer, kind)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReadError(f"{name}: what the Hub says of it is not understood ({error}): is {access.endpoint} a Hub?") from None
+    text = json.dumps({"id": known.id, "sha": known.sha, "files": known.files, "card": known.card})
+    for of in {name, known.id}:
+        write_private(_kept(access, kind, of, known.sha, who), text)
+        write_private(_kept(access, "ref", kind, of, revision, who), json.dumps(known.sha))
+    return known
+
+
+def _of_answer(answer: dict[str, Any], kind: str) -> Repo:
+    files = {}
+    for sibling in answer["siblings"]:
+        path, lfs = sibling["rfilename"], sibling.get("lfs")
+        if not _safe(path):
+            raise ReadError(f"{answer['id']}: it lists a file {path!r}, which is outside of it")
+        files[path] = (int(lfs["size"]), f"sha256:{lfs['sha256']}") if lfs else (int(sibling["size"]), f"git:{sibling['blobId']}")
+    if not is_name(answer["id"]) or not _SHA.fullmatch(answer["sha"]):
+        raise ReadError(f"{answer['id']!r} at {answer['sha']!r} is no commit of a repository")
+    return Repo(answer["id"], answer["sha"], files, answer.get("cardData") or {}, kind)
+
+
+def _of_json(kept: Any, kind: str) -> Repo | None:
+    try:
+        files = {path: (int(size), str(version)) for path, (size, version) in kept["files"].items() if _safe(path)}
+        return Repo(kept["id"], kept["sha"], files, kept["card"], kind)
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return None
+
+
+def resolve_url(url: str, places: Places) -> list[str]:
+    """The files that `hf://datasets/org/name[@revision]/pattern` names: at one commit, by one request."""
+    found = _URL.fullmatch(url)
+    if found is None:
+        raise InvalidArgumentError(f"{url}: expected hf://datasets/org/name@revision/path")
+    of = repo(found["repo"], found["revision"], places.access, found["kind"])
+    paths = chosen(of.files, found["path"])
+    if not paths:
+        raise DataFilesNotFoundError(f"no file of {of.id} at {of.sha[:12]} matches {found['path']}")
+    return of.locate(paths, places)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One configuration of a repository: its files by split, and what its card says of it."""
+
+    name: str
+    repo: Repo
+    files: dict[str, list[str]]
+    format: str
+    options: dict[str, Any]
+    info: dict[str, Any]
+
+
+def _data(paths: list[str]) -> list[str]:
+    """Files that may be data: not hidden, not a description."""
+    return [path for path in paths if not any(part.startswith(".") for part in path.split("/")) and patterns.wanted(path, "")]
+
+
+def _inside(pattern: str, of: str) -> str:
+    """A pattern of a card, which stays in its repository."""
+    text = str(pattern).removeprefix("./")
+    if "://" in text or "::" in text or text.startswith(("/", "~")) or ".." in text.split("/") or "\\" in text:
+        raise InvalidArgumentError(f"the card of {of} names {pattern!r}: a card can only name files of its own repository")
+    return text
+
+
+def _of_card(of: Repo, config: dict[str, Any]) -> dict[str, list[str]]:
+    """The files by split that a configuration of a card names."""
+    folder = _inside(config.get("data_dir") or "", of.id).strip("/")
+    said = config.get("data_files")
+    there = [path for path in of.files if not folder or path.startswith(f"{folder}/")]
+    if said is None:
+        return by_split(_of_format(_data(sorted(there))))
+    if isinstance(said, dict):
+        entries = [{"split": split, "path": path} for split, path in said.items()]
+    elif isinstance(said, list) and said and all(isinstance(one, dict) for one in said):
+        entries = said
+    else:
+        entries = [{"split": "train", "path": said}]
+    made: dict[str, list[str]] = {}
+    for entry in entries:
+        some = entry["path"] if isinstance(entry["path"], list) else [entry["path"]]
+        for pattern in some:
+            inside = _inside(pattern, of.id)
+            found = chosen(there, f"{folder}/{inside}" if folder else inside)
+            if not found:
+                raise DataFilesNotFoundError(f"the card of {of.id} names {pattern!r} for {entry['split']!r}, and no file matches")
+            made.setdefault(str(entry["split"]), []).extend(found)
+    return made
+
+
+def _of_format(paths: list[str]) -> list[str]:
+    """The files of the format that most have."""
+    known = [path for path in paths if formats.by_name(path)]
+    if not known:
+        return []
+    format = formats.of_files(known)
+    return [path for path in known if formats.by_name(path) == format]
+
+
+_NOT_OPTIONS = frozenset(("config_name", "data_files", "data_dir", "default", "description", "version", "name"))
+
+
+def configuration(of: Repo, name: str | None, data_dir: str | None, access: Access) -> Configuration:
+    """A configuration of a repository: as its card says, or as its files are named.
+
+    Raises:
+        InvalidArgumentError: there is no such configuration, or there are several and none is named.
+        DataFilesNotFoundError: it has no data files.
+    """
+    configs = [one for one in of.card.get("configs") or [] if isinstance(one, dict) and one.get("config_name")]
+    if configs and data_dir is None:
+        config = _picked(configs, name, of)
+        files = _of_card(of, config)
+        label = str(config["config_name"])
+        options = {key: value for key, value in config.items() if key not in _NOT_OPTIONS and value is not None}
+    else:
+        folder = _inside(data_dir or "", of.id).strip("/")
+        there = _of_format(_data(sorted(path for path in of.files if not folder or path.startswith(f"{folder}/"))))
+        files = by_split([path.removeprefix(f"{folder}/") if folder else path for path in there])
+        if folder:
+            files = {split: [f"{folder}/{path}" for path in some] for split, some in files.items()}
+        label, options = name or "default", {}
+        if not files:
+            if data_dir is None and of.sha and not of.files.keys() <= {"README.md"}:
+                return _converted(of, name, access)
+            raise DataFilesNotFoundError(f"{of.id} at {of.sha[:12]} has no data files of a known format")
+        infos = _infos(of)
+        if name is not None and name != "default" and name not in infos:
+            raise InvalidArgumentError(f"{of.id} has no configuration {name!r}; there is {sorted(infos) or ['default']}")
+    format = formats.require(formats.of_files(path for some in files.values() for path in some))
+    return Configuration(label, of, files, format, options, _infos(of).get(label, {}))
+
+
+def _picked(configs: list[dict[str, Any]], name: str | None, of: Repo) -> dict[str, Any]:
+    by_name = {str(one["config_name"]): one for one in configs}
+    if name is not None:
+        if name not in by_name:
+            raise InvalidArgumentError(f"{of.id} has no configuration {name!r}; there is {sorted(by_name)}")
+        return by_name[name]
+    if len(by_name) == 1:
+        return configs[0]
+    default = [one for one in configs if one.get("default")] or [one for one in configs if one["config_name"] == "default"]
+    if default:
+        return default[0]
+    raise InvalidArgumentError(
+        f"{of.id} has several configurations, and none is the default: name one of {sorted(by_name)}, as in "
+        f"load_dataset({of.id!r}, {min(by_name)!r})"
+    )
+
+
+def _infos(of: Repo) -> dict[str, dict[str, Any]]:
+    """What the card says of each configuration."""
+    said = of.card.get("dataset_info")
+    some = [said] if isinstance(said, dict) else said if isinstance(said, list) else []
+    return {str(one.get("config_name", "default")): one for one in some if isinstance(one, dict)}
+
+
+def _converted(of: Repo, name: str | None, access: Access) -> Configuration:
+    """A repository whose own files are not read, as the Hub converted it."""
+    try:
+        converted = repo(of.id, CONVERTED, access)
+    except DatasetNotFoundError:
+        raise DataFilesNotFoundError(
+            f"{of.id} at {of.sha[:12]} has no data files of a known format, and the Hub has not converted it"
+        ) from None
+    found: dict[str, dict[str, list[str]]] = {}
+    for path in sorted(converted.files):
+        config, _, rest = path.partition("/")
+        split, _, file = rest.partition("/")
+        if file.endswith(".parquet"):
+            found.setdefault(config, {}).setdefault(split.removeprefix("partial-"), []).append(path)
+    if not found:
+        raise DataFilesNotFoundError(f"{of.id}: its converted revision has no files")
+    if name is None and len(found) > 1 and "default" not in found:
+        raise InvalidArgumentError(f"{of.id} has several configurations: name one of {sorted(found)}")
+    label = name or ("default" if "default" in found else next(iter(found)))
+    if label not in found:
+        raise InvalidArgumentError(f"{of.id} has no configuration {label!r}; there is {sorted(found)}")
+    order = [str(split.get("name")) for split in _infos(of).get(label, {}).get("splits", []) if isinstance(split, dict)]
+    splits = {
+        split: found[label][split] for split in (*(s for s in order if s in found[label]), *(s for s in found[label] if s not in order))
+    }
+    return Configuration(label, converted, splits, "parquet", {}, _infos(of).get(label, {}))

@@ -1,0 +1,181 @@
+//! Who asks, and how patiently: credentials and settings of remote sources. Never part of a plan, never shown.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+use url::Url;
+
+use crate::error::{Error, Kind, Result};
+
+/// How long to wait, and how often to try.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Patience {
+    /// Seconds without a byte after which a request is given up and asked again.
+    pub timeout: f64,
+    /// Requests in a row that may fail without having brought a byte.
+    pub retries: u32,
+    /// Seconds without a byte after which an error is raised, however many tries are left.
+    pub deadline: f64,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        let read = |name: &str, default: f64| {
+            std::env::var(name).ok().and_then(|text| text.trim().parse().ok()).filter(|n: &f64| n.is_finite() && *n > 0.0).unwrap_or(default)
+        };
+        Self { timeout: read("ROWSTREAM_TIMEOUT", 20.0), retries: read("ROWSTREAM_RETRIES", 6.0) as u32, deadline: read("ROWSTREAM_DEADLINE", 120.0) }
+    }
+}
+
+impl Patience {
+    /// The time without a byte after which a request is given up.
+    pub(crate) fn stall(&self) -> Duration {
+        Duration::from_secs_f64(self.timeout.clamp(0.01, 86400.0))
+    }
+
+    /// The time without a byte after which all is given up.
+    pub(crate) fn most(&self) -> Duration {
+        Duration::from_secs_f64(self.deadline.clamp(0.01, 864_000.0))
+    }
+}
+
+/// The Hub, as it is asked.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hub {
+    /// Where it is: `https://huggingface.co`.
+    pub endpoint: String,
+    /// What is sent to it, and to nobody else.
+    #[serde(default)]
+    pub token: Option<String>,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self { endpoint: "https://huggingface.co".into(), token: None }
+    }
+}
+
+/// A disk cache for what is read.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disk {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The bytes that it may hold; all there are if absent.
+    #[serde(default)]
+    pub limit: Option<u64>,
+}
+
+/// Credentials and settings of remote sources.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Access {
+    /// The Hub.
+    pub hub: Hub,
+    /// Headers of requests to an origin (`https://host:port`), such as `Authorization`: sent to that origin alone.
+    pub headers: BTreeMap<String, BTreeMap<String, String>>,
+    /// Options of object stores, by the names that `object_store` has for them.
+    pub options: BTreeMap<String, String>,
+    /// How long to wait, and how often to try.
+    pub patience: Patience,
+    /// The disk cache of streams, if there is to be one.
+    pub cache: Option<Disk>,
+    /// Where the beginnings and ends of files are kept that tell what they are.
+    pub heads: Option<PathBuf>,
+    /// Where other libraries keep the files of the Hub that they downloaded.
+    pub downloads: Option<PathBuf>,
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access").field("hub", &self.hub.endpoint).field("patience", &self.patience).field("cache", &self.cache).finish_non_exhaustive()
+    }
+}
+
+impl Access {
+    /// Reads it from JSON. An error does not quote the text: it has secrets.
+    pub fn parse(json: &str) -> Result<Self> {
+        let access: Self = serde_json::from_str(json)
+            .map_err(|e| Error::new(Kind::Value, format!("settings of remote sources: line {}, column {} is not as expected", e.line(), e.column())))?;
+        Url::parse(&access.hub.endpoint).map_err(|e| Error::new(Kind::Value, format!("HF_ENDPOINT is not a URL: {e}")))?;
+        Ok(access)
+    }
+
+    /// The headers that go to a URL: those of its own origin, and no other's.
+    pub(crate) fn headers_for(&self, url: &Url) -> Vec<(String, String)> {
+        let origin = url.origin();
+        let same = |other: &str| Url::parse(other).is_ok_and(|other| other.origin() == origin);
+        let mut made: Vec<(String, String)> =
+            self.headers.iter().filter(|(at, _)| same(at)).flat_map(|(_, headers)| headers.iter().map(|(name, value)| (name.clone(), value.clone()))).collect();
+        if let Some(token) = &self.hub.token
+            && same(&self.hub.endpoint)
+        {
+            made.push(("authorization".into(), format!("Bearer {token}")));
+        }
+        made
+    }
+}
+
+/// A URL as it may be shown: without what a user may have put before its host, and without the values of its query, which
+/// may be signatures.
+pub fn shown(text: &str) -> String {
+    let Ok(mut url) = Url::parse(text) else { return text.to_owned() };
+    if url.cannot_be_a_base() {
+        return text.to_owned();
+    }
+    let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    if plain {
+        return text.to_owned();
+    }
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_fragment(None);
+    if url.query().is_some() {
+        url.set_query(Some("…"));
+        return url.as_str().replace("%E2%80%A6", "…");
+    }
+    url.into()
+}
+
+/// A text of others without the queries and users of the URLs in it.
+pub(crate) fn scrubbed(text: &str) -> String {
+    text.split_inclusive(char::is_whitespace).map(|word| if word.contains("://") { redacted(word) } else { word.to_owned() }).collect()
+}
+
+fn redacted(word: &str) -> String {
+    let (Some(at), end) = (word.find("http").or_else(|| word.find("://")), word.trim_end().len()) else { return word.to_owned() };
+    format!("{}{}{}", &word[..at], shown(word[at..end].trim_end_matches([')', '"', ',', ';'])), &word[end..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_of_a_url_are_not_shown() {
+        assert_eq!(shown("https://host/a.csv"), "https://host/a.csv");
+        assert_eq!(shown("https://me:canary@host/a.csv?sig=canary&x=1#canary"), "https://host/a.csv?…");
+        assert_eq!(shown("/data/a?b.csv"), "/data/a?b.csv");
+        assert_eq!(scrubbed("error for url (https://me:canary@h/x?sig=canary): closed"), "error for url (https://h/x?… closed");
+    }
+
+    #[test]
+    fn headers_go_to_their_own_origin_only() {
+        let access =
+            Access::parse(r#"{"hub": {"endpoint": "https://hub.example", "token": "canary"}, "headers": {"https://other.example": {"x-key": "canary"}}}"#)
+                .unwrap();
+        let to = |url: &str| access.headers_for(&Url::parse(url).unwrap()).len();
+        assert_eq!(to("https://hub.example/datasets/a"), 1);
+        assert_eq!(to("https://other.example/"), 1);
+        for other in ["http://hub.example/", "https://hub.example:444/", "https://hub.example.evil/", "https://evil/https://hub.example/"] {
+            assert_eq!(to(other), 0, "{other}");
+        }
+        assert!(!format!("{access:?}").contains("canary"));
+        assert!(!Access::parse(r#"{"hub": "canary"}"#).unwrap_err().to_string().contains("canary"));
+    }
+}
