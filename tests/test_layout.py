@@ -23,9 +23,13 @@ BELOW = {
     "formats": {"exceptions"},
     "ops": {"exceptions", "formats"},
     "plan": {"access", "exceptions", "expr", "ops", "skipped"},
-    "dataset": {"access", "exceptions", "expr", "features", "formats", "info", "ops", "plan", "resolve", "skipped"},
+    "dataset": {"access", "exceptions", "expr", "features", "formats", "info", "lock", "ops", "plan", "resolve", "skipped"},
     "distributed": {"dataset", "exceptions"},
-    "load": {"access", "dataset", "exceptions", "features", "info", "plan", "resolve"},
+    "files": {"access", "exceptions", "resolve"},
+    "downloads": {"access", "exceptions", "files", "resolve"},
+    "cache": {"access", "exceptions"},
+    "lock": {"access", "exceptions", "plan"},
+    "load": {"access", "lock", "dataset", "exceptions", "features", "info", "plan", "resolve"},
 }
 
 

@@ -8,10 +8,17 @@ for row in ds.shuffle(seed=7, buffer_size=10_000):
 state = ds.state_dict()  # at any row; load_state_dict goes on at the next one
 """
 
+from rowstream import cache as cache
 from rowstream.dataset import IterableDataset, IterableDatasetDict, concatenate_datasets, interleave_datasets
 from rowstream.distributed import merge_state_dicts, split_dataset_by_node
+from rowstream.downloads import DownloadConfig, DownloadManager, DownloadMode, StreamingDownloadManager
 from rowstream.expr import col
 from rowstream.features import ClassLabel, Features, LargeList, List, Value
+from rowstream.files import exists as exists
+from rowstream.files import glob as glob
+from rowstream.files import list as list
+from rowstream.files import open as open
+from rowstream.files import read_jsonl, write_jsonl
 from rowstream.info import DatasetInfo
 from rowstream.load import load_dataset
 
@@ -20,16 +27,22 @@ __version__ = "0.1.0"
 __all__ = [
     "ClassLabel",
     "DatasetInfo",
+    "DownloadConfig",
+    "DownloadManager",
+    "DownloadMode",
     "Features",
     "IterableDataset",
     "IterableDatasetDict",
     "LargeList",
     "List",
+    "StreamingDownloadManager",
     "Value",
     "col",
     "concatenate_datasets",
     "interleave_datasets",
     "load_dataset",
     "merge_state_dicts",
+    "read_jsonl",
     "split_dataset_by_node",
+    "write_jsonl",
 ]

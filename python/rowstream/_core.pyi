@@ -8,6 +8,7 @@ __all__ = [
     "ArrowBuffer",
     "Batch",
     "Dicts",
+    "Download",
     "File",
     "Held",
     "Plan",
@@ -25,7 +26,7 @@ __all__ = [
 class Access:
     def __new__(cls, json: str, foreign: int | None = None) -> Access: ...
     def document(
-        self, method: str, url: str, *, headers: list[tuple[str, str]] = [], follow: bool = True
+        self, method: str, url: str, *, headers: list[tuple[str, str]] | None = None, follow: bool = True
     ) -> tuple[int, list[tuple[str, str]], str, bytes]: ...
     def list(self, folder: str) -> list[tuple[str, int, str | None]]: ...
     def write(self, location: str, path: str) -> None: ...
@@ -38,6 +39,13 @@ class File:
     @property
     def version(self) -> str | None: ...
     def read(self, start: int, end: int) -> bytes: ...
+    def download(self, path: str, sha256: str | None = None) -> Download: ...
+
+@final
+class Download:
+    @property
+    def done(self) -> int: ...
+    def wait(self) -> bool: ...
 
 @final
 class Plan:

@@ -15,6 +15,7 @@ from rowstream.dataset.build import informed, planned
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, UnsupportedError
 from rowstream.features.card import features_of_card
 from rowstream.features.schema import schema_from_features
+from rowstream.lock import read as read_lock
 from rowstream.resolve import formats
 from rowstream.resolve.builders import Reading, reading
 from rowstream.resolve.hub import configuration, is_name, repo
@@ -78,6 +79,7 @@ def load_dataset(
         num_proc: not for streams, which read on threads.
         storage_options: options of the sources: credentials, endpoints, `timeout`, `retries`; by the names of fsspec's file systems or
             of the `object_store` crate. They are never part of what is pickled, but to start a process of this machine.
+        lock: a file that `ds.lock(path)` wrote: exactly its files and versions are read, and `path` is not needed.
         **config_kwargs: options of the format.
 
     Returns:
@@ -104,6 +106,8 @@ def load_dataset(
         raise UnsupportedError("num_proc does not apply to streams, which read on threads; leave it out")
     limit = config_kwargs.pop("cache_limit", None)
     access = Access(token, storage_options, None if cache_dir is None else os.fspath(cache_dir), limit)
+    if (locked := config_kwargs.pop("lock", None)) is not None:
+        return _of_lock(locked, split, access)
     found = _files(os.fspath(path), name, data_dir, data_files, revision, Places(access))
     by_split_ = found.files
     if (
@@ -128,6 +132,16 @@ def load_dataset(
     if split is None:
         return IterableDatasetDict(made)
     return [made[one] for one in split] if isinstance(split, list) else made[wanted[0]]
+
+
+def _of_lock(path: str | os.PathLike[str], split: Any, access: Access) -> Any:
+    """The streams of a lock file's splits."""
+    plans, label = read_lock(path, access)
+    wanted = _wanted(split, list(plans))
+    made = {one: IterableDataset(plans[one], informed(plans[one], plans[one].listing["format"], label, one), one) for one in wanted}
+    if split is None:
+        return IterableDatasetDict(made)
+    return [made[one] for one in wanted] if isinstance(split, list) else made[wanted[0]]
 
 
 def _several(split: Any) -> list[str]:

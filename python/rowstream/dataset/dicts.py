@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.dataset.iterable import IterableDataset
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.lock import write
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
 
@@ -22,6 +24,11 @@ class IterableDatasetDict(dict[str, IterableDataset]):
 
     def _each(self, method: str, *args: Any, **kwargs: Any) -> IterableDatasetDict:
         return IterableDatasetDict({name: getattr(ds, method)(*args, **kwargs) for name, ds in self.items()})
+
+    def lock(self, path: str | os.PathLike[str]) -> None:
+        """`IterableDataset.lock` of all splits, in one file."""
+        first = next(iter(self.values()), None)
+        write(path, {split: ds._plan for split, ds in self.items()}, first.info.dataset_name if first else None)
 
     def with_format(self, type: str | None = None) -> IterableDatasetDict:
         """`IterableDataset.with_format` of each split."""

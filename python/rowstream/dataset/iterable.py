@@ -22,6 +22,7 @@ from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, 
 from rowstream.features import Features, List, features_from_schema
 from rowstream.formats import format_name, formatted, formatter
 from rowstream.info import DatasetInfo
+from rowstream.lock import write as write_lock
 from rowstream.ops import Project, Rebatch, Repeat, Shuffle, Skip, Take
 from rowstream.ops.base import World
 
@@ -198,6 +199,19 @@ class IterableDataset(Building, Exporting, Joining):
                 raise CheckpointMismatchError(f"the state is damaged: {error}") from error
         self._epoch.set(state.epoch)
         self._resume, self._state, self._begun = state, None, None
+
+    def lock(self, path: str | os.PathLike[str]) -> None:
+        """Writes down every file that this data set consists of: location, length, version, hash, and how it is read.
+
+        `load_dataset(lock=path)` then reads exactly these, on any machine, and raises `SourceChangedError` where one is not what it
+        was. Which rows are chosen, and in which order, is not part of it.
+
+        Example:
+            >>> ds = load_dataset("openai/gsm8k", "main", split="train", streaming=True)
+            >>> ds.lock("gsm8k.lock")
+            >>> same = load_dataset(lock="gsm8k.lock", split="train", streaming=True)
+        """
+        write_lock(path, {str(self._split or "train"): self._plan}, self.info.dataset_name)
 
     def skip_in_state(self, state_dict: dict[str, Any], n: int) -> dict[str, Any]:
         """A state that is `n` rows further on: to leave out rows that a run cannot get over.

@@ -8,10 +8,12 @@ use bytes::Bytes;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use rowstream_core::engine::Engine;
+use rowstream_core::source::remote::download::Download as CoreDownload;
 use rowstream_core::source::{Hint, Known, Object, Sources, Store};
 use rowstream_core::{Error, Result};
 
-use crate::door::interruptible;
+use crate::door::{TICK, detached, interruptible};
+use crate::error::raise;
 use crate::foreign::Foreign;
 
 /// Credentials and settings of remote sources. It does not show them.
@@ -38,15 +40,16 @@ impl Access {
     #[pyo3(signature = (json, foreign=None))]
     fn new(json: &str, foreign: Option<u64>) -> PyResult<Self> {
         let others = foreign.map(|store| Arc::new(Foreign(store)) as Arc<dyn Store>);
-        let sources = Sources::new(json, others).map_err(|e| crate::error::raise(&e))?;
+        let sources = Sources::new(json, others).map_err(|e| raise(&e))?;
         Ok(Self { sources: Arc::new(sources) })
     }
 
     /// Gets a small document by HTTP. Redirects are not followed unless `follow`.
-    #[pyo3(signature = (method, url, *, headers=Vec::new(), follow=true))]
-    fn document<'py>(&self, py: Python<'py>, method: String, url: String, headers: Vec<(String, String)>, follow: bool) -> PyResult<Document<'py>> {
+    #[pyo3(signature = (method, url, *, headers=None, follow=true))]
+    fn document<'py>(&self, py: Python<'py>, method: String, url: String, headers: Option<Vec<(String, String)>>, follow: bool) -> PyResult<Document<'py>> {
         let sources = Arc::clone(&self.sources);
-        let (status, headers, url, body) = interruptible(py, move || Engine::current()?.block_on(sources.document(&method, &url, &headers, follow)))?;
+        let (status, headers, url, body) =
+            interruptible(py, move || Engine::current()?.block_on(sources.document(&method, &url, &headers.unwrap_or_default(), follow)))?;
         Ok((status, headers, url, PyBytes::new(py, &body)))
     }
 
@@ -104,6 +107,14 @@ impl File {
         self.object.version()
     }
 
+    /// Begins to download it to a file that nobody else writes. `sha256`: what its content has to have.
+    #[pyo3(signature = (path, sha256=None))]
+    fn download(&self, py: Python<'_>, path: String, sha256: Option<String>) -> PyResult<Download> {
+        let object = Arc::clone(&self.object);
+        let location = self.location.clone();
+        detached(py, move || Ok(Download { download: CoreDownload::start(Engine::current()?, object, path.into(), sha256), location }))
+    }
+
     /// Bytes `start..end` of it.
     fn read<'py>(&self, py: Python<'py>, start: u64, end: u64) -> PyResult<Bound<'py, PyBytes>> {
         let (object, location) = (Arc::clone(&self.object), self.location.clone());
@@ -113,5 +124,38 @@ impl File {
             read.map_err(|e| e.in_file(&location))?.pop().ok_or_else(|| Error::internal("a read gave nothing"))
         })?;
         Ok(PyBytes::new(py, &bytes))
+    }
+}
+
+/// A download that is going on; it stops where nobody has it any more.
+#[pyclass(frozen, module = "rowstream._core")]
+pub struct Download {
+    download: Arc<CoreDownload>,
+    location: String,
+}
+
+#[pymethods]
+impl Download {
+    /// The bytes that are there.
+    #[getter]
+    fn done(&self) -> u64 {
+        self.download.done()
+    }
+
+    /// Waits a moment; whether it ended. Raises what made it end.
+    fn wait(&self, py: Python<'_>) -> PyResult<bool> {
+        let ended = py.detach(|| self.download.wait(TICK));
+        py.check_signals()?;
+        match ended {
+            None => Ok(false),
+            Some(Ok(())) => Ok(true),
+            Some(Err(e)) => Err(raise(&e.in_file(&self.location))),
+        }
+    }
+}
+
+impl Drop for Download {
+    fn drop(&mut self) {
+        self.download.stop();
     }
 }

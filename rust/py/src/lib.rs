@@ -34,7 +34,7 @@ static CONF: Option<&'static std::ffi::c_char> = {
 #[pymodule(gil_used = true)]
 mod _core {
     #[pymodule_export]
-    use super::access::{Access, File};
+    use super::access::{Access, Download, File};
     #[pymodule_export]
     use super::batch::Batch;
     #[pymodule_export]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 use serde_json::{Value, json};
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::Server;
@@ -18,14 +19,19 @@ fn hex(digest: &[u8]) -> String {
     digest.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// The hash of a file's content, remembered.
+/// The hash of a file's content, remembered: SHA-256 of what lies at the other origin, and as git has it of others.
 fn hash(server: &Server, path: &Path) -> Option<(u64, String)> {
     let metadata = std::fs::metadata(path).ok()?;
     let key = (path.to_owned(), metadata.len(), metadata.modified().ok()?);
     if let Some(known) = server.hashes.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
         return Some((metadata.len(), known.clone()));
     }
-    let made = hex(&Sha256::digest(std::fs::read(path).ok()?));
+    let content = std::fs::read(path).ok()?;
+    let made = if large(path.to_str()?) {
+        hex(&Sha256::digest(content))
+    } else {
+        hex(&Sha1::new().chain_update(format!("blob {}\0", content.len())).chain_update(content).finalize())
+    };
     server.hashes.lock().unwrap_or_else(PoisonError::into_inner).insert(key, made.clone());
     Some((metadata.len(), made))
 }

@@ -67,16 +67,31 @@ impl Purpose {
     }
 }
 
-/// What identifies an object of one version: the name of its folder.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key(String);
+/// What identifies an object of one version: the name of its folder, and what is said of it there.
+#[derive(Debug, Clone)]
+pub struct Key(String, Arc<str>);
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Key {}
+
+impl std::hash::Hash for Key {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 impl Key {
     /// Of an object at a location that tells no secrets.
     pub fn new(location: &str, version: &str) -> Self {
         let digest = Sha256::new().chain_update(location).chain_update([0]).chain_update(version).finalize();
         let half: [u8; 16] = std::array::from_fn(|i| digest[i]);
-        Self(format!("{:032x}", u128::from_be_bytes(half)))
+        let about = serde_json::json!({"location": location, "version": version}).to_string();
+        Self(format!("{:032x}", u128::from_be_bytes(half)), about.into())
     }
 }
 
@@ -189,7 +204,7 @@ impl Cache {
                     let Some(range) = file.file_name().to_str().and_then(extent) else { continue };
                     let Ok(metadata) = file.metadata() else { continue };
                     if metadata.is_file() && metadata.len() == range.end - range.start + TRAILER as u64 {
-                        found.push((metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH), Key(name.clone()), range));
+                        found.push((metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH), Key(name.clone(), "".into()), range));
                     }
                 }
             }
@@ -320,6 +335,15 @@ impl Cache {
     fn write(&self, key: &Key, range: &Range<u64>, bytes: &Bytes) -> io::Result<()> {
         let home = self.home(key);
         private(&home)?;
+        let about = home.join("about");
+        if !about.exists() {
+            self.aside(&home, &about, &[key.1.as_bytes()])?;
+        }
+        self.aside(&home, &self.path(key, range), &[bytes, MARK, &crc32fast::hash(bytes).to_le_bytes()])
+    }
+
+    /// Writes a file that is there whole or not at all.
+    fn aside(&self, home: &Path, path: &Path, content: &[&[u8]]) -> io::Result<()> {
         let name = home.join(format!(".{}-{}", std::process::id(), self.names.fetch_add(1, Ordering::Relaxed)));
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -327,10 +351,10 @@ impl Cache {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let written = (|| {
             let mut file = options.open(&name)?;
-            file.write_all(bytes)?;
-            file.write_all(MARK)?;
-            file.write_all(&crc32fast::hash(bytes).to_le_bytes())?;
-            fs::rename(&name, self.path(key, range))
+            for part in content {
+                file.write_all(part)?;
+            }
+            fs::rename(&name, path)
         })();
         if written.is_err() {
             drop(fs::remove_file(&name));

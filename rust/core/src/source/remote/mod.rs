@@ -5,6 +5,7 @@ pub mod access;
 pub mod cache;
 pub(crate) mod client;
 pub mod cloud;
+pub mod download;
 pub mod http;
 pub mod hub;
 
