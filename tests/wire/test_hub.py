@@ -191,3 +191,10 @@ def test_a_card_cannot_name_what_is_not_its_own(server, bad):
 def test_no_code_is_run(server):
     with pytest.raises(NotImplementedError, match="never runs code"):
         load_dataset("json", data_files=f"{server.http}/a.jsonl", split="train", streaming=True, trust_remote_code=True)
+
+
+def test_of_many_files_only_some_are_looked_at(server):
+    server.repo("org/more", {f"train/{i:04}.jsonl": json.dumps({"id": i, "text": "x" * i}).encode() for i in range(200)})
+    ds = load_dataset("org/more", split="train", streaming=True)
+    assert sum("resolve" in entry["path"] for entry in server.log()) == 32
+    assert sorted(ids(ds.shuffle(seed=1, buffer_size=50))) == list(range(200))

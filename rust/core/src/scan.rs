@@ -20,7 +20,7 @@ use arrow_schema::{DataType, Field, FieldRef, Schema};
 
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
-use crate::exec::files::{Files, Opened, entries};
+use crate::exec::files::{Files, Opened, entries, packed};
 use crate::format::{Cuts, Depth, Found};
 use crate::plan::{FileEntry, PieceEntry, Scan};
 use crate::schema::widen;
@@ -33,7 +33,7 @@ const LANES: u64 = 64;
 const FLOORS: u64 = 96 << 20;
 
 /// Files that are looked at at once.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 32;
 
 /// The length of ranges, at least and at most.
 const RANGE: Range<u64> = 1 << 20..32 << 20;
@@ -113,19 +113,29 @@ pub async fn list(store: Arc<dyn Store>, paths: &[Named], name: &str, options: s
         });
         listed.extend(at_once(engine, work).await?.into_iter().flatten());
     }
-    let (mut files, mut cuts): (Vec<FileEntry>, Vec<Cuts>) = (Vec::new(), Vec::new());
+    let looked = looked_at(&listed, &*format, depth);
+    let (mut files, mut cuts): (Vec<FileEntry>, Vec<Option<Cuts>>) = (Vec::new(), Vec::new());
     let (mut schema, mut first, mut floor): (Option<Schema>, String, u64) = (None, String::new(), 1);
-    for some in listed.chunks(AT_ONCE) {
-        let work = some.iter().map(|(entry, known)| {
-            let (store, entry, format, known) = (Arc::clone(&store), entry.clone(), Arc::clone(&format), known.clone());
+    for (some, looks) in listed.chunks(AT_ONCE).zip(looked.chunks(AT_ONCE)) {
+        let work = some.iter().zip(looks).map(|((entry, known), look)| {
+            let (store, entry, format, known, look) = (Arc::clone(&store), entry.clone(), Arc::clone(&format), known.clone(), *look);
             async move {
+                if !look {
+                    return Ok(None);
+                }
                 let opened = Files::open(engine, &*store, &*format, &entry, known.as_ref()).await?;
                 let found = opened.look(engine, &*format, &entry.name(), depth, (false, lenient)).await?;
-                Ok((opened, found))
+                Ok(Some((opened, found)))
             }
         });
-        for ((entry, _), (opened, found)) in some.iter().zip(at_once(engine, work).await?) {
+        for ((entry, known), found) in some.iter().zip(at_once(engine, work).await?) {
             u32::try_from(files.len()).map_err(|_| Error::new(Kind::Value, "more files than can be numbered"))?;
+            let Some((opened, found)) = found else {
+                let Known { size, version } = known.clone().ok_or_else(|| Error::internal("a file that nobody looked at"))?;
+                cuts.push(None);
+                files.push(FileEntry { size, version: version.unwrap_or_default(), told: true, ..entry.clone() });
+                continue;
+            };
             let Opened { object, version, codec, .. } = opened;
             let told = object.version().is_some();
             let Found { schema: seen, cuts: cut, floor: keeps, version: better, note, .. } = found;
@@ -139,7 +149,7 @@ pub async fn list(store: Arc<dyn Store>, paths: &[Named], name: &str, options: s
             };
             floor = floor.max(keeps);
             // What can only be read from its start is one piece.
-            cuts.push(if object.ranged() { cut } else { Cuts::Whole });
+            cuts.push(Some(if object.ranged() { cut } else { Cuts::Whole }));
             let version = if told { version } else { better.unwrap_or(version) };
             files.push(FileEntry { size: object.size(), version, note, codec: codec.filter(|_| told), told, ..entry.clone() });
         }
@@ -154,9 +164,44 @@ pub async fn list(store: Arc<dyn Store>, paths: &[Named], name: &str, options: s
     let (named, mut fields): (Vec<FieldRef>, Vec<FieldRef>) = schema.fields().iter().cloned().partition(|field| crate::format::tar::is_name(field.name()));
     fields.extend(named);
     let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
-    let pieces = pieces(&files, cuts);
+    let pieces = pieces(&files, as_the_others(&files, cuts));
     let lanes = lanes(floor, pieces.len());
     Ok(Scan { format: name.into(), options, files, pieces, schema, declared, lanes, floor })
+}
+
+/// Files far away that are looked at, where it is known of all how long they are and which version.
+const LOOKED_AT: usize = 32;
+
+/// Which files are looked at: all, or some at even distances where each look takes time and the others tell nothing that is
+/// needed to read them.
+fn looked_at(listed: &[(FileEntry, Option<Known>)], format: &dyn crate::format::Format, depth: Depth) -> Vec<bool> {
+    let known = |(entry, known): &(FileEntry, Option<Known>)| {
+        let told = known.as_ref().is_some_and(|known| known.version.is_some());
+        told && entry.member.is_none() && entry.path.contains("://")
+    };
+    let n = listed.len();
+    if format.random() || depth == Depth::All || n <= LOOKED_AT || !listed.iter().all(known) {
+        return vec![true; n];
+    }
+    let mut looked = vec![false; n];
+    for i in 0..LOOKED_AT {
+        looked[i * (n - 1) / (LOOKED_AT - 1)] = true;
+    }
+    looked
+}
+
+/// Where files can be cut that nobody looked at: anywhere, if that is so of all that were looked at and are not compressed.
+fn as_the_others(files: &[FileEntry], cuts: Vec<Option<Cuts>>) -> Vec<Cuts> {
+    let anywhere = files.iter().zip(&cuts).all(|(file, cuts)| match cuts {
+        None | Some(Cuts::Anywhere) => true,
+        Some(_) => file.codec.is_some(),
+    });
+    let made = |(file, cuts): (&FileEntry, Option<Cuts>)| match cuts {
+        Some(cuts) => cuts,
+        None if anywhere && !packed(&file.path) => Cuts::Anywhere,
+        None => Cuts::Whole,
+    };
+    files.iter().zip(cuts).map(made).collect()
 }
 
 /// The schema with the columns that paths give, where all of them give the same: integers, or else strings. What a file has

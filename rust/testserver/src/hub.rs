@@ -89,6 +89,7 @@ pub fn answer(server: &Server, root: &Path, request: &Request) -> Reply {
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     let (name, meta, revision, path) = match parts.as_slice() {
         ["api", "datasets", org, name, "revision", revision] => (format!("{org}/{name}"), true, *revision, String::new()),
+        ["api", "datasets", org, name, "tree", revision, path @ ..] => (format!("{org}/{name}"), true, *revision, format!("tree/{}", path.join("/"))),
         ["datasets", org, name, "resolve", revision, path @ ..] => (format!("{org}/{name}"), false, *revision, path.join("/")),
         _ => return Reply::text(404, "there is no such page"),
     };
@@ -111,6 +112,9 @@ pub fn answer(server: &Server, root: &Path, request: &Request) -> Reply {
     let Some(commit) = commit(server, &folder, &name, revision) else {
         return refused(404, "RevisionNotFound", &format!("Invalid rev id: {revision}"));
     };
+    if let (true, Some(folder)) = (meta, path.strip_prefix("tree/")) {
+        return tree(&commit, folder.trim_end_matches('/'), request.query.get("recursive").is_some_and(|told| told.eq_ignore_ascii_case("true")));
+    }
     if meta {
         let siblings = commit.files.iter().map(|(path, size, hash)| {
             if large(path) {
@@ -139,6 +143,33 @@ pub fn answer(server: &Server, root: &Path, request: &Request) -> Reply {
         Ok(reply) => said(reply.with("ETag", &format!("\"{}\"", &hash[..40])), &hash[..40]),
         Err(_) => Reply::text(404, "gone"),
     }
+}
+
+/// The files below a folder, as the Hub's own client asks for them.
+fn tree(commit: &Commit, folder: &str, recursive: bool) -> Reply {
+    let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+    let mut entries: Vec<Value> = Vec::new();
+    let mut folders = std::collections::BTreeSet::new();
+    for (path, size, hash) in commit.files.iter().filter(|(path, ..)| path.starts_with(&prefix)) {
+        let rest = &path[prefix.len()..];
+        if let Some((first, _)) = rest.split_once('/') {
+            folders.insert(format!("{prefix}{first}"));
+            if !recursive {
+                continue;
+            }
+        }
+        let oid = &hash[..40];
+        entries.push(if large(path) {
+            json!({"type": "file", "oid": oid, "size": size, "path": path, "lfs": {"oid": hash, "size": size, "pointerSize": 134}})
+        } else {
+            json!({"type": "file", "oid": oid, "size": size, "path": path})
+        });
+    }
+    if entries.is_empty() && folders.is_empty() {
+        return refused(404, "EntryNotFound", "there is no such folder").with("X-Repo-Commit", &commit.sha);
+    }
+    entries.extend(folders.iter().map(|path| json!({"type": "directory", "oid": "0".repeat(40), "size": 0, "path": path})));
+    Reply::json(200, &Value::Array(entries))
 }
 
 /// Answers a request for what lies at the other origin.

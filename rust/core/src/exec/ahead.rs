@@ -1,12 +1,13 @@
 //! Reading ahead in an object that is far away: what a decoder will ask for is asked for before it does, in parts, over
 //! several connections, in the order in which they will be wanted.
 //!
-//! How far ahead adapts to latency and bandwidth by one rule: whenever the decoder has to wait for a part, four times as much
-//! is read ahead from then on, up to this reader's share of the budget. A part that is needed is always read; what is read
-//! ahead of need only where the budget has room.
+//! How far ahead adapts to latency and bandwidth by one rule: whenever a decoder has to wait for a part, eight times as much
+//! is read ahead from then on by all readers of the stream, up to their shares of the budget. A part that is needed is always
+//! read; what is read ahead of need only where the budget has room.
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -20,10 +21,28 @@ use crate::source::remote::{GAP, gathered, parted};
 use crate::source::{Object, Reading};
 
 /// The bytes that are read ahead at first.
-const FIRST: u64 = 2 << 20;
+const FIRST: u64 = 4 << 20;
 
 /// How much more after each wait.
-const GROWTH: u64 = 4;
+const GROWTH: u64 = 8;
+
+/// How far ahead the readers of a stream read.
+#[derive(Debug)]
+pub(crate) struct Pace(AtomicU64);
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self(AtomicU64::new(FIRST))
+    }
+}
+
+impl Pace {
+    /// A decoder had to wait.
+    fn waited(&self) {
+        let faster = |pace: u64| Some(pace.saturating_mul(GROWTH).min(1 << 40));
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, faster);
+    }
+}
 
 /// The length of a part.
 const PART: Range<u64> = 256 << 10..4 << 20;
@@ -43,8 +62,7 @@ struct State {
     slots: HashMap<usize, Slot>,
     /// Parts before this one were asked for, or passed over.
     next: usize,
-    /// Bytes that may be asked for and not taken.
-    window: u64,
+    /// Bytes that were asked for and not taken.
     outstanding: u64,
 }
 
@@ -57,6 +75,8 @@ struct Inner {
     places: Vec<(u64, usize)>,
     state: Mutex<State>,
     came: Notify,
+    pace: Arc<Pace>,
+    /// The bytes that may be asked for and not taken at most.
     most: u64,
 }
 
@@ -86,17 +106,16 @@ fn side_by_side(ranges: &[Range<u64>], part: u64) -> Vec<Range<u64>> {
 
 impl Ahead {
     /// `ranges`: what will be read, disjoint, side by side. `most`: the bytes that may be read ahead.
-    pub(crate) fn new(engine: &'static Engine, object: Arc<dyn Object>, ranges: &[Range<u64>], most: u64) -> Self {
+    pub(crate) fn new(engine: &'static Engine, object: Arc<dyn Object>, ranges: &[Range<u64>], most: u64, pace: Arc<Pace>) -> Self {
         let size = object.size();
         let ranges: Vec<Range<u64>> = ranges.iter().map(|range| range.start.min(size)..range.end.min(size)).collect();
         let parts = side_by_side(&ranges, (most / 4).clamp(PART.start, PART.end));
         let mut places: Vec<(u64, usize)> = parts.iter().enumerate().map(|(i, part)| (part.start, i)).collect();
         places.sort_unstable();
         // A server without ranges is read in order, one part after another.
-        let window = if object.ranged() { FIRST.min(most) } else { 0 };
         let most = if object.ranged() { most } else { 0 };
-        let state = Mutex::new(State { slots: HashMap::new(), next: 0, window, outstanding: 0 });
-        Self(Arc::new(Inner { engine, object, parts, places, state, came: Notify::new(), most }))
+        let state = Mutex::new(State { slots: HashMap::new(), next: 0, outstanding: 0 });
+        Self(Arc::new(Inner { engine, object, parts, places, state, came: Notify::new(), pace, most }))
     }
 }
 
@@ -158,9 +177,10 @@ impl Inner {
 
     /// Begins to read on, as far as may be.
     fn go_on(self: &Arc<Self>, state: &mut State) {
+        let window = self.pace.0.load(Ordering::Relaxed).min(self.most);
         while let Some(part) = self.parts.get(state.next) {
             let length = part.end - part.start;
-            if state.outstanding + length > state.window || !self.engine.budget.fits_wire(length) {
+            if state.outstanding + length > window || !self.engine.budget.fits_wire(length) {
                 return;
             }
             let i = state.next;
@@ -235,7 +255,7 @@ impl Inner {
                     waited = true;
                     // The first part is always waited for.
                     if of != [0] {
-                        state.window = (state.window * GROWTH).min(self.most);
+                        self.pace.waited();
                     }
                     self.go_on(&mut state);
                 }

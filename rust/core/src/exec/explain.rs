@@ -48,7 +48,22 @@ pub fn explain(plan: &Arc<Plan>, store: Arc<dyn Store>) -> Result<Explained> {
         }
         let opened = engine.block_on(files.get(engine, file))?;
         let (unit, window) = (UNIT.end, WINDOW.end);
-        let piece = Piece { file, at, bytes, rows: 0..u64::MAX, count, unit, window, wire: 0, purpose: None, filter: None, lenient: false, base: 0, deep: 1 };
+        let piece = Piece {
+            file,
+            at,
+            bytes,
+            rows: 0..u64::MAX,
+            count,
+            unit,
+            window,
+            wire: 0,
+            pace: Arc::default(),
+            purpose: None,
+            filter: None,
+            lenient: false,
+            base: 0,
+            deep: 1,
+        };
         let options = Options { columns: columns.clone(), rows: 0..u64::MAX, unit, window, most: usize::MAX, filter: own, lenient: false };
         match files.format().cost(&decoder_source(&files, &opened, &piece), &options).map_err(|e| e.in_file(files.name(file)))? {
             Some(bytes) => made.read += bytes,

@@ -36,6 +36,12 @@ const ENDS: u64 = 4 << 10;
 /// Bytes that are decompressed at once.
 const BLOCK: u64 = 1 << 20;
 
+/// Whether a name says that a file is compressed.
+pub(crate) fn packed(name: &str) -> bool {
+    let name = bare(name).to_ascii_lowercase();
+    PACKED.iter().any(|end| name.ends_with(end))
+}
+
 /// Reads one range.
 async fn read(object: &dyn Object, range: Range<u64>) -> Result<Bytes> {
     object.read(&[range]).await?.pop().ok_or_else(|| Error::internal("a read gave nothing"))
@@ -218,7 +224,9 @@ impl Opened {
         depth: Depth,
         (statistics, lenient): (bool, bool),
     ) -> Result<Found> {
-        let facts = Facts { size: self.object.size(), codec: self.codec, most: engine.budget.for_rows() as usize, statistics, lenient };
+        let (size, most) = (self.object.size(), engine.budget.for_rows() as usize);
+        // By its name, so that a copy that happens to be here is read in the same order.
+        let facts = Facts { size, codec: self.codec, most, statistics, lenient, far: name.contains("://") };
         let found = looked_at(engine, &self.object, format.look(&facts, depth)?).await;
         found.map_err(|e| e.in_file(name))
     }
@@ -276,7 +284,7 @@ impl Files {
             let size = object.size();
             if format.random() {
                 // Only a name says that it is compressed: that saves a read.
-                if codec.is_none() && PACKED.iter().any(|end| bare(&entry.name()).to_ascii_lowercase().ends_with(end)) {
+                if codec.is_none() && packed(&entry.name()) {
                     codec = Codec::of(&read(&*object, 0..size.min(32)).await?);
                 }
                 object = ranged(engine, object).await?;

@@ -68,6 +68,8 @@ pub(crate) struct Shared {
     schedule: Option<Arc<Schedule>>,
     /// Bytes that a reader of an object far away may read ahead.
     wire: u64,
+    /// How far ahead they read.
+    pace: Arc<ahead::Pace>,
     /// Pieces of a lane that are read before the consumer comes to them.
     ahead: usize,
     /// Units that a reader may have ready: with many lanes each waits long for its turn, and one is enough.
@@ -109,6 +111,7 @@ impl Shared {
             unit: self.unit,
             window: self.window,
             wire: self.wire,
+            pace: Arc::clone(&self.pace),
             purpose: self.schedule.clone().map(|schedule| Purpose { schedule, piece }),
             filter: self.filter.clone(),
             lenient: self.plan.lenient,
@@ -220,6 +223,7 @@ impl Stream {
             unit: UNIT.end,
             window: WINDOW.end,
             schedule: None,
+            pace: Arc::default(),
             wire: 0,
             ahead: 0,
             deep: 1,

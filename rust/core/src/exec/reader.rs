@@ -10,7 +10,7 @@ use std::time::Duration;
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow_select::filter::filter_record_batch;
 
-use super::ahead::Ahead;
+use super::ahead::{Ahead, Pace};
 use super::files::{Files, Opened};
 use super::global::{self, Whole};
 use crate::budget::Charge;
@@ -174,6 +174,7 @@ pub(crate) struct Piece {
     pub(crate) window: u64,
     /// Bytes that may be read ahead, if the file is far away.
     pub(crate) wire: u64,
+    pub(crate) pace: Arc<Pace>,
     /// What a cache is to know of it.
     pub(crate) purpose: Option<Purpose>,
     pub(crate) filter: Option<Arc<Filter>>,
@@ -367,7 +368,7 @@ pub(super) async fn decoded(engine: &'static Engine, files: &Arc<Files>, adapter
         return Ok(Reading { decoder: None, making, object: None, file, start, out: Some(out) });
     }
     let opened = files.get(engine, file).await?;
-    let (object, wire, purpose) = (Arc::clone(&opened.object), piece.wire, piece.purpose.take());
+    let (object, wire, pace, purpose) = (Arc::clone(&opened.object), piece.wire, Arc::clone(&piece.pace), piece.purpose.take());
     if let Some(purpose) = &purpose {
         purpose.schedule.reached(purpose.piece);
     }
@@ -379,7 +380,7 @@ pub(super) async fn decoded(engine: &'static Engine, files: &Arc<Files>, adapter
     let here = Arc::clone(files);
     let (decoder, ranges) = engine.cpu(move || decoder(&here, &opened, &piece, columns, most)).await?.map_err(named)?;
     let object = purpose.and_then(|purpose| object.purposed(&purpose)).unwrap_or(object);
-    let object = if ranges.is_empty() { object } else { Arc::new(Ahead::new(engine, object, &ranges, wire)) };
+    let object = if ranges.is_empty() { object } else { Arc::new(Ahead::new(engine, object, &ranges, wire, pace)) };
     Ok(Reading { decoder: Some(decoder), making, object: Some(object), file, start, out: None })
 }
 

@@ -102,6 +102,8 @@ pub struct Facts {
     pub statistics: bool,
     /// Whether records that cannot be read are left out, here as they are later.
     pub lenient: bool,
+    /// Whether it is far away, where each look takes time: then only what shows its types, and where it can be cut for little.
+    pub far: bool,
 }
 
 /// How much is looked at.

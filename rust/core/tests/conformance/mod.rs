@@ -38,7 +38,7 @@ impl Read {
     }
 
     fn facts(file: &Bytes) -> Facts {
-        Facts { size: file.len() as u64, codec: Codec::of(file), most: 1 << 20, statistics: false, lenient: false }
+        Facts { size: file.len() as u64, codec: Codec::of(file), most: 1 << 20, statistics: false, lenient: false, far: false }
     }
 
     /// Looks at a file.

@@ -20,6 +20,7 @@ const LOOKED_AT: u64 = 1 << 20;
 
 /// Goes through the headers of an archive: finds its samples, its fields and their types. Of a compressed archive it
 /// looks at the beginning only.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the file")]
 pub struct Index {
     input: Archive,
     starts: Vec<u64>,
@@ -32,6 +33,7 @@ pub struct Index {
     lenient: bool,
     ended: bool,
     most: usize,
+    far: bool,
 }
 
 impl Index {
@@ -39,7 +41,8 @@ impl Index {
     pub fn new(file: &Facts, all: bool) -> Result<Self> {
         Ok(Self {
             // Headers stand far apart, or close together: a block that has one header is enough for the first.
-            input: Archive::new(0..file.size, file.codec, 4 << 10)?,
+            input: Archive::new(0..file.size, file.codec, if file.far { LOOKED_AT as usize } else { 4 << 10 })?,
+            far: file.far,
             starts: Vec::new(),
             key: None,
             keys: HashSet::new(),
@@ -55,7 +58,7 @@ impl Index {
 
     /// Whether only the beginning is looked at.
     fn packed(&self) -> bool {
-        self.input.compressed()
+        self.input.compressed() || self.far
     }
 
     /// The schema of the samples.
@@ -123,11 +126,13 @@ impl Index {
                         }
                     }
                     let there = self.input.end();
-                    if !self.packed() && at + next > there {
+                    if !self.input.compressed() && at + next > there {
                         return Err(member(Error::data(format!("it should end at byte {}, the file has {there}: the archive was cut", at + next)), &name, at));
                     }
                     // Close together: more at once. Far apart: only the header.
-                    self.input.unit = if next > 4 << 10 { 2 << 10 } else { 64 << 10 };
+                    if !self.far {
+                        self.input.unit = if next > 4 << 10 { 2 << 10 } else { 64 << 10 };
+                    }
                     if self.packed() {
                         if self.looked >= LOOKED_AT || self.input.at > LOOKED_AT {
                             self.ended = true;
