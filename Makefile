@@ -72,12 +72,13 @@ format: $(VENV)/lint.group ## Format all code
 	$(BIN)/ruff check --fix .
 
 .PHONY: demo
-demo: $(VENV)/release.build $(VENV)/demo.group ## Stream real data: shuffle, stop, resume on other consumers, prove it
+demo: target/release/rowstream-testserver $(VENV)/release.build $(VENV)/demo.group ## Stream real data: shuffle, stop, resume on other consumers, prove it
 	$(BIN)/python examples/demo.py
 
 .PHONY: bench
-bench: $(VENV)/release.build $(VENV)/bench.group ## Measure beside the peers; writes benches/results
+bench: target/release/rowstream-testserver $(VENV)/release.build $(VENV)/bench.group ## Measure beside the peers; writes benches/results
 	$(BIN)/python -m benches.vs_peers
+	$(BIN)/python -m benches.wire
 
 # What the tests install, unless `make wheel` has built a better one since.
 dist/.wheel: $(SOURCES) $(shell find python -name '*.py*') $(VENV)/build.stamp

@@ -272,9 +272,61 @@ def train() -> None:
     print(f"all {len(seen):,} films exactly once over both")
 
 
+def from_the_hub() -> None:
+    """A data set of a Hub on this machine: by name, under faults, and again from the cache."""
+    import os
+    import tempfile
+
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    from tests.server import Server
+
+    with tempfile.TemporaryDirectory() as folder, Server(Path(folder) / "served") as server:
+        files = {f"data/{file.name}": file.read_bytes() for file in made("films", films)}
+        test = {"titles/test.jsonl": "".join(json.dumps({"title": f"title {i}"}) + "\n" for i in range(100)).encode()}
+        configs = [
+            {"config_name": "films", "data_files": [{"split": "train", "path": "data/train-*"}], "default": True},
+            {"config_name": "titles", "data_files": [{"split": "test", "path": "titles/*"}]},
+        ]
+        server.repo("demo/films", {**files, **test}, cardData={"configs": configs})
+        os.environ.update({"HF_ENDPOINT": server.hub, "HF_HOME": f"{folder}/hf", "ROWSTREAM_CACHE": f"{folder}/rowstream"})
+
+        ds = load_dataset("demo/films", split="train", streaming=True, cache_dir=f"{folder}/cache", storage_options={"timeout": 1})
+        titles = load_dataset("demo/films", "titles", split="test", streaming=True)
+        first = next(iter(ds))
+        print(
+            f"\nthe Hub, on this machine: demo/films has {len(ds.features)} columns; {len(titles.to_list())} rows of its configuration 'titles'"
+        )
+        print(
+            f"listings that were asked for: {sum(entry['path'].startswith('/api/') for entry in server.log())}; first row: {first['title']}"
+        )
+        here = load_dataset("parquet", data_files=f"{DATA}/films/*.parquet", split="train", streaming=True)
+        ds, here = ds.shuffle(seed=7, buffer_size=1000), here.shuffle(seed=7, buffer_size=1000)
+        expected = [row["id"] for row in here]
+        faults = [
+            {"kind": "latency", "ms": 20},
+            {"kind": "reset", "after": 50_000, "origin": "cdn", "times": 5},
+            {"kind": "status", "status": 503, "origin": "cdn", "skip": 2, "times": 2},
+            {"kind": "short_range", "by": 999, "origin": "cdn", "times": 3},
+        ]
+        for epoch, rules in (("an epoch with faults", faults), ("the next, from the cache", [])):
+            server.faults(*rules)
+            server.control("DELETE", "log")
+            began = time.perf_counter()
+            ids = [row["id"] for row in ds]
+            took = time.perf_counter() - began
+            log = server.log()
+            print(
+                f"{epoch}: {len(ids):,} rows, {len(ids) / took:,.0f} rows/s, {len(log)} requests, {sum(entry['bytes'] for entry in log) / 1e6:.1f} MB, "
+                f"{sum(bool(set(entry['faults']) - {'latency'}) for entry in log)} of them failed or fell short; the rows of the local files: {ids == expected}"
+            )
+            if ids != expected:
+                sys.exit("the rows differ")
+
+
 if __name__ == "__main__":
     show("films", films)
     show("conversations", conversations)
     show_formats()
     convert_filter_mix()
+    from_the_hub()
     train()

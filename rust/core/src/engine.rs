@@ -49,6 +49,9 @@ const CONNECTIONS: usize = 64;
 /// Objects on other machines that are remembered, with what was seen of them.
 const REMOTES: usize = 256;
 
+/// The bytes that they may hold of what was seen.
+const HELD: usize = 32 << 20;
+
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").field("budget", &self.budget).field("threads", &self.threads).finish_non_exhaustive()
@@ -168,6 +171,14 @@ impl Engine {
         remotes.push_back((id, Arc::clone(remote)));
         if remotes.len() > REMOTES {
             remotes.pop_front();
+        }
+        // The newest keep what was seen of them.
+        let mut held = 0;
+        for (_, remote) in remotes.iter().rev() {
+            held += remote.holds();
+            if held > HELD {
+                remote.release();
+            }
         }
     }
 

@@ -64,10 +64,8 @@ async fn ranged(engine: &'static Engine, object: Arc<dyn Object>) -> Result<Arc<
 /// Goes on with what is at hand; gives what has to be waited for.
 fn at_hand(look: &mut dyn Look, object: &dyn Object) -> Result<Option<Range<u64>>> {
     while let Some(range) = look.need()? {
-        let Some(parts) = object.read_now(std::slice::from_ref(&range))? else { return Ok(Some(range)) };
-        for bytes in parts {
-            look.push(&range, bytes)?;
-        }
+        let Some(bytes) = object.look_now(&range)? else { return Ok(Some(range)) };
+        look.push(&range, bytes)?;
     }
     Ok(None)
 }

@@ -62,6 +62,8 @@ pub(crate) struct Lane {
     pub(crate) held: Vec<Held>,
     /// Why rows of the list could not be read.
     bad: Vec<Error>,
+    /// Whether nothing is read before the consumer comes to it, since nobody knows whether it wants more than one row.
+    waits: bool,
 }
 
 impl Lane {
@@ -80,6 +82,7 @@ impl Lane {
             next: q,
             held: Vec::new(),
             bad: Vec::new(),
+            waits: true,
         }
     }
 
@@ -115,6 +118,10 @@ impl Lane {
 
     /// Where the next row is; a run of rows where file order has one.
     pub(crate) fn ready(&mut self, shared: &Shared, order: &Order) -> Result<Ready> {
+        if self.waits && shared.given {
+            self.waits = false;
+            self.read_ahead(shared, order);
+        }
         loop {
             if let Some(ready) = self.rows()? {
                 return Ok(ready);
@@ -274,6 +281,9 @@ impl Lane {
 
     /// Opens the next pieces: one when the current is all decoded, more where there are fewer lanes than threads.
     fn read_ahead(&mut self, shared: &Shared, order: &Order) {
+        if self.waits && shared.far {
+            return;
+        }
         let most = shared.ahead.max(usize::from(self.piece.as_ref().is_some_and(|(_, reader)| reader.ended())));
         while self.ahead.len() < most && (self.next as usize) < order.lanes[self.v].len() {
             let q = self.next;

@@ -64,6 +64,10 @@ pub(crate) struct Shared {
     signal: Arc<Signal>,
     unit: u64,
     window: u64,
+    /// Whether the files are far away.
+    far: bool,
+    /// Whether the consumer has got a row of this pass.
+    given: bool,
     /// When the pieces are read, for a cache.
     schedule: Option<Arc<Schedule>>,
     /// Bytes that a reader of an object far away may read ahead.
@@ -222,6 +226,8 @@ impl Stream {
             signal: Arc::default(),
             unit: UNIT.end,
             window: WINDOW.end,
+            far: false,
+            given: false,
             schedule: None,
             pace: Arc::default(),
             wire: 0,
@@ -298,7 +304,8 @@ impl Stream {
         }
         let scan = &self.shared.plan.scan;
         self.shared.wire = self.shared.engine.budget.for_wire() / lanes;
-        if scan.files.first().is_some_and(|file| file.path.contains("://")) {
+        self.shared.far = scan.files.first().is_some_and(|file| file.path.contains("://"));
+        if self.shared.far {
             // Far away, as many pieces are open as it takes to have the bytes of a lane on their way.
             let piece = scan.pieces.iter().map(|piece| piece.3).sum::<u64>() / (scan.pieces.len() as u64).max(1);
             self.shared.schedule = Some(Arc::new(self.schedule(&order)?));
@@ -374,6 +381,7 @@ impl Stream {
     /// A lane gave `n` rows of its pieces, or passed over them.
     fn advance(&mut self, i: usize, n: u64) {
         self.lanes[i].delivered(n);
+        self.shared.given = true;
         self.last = i;
         if let Some((turn, v, i)) = self.turns.pop_front() {
             let next = (turn + n, v, i);

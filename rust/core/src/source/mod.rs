@@ -69,6 +69,11 @@ pub trait Object: Send + Sync {
         Box::pin(async move { self.read(&[range]).await?.pop().ok_or_else(|| Error::internal("a read gave nothing")) })
     }
 
+    /// The same, if that needs no waiting; `None` if it does.
+    fn look_now(&self, range: &Range<u64>) -> Result<Option<Bytes>> {
+        Ok(self.read_now(std::slice::from_ref(range))?.and_then(|mut parts| parts.pop()))
+    }
+
     /// This object, as it is read for a piece of a stream, where that makes a difference.
     fn purposed(&self, _purpose: &Purpose) -> Option<Arc<dyn Object>> {
         None
@@ -133,6 +138,10 @@ impl Object for Part {
 
     fn ranged(&self) -> bool {
         self.whole.ranged()
+    }
+
+    fn look_now(&self, range: &Range<u64>) -> Result<Option<Bytes>> {
+        self.whole.look_now(&self.moved(std::slice::from_ref(range))?.remove(0))
     }
 
     fn look(&self, range: Range<u64>) -> Reading<'_, Bytes> {

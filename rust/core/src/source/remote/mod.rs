@@ -35,8 +35,8 @@ pub(crate) const GAP: u64 = 16 << 10;
 /// The most bytes that one request asks for: more go over several connections.
 const MOST: u64 = 8 << 20;
 
-/// The most bytes that opening an object may bring and keep.
-const FIRST: u64 = 1 << 20;
+/// The most bytes that opening an object may bring and keep: what shows the types of lines, and the end of the last of them.
+const FIRST: u64 = (1 << 20) + (64 << 10);
 
 /// What is no longer than this is read whole when it is looked at: that takes no longer than a part of it.
 const SMALL: u64 = 256 << 10;
@@ -229,6 +229,31 @@ impl Remote {
         Some(bytes.slice((range.start - from) as usize..(range.end - from) as usize))
     }
 
+    /// The bytes of a range from its first on, as far as they are kept.
+    fn kept_from(&self, range: &Range<u64>) -> Bytes {
+        let kept = lock(&self.kept);
+        let covers = |(from, bytes): &&(u64, Bytes)| *from <= range.start && from + bytes.len() as u64 > range.start;
+        kept.iter().filter(covers).max_by_key(|(from, bytes)| from + bytes.len() as u64).map_or_else(Bytes::new, |(from, bytes)| {
+            let upto = (range.end - from).min(bytes.len() as u64) as usize;
+            bytes.slice((range.start - from) as usize..upto)
+        })
+    }
+
+    /// The bytes of a range were read to make rows of them: what was looked at up to there is not needed for that again.
+    fn used(&self, range: &Range<u64>) {
+        lock(&self.kept).retain(|(from, bytes)| !(*from < range.end && from + bytes.len() as u64 > range.start && from + bytes.len() as u64 <= range.end));
+    }
+
+    /// How many bytes are kept.
+    pub(crate) fn holds(&self) -> usize {
+        lock(&self.kept).iter().map(|(_, bytes)| bytes.len()).sum()
+    }
+
+    /// Keeps nothing any more.
+    pub(crate) fn release(&self) {
+        lock(&self.kept).clear();
+    }
+
     /// The version that answers have to have from now on.
     fn pinned(&self, version: Option<&str>) {
         if let Some(version) = version {
@@ -395,7 +420,10 @@ impl Remote {
                 return Err(Error::data(format!("bytes {range:?} are not in the object of {} bytes", self.size)));
             }
         }
-        let missing = joined(ranges.iter().filter(|range| !range.is_empty() && self.kept(range).is_none()).cloned().collect(), GAP);
+        // What is kept of the beginning of a range is not read again.
+        let heads: Vec<Bytes> = ranges.iter().map(|range| self.kept_from(range)).collect();
+        let rest = |range: &Range<u64>, head: &Bytes| range.start + head.len() as u64..range.end;
+        let missing = joined(ranges.iter().zip(&heads).map(|(range, head)| rest(range, head)).filter(|range| !range.is_empty()).collect(), GAP);
         let parts: Vec<Range<u64>> = missing.into_iter().flat_map(|range| parted(range, MOST)).collect();
         let fetched = match parts.as_slice() {
             [] => Vec::new(),
@@ -409,16 +437,18 @@ impl Remote {
             }
             _ => try_join_all(parts.iter().map(|part| self.part(part.clone(), purpose))).await?,
         };
-        let cut = |range: &Range<u64>| {
-            if range.is_empty() {
-                return Ok(Bytes::new());
+        let cut = |(range, head): (&Range<u64>, Bytes)| {
+            if !head.is_empty() {
+                self.used(range);
             }
-            if let Some(bytes) = self.kept(range) {
-                return Ok(bytes);
+            let rest = rest(range, &head);
+            if rest.is_empty() {
+                return Ok(head);
             }
-            gathered(range, &parts, &fetched).ok_or_else(|| Error::internal("a range was not read"))
+            let tail = gathered(&rest, &parts, &fetched).ok_or_else(|| Error::internal("a range was not read"))?;
+            Ok(if head.is_empty() { tail } else { [head, tail].concat().into() })
         };
-        ranges.iter().map(cut).collect()
+        ranges.iter().zip(heads).map(cut).collect()
     }
 }
 
@@ -523,8 +553,18 @@ impl Object for Arc<Remote> {
         self.ranged.load(Ordering::Relaxed)
     }
 
+    fn look_now(&self, range: &Range<u64>) -> Result<Option<Bytes>> {
+        Ok(self.kept(range))
+    }
+
     fn read_now(&self, ranges: &[Range<u64>]) -> Result<Option<Vec<Bytes>>> {
-        Ok(ranges.iter().map(|range| self.kept(range)).collect())
+        let found: Option<Vec<Bytes>> = ranges.iter().map(|range| self.kept(range)).collect();
+        if found.is_some() {
+            for range in ranges {
+                self.used(range);
+            }
+        }
+        Ok(found)
     }
 
     fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> Reading<'a, Vec<Bytes>> {
@@ -533,7 +573,15 @@ impl Object for Arc<Remote> {
 
     fn look(&self, wanted: Range<u64>) -> Reading<'_, Bytes> {
         Box::pin(async move {
-            let range = if self.size <= SMALL && wanted.end <= self.size { 0..self.size } else { wanted.clone() };
+            // The beginning is looked at in one go.
+            let whole = if self.size <= SMALL {
+                self.size
+            } else if wanted.start == 0 {
+                FIRST.min(self.size)
+            } else {
+                0
+            };
+            let range = if wanted.end <= whole { 0..whole } else { wanted.clone() };
             let cut = |bytes: &Bytes| bytes.slice((wanted.start - range.start) as usize..(wanted.end - range.start) as usize);
             if let Some(bytes) = self.kept(&wanted) {
                 return Ok(bytes);
