@@ -244,6 +244,17 @@ impl Remote {
         lock(&self.kept).retain(|(from, bytes)| !(*from < range.end && from + bytes.len() as u64 > range.start && from + bytes.len() as u64 <= range.end));
     }
 
+    /// Keeps bytes on disk that did not come from there.
+    fn cached(&self, range: Range<u64>, bytes: Bytes, purpose: Option<&Purpose>) {
+        let Some((cache, key)) = self.cache.clone() else { return };
+        let purpose = purpose.cloned();
+        drop(tokio::task::spawn_blocking(move || {
+            if cache.find(&key, &range, purpose.as_ref()).iter().any(|part| matches!(part, CachePart::Missing(_))) {
+                cache.put(&key, &range, &bytes, purpose.as_ref());
+            }
+        }));
+    }
+
     /// How many bytes are kept.
     pub(crate) fn holds(&self) -> usize {
         lock(&self.kept).iter().map(|(_, bytes)| bytes.len()).sum()
@@ -309,8 +320,7 @@ impl Remote {
         let found = tokio::task::spawn_blocking(find).await.map_err(|e| Error::internal(format!("a read of the cache was lost: {e}")))?;
         let missing = found.iter().filter(|(_, bytes)| bytes.is_none()).map(|(range, _)| async {
             let bytes = self.fetch(range.clone(), None).await?;
-            let (cache, key, range, purpose, kept) = (Arc::clone(cache), key.clone(), range.clone(), purpose.cloned(), bytes.clone());
-            drop(tokio::task::spawn_blocking(move || cache.put(&key, &range, &kept, purpose.as_ref())));
+            self.cached(range.clone(), bytes.clone(), purpose);
             Ok::<_, Error>(bytes)
         });
         let mut fetched = try_join_all(missing).await?.into_iter();
@@ -440,6 +450,7 @@ impl Remote {
         let cut = |(range, head): (&Range<u64>, Bytes)| {
             if !head.is_empty() {
                 self.used(range);
+                self.cached(range.start..range.start + head.len() as u64, head.clone(), purpose);
             }
             let rest = rest(range, &head);
             if rest.is_empty() {
@@ -558,6 +569,10 @@ impl Object for Arc<Remote> {
     }
 
     fn read_now(&self, ranges: &[Range<u64>]) -> Result<Option<Vec<Bytes>>> {
+        if self.cache.is_some() {
+            // It has to be kept on disk first.
+            return Ok(None);
+        }
         let found: Option<Vec<Bytes>> = ranges.iter().map(|range| self.kept(range)).collect();
         if found.is_some() {
             for range in ranges {
