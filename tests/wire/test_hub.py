@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import rowstream
@@ -198,3 +201,14 @@ def test_of_many_files_only_some_are_looked_at(server):
     ds = load_dataset("org/more", split="train", streaming=True)
     assert sum("resolve" in entry["path"] for entry in server.log()) == 32
     assert sorted(ids(ds.shuffle(seed=1, buffer_size=50))) == list(range(200))
+
+
+@pytest.mark.heavy
+def test_a_stream_of_the_hub_loads_no_other_library(server):
+    server.repo("org/light", {"train.parquet": parquet(10)})
+    code = (
+        "import sys; from rowstream import load_dataset; print(len(list(load_dataset('org/light', split='train', streaming=True))),"
+        " [name for name in ('huggingface_hub', 'pyarrow', 'numpy', 'requests', 'httpx', 'fsspec') if name in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], env={**os.environ}, capture_output=True, text=True, timeout=60, check=False)
+    assert out.stdout.strip() == "10 []", out.stderr

@@ -23,6 +23,19 @@ def test_s3(server, local, name):
 
 
 @pytest.mark.parametrize("name", FILES)
+def test_gcs(server, local, name):
+    # Its XML dialect is that of S3, as far as reading and listing go.
+    options = {**FAST, "endpoint_url": server.s3, "anon": True}
+    assert far(f"gs://bucket/{name}", name, storage_options=options) == local(name)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_azure(server, local, name):
+    options = {**FAST, "endpoint_url": server.s3, "account_name": "account", "anon": True, "allow_http": True}
+    assert far(f"az://bucket/{name}", name, storage_options=options) == local(name)
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_hub(server, local, name):
     server.repo("org/all", {file: content() for file, (_, content) in FILES.items()})
     assert far(f"hf://datasets/org/all/{name}", name) == local(name)
