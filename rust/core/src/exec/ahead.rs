@@ -3,12 +3,13 @@
 //!
 //! How far ahead adapts to latency and bandwidth by one rule: whenever a decoder has to wait for a part, eight times as much
 //! is read ahead from then on by all readers of the stream, up to their shares of the budget. A part that is needed is always
-//! read; what is read ahead of need only where the budget has room.
+//! read; what is read ahead of need only where the budget has room, the readers in the order in which they were opened: what is
+//! wanted first is asked for first.
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -26,21 +27,37 @@ const FIRST: u64 = 4 << 20;
 /// How much more after each wait.
 const GROWTH: u64 = 8;
 
-/// How far ahead the readers of a stream read.
-#[derive(Debug)]
-pub(crate) struct Pace(AtomicU64);
+/// How far ahead the readers of a stream read, and who they are.
+pub(crate) struct Pace {
+    window: AtomicU64,
+    readers: Mutex<Vec<Weak<Inner>>>,
+}
 
 impl Default for Pace {
     fn default() -> Self {
-        Self(AtomicU64::new(FIRST))
+        Self { window: AtomicU64::new(FIRST), readers: Mutex::default() }
     }
 }
 
 impl Pace {
+    /// Has all readers read on, as far as may be: the first of them first, until the budget is used up.
+    fn go_on(&self) {
+        let readers: Vec<Arc<Inner>> = {
+            let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+            readers.retain(|reader| reader.strong_count() > 0);
+            readers.iter().filter_map(Weak::upgrade).collect()
+        };
+        for reader in readers {
+            if !reader.go_on() {
+                return;
+            }
+        }
+    }
+
     /// A decoder had to wait.
     fn waited(&self) {
         let faster = |pace: u64| Some(pace.saturating_mul(GROWTH).min(1 << 40));
-        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, faster);
+        let _ = self.window.fetch_update(Ordering::Relaxed, Ordering::Relaxed, faster);
     }
 }
 
@@ -64,9 +81,11 @@ struct State {
     next: usize,
     /// Bytes that were asked for and not taken.
     outstanding: u64,
+    /// Nobody reads any more.
+    closed: bool,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     engine: &'static Engine,
     object: Arc<dyn Object>,
     /// What will be read, in order.
@@ -114,14 +133,18 @@ impl Ahead {
         places.sort_unstable();
         // A server without ranges is read in order, one part after another.
         let most = if object.ranged() { most } else { 0 };
-        let state = Mutex::new(State { slots: HashMap::new(), next: 0, outstanding: 0 });
-        Self(Arc::new(Inner { engine, object, parts, places, state, came: Notify::new(), pace, most }))
+        let state = Mutex::new(State { slots: HashMap::new(), next: 0, outstanding: 0, closed: false });
+        let inner = Arc::new(Inner { engine, object, parts, places, state, came: Notify::new(), pace, most });
+        inner.pace.readers.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&inner));
+        Self(inner)
     }
 }
 
 impl Drop for Ahead {
     fn drop(&mut self) {
-        for slot in self.0.lock().slots.values() {
+        let mut state = self.0.lock();
+        state.closed = true;
+        for slot in state.slots.values() {
             if let Slot::Loading(task) = slot {
                 task.abort();
             }
@@ -175,20 +198,25 @@ impl Inner {
         state.slots.insert(i, Slot::Loading(task));
     }
 
-    /// Begins to read on, as far as may be.
-    fn go_on(self: &Arc<Self>, state: &mut State) {
-        let window = self.pace.0.load(Ordering::Relaxed).min(self.most);
-        while let Some(part) = self.parts.get(state.next) {
+    /// Begins to read on, as far as may be. Whether the budget has more room.
+    fn go_on(self: &Arc<Self>) -> bool {
+        let window = self.pace.window.load(Ordering::Relaxed).min(self.most);
+        let mut state = self.lock();
+        while let Some(part) = self.parts.get(state.next).filter(|_| !state.closed) {
             let length = part.end - part.start;
-            if state.outstanding + length > window || !self.engine.budget.fits_wire(length) {
-                return;
+            if state.outstanding + length > window {
+                return true;
+            }
+            if !self.engine.budget.fits_wire(length) {
+                return false;
             }
             let i = state.next;
             state.next += 1;
             if !state.slots.contains_key(&i) {
-                self.load(state, i);
+                self.load(&mut state, i);
             }
         }
+        true
     }
 
     /// The bytes of a range of some parts, if they came.
@@ -215,7 +243,6 @@ impl Inner {
                 }
             }
         }
-        self.go_on(state);
         Ok(Some(bytes))
     }
 
@@ -249,6 +276,8 @@ impl Inner {
             {
                 let mut state = self.lock();
                 if let Some(bytes) = self.take(&mut state, range, &of)? {
+                    drop(state);
+                    self.pace.go_on();
                     return Ok(bytes);
                 }
                 if self.want(&mut state, &of) && !waited {
@@ -257,9 +286,9 @@ impl Inner {
                     if of != [0] {
                         self.pace.waited();
                     }
-                    self.go_on(&mut state);
                 }
             }
+            self.pace.go_on();
             came.await;
         }
     }
@@ -303,6 +332,8 @@ impl Object for Ahead {
                 None => return Ok(None),
             }
         }
+        drop(state);
+        self.0.pace.go_on();
         Ok(Some(made))
     }
 
