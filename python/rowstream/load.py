@@ -51,7 +51,7 @@ def load_dataset(
     storage_options: dict[str, Any] | None = None,
     **config_kwargs: Any,
 ) -> Any:
-    """Opens a data set of local files as streams of rows.
+    """Opens a data set of the Hub, of URLs or of local files as streams of rows.
 
     Args:
         path: a data set of the Hub (`"org/name"`); a format (`"parquet"`, `"json"`, `"webdataset"`); or a folder, file or URL, whose
