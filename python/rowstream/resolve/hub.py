@@ -127,7 +127,7 @@ def repo(name: str, revision: str | None, access: Access, kind: str = "datasets"
         raise ReadError(f"{name}: HF_HUB_OFFLINE is set, and revision {revision!r} was not listed before")
     url = f"{access.endpoint}/api/{kind}/{quote(name)}/revision/{quote(revision, safe='')}?blobs=true"
     try:
-        _, _, _, body = access.core().document("GET", url)
+        body = access.core().document(url)
     except (DataFilesNotFoundError, FilePermissionError) as error:
         hint = "" if access._token() else "; if it is private or gated, log in with `hf auth login`, or pass token="
         raise DatasetNotFoundError(f"there is no data set {name!r} at revision {revision!r} that can be seen: {error}{hint}") from None

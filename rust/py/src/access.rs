@@ -30,9 +30,6 @@ pub fn sources(access: Option<&Bound<'_, Access>>) -> Arc<Sources> {
 /// The most bytes of a part of an object that is written.
 const PART: usize = 8 << 20;
 
-/// A document: its status, its headers, where it came from, its bytes.
-type Document<'py> = (u16, Vec<(String, String)>, String, Bound<'py, PyBytes>);
-
 #[pymethods]
 impl Access {
     /// `foreign`: the number that questions of files which Python reads have.
@@ -44,13 +41,11 @@ impl Access {
         Ok(Self { sources: Arc::new(sources) })
     }
 
-    /// Gets a small document by HTTP. Redirects are not followed unless `follow`.
-    #[pyo3(signature = (method, url, *, headers=None, follow=true))]
-    fn document<'py>(&self, py: Python<'py>, method: String, url: String, headers: Option<Vec<(String, String)>>, follow: bool) -> PyResult<Document<'py>> {
+    /// Gets a small document by HTTP.
+    fn document<'py>(&self, py: Python<'py>, url: String) -> PyResult<Bound<'py, PyBytes>> {
         let sources = Arc::clone(&self.sources);
-        let (status, headers, url, body) =
-            interruptible(py, move || Engine::current()?.block_on(sources.document(&method, &url, &headers.unwrap_or_default(), follow)))?;
-        Ok((status, headers, url, PyBytes::new(py, &body)))
+        let body = interruptible(py, move || Engine::current()?.block_on(sources.document(&url)))?;
+        Ok(PyBytes::new(py, &body))
     }
 
     /// The objects of an object store whose keys begin with a folder's: `(location, size, version)`, in order.

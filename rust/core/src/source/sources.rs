@@ -4,7 +4,6 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use bytes::Bytes;
 
 use super::local::LocalStore;
@@ -19,9 +18,6 @@ use super::remote::{Caches, Remote, Service};
 use super::{Hint, Known, Object, Reading, Store};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
-
-/// A document: its status, headers, where it came from, and its bytes.
-pub type Document = (u16, Vec<(String, String)>, String, Vec<u8>);
 
 /// Local files, held bytes, HTTP, object stores and the Hub, with what is needed to ask them.
 #[derive(Clone, Default)]
@@ -53,11 +49,6 @@ impl Sources {
         Ok(Self { access: Arc::new(access), id: crate::plan::hash(json.as_bytes()), caches, others })
     }
 
-    /// The settings.
-    pub fn access(&self) -> &Arc<Access> {
-        &self.access
-    }
-
     /// The objects of an object store whose keys begin with a folder's.
     pub async fn list(&self, folder: &str) -> Result<Vec<Listed>> {
         cloud::list(Engine::current()?, &self.access, self.id, folder).await
@@ -71,18 +62,9 @@ impl Sources {
         cloud::write(Engine::current()?, &self.access, self.id, location, parts).await
     }
 
-    /// Gets a small document by HTTP: its status, headers, where it came from, and its bytes.
-    pub async fn document(&self, method: &str, url: &str, headers: &[(String, String)], follow: bool) -> Result<Document> {
-        let wrong = |what: &str| Error::new(Kind::Value, format!("{what:?} cannot be sent"));
-        let mut sent = HeaderMap::new();
-        for (name, value) in headers {
-            let name = HeaderName::try_from(name.as_str()).map_err(|_| wrong(name))?;
-            sent.insert(name, HeaderValue::try_from(value.as_str()).map_err(|_| wrong("a header"))?);
-        }
-        let (method, url) = (Method::try_from(method).map_err(|_| wrong(method))?, http::parse(url)?);
-        let (status, headers, url, body) = document(Engine::current()?, &self.access, method, &url, &sent, follow).await?;
-        let headers = headers.iter().filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned()))).collect();
-        Ok((status.as_u16(), headers, url.into(), body))
+    /// Gets a small document by HTTP.
+    pub async fn document(&self, url: &str) -> Result<Vec<u8>> {
+        document(Engine::current()?, &self.access, &http::parse(url)?).await
     }
 
     /// How an object far away is asked for; none where it is not.

@@ -129,11 +129,8 @@ pub(crate) fn client() -> Result<reqwest::Client> {
 
 /// One request that is to be made.
 pub(crate) struct Ask<'a> {
-    pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
-    /// Whether to go where redirects lead.
-    pub(crate) follow: bool,
     pub(crate) access: &'a Access,
 }
 
@@ -179,11 +176,11 @@ async fn inward(url: &Url) -> bool {
 
 /// Makes one request. A status that is no success is a failure that says whether to ask again.
 pub(crate) async fn ask(engine: &'static Engine, ask: Ask<'_>) -> Result<Answered, Failure> {
-    let Ask { method, mut url, headers, follow, access } = ask;
+    let Ask { mut url, headers, access } = ask;
     let client = engine.client()?;
     let mut linked: Option<HeaderMap> = None;
     for _ in 0..=MOST_REDIRECTS {
-        let mut request = Request::new(method.clone(), url.clone());
+        let mut request = Request::new(Method::GET, url.clone());
         *request.headers_mut() = headers.clone();
         for (name, value) in access.headers_for(&url) {
             let bad = || Error::new(Kind::Value, format!("the header {name:?} for {} is not one that HTTP can send", url.origin().ascii_serialization()));
@@ -203,9 +200,6 @@ pub(crate) async fn ask(engine: &'static Engine, ask: Ask<'_>) -> Result<Answere
                 return Ok(Answered { url, linked: std::mem::take(linked), response });
             }
             return Err(refused(response, &url).await);
-        }
-        if !follow {
-            return Ok(Answered { url, linked: std::mem::take(linked), response });
         }
         let to = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok()).and_then(|to| url.join(to).ok());
         let Some(to) = to else { return Err(Error::new(Kind::Io, format!("a redirect ({status}) without a place to go")).into()) };
@@ -284,22 +278,13 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Gets a whole small document, such as a listing.
-pub(crate) async fn document(
-    engine: &'static Engine,
-    access: &Access,
-    method: Method,
-    url: &Url,
-    headers: &HeaderMap,
-    follow: bool,
-) -> Result<(StatusCode, HeaderMap, Url, Vec<u8>)> {
+pub(crate) async fn document(engine: &'static Engine, access: &Access, url: &Url) -> Result<Vec<u8>> {
     let mut tries = Tries::new(&access.patience);
     loop {
         let once = async {
-            let wanted = Ask { method: method.clone(), url: url.clone(), headers: headers.clone(), follow, access };
-            let Answered { mut response, url, linked } = ask(engine, wanted).await?;
-            let status = response.status();
+            let wanted = Ask { url: url.clone(), headers: HeaderMap::new(), access };
+            let Answered { mut response, .. } = ask(engine, wanted).await?;
             let length = response.content_length();
-            let headers = if status.is_redirection() { response.headers().clone() } else { linked };
             let mut body = Vec::new();
             loop {
                 match timeout(access.patience.stall(), response.chunk()).await {
@@ -312,10 +297,10 @@ pub(crate) async fn document(
                     return Err(Error::new(Kind::Data, format!("a document of more than {MOST_DOCUMENT} bytes")).into());
                 }
             }
-            if method != Method::HEAD && length.is_some_and(|length| length != body.len() as u64) {
+            if length.is_some_and(|length| length != body.len() as u64) {
                 return Err(Failure::soon("the answer was cut"));
             }
-            Ok::<_, Failure>((status, headers, url, body))
+            Ok::<_, Failure>(body)
         };
         match once.await {
             Ok(answer) => return Ok(answer),

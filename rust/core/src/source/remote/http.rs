@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use url::Url;
 
 use super::access::{Access, shown};
@@ -56,7 +56,7 @@ impl Http {
             headers.insert(header::IF_MATCH, text(pin)?);
         }
         let url = before.clone().unwrap_or_else(|| self.url.clone());
-        let asked = Ask { method: Method::GET, url, headers, follow: true, access: &self.access };
+        let asked = Ask { url, headers, access: &self.access };
         let answered = match ask(engine, asked).await {
             // A signed URL that is no longer good: the first one knows another.
             Err(failure) if before.is_some() && matches!(failure.error.kind, Kind::Permission | Kind::NotFound) => {
