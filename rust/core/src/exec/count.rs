@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::files::Files;
 use super::reader::{Piece, Pull, Reader, Signal};
-use super::{Next, Stream, UNIT, WINDOW};
+use super::{Next, Stream};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::plan::cursor::Cursor;
@@ -87,24 +87,7 @@ pub fn boundary(plan: &Arc<Plan>, store: Arc<dyn Store>, pass: u64, n: u64) -> R
             .into_iter()
             .map(|piece| {
                 let enough = least.get(&piece).copied().unwrap_or(0).max(level).saturating_mul(2).saturating_add(1);
-                let (file, at, count, bytes) = plan.scan.pieces[piece as usize];
-                let (unit, window, lenient) = (UNIT.end, WINDOW.end, plan.lenient);
-                let wanted = Piece {
-                    file,
-                    at,
-                    bytes,
-                    rows: 0..enough,
-                    count,
-                    unit,
-                    window,
-                    wire: 0,
-                    pace: Arc::default(),
-                    purpose: None,
-                    filter: None,
-                    lenient,
-                    base: 0,
-                    deep: 4,
-                };
+                let wanted = Piece { lenient: plan.lenient, deep: 4, ..Piece::alone(&plan.scan.pieces[piece as usize], 0..enough) };
                 let reader = Reader::start(engine, Arc::clone(&files), Arc::clone(&adapter), wanted, Arc::clone(&signal));
                 reader.to_front();
                 least.insert(piece, enough);

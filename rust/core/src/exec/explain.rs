@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::files::Files;
 use super::reader::{Piece, constants, decoder_source};
-use super::{UNIT, WINDOW};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::format::Options;
@@ -47,24 +46,9 @@ pub fn explain(plan: &Arc<Plan>, store: Arc<dyn Store>) -> Result<Explained> {
             continue;
         }
         let opened = engine.block_on(files.get(engine, file))?;
-        let (unit, window) = (UNIT.end, WINDOW.end);
-        let piece = Piece {
-            file,
-            at,
-            bytes,
-            rows: 0..u64::MAX,
-            count,
-            unit,
-            window,
-            wire: 0,
-            pace: Arc::default(),
-            purpose: None,
-            filter: None,
-            lenient: false,
-            base: 0,
-            deep: 1,
-        };
-        let options = Options { columns: columns.clone(), rows: 0..u64::MAX, unit, window, most: usize::MAX, filter: own, lenient: false };
+        let piece = Piece::alone(&(file, at, count, bytes), 0..u64::MAX);
+        let (rows, unit, window) = (piece.rows.clone(), piece.unit, piece.window);
+        let options = Options { columns: columns.clone(), rows, unit, window, most: usize::MAX, filter: own, lenient: false };
         match files.format().cost(&decoder_source(&files, &opened, &piece), &options).map_err(|e| e.in_file(files.name(file)))? {
             Some(bytes) => made.read += bytes,
             None => made.by_statistics += 1,

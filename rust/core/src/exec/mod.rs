@@ -105,13 +105,8 @@ impl Shared {
     }
 
     fn piece(&self, piece: u32, rows: Range<u64>) -> Piece {
-        let (file, at, count, bytes) = self.plan.scan.pieces[piece as usize];
+        let entry = &self.plan.scan.pieces[piece as usize];
         Piece {
-            file,
-            at,
-            bytes,
-            rows,
-            count,
             unit: self.unit,
             window: self.window,
             wire: self.wire,
@@ -121,6 +116,7 @@ impl Shared {
             lenient: self.plan.lenient,
             base: self.bases.get(piece as usize).copied().unwrap_or(0),
             deep: self.deep,
+            ..Piece::alone(entry, rows)
         }
     }
 }

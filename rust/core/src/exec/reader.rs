@@ -13,11 +13,13 @@ use arrow_select::filter::filter_record_batch;
 use super::ahead::{Ahead, Pace};
 use super::files::{Files, Opened};
 use super::global::{self, Whole};
+use super::{UNIT, WINDOW};
 use crate::budget::Charge;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::format::contain::contain;
 use crate::format::{Bad, Decoder, Options, Part, Source, Step};
+use crate::plan::PieceEntry;
 use crate::schema::{Adapter, FILE, Filter};
 use crate::source::Object;
 use crate::source::remote::cache::Purpose;
@@ -183,6 +185,15 @@ pub(crate) struct Piece {
     pub(crate) base: u64,
     /// Units that the queue holds at most, where the budget has room.
     pub(crate) deep: usize,
+}
+
+impl Piece {
+    /// Some rows of a piece of a listing, read by itself: with nothing ahead of it, and in units as long as may be.
+    pub(crate) fn alone(&(file, at, count, bytes): &PieceEntry, rows: Range<u64>) -> Self {
+        let (unit, window) = (UNIT.end, WINDOW.end);
+        let (wire, pace, purpose, filter) = (0, Arc::default(), None, None);
+        Self { file, at, bytes, rows, count, unit, window, wire, pace, purpose, filter, lenient: false, base: 0, deep: 1 }
+    }
 }
 
 impl Reader {
