@@ -18,7 +18,7 @@ use tokio::task::AbortHandle;
 use crate::budget::Charge;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::source::remote::{GAP, gathered, parted};
+use crate::source::remote::{GAP, gathered, joined, parted};
 use crate::source::{Object, Reading};
 
 /// The bytes that are read ahead at first.
@@ -105,15 +105,7 @@ pub(crate) struct Ahead(Arc<Inner>);
 /// Ranges in parts, in the order in which a decoder that reads all of them side by side comes to them. What lies close
 /// together and is short is one part.
 fn side_by_side(ranges: &[Range<u64>], part: u64) -> Vec<Range<u64>> {
-    let mut sorted: Vec<Range<u64>> = ranges.iter().filter(|range| !range.is_empty()).cloned().collect();
-    sorted.sort_by_key(|range| range.start);
-    let mut joined: Vec<Range<u64>> = Vec::new();
-    for range in sorted {
-        match joined.last_mut() {
-            Some(last) if range.start <= last.end + GAP && range.end - last.start <= part => last.end = last.end.max(range.end),
-            _ => joined.push(range),
-        }
-    }
+    let joined = joined(ranges.iter().filter(|range| !range.is_empty()).cloned().collect(), GAP, part);
     let mut parts: Vec<(f64, Range<u64>)> = Vec::new();
     for range in &joined {
         let length = (range.end - range.start) as f64;

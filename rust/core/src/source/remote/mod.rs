@@ -433,7 +433,7 @@ impl Remote {
         // What is kept of the beginning of a range is not read again.
         let heads: Vec<Bytes> = ranges.iter().map(|range| self.kept_from(range)).collect();
         let rest = |range: &Range<u64>, head: &Bytes| range.start + head.len() as u64..range.end;
-        let missing = joined(ranges.iter().zip(&heads).map(|(range, head)| rest(range, head)).filter(|range| !range.is_empty()).collect(), GAP);
+        let missing = joined(ranges.iter().zip(&heads).map(|(range, head)| rest(range, head)).filter(|range| !range.is_empty()).collect(), GAP, u64::MAX);
         let parts: Vec<Range<u64>> = missing.into_iter().flat_map(|range| parted(range, MOST)).collect();
         let fetched = match parts.as_slice() {
             [] => Vec::new(),
@@ -489,13 +489,13 @@ pub(crate) fn gathered(range: &Range<u64>, parts: &[Range<u64>], fetched: &[Byte
     Some(whole.share())
 }
 
-/// Ranges in order, those as one that have no more than `gap` between them.
-pub(crate) fn joined(mut ranges: Vec<Range<u64>>, gap: u64) -> Vec<Range<u64>> {
+/// Ranges in order, those as one that have no more than `gap` between them and are together no longer than `most`.
+pub(crate) fn joined(mut ranges: Vec<Range<u64>>, gap: u64, most: u64) -> Vec<Range<u64>> {
     ranges.sort_by_key(|range| (range.start, range.end));
     let mut made: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
     for range in ranges {
         match made.last_mut() {
-            Some(last) if range.start <= last.end.saturating_add(gap) => last.end = last.end.max(range.end),
+            Some(last) if range.start <= last.end.saturating_add(gap) && range.end.saturating_sub(last.start) <= most => last.end = last.end.max(range.end),
             _ => made.push(range),
         }
     }
@@ -670,8 +670,8 @@ mod tests {
 
     #[test]
     fn ranges_that_are_close_are_one() {
-        assert_eq!(joined(vec![30..40, 0..10, 12..20, 19..25], 2), [0..25, 30..40]);
-        assert_eq!(joined(vec![], 2), []);
+        assert_eq!(joined(vec![30..40, 0..10, 12..20, 19..25], 2, u64::MAX), [0..25, 30..40]);
+        assert_eq!(joined(vec![], 2, u64::MAX), []);
     }
 
     #[test]
