@@ -304,7 +304,7 @@ impl Stream {
         if self.shared.far {
             // Far away, as many pieces are open as it takes to have the bytes of a lane on their way.
             let piece = scan.pieces.iter().map(|piece| piece.3).sum::<u64>() / (scan.pieces.len() as u64).max(1);
-            self.shared.schedule = Some(Arc::new(self.schedule(&order)?));
+            self.shared.schedule = if self.store.keeps() { Some(Arc::new(self.schedule(&order)?)) } else { None };
             let pieces = (self.shared.wire / piece.max(1)).min(AHEAD / lanes) as usize;
             self.shared.ahead = self.shared.ahead.max(pieces.min(room).max(1));
         }

@@ -24,6 +24,11 @@ pub trait Store: Send + Sync {
     /// Opens an object. All reads of it see the version that it has now, or the one that is known, or fail with
     /// `SourceChanged`. What is known of an object that is far away saves asking for it.
     fn open<'a>(&'a self, location: &'a str, hint: Hint, known: Option<&'a Known>) -> Reading<'a, Arc<dyn Object>>;
+
+    /// Whether it keeps what is read, and so wants to know when that is read again.
+    fn keeps(&self) -> bool {
+        false
+    }
 }
 
 /// What will be read of an object first: opening one that is far away brings it along.

@@ -133,6 +133,10 @@ impl Store for Sources {
     fn open<'a>(&'a self, location: &'a str, hint: Hint, known: Option<&'a Known>) -> Reading<'a, Arc<dyn Object>> {
         Box::pin(async move { self.opened(location, hint, known).await.map_err(|e| e.in_file(&shown(location))) })
     }
+
+    fn keeps(&self) -> bool {
+        self.caches.ranges.is_some()
+    }
 }
 
 /// An object whose version is known from elsewhere.
