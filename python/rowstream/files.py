@@ -117,10 +117,6 @@ class _Text(io.TextIOWrapper):
         self.close()
 
 
-def _access(storage_options: dict[str, Any] | None, token: bool | str | None) -> Access:
-    return Access(token, storage_options)
-
-
 def open(
     path: str | os.PathLike[str],
     mode: str = "r",
@@ -165,7 +161,7 @@ def open(
     made: Any
     if mode.startswith("r"):
         if is_url(text):
-            access = _access(storage_options, token)
+            access = Access(token, storage_options)
             location, known = _located(text, access)
             made = io.BufferedReader(_Far(access.core(location).open(location, *known), location), _BLOCK)
         else:
@@ -177,7 +173,7 @@ def open(
         raise UnsupportedError(f"{text}: files of this machine and objects of s3://, gs:// and az:// are written, no others")
     if exclusive and exists(text, storage_options=storage_options, token=token):
         raise FileExistsError(f"{text} is there already")
-    made = _Whole(text, _access(storage_options, token) if far else None, exclusive=exclusive)
+    made = _Whole(text, Access(token, storage_options) if far else None, exclusive=exclusive)
     return made if binary else _Text(made, encoding or "utf-8", errors, newline)
 
 
@@ -210,7 +206,7 @@ def exists(path: str | os.PathLike[str], *, storage_options: dict[str, Any] | No
     text = os.fspath(path)
     if not is_url(text):
         return Path(text.removeprefix("file://")).exists()
-    access = _access(storage_options, token)
+    access = Access(token, storage_options)
     try:
         location, known = _located(text, access)
         access.core(location).open(location, *known)
@@ -228,7 +224,7 @@ def glob(pattern: str | os.PathLike[str], *, storage_options: dict[str, Any] | N
         >>> rowstream.glob("s3://bucket/run-*/metrics.jsonl")
     """
     try:
-        return Places(_access(storage_options, token)).resolve(pattern, ".")
+        return Places(Access(token, storage_options)).resolve(pattern, ".")
     except DataFilesNotFoundError:
         return []
 
@@ -245,7 +241,7 @@ def list(path: str | os.PathLike[str], *, storage_options: dict[str, Any] | None
         if not root.is_dir():
             raise DataFilesNotFoundError(f"there is no folder {root}")
         return sorted(str(found) for found in root.rglob("*") if found.is_file())
-    access = _access(storage_options, token)
+    access = Access(token, storage_options)
     if text.partition("://")[0] in CLOUDS:
         return [location for location, _, _ in access.core(text).list(text.rstrip("/") + "/")]
     return Places(access).resolve(text.rstrip("/") + "/**/*", ".")
