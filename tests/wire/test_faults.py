@@ -312,7 +312,8 @@ def test_19_signals_while_nothing_comes(server, sent):
     child.stdout.readline()
     server.faults({"kind": "stall", "after": 0, "seconds": 30}, {"kind": "latency", "ms": 30_000})
     child.stdout.readline()
-    time.sleep(0.3)
+    while not any(fault["applied"] for fault in server.control("GET", "faults")):
+        os.sched_yield()
     began = time.monotonic()
     child.send_signal(sent)
     child.communicate(timeout=30)
