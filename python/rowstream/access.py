@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import configparser
 import json
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
-from multiprocessing import context
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +89,8 @@ _PATIENCE = ("timeout", "retries", "deadline")
 
 def _profile(name: str | None) -> dict[str, str]:
     """The credentials and the region of a profile of AWS's files. Raises where a profile is named that is not there."""
+    import configparser
+
     named = name or os.environ.get("AWS_PROFILE")
     profile, found, there = named or "default", {}, False
     for variable, default, section in (
@@ -177,6 +177,8 @@ class Access:
         return f"Access(endpoint={self.endpoint!r}, cache_dir={self.cache_dir!r}, cache_limit={self.cache_limit!r})"
 
     def __getstate__(self) -> dict[str, Any]:
+        from multiprocessing import context
+
         state = {name: value for name, value in self.__dict__.items() if name != "made"}
         if context.get_spawning_popen() is None:
             state["storage_options"] = None

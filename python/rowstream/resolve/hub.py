@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,6 +85,8 @@ def _kept(access: Access, *key: str) -> Path:
 
 def write_private(path: Path, text: str) -> None:
     """Writes a small file whole or not at all, for this user alone. A folder that cannot be written is no reason to fail."""
+    import tempfile
+
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent)  # mode 0600, O_EXCL
