@@ -18,11 +18,11 @@ use tokio::task::AbortHandle;
 use crate::budget::Charge;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::source::remote::{GAP, gathered, joined, parted};
+use crate::source::remote::{GAP, LOOKED_AT, gathered, joined, parted};
 use crate::source::{Object, Reading};
 
 /// The bytes that are read ahead at first.
-const FIRST: u64 = 4 << 20;
+const FIRST: u64 = 16 << 20;
 
 /// How much more after each wait.
 const GROWTH: u64 = 8;
@@ -62,7 +62,7 @@ impl Pace {
 }
 
 /// The length of a part.
-const PART: Range<u64> = 256 << 10..4 << 20;
+const PART: Range<u64> = 256 << 10..2 << 20;
 
 enum Slot {
     Loading(AbortHandle),
@@ -109,7 +109,10 @@ fn side_by_side(ranges: &[Range<u64>], part: u64) -> Vec<Range<u64>> {
     let mut parts: Vec<(f64, Range<u64>)> = Vec::new();
     for range in &joined {
         let length = (range.end - range.start) as f64;
-        parts.extend(parted(range.clone(), part).map(|part| ((part.start - range.start) as f64 / length, part)));
+        // What was looked at is at hand: it is a part of its own.
+        let split = range.start.max(LOOKED_AT).min(range.end);
+        let halves = [range.start..split, split..range.end].into_iter().filter(|half| !half.is_empty());
+        parts.extend(halves.flat_map(|half| parted(half, part)).map(|part| ((part.start - range.start) as f64 / length, part)));
     }
     parts.sort_by(|a, b| a.0.total_cmp(&b.0));
     parts.into_iter().map(|(_, part)| part).collect()

@@ -307,6 +307,9 @@ impl Stream {
             self.shared.schedule = if self.store.keeps() { Some(Arc::new(self.schedule(&order)?)) } else { None };
             let pieces = (self.shared.wire / piece.max(1)).min(AHEAD / lanes) as usize;
             self.shared.ahead = self.shared.ahead.max(pieces.min(room).max(1));
+            // A request costs more than what it brings.
+            let readers = lanes * (1 + self.shared.ahead as u64);
+            self.shared.window = (self.shared.engine.budget.for_wire() / readers / self.schema().fields().len().max(1) as u64).clamp(WINDOW.start, WINDOW.end);
         }
         self.order = Some(order);
         Ok(())

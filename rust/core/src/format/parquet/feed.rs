@@ -37,8 +37,9 @@ pub(super) struct Leaf {
     queue: Shared,
     /// The byte ranges that are still to be read, in order.
     ranges: VecDeque<Range<u64>>,
-    /// What was asked for and is not yet here.
-    asked: Option<Range<u64>>,
+    /// What was asked for and is not yet here; what is here and not yet cut, by where it begins.
+    asked: Vec<Range<u64>>,
+    came: Vec<(u64, Bytes)>,
     buffer: Bytes,
     /// The position of `buffer` in the file.
     at: u64,
@@ -75,7 +76,8 @@ impl Leaf {
             codec: chunk.codec,
             queue: Shared::default(),
             ranges: VecDeque::from([chunk.range.clone()]),
-            asked: None,
+            asked: Vec::new(),
+            came: Vec::new(),
             buffer: Bytes::new(),
             at: chunk.range.start,
             values: chunk.values,
@@ -144,20 +146,60 @@ impl Leaf {
 
     /// Whether this leaf waits for this range.
     pub(super) fn push(&mut self, range: &Range<u64>, bytes: &Bytes) -> Result<bool> {
-        if self.asked.as_ref() != Some(range) {
-            return Ok(false);
-        }
+        let Some(i) = self.asked.iter().position(|asked| asked == range) else { return Ok(false) };
         if bytes.len() as u64 != range.end - range.start {
             return Err(Error::data(format!("asked for bytes {range:?}, was given {}", bytes.len())));
         }
-        self.asked = None;
-        self.buffer = if self.buffer.is_empty() { bytes.clone() } else { [&self.buffer[..], bytes].concat().into() };
+        self.asked.swap_remove(i);
+        self.came.push((range.start, bytes.clone()));
         Ok(true)
     }
 
-    /// Cuts pages until some rows can be read, one part after another. Gives the range that is needed for it, at least
-    /// `window` bytes where there are as many, or none when it has them.
-    pub(super) fn advance(&mut self, parts: &[Range<u64>], window: u64) -> Result<Option<Range<u64>>> {
+    /// Goes on with what came, up to `end`; whether there was any.
+    fn go_on(&mut self, end: u64) -> bool {
+        let from = self.at + self.buffer.len() as u64;
+        self.came.retain(|(at, bytes)| at + bytes.len() as u64 > from);
+        let Some((at, bytes)) = self.came.iter().find(|(at, _)| *at <= from) else { return false };
+        let more = bytes.slice((from - at) as usize..(end.min(at + bytes.len() as u64) - at) as usize);
+        self.buffer = if self.buffer.is_empty() { more } else { [&self.buffer[..], &more].concat().into() };
+        true
+    }
+
+    /// What to read from `from` on: at least `least` bytes, and further, up to about `window`, what holds rows that are wanted
+    /// `soon`.
+    fn wants(&self, from: u64, soon: &[Range<u64>], least: u64, window: u64) -> Vec<Range<u64>> {
+        let end = self.ranges.back().map_or(from, |range| range.end);
+        let start = self.index.first().map_or(from, |page| page.0);
+        if self.index.is_empty() || from + least > end {
+            let front = self.ranges.front().map_or(end, |range| range.end);
+            return vec![from..(from + window.max(least)).min(front)];
+        }
+        let next = self.index.partition_point(|page| page.0 <= from);
+        // The rest of the page that is being cut, or of what stands before the first.
+        let upto = if from < start { start } else { self.index.get(next).map_or(end, |page| page.0) };
+        let mut ranges = vec![from..upto.max(from + least)];
+        let mut sum = ranges[0].end - from;
+        for i in next..self.index.len() {
+            let (at, first) = self.index[i];
+            let (upto, after) = self.index.get(i + 1).map_or((end, self.rows), |page| *page);
+            if sum >= window {
+                break;
+            }
+            if after <= self.wanted || !soon.iter().any(|part| part.start < after && first < part.end) {
+                continue;
+            }
+            sum += upto - at;
+            match ranges.last_mut() {
+                Some(last) if last.end >= at => last.end = last.end.max(upto),
+                _ => ranges.push(at..upto),
+            }
+        }
+        ranges
+    }
+
+    /// Cuts pages until some rows can be read, one part after another. Gives the ranges that are needed for it, and for the rows
+    /// that are wanted `soon`, about `window` bytes; or none when it has them.
+    pub(super) fn advance(&mut self, parts: &[Range<u64>], soon: &[Range<u64>], window: u64) -> Result<Vec<Range<u64>>> {
         let place = |leaf: &Self, e: Error| e.at(format_args!("column {}, page at byte {}", leaf.column.path(), leaf.at));
         for part in parts {
             self.wanted = self.wanted.max(part.start);
@@ -167,24 +209,22 @@ impl Leaf {
                     Cut::Page if self.finished() => self.finish().map_err(|e| place(self, e))?,
                     Cut::Page => {}
                     Cut::Need(more) => {
-                        let front = self.ranges.front().cloned().unwrap_or(self.at..self.at);
+                        let end = self.ranges.front().map_or(self.at, |range| range.end);
                         let from = self.at + self.buffer.len() as u64;
-                        if from >= front.end {
-                            let end = front.end;
-                            let (seen, values) = (self.begun, self.rows);
-                            return Err(place(self, Error::data(format!("the column ends at byte {end} after {seen} of {values} rows"))));
+                        if from >= end {
+                            let (seen, rows) = (self.begun, self.rows);
+                            return Err(place(self, Error::data(format!("the column ends at byte {end} after {seen} of {rows} rows"))));
                         }
-                        // Where most pages are passed over, no more is read than the one that is wanted.
-                        let next = self.index.get(self.index.partition_point(|page| page.0 <= from)).map_or(front.end, |page| page.0);
-                        let upto = if self.wanted > 0 && parts.len() > 1 { (next - from).max(more as u64) } else { window.max(more as u64) };
-                        let range = from..(from + upto).min(front.end);
-                        self.asked = Some(range.clone());
-                        return Ok(Some(range));
+                        if self.go_on(end) {
+                            continue;
+                        }
+                        self.asked = self.wants(from, soon, more as u64, window);
+                        return Ok(self.asked.clone());
                     }
                 }
             }
         }
-        Ok(None)
+        Ok(Vec::new())
     }
 
     fn finished(&self) -> bool {

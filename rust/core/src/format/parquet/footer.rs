@@ -18,6 +18,9 @@ use crate::format::contain::contain;
 /// How much is read from the end of a file at first.
 pub const TAIL: u64 = 64 << 10;
 
+/// Page indexes that are read in one go have no more bytes.
+const INDEXES: u64 = 2 << 20;
+
 /// A page is taken to have this many bytes where the footer does not say how many pages there are.
 const TYPICAL_PAGE: u64 = 1 << 20;
 
@@ -32,6 +35,8 @@ pub struct Footer {
     pub(super) end: u64,
     /// A hash of the footer's bytes, which identifies the content: offsets, sizes and statistics of all columns.
     pub version: String,
+    /// The page indexes of all columns, where they were read in one go, and where they begin.
+    pub(super) indexes: (u64, Bytes),
 }
 
 /// What reading a footer came to.
@@ -78,7 +83,7 @@ pub fn read(tail: &Bytes, size: u64, statistics: bool) -> Result<Tail> {
         let file = metadata.file_metadata();
         let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata()).map_err(|e| Error::data(format!("malformed schema: {e}")))?;
         let schema = Schema::new_with_metadata(plain_fields(schema.fields()), schema.metadata().clone());
-        Ok(Footer { metadata, schema, end: size - length - 8, version: format!("{:016x}", crate::plan::hash(bytes)) })
+        Ok(Footer { metadata, schema, end: size - length - 8, version: format!("{:016x}", crate::plan::hash(bytes)), indexes: (0, Bytes::new()) })
     })?;
     footer.check(size - length - 8)?;
     Ok(Tail::Footer(Box::new(footer)))
@@ -115,6 +120,22 @@ impl Footer {
             return Err(Error::data(format!("the row groups have {rows} rows, the file claims {}", file.num_rows())));
         }
         Ok(())
+    }
+
+    /// Where the page indexes of all columns are, if they stand together and are few bytes of a file of `size`.
+    pub(super) fn indexed(&self, size: u64) -> Option<Range<u64>> {
+        let columns = || self.metadata.row_groups().iter().flat_map(|group| group.columns());
+        let places = || columns().flat_map(|column| [column_index(column), offset_index(column)]).flatten().filter(|range| range.end <= self.end);
+        let (start, end) = (places().map(|range| range.start).min()?, places().map(|range| range.end).max()?);
+        let bytes: u64 = places().map(|range| range.end - range.start).sum();
+        (end - start <= (2 * bytes).min(size / 32).min(INDEXES)).then_some(start..end)
+    }
+
+    /// The bytes of a page index, if they are at hand.
+    pub(super) fn index(&self, range: &Range<u64>) -> Option<Bytes> {
+        let (start, bytes) = &self.indexes;
+        let (from, upto) = (range.start.checked_sub(*start)?, range.end.checked_sub(*start)?);
+        (upto <= bytes.len() as u64).then(|| bytes.slice(from as usize..upto as usize))
     }
 
     /// The chunks of a row group.
@@ -163,6 +184,27 @@ pub(super) fn decoded_width(column: &ColumnDescriptor) -> u64 {
         Type::FIXED_LEN_BYTE_ARRAY => u64::try_from(column.type_length()).unwrap_or(0),
     };
     value + 2 * u64::from(column.max_rep_level() > 0) + 2 * u64::from(column.max_def_level() > 0)
+}
+
+/// Where something stands that may not be there.
+fn place(at: Option<i64>, length: Option<i32>) -> Option<Range<u64>> {
+    let (at, length) = (u64::try_from(at?).ok()?, u64::try_from(length?).ok()?);
+    at.checked_add(length).filter(|_| length > 0).map(|end| at..end)
+}
+
+/// Where the bounds of a chunk's pages are.
+pub(super) fn column_index(column: &ColumnChunkMetaData) -> Option<Range<u64>> {
+    place(column.column_index_offset(), column.column_index_length())
+}
+
+/// Where the places of a chunk's pages are.
+pub(super) fn offset_index(column: &ColumnChunkMetaData) -> Option<Range<u64>> {
+    place(column.offset_index_offset(), column.offset_index_length())
+}
+
+/// Where the Bloom filter of a chunk is.
+pub(super) fn bloom_filter(column: &ColumnChunkMetaData) -> Option<Range<u64>> {
+    place(column.bloom_filter_offset(), column.bloom_filter_length())
 }
 
 /// The bytes of a chunk: from its dictionary, where it has one, or its first data page.

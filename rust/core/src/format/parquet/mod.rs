@@ -35,7 +35,7 @@ pub struct Parquet;
 impl Format for Parquet {
     fn look(&self, file: &Facts, _depth: Depth) -> Result<Box<dyn Look>> {
         let next = Some(file.size.saturating_sub(TAIL)..file.size);
-        Ok(Box::new(Looking { size: file.size, next, statistics: file.statistics, footer: None }))
+        Ok(Box::new(Looking { size: file.size, next, statistics: file.statistics, far: file.far, footer: None }))
     }
 
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
@@ -100,6 +100,7 @@ struct Looking {
     size: u64,
     next: Option<Range<u64>>,
     statistics: bool,
+    far: bool,
     footer: Option<Box<Footer>>,
 }
 
@@ -112,8 +113,16 @@ impl Look for Looking {
         if self.next.take().as_ref() != Some(range) {
             return Err(unasked(range));
         }
+        if let Some(footer) = &mut self.footer {
+            footer.indexes = (range.start, bytes);
+            return Ok(());
+        }
         match read_footer(&bytes, self.size, self.statistics)? {
-            Tail::Footer(footer) => self.footer = Some(footer),
+            Tail::Footer(footer) => {
+                // Far away, one read for all row groups is better than some for each.
+                self.next = footer.indexed(self.size).filter(|_| self.far && self.statistics);
+                self.footer = Some(footer);
+            }
             Tail::Need(more) => self.next = Some(more),
         }
         Ok(())
@@ -133,6 +142,11 @@ impl Look for Looking {
             head: Some(Arc::from(footer as Box<dyn std::any::Any + Send + Sync>)),
         })
     }
+}
+
+/// Where pages begin, and with which row.
+fn pages(index: &Bytes) -> Result<Vec<(u64, u64)>> {
+    thrift::offset_index(index).map_err(|_| Error::data("a malformed offset index"))
 }
 
 /// The most rows of a batch.
@@ -205,12 +219,12 @@ impl RowGroupDecoder {
         let (mut leaves, mut indexes, mut bytes) = (Vec::new(), Vec::new(), 0_u64);
         for &i in &columns {
             let column = metadata.row_group(group).column(i);
-            if !whole
-                && let (Some(at), Some(length)) = (column.offset_index_offset(), column.offset_index_length())
-                && let (Ok(at), Ok(length)) = (u64::try_from(at), u64::try_from(length))
-                && length > 0
-            {
-                indexes.push((leaves.len(), at..at.saturating_add(length)));
+            let mut leaf = Leaf::new(&footer.chunk(group, i)?, options.most);
+            if let Some(range) = footer::offset_index(column).filter(|_| !whole) {
+                match footer.index(&range) {
+                    Some(bytes) => leaf.set_index(pages(&bytes)?)?,
+                    None => indexes.push((leaves.len(), range)),
+                }
             }
             let width = footer::decoded_width(column.column_descr());
             if width > options.most as u64 {
@@ -218,14 +232,14 @@ impl RowGroupDecoder {
             }
             let decoded = u64::try_from(column.num_values()).unwrap_or(0).saturating_mul(width);
             bytes = decoded.max(u64::try_from(column.uncompressed_size()).unwrap_or(0)).saturating_add(bytes);
-            leaves.push(Leaf::new(&footer.chunk(group, i)?, options.most));
+            leaves.push(leaf);
         }
         let hint = viewed(footer.schema.fields());
         let levels = parquet_to_arrow_field_levels(descr, ProjectionMask::leaves(descr, columns.iter().copied()), Some(&hint))
             .map_err(|e| Error::new(Kind::Unsupported, e.to_string()))?;
         let mean = (bytes / total.max(1)).max(1);
         let size = (options.unit / mean).clamp(1, MOST_ROWS).min(count.max(1));
-        let pages = columns.iter().zip(&leaves).map(|(&i, leaf)| (i, std::cell::RefCell::new(Some(leaf.pages())))).collect();
+        let shown = columns.iter().zip(&leaves).map(|(&i, leaf)| (i, std::cell::RefCell::new(Some(leaf.pages())))).collect();
         let (reader, schema) = if columns.is_empty() {
             (None, Arc::new(Schema::empty()))
         } else {
@@ -238,7 +252,7 @@ impl RowGroupDecoder {
             select.push(RowSelector::skip((total - at) as usize));
             let selection = (!whole || at < total).then(|| RowSelection::from(select));
             let reader =
-                ParquetRecordBatchReader::try_new_with_row_groups(&levels, &Group { metadata, number: group, leaves: pages }, size as usize, selection)
+                ParquetRecordBatchReader::try_new_with_row_groups(&levels, &Group { metadata, number: group, leaves: shown }, size as usize, selection)
                     .map_err(|e| Error::new(Kind::Unsupported, e.to_string()))?;
             let schema = arrow_array::RecordBatchReader::schema(&reader);
             (Some(reader), schema)
@@ -270,9 +284,16 @@ impl RowGroupDecoder {
         if !self.indexes.is_empty() {
             return Ok(Step::Need(self.indexes.iter().map(|(_, range)| range.clone()).collect()));
         }
+        // Where the run of rows goes on, so does the reading.
+        let mut soon = self.parts.clone();
+        if let (Some(last), Some(next)) = (soon.last_mut(), self.rows.front())
+            && last.end == next.start
+        {
+            last.end = next.end;
+        }
         let mut needs = Vec::new();
         for leaf in &mut self.leaves {
-            needs.extend(leaf.advance(&self.parts, self.window)?);
+            needs.extend(leaf.advance(&self.parts, &soon, self.window)?);
         }
         if !needs.is_empty() {
             return Ok(Step::Need(needs));
@@ -301,7 +322,7 @@ impl Decoder for RowGroupDecoder {
     fn push(&mut self, range: Range<u64>, bytes: Bytes) -> Result<()> {
         if let Some(i) = self.indexes.iter().position(|(_, r)| *r == range) {
             let (leaf, _) = self.indexes.swap_remove(i);
-            let pages = thrift::offset_index(&bytes).map_err(|_| Error::data("a malformed offset index").at(format_args!("row group {}", self.number)))?;
+            let pages = pages(&bytes).map_err(|e| e.at(format_args!("row group {}", self.number)))?;
             return self.leaves[leaf].set_index(pages);
         }
         for leaf in &mut self.leaves {

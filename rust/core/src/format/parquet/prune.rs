@@ -23,7 +23,7 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 use parquet::file::page_index::index_reader::decode_column_index;
 use parquet::file::page_index::offset_index::OffsetIndexMetaData;
 
-use super::footer::Footer;
+use super::footer::{Footer, bloom_filter, column_index, offset_index};
 use super::thrift;
 use crate::error::{Error, Result};
 use crate::plan::expr::{Bounds, Literal};
@@ -105,22 +105,19 @@ impl Pruner {
         for name in filter.columns() {
             let Some((leaf, _)) = made.leaf(name) else { continue };
             let column = footer.metadata.row_group(group).column(leaf);
-            let place = |at: Option<i64>, length: Option<i32>| {
-                let (at, length) = (u64::try_from(at?).ok()?, u64::try_from(length?).ok()?);
-                let end = at.checked_add(length).filter(|end| length > 0 && length <= LONGEST && *end <= footer.end)?;
-                Some(at..end)
-            };
-            let index = place(column.column_index_offset(), column.column_index_length());
-            let offsets = place(column.offset_index_offset(), column.offset_index_length());
+            let sound = |range: &Range<u64>| range.end - range.start <= LONGEST && range.end <= footer.end;
+            let (index, offsets) = (column_index(column).filter(sound), offset_index(column).filter(sound));
             if let (Some(index), Some(offsets)) = (index, offsets) {
                 made.wanted.push((leaf, What::ColumnIndex, index));
                 made.wanted.push((leaf, What::OffsetIndex, offsets));
             }
-            let bloom = place(column.bloom_filter_offset(), column.bloom_filter_length());
+            let bloom = bloom_filter(column).filter(sound);
             if let Some(bloom) = bloom.filter(|_| equals.iter().any(|(column, _)| column == name)) {
                 made.wanted.push((leaf, What::Bloom, bloom));
             }
         }
+        let there = made.wanted.iter().filter_map(|(leaf, what, range)| Some(((*leaf, *what as u8), footer.index(range)?)));
+        made.there = there.collect();
         made
     }
 

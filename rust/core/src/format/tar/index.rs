@@ -15,7 +15,8 @@ use crate::format::json::{Shape, SyntaxReader, describe};
 use crate::format::{Cuts, Facts, Found, Look};
 use crate::plan::hash;
 
-/// JSON members that types are found from: at most so many bytes of a file.
+/// JSON members that types are found from: at most so many bytes of a file. Of an archive of which only the beginning is
+/// looked at, the samples that begin there, and the first whole.
 const LOOKED_AT: u64 = 1 << 20;
 
 /// Goes through the headers of an archive: finds its samples, its fields and their types. Of a compressed archive it
@@ -101,6 +102,10 @@ impl Index {
                 Entry::Short(n) => least = n as usize,
                 Entry::End => self.ended = true,
                 Entry::Member { name, content, next } => {
+                    if self.packed() && self.starts.len() > 1 && (self.looked >= LOOKED_AT || at + next > LOOKED_AT) {
+                        self.ended = true;
+                        break;
+                    }
                     if let Some((key, field)) = sample(&name) {
                         let looks = is_json(field) && (self.all || self.looked < LOOKED_AT);
                         if looks && content.end as usize > self.input.block.len() {
@@ -130,22 +135,14 @@ impl Index {
                         return Err(member(Error::data(format!("it should end at byte {}, the file has {there}: the archive was cut", at + next)), &name, at));
                     }
                     // Close together: more at once. Far apart: only the header.
-                    if !self.far {
-                        self.input.unit = if next > 4 << 10 { 2 << 10 } else { 64 << 10 };
-                    }
-                    if self.packed() {
-                        if self.looked >= LOOKED_AT || self.input.at > LOOKED_AT {
-                            self.ended = true;
-                            break;
+                    self.input.unit = if next > 4 << 10 && !self.far { 2 << 10 } else { 64 << 10 };
+                    if self.input.compressed() && self.input.block.len() < next as usize {
+                        least = next as usize;
+                        if self.input.last {
+                            return Err(member(Error::data("the archive ends in the middle of it: it was cut"), &name, at));
                         }
-                        if self.input.block.len() < next as usize {
-                            least = next as usize;
-                            if self.input.last {
-                                return Err(member(Error::data("the archive ends in the middle of it: it was cut"), &name, at));
-                            }
-                            // It is seen again when it is there whole.
-                            continue;
-                        }
+                        // It is seen again when it is there whole.
+                        continue;
                     }
                     self.input.jump(at + next);
                     least = BLOCK;

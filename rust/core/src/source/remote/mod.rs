@@ -36,7 +36,7 @@ pub(crate) const GAP: u64 = 16 << 10;
 const MOST: u64 = 8 << 20;
 
 /// The most bytes that opening an object may bring and keep: what shows the types of lines, and the end of the last of them.
-const FIRST: u64 = (1 << 20) + (64 << 10);
+pub(crate) const LOOKED_AT: u64 = (1 << 20) + (64 << 10);
 
 /// What is no longer than this is read whole when it is looked at: that takes no longer than a part of it.
 const SMALL: u64 = 256 << 10;
@@ -158,8 +158,8 @@ impl Remote {
         let patience = service.access().patience.clone();
         let mut tries = Tries::new(&patience);
         let wanted = match hint {
-            Hint::Head => Wanted::Range(0..FIRST),
-            Hint::Tail(n) => Wanted::Last(n.min(FIRST)),
+            Hint::Head => Wanted::Range(0..LOOKED_AT),
+            Hint::Tail(n) => Wanted::Last(n.min(LOOKED_AT)),
         };
         loop {
             let once = async {
@@ -179,8 +179,8 @@ impl Remote {
                     let made = Self::known(engine, location, service, &known, caches);
                     made.pinned(known.version.as_deref());
                     let range = answer.range.clone();
-                    if range.end - range.start > FIRST {
-                        return Err(Error::new(Kind::Io, format!("asked for at most {FIRST} bytes, the server gives {range:?}")));
+                    if range.end - range.start > LOOKED_AT {
+                        return Err(Error::new(Kind::Io, format!("asked for at most {LOOKED_AT} bytes, the server gives {range:?}")));
                     }
                     if !range.is_empty() {
                         let bytes = made.fetch(range.clone(), Some(answer)).await?;
@@ -592,7 +592,7 @@ impl Object for Arc<Remote> {
             let whole = if self.size <= SMALL {
                 self.size
             } else if wanted.start == 0 {
-                FIRST.min(self.size)
+                LOOKED_AT.min(self.size)
             } else {
                 0
             };
@@ -601,7 +601,7 @@ impl Object for Arc<Remote> {
             if let Some(bytes) = self.kept(&wanted) {
                 return Ok(bytes);
             }
-            let heads = self.heads.clone().filter(|_| range.end - range.start <= FIRST && !range.is_empty());
+            let heads = self.heads.clone().filter(|_| range.end - range.start <= LOOKED_AT && !range.is_empty());
             if let Some((cache, key)) = heads.clone() {
                 let range = range.clone();
                 let find = move || {
