@@ -92,6 +92,13 @@ wheel: $(VENV)/build.stamp ## Build the wheel for publishing: abi3, fat LTO (min
 	$(BIN)/maturin build --quiet --profile dist --out dist
 	@touch dist/.wheel
 
+# Advisories are fetched, so this is not part of what runs offline.
+.PHONY: audit
+audit: | $(UV) ## Check what is linked and depended upon: licences, sources, known vulnerabilities
+	@command -v cargo-deny > /dev/null || cargo install --quiet --locked cargo-deny
+	cargo deny check
+	$(UV) tool run pip-audit .
+
 .PHONY: clean
 clean: ## Remove what was built, but for cargo's target folder
 	rm -rf $(VENV) dist data .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -160,3 +160,25 @@ def test_tensors_have_the_types_that_datasets_gives(tmp_path):
         assert next(made.iter(3))["x"].shape == (3, 2)
         """,
     )
+
+
+def test_a_worker_that_is_killed(tmp_path):
+    """The loader says so, soon: nothing waits for rows that will not come."""
+    run(
+        tmp_path,
+        """
+        import os, signal, time
+        rows = iter(DataLoader(opened(), batch_size=None, num_workers=2, prefetch_factor=2))
+        next(rows)
+        os.kill(rows._workers[1].pid, signal.SIGKILL)
+        began = time.monotonic()
+        try:
+            for _ in rows:
+                pass
+        except RuntimeError as error:
+            assert "killed by signal" in str(error) or "exited unexpectedly" in str(error), error
+        else:
+            raise AssertionError("rows are missing, and nobody said so")
+        assert time.monotonic() - began < 10
+        """,
+    )

@@ -220,3 +220,26 @@ assert states
 """
         )
     )
+
+
+def test_a_local_file_that_shrinks_while_it_is_read(tmp_path):
+    """An error that names it, and no signal: files of others are never mapped."""
+    script = """
+path = sys.argv[1] + "/long.jsonl"
+with open(path, "w") as file:
+    for i in range(400_000):
+        file.write('{"id": %d, "text": "%s"}\\n' % (i, "x" * 100))
+rows = iter(load_dataset("json", data_files=path, split="train", streaming=True))
+first = ids(islice(rows, 10))
+os.truncate(path, 1000)
+try:
+    rest = ids(rows)
+except Exception as error:
+    assert "long.jsonl" in str(error), error
+    print(type(error).__name__)
+else:
+    raise SystemExit(f"{len(rest)} rows came, and no error")
+"""
+    write_listing(tmp_path, [1], files=1)
+    done = subprocess.run([sys.executable, "-c", OPEN + script, tmp_path], capture_output=True, text=True, timeout=60, check=False)
+    assert good(done).strip() in ("SourceChangedError", "DataError", "OSError"), done.stdout

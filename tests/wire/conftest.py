@@ -54,11 +54,21 @@ def tar(n: int = 400) -> bytes:
     return sink.getvalue()
 
 
+def arrow(kind: str = "file", n: int = ROWS) -> bytes:
+    table, sink = pa.Table.from_pylist(rows(n)), io.BytesIO()
+    new = pa.ipc.new_file if kind == "file" else pa.ipc.new_stream
+    with new(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=100)
+    return sink.getvalue()
+
+
 FILES = {
     "a.jsonl": ("json", lines),
     "a.jsonl.gz": ("json", lambda: gzip.compress(lines())),
     "a.parquet": ("parquet", parquet),
     "a.tar": ("webdataset", tar),
+    "a.arrow": ("arrow", arrow),
+    "stream.arrow": ("arrow", lambda: arrow("stream")),
     "a.csv": ("csv", lambda: ("id,text\n" + "".join(f"{row['id']},{row['text']}\n" for row in rows())).encode()),
     "a.txt": ("text", lambda: "".join(f"{row['text']}\n" for row in rows()).encode()),
 }

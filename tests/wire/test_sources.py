@@ -63,6 +63,16 @@ def test_a_server_that_does_not_say_how_long_a_file_is(server, local, name):
     assert far(f"{server.http}/{name}", name) == local(name)
 
 
+@pytest.mark.parametrize("name", ["a.arrow", "stream.arrow"])
+def test_arrow_files_are_not_asked_for_each_batch(server, local, name):
+    ds = load_dataset("arrow", data_files=f"{server.http}/{name}", split="train", streaming=True)
+    assert len(server.log()) <= 3, "60 batches"
+    assert [row["id"] for row in ds.skip(150).take(100)] == list(range(150, 250))
+    state = ds.state_dict()
+    assert list(ds) == local(name)
+    ds.load_state_dict(state)
+
+
 def test_shuffled_far_as_here(server):
     for name in ("a.jsonl", "a.parquet", "a.tar"):
         made = []

@@ -162,10 +162,10 @@ fn arrow(compression: Option<CompressionType>, file: bool) -> Bytes {
 
 #[test]
 fn arrow_conforms() {
-    for compression in [None, Some(CompressionType::ZSTD), Some(CompressionType::LZ4_FRAME)] {
+    for (compression, far) in [None, Some(CompressionType::ZSTD), Some(CompressionType::LZ4_FRAME)].into_iter().flat_map(|c| [(c, false), (c, true)]) {
         for file in [true, false] {
             let bytes = arrow(compression, file);
-            let read = Read::new("arrow", Value::Null);
+            let read = Read { far, ..Read::new("arrow", Value::Null) };
             let whole = run(read.open(&bytes, 0..40, 1 << 20, 1 << 20).unwrap(), &bytes).unwrap();
             assert_eq!(whole.num_rows(), 40);
             for (from, upto) in [(0, 40), (3, 9), (39, 40)] {
@@ -178,4 +178,16 @@ fn arrow_conforms() {
             mutate_any(&read, &bytes, 2000);
         }
     }
+}
+
+#[test]
+fn an_arrow_stream_far_away_is_one_piece() {
+    let batch = |from: i64| RecordBatch::try_from_iter([("id", Arc::new((from..from + 30).collect::<Int64Array>()) as ArrayRef)]).unwrap();
+    let mut writer = StreamWriter::try_new(Vec::new(), &batch(0).schema()).unwrap();
+    for i in 0..9 {
+        writer.write(&batch(30 * i)).unwrap();
+    }
+    writer.finish().unwrap();
+    let bytes: Bytes = writer.into_inner().unwrap().into();
+    check(&Read { far: true, ..Read::new("arrow", Value::Null) }, &bytes, 270);
 }

@@ -1,7 +1,7 @@
 //! Arrow IPC, files and streams: <https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc>.
 //! A record batch is a piece. Its headers are walked and checked here; `arrow-ipc` makes arrays of its bytes.
+//! Far away, where each header would be a request, a file's footer tells where its batches are, and a stream is one piece.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -45,6 +45,9 @@ struct Layout {
     /// Dictionaries: place and length.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     dictionaries: Vec<(u64, u64)>,
+    /// A piece is a stream of messages, from the first on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    stream: bool,
 }
 
 impl Format for Arrow {
@@ -52,6 +55,7 @@ impl Format for Arrow {
         Ok(Box::new(Looking {
             size: file.size,
             most: file.most,
+            far: file.far,
             at: 0,
             next: (file.size > 0).then(|| 0..file.size.min(FIRST)),
             tail: false,
@@ -67,24 +71,22 @@ impl Format for Arrow {
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
         let note = piece.note.ok_or_else(|| Error::internal("an Arrow file without its layout"))?;
         let layout: Layout = serde_json::from_value(note.clone()).map_err(|e| Error::internal(e.to_string()))?;
-        // Those that stand before the batch: later ones are for later batches.
-        let dictionaries = layout.dictionaries.iter().filter(|(at, _)| *at < piece.at);
-        let mut wanted: VecDeque<Range<u64>> = [layout.schema].iter().chain(dictionaries).map(|&(at, length)| at..at + length).collect();
-        let batch = piece.at..piece.at + piece.bytes;
-        wanted.push_back(batch.clone());
         let read = piece.schema.fields().iter().filter(|field| options.wants(field.name())).cloned().collect();
         let schema = Arc::new(Schema::new(super::parquet::viewed(&read)));
         let names = read.iter().map(|field| field.name().clone()).collect();
-        Ok(Box::new(BatchDecoder {
-            adapter: Adapter::new(schema, names),
-            columns: options.columns.clone(),
-            rows: options.rows.clone(),
-            asked: wanted.clone(),
-            wanted,
-            there: Vec::new(),
-            most: options.most,
-            done: false,
-        }))
+        let columns = Columns { adapter: Adapter::new(schema, names), names: options.columns.clone(), most: options.most };
+        if layout.stream {
+            return Ok(Box::new(StreamDecoder::new(columns, piece.at..piece.at + piece.bytes, options.rows.clone())));
+        }
+        // Those that stand before the batch: later ones are for later batches.
+        let dictionaries = layout.dictionaries.iter().filter(|(at, _)| *at < piece.at);
+        let mut wanted: Vec<Range<u64>> = [layout.schema].iter().chain(dictionaries).map(|&(at, length)| at..at + length).collect();
+        wanted.push(piece.at..piece.at + piece.bytes);
+        Ok(Box::new(BatchDecoder { columns, rows: options.rows.clone(), messages: vec![Bytes::new(); wanted.len()], asked: wanted.clone(), wanted, done: false }))
+    }
+
+    fn ahead(&self, piece: &Source, _options: &Options) -> Result<Vec<Range<u64>>> {
+        Ok(vec![piece.at..piece.at + piece.bytes])
     }
 
     fn place(&self, at: u64) -> String {
@@ -188,6 +190,7 @@ fn check_packed(header: Header, body: &[u8], most: usize) -> Result<()> {
 struct Looking {
     size: u64,
     most: usize,
+    far: bool,
     /// Where the next message begins.
     at: u64,
     next: Option<Range<u64>>,
@@ -211,7 +214,17 @@ impl Looking {
         Ok(())
     }
 
-    /// There are no more messages.
+    /// Refuses a batch that is too long to be read whole.
+    fn fits(&self, whole: u64) -> Result<()> {
+        if whole <= self.most as u64 {
+            return Ok(());
+        }
+        let what =
+            format!("a batch of {whole} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise it to read this file, or write smaller batches");
+        Err(Error::data(what))
+    }
+
+    /// There are no more messages, or they need not be seen.
     fn end(&mut self) -> Result<()> {
         if self.schema.is_none() {
             return Err(Error::data("not an Arrow file or stream: it has no schema"));
@@ -237,6 +250,22 @@ impl Looking {
         let schema = contain(|| try_fb_to_schema(schema).map_err(|e| Error::data(format!("a malformed schema: {e}"))))?;
         if self.schema.as_ref().is_none_or(|first| first.fields() != schema.fields()) {
             return Err(Error::data("the footer has another schema than the first message"));
+        }
+        if self.far {
+            let place = |block: &Block| {
+                let [at, head, body] = [block.offset(), block.metaDataLength().into(), block.bodyLength()].map(|n| u64::try_from(n).ok());
+                let whole = head?.checked_add(body?)?;
+                at?.checked_add(whole).filter(|end| head > Some(0) && *end <= range.start).and(at.zip(Some(whole)))
+            };
+            let places = |blocks: Vec<&Block>| -> Option<Vec<(u64, u64)>> { blocks.into_iter().map(place).collect() };
+            let outside = || Error::data("the footer names batches that are not inside the file: it was cut, or is damaged");
+            self.layout.dictionaries = places(footer.dictionaries().iter().flatten().collect()).ok_or_else(outside)?;
+            for (at, whole) in places(footer.recordBatches().iter().flatten().collect()).ok_or_else(outside)? {
+                self.fits(whole).map_err(|e| e.at(format_args!("byte {at}")))?;
+                self.pieces.push((at, None, whole));
+                self.largest = self.largest.max(whole);
+            }
+            return Ok(());
         }
         let named: Vec<u64> = footer.recordBatches().iter().flatten().map(|block| block.offset().cast_unsigned()).collect();
         if named != self.batches {
@@ -283,12 +312,7 @@ impl Looking {
         } else if let Some(batch) = message.header_as_record_batch() {
             check(batch, body)?;
             self.batches.push(self.at);
-            if whole > self.most as u64 {
-                let what = format!(
-                    "a batch of {whole} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise it to read this file, or write smaller batches"
-                );
-                return Err(Error::data(what));
-            }
+            self.fits(whole)?;
             if batch.length() > 0 {
                 self.pieces.push((self.at, Some(batch.length().cast_unsigned()), whole));
             }
@@ -300,6 +324,11 @@ impl Looking {
             return Err(Error::data("a second schema"));
         }
         self.at += whole;
+        // Of a stream far away, the first batch shows how long batches are.
+        self.layout.stream = self.far && !self.file;
+        if self.far && (self.file || self.largest > 0) {
+            return self.end();
+        }
         if self.at == self.size && !self.file {
             return self.end();
         }
@@ -330,26 +359,22 @@ impl Look for Looking {
         let schema = self.schema.ok_or_else(|| Error::internal("a file without its schema"))?;
         let plain = Schema::new_with_metadata(plain_fields(schema.fields()), schema.metadata().clone());
         let note = serde_json::to_value(&self.layout).map_err(|e| Error::internal(e.to_string()))?;
-        Ok(Found { floor: self.largest.max(STREAM_FLOOR), note: Some(note), ..Found::stream(Some(plain), Cuts::Pieces(self.pieces)) })
+        let cuts = if self.layout.stream && self.largest > 0 { Cuts::Whole } else { Cuts::Pieces(self.pieces) };
+        Ok(Found { floor: self.largest.max(STREAM_FLOOR), note: Some(note), ..Found::stream(Some(plain), cuts) })
     }
 }
 
-/// Decodes one batch.
-struct BatchDecoder {
+/// Which columns are made of batches.
+struct Columns {
     adapter: Adapter,
-    columns: Option<Vec<String>>,
-    rows: Range<u64>,
-    wanted: VecDeque<Range<u64>>,
-    asked: VecDeque<Range<u64>>,
-    there: Vec<(u64, Bytes)>,
+    names: Option<Vec<String>>,
+    /// A batch may not have more bytes once decompressed.
     most: usize,
-    done: bool,
 }
 
-impl BatchDecoder {
-    /// The message at a place, whole.
-    fn bytes(&self, range: &Range<u64>) -> Result<(Block, Buffer)> {
-        let (_, bytes) = self.there.iter().find(|(at, _)| *at == range.start).ok_or_else(|| Error::internal("a message that was not read"))?;
+impl Columns {
+    /// The header of a message, by its length, and its body.
+    fn block(bytes: &Bytes) -> Result<(Block, Buffer)> {
         let length = header_length(bytes).filter(|n| *n > 0 && *n <= bytes.len() as u64).ok_or_else(|| Error::data("a malformed message"))?;
         Ok((Block::new(0, length as i32, (bytes.len() as u64 - length).cast_signed()), Buffer::from(bytes.clone())))
     }
@@ -361,18 +386,31 @@ impl BatchDecoder {
         Ok(Buffer::from_vec([head, &turned].concat()))
     }
 
-    fn batch(&self) -> Result<RecordBatch> {
-        let [schema, dictionaries @ .., last] = &*self.wanted.iter().cloned().collect::<Vec<_>>() else {
+    /// Rows of a batch, of the messages of its schema, its dictionaries, and its own.
+    fn rows(&self, messages: &[Bytes], rows: &Range<u64>) -> Result<Option<RecordBatch>> {
+        contain(|| {
+            let batch = self.batch(messages)?;
+            let n = batch.num_rows() as u64;
+            let (from, upto) = (rows.start.min(n), rows.end.min(n));
+            if from >= upto {
+                return Ok(None);
+            }
+            self.adapter.adapt(&batch.slice(from as usize, (upto - from) as usize)).map(Some)
+        })
+    }
+
+    fn batch(&self, messages: &[Bytes]) -> Result<RecordBatch> {
+        let [schema, dictionaries @ .., last] = messages else {
             return Err(Error::internal("a batch without a schema"));
         };
-        let (_, header) = self.bytes(schema)?;
+        let (_, header) = Self::block(schema)?;
         let header = message(&header)?;
         let (schema, version) = (Arc::new(schema_of(&header)?), header.version());
         let big = header.header_as_schema().is_some_and(|schema| schema.endianness() == Endianness::Big);
         let mut decoder = FileDecoder::new(Arc::clone(&schema), if version < MetadataVersion::V4 { MetadataVersion::V1 } else { version });
         let failed = |e: arrow_schema::ArrowError| Error::data(e.to_string());
-        for range in dictionaries {
-            let (block, buffer) = self.bytes(range)?;
+        for dictionary in dictionaries {
+            let (block, buffer) = Self::block(dictionary)?;
             let (head, body) = buffer.split_at(block.metaDataLength() as usize);
             let message = message(head)?;
             let data = message.header_as_dictionary_batch().and_then(|batch| batch.data()).ok_or_else(|| Error::data("a dictionary without values"))?;
@@ -386,14 +424,14 @@ impl BatchDecoder {
             };
             decoder.read_dictionary(&block, &turned).map_err(failed)?;
         }
-        let (block, buffer) = self.bytes(last)?;
+        let (block, buffer) = Self::block(last)?;
         let (head, body) = buffer.split_at(block.metaDataLength() as usize);
         let message = message(head)?;
         let header = message.header_as_record_batch().ok_or_else(|| Error::data("a message that is no batch"))?;
         check_packed(header, body, self.most)?;
         let rows = header.length().cast_unsigned();
         let buffer = if big { Self::turned(header, schema.fields(), head, body, version)? } else { buffer.clone() };
-        if let Some(columns) = &self.columns {
+        if let Some(columns) = &self.names {
             decoder = decoder.with_projection((0..schema.fields().len()).filter(|i| columns.contains(schema.field(*i).name())).collect());
         }
         let batch = decoder.read_record_batch(&block, &buffer).map_err(failed)?.ok_or_else(|| Error::data("a message that is no batch"))?;
@@ -404,15 +442,27 @@ impl BatchDecoder {
     }
 }
 
+/// Decodes one batch.
+struct BatchDecoder {
+    columns: Columns,
+    rows: Range<u64>,
+    /// Where the messages are, and what came of them.
+    wanted: Vec<Range<u64>>,
+    messages: Vec<Bytes>,
+    asked: Vec<Range<u64>>,
+    done: bool,
+}
+
 impl Decoder for BatchDecoder {
     fn schema(&self) -> &SchemaRef {
-        self.adapter.schema()
+        self.columns.adapter.schema()
     }
 
     fn push(&mut self, range: Range<u64>, bytes: Bytes) -> Result<()> {
         let i = self.asked.iter().position(|asked| *asked == range).ok_or_else(|| unasked(&range))?;
-        self.asked.remove(i);
-        self.there.push((range.start, bytes));
+        self.asked.swap_remove(i);
+        let message = self.wanted.iter().position(|wanted| *wanted == range).ok_or_else(|| unasked(&range))?;
+        self.messages[message] = bytes;
         Ok(())
     }
 
@@ -422,15 +472,118 @@ impl Decoder for BatchDecoder {
         }
         // Whoever only counts reads the header.
         if !self.asked.is_empty() {
-            return Ok(Step::Need(self.asked.iter().cloned().collect()));
+            return Ok(Step::Need(self.asked.clone()));
         }
         self.done = true;
-        let batch = contain(|| self.batch())?;
-        let n = batch.num_rows() as u64;
-        let (from, upto) = (self.rows.start.min(n), self.rows.end.min(n));
-        if from >= upto {
-            return Ok(Step::Done);
+        Ok(self.columns.rows(&self.messages, &self.rows)?.map_or(Step::Done, Step::Batch))
+    }
+}
+
+/// Decodes the batches of a stream, one message after another.
+struct StreamDecoder {
+    columns: Columns,
+    /// The rows that are wanted, and the first of the next batch.
+    rows: Range<u64>,
+    row: u64,
+    /// The schema's message and those of dictionaries.
+    messages: Vec<Bytes>,
+    /// Where the next message begins, and what is here of it and after it.
+    at: u64,
+    end: u64,
+    here: Bytes,
+    asked: Option<Range<u64>>,
+}
+
+impl StreamDecoder {
+    fn new(columns: Columns, range: Range<u64>, rows: Range<u64>) -> Self {
+        Self { columns, rows, row: 0, messages: Vec::new(), at: range.start, end: range.end, here: Bytes::new(), asked: None }
+    }
+
+    /// Asks for `n` bytes of the next message, if not all are here.
+    fn need(&mut self, n: u64) -> Result<Option<Step>> {
+        let from = self.at + self.here.len() as u64;
+        if from >= self.at + n {
+            return Ok(None);
         }
-        contain(|| self.adapter.adapt(&batch.slice(from as usize, (upto - from) as usize))).map(Step::Batch)
+        if from >= self.end {
+            return Err(cut(self.at));
+        }
+        let range = from..(self.at + n).min(self.end);
+        self.asked = Some(range.clone());
+        Ok(Some(Step::Need(vec![range])))
+    }
+
+    /// Goes on after so many bytes.
+    fn pass(&mut self, n: u64) {
+        self.at += n;
+        self.here = if n < self.here.len() as u64 { self.here.slice(n as usize..) } else { Bytes::new() };
+    }
+
+    fn step(&mut self) -> Result<Step> {
+        while self.row < self.rows.end && self.at < self.end {
+            if let Some(step) = self.need(FIRST.min(self.end - self.at))? {
+                return Ok(step);
+            }
+            let length = header_length(&self.here).ok_or_else(|| cut(self.at))?;
+            if length == 0 {
+                break;
+            }
+            if length > LONGEST || self.at + length > self.end {
+                return Err(cut(self.at));
+            }
+            if let Some(step) = self.need(length)? {
+                return Ok(step);
+            }
+            let header = self.here.slice(..length as usize);
+            let message = message(&header)?;
+            let whole = u64::try_from(message.bodyLength()).ok().and_then(|body| length.checked_add(body));
+            let whole = whole.filter(|whole| *whole <= self.end - self.at).ok_or_else(|| cut(self.at))?;
+            let batch = message.header_as_record_batch();
+            let rows = batch.map_or(0, |batch| batch.length().max(0).cast_unsigned());
+            if batch.is_some() && (rows == 0 || self.row + rows <= self.rows.start) {
+                self.row += rows;
+                self.pass(whole);
+                continue;
+            }
+            if whole > self.columns.most as u64 {
+                return Err(Error::data(format!("a batch of {whole} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise it to read this file")));
+            }
+            if let Some(step) = self.need(whole)? {
+                return Ok(step);
+            }
+            self.messages.push(self.here.slice(..whole as usize));
+            if batch.is_none() {
+                self.pass(whole);
+                continue;
+            }
+            let wanted = self.rows.start.saturating_sub(self.row)..self.rows.end - self.row;
+            let made = self.columns.rows(&self.messages, &wanted)?;
+            self.messages.pop();
+            self.row += rows;
+            self.pass(whole);
+            if let Some(batch) = made {
+                return Ok(Step::Batch(batch));
+            }
+        }
+        Ok(Step::Done)
+    }
+}
+
+impl Decoder for StreamDecoder {
+    fn schema(&self) -> &SchemaRef {
+        self.columns.adapter.schema()
+    }
+
+    fn push(&mut self, range: Range<u64>, bytes: Bytes) -> Result<()> {
+        if self.asked.take().as_ref() != Some(&range) {
+            return Err(unasked(&range));
+        }
+        self.here = if self.here.is_empty() { bytes } else { [&self.here[..], &bytes].concat().into() };
+        Ok(())
+    }
+
+    fn poll(&mut self) -> Result<Step> {
+        let at = self.at;
+        contain(|| self.step()).map_err(|e| e.at(format_args!("byte {at}")))
     }
 }

@@ -29,6 +29,8 @@ pub struct Read {
     pub range: Option<Range<u64>>,
     /// What the file was looked at as, where that is not this one.
     pub listed: Option<Bytes>,
+    /// Whether it is looked at as one that is far away.
+    pub far: bool,
 }
 
 #[allow(dead_code, reason = "not every suite needs all")]
@@ -37,14 +39,14 @@ impl Read {
         Self { name, options, ..Self::default() }
     }
 
-    fn facts(file: &Bytes) -> Facts {
-        Facts { size: file.len() as u64, codec: Codec::of(file), most: 1 << 20, statistics: false, lenient: false, far: false }
+    fn facts(&self, file: &Bytes) -> Facts {
+        Facts { size: file.len() as u64, codec: Codec::of(file), most: 1 << 20, statistics: false, lenient: false, far: self.far }
     }
 
     /// Looks at a file.
     pub fn look(&self, file: &Bytes) -> Result<Found> {
         let size = file.len() as u64;
-        let mut look = rowstream_core::format::of(self.name, &self.options)?.look(&Self::facts(file), Depth::All)?;
+        let mut look = rowstream_core::format::of(self.name, &self.options)?.look(&self.facts(file), Depth::All)?;
         for _ in 0..MOST_STEPS {
             let Some(range) = look.need()? else { return look.found() };
             assert!(range.start < range.end && range.end <= size, "bytes {range:?} of {size}");
