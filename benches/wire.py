@@ -190,13 +190,18 @@ def needed(paths: list[str]) -> int:
     return total
 
 
+def walls(of: dict[str, Any]) -> float:
+    return float(of.get("wall", 1e9))
+
+
 def bench_tars(server: Server) -> dict[str, Any]:
     paths, made = tars(), {}
     total = sum((DATA / "http" / path).stat().st_size for path in paths)
     urls = [f"{server.http}/{path}" for path in paths]
     for ms in (0, 20, 80):
         server.faults(*([{"kind": "latency", "ms": ms}] if ms else []), {"kind": "bandwidth", "bps": RATE})
-        sides = {peer: side("tars", peer, server, urls=urls, env=fresh()) for peer in SIDES["tars"]}
+        # Each three times in a row, and the one in the middle: the first pays for memory that the machine has to get first.
+        sides = {peer: sorted((side("tars", peer, server, urls=urls, env=fresh()) for _ in range(3)), key=walls)[1] for peer in SIDES["tars"]}
         for of in sides.values():
             if "wall" in of:
                 of["mb_per_s"] = total / 1e6 / of["wall"]
