@@ -201,7 +201,9 @@ def bench_tars(server: Server) -> dict[str, Any]:
     for ms in (0, 20, 80):
         server.faults(*([{"kind": "latency", "ms": ms}] if ms else []), {"kind": "bandwidth", "bps": RATE})
         # Each three times in a row, and the one in the middle: the first pays for memory that the machine has to get first.
-        sides = {peer: sorted((side("tars", peer, server, urls=urls, env=fresh()) for _ in range(3)), key=walls)[1] for peer in SIDES["tars"]}
+        sides = {
+            peer: sorted((side("tars", peer, server, urls=urls, env=fresh()) for _ in range(3)), key=walls)[1] for peer in SIDES["tars"]
+        }
         for of in sides.values():
             if "wall" in of:
                 of["mb_per_s"] = total / 1e6 / of["wall"]

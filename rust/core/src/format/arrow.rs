@@ -82,11 +82,18 @@ impl Format for Arrow {
         let dictionaries = layout.dictionaries.iter().filter(|(at, _)| *at < piece.at);
         let mut wanted: Vec<Range<u64>> = [layout.schema].iter().chain(dictionaries).map(|&(at, length)| at..at + length).collect();
         wanted.push(piece.at..piece.at + piece.bytes);
-        Ok(Box::new(BatchDecoder { columns, rows: options.rows.clone(), messages: vec![Bytes::new(); wanted.len()], asked: wanted.clone(), wanted, done: false }))
+        Ok(Box::new(BatchDecoder {
+            columns,
+            rows: options.rows.clone(),
+            messages: vec![Bytes::new(); wanted.len()],
+            asked: wanted.clone(),
+            wanted,
+            done: false,
+        }))
     }
 
     fn ahead(&self, piece: &Source, _options: &Options) -> Result<Vec<Range<u64>>> {
-        Ok(vec![piece.at..piece.at + piece.bytes])
+        Ok(std::iter::once(piece.at..piece.at + piece.bytes).collect())
     }
 
     fn place(&self, at: u64) -> String {
@@ -219,8 +226,7 @@ impl Looking {
         if whole <= self.most as u64 {
             return Ok(());
         }
-        let what =
-            format!("a batch of {whole} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise it to read this file, or write smaller batches");
+        let what = format!("a batch of {whole} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise it to read this file, or write smaller batches");
         Err(Error::data(what))
     }
 

@@ -172,13 +172,14 @@ impl Leaf {
         let start = self.index.first().map_or(from, |page| page.0);
         if self.index.is_empty() || from + least > end {
             let front = self.ranges.front().map_or(end, |range| range.end);
-            return vec![from..(from + window.max(least)).min(front)];
+            return std::iter::once(from..(from + window.max(least)).min(front)).collect();
         }
         let next = self.index.partition_point(|page| page.0 <= from);
         // The rest of the page that is being cut, or of what stands before the first.
         let upto = if from < start { start } else { self.index.get(next).map_or(end, |page| page.0) };
-        let mut ranges = vec![from..upto.max(from + least)];
-        let mut sum = ranges[0].end - from;
+        let first = from..upto.max(from + least);
+        let mut sum = first.end - from;
+        let mut ranges: Vec<Range<u64>> = std::iter::once(first).collect();
         for i in next..self.index.len() {
             let (at, first) = self.index[i];
             let (upto, after) = self.index.get(i + 1).map_or((end, self.rows), |page| *page);

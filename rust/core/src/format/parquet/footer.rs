@@ -7,7 +7,7 @@ use arrow_schema::{DataType, Field, FieldRef, Fields, Schema};
 use bytes::Bytes;
 use parquet::arrow::parquet_to_arrow_schema;
 use parquet::basic::{PageType, Type};
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy, RowGroupMetaData};
 use parquet::schema::types::ColumnDescriptor;
 
 use super::feed::Chunk;
@@ -124,7 +124,7 @@ impl Footer {
 
     /// Where the page indexes of all columns are, if they stand together and are few bytes of a file of `size`.
     pub(super) fn indexed(&self, size: u64) -> Option<Range<u64>> {
-        let columns = || self.metadata.row_groups().iter().flat_map(|group| group.columns());
+        let columns = || self.metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
         let places = || columns().flat_map(|column| [column_index(column), offset_index(column)]).flatten().filter(|range| range.end <= self.end);
         let (start, end) = (places().map(|range| range.start).min()?, places().map(|range| range.end).max()?);
         let bytes: u64 = places().map(|range| range.end - range.start).sum();
