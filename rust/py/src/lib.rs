@@ -12,6 +12,7 @@ mod plan;
 mod rows;
 mod scalars;
 mod stream;
+mod table;
 
 use pyo3::prelude::*;
 
@@ -47,4 +48,6 @@ mod _core {
     use super::plan::{Held, Plan, join_scans, merge_cursors, permutation, scan};
     #[pymodule_export]
     use super::stream::{Stream, arrow_stream};
+    #[pymodule_export]
+    use super::table::{Table, TableRows};
 }

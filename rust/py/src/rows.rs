@@ -14,7 +14,7 @@ use arrow_array::types::{
     TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, BinaryViewArray, BooleanArray, RecordBatch, StringViewArray};
-use arrow_buffer::{NullBuffer, ScalarBuffer};
+use arrow_buffer::{Buffer, NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Fields, TimeUnit};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -150,6 +150,9 @@ enum Values {
     F64(ScalarBuffer<f64>),
     Str(StringViewArray),
     Bytes(BinaryViewArray),
+    /// Text or bytes between offsets, which are checked when they are used: nobody has looked at what a mapped file has.
+    Offsets(ScalarBuffer<i32>, Buffer, bool),
+    LargeOffsets(ScalarBuffer<i64>, Buffer, bool),
     List(ScalarBuffer<i32>, Box<Column>),
     LargeList(ScalarBuffer<i64>, Box<Column>),
     FixedList(usize, Box<Column>),
@@ -180,6 +183,16 @@ impl Column {
             DataType::Float64 => Values::F64(of::<Float64Type>(array)),
             DataType::Utf8View => Values::Str(array.as_string_view().clone()),
             DataType::BinaryView => Values::Bytes(array.as_binary_view().clone()),
+            DataType::Utf8 | DataType::Binary => {
+                let data = array.to_data();
+                let offsets = ScalarBuffer::new(data.buffers()[0].clone(), data.offset(), if data.is_empty() { 0 } else { data.len() + 1 });
+                Values::Offsets(offsets, data.buffers()[1].clone(), *array.data_type() == DataType::Utf8)
+            }
+            DataType::LargeUtf8 | DataType::LargeBinary => {
+                let data = array.to_data();
+                let offsets = ScalarBuffer::new(data.buffers()[0].clone(), data.offset(), if data.is_empty() { 0 } else { data.len() + 1 });
+                Values::LargeOffsets(offsets, data.buffers()[1].clone(), *array.data_type() == DataType::LargeUtf8)
+            }
             DataType::FixedSizeBinary(_) => Values::Scalar(Scalars::FixedBinary(array.as_fixed_size_binary().clone())),
             DataType::List(_) => {
                 let list = array.as_list::<i32>();
@@ -253,7 +266,7 @@ impl Column {
     /// How many reads of memory lie behind each other.
     fn depth(&self) -> usize {
         match &self.values {
-            Values::Str(_) | Values::Bytes(_) => 2,
+            Values::Str(_) | Values::Bytes(_) | Values::Offsets(..) | Values::LargeOffsets(..) => 2,
             Values::List(_, child) | Values::LargeList(_, child) | Values::Map(_, child) => 1 + child.depth(),
             Values::FixedList(_, child) => child.depth(),
             Values::Struct(columns) => columns.iter().map(Self::depth).max().unwrap_or(0),
@@ -264,7 +277,7 @@ impl Column {
 
     fn fetch(&self, i: usize, depth: usize) {
         let list = |from: usize, upto: usize, child: &Self| (from..upto.min(from + FETCHED.1)).for_each(|j| child.fetch(j, depth - 1));
-        let text = |views: &[u128], buffers: &[arrow_buffer::Buffer]| {
+        let text = |views: &[u128], buffers: &[Buffer]| {
             let view = views[i];
             let (length, buffer, offset) = (view as u32 as usize, (view >> 64) as u32 as usize, (view >> 96) as usize);
             if length > 12
@@ -273,15 +286,18 @@ impl Column {
                 (0..length.min(FETCHED.0)).step_by(64).for_each(|at| fetch(bytes, offset + at));
             }
         };
+        let run = |from: usize, upto: usize, bytes: &Buffer| (from..upto.min(from.saturating_add(FETCHED.0))).step_by(64).for_each(|at| fetch(bytes, at));
         match (&self.values, depth) {
             (Values::Struct(columns), _) => columns.iter().for_each(|column| column.fetch(i, depth)),
             (Values::FixedList(n, child), _) => child.fetch(i * n, depth),
+            (Values::Offsets(offsets, bytes, _), 1) => run(offsets[i] as usize, offsets[i + 1] as usize, bytes),
+            (Values::LargeOffsets(offsets, bytes, _), 1) => run(offsets[i] as usize, offsets[i + 1] as usize, bytes),
             (Values::Str(values), 0) => fetch(values.views(), i),
             (Values::Bytes(values), 0) => fetch(values.views(), i),
             (Values::Str(values), 1) => text(values.views(), values.data_buffers()),
             (Values::Bytes(values), 1) => text(values.views(), values.data_buffers()),
-            (Values::List(offsets, _) | Values::Map(offsets, _), 0) => fetch(offsets, i),
-            (Values::LargeList(offsets, _), 0) => fetch(offsets, i),
+            (Values::Offsets(offsets, ..) | Values::List(offsets, _) | Values::Map(offsets, _), 0) => fetch(offsets, i),
+            (Values::LargeOffsets(offsets, ..) | Values::LargeList(offsets, _), 0) => fetch(offsets, i),
             (Values::List(offsets, child) | Values::Map(offsets, child), _) => list(offsets[i] as usize, offsets[i + 1] as usize, child),
             (Values::LargeList(offsets, child), _) => list(offsets[i] as usize, offsets[i + 1] as usize, child),
             (Values::I32(values), 0) => fetch(values, i),
@@ -390,27 +406,14 @@ unsafe fn value(py: Python<'_>, column: &Column, node: &Node, caches: &mut [Cach
             Values::F64(values) => ffi::PyFloat_FromDouble(values[i]),
             Values::Str(values) => {
                 let view = values.views()[i];
-                let short = (view as u32) <= 12;
-                let cache = &mut caches[node.cache];
-                if short && cache.worth() {
-                    cache.tries += 1;
-                    let slot = cache.slot(view);
-                    if slot.0 == view
-                        && let Some(known) = &slot.1
-                    {
-                        let known = known.as_ptr();
-                        cache.hits += 1;
-                        ffi::Py_INCREF(known);
-                        return known;
-                    }
-                    let made = string(values.value_unchecked(i));
-                    if !made.is_null() {
-                        *slot = (view, Some(Bound::from_borrowed_ptr(py, made).unbind()));
-                    }
-                    return made;
+                if (view as u32) <= 12 {
+                    known(py, &mut caches[node.cache], view, values.value_unchecked(i).as_bytes())
+                } else {
+                    string(values.value_unchecked(i).as_bytes())
                 }
-                string(values.value_unchecked(i))
             }
+            Values::Offsets(offsets, bytes, text) => between(py, &mut caches[node.cache], offsets[i].into(), offsets[i + 1].into(), bytes, *text),
+            Values::LargeOffsets(offsets, bytes, text) => between(py, &mut caches[node.cache], offsets[i], offsets[i + 1], bytes, *text),
             Values::Bytes(values) => {
                 let bytes = values.value_unchecked(i);
                 ffi::PyBytes_FromStringAndSize(bytes.as_ptr().cast::<c_char>(), bytes.len().cast_signed())
@@ -431,8 +434,55 @@ unsafe fn value(py: Python<'_>, column: &Column, node: &Node, caches: &mut [Cach
     }
 }
 
-unsafe fn string(text: &str) -> *mut ffi::PyObject {
-    // SAFETY: the interpreter is attached, and the text is valid UTF-8 of this length.
+/// A short string, which may have come before. `view`: its length and bytes.
+unsafe fn known(py: Python<'_>, cache: &mut Cache, view: u128, text: &[u8]) -> *mut ffi::PyObject {
+    // SAFETY: as in `value`.
+    unsafe {
+        if !cache.worth() {
+            return string(text);
+        }
+        cache.tries += 1;
+        let slot = cache.slot(view);
+        if slot.0 == view
+            && let Some(known) = &slot.1
+        {
+            let known = known.as_ptr();
+            cache.hits += 1;
+            ffi::Py_INCREF(known);
+            return known;
+        }
+        let made = string(text);
+        if !made.is_null() {
+            *slot = (view, Some(Bound::from_borrowed_ptr(py, made).unbind()));
+        }
+        made
+    }
+}
+
+/// The text or bytes between two offsets. New reference, or null with an exception set.
+unsafe fn between(py: Python<'_>, cache: &mut Cache, from: i64, upto: i64, bytes: &Buffer, text: bool) -> *mut ffi::PyObject {
+    let range = usize::try_from(from).ok().zip(usize::try_from(upto).ok());
+    let Some(value) = range.and_then(|(from, upto)| bytes.get(from..upto)) else {
+        raise(&Error::data(format!("a value from byte {from} to {upto} of {}: the file is damaged", bytes.len()))).restore(py);
+        return null_mut();
+    };
+    // SAFETY: as in `value`.
+    unsafe {
+        if !text {
+            return ffi::PyBytes_FromStringAndSize(value.as_ptr().cast::<c_char>(), value.len().cast_signed());
+        }
+        if value.len() > 12 {
+            return string(value);
+        }
+        let mut view = [0; 16];
+        view[0] = value.len() as u8;
+        view[4..4 + value.len()].copy_from_slice(value);
+        known(py, cache, u128::from_le_bytes(view), value)
+    }
+}
+
+unsafe fn string(text: &[u8]) -> *mut ffi::PyObject {
+    // SAFETY: the interpreter is attached; bytes that are not UTF-8 are an exception.
     unsafe { ffi::PyUnicode_FromStringAndSize(text.as_ptr().cast::<c_char>(), text.len().cast_signed()) }
 }
 

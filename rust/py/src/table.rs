@@ -1,0 +1,221 @@
+//! Rows of an Arrow table, at random and in order.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::SchemaRef;
+use pyo3::exceptions::{PyIndexError, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList};
+use rowstream_core::plan::expr::Expr;
+use rowstream_core::schema::Filter;
+use rowstream_core::{Error, Kind};
+
+use crate::door::detached;
+use crate::error::raise;
+use crate::rows::{Columns, Shape};
+
+/// Rows that are fetched ahead of the one that is made.
+const AHEAD: usize = 4;
+
+/// A table, in the batches that it came in.
+struct Rows {
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+    /// The columns of each, their types looked at, once a row of it was asked for.
+    columns: Vec<OnceLock<Columns>>,
+    /// Where each begins, and the end.
+    starts: Vec<usize>,
+}
+
+impl Rows {
+    /// The batch of a row, and its place there.
+    fn place(&self, row: usize) -> Option<(usize, usize)> {
+        let batch = self.starts.partition_point(|start| *start <= row).checked_sub(1)?;
+        (batch < self.batches.len()).then(|| (batch, row - self.starts[batch]))
+    }
+
+    fn columns(&self, batch: usize) -> PyResult<&Columns> {
+        if let Some(columns) = self.columns[batch].get() {
+            return Ok(columns);
+        }
+        let made = Columns::new(&self.batches[batch])?;
+        Ok(self.columns[batch].get_or_init(|| made))
+    }
+
+    fn row<'py>(&self, py: Python<'py>, shape: &mut Shape, row: usize) -> PyResult<Bound<'py, PyAny>> {
+        let (batch, at) = self.place(row).ok_or_else(|| PyIndexError::new_err(format!("row {row} of {}", self.starts[self.batches.len()])))?;
+        self.columns(batch)?.row(py, shape, at)
+    }
+
+    /// Has the memory of a row fetched, which will be asked for soon.
+    fn fetch(&self, row: usize, depth: usize) {
+        if let Some((batch, at)) = self.place(row)
+            && let Some(columns) = self.columns[batch].get()
+            && depth <= columns.depth
+        {
+            columns.fetch(at, depth);
+        }
+    }
+}
+
+/// Rows of an Arrow table as dicts.
+#[pyclass(frozen, module = "rowstream._core")]
+pub struct Table {
+    rows: Arc<Rows>,
+    /// The keys of rows, and strings that came before; whoever finds it in use makes its own.
+    shape: Mutex<Option<Shape>>,
+}
+
+impl Table {
+    fn shaped<T>(&self, py: Python<'_>, work: impl FnOnce(&mut Shape) -> PyResult<T>) -> PyResult<T> {
+        let mut own = None;
+        let mut held = self.shape.try_lock();
+        let slot = held.as_deref_mut().unwrap_or(&mut own);
+        work(slot.get_or_insert_with(|| Shape::new(py, self.rows.schema.fields())))
+    }
+}
+
+/// Positions that Python gives as the bytes of 64-bit integers.
+fn positions(bytes: &[u8]) -> Vec<usize> {
+    bytes.as_chunks::<8>().0.iter().map(|of| i64::from_ne_bytes(*of) as usize).collect()
+}
+
+#[pymethods]
+impl Table {
+    /// The rows of anything with the Arrow `PyCapsule` protocol, without a copy.
+    #[new]
+    fn new(table: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let capsule = table.call_method0("__arrow_c_stream__")?.cast_into::<PyCapsule>().map_err(|e| PyTypeError::new_err(e.to_string()))?;
+        let pointer = capsule.pointer_checked(Some(c"arrow_array_stream"))?;
+        let failed = |e: arrow_schema::ArrowError| raise(&Error::new(Kind::Unsupported, e.to_string()));
+        // SAFETY: the capsule has this name, so it holds a stream, which is moved out of it.
+        let reader = unsafe { RecordBatchStreamReader::from_raw(pointer.as_ptr().cast::<FFI_ArrowArrayStream>()) }.map_err(failed)?;
+        let schema = reader.schema();
+        // Whether all types can be rows is known before any is asked for.
+        Columns::new(&RecordBatch::new_empty(Arc::clone(&schema)))?;
+        let batches = reader.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        let mut starts = vec![0];
+        for batch in &batches {
+            starts.push(starts[starts.len() - 1] + batch.num_rows());
+        }
+        let columns = batches.iter().map(|_| OnceLock::new()).collect();
+        Ok(Self { rows: Arc::new(Rows { schema, batches, columns, starts }), shape: Mutex::new(None) })
+    }
+
+    /// A row.
+    fn row<'py>(&self, py: Python<'py>, row: usize) -> PyResult<Bound<'py, PyAny>> {
+        self.shaped(py, |shape| self.rows.row(py, shape, row))
+    }
+
+    /// Some rows. `at`: the bytes of 64-bit integers.
+    fn take<'py>(&self, py: Python<'py>, at: &[u8]) -> PyResult<Bound<'py, PyList>> {
+        let at = positions(at);
+        self.shaped(py, |shape| {
+            let made = PyList::empty(py);
+            for (i, row) in at.iter().enumerate() {
+                for depth in 0..3 {
+                    if let Some(next) = at.get(i + AHEAD - depth) {
+                        self.rows.fetch(*next, depth);
+                    }
+                }
+                made.append(self.rows.row(py, shape, *row)?)?;
+            }
+            Ok(made)
+        })
+    }
+
+    /// The columns, as lists.
+    fn to_pydict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.shaped(py, |shape| {
+            let made = PyDict::new(py);
+            for (i, field) in self.rows.schema.fields().iter().enumerate() {
+                let column = match self.rows.batches.as_slice() {
+                    [one] => self.rows.columns(0)?.list(py, shape, i, one.num_rows())?,
+                    several => {
+                        let whole = PyList::empty(py);
+                        for (k, batch) in several.iter().enumerate() {
+                            whole.call_method1("extend", (self.rows.columns(k)?.list(py, shape, i, batch.num_rows())?,))?;
+                        }
+                        whole.into_any()
+                    }
+                };
+                made.set_item(field.name(), column)?;
+            }
+            Ok(made)
+        })
+    }
+
+    /// Rows one after another: a run of them.
+    fn rows(&self, py: Python<'_>, start: usize, stop: usize) -> TableRows {
+        TableRows {
+            rows: Arc::clone(&self.rows),
+            at: None,
+            next: AtomicUsize::new(start),
+            stop,
+            shape: Mutex::new(Some(Shape::new(py, self.rows.schema.fields()))),
+        }
+    }
+
+    /// Rows one after another, anywhere. `at`: the bytes of 64-bit integers.
+    fn rows_at(&self, py: Python<'_>, at: &[u8]) -> TableRows {
+        let at = positions(at);
+        let (stop, shape) = (at.len(), Mutex::new(Some(Shape::new(py, self.rows.schema.fields()))));
+        TableRows { rows: Arc::clone(&self.rows), at: Some(at), next: AtomicUsize::new(0), stop, shape }
+    }
+
+    /// For which rows an expression is true: a byte of 0 or 1 each.
+    fn matches<'py>(&self, py: Python<'py>, condition: &str) -> PyResult<Bound<'py, PyBytes>> {
+        let mask = detached(py, || {
+            let expr: Expr = serde_json::from_str(condition).map_err(|e| Error::internal(e.to_string()))?;
+            let filter = Filter::new(expr, &self.rows.schema)?;
+            let mut mask = Vec::with_capacity(self.rows.starts[self.rows.batches.len()]);
+            for batch in &self.rows.batches {
+                mask.extend(filter.keep(batch)?.iter().map(u8::from));
+            }
+            Ok(mask)
+        })?;
+        Ok(PyBytes::new(py, &mask))
+    }
+}
+
+/// Rows of a table, one at a time.
+#[pyclass(frozen, module = "rowstream._core")]
+pub struct TableRows {
+    rows: Arc<Rows>,
+    at: Option<Vec<usize>>,
+    next: AtomicUsize,
+    stop: usize,
+    shape: Mutex<Option<Shape>>,
+}
+
+#[pymethods]
+impl TableRows {
+    fn __iter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let i = self.next.fetch_add(1, Ordering::Relaxed);
+        if i >= self.stop {
+            return Ok(None);
+        }
+        let row = match &self.at {
+            None => i,
+            Some(at) => {
+                for depth in 0..3 {
+                    if let Some(next) = at.get(i + AHEAD - depth) {
+                        self.rows.fetch(*next, depth);
+                    }
+                }
+                at[i]
+            }
+        };
+        let mut own = None;
+        let mut held = self.shape.try_lock();
+        let slot = held.as_deref_mut().unwrap_or(&mut own);
+        self.rows.row(py, slot.get_or_insert_with(|| Shape::new(py, self.rows.schema.fields())), row).map(Some)
+    }
+}
