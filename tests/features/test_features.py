@@ -57,5 +57,5 @@ def test_class_label():
     assert ClassLabel(num_classes=2).names == ["0", "1"]
     with pytest.raises(ValueError, match="3 classes has 2 names"):
         ClassLabel(num_classes=3, names=["a", "b"])
-    with pytest.raises(ValueError, match="no class 'c'"):
+    with pytest.raises(ValueError, match="Invalid string class label c"):
         ClassLabel(names=["a", "b"]).str2int("c")

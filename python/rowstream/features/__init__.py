@@ -1,6 +1,42 @@
 """The types of columns, as people know them from `datasets`."""
 
 from rowstream.features.arrow import features_from_schema
-from rowstream.features.types import ClassLabel, Features, LargeList, List, Value
+from rowstream.features.media import Audio, Image, Mesh, Nifti, Pdf, Video
+from rowstream.features.types import (
+    Array2D,
+    Array3D,
+    Array4D,
+    Array5D,
+    ClassLabel,
+    Features,
+    Json,
+    LargeList,
+    List,
+    Sequence,
+    Translation,
+    TranslationVariableLanguages,
+    Value,
+)
 
-__all__ = ["ClassLabel", "Features", "LargeList", "List", "Value", "features_from_schema"]
+__all__ = [
+    "Array2D",
+    "Array3D",
+    "Array4D",
+    "Array5D",
+    "Audio",
+    "ClassLabel",
+    "Features",
+    "Image",
+    "Json",
+    "LargeList",
+    "List",
+    "Mesh",
+    "Nifti",
+    "Pdf",
+    "Sequence",
+    "Translation",
+    "TranslationVariableLanguages",
+    "Value",
+    "Video",
+    "features_from_schema",
+]

@@ -86,4 +86,11 @@ def _feature(data_type: Any, known: Any = None) -> Any:
         case "FixedSizeBinary":
             return Value(f"fixed_size_binary[{of}]")
         case _:
-            return Value(f"{kind.lower()}[{of}]" if isinstance(of, str) else kind.lower())
+            return _unnamed(f"{kind.lower()}[{of}]" if isinstance(of, str) else kind.lower())
+
+
+def _unnamed(dtype: str) -> Value:
+    """A type that files may have, and that has no name among those of `Value`."""
+    made = Value("null")
+    made.dtype = dtype
+    return made

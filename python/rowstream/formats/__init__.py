@@ -1,4 +1,4 @@
-"""Formats of rows and batches, one a file: `python` (the default), `numpy`, `torch`, `arrow`."""
+"""Formats of rows and batches, one a file: `python` (the default), `numpy`, `torch`, `arrow`, `pandas`, `polars`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,12 @@ _FORMATS = {
     "arrow": "arrow",
     "pyarrow": "arrow",
     "pa": "arrow",
+    "pandas": "pandas",
+    "pd": "pandas",
+    "polars": "polars",
+    "pl": "polars",
 }
-_LATER = ("jax", "tensorflow", "tf", "mlx", "pandas", "pd", "polars", "pl", "custom")
+_LATER = ("jax", "tensorflow", "tf", "mlx", "custom")
 
 
 class Formatter(Protocol):
@@ -63,9 +67,13 @@ def format_name(type: str | None) -> str | None:
         raise InvalidArgumentError(f"with_format expects the name of a format or None, not {type!r}")
     name = type.lower()
     if name in _LATER:
-        raise UnsupportedError(f"the format {type!r} is not there yet; there are 'numpy', 'torch', 'arrow' and None for Python objects")
+        raise UnsupportedError(
+            f"the format {type!r} is not there yet; there are 'numpy', 'torch', 'arrow', 'pandas', 'polars' and None for Python objects"
+        )
     if name not in _FORMATS:
-        raise InvalidArgumentError(f"there is no format {type!r}; there are 'numpy', 'torch', 'arrow' and None for Python objects")
+        raise InvalidArgumentError(
+            f"there is no format {type!r}; there are 'numpy', 'torch', 'arrow', 'pandas', 'polars' and None for Python objects"
+        )
     return None if name == "python" else _FORMATS[name]
 
 

@@ -1,0 +1,553 @@
+"""Arrow files written from rows and batches of Python objects, whose types are found where nobody says them."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import pyarrow as pa
+
+from rowstream import config
+from rowstream.features.extension import ArrayType, array_storage, list_array
+from rowstream.features.features import (
+    cast_to_python_objects,
+    features_of_schema,
+    generate_from_arrow_type,
+    get_nested_type,
+    plain,
+    require_storage_embed,
+)
+from rowstream.features.types import Features, Json, LargeList, List, Value, dumps, visit
+from rowstream.table import array_cast, cast_array_to_feature, embed_table_storage, stored, stored_schema, table_cast
+
+
+class SchemaInferenceError(ValueError):
+    """Nothing was written, and nobody said the types."""
+
+
+def get_arrow_writer_batch_size_from_features(features: Features | None) -> int | None:
+    """Rows of a batch for features whose values are large: media and bytes; `None` where there are none."""
+    sizes: list[int] = []
+
+    def look(feature: Any) -> None:
+        kind = type(feature).__name__
+        if kind in ("Image", "Audio", "Video"):
+            size = getattr(config, f"ARROW_RECORD_BATCH_SIZE_FOR_{kind.upper()}_DATASETS")
+        elif isinstance(feature, Value) and feature.dtype == "binary":
+            size = config.ARROW_RECORD_BATCH_SIZE_FOR_BINARY_DATASETS
+        else:
+            return
+        if size is not None:
+            sizes.append(size)
+
+    if features:
+        visit(features, look)
+    return min(sizes, default=None)
+
+
+# ---------------------------------------------------------------------------------------------------------- columns
+
+
+def _first(values: Any) -> Any:
+    """The first value that is there and not empty."""
+    for value in values:
+        if value is not None and not (isinstance(value, (list, tuple)) and not len(value)):
+            return value
+    return None
+
+
+def _deep_arrays(value: Any) -> bool:
+    """Whether a value is a NumPy array, or a list whose first is one."""
+    import numpy as np
+
+    while isinstance(value, list) and value:
+        value = _first(value)
+    return isinstance(value, np.ndarray)
+
+
+def mixed_paths(examples: list[Any], allow_root: bool = True) -> list[list[Any]]:
+    """Where values are of types that Arrow has no common one for: objects with other fields, objects beside numbers."""
+    found: list[list[Any]] = []
+    waiting: list[tuple[list[Any], list[Any]]] = [([], [one for one in examples if one is not None])]
+    while waiting:
+        path, values = waiting.pop(0)
+        if not values:
+            continue
+        if all(isinstance(one, dict) for one in values):
+            if (allow_root or path) and (not values[0] or any(one.keys() != values[0].keys() for one in values)):
+                found.append(path)
+            else:
+                names = dict.fromkeys(name for one in values for name in one)
+                waiting += [([*path, name], [one[name] for one in values if one.get(name) is not None]) for name in names]
+        elif all(isinstance(one, list) for one in values):
+            waiting.append(([*path, 0], [item for one in values for item in one if item is not None]))
+        elif any(isinstance(one, (dict, list)) for one in values) or len({_family(one) for one in values}) > 1:
+            found.append(path)
+    return found
+
+
+def _family(value: Any) -> str:
+    """What Arrow takes together: numbers, text, bytes, and everything else by its type."""
+    return "number" if isinstance(value, (int, float)) and not isinstance(value, bool) else type(value).__name__
+
+
+def encoded_at(value: Any, path: list[Any]) -> Any:
+    """A value with what is at a path as JSON text."""
+    if value is None:
+        return None
+    if not path:
+        return Json().encode_example(value)
+    at, *rest = path
+    if at == 0:
+        return [encoded_at(one, rest) for one in value]
+    return {**value, at: encoded_at(value.get(at), rest)}
+
+
+def json_paths(feature: Any, path: tuple[Any, ...] = ()) -> list[list[Any]]:
+    """Where a feature has `Json`."""
+    if isinstance(feature, Json):
+        return [list(path)]
+    if isinstance(feature, dict):
+        return [found for name, one in feature.items() for found in json_paths(one, (*path, name))]
+    if isinstance(feature, (List, LargeList)):
+        return json_paths(feature.feature, (*path, 0))
+    return []
+
+
+def with_json(feature: Any, paths: list[list[Any]], path: tuple[Any, ...] = ()) -> Any:
+    """A feature with `Json` at some places."""
+    if list(path) in paths:
+        return Json()
+    if isinstance(feature, dict):
+        return {name: with_json(one, paths, (*path, name)) for name, one in feature.items()}
+    if isinstance(feature, List):
+        return List(with_json(feature.feature, paths, (*path, 0)), length=feature.length)
+    if isinstance(feature, LargeList):
+        return LargeList(with_json(feature.feature, paths, (*path, 0)))
+    return feature
+
+
+def _media(data: Any) -> tuple[Any, Any]:
+    """Objects of media as what is stored of them, and their feature."""
+    import sys
+
+    pillow = sys.modules.get("PIL.Image")
+    if pillow is None:
+        return data, None
+    from rowstream.features.media import Image
+
+    first = _first(data)
+    if isinstance(first, pillow.Image):
+        image = Image()
+        return [None if one is None else image.encode_example(one) for one in data], image
+    if isinstance(first, list) and first and isinstance(first[0], pillow.Image):
+        image = Image()
+        return [None if one is None else [image.encode_example(item) for item in one] for one in data], List(image)
+    return data, None
+
+
+def _raw(data: Any, thorough: bool = False) -> Any:
+    """An Arrow array of values, by their own types."""
+    import numpy as np
+
+    if isinstance(data, np.ndarray):
+        if data.dtype != object:
+            return list_array(data) if data.ndim > 1 else pa.array(data)
+        data = list(data)
+    arrays = isinstance(data, list) and isinstance(first := _first(data), np.ndarray) and first.dtype != object
+    if arrays and all(one is None or isinstance(one, np.ndarray) for one in data):
+        return _of_arrays(data)
+    return pa.array(cast_to_python_objects(data, only_1d_for_numpy=True, optimize_list_casting=not thorough))
+
+
+def _of_arrays(data: list[Any]) -> Any:
+    """A column of lists of NumPy arrays."""
+    import numpy as np
+
+    there = [one for one in data if one is not None]
+    if any(one.ndim != there[0].ndim for one in there):
+        return pa.array([None if one is None else one.tolist() for one in data])
+    if there[0].ndim == 0:
+        return pa.array([None if one is None else one[()] for one in data])
+    lengths = [0 if one is None else len(one) for one in data]
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    values = pa.concat_arrays([list_array(one) for one in there])
+    mask = pa.array([one is None for one in data]) if len(there) < len(data) else None
+    if offsets[-1] >= 1 << 31:
+        return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), values, mask=mask)
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, mask=mask)
+
+
+_FAILED = (TypeError, ValueError, OverflowError, pa.ArrowException)
+_NARROW = {"attention_mask": "int8", "special_tokens_mask": "int8", "input_ids": "int32", "token_type_ids": "int8"}
+"""Columns of tokenizers, whose integers are small."""
+
+
+def _narrowed(array: Any, name: str | None) -> Any:
+    """Integers of tokenizers in fewer bytes, where they fit."""
+    if name not in _NARROW:
+        return array
+    leaf, depth = array.type, 0
+    while pa.types.is_list(leaf) and depth < 2:
+        leaf, depth = leaf.value_type, depth + 1
+    if not pa.types.is_int64(leaf):
+        return array
+    to = pa.type_for_alias(_NARROW[name])
+    for _ in range(depth):
+        to = pa.list_(to)
+    try:
+        return array_cast(array, to)
+    except pa.ArrowInvalid:
+        return array
+
+
+def column(
+    data: Any, feature: Any = None, try_feature: Any = None, name: str | None = None, on_mixed_types: str | None = None
+) -> tuple[Any, Any]:
+    """An Arrow array of the values of a column, and its feature.
+
+    Args:
+        data: a list, a NumPy array, a pandas or Polars series, or an Arrow array.
+        feature: what they have to be.
+        try_feature: what they are where that fits; else what they are by themselves.
+        name: the column's name: tokenizers' columns are stored in fewer bytes.
+        on_mixed_types: `"use_json"`: values that have no common type are stored as JSON.
+
+    Raises:
+        TypeError: values do not have the type that they have to have.
+        pyarrow.ArrowInvalid: values have no common type.
+    """
+    if isinstance(data, (pa.Array, pa.ChunkedArray)):
+        if feature is not None:
+            return cast_array_to_feature(data, feature), feature
+        return data, generate_from_arrow_type(data.type)
+    if type(data).__module__.startswith("polars"):
+        return column(data.to_arrow(), feature, try_feature, name, on_mixed_types)
+    wanted = feature if feature is not None else try_feature
+    if wanted is None:
+        data, wanted = _media(data)
+        feature = wanted
+    allowed = {"allow_primitive_to_str": feature is not None, "allow_decimal_to_str": feature is not None}
+    if wanted is not None:
+        kind = get_nested_type(wanted)
+        try:
+            if isinstance(kind, ArrayType):
+                return pa.ExtensionArray.from_storage(kind, array_storage(data, kind)), wanted
+            if paths := json_paths(wanted):
+                data = cast_to_python_objects(data)
+                for path in paths:
+                    data = [encoded_at(one, path) for one in data]
+            elif (quick := _quick(data, wanted, kind)) is not None:
+                return quick, wanted
+            return cast_array_to_feature(_raw(data), wanted, **allowed), wanted
+        except _FAILED as error:
+            if feature is not None:
+                return _again(data, feature, allowed, error), feature
+    try:
+        array = _raw(data)
+    except _FAILED as error:
+        if "overflow" in str(error):
+            raise OverflowError(f"There was an overflow: reduce writer_batch_size to have batches smaller than 2GB.\n({error})") from None
+        try:
+            array = _raw(data, thorough=True)
+        except _FAILED:
+            paths = mixed_paths(cast_to_python_objects(list(data), optimize_list_casting=False)) if on_mixed_types == "use_json" else []
+            if not paths:
+                raise error from None
+            return _jsoned(data, paths)
+    if on_mixed_types == "use_json" and _has_struct(array.type) and (paths := mixed_paths(cast_to_python_objects(list(data)))):
+        return _jsoned(data, paths)
+    if wanted is None:
+        array = _narrowed(array, name)
+    return array, generate_from_arrow_type(array.type)
+
+
+def _quick(data: Any, wanted: Any, kind: Any) -> Any:
+    """A column of plain values, in one step; `None` where it takes more."""
+    if isinstance(data, list) and isinstance(wanted, Value) and wanted.dtype in ("string", "int64", "float64", "bool"):
+        first = _first(data)
+        if type(first) in (str, int, float, bool):
+            try:
+                return pa.array(data, kind)
+            except _FAILED:
+                return None
+    return None
+
+
+def _has_struct(kind: Any) -> bool:
+    if pa.types.is_struct(kind):
+        return True
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind)) and _has_struct(kind.value_type)
+
+
+def _jsoned(data: Any, paths: list[list[Any]]) -> tuple[Any, Any]:
+    values = cast_to_python_objects(list(data), optimize_list_casting=False)
+    for path in paths:
+        values = [encoded_at(one, path) for one in values]
+    array = pa.array(values)
+    feature = with_json(generate_from_arrow_type(array.type), paths)
+    return cast_array_to_feature(array, feature), feature
+
+
+def _again(data: Any, feature: Any, allowed: dict[str, bool], error: Exception) -> Any:
+    """A second try, in which each value is looked at."""
+    text = str(error)
+    if "overflow" in text:
+        raise OverflowError(f"There was an overflow: reduce writer_batch_size to have batches smaller than 2GB.\n({error})") from None
+    if isinstance(error, pa.ArrowNotImplementedError) or not any(part in text for part in ("Could not convert", "cannot mix", "Expected ")):
+        raise error
+    return cast_array_to_feature(_raw(data, thorough=True), feature, **allowed)
+
+
+# ----------------------------------------------------------------------------------------------------------- writers
+
+
+class ArrowWriter:
+    """Writes rows, batches and tables as an Arrow stream.
+
+    Args:
+        schema, features: the types, where they are known.
+        path: the file; or
+        stream: a binary file or pyarrow stream.
+        fingerprint: written into the metadata.
+        writer_batch_size: rows of a batch of the file.
+        disable_nullable: whether columns are declared to have no nulls.
+        update_features: whether `features` are only those that columns keep where they fit.
+        with_metadata: whether the features are written into the metadata.
+        unit: what rows are called.
+        on_mixed_types: `"use_json"`: values without a common type are stored as JSON.
+        embed_local_files: whether files that columns of media name are put in.
+
+    Example:
+        >>> with ArrowWriter(path="rows.arrow") as writer:
+        ...     writer.write({"text": "a"})
+        ...     writer.finalize()
+        (1, 9)
+    """
+
+    def __init__(
+        self,
+        schema: Any = None,
+        features: Features | None = None,
+        path: str | None = None,
+        stream: Any = None,
+        fingerprint: str | None = None,
+        writer_batch_size: int | None = None,
+        disable_nullable: bool = False,
+        update_features: bool = False,
+        on_mixed_types: str | None = None,
+        with_metadata: bool = True,
+        unit: str = "examples",
+        embed_local_files: bool = False,
+        storage_options: dict[str, Any] | None = None,
+    ) -> None:
+        if path is None and stream is None:
+            raise ValueError("At least one of path and stream must be provided.")
+        self._features = features if features is not None else features_of_schema(schema) if schema is not None else None
+        self._schema: Any = schema if features is None else None
+        self._path = path
+        self._own = stream is None
+        if stream is None:
+            from rowstream.files import open as open_file
+
+            stream = open(path, "wb") if "://" not in os.fspath(path) else open_file(path, "wb", storage_options=storage_options)  # type: ignore[arg-type]  # it is not None
+        self.stream = stream
+        self.fingerprint, self.disable_nullable, self.update_features = fingerprint, disable_nullable, update_features
+        self.on_mixed_types, self.with_metadata, self.unit, self.embed_local_files = on_mixed_types, with_metadata, unit, embed_local_files
+        self.writer_batch_size = (
+            writer_batch_size or get_arrow_writer_batch_size_from_features(self._features) or config.DEFAULT_MAX_BATCH_SIZE
+        )
+        self.pa_writer: Any = None
+        self._num_examples = self._num_bytes = 0
+        self.current_examples: list[dict[str, Any]] = []
+        self.current_rows: list[Any] = []
+
+    def __len__(self) -> int:
+        """Rows that were written, or wait to be."""
+        return self._num_examples + len(self.current_examples) + len(self.current_rows)
+
+    def __enter__(self) -> ArrowWriter:
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file; `finalize` writes what waits."""
+        if self.pa_writer is not None:
+            try:
+                self.pa_writer.close()
+            except (OSError, pa.ArrowException):
+                # What went wrong was raised before.
+                self.pa_writer = None
+        if self._own and not self.stream.closed:
+            self.stream.close()
+
+    @property
+    def schema(self) -> Any:
+        """The schema, if it is known."""
+        made = self._schema if self._schema is not None else None if self._features is None else pa.schema(list(self._features.type))
+        if made is not None and self.disable_nullable:
+            made = pa.schema([pa.field(of.name, of.type, nullable=False) for of in made])
+        return made
+
+    @staticmethod
+    def _build_metadata(info: Any, fingerprint: str | None = None) -> dict[str, str]:
+        return {"huggingface": json.dumps(_metadata(info.features, fingerprint))}
+
+    def _start(self, seen: Any) -> None:
+        """Begins the file, once the schema is known."""
+        found = features_of_schema(seen)
+        if self._features is None:
+            features, schema = found, seen
+        elif self.update_features:
+            keep = {name: self._features[name] for name in found if name in self._features and self._same(name, found)}
+            features, schema = Features({name: keep.get(name, one) for name, one in found.items()}), seen
+        else:
+            features, schema = self._features, self.schema
+        if self.disable_nullable:
+            schema = pa.schema([pa.field(of.name, of.type, nullable=False) for of in schema])
+        metadata = {"huggingface": json.dumps(_metadata(features, self.fingerprint))} if self.with_metadata else {}
+        self._schema, self._features = schema.with_metadata(metadata), features
+        self.pa_writer = self._open()
+
+    def _same(self, name: str, found: Features) -> bool:
+        return bool(get_nested_type(self._features[name]) == get_nested_type(found[name]))  # type: ignore[index]  # there are features
+
+    def _open(self) -> Any:
+        return pa.RecordBatchStreamWriter(self.stream, stored_schema(self._schema))
+
+    def write(self, example: dict[str, Any], writer_batch_size: int | None = None) -> None:
+        """Adds a row."""
+        self.current_examples.append(example)
+        if len(self.current_examples) >= (writer_batch_size or self.writer_batch_size):
+            self.write_examples_on_file()
+
+    def write_examples_on_file(self) -> None:
+        """Writes the rows that wait."""
+        if not self.current_examples:
+            return
+        examples, self.current_examples = self.current_examples, []
+        self._write_columns({name: [_item(row[name]) for row in examples] for name in self._order(examples[0])})
+
+    def write_row(self, row: Any, writer_batch_size: int | None = None) -> None:
+        """Adds a row, as a pyarrow table."""
+        if len(row) != 1:
+            raise ValueError(f"Only single-row pyarrow tables are allowed but got table with {len(row)} rows.")
+        self.current_rows.append(row)
+        if len(self.current_rows) >= (writer_batch_size or self.writer_batch_size):
+            self.write_rows_on_file()
+
+    def write_rows_on_file(self) -> None:
+        """Writes the tables of a row that wait."""
+        if self.current_rows:
+            rows, self.current_rows = self.current_rows, []
+            self._write_table(pa.concat_tables(rows))
+
+    def write_batch(
+        self, batch_examples: dict[str, Any], writer_batch_size: int | None = None, try_original_type: bool | None = True
+    ) -> None:
+        """Adds rows, as columns. A batch without rows says nothing."""
+        self.write_examples_on_file()
+        self._write_columns(batch_examples, writer_batch_size, try_original_type)
+
+    def _order(self, columns: Any) -> list[str]:
+        """The names in the order of the schema, then new ones."""
+        schema = self.schema
+        known = [name for name in schema.names if name in columns] if schema is not None else []
+        return [*known, *(name for name in columns if name not in known)]
+
+    def _write_columns(self, columns: dict[str, Any], writer_batch_size: int | None = None, try_original_type: bool | None = True) -> None:
+        if columns and len(next(iter(columns.values()))) == 0:
+            return
+        begun = self.pa_writer is not None
+        fixed = self._features if begun or not self.update_features else None
+        hints = self._features if not begun and self.update_features and try_original_type else None
+        arrays, features = [], {}
+        for name in self._order(columns):
+            feature = None if fixed is None else fixed[name]
+            self._check_null(name, feature, columns[name])
+            hint = None if hints is None else hints.get(name)
+            array, features[name] = column(columns[name], feature, hint, name, self.on_mixed_types)
+            arrays.append(array)
+        schema = self.schema if begun else Features(features).arrow_schema
+        self.write_table(pa.Table.from_arrays(arrays, schema=schema), writer_batch_size)
+
+    def _check_null(self, name: str, feature: Any, values: Any) -> None:
+        """A column that had only nulls so far cannot have anything else."""
+        if not (isinstance(feature, Value) and feature.dtype == "null"):
+            return
+        there = (
+            values.null_count < len(values) if isinstance(values, (pa.Array, pa.ChunkedArray)) else any(one is not None for one in values)
+        )
+        if there:
+            raise TypeError(
+                f"Couldn't write column '{name}': its type in this file is null, because the first {self._num_examples} values written for "
+                f"it were all None. Set the type of '{name}' with features=, or make sure the first batch written has a value."
+            )
+
+    def write_table(self, pa_table: Any, writer_batch_size: int | None = None) -> None:
+        """Adds a table."""
+        self.write_rows_on_file()
+        self._write_table(pa_table, writer_batch_size)
+
+    def _write_table(self, pa_table: Any, writer_batch_size: int | None = None) -> None:
+        if self.pa_writer is None:
+            self._start(pa_table.schema)
+        for of in self._schema:
+            if pa.types.is_null(of.type) and of.name in pa_table.column_names:
+                self._check_null(of.name, Value("null"), pa_table[of.name])
+        table = table_cast(pa_table, self._schema)
+        if self.embed_local_files and require_storage_embed(self._features):
+            table = embed_table_storage(table, local_files=True, remote_files=False)
+        self._num_bytes += table.nbytes
+        self._num_examples += table.num_rows
+        self.pa_writer.write_table(stored(table.combine_chunks()), writer_batch_size or self.writer_batch_size)
+
+    def finalize(self, close_stream: bool = True) -> tuple[int, int]:
+        """Writes what waits, and the end. Gives the rows and the bytes of their columns.
+
+        Raises:
+            SchemaInferenceError: there were no rows, and nobody said the types.
+        """
+        self.write_rows_on_file()
+        self.write_examples_on_file()
+        if self.pa_writer is None and self.schema is not None:
+            self._start(self.schema)
+        if self.pa_writer is None:
+            if close_stream:
+                self.stream.close()
+            raise SchemaInferenceError("Please pass `features` or at least one example when writing data")
+        self.pa_writer.close()
+        self.pa_writer = None
+        if close_stream:
+            self.stream.close()
+        return self._num_examples, self._num_bytes
+
+
+def _item(value: Any) -> Any:
+    """A value of a row, where it is an Arrow array of one."""
+    return value.to_pylist()[0] if isinstance(value, (pa.Array, pa.ChunkedArray)) else value
+
+
+def _metadata(features: Any, fingerprint: str | None = None) -> dict[str, Any]:
+    """What `datasets` writes into the metadata of its files."""
+    made: dict[str, Any] = {"info": {"features": plain(features)}}
+    if fingerprint is not None:
+        made["fingerprint"] = fingerprint
+    return made
+
+
+def with_features(table: Any, features: Features) -> Any:
+    """A table whose metadata has these features."""
+    features = Features({name: features[name] for name in table.column_names})
+    known = table.schema.metadata or {}
+    metadata = json.loads(known[b"huggingface"].decode()) if b"huggingface" in known else {}
+    metadata.setdefault("info", {})["features"] = plain(features)
+    return table.replace_schema_metadata({"huggingface": json.dumps(metadata)})
+
+
+__all__ = ["ArrowWriter", "SchemaInferenceError", "column", "dumps", "get_arrow_writer_batch_size_from_features", "with_features"]

@@ -1,0 +1,35 @@
+"""Rows and batches as pandas frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rowstream.formats import arrow
+
+if TYPE_CHECKING:
+    from rowstream import _core
+
+
+def batch(batch: _core.Batch) -> Any:
+    """A batch, as a frame."""
+    return arrow.batch(batch).to_pandas()
+
+
+row = batch
+
+
+def example(example: dict[str, Any]) -> Any:
+    """A row that a function made."""
+    return arrow.example(example).to_pandas()
+
+
+def item(batch: Any) -> Any:
+    """A batch as one item: a frame of one row, whose columns are lists."""
+    return batch if hasattr(batch, "iloc") else arrow.item(batch).to_pandas()
+
+
+def group(items: list[Any]) -> Any:
+    """Items together: one frame with a row of each."""
+    import pandas as pd
+
+    return pd.concat(items, ignore_index=True)

@@ -1,0 +1,41 @@
+"""Rows and batches as Polars frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rowstream.formats import arrow
+
+if TYPE_CHECKING:
+    from rowstream import _core
+
+
+def _frame(table: Any) -> Any:
+    import polars as pl
+
+    return pl.from_arrow(table)
+
+
+def batch(batch: _core.Batch) -> Any:
+    """A batch, as a frame."""
+    return _frame(arrow.batch(batch))
+
+
+row = batch
+
+
+def example(example: dict[str, Any]) -> Any:
+    """A row that a function made."""
+    return _frame(arrow.example(example))
+
+
+def item(batch: Any) -> Any:
+    """A batch as one item: a frame of one row, whose columns are lists."""
+    return batch if hasattr(batch, "get_columns") else _frame(arrow.item(batch))
+
+
+def group(items: list[Any]) -> Any:
+    """Items together: one frame with a row of each."""
+    import polars as pl
+
+    return pl.concat(items)

@@ -1,0 +1,276 @@
+"""The parts of a data set, by name."""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.resolve.instructions import Instruction, instructions
+
+_NAME = re.compile(r"\w+(\.\w+)*")
+_WRITTEN = {"include_in_asdict_even_if_is_default": True}
+
+
+class NamedSplit:
+    """The name of a split. It is equal to its text.
+
+    Example:
+        >>> Split.TRAIN == "train"
+        True
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        for part in name.split("+"):
+            if not _NAME.match(part.split("[")[0].strip()):
+                raise InvalidArgumentError(f"Split name should match '{_NAME.pattern}' but got '{part}'.")
+
+    def __str__(self) -> str:
+        """The name."""
+        return self._name
+
+    def __repr__(self) -> str:
+        """As `datasets` writes it."""
+        return f"NamedSplit({self._name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        """By name."""
+        return isinstance(other, (NamedSplit, str)) and self._name == str(other)
+
+    def __lt__(self, other: Any) -> bool:
+        """By name."""
+        return self._name < str(other)
+
+    def __hash__(self) -> int:
+        """Of the name."""
+        return hash(self._name)
+
+    def __add__(self, other: Any) -> NamedSplit:
+        """Both, one after another."""
+        return NamedSplit(f"{self}+{other}")
+
+
+class NamedSplitAll(NamedSplit):
+    """All splits together."""
+
+    def __init__(self) -> None:
+        super().__init__("all")
+
+    def __repr__(self) -> str:
+        """As `datasets` writes it."""
+        return "NamedSplitAll()"
+
+
+class Split:
+    """The names that splits usually have."""
+
+    TRAIN = NamedSplit("train")
+    TEST = NamedSplit("test")
+    VALIDATION = NamedSplit("validation")
+    ALL = NamedSplitAll()
+
+    def __new__(cls, name: str) -> Any:
+        """The split of a name."""
+        return NamedSplitAll() if name == "all" else NamedSplit(name)
+
+
+def named(split: Any) -> NamedSplit | None:
+    """A split as its name."""
+    return split if split is None or isinstance(split, NamedSplit) else Split(str(split))
+
+
+@dataclass
+class SplitInfo:
+    """What is known of a split.
+
+    Attributes:
+        name: its name.
+        num_bytes: the bytes of its rows.
+        num_examples: its rows.
+        shard_lengths: the rows of each file, where there are several.
+    """
+
+    name: str = field(default="", metadata=_WRITTEN)
+    num_bytes: int = field(default=0, metadata=_WRITTEN)
+    num_examples: int | None = field(default=0, metadata=_WRITTEN)
+    shard_lengths: list[int] | None = None
+    original_shard_lengths: list[int] | None = None
+    dataset_name: str | None = field(default=None, metadata=_WRITTEN)
+
+    def __repr__(self) -> str:
+        """What is known."""
+        known = [f"{of.name}={getattr(self, of.name)!r}" for of in fields(self) if getattr(self, of.name)]
+        return f"{type(self).__qualname__}({', '.join(known)})"
+
+
+@dataclass(frozen=True)
+class SubSplitInfo:
+    """What is known of a part of a split."""
+
+    num_examples: int
+
+
+class SplitDict(dict[str, SplitInfo]):
+    """The splits of a data set by name."""
+
+    def __init__(self, *args: Any, dataset_name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.dataset_name = dataset_name
+
+    def __getitem__(self, key: Any) -> Any:
+        """A split, or a part of one: `"train[:10%]"`."""
+        if str(key) in self:
+            return super().__getitem__(str(key))
+        parts = key.parts if isinstance(key, ReadInstruction) else instructions(str(key))
+        if not parts:
+            raise KeyError(str(key))
+        total = 0
+        for part in parts:
+            if part.split not in self:
+                raise KeyError(part.split)
+            start, stop = part.rows(super().__getitem__(part.split).num_examples or 0)
+            total += max(0, stop - start)
+        return SubSplitInfo(total)
+
+    def __setitem__(self, key: Any, value: SplitInfo) -> None:
+        """A split under its own name."""
+        if key != value.name:
+            raise ValueError(f"Cannot add elem. (key mismatch: '{key}' != '{value.name}')")
+        super().__setitem__(str(key), value)
+
+    def add(self, split_info: SplitInfo) -> None:
+        """Adds a split.
+
+        Raises:
+            ValueError: there is one of that name.
+        """
+        if split_info.name in self:
+            raise ValueError(f"Split {split_info.name} already present")
+        split_info.dataset_name = self.dataset_name
+        super().__setitem__(split_info.name, split_info)
+
+    @property
+    def total_num_examples(self) -> int:
+        """The rows of all splits."""
+        return sum(one.num_examples or 0 for one in self.values())
+
+    @classmethod
+    def from_split_dict(cls, split_infos: Any, dataset_name: str | None = None) -> SplitDict:
+        """The splits of what `to_split_dict` gave, or of plain data."""
+        several = list(split_infos.values()) if isinstance(split_infos, dict) else list(split_infos)
+        if dataset_name is None and several:
+            first = several[0]
+            dataset_name = first.get("dataset_name") if isinstance(first, dict) else first.dataset_name
+        made = cls(dataset_name=dataset_name)
+        for one in several:
+            known = {of.name for of in fields(SplitInfo)}
+            made.add(SplitInfo(**{key: value for key, value in one.items() if key in known}) if isinstance(one, dict) else copy.copy(one))
+        return made
+
+    def to_split_dict(self) -> list[SplitInfo]:
+        """The splits, as a list."""
+        made = []
+        for name, one in self.items():
+            kept = copy.deepcopy(one)
+            kept.name = name
+            made.append(kept)
+        return made
+
+    def copy(self) -> SplitDict:
+        """A copy."""
+        return SplitDict.from_split_dict(self.to_split_dict(), self.dataset_name)
+
+    def _to_yaml_list(self) -> list[dict[str, Any]]:
+        return [{"name": one.name, "num_bytes": one.num_bytes, "num_examples": one.num_examples} for one in self.to_split_dict()]
+
+    @classmethod
+    def _from_yaml_list(cls, yaml_data: list[Any]) -> SplitDict:
+        needed = {"name", "num_examples", "num_bytes"}
+        if not all(isinstance(one, dict) and needed <= set(one) for one in yaml_data):
+            raise ValueError("The `splits` field in YAML is malformed or missing the name/num_examples/num_bytes fields")
+        return cls.from_split_dict(yaml_data)
+
+
+@dataclass
+class SplitGenerator:
+    """What a builder's split is made of.
+
+    Args:
+        name: the split's name.
+        gen_kwargs: the arguments of the method that makes its rows.
+
+    Example:
+        >>> SplitGenerator(name=Split.TRAIN, gen_kwargs={"files": ["a.txt", "b.txt"]})
+    """
+
+    name: Any
+    gen_kwargs: dict[str, Any] = field(default_factory=dict)
+    split_info: SplitInfo = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Checks the name."""
+        self.name = str(self.name)
+        NamedSplit(self.name)
+        self.split_info = SplitInfo(name=self.name)
+
+
+class ReadInstruction:
+    """Which rows of which splits to read; several are added.
+
+    Args:
+        split_name: the split.
+        rounding: `"closest"`, or `"pct1_dropremainder"`, which makes each per cent the same number of rows.
+        from_, to: the first row and the one after the last; from the end where below zero.
+        unit: `"%"` or `"abs"`.
+
+    Example:
+        >>> ri = ReadInstruction("test", from_=50, unit="abs") + ReadInstruction("train", to=10, unit="%")
+        >>> load_dataset("mnist", split=ri)
+    """
+
+    def __init__(
+        self, split_name: str, rounding: str | None = None, from_: int | None = None, to: int | None = None, unit: str | None = None
+    ) -> None:
+        if unit not in (None, "%", "abs"):
+            raise InvalidArgumentError("unit must be either % or abs")
+        if rounding is not None and unit != "%":
+            raise InvalidArgumentError("rounding is for units of per cent")
+        if unit == "%" and any(one is not None and abs(one) > 100 for one in (from_, to)):
+            raise InvalidArgumentError("per cent are between -100 and 100")
+        sliced = from_ is not None or to is not None
+        self.parts = [Instruction(str(split_name), from_, to, unit == "%", rounding or "closest", sliced)]
+
+    @classmethod
+    def from_spec(cls, spec: str) -> ReadInstruction:
+        """The instruction of a text: `"train[:10%]+test"`."""
+        made = cls.__new__(cls)
+        parts = instructions(str(spec))
+        made.parts = [Instruction(name.strip()) for name in str(spec).split("+")] if parts is None else parts
+        return made
+
+    def __add__(self, other: Any) -> ReadInstruction:
+        """Both, one after another."""
+        if not isinstance(other, ReadInstruction):
+            raise InvalidArgumentError("ReadInstruction can only be added to another ReadInstruction obj.")
+        made = ReadInstruction.__new__(ReadInstruction)
+        made.parts = [*self.parts, *other.parts]
+        return made
+
+    def to_spec(self) -> str:
+        """The instruction as text."""
+        made = []
+        for part in self.parts:
+            unit = "%" if part.percent else ""
+            ends = ["" if one is None else f"{one}{unit}" for one in (part.start, part.stop)]
+            rounding = f"({part.rounding})" if part.percent and part.rounding != "closest" else ""
+            made.append(f"{part.split}[{ends[0]}:{ends[1]}]{rounding}" if part.sliced else part.split)
+        return "+".join(made)
+
+    __str__ = to_spec
+
+    def __repr__(self) -> str:
+        """As text."""
+        return f"ReadInstruction({self.to_spec()!r})"

@@ -1,0 +1,1 @@
+"""Names that code for `datasets` imports from its `utils`."""

@@ -1,0 +1,89 @@
+"""What rowstream logs, and how much of it is shown."""
+
+from __future__ import annotations
+
+import logging
+import os
+from logging import CRITICAL, DEBUG, ERROR, FATAL, INFO, NOTSET, WARN, WARNING
+
+__all__ = ["CRITICAL", "DEBUG", "ERROR", "FATAL", "INFO", "NOTSET", "WARN", "WARNING", "get_logger", "get_verbosity", "set_verbosity"]
+
+_LEVELS = {"debug": DEBUG, "info": INFO, "warning": WARNING, "error": ERROR, "critical": CRITICAL}
+_root = logging.getLogger("rowstream")
+
+
+def _set_up() -> None:
+    said = os.environ.get("DATASETS_VERBOSITY") or os.environ.get("ROWSTREAM_VERBOSITY") or "warning"
+    if not _root.handlers:
+        _root.addHandler(logging.StreamHandler())
+    _root.setLevel(_LEVELS.get(said.lower(), WARNING))
+    _root.propagate = True
+
+
+def get_logger(name: str | None = None) -> logging.Logger:
+    """The logger of a module, below that of rowstream."""
+    return logging.getLogger(name or "rowstream")
+
+
+def get_verbosity() -> int:
+    """The level from which on messages are shown."""
+    return _root.getEffectiveLevel()
+
+
+def set_verbosity(verbosity: int) -> None:
+    """Shows messages from a level on."""
+    _root.setLevel(verbosity)
+
+
+def set_verbosity_debug() -> None:
+    """Shows all messages."""
+    set_verbosity(DEBUG)
+
+
+def set_verbosity_info() -> None:
+    """Shows messages that tell what is done, and those that matter more."""
+    set_verbosity(INFO)
+
+
+def set_verbosity_warning() -> None:
+    """Shows warnings and errors."""
+    set_verbosity(WARNING)
+
+
+def set_verbosity_error() -> None:
+    """Shows errors."""
+    set_verbosity(ERROR)
+
+
+def disable_propagation() -> None:
+    """Messages are not handed on to the root logger."""
+    _root.propagate = False
+
+
+def enable_propagation() -> None:
+    """Messages are handed on to the root logger too."""
+    _root.propagate = True
+
+
+def disable_progress_bar() -> None:
+    """Draws no progress bars."""
+    from rowstream.progress import disable_progress_bars
+
+    disable_progress_bars()
+
+
+def enable_progress_bar() -> None:
+    """Draws progress bars."""
+    from rowstream.progress import enable_progress_bars
+
+    enable_progress_bars()
+
+
+def is_progress_bar_enabled() -> bool:
+    """Whether progress bars are drawn."""
+    from rowstream.progress import are_progress_bars_disabled
+
+    return not are_progress_bars_disabled()
+
+
+_set_up()

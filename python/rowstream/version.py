@@ -1,0 +1,81 @@
+"""Versions of data sets: three numbers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from functools import total_ordering
+from typing import Any
+
+_VERSION = re.compile(r"(?P<major>\d+)\.(?P<minor>\d+)\.(?P<patch>\d+)")
+
+
+@total_ordering
+@dataclass(repr=False, eq=False)
+class Version:
+    """A version, as `"1.2.3"`.
+
+    Raises:
+        ValueError: it is not three numbers.
+
+    Example:
+        >>> Version("1.2.3") > "1.0.0"
+        True
+    """
+
+    version_str: str
+    description: str | None = None
+    major: Any = None
+    minor: Any = None
+    patch: Any = None
+
+    def __post_init__(self) -> None:
+        """Reads the text."""
+        self.major, self.minor, self.patch = self._numbers(self.version_str)
+
+    @staticmethod
+    def _numbers(text: Any) -> tuple[int, int, int]:
+        found = _VERSION.fullmatch(str(text))
+        if found is None:
+            raise ValueError(f"Invalid version '{text}'. Format should be x.y.z with {{x,y,z}} being digits.")
+        return int(found["major"]), int(found["minor"]), int(found["patch"])
+
+    @property
+    def tuple(self) -> tuple[int, int, int]:
+        """The three numbers."""
+        return self.major, self.minor, self.patch
+
+    def __repr__(self) -> str:
+        """As text."""
+        return f"{self.major}.{self.minor}.{self.patch}"
+
+    def _of(self, other: Any) -> Any:
+        if isinstance(other, Version):
+            return other.tuple
+        if isinstance(other, str):
+            return self._numbers(other)
+        raise TypeError(f"{other} (type {type(other)}) cannot be compared to version.")
+
+    def __eq__(self, other: object) -> bool:
+        """By number; a text is read as one."""
+        try:
+            return bool(self.tuple == self._of(other))
+        except (TypeError, ValueError):
+            return False
+
+    def __lt__(self, other: Any) -> bool:
+        """By number."""
+        return bool(self.tuple < self._of(other))
+
+    def __hash__(self) -> int:
+        """Of the numbers."""
+        return hash(self.tuple)
+
+    @classmethod
+    def from_dict(cls, dic: dict[str, Any]) -> Version:
+        """Of plain data."""
+        known = {of.name for of in fields(cls)}
+        return cls(**{key: value for key, value in dic.items() if key in known})
+
+    def _to_yaml_string(self) -> str:
+        return self.version_str
