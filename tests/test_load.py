@@ -82,11 +82,6 @@ def test_errors(folder, monkeypatch, arguments, error, message):
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
-def test_map_style_is_not_there_yet(folder):
-    with pytest.raises(exceptions.UnsupportedError, match="streaming=True"):
-        load_dataset(str(folder))
-
-
 def test_files_of_different_columns_are_joined(tmp_path):
     pq.write_table(pa.table({"a": pa.array([1], pa.int32()), "b": [{"x": 1}]}), tmp_path / "0.parquet")
     pq.write_table(pa.table({"c": ["new"], "a": pa.array([2**40], pa.int64())}), tmp_path / "1.parquet")

@@ -13,56 +13,129 @@ from typing import TYPE_CHECKING, Any
 from rowstream.dataset import IterableDataset, IterableDatasetDict, concatenate_datasets, interleave_datasets
 from rowstream.distributed import merge_state_dicts, split_dataset_by_node
 from rowstream.expr import col
-from rowstream.features import ClassLabel, Features, LargeList, List, Value
+from rowstream.features import (
+    Array2D,
+    Array3D,
+    Array4D,
+    Array5D,
+    Audio,
+    ClassLabel,
+    Features,
+    Image,
+    Json,
+    LargeList,
+    List,
+    Mesh,
+    Nifti,
+    Pdf,
+    Sequence,
+    Translation,
+    TranslationVariableLanguages,
+    Value,
+    Video,
+)
 from rowstream.info import DatasetInfo
-from rowstream.load import load_dataset
+from rowstream.load import load_dataset, load_from_disk
+from rowstream.progress import (
+    are_progress_bars_disabled,
+    disable_progress_bar,
+    disable_progress_bars,
+    enable_progress_bar,
+    enable_progress_bars,
+    is_progress_bar_enabled,
+)
+from rowstream.splits import NamedSplit, ReadInstruction, Split, SplitDict, SplitGenerator, SplitInfo
+from rowstream.version import Version
 
 if TYPE_CHECKING:
     from rowstream import cache as cache
+    from rowstream.dataset.column import Column
+    from rowstream.dataset.dicts import DatasetDict
+    from rowstream.dataset.map_style import Dataset
     from rowstream.downloads import DownloadConfig, DownloadManager, DownloadMode, StreamingDownloadManager
     from rowstream.files import exists as exists
     from rowstream.files import glob as glob
     from rowstream.files import list as list
     from rowstream.files import open as open
     from rowstream.files import read_jsonl, write_jsonl
+    from rowstream.fingerprint import disable_caching, enable_caching, is_caching_enabled
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Array2D",
+    "Array3D",
+    "Array4D",
+    "Array5D",
+    "Audio",
     "ClassLabel",
+    "Column",
+    "Dataset",
+    "DatasetDict",
     "DatasetInfo",
     "DownloadConfig",
     "DownloadManager",
     "DownloadMode",
     "Features",
+    "Image",
     "IterableDataset",
     "IterableDatasetDict",
+    "Json",
     "LargeList",
     "List",
+    "Mesh",
+    "NamedSplit",
+    "Nifti",
+    "Pdf",
+    "ReadInstruction",
+    "Sequence",
+    "Split",
+    "SplitDict",
+    "SplitGenerator",
+    "SplitInfo",
     "StreamingDownloadManager",
+    "Translation",
+    "TranslationVariableLanguages",
     "Value",
+    "Version",
+    "Video",
+    "are_progress_bars_disabled",
     "col",
     "concatenate_datasets",
+    "disable_caching",
+    "disable_progress_bar",
+    "disable_progress_bars",
+    "enable_caching",
+    "enable_progress_bar",
+    "enable_progress_bars",
     "interleave_datasets",
+    "is_caching_enabled",
+    "is_progress_bar_enabled",
     "load_dataset",
+    "load_from_disk",
     "merge_state_dicts",
     "read_jsonl",
     "split_dataset_by_node",
     "write_jsonl",
 ]
 
-# What streams do not need is loaded when it is first asked for: archives and compression take a quarter of the import.
+# What streams do not need is loaded when it is first asked for: archives and compression take a quarter of the import, pyarrow all of it
+# again.
 _LATER = {
+    "Column": "rowstream.dataset.column",
+    "Dataset": "rowstream.dataset.map_style",
+    "DatasetDict": "rowstream.dataset.dicts",
     **dict.fromkeys(("DownloadConfig", "DownloadManager", "DownloadMode", "StreamingDownloadManager"), "rowstream.downloads"),
     **dict.fromkeys(("exists", "glob", "list", "open", "read_jsonl", "write_jsonl"), "rowstream.files"),
+    **dict.fromkeys(("disable_caching", "enable_caching", "is_caching_enabled"), "rowstream.fingerprint"),
 }
 
 
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name == "cache":
-        return import_module("rowstream.cache")
+    if name in ("cache", "config", "utils", "table", "arrow_writer", "fingerprint", "formatting"):
+        return import_module(f"rowstream.{name}")
     if name not in _LATER:
         raise AttributeError(f"module 'rowstream' has no attribute {name!r}")
     return getattr(import_module(_LATER[name]), name)

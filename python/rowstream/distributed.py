@@ -11,19 +11,25 @@ from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from rowstream.dataset import IterableDataset
 
-
-def split_dataset_by_node(dataset: IterableDataset, rank: int, world_size: int) -> IterableDataset:
-    """The part of a stream that rank `rank` of `world_size` has: disjoint, balanced, all rows over all ranks.
+def split_dataset_by_node(dataset: Any, rank: int, world_size: int, strategy: str = "auto") -> Any:
+    """The part of a data set that rank `rank` of `world_size` has: disjoint, balanced, all rows over all ranks.
 
     Args:
-        dataset: the whole stream, or a part of it that is divided further.
+        dataset: a whole stream, or a part of it that is divided further; or a map-style data set, of which each rank has a run of rows.
         rank: which part.
         world_size: how many parts.
+        strategy: `"auto"`, `"shards"` or `"examples"`: accepted for `datasets`; streams are divided by pieces, and by rows where there are
+            too few.
     """
     if not 0 <= rank < world_size:
         raise InvalidArgumentError(f"rank must be in 0..{world_size - 1}, found {rank}")
+    if strategy not in ("auto", "shards", "examples"):
+        raise InvalidArgumentError(f"Invalid strategy {strategy!r}: it is one of 'auto', 'shards' and 'examples'")
+    if hasattr(dataset, "_indices"):
+        if strategy != "auto":
+            raise InvalidArgumentError(f"Map-style datasets only support strategy='auto', found {strategy!r}")
+        return dataset.shard(num_shards=world_size, index=rank, contiguous=True)
     c, of = dataset._consumer
     return dataset._with(_consumer=(c * world_size + rank, of * world_size))
 

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from rowstream.access import Access
 from rowstream.dataset import IterableDataset, IterableDatasetDict, concatenate_datasets
 from rowstream.dataset.build import informed, planned
-from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, UnsupportedError
+from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, SchemaError, UnsupportedError
 from rowstream.features.card import features_of_card
 from rowstream.features.schema import schema_from_features
+from rowstream.features.types import Features
+from rowstream.features.types import modern as _modern
 from rowstream.lock import read as read_lock
 from rowstream.resolve import formats
 from rowstream.resolve.builders import Reading, reading
@@ -22,6 +24,7 @@ from rowstream.resolve.hub import configuration, is_name, repo
 from rowstream.resolve.instructions import Instruction, instructions
 from rowstream.resolve.splits import by_split
 from rowstream.resolve.urls import Places, is_url, without_query
+from rowstream.splits import named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,15 +100,11 @@ def load_dataset(
         >>> ds = load_dataset("openai/gsm8k", "main", split="train", streaming=True)
         >>> ds = load_dataset("my_folder", split="validation", streaming=True, columns=["text"])
     """
-    if not streaming:
-        raise UnsupportedError(
-            "load_dataset(…, streaming=False) is not there yet: pass streaming=True for an IterableDataset; map-style "
-            "data sets come with a later release"
-        )
-    if num_proc is not None:
+    if num_proc is not None and streaming:
         raise UnsupportedError("num_proc does not apply to streams, which read on threads; leave it out")
     limit = config_kwargs.pop("cache_limit", None)
-    access = Access(token, storage_options, None if cache_dir is None else os.fspath(cache_dir), limit)
+    kept = None if cache_dir is None else os.fspath(cache_dir)
+    access = Access(token, storage_options, kept if streaming else None, limit)
     if (locked := config_kwargs.pop("lock", None)) is not None:
         return _of_lock(locked, split, access)
     found = _files(os.fspath(path), name, data_dir, data_files, revision, Places(access))
@@ -116,7 +115,20 @@ def load_dataset(
         and all(without_query(file).lower().endswith((".tsv", ".tsv.gz")) for files in by_split_.values() for file in files)
     ):
         config_kwargs.setdefault("sep", "\t")
-    how = reading(found.format, {**found.options, **config_kwargs}, features)
+    declared = None if features is None else Features(_modern(features))
+    how = reading(found.format, {**found.options, **config_kwargs}, declared if streaming or found.format == "json" else None)
+    config_kwargs.pop("trust_remote_code", None)
+    if not streaming:
+        anew = str(getattr(download_mode, "value", download_mode)) == "force_redownload"
+        try:
+            return _prepared(how, found, split, cache_dir, declared, keep_in_memory, anew)
+        except SchemaError:
+            if declared is None or found.format != "json":
+                raise
+            # Values that are not of the types that are wanted, and become so: they are read as they are, and cast.
+            return _prepared(
+                reading(found.format, {**found.options, **config_kwargs}, None), found, split, cache_dir, declared, keep_in_memory, anew
+            )
     if split is not None:
         parts_of = {str(one): sliced for one in (split if isinstance(split, list) else [split]) if (sliced := instructions(str(one)))}
         if parts_of:
@@ -132,6 +144,85 @@ def load_dataset(
     if split is None:
         return IterableDatasetDict(made)
     return [made[one] for one in split] if isinstance(split, list) else made[wanted[0]]
+
+
+def _prepared(how: Reading, found: _Found, split: Any, cache_dir: Any, features: Any, keep_in_memory: bool | None, anew: bool) -> Any:
+    """Map-style data sets of files: all splits are made, since the next call may ask for another."""
+    from rowstream.dataset.combine import concatenate_map_style
+    from rowstream.dataset.dicts import DatasetDict
+    from rowstream.dataset.prepared import of_plan
+    from rowstream.splits import ReadInstruction, SplitDict, SplitInfo
+
+    there = list(found.files)
+    asked = [] if split is None else list(split) if isinstance(split, (list, tuple)) else [split]
+    wanted = [one.parts if isinstance(one, ReadInstruction) else _instructions(str(one)) for one in asked]
+    names = there
+    if split is not None:
+        used = dict.fromkeys(name for parts in wanted for part in parts for name in (there if part.split == "all" else [part.split]))
+        for name in used:
+            if name not in there:
+                raise InvalidArgumentError(f'Unknown split "{name}". Should be one of {there}.')
+        names = list(used)
+    streams = {name: _stream(how, found, found.files[name], name) for name in names}
+    made: dict[str, Any] = {}
+    for name, stream in streams.items():
+        made[name] = of_plan(stream._plan, stream.info, name, cache_dir, features, keep_in_memory, anew)
+    splits = SplitDict(dataset_name=found.label)
+    for name, ds in made.items():
+        splits.add(SplitInfo(name, num_bytes=ds._data.table.nbytes, num_examples=len(ds), dataset_name=found.label))
+    size = sum(one.num_bytes for one in splits.values())
+    files = sum(stream.info.download_size or 0 for stream in streams.values())
+    for ds in made.values():
+        ds.info.splits, ds.info.config_name, ds.info.dataset_name = splits.copy(), found.config, found.label
+        ds.info.download_size, ds.info.dataset_size, ds.info.size_in_bytes = files, size, files + size
+    if split is None:
+        return DatasetDict(made)
+
+    def part(one: Any, parts: list[Instruction]) -> Any:
+        some = []
+        for instruction in parts:
+            for name in there if instruction.split == "all" else [instruction.split]:
+                ds = made[name]
+                if instruction.sliced:
+                    start, stop = instruction.rows(len(ds))
+                    ds = ds.select(range(start, max(start, stop)))
+                some.append(ds)
+        ds = some[0] if len(some) == 1 else concatenate_map_style(some, some[0].info)
+        return ds._copy(_split=named(str(one)))
+
+    result = [part(one, parts) for one, parts in zip(asked, wanted, strict=True)]
+    return result if isinstance(split, (list, tuple)) else result[0]
+
+
+def _instructions(split: str) -> list[Instruction]:
+    return instructions(split) or [Instruction(name.strip()) for name in split.split("+")]
+
+
+def load_from_disk(dataset_path: Any, keep_in_memory: bool | None = None, storage_options: dict[str, Any] | None = None) -> Any:
+    """The `Dataset` or `DatasetDict` that `save_to_disk` wrote into a folder, of rowstream or of `datasets`.
+
+    Args:
+        dataset_path: the folder, or a URL of one.
+        keep_in_memory: read it into memory, rather than map its files.
+        storage_options: options of the file system of a URL.
+
+    Raises:
+        FileNotFoundError: it is no such folder.
+    """
+    from rowstream import config
+    from rowstream.dataset.dicts import DatasetDict
+    from rowstream.dataset.saving import _filesystem, load_dataset_folder
+
+    path = os.fspath(dataset_path)
+    fs, folder = _filesystem(path, storage_options)
+    exists = (lambda name: os.path.isfile(f"{folder}/{name}")) if fs is None else (lambda name: fs.isfile(f"{folder}/{name}"))
+    if not (os.path.exists(folder) if fs is None else fs.exists(folder)):
+        raise DataFilesNotFoundError(f"Directory {path} not found")
+    if exists(config.DATASETDICT_JSON_FILENAME):
+        return DatasetDict.load_from_disk(path, keep_in_memory, storage_options)
+    if exists(config.DATASET_INFO_FILENAME) and exists(config.DATASET_STATE_JSON_FILENAME):
+        return load_dataset_folder(path, keep_in_memory, storage_options)
+    raise DataFilesNotFoundError(f"Directory {path} is neither a `Dataset` directory nor a `DatasetDict` directory.")
 
 
 def _of_lock(path: str | os.PathLike[str], split: Any, access: Access) -> Any:
@@ -288,7 +379,7 @@ def _discovered(folder: str, format_name: str | None, places: Places) -> dict[st
         there = places.walk(folder)
     except DataFilesNotFoundError:
         raise DataFilesNotFoundError(f"the folder {folder} has no data files") from None
-    root = folder.rstrip("/") if far else os.path.abspath(folder)  # noqa: PTH100 - links keep their names
+    root = folder.rstrip("/") if far else os.path.abspath(folder)
     format_name = format_name or formats.of_files(f"{root}/{path}" for path in there)
     named = [path for path in there if formats.by_name(path) == format_name]
     files = named or [path for path in there if formats.by_bytes(f"{root}/{path}") == format_name]

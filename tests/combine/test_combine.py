@@ -161,10 +161,10 @@ def test_columns_beside_each_other(parts):
 
 def test_errors(parts):
     for wrong, match in [
-        (lambda: interleave_datasets([]), "at least one"),
+        (lambda: interleave_datasets([]), "empty list"),
         (lambda: interleave_datasets(parts[:2], probabilities=[0.5, 0.6]), "add up to 1"),
         (lambda: interleave_datasets(parts[:2], stopping_strategy="never"), "stopping_strategy is one of"),
-        (lambda: concatenate_datasets([1]), "expects streams, found int"),
+        (lambda: concatenate_datasets([1]), "element at position 0 is a int"),
         (lambda: concatenate_datasets(parts, axis=2), "axis is 0"),
     ]:
         with pytest.raises(exceptions.InvalidArgumentError, match=match):

@@ -23,13 +23,13 @@ _STRATEGIES = ("first_exhausted", "all_exhausted", "all_exhausted_without_replac
 
 
 def interleave_datasets(
-    datasets: Sequence[IterableDataset],
+    datasets: Sequence[Any],
     probabilities: Sequence[float] | None = None,
     seed: int | None = None,
     info: Any = None,
     split: Any = None,
     stopping_strategy: str = "first_exhausted",
-) -> IterableDataset:
+) -> Any:
     """Rows of several streams, mixed: in turn, or drawn by probabilities.
 
     Over streams in the order of their files the draws and the end are those of `datasets` for the same seed. Over shuffled ones
@@ -47,6 +47,9 @@ def interleave_datasets(
     Example:
         >>> mixed = interleave_datasets([web.shuffle(seed=1), code.shuffle(seed=2)], probabilities=[0.7, 0.3], seed=42)
     """
+    map_style = _map_style("interleave", datasets)
+    if map_style is not None:
+        return interleave_map_style(map_style, probabilities, seed, info, split, stopping_strategy)
     parts = _checked("interleave_datasets", datasets)
     if stopping_strategy not in _STRATEGIES:
         raise InvalidArgumentError(f"stopping_strategy is one of {', '.join(_STRATEGIES)}, found {stopping_strategy!r}")
@@ -61,7 +64,7 @@ def interleave_datasets(
     return _over(Mixed(tuple(map(_part, parts)), chances, stopping_strategy, seed, names), parts, features, info, split)
 
 
-def concatenate_datasets(dsets: Sequence[IterableDataset], info: Any = None, split: Any = None, axis: int = 0) -> IterableDataset:
+def concatenate_datasets(dsets: Sequence[Any], info: Any = None, split: Any = None, axis: int = 0) -> Any:
     """Several streams as one: their rows one after another, or their columns beside each other if `axis` is 1.
 
     Streams of files of one format are one listing, so that a shuffle afterwards mixes the rows of all. A column that some lack is
@@ -70,6 +73,9 @@ def concatenate_datasets(dsets: Sequence[IterableDataset], info: Any = None, spl
     Example:
         >>> both = concatenate_datasets([old, new]).shuffle(seed=1)
     """
+    map_style = _map_style("concatenate", dsets)
+    if map_style is not None:
+        return concatenate_map_style(map_style, info, split, axis)
     parts = _checked("concatenate_datasets", dsets)
     if axis not in (0, 1):
         raise InvalidArgumentError(f"axis is 0 for rows or 1 for columns, found {axis!r}")
@@ -87,6 +93,173 @@ def concatenate_datasets(dsets: Sequence[IterableDataset], info: Any = None, spl
         return parts[0]._with(plan, _info=_info(parts, info), _split=split or parts[0].split)
     names_ = None if features is None else tuple(features)
     return _over(Chained(tuple(map(_part, parts)), names_), parts, features, info, split)
+
+
+def _map_style(what: str, datasets: Any) -> list[Any] | None:
+    """The data sets, if they are map-style. Only what is already loaded can be that.
+
+    Raises:
+        InvalidArgumentError: there are none, or of both kinds, or dicts of them.
+    """
+    from rowstream.dataset.dicts import DatasetDict, IterableDatasetDict
+
+    several = list(datasets)
+    if not several:
+        raise InvalidArgumentError(f"Unable to {what} an empty list of datasets.")
+    kinds = []
+    for i, ds in enumerate(several):
+        kind = type(ds).__name__
+        if isinstance(ds, (DatasetDict, IterableDatasetDict)):
+            if not ds:
+                raise InvalidArgumentError(f"expected data sets; element at position {i} is an empty dataset dictionary.")
+            raise InvalidArgumentError(
+                f"Dataset at position {i} has at least one split: {list(ds)}\nPlease pick one to {what} with the other datasets, for "
+                f"example: dataset['{next(iter(ds))}']"
+            )
+        if isinstance(ds, IterableDataset):
+            kinds.append("stream")
+        elif hasattr(ds, "_fingerprint") and hasattr(ds, "_indices"):
+            kinds.append("map-style")
+        else:
+            raise InvalidArgumentError(
+                f"Expected a list of Dataset objects or a list of IterableDataset objects, but element at position {i} is a {kind}."
+            )
+        if kinds[i] != kinds[0]:
+            raise InvalidArgumentError(
+                f"Unable to {what} a {type(several[0]).__name__} (at position 0) with a {kind} (at position {i}). Expected a list of "
+                "Dataset objects or a list of IterableDataset objects."
+            )
+    return several if kinds[0] == "map-style" else None
+
+
+def concatenate_map_style(datasets: list[Any], info: Any = None, split: Any = None, axis: int = 0) -> Any:
+    """Map-style data sets as one: their rows one after another, or their columns beside each other if `axis` is 1."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from rowstream import fingerprint
+    from rowstream.arrow_writer import with_features
+    from rowstream.dataset.map_style import Dataset
+    from rowstream.features.features import _align_features, _check_if_features_can_be_aligned
+    from rowstream.info import DatasetInfo
+    from rowstream.table import Table, concat_tables
+
+    parts = [ds for ds in datasets if ds.num_rows > 0] or datasets[:1]
+    if len(parts) == 1 and parts[0].num_rows == 0:
+        return parts[0]
+    if axis == 0:
+        _check_if_features_can_be_aligned([ds.features for ds in parts])
+    else:
+        if len({ds.num_rows for ds in parts}) > 1:
+            raise InvalidArgumentError("Number of rows must match for all datasets")
+        names = [name for ds in parts for name in ds.column_names]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise InvalidArgumentError(f"The table can't have duplicated columns but columns {twice} are duplicated.")
+    format = parts[0].format if all(ds.format == parts[0].format for ds in parts) else {}
+    indices = None
+    if any(ds._indices is not None for ds in parts):
+        if axis == 1:
+            indices = parts[0]._indices if len(parts) == 1 else None
+            parts = parts if len(parts) == 1 else [ds.flatten_indices() for ds in parts]
+        else:
+            before, listed = 0, []
+            for ds in parts:
+                rows = pa.chunked_array([pa.array(range(len(ds)), pa.uint64())]) if ds._indices is None else ds._indices.table.column(0)
+                listed.append(pc.add(rows, pa.scalar(before, pa.uint64())) if before else rows)
+                before += len(ds._data)
+            indices = Table(pa.table({"indices": pa.chunked_array([chunk for one in listed for chunk in one.chunks], pa.uint64())}))
+    if axis == 0:
+        aligned = _align_features([ds.features for ds in parts])
+        tables = [
+            ds._data if ds.features == features else ds._data.cast(features.arrow_schema)
+            for ds, features in zip(parts, aligned, strict=True)
+        ]
+    else:
+        aligned, tables = [ds.features for ds in parts], [ds._data for ds in parts]
+    features = Features({name: one for some in aligned for name, one in some.items()})
+    table = concat_tables(tables, axis=axis)
+    missing = [name for name in features if name not in table.column_names]
+    if not missing:
+        table = table.replace_schema_metadata(with_features(table.table, features).schema.metadata)
+    made_info = info if info is not None else DatasetInfo.from_merge([ds.info for ds in parts])
+    made_info = made_info.copy()
+    made_info.features = Features({name: features[name] for name in table.column_names})
+    name = fingerprint.update_fingerprint(
+        "".join(ds._fingerprint for ds in datasets), "rowstream.concatenate", {"split": str(split), "axis": axis, "info": repr(info)}
+    )
+    made = Dataset(table, info=made_info, split=split, indices_table=indices, fingerprint=name)
+    if format:
+        made.set_format(
+            format["type"], format["columns"] if format["type"] else None, format["output_all_columns"], **format["format_kwargs"]
+        )
+        made._format_columns = parts[0]._format_columns
+        made._fingerprint = name
+    return made
+
+
+def interleave_map_style(datasets: list[Any], probabilities: Any, seed: int | None, info: Any, split: Any, stopping_strategy: str) -> Any:
+    """Map-style data sets, mixed, with the draws that `datasets` makes."""
+    import numpy as np
+
+    if stopping_strategy not in _STRATEGIES:
+        raise InvalidArgumentError(
+            f"{stopping_strategy} is not supported. Please enter a valid stopping_strategy: {', '.join(_STRATEGIES)}."
+        )
+    whole = concatenate_map_style(datasets, info, split)
+    lengths = np.array([len(ds) for ds in datasets])
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    if probabilities is None:
+        if stopping_strategy == "first_exhausted":
+            rows = (starts.reshape(1, -1) + np.arange(lengths.min()).reshape(-1, 1)).reshape(-1)
+        elif stopping_strategy == "all_exhausted":
+            rows = (np.arange(lengths.max()).reshape(-1, 1) % lengths.reshape(1, -1) + starts).reshape(-1)
+        else:
+            turns = np.arange(lengths.max()).reshape(-1, 1)
+            rows = (turns + starts)[np.broadcast_to(turns < lengths, (len(turns), len(lengths)))]
+        return whole.select(rows)
+    return whole.select(_drawn(lengths, starts, probabilities, seed, stopping_strategy))
+
+
+def _drawn(lengths: Any, starts: Any, probabilities: Any, seed: int | None, stopping_strategy: str) -> Any:
+    """The rows that are drawn: a thousand draws at a time, as `datasets` draws them."""
+    import numpy as np
+
+    n = len(lengths)
+    chances = np.asarray(probabilities, dtype=np.float64)
+    drawable = chances > 0
+    if stopping_strategy != "all_exhausted_without_replacement":
+        if empty := [i for i in range(n) if not lengths[i] and drawable[i]]:
+            raise InvalidArgumentError(
+                "interleave_datasets with probabilities requires every dataset that can be sampled (probability > 0) to be non-empty; "
+                f"datasets at indices {empty} are empty."
+            )
+        if stopping_strategy == "all_exhausted" and not drawable.all():
+            raise InvalidArgumentError(
+                'interleave_datasets with stopping_strategy="all_exhausted" cannot exhaust a dataset that is never sampled; datasets at '
+                f"indices {np.flatnonzero(~drawable).tolist()} have probability 0."
+            )
+    generator = np.random.default_rng(seed)
+    blocks: list[Any] = []
+    counts = np.zeros(n, dtype=np.int64)
+    ends = any if stopping_strategy == "first_exhausted" else all
+    while not ends((counts >= lengths)[drawable].tolist()):
+        block = generator.choice(n, size=1000, p=probabilities)
+        blocks.append(block)
+        counts += np.bincount(block, minlength=n)
+    draws = np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.int64)
+    of = [np.flatnonzero(draws == i) for i in range(n)]
+    if stopping_strategy == "all_exhausted_without_replacement":
+        rows = np.full(len(draws), -1, dtype=np.int64)
+        for i, places in enumerate(of):
+            rows[places[: lengths[i]]] = starts[i] + np.arange(min(lengths[i], len(places)))
+        return rows[rows >= 0]
+    last = [places[lengths[i] - 1] for i, places in enumerate(of) if drawable[i] and len(places) >= lengths[i]]
+    stop = (min(last) if stopping_strategy == "first_exhausted" else max(last)) + 1
+    rows = np.empty(stop, dtype=np.int64)
+    for i, places in enumerate(of):
+        some = places[places < stop]
+        rows[some] = np.arange(len(some)) % lengths[i] + starts[i] if lengths[i] else 0
+    return rows
 
 
 def _checked(what: str, datasets: Any) -> list[IterableDataset]:

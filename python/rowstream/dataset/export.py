@@ -123,6 +123,30 @@ class Exporting:
             return (table.to_pydict() for table in self._tables(batch_size))
         return self._table(batch_size).to_pydict()
 
+    def to_map_style(self) -> Any:
+        """All rows as a map-style data set, in a file of a folder that goes with the process."""
+        from rowstream.dataset.map_style import Dataset
+        from rowstream.fingerprint import generate_random_fingerprint, get_temporary_cache_files_directory
+
+        path = os.path.join(get_temporary_cache_files_directory(), f"stream-{generate_random_fingerprint()}.arrow")
+        import pyarrow as pa
+
+        tables = self._tables(10_000)
+        first = next(tables, None)
+        if first is None:
+            first = self._table(None)
+        with pa.OSFile(path, "wb") as sink, pa.ipc.new_stream(sink, first.schema) as writer:
+            writer.write_table(first)
+            for table in tables:
+                writer.write_table(table)
+        return Dataset.from_file(path)
+
+    def push_to_hub(self, repo_id: str, *args: Any, **kwargs: Any) -> Any:
+        """Uploads the rows to a data set of the Hub, read once into an Arrow file. Arguments as those of `Dataset.push_to_hub`."""
+        if kwargs.get("max_shard_size") is not None and kwargs.get("num_shards") is not None:
+            raise InvalidArgumentError("Failed to push_to_hub: please specify either max_shard_size or num_shards, but not both.")
+        return self.to_map_style().push_to_hub(repo_id, *args, **kwargs)
+
     def to_list(self) -> list[dict[str, Any]]:
         """All rows as dicts."""
         return list(self.with_format(None))

@@ -119,7 +119,7 @@ def node(plan: Plan, world: World, state: Any = None, limit: int | None = None, 
     def make(depth: int, state: Any, number: int) -> Node:
         if depth == 0 and begin is not None:
             sources[:] = [begin(world, state, number, limit)]
-            return sources[0]  # type: ignore[no-any-return]
+            return sources[0]
         if depth == 0:
             source = Stateless(plan, world, state and (state, 0), number) if plan.rowwise else Source(plan, world, state, number, limit)
             sources[:] = [source]

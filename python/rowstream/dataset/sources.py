@@ -622,3 +622,31 @@ class SourcePlan(Plan):
         """The same source of other parts."""
         parts = tuple(replace(part, plan=change(part.plan)) for part in self.source.parts)
         return replace(self, source=replace(self.source, parts=parts))
+
+
+def _shard_rows(shards: list[Any]) -> Any:
+    """The rows of some parts of a map-style data set."""
+    for shard in shards:
+        yield from shard
+
+
+def held_rows(ds: Any, num_shards: int) -> Any:
+    """The rows of a map-style data set as a stream: of its table where that is all it is, or of its rows as they are read."""
+    from rowstream.dataset.build import held
+    from rowstream.dataset.fast import _has_arrays
+    from rowstream.dataset.iterable import IterableDataset
+    from rowstream.features.types import requires_decoding
+    from rowstream.info import DatasetInfo
+
+    info = DatasetInfo(features=ds.features)
+    plain = not requires_decoding(ds.features) and not _has_arrays(ds.features)
+    if num_shards == 1 and ds._indices is None and plain and ds._data.table.nbytes < 1 << 28:
+        made = IterableDataset(held(ds._data.table), info, None if ds.split is None else str(ds.split))
+    else:
+        base = ds.with_format(None)
+        shards = [base.shard(num_shards, i, contiguous=True) for i in range(num_shards)] if num_shards > 1 else [base]
+        made = IterableDataset(
+            SourcePlan(scan="", source=generated(_shard_rows, {"shards": shards})), info, None if ds.split is None else str(ds.split)
+        )
+        made._known = ds.features
+    return made.with_format(ds._format_type) if ds._format_type in ("numpy", "torch", "arrow") else made

@@ -1,0 +1,305 @@
+"""Map-style data sets made of rows, columns, frames, generators, queries and files."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+
+from rowstream import fingerprint as prints
+from rowstream.arrow_writer import column
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.features.features import _fix_for_backward_compatible_features, generate_from_arrow_type
+from rowstream.features.types import Features
+from rowstream.info import DatasetInfo
+from rowstream.table import InMemoryTable, MemoryMappedTable, Table, cast_array_to_feature, cast_table_to_features
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rowstream.dataset.map_style import Dataset
+
+
+def _agreed(features: Any, info: DatasetInfo | None) -> tuple[Features | None, DatasetInfo]:
+    """The features that are given, in one way or the other."""
+    if info is not None and features is not None and info.features is not None and info.features != features:
+        raise InvalidArgumentError(f"Features specified in `features` and `info.features` can't be different:\n{features}\n{info.features}")
+    wanted = features if features is not None else info.features if info is not None else None
+    made = info.copy() if info is not None else DatasetInfo()
+    return None if wanted is None else Features(_fix_for_backward_compatible_features(wanted)), made
+
+
+class Making:
+    """What data sets are made of."""
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self, arrow_table: Any, info: Any = None, split: Any = None, indices_table: Any = None, fingerprint: Any = None
+        ) -> None:
+            """As `Dataset`."""
+
+    @classmethod
+    def from_file(
+        cls, filename: str, info: DatasetInfo | None = None, split: Any = None, indices_filename: str | None = None, in_memory: bool = False
+    ) -> Self:
+        """The rows of an Arrow file or stream, mapped; read if `in_memory`."""
+        kind = InMemoryTable if in_memory else MemoryMappedTable
+        indices = None if indices_filename is None else kind.from_file(indices_filename)
+        return cls(kind.from_file(filename), info=info, split=split, indices_table=indices)
+
+    @classmethod
+    def from_buffer(cls, buffer: Any, info: DatasetInfo | None = None, split: Any = None, indices_buffer: Any = None) -> Self:
+        """The rows of an Arrow stream in memory."""
+        indices = None if indices_buffer is None else InMemoryTable.from_buffer(indices_buffer)
+        return cls(InMemoryTable.from_buffer(buffer), info=info, split=split, indices_table=indices)
+
+    @classmethod
+    def from_dict(
+        cls,
+        mapping: Any,
+        features: Features | None = None,
+        info: DatasetInfo | None = None,
+        split: Any = None,
+        on_mixed_types: str | None = None,
+    ) -> Self:
+        """The rows of columns: a dict of lists, arrays or Arrow arrays of one length, kept in memory.
+
+        Args:
+            mapping: the columns.
+            features: their types; found if `None`.
+            info: what is known of the data set.
+            split: its name.
+            on_mixed_types: `"use_json"`: values that have no common type are stored as `Json`; `None`: they are an error.
+
+        Example:
+            >>> Dataset.from_dict({"text": ["a", "b"], "label": [0, 1]})
+        """
+        features, info = _agreed(features, info)
+        arrays, found = [], {}
+        for name, data in mapping.items():
+            if features is not None and name not in features:
+                raise KeyError(name)
+            of = None if features is None else features[name]
+            if isinstance(data, (pa.Array, pa.ChunkedArray)):
+                array = data if of is None else cast_array_to_feature(data, of)
+                found[name] = generate_from_arrow_type(array.type) if of is None else of
+            else:
+                values = data if features is None else features.encode_column(data, name)
+                array, found[name] = column(_plain(values), of, None, name, on_mixed_types)
+            arrays.append(array)
+        info.features = Features(found) if features is None else Features({**{name: features[name] for name in found}})
+        table = pa.Table.from_arrays(arrays, names=list(mapping))
+        return cls(Table(table), info=info, split=split)
+
+    @classmethod
+    def from_list(
+        cls,
+        mapping: list[dict[str, Any]],
+        features: Features | None = None,
+        info: DatasetInfo | None = None,
+        split: Any = None,
+        on_mixed_types: str | None = None,
+    ) -> Self:
+        """The rows of a list of dicts, kept in memory. The columns are those of the first row; what a row lacks is null there.
+
+        Arguments as those of `from_dict`.
+
+        Example:
+            >>> Dataset.from_list([{"text": "a", "label": 0}, {"text": "b", "label": 1}])
+        """
+        names = list(mapping[0]) if mapping else []
+        return cls.from_dict({name: [row.get(name) for row in mapping] for name in names}, features, info, split, on_mixed_types)
+
+    @classmethod
+    def from_pandas(
+        cls,
+        df: Any,
+        features: Features | None = None,
+        info: DatasetInfo | None = None,
+        split: Any = None,
+        preserve_index: bool | None = None,
+    ) -> Self:
+        """The rows of a pandas frame; its index is a column unless it only counts rows."""
+        features, info = _agreed(features, info)
+        table = pa.Table.from_pandas(df, preserve_index=preserve_index)
+        return cls._of_table(table, features, info, split)
+
+    @classmethod
+    def from_polars(cls, df: Any, features: Features | None = None, info: DatasetInfo | None = None, split: Any = None) -> Self:
+        """The rows of a Polars frame, a lazy one collected."""
+        features, info = _agreed(features, info)
+        frame = df.collect() if hasattr(df, "collect") else df
+        return cls._of_table(frame.to_arrow(), features, info, split)
+
+    @classmethod
+    def from_arrow(cls, data: Any, features: Features | None = None, info: DatasetInfo | None = None, split: Any = None) -> Self:
+        """The rows of anything that has the Arrow PyCapsule protocol: tables of pyarrow, DuckDB, nanoarrow, a stream of ours."""
+        features, info = _agreed(features, info)
+        return cls._of_table(data if isinstance(data, pa.Table) else pa.table(data), features, info, split)
+
+    @classmethod
+    def _of_table(cls, table: Any, features: Features | None, info: DatasetInfo, split: Any) -> Self:
+        if features is not None:
+            table = cast_table_to_features(table.select(list(features)) if set(features) < set(table.column_names) else table, features)
+            info.features = features
+        return cls(Table(table), info=info, split=split)
+
+    @staticmethod
+    def from_generator(
+        generator: Callable[..., Any],
+        features: Features | None = None,
+        cache_dir: str | None = None,
+        keep_in_memory: bool = False,
+        gen_kwargs: dict[str, Any] | None = None,
+        num_proc: int | None = None,
+        split: Any = "train",
+        fingerprint: str | None = None,
+        **kwargs: Any,
+    ) -> Dataset:
+        """The rows that a generator gives, written once into the cache under the fingerprint of the function and its arguments.
+
+        Args:
+            generator: a function that gives dicts.
+            features: the types of the columns; found if `None`.
+            cache_dir: the cache's folder.
+            keep_in_memory: whether the result is read into memory.
+            gen_kwargs: its arguments. With `num_proc`, those that are lists are shared out.
+            num_proc: processes.
+            split: the name of the split.
+            fingerprint: the name of the result, instead of one that follows from the function.
+            kwargs: not used.
+
+        Example:
+            >>> def rows():
+            ...     yield {"text": "a"}
+            >>> ds = Dataset.from_generator(rows)
+        """
+        from rowstream.dataset.prepared import generated
+
+        return generated(generator, features, cache_dir, keep_in_memory, gen_kwargs, num_proc, split, fingerprint)
+
+    @staticmethod
+    def from_sql(
+        sql: Any, con: Any, features: Features | None = None, cache_dir: str | None = None, keep_in_memory: bool = False, **kwargs: Any
+    ) -> Dataset:
+        """The rows of a query or a table of a database. Other arguments as those of `pandas.read_sql`.
+
+        Args:
+            sql: a query, or the name of a table.
+            con: a URI, or a connection of SQLAlchemy or sqlite3.
+            features: the types of the columns.
+            cache_dir: the cache's folder.
+            keep_in_memory: whether the result is read into memory.
+            kwargs: those of `pandas.read_sql`.
+        """
+        from rowstream.dataset.prepared import queried
+
+        return queried(sql, con, features, cache_dir, keep_in_memory, kwargs)
+
+    @staticmethod
+    def from_spark(df: Any, *args: Any, **kwargs: Any) -> Dataset:
+        """The rows of a Spark frame, by way of Arrow."""
+        from rowstream.dataset.map_style import Dataset
+
+        features = kwargs.get("features")
+        table = df.toArrow() if hasattr(df, "toArrow") else pa.Table.from_pandas(df.toPandas())
+        return Dataset._of_table(table, features, DatasetInfo(), kwargs.get("split"))
+
+    @staticmethod
+    def from_csv(
+        path_or_paths: Any,
+        split: Any = None,
+        features: Features | None = None,
+        cache_dir: str | None = None,
+        keep_in_memory: bool = False,
+        num_proc: int | None = None,
+        **kwargs: Any,
+    ) -> Dataset:
+        """The rows of CSV files. Options as those of `load_dataset("csv", …)`."""
+        return _of_files("csv", path_or_paths, split, features, cache_dir, keep_in_memory, num_proc, kwargs)
+
+    @staticmethod
+    def from_json(
+        path_or_paths: Any,
+        split: Any = None,
+        features: Features | None = None,
+        cache_dir: str | None = None,
+        keep_in_memory: bool = False,
+        field: str | None = None,
+        num_proc: int | None = None,
+        **kwargs: Any,
+    ) -> Dataset:
+        """The rows of JSON files. Options as those of `load_dataset("json", …)`."""
+        return _of_files("json", path_or_paths, split, features, cache_dir, keep_in_memory, num_proc, {"field": field, **kwargs})
+
+    @staticmethod
+    def from_parquet(
+        path_or_paths: Any,
+        split: Any = None,
+        features: Features | None = None,
+        cache_dir: str | None = None,
+        keep_in_memory: bool = False,
+        columns: list[str] | None = None,
+        num_proc: int | None = None,
+        filters: Any = None,
+        fragment_scan_options: Any = None,
+        on_bad_files: str = "error",
+        **kwargs: Any,
+    ) -> Dataset:
+        """The rows of Parquet files. Options as those of `load_dataset("parquet", …)`."""
+        options = {"columns": columns, "filters": filters, "on_bad_files": on_bad_files, **kwargs}
+        return _of_files("parquet", path_or_paths, split, features, cache_dir, keep_in_memory, num_proc, options)
+
+    @staticmethod
+    def from_text(
+        path_or_paths: Any,
+        split: Any = None,
+        features: Features | None = None,
+        cache_dir: str | None = None,
+        keep_in_memory: bool = False,
+        num_proc: int | None = None,
+        keep_linebreaks: bool = False,
+        sample_by: str = "line",
+        **kwargs: Any,
+    ) -> Dataset:
+        """The lines, paragraphs or documents of text files."""
+        options = {"keep_linebreaks": keep_linebreaks, "sample_by": sample_by, **kwargs}
+        return _of_files("text", path_or_paths, split, features, cache_dir, keep_in_memory, num_proc, options)
+
+    @staticmethod
+    def load_from_disk(dataset_path: Any, keep_in_memory: bool | None = None, storage_options: dict[str, Any] | None = None) -> Dataset:
+        """What `save_to_disk` wrote, of rowstream or of `datasets`."""
+        from rowstream.dataset.saving import load_dataset_folder
+
+        return load_dataset_folder(dataset_path, keep_in_memory, storage_options)
+
+
+def _plain(values: Any) -> Any:
+    from rowstream.dataset.column import Column
+
+    if isinstance(values, (Column, range, tuple)):
+        return list(values)
+    return values
+
+
+def _of_files(
+    format: str, paths: Any, split: Any, features: Any, cache_dir: Any, keep_in_memory: bool, num_proc: int | None, options: dict[str, Any]
+) -> Any:
+    from rowstream.load import load_dataset
+
+    files = paths if isinstance(paths, dict) else {str(split or "train"): paths if isinstance(paths, list) else [os.fspath(paths)]}
+    return load_dataset(
+        format,
+        data_files=files,
+        split=None if isinstance(paths, dict) else str(split or "train"),
+        features=features,
+        cache_dir=cache_dir,
+        keep_in_memory=keep_in_memory,
+        num_proc=num_proc,
+        **{name: value for name, value in options.items() if value is not None},
+    )
+
+
+__all__ = ["Making", "prints"]

@@ -1,0 +1,576 @@
+"""`map`: a function over the rows of a map-style data set, its result in an Arrow file that is mapped.
+
+A result is kept under the fingerprint of what it is made of. Parts that other processes make, and parts of a run that was stopped, are
+kept each in a file of its own, and found again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import glob
+import inspect
+import multiprocessing
+import os
+import pickle
+import queue
+import re
+import string
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from rowstream import config, progress
+from rowstream.arrow_writer import ArrowWriter
+from rowstream.exceptions import InvalidArgumentError, RowstreamError
+from rowstream.formatting import LazyDict, PythonFormatter, format_table, get_formatter
+from rowstream.table import Table, as_table
+from rowstream.utils import logging
+
+if TYPE_CHECKING:
+    from rowstream.dataset.map_style import Dataset
+
+_logger = logging.get_logger(__name__)
+
+
+class DatasetTransformationNotAllowedError(RowstreamError):
+    """A transform that would part the rows from an index over them."""
+
+
+@dataclass
+class Job:
+    """What to do with the rows of a part: everything that a process needs."""
+
+    shard: Any
+    function: Callable[..., Any]
+    with_indices: bool = False
+    with_rank: bool = False
+    input_columns: list[str] | None = None
+    batched: bool = False
+    batch_size: int | None = 1000
+    drop_last_batch: bool = False
+    remove_columns: list[str] | None = None
+    keep_in_memory: bool = False
+    cache_file_name: str | None = None
+    writer_batch_size: int | None = 1000
+    features: Any = None
+    disable_nullable: bool = False
+    fn_kwargs: dict[str, Any] | None = None
+    try_original_type: bool | None = True
+    on_mixed_types: str | None = "use_json"
+    new_fingerprint: str | None = None
+    rank: int | None = None
+    offset: int = 0
+
+
+# --------------------------------------------------------------------------------------------------------- one part
+
+
+def _listed(kinds: Any = (list, tuple)) -> tuple[type, ...]:
+    """The types that a column of a batch may have."""
+    import sys
+
+    made: list[type] = [list, np.ndarray]
+    for module, names in (
+        ("pandas", ["Series"]),
+        ("polars", ["Series", "DataFrame"]),
+        ("torch", ["Tensor"]),
+        ("tensorflow", ["Tensor"]),
+        ("jax", ["Array"]),
+    ):
+        if (loaded := sys.modules.get(module)) is not None:
+            made += [getattr(loaded, name) for name in names]
+    from rowstream.dataset.column import Column
+
+    return (*made, Column)
+
+
+def _frame(value: Any) -> bool:
+    return type(value).__module__.partition(".")[0] in ("pandas", "polars") and type(value).__name__ in ("DataFrame", "LazyFrame")
+
+
+def _table_of(value: Any) -> Any:
+    """A table or frame that a function gave as a pyarrow table."""
+    if isinstance(value, (pa.Table, Table)):
+        return getattr(value, "table", value)
+    if type(value).__module__.startswith("polars"):
+        return (value.collect() if hasattr(value, "collect") else value).to_arrow()
+    return pa.Table.from_pandas(value, preserve_index=False)
+
+
+class Row(dict[str, Any]):
+    """A row that a function is given. What is made of it with `|` is one too: columns that are removed are removed of it."""
+
+    def __or__(self, other: Any) -> Any:
+        made = Row(self)
+        made.update(other)
+        return made
+
+    def __ror__(self, other: Any) -> Any:
+        made = Row(other)
+        made.update(self)
+        return made
+
+    def copy(self) -> Row:
+        """A copy."""
+        return Row(self)
+
+    __copy__ = copy
+
+
+class _Function:
+    """A user's function, with what it is given and what becomes of its result."""
+
+    def __init__(self, job: Job) -> None:
+        self.job, ds = job, job.shard
+        self.kwargs = job.fn_kwargs or {}
+        self.plain = not job.batched and job.input_columns is None and ds._plain() and ds._core_rows() is not None
+        if ds._format_type is None:
+            self.formatter: Any = PythonFormatter(features=ds.features, lazy=True)
+        else:
+            self.formatter = get_formatter(ds._format_type, features=ds.features, **ds._format_kwargs)
+        self.merges = ds._format_type is not None or bool(job.input_columns)
+        self.removed = set(job.remove_columns or ())
+        self.kept_examples = bool(ds.list_indexes())
+        self.checked = False
+
+    def arguments(self, part: Any, at: Any) -> tuple[Any, list[Any]]:
+        """The row or batch, and the arguments."""
+        job = self.job
+        if self.plain:
+            given: Any = part
+        else:
+            key = range(part.num_rows) if job.batched else 0
+            given = format_table(part, key, self.formatter, format_columns=job.input_columns)
+        arguments = [given] if job.input_columns is None else [given[name] for name in job.input_columns]
+        if job.with_indices:
+            arguments.append([i + job.offset for i in at] if isinstance(at, list) else at + job.offset)
+        if job.with_rank:
+            arguments.append(job.rank)
+        return given, arguments
+
+    def __call__(self, part: Any, at: Any) -> Any:
+        """What becomes of a row or batch; `None` where the function gives nothing."""
+        given, arguments = self.arguments(part, at)
+        return self.result(part, given, self.job.function(*arguments, **self.kwargs))
+
+    async def later(self, part: Any, at: Any) -> Any:
+        """As a call, of an async function."""
+        given, arguments = self.arguments(part, at)
+        return self.result(part, given, await self.job.function(*arguments, **self.kwargs))
+
+    def result(self, part: Any, given: Any, made: Any) -> Any:
+        """The columns of the result: those that were there, and those that the function gave."""
+        if made is None:
+            return None
+        lazy = isinstance(made, (LazyDict, Row))
+        if isinstance(made, Row):
+            made = dict(made)
+        elif lazy:
+            made = {name: value for name, value in made.data.items() if name not in made.keys_to_format}
+        self.check(made)
+        if not isinstance(made, Mapping):
+            return made
+        own: Any = made
+        if self.plain:
+            # As the function leaves it: what it sets in its row is set, whatever it gives.
+            merged = dict(given)
+        elif self.merges:
+            merged = dict(zip(part.column_names, part.columns, strict=True))
+        elif isinstance(given, LazyDict):
+            merged = {name: part[name] if name in given.keys_to_format else value for name, value in given.data.items()}
+        else:
+            merged = dict(given)
+        for name in self.removed:
+            merged.pop(name, None)
+            if lazy:
+                own.pop(name, None)
+        if self.kept_examples and made and self.job.batched and len(next(iter(made.values()))) != part.num_rows:
+            raise DatasetTransformationNotAllowedError(
+                "map(batched=True) on a data set with an index may not add or leave out rows: drop_index() first, and add the index again"
+            )
+        if not isinstance(given, Mapping):
+            return made
+        return {**merged, **made}
+
+    def check(self, made: Any) -> None:
+        """Raises where a function gives what cannot be rows."""
+        if self.checked:
+            return
+        if not (isinstance(made, (Mapping, pa.Table, Table)) or _frame(made)):
+            raise TypeError(
+                f"Provided `function` which is applied to all elements of table returns a variable of type {type(made)}. Make sure "
+                "provided `function` returns a variable of type `dict` (or a pyarrow table) to update the dataset or `None` if you are "
+                "only interested in side effects."
+            )
+        if self.job.batched and isinstance(made, Mapping):
+            kinds = _listed()
+            if wrong := {
+                name: type(one).__name__ for name, one in made.items() if not isinstance(one, (*kinds, pa.Array, pa.ChunkedArray))
+            }:
+                raise TypeError(
+                    f"Provided `function` which is applied to all elements of table returns a `dict` of types {wrong}. When using "
+                    f"`batched=True`, make sure provided `function` returns a `dict` of types like `{kinds}`."
+                )
+        self.checked = True
+
+
+def _parts(job: Job) -> Iterator[tuple[Any, Any]]:
+    """The rows of a part, one by one or in batches, with their numbers: as tables."""
+    ds, size = job.shard, job.batch_size
+    n = len(ds)
+    if not job.batched and job.input_columns is None and ds._plain() and (rows := ds._core_rows()) is not None:
+        yield from enumerate(map(Row, rows))
+        return
+    if not job.batched:
+        # Read by the thousand, given one by one.
+        for start in range(0, n, 1000):
+            some = ds._query(slice(start, start + 1000))
+            for i in range(some.num_rows):
+                yield start + i, some.slice(i, 1)
+        return
+    step = size if size and size > 0 else n
+    stop = n // step * step if job.drop_last_batch else n
+    for start in range(0, stop, step):
+        end = min(start + step, stop)
+        yield list(range(start, end)), ds._query(slice(start, end))
+
+
+def _results(job: Job) -> Iterator[tuple[int, Any]]:
+    """How many rows were read, and what the function made of them."""
+    function = _Function(job)
+    if not inspect.iscoroutinefunction(job.function):
+        for at, part in _parts(job):
+            yield len(at) if job.batched else 1, function(part, at)
+        return
+    loop = asyncio.new_event_loop()
+    waiting: list[tuple[int, asyncio.Task[Any]]] = []
+    most = config.MAX_NUM_RUNNING_ASYNC_MAP_FUNCTIONS_IN_PARALLEL
+    try:
+        for at, part in _parts(job):
+            waiting.append((len(at) if job.batched else 1, loop.create_task(function.later(part, at))))
+            while len(waiting) >= most:
+                n, task = waiting.pop(0)
+                yield n, loop.run_until_complete(task)
+        while waiting:
+            n, task = waiting.pop(0)
+            yield n, loop.run_until_complete(task)
+    finally:
+        for _, task in waiting:
+            task.cancel()
+        if waiting:
+            loop.run_until_complete(asyncio.gather(*(task for _, task in waiting), return_exceptions=True))
+        loop.close()
+
+
+def _writer(job: Job, target: Any) -> ArrowWriter:
+    given = job.features
+    options: dict[str, Any] = {"path": target} if isinstance(target, str) else {"stream": target}
+    return ArrowWriter(
+        features=job.shard.features if given is None else given,
+        update_features=given is None,
+        writer_batch_size=job.writer_batch_size,
+        fingerprint=job.new_fingerprint,
+        disable_nullable=job.disable_nullable,
+        on_mixed_types=job.on_mixed_types,
+        **options,
+    )
+
+
+def run(job: Job, told: Callable[[int], None]) -> Any:
+    """Does a job: gives the data set of its result, or its own where the function gave nothing.
+
+    `told` is told of rows that are done. A file is there whole, or not at all.
+    """
+    from rowstream.dataset.map_style import Dataset
+
+    ds, writer, temporary = job.shard, None, None
+    target: Any = None
+    done = False
+    try:
+        for n, made in _results(job):
+            if made is not None:
+                if writer is None:
+                    if job.keep_in_memory or job.cache_file_name is None:
+                        target = pa.BufferOutputStream()
+                    else:
+                        folder = os.path.dirname(job.cache_file_name)
+                        os.makedirs(folder, exist_ok=True)
+                        handle, temporary = tempfile.mkstemp(prefix=".rowstream-", suffix=".arrow", dir=folder)
+                        os.close(handle)
+                        target = temporary
+                    writer = _writer(job, target)
+                _write(writer, made, job)
+            told(n)
+        if writer is None:
+            return ds
+        writer.finalize()
+        done = True
+    finally:
+        if writer is not None and not done:
+            with suppress(Exception):
+                writer.close()
+        if temporary is not None and not done:
+            with suppress(FileNotFoundError):
+                os.remove(temporary)
+    info = ds.info.copy()
+    info.features = writer._features
+    if temporary is not None:
+        moved(temporary, str(job.cache_file_name))
+        return Dataset.from_file(str(job.cache_file_name), info=info, split=ds.split)
+    return Dataset.from_buffer(target.getvalue(), info=info, split=ds.split)
+
+
+def moved(temporary: str, path: str) -> None:
+    """Puts a whole file in its place, with the rights that new files have."""
+    with open(temporary, "rb") as file:
+        os.fsync(file.fileno())
+    mask = os.umask(0)
+    os.umask(mask)
+    os.chmod(temporary, 0o666 & ~mask)
+    os.replace(temporary, path)
+
+
+def _write(writer: ArrowWriter, made: Any, job: Job) -> None:
+    if not isinstance(made, Mapping):
+        table = _table_of(made)
+        if job.batched:
+            writer.write_table(table)
+        else:
+            writer.write_row(table)
+    elif job.batched:
+        writer.write_batch(dict(made), try_original_type=job.try_original_type)
+    else:
+        writer.write(dict(made))
+
+
+# ------------------------------------------------------------------------------------------------------ several parts
+
+
+def _worker(todo: Any, results: Any, jobs: Any) -> None:
+    """What a process does: jobs, until there are none. Progress and results go back as they come."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    while (i := todo.get()) is not None:
+        pending = 0
+
+        def told(n: int) -> None:
+            nonlocal pending
+            pending += n
+            if pending >= 1000:
+                results.put((i, "rows", pending))
+                pending = 0
+
+        try:
+            job = jobs[i] if isinstance(jobs[i], Job) else pickle.loads(jobs[i])  # noqa: S301 - the process that started this one made it
+            made = run(job, told)
+            results.put((i, "rows", pending))
+            results.put((i, "done", None if made is job.shard else made))
+        except BaseException as error:
+            results.put((i, "error", (_sendable(error), traceback.format_exc())))
+            return
+
+
+def _sendable(error: BaseException) -> BaseException:
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - it was made just now
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def _sent(job: Job) -> bytes:
+    """A job as bytes: by pickle, or by what pickles functions of all kinds, where it is installed."""
+    try:
+        return pickle.dumps(job)
+    except Exception as error:
+        for name in ("cloudpickle", "dill"):
+            with suppress(ImportError):
+                return __import__(name).dumps(job)
+        raise InvalidArgumentError(
+            f"map(num_proc=…) sends the function to other processes, and it cannot be pickled: {error}. Define it in a module, "
+            "or install cloudpickle"
+        ) from error
+
+
+def context() -> Any:
+    """How processes are started: by a fork, which takes functions of all kinds along, where no other thread runs that might hold a
+    lock; or else anew.
+    """
+    if (said := os.environ.get("ROWSTREAM_START_METHOD")) is not None:
+        return multiprocessing.get_context(said)
+    others = [one for one in threading.enumerate() if one is not threading.current_thread() and type(one).__name__ != "TMonitor"]
+    fork = not others and "fork" in multiprocessing.get_all_start_methods()
+    return multiprocessing.get_context("fork" if fork else "spawn")
+
+
+def run_in_processes(jobs: list[tuple[int, Job]], num_proc: int, told: Callable[[int], None], done: Callable[[int, Any], None]) -> None:
+    """Does jobs in processes of their own.
+
+    Raises:
+        The error of the first job that fails; `RuntimeError` where a process is killed.
+    """
+    how = context()
+    todo, results = how.Queue(), how.Queue()
+    # Pickled here: what a queue pickles, it pickles on a thread of its own, where an error is lost.
+    given = {i: job if how.get_start_method() == "fork" else _sent(job) for i, job in jobs}
+    for i, _ in jobs:
+        todo.put(i)
+    for _ in range(num_proc):
+        todo.put(None)
+    workers = [how.Process(target=_worker, args=(todo, results, given), daemon=True) for _ in range(min(num_proc, len(jobs)))]
+    left = len(jobs)
+    shards = {i: job.shard for i, job in jobs}
+    try:
+        for worker in workers:
+            worker.start()
+        while left:
+            try:
+                i, kind, content = results.get(timeout=0.2)
+            except queue.Empty:
+                if dead := [worker.exitcode for worker in workers if not worker.is_alive() and worker.exitcode]:
+                    _logger.error(f"processes of map ended with {dead}: they may have used more memory than there is")
+                    raise RuntimeError(
+                        "One of the subprocesses has abruptly died during map operation.To debug the error, disable multiprocessing."
+                    ) from None
+                continue
+            if kind == "rows":
+                told(content)
+            elif kind == "error":
+                error, where = content
+                error.add_note(f"In a process of map(num_proc={num_proc}):\n{where}")
+                raise error
+            else:
+                done(i, shards[i] if content is None else content)
+                left -= 1
+    finally:
+        for worker in workers:
+            if left and worker.is_alive():
+                worker.terminate()
+        for worker in workers:
+            if worker.pid is not None:
+                worker.join(5)
+        for one in (todo, results):
+            one.close()
+            one.cancel_join_thread()
+
+
+def _suffix_fields(template: str) -> None:
+    fields = {name for _, name, _, _ in string.Formatter().parse(template) if name}
+    if fields != {"rank", "num_proc"}:
+        raise InvalidArgumentError(f"suffix_template must contain exactly the fields 'rank' and 'num_proc', got: {fields}")
+
+
+def _columns(what: str, names: Any, there: list[str]) -> list[str] | None:
+    if names is None:
+        return None
+    made = [names] if isinstance(names, str) else list(names)
+    if missing := [name for name in made if name not in there]:
+        raise InvalidArgumentError(f"{what} {missing} not in the dataset. Current columns in the dataset: {there}")
+    return made
+
+
+def mapped(ds: Dataset, job: Job, *, num_proc: int | None, load: bool, suffix: str, desc: str) -> Dataset:
+    """The result of a job over a data set, of several processes if asked, from the cache where it is there.
+
+    Args:
+        ds: the data set.
+        job: what to do, with the fingerprint of the result, and the file for it.
+        num_proc: processes; none but this one if `None`.
+        load: whether what is in the cache is used.
+        suffix: how the files of parts are called.
+        desc: what the progress bar says.
+    """
+    from rowstream.dataset.combine import concatenate_map_style
+
+    name = job.cache_file_name
+    stem, ending = os.path.splitext(name) if name else ("", "")
+    if name and not ending:
+        raise InvalidArgumentError(f"Expected cache_file_name to have an extension, but got: {name}")
+
+    def part_of(rank: int, of: int) -> str:
+        return f"{stem}{suffix.format(rank=rank, num_proc=of)}{ending}"
+
+    parts = num_proc or 1
+    if name and load:
+        there: dict[int, int] = {1: 1} if os.path.exists(name) else {}
+        pattern = re.compile(
+            re.sub(r"\\\{(rank|num_proc)[^}]*\\\}", r"(?P<\1>\\d+)", re.escape(f"{os.path.basename(stem)}{suffix}{ending}"))
+        )
+        for file in glob.glob(f"{glob.escape(stem)}*{ending}"):
+            if found := pattern.fullmatch(os.path.basename(file)):
+                of = int(found["num_proc"])
+                there[of] = there.get(of, 0) + 1
+        if there:
+            # The most complete set; then the one of nearly as many parts.
+            parts = min(there, key=lambda of: ((of - there[of]) / of, abs(of - parts), of))
+    shards = [ds] if parts == 1 else [ds.shard(parts, i, contiguous=True, keep_in_memory=job.keep_in_memory) for i in range(parts)]
+    made: list[Any] = [None] * parts
+    todo: list[tuple[int, Job]] = []
+    before = 0
+    for i, shard in enumerate(shards):
+        own = Job(**{**vars(job), "shard": shard})
+        if parts > 1:
+            own.cache_file_name = part_of(i, parts) if name else None
+            own.rank, own.offset = i, before
+            own.new_fingerprint = f"{job.new_fingerprint}{suffix.format(rank=i, num_proc=parts)}"
+        elif num_proc:
+            own.rank = 0
+        before += len(shard)
+        if own.cache_file_name and load and os.path.exists(own.cache_file_name):
+            made[i] = _cached(own)
+        if made[i] is None:
+            todo.append((i, own))
+    if todo:
+        if len(todo) < parts:
+            _logger.info(f"Reprocessing {len(todo)}/{parts} shards because some of them were missing from the cache.")
+        if num_proc:
+            for i, _ in todo:
+                _logger.info(f"Process #{i + 1} will write at {part_of(i, parts) if name and parts > 1 else name}")
+        if num_proc:
+            _logger.info(f"Spawning {num_proc} processes")
+        text = f"{desc} (num_proc={num_proc})" if num_proc else desc
+        with progress.bar(len(ds), text, initial=len(ds) - sum(len(own.shard) for _, own in todo)) as bar:
+            if num_proc:
+
+                def done(i: int, result: Any) -> None:
+                    made[i] = result
+
+                run_in_processes(todo, num_proc, bar.update, done)
+            else:
+                for i, own in todo:
+                    made[i] = run(own, bar.update)
+        if parts > 1:
+            _logger.info(f"Concatenating {parts} shards")
+    else:
+        shown = name if parts == 1 else f"{stem}{suffix.replace('{rank:05d}', '*').format(rank=0, num_proc=parts)}{ending}"
+        _logger.info(f"Loading cached processed dataset at {shown}")
+    whole = made[0] if parts == 1 else concatenate_map_style(made)
+    changed = any(one._fingerprint != shard._fingerprint for one, shard in zip(made, shards, strict=True))
+    if changed:
+        whole = whole if whole is not ds else ds._copy()
+        whole._fingerprint = job.new_fingerprint
+    else:
+        whole = ds
+    return whole
+
+
+def _cached(job: Job) -> Any:
+    """The result of a job that a file has; `None` where the file is damaged, and the job is done again."""
+    from rowstream.dataset.map_style import Dataset
+
+    info = job.shard.info.copy()
+    info.features = job.features
+    try:
+        return Dataset.from_file(str(job.cache_file_name), info=info, split=job.shard.split)
+    except (pa.ArrowException, OSError) as error:
+        _logger.warning(f"{job.cache_file_name} is damaged, and is made anew: {error}")
+        return None
+
+
+__all__ = ["DatasetTransformationNotAllowedError", "Job", "as_table", "mapped", "moved", "run"]

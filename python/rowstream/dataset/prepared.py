@@ -1,0 +1,307 @@
+"""Map-style data sets of files, generators and queries: Arrow files in the cache, made once, mapped."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from rowstream import config, progress
+from rowstream.arrow_writer import ArrowWriter, SchemaInferenceError
+from rowstream.dataset.map_style import Dataset
+from rowstream.dataset.mapping import moved
+from rowstream.features.features import get_nested_type
+from rowstream.features.types import Features
+from rowstream.fingerprint import Hasher, generate_random_fingerprint, is_caching_enabled
+from rowstream.info import DatasetInfo
+from rowstream.table import (
+    InMemoryTable,
+    MemoryMappedTable,
+    Table,
+    cast_table_to_features,
+    concat_tables,
+    stored,
+    stored_schema,
+    table_cast,
+)
+from rowstream.utils import logging
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rowstream.plan import Plan
+
+_logger = logging.get_logger(__name__)
+_ROWS = 10_000
+
+
+def folder(cache_dir: Any, *names: str) -> str:
+    """A folder of the cache, of our own below the root that is shared with other libraries."""
+    root = os.path.expanduser(os.fspath(cache_dir if cache_dir is not None else config.HF_DATASETS_CACHE))
+    return os.path.join(root, "rowstream", *(name.replace("/", "--") for name in names))
+
+
+def once(path: str, write: Callable[[str], None], anew: bool = False) -> None:
+    """Has a file made, whole or not at all. Where several processes do it at once, one good copy stays."""
+    if os.path.exists(path) and not anew:
+        return
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".rowstream-", suffix=".arrow", dir=os.path.dirname(path))
+    os.close(handle)
+    try:
+        write(temporary)
+        moved(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+        raise
+
+
+def _opened(path: str, keep_in_memory: bool | None) -> Table:
+    size = os.path.getsize(path)
+    small = bool(config.IN_MEMORY_MAX_SIZE) and size < config.IN_MEMORY_MAX_SIZE
+    kind = InMemoryTable if keep_in_memory or (keep_in_memory is None and small) else MemoryMappedTable
+    return kind.from_file(path)
+
+
+# -------------------------------------------------------------------------------------------------------------- files
+
+
+def features_of_plan(plan: Plan) -> Features | None:
+    """The features that files say, types of media too; `None` where only the rows show them."""
+    if plan.python or not plan.scan:
+        return None
+    from rowstream.dataset.iterable import IterableDataset
+
+    found = IterableDataset(plan).features
+    if found is None:
+        return None
+    text = (plan.listing["schema"].get("metadata") or {}).get("huggingface")
+    if not text:
+        return found
+    try:
+        written = json.loads(text)["info"]["features"] or {}
+    except (ValueError, KeyError, TypeError):
+        return found
+    made = {}
+    for name, feature in found.items():
+        known = None
+        if name in written:
+            try:
+                known = Features.from_dict({name: written[name]})[name]
+                fits = _storage(get_nested_type(known)) == _storage(get_nested_type(feature))
+            except (ValueError, TypeError, KeyError):
+                fits = False
+            known = known if fits else None
+        made[name] = feature if known is None else known
+    return Features(made)
+
+
+def _storage(kind: Any) -> Any:
+    """A type as it is stored, whatever its extension."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _storage(kind.storage_type)
+    if pa.types.is_list(kind):
+        return pa.list_(_storage(kind.value_type))
+    if pa.types.is_large_list(kind):
+        return pa.list_(_storage(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([(of.name, _storage(of.type)) for of in kind])
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pa.string()
+    return pa.binary() if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind) else kind
+
+
+def of_plan(
+    plan: Plan, info: DatasetInfo, split: str, cache_dir: Any, features: Any, keep_in_memory: bool | None, anew: bool = False
+) -> Dataset:
+    """The rows of files as a map-style data set: read once by the core, written as Arrow, mapped.
+
+    An Arrow file of this machine that is read as it is, is mapped where it lies.
+    """
+    from rowstream.dataset.iterable import IterableDataset
+
+    listing = plan.listing
+    known = features_of_plan(plan)
+    wanted = Features(features) if features is not None else known
+    if _in_place(plan) and features is None:
+        tables = [_opened(file["path"], keep_in_memory) for file in listing["files"]]
+        return Dataset(concat_tables(tables), info=_with(info, None), split=split)
+    name = Hasher.hash([_said(plan), None if features is None else Features(features).to_dict(), split])
+    path = os.path.join(
+        folder(cache_dir, info.dataset_name or info.builder_name or "data", info.config_name or "default", name), f"{split}.arrow"
+    )
+
+    def write(temporary: str) -> None:
+        ds = IterableDataset(plan).with_format("arrow")
+        total = (info.splits or {}).get(split)
+        count = None if total is None else total.num_examples
+        with ArrowWriter(path=temporary, features=wanted, fingerprint=name, writer_batch_size=_ROWS) as writer:
+            with progress.bar(count, f"Generating {split} split") as bar:
+                for table in ds.iter(_ROWS):
+                    writer.write_table(table if wanted is None else _fitted(table, wanted))
+                    bar.update(table.num_rows)
+            if wanted is None and not len(writer):
+                writer._features = Features()
+            writer.finalize()
+
+    once(path, write, anew)
+    return Dataset(_opened(path, keep_in_memory), info=_with(info, wanted), split=split)
+
+
+def _fitted(table: Any, features: Features) -> Any:
+    """A table of a stream in the types of features; their columns only, as those of a card may be fewer."""
+    if set(features) != set(table.column_names):
+        return table_cast(table.select([name for name in table.column_names if name in features]), features.arrow_schema)
+    return cast_table_to_features(table, features)
+
+
+def _with(info: DatasetInfo, features: Features | None) -> DatasetInfo:
+    made = info.copy()
+    made.features = features
+    return made
+
+
+def _in_place(plan: Plan) -> bool:
+    """Whether the files are Arrow files of this machine, read as they are."""
+    files = plan.listing["files"]
+    plain = plan.listing["format"] == "arrow" and not plan.steps and plan.columns is None and plan.condition is None and plan.batch is None
+    whole = all(
+        "://" not in file["path"] and not file.get("member") and not file.get("codec") and not file.get("partition") for file in files
+    )
+    segments = all(not segment.ops for segment in plan.segments)
+    return plain and whole and segments and plan.skipped is None
+
+
+def _said(plan: Plan) -> Any:
+    """What the rows of files follow from."""
+    listing = plan.listing
+    files = [[one["path"], one["size"], one["version"]] for one in listing["files"]]
+    rest = {key: value for key, value in listing.items() if key not in ("files", "pieces", "lanes", "floor")}
+    return [
+        files,
+        json.dumps(rest, sort_keys=True),
+        repr(plan.columns),
+        repr(plan.condition),
+        repr(plan.segments),
+        repr(plan.skipped is not None),
+    ]
+
+
+# --------------------------------------------------------------------------------------------- generators and queries
+
+
+def _written(path: str, rows: Iterator[Any], features: Features | None, name: str, desc: str) -> None:
+    with ArrowWriter(path=path, features=features, fingerprint=name) as writer, progress.bar(None, desc) as bar:
+        for row in rows:
+            writer.write(features.encode_example(row) if features is not None else row)
+            bar.update(1)
+        writer.finalize()
+
+
+def generated(
+    generator: Callable[..., Any],
+    features: Features | None,
+    cache_dir: Any,
+    keep_in_memory: bool,
+    gen_kwargs: dict[str, Any] | None,
+    num_proc: int | None,
+    split: Any,
+    fingerprint: str | None,
+) -> Dataset:
+    """The rows of a generator."""
+    from rowstream.fingerprint import update_fingerprint, validate_fingerprint
+
+    kwargs = dict(gen_kwargs or {})
+    if fingerprint is not None:
+        validate_fingerprint(fingerprint)
+        name = fingerprint
+    else:
+        said = {"generator": generator, "gen_kwargs": kwargs, "features": None if features is None else Features(features).to_dict()}
+        name = update_fingerprint("generator", "rowstream.from_generator@1", {**said, "split": str(split)})
+    if not is_caching_enabled():
+        name = generate_random_fingerprint()
+    given = None if features is None else Features(features)
+    parts = _shares(kwargs, num_proc)
+    place = folder(cache_dir, "generator", f"default-{name}")
+    files = [os.path.join(place, f"{split}{f'-{i:05d}-of-{len(parts):05d}' if len(parts) > 1 else ''}.arrow") for i in range(len(parts))]
+    missing = [i for i, file in enumerate(files) if not os.path.exists(file)]
+    if missing and num_proc and num_proc > 1 and len(parts) > 1:
+        from rowstream.dataset.mapping import context
+
+        how = context()
+        if how.get_start_method() == "fork":
+            running = [how.Process(target=_part, args=(generator, parts[i], given, files[i], f"{name}{i}", split)) for i in missing]
+            for one in running:
+                one.start()
+            for one in running:
+                one.join()
+    for i in missing:
+        # What a process could not make is made here, so that its error is seen.
+        _part(generator, parts[i], given, files[i], name if len(parts) == 1 else f"{name}{i}", split)
+    table = concat_tables([_opened(file, keep_in_memory) for file in files])
+    info = DatasetInfo(builder_name="generator", dataset_name="generator", config_name="default", features=given)
+    ds = Dataset(table, info=info, split=split)
+    ds._fingerprint = name
+    return ds
+
+
+def _part(generator: Callable[..., Any], kwargs: dict[str, Any], features: Features | None, file: str, name: str, split: Any) -> None:
+    def write(temporary: str) -> None:
+        try:
+            _written(temporary, iter(generator(**kwargs)), features, name, f"Generating {split} split")
+        except SchemaInferenceError:
+            # A generator of nothing, which says no types either.
+            with pa.OSFile(temporary, "wb") as sink, pa.ipc.new_stream(sink, pa.schema([])):
+                pass
+
+    once(file, write)
+
+
+def _shares(kwargs: dict[str, Any], num_proc: int | None) -> list[dict[str, Any]]:
+    """The arguments of each process: lists are shared out."""
+    lists = {name: value for name, value in kwargs.items() if isinstance(value, list)}
+    if not num_proc or num_proc < 2 or not lists:
+        return [kwargs]
+    lengths = {len(value) for value in lists.values()}
+    if len(lengths) > 1:
+        sizes = {name: len(value) for name, value in lists.items()}
+        raise RuntimeError(
+            f"Sharding is ambiguous for this dataset: we found several data sources lists of different lengths, and we don't know over "
+            f"which list we should parallelize: {sizes}. To fix this, only use lists for data sources, and tuples otherwise."
+        )
+    (n,) = lengths
+    parts = min(num_proc, n) or 1
+    bounds = [(n * i // parts, n * (i + 1) // parts) for i in range(parts)]
+    return [{**kwargs, **{name: value[start:end] for name, value in lists.items()}} for start, end in bounds]
+
+
+def queried(sql: Any, con: Any, features: Features | None, cache_dir: Any, keep_in_memory: bool, options: dict[str, Any]) -> Dataset:
+    """The rows of a query."""
+    import pandas as pd
+
+    size = options.pop("chunksize", _ROWS)
+    given = None if features is None else Features(features)
+    from rowstream.fingerprint import update_fingerprint
+
+    said = {"sql": str(sql), "con": con, "options": repr(sorted(options.items())), "features": None if given is None else given.to_dict()}
+    name = update_fingerprint("sql", "rowstream.from_sql@1", said)
+    path = os.path.join(folder(cache_dir, "sql", f"default-{name}"), "train.arrow")
+
+    def write(temporary: str) -> None:
+        with ArrowWriter(path=temporary, features=given, fingerprint=name) as writer:
+            for frame in pd.read_sql(sql, con, chunksize=size, **options):
+                table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+                writer.write_table(table if given is None else cast_table_to_features(table, given))
+            writer.finalize()
+
+    # A database changes: what is there is only used where nothing but text says what is asked.
+    once(path, write, anew=True)
+    info = DatasetInfo(builder_name="sql", dataset_name="sql", config_name="default", features=given)
+    return Dataset(_opened(path, keep_in_memory), info=info, split="train")
+
+
+__all__ = ["Dataset", "features_of_plan", "folder", "generated", "of_plan", "once", "queried", "stored", "stored_schema"]

@@ -1,0 +1,286 @@
+"""Map-style data sets: what is kept in files, by which name, and how processes share the work."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import rowstream
+from rowstream import Dataset, DatasetDict, Features, Value, col, exceptions, load_dataset, load_from_disk
+from rowstream.fingerprint import Hasher
+
+
+class Calls(list):
+    """What has been counted is no part of a function's hash: what a global holds would be."""
+
+    def __reduce__(self):
+        return Calls, ()
+
+
+CALLS = Calls()
+
+
+def double(row):
+    CALLS.append(row["id"])
+    return {"twice": row["id"] * 2}
+
+
+def ranked(row, rank):
+    return {"rank": rank, "pid": os.getpid()}
+
+
+def fails_at_30(row):
+    if row["id"] == 30:
+        raise LookupError("thirty")
+    return {"x": 1}
+
+
+def killed(row):
+    os.kill(os.getpid(), 9)
+
+
+@pytest.fixture(autouse=True)
+def _quiet(tmp_path, monkeypatch):
+    monkeypatch.setattr(rowstream.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    rowstream.disable_progress_bars()
+    CALLS.clear()
+    yield
+    rowstream.enable_progress_bars()
+
+
+@pytest.fixture
+def ds(tmp_path):
+    made = Dataset.from_dict({"id": list(range(60)), "text": [f"row {i}" for i in range(60)]})
+    made.save_to_disk(tmp_path / "ds")
+    return load_from_disk(tmp_path / "ds")
+
+
+def test_a_result_is_found_again(ds):
+    first = ds.map(double)
+    assert len(CALLS) == 60
+    again = ds.map(double)
+    assert len(CALLS) == 60
+    assert first._fingerprint == again._fingerprint
+    assert first.cache_files == again.cache_files != ds.cache_files
+    assert again["twice"][:3] == [0, 2, 4]
+    ds.map(double, load_from_cache_file=False)
+    assert len(CALLS) == 120
+
+
+def test_the_name_of_a_result_follows_from_all_that_goes_in(ds):
+    def add(row, n):
+        return {"id": row["id"] + n}
+
+    one, other = (ds.map(add, fn_kwargs={"n": n}) for n in (1, 2))
+    assert one._fingerprint != other._fingerprint
+    assert one["id"][0], other["id"][0] == (1, 2)
+    assert ds.map(double)._fingerprint != ds.shuffle(seed=1).map(double)._fingerprint
+    named = ds.map(double, new_fingerprint="a-name-of-my-own")
+    assert (named._fingerprint, Path(named.cache_files[0]["filename"]).name) == ("a-name-of-my-own", "cache-a-name-of-my-own.arrow")
+    text = one.explain_fingerprint()
+    assert "fn_kwargs = {'n': 1}" in text
+    assert one._fingerprint in text
+
+
+def test_the_same_in_another_process():
+    script = """
+        from functools import partial
+        import re, pathlib, numpy as np
+        from rowstream.fingerprint import Hasher
+        TABLE = {"a": 1, "b": {3, 1, 2}}
+        def helper(x): return x + len(TABLE)
+        def function(row, *, k=re.compile("a+")): return {"n": helper(row["id"]), "p": pathlib.PurePosixPath("x")}
+        class Thing:
+            def __init__(self, n): self.n = n
+            def __call__(self, row): return {"n": self.n}
+        print(Hasher.hash([function, partial(function, k=None), Thing(3), np.arange(4), {"s": {"z", "y", "x"}}, lambda r: r["id"] + 1]))
+    """
+    made = {
+        subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script)],
+            capture_output=True, text=True, check=True, timeout=60, env={**os.environ, "PYTHONHASHSEED": str(seed)},
+        ).stdout
+        for seed in (1, 2)
+    }  # fmt: skip
+    assert len(made) == 1
+
+
+def test_a_function_that_changes_has_another_name():
+    def made(text):
+        names = {"K": 1}
+        exec(textwrap.dedent(text), names)
+        names["f"].__module__ = "__main__"
+        return names["f"]
+
+    same = Hasher.hash(made("def f(x):\n    return x + K"))
+    assert same == Hasher.hash(made("\n\n\ndef f(x):\n    # a comment\n    return x + K"))
+    assert same != Hasher.hash(made("def f(x):\n    return x - K"))
+    assert same != Hasher.hash(made("K = 2\ndef f(x):\n    return x + K"))
+
+
+def test_what_has_no_name_is_said(ds, caplog):
+    lock = threading.Lock()
+
+    def locked(row):
+        with lock:
+            return {"x": 1}
+
+    rowstream.fingerprint._warned = False
+    made = ds.map(locked)
+    assert made[0]["x"] == 1
+    assert "couldn't be hashed properly" in caplog.text
+    assert "'s lock" in caplog.text
+    assert "new_fingerprint=" in caplog.text
+
+
+def test_without_caching(ds):
+    rowstream.disable_caching()
+    try:
+        first, again = ds.map(double), ds.map(double)
+    finally:
+        rowstream.enable_caching()
+    assert len(CALLS) == 120
+    assert Path(first.cache_files[0]["filename"]).parent != Path(ds.cache_files[0]["filename"]).parent
+    assert first[5] == again[5]
+
+
+def test_a_damaged_result_is_made_anew(ds):
+    path = ds.map(double).cache_files[0]["filename"]
+    with Path(path).open("r+b") as file:
+        file.truncate(200)
+    assert ds.map(double)["twice"][:] == [2 * i for i in range(60)]
+    assert len(CALLS) == 120
+
+
+def test_nothing_half_written_stays(ds):
+    with pytest.raises(LookupError, match="thirty"):
+        ds.map(fails_at_30)
+    folder = Path(ds.cache_files[0]["filename"]).parent
+    assert not [path for path in folder.iterdir() if "rowstream-" in path.name or path.name.startswith("cache-")]
+
+
+@pytest.mark.heavy
+def test_processes_have_parts(ds):
+    made = ds.map(ranked, with_rank=True, num_proc=3)
+    assert made["rank"][:] == [0] * 20 + [1] * 20 + [2] * 20
+    assert os.getpid() not in made["pid"][:]
+    assert len(made.cache_files) == 3
+    # A part that is missing is made; the others are found.
+    Path(made.cache_files[1]["filename"]).unlink()
+    again = ds.map(ranked, with_rank=True, num_proc=3)
+    assert again["pid"][:20] == made["pid"][:20]
+    assert again["pid"][20] != made["pid"][20]
+
+
+@pytest.mark.heavy
+def test_an_error_of_a_process_comes_through(ds):
+    with pytest.raises(LookupError, match="thirty") as caught:
+        ds.map(fails_at_30, num_proc=2)
+    assert "fails_at_30" in "".join(caught.value.__notes__)
+    with pytest.raises(RuntimeError, match="abruptly died"):
+        ds.map(killed, num_proc=2)
+
+
+def test_filter_by_an_expression(ds):
+    condition = (col("id") >= 10) & ~col("text").starts_with("row 2")
+    wanted = [i for i in range(10, 60) if not str(i).startswith("2")]
+    assert ds.filter(condition)["id"][:] == wanted
+    mixed = ds.shuffle(seed=4)
+    assert mixed.filter(condition)["id"][:] == [i for i in mixed["id"][:] if i in set(wanted)]
+    assert ds.filter(condition)._fingerprint == ds.filter((col("id") >= 10) & ~col("text").starts_with("row 2"))._fingerprint
+    with pytest.raises(exceptions.InvalidArgumentError, match="not in the dataset"):
+        ds.filter(col("nothing") > 1)
+
+
+def test_pickled_by_its_files(ds):
+    mixed = ds.shuffle(seed=1).select(range(7)).rename_column("id", "key")
+    content = pickle.dumps(mixed)
+    assert len(content) < 20_000
+    again = pickle.loads(content)
+    assert again[:] == mixed[:]
+    assert again._fingerprint == mixed._fingerprint
+
+
+def test_rows_of_the_core_are_those_of_pyarrow():
+    rng = np.random.default_rng(0)
+    table = pa.table(
+        {
+            "text": pa.array([None if i % 5 == 0 else "ä" * (i % 40) for i in range(300)], pa.large_string()),
+            "raw": pa.array([bytes([i % 256]) * (i % 20) for i in range(300)]),
+            "nested": pa.array([[{"a": [i] * (i % 3), "b": None if i % 2 else str(i)}] * (i % 4) for i in range(300)]),
+            "n": pa.array(rng.random(300)),
+        }
+    )
+    whole = pa.concat_tables([table.slice(3, 90), table.slice(50), table.slice(0, 0), table])
+    ds = Dataset.from_arrow(whole)
+    rows = whole.to_pylist()
+    assert list(ds) == rows
+    assert ds.to_list() == rows
+    assert ds[:] == whole.to_pydict()
+    at = rng.integers(0, len(rows), 200).tolist()
+    assert [ds[i] for i in at] == [rows[i] for i in at] == ds.__getitems__(at)
+    assert list(ds.select(at)) == [rows[i] for i in at]
+
+
+def test_loading_makes_one_copy(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(f'{{"i": {i}}}\n' for i in range(100)))
+    ds = load_dataset("json", data_files=str(path), split="train")
+    again = load_dataset("json", data_files=str(path), split="train[10:20]+train[-1:]")
+    assert ds.cache_files
+    assert ds.cache_files == again.cache_files[:1]
+    assert again["i"][:] == [*range(10, 20), 99]
+    assert isinstance(load_dataset("json", data_files={"a": str(path), "b": str(path)}), DatasetDict)
+    path.write_text('{"i": 7}\n')
+    assert load_dataset("json", data_files=str(path), split="train")["i"][:] == [7]
+    with pytest.raises(ValueError, match="Unknown split"):
+        load_dataset("json", data_files=str(path), split="test")
+
+
+def test_arrow_files_are_read_where_they_are(tmp_path):
+    Dataset.from_dict({"a": [1, 2]}).save_to_disk(tmp_path / "d")
+    (file,) = (tmp_path / "d").glob("*.arrow")
+    ds = load_dataset("arrow", data_files=str(file), split="train")
+    assert ds.cache_files == [{"filename": str(file)}]
+
+
+def test_a_generator_runs_once():
+    calls = []
+
+    def rows(n):
+        calls.append(n)
+        yield from ({"i": i} for i in range(n))
+
+    made = [
+        Dataset.from_generator(rows, gen_kwargs={"n": 3}, features=Features({"i": Value("int8")}), fingerprint="mine") for _ in range(2)
+    ]
+    assert calls == [3]
+    assert made[0]["i"][:] == made[1]["i"][:] == [0, 1, 2]
+    assert made[0].features["i"].dtype == "int8"
+
+
+def test_two_processes_end_with_one_good_copy(tmp_path):
+    script = f"""
+        import rowstream, sys
+        rowstream.disable_progress_bars()
+        ds = rowstream.load_from_disk({str(tmp_path / "shared")!r})
+        def slow(row): return {{"n": row["id"] + 1}}
+        made = ds.map(slow)
+        assert made["n"][:] == list(range(1, 2001)), "rows"
+        print(made.cache_files[0]["filename"])
+    """
+    Dataset.from_dict({"id": list(range(2000))}).save_to_disk(tmp_path / "shared")
+    running = [subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    files = {one.communicate(timeout=100)[0] for one in running}
+    assert [one.returncode for one in running] == [0, 0, 0]
+    assert len(files) == 1
+    left = [path.name for path in (tmp_path / "shared").iterdir() if path.suffix == ".arrow"]
+    assert len([name for name in left if name.startswith(("cache-", ".rowstream"))]) == 1
