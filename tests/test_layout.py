@@ -44,7 +44,27 @@ BELOW = {
     "downloads": {"access", "exceptions", "files", "resolve"},
     "cache": {"access", "exceptions"},
     "lock": {"access", "exceptions", "plan"},
-    "load": {"access", "config", "lock", "dataset", "exceptions", "features", "info", "plan", "resolve", "splits"},
+    "builder": {
+        *("access", "arrow_writer", "config", "dataset", "downloads", "exceptions", "features", "files", "fingerprint", "info", "load"),
+        *("progress", "resolve", "splits", "table", "utils", "version"),
+    },
+    "inspect": {"access", "builder", "dataset", "downloads", "features", "info", "load", "resolve", "splits"},
+    # What takes a builder's class asks for builders; what gives one, for that of files.
+    "load": {
+        "builder",
+        "downloads",
+        "inspect",
+        "access",
+        "config",
+        "lock",
+        "dataset",
+        "exceptions",
+        "features",
+        "info",
+        "plan",
+        "resolve",
+        "splits",
+    },
 }
 
 

@@ -35,7 +35,7 @@ from rowstream.features import (
     Video,
 )
 from rowstream.info import DatasetInfo
-from rowstream.load import load_dataset, load_from_disk
+from rowstream.load import load_dataset, load_dataset_builder, load_from_disk
 from rowstream.progress import (
     are_progress_bars_disabled,
     disable_progress_bar,
@@ -49,16 +49,24 @@ from rowstream.version import Version
 
 if TYPE_CHECKING:
     from rowstream import cache as cache
+    from rowstream.builder import ArrowBasedBuilder, BuilderConfig, DatasetBuilder, GeneratorBasedBuilder
     from rowstream.dataset.column import Column
     from rowstream.dataset.dicts import DatasetDict
     from rowstream.dataset.map_style import Dataset
-    from rowstream.downloads import DownloadConfig, DownloadManager, DownloadMode, StreamingDownloadManager
+    from rowstream.downloads import DownloadConfig, DownloadManager, DownloadMode, StreamingDownloadManager, VerificationMode
     from rowstream.files import exists as exists
     from rowstream.files import glob as glob
     from rowstream.files import list as list
     from rowstream.files import open as open
     from rowstream.files import read_jsonl, write_jsonl
     from rowstream.fingerprint import disable_caching, enable_caching, is_caching_enabled
+    from rowstream.inspect import (
+        get_dataset_config_info,
+        get_dataset_config_names,
+        get_dataset_default_config_name,
+        get_dataset_infos,
+        get_dataset_split_names,
+    )
 
 __version__ = "0.1.0"
 
@@ -67,16 +75,20 @@ __all__ = [
     "Array3D",
     "Array4D",
     "Array5D",
+    "ArrowBasedBuilder",
     "Audio",
+    "BuilderConfig",
     "ClassLabel",
     "Column",
     "Dataset",
+    "DatasetBuilder",
     "DatasetDict",
     "DatasetInfo",
     "DownloadConfig",
     "DownloadManager",
     "DownloadMode",
     "Features",
+    "GeneratorBasedBuilder",
     "Image",
     "IterableDataset",
     "IterableDatasetDict",
@@ -97,6 +109,7 @@ __all__ = [
     "Translation",
     "TranslationVariableLanguages",
     "Value",
+    "VerificationMode",
     "Version",
     "Video",
     "are_progress_bars_disabled",
@@ -108,10 +121,16 @@ __all__ = [
     "enable_caching",
     "enable_progress_bar",
     "enable_progress_bars",
+    "get_dataset_config_info",
+    "get_dataset_config_names",
+    "get_dataset_default_config_name",
+    "get_dataset_infos",
+    "get_dataset_split_names",
     "interleave_datasets",
     "is_caching_enabled",
     "is_progress_bar_enabled",
     "load_dataset",
+    "load_dataset_builder",
     "load_from_disk",
     "merge_state_dicts",
     "read_jsonl",
@@ -122,10 +141,23 @@ __all__ = [
 # What streams do not need is loaded when it is first asked for: archives and compression take a quarter of the import, pyarrow all of it
 # again.
 _LATER = {
+    **dict.fromkeys(("ArrowBasedBuilder", "BuilderConfig", "DatasetBuilder", "GeneratorBasedBuilder"), "rowstream.builder"),
+    **dict.fromkeys(
+        (
+            "get_dataset_config_info",
+            "get_dataset_config_names",
+            "get_dataset_default_config_name",
+            "get_dataset_infos",
+            "get_dataset_split_names",
+        ),
+        "rowstream.inspect",
+    ),
     "Column": "rowstream.dataset.column",
     "Dataset": "rowstream.dataset.map_style",
     "DatasetDict": "rowstream.dataset.dicts",
-    **dict.fromkeys(("DownloadConfig", "DownloadManager", "DownloadMode", "StreamingDownloadManager"), "rowstream.downloads"),
+    **dict.fromkeys(
+        ("DownloadConfig", "DownloadManager", "DownloadMode", "StreamingDownloadManager", "VerificationMode"), "rowstream.downloads"
+    ),
     **dict.fromkeys(("exists", "glob", "list", "open", "read_jsonl", "write_jsonl"), "rowstream.files"),
     **dict.fromkeys(("disable_caching", "enable_caching", "is_caching_enabled"), "rowstream.fingerprint"),
 }

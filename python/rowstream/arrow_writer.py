@@ -528,6 +528,15 @@ class ArrowWriter:
         return self._num_examples, self._num_bytes
 
 
+class ParquetWriter(ArrowWriter):
+    """Writes rows, batches and tables as a Parquet file; a batch is a row group."""
+
+    def _open(self) -> Any:
+        from pyarrow import parquet
+
+        return parquet.ParquetWriter(self.stream, stored_schema(self._schema))
+
+
 def _item(value: Any) -> Any:
     """A value of a row, where it is an Arrow array of one."""
     return value.to_pylist()[0] if isinstance(value, (pa.Array, pa.ChunkedArray)) else value
@@ -550,4 +559,12 @@ def with_features(table: Any, features: Features) -> Any:
     return table.replace_schema_metadata({"huggingface": json.dumps(metadata)})
 
 
-__all__ = ["ArrowWriter", "SchemaInferenceError", "column", "dumps", "get_arrow_writer_batch_size_from_features", "with_features"]
+__all__ = [
+    "ArrowWriter",
+    "ParquetWriter",
+    "SchemaInferenceError",
+    "column",
+    "dumps",
+    "get_arrow_writer_batch_size_from_features",
+    "with_features",
+]

@@ -43,6 +43,16 @@ class DownloadMode(enum.Enum):
     FORCE_REDOWNLOAD = "force_redownload"
 
 
+class VerificationMode(enum.Enum):
+    """What is checked of a data set that is made: `ALL_CHECKS`, the splits and the checksums of files; `BASIC_CHECKS`, the splits; or
+    nothing.
+    """
+
+    ALL_CHECKS = "all_checks"
+    BASIC_CHECKS = "basic_checks"
+    NO_CHECKS = "no_checks"
+
+
 @dataclass
 class DownloadConfig:
     """How files are downloaded. Those arguments that are not described change nothing: they are there for code that gives them.

@@ -7,27 +7,52 @@
     ├── FilePermissionError(PermissionError)     the operating system refused
     ├── ReadError(OSError)                       any other failure of input
     ├── SourceChangedError                       a file is not the one that the data set was made from
-    ├── FileFormatError(ValueError)              bytes that are not what their format says
+    ├── DatasetBuildError                        a data set could not be made
+    │   ├── FileFormatError(ValueError)          bytes that are not what their format says
+    │   ├── ManualDownloadError                  files that only the user can fetch are not there
+    │   └── DatasetGenerationError               a builder's own code raised; its error is the cause
+    │       └── DatasetGenerationCastError       rows do not have the declared types
+    ├── ChecksumVerificationError                files are not those that were declared
+    │   ├── UnexpectedDownloadedFileError, ExpectedMoreDownloadedFilesError, NonMatchingChecksumError
+    ├── SplitsVerificationError                  splits are not those that were declared
+    │   ├── UnexpectedSplitsError, ExpectedMoreSplitsError, NonMatchingSplitsSizesError
     ├── SchemaError(ValueError)                  files, columns or types that do not go together
     ├── UnsupportedError(NotImplementedError)    valid, and not read or done (yet)
     ├── CheckpointMismatchError(ValueError)      a state of another data set or number of consumers
     └── InternalError                            a defect of rowstream
+
+`DatasetsError`, `FileNotFoundDatasetsError` and `DefunctDatasetError` are there for code that names them.
 
 Each takes one string, so that it pickles and a pool of processes can hand it on.
 """
 
 __all__ = [
     "CheckpointMismatchError",
+    "ChecksumVerificationError",
     "DataFilesNotFoundError",
+    "DatasetBuildError",
+    "DatasetGenerationCastError",
+    "DatasetGenerationError",
     "DatasetNotFoundError",
+    "DatasetsError",
+    "DefunctDatasetError",
+    "ExpectedMoreDownloadedFilesError",
+    "ExpectedMoreSplitsError",
     "FileFormatError",
+    "FileNotFoundDatasetsError",
     "FilePermissionError",
     "InternalError",
     "InvalidArgumentError",
+    "ManualDownloadError",
+    "NonMatchingChecksumError",
+    "NonMatchingSplitsSizesError",
     "ReadError",
     "RowstreamError",
     "SchemaError",
     "SourceChangedError",
+    "SplitsVerificationError",
+    "UnexpectedDownloadedFileError",
+    "UnexpectedSplitsError",
     "UnsupportedError",
 ]
 
@@ -36,11 +61,70 @@ class RowstreamError(Exception):
     """Any error that rowstream raises on purpose."""
 
 
+DatasetsError = RowstreamError
+
+
+class FileNotFoundDatasetsError(RowstreamError, FileNotFoundError):
+    """Something is not where it was expected."""
+
+
+class DefunctDatasetError(RowstreamError):
+    """A data set that its makers took back."""
+
+
+class DatasetBuildError(RowstreamError):
+    """A data set could not be made."""
+
+
+class ManualDownloadError(DatasetBuildError):
+    """Files that only the user can fetch are not there; the message says which."""
+
+
+class DatasetGenerationError(DatasetBuildError):
+    """A builder's own code raised; its error is the cause."""
+
+
+class DatasetGenerationCastError(DatasetGenerationError):
+    """Rows do not have the declared types."""
+
+
+class ChecksumVerificationError(RowstreamError):
+    """Files are not those that were declared."""
+
+
+class UnexpectedDownloadedFileError(ChecksumVerificationError):
+    """A file was downloaded that is not declared."""
+
+
+class ExpectedMoreDownloadedFilesError(ChecksumVerificationError):
+    """A file is declared and was not downloaded."""
+
+
+class NonMatchingChecksumError(ChecksumVerificationError):
+    """A file has another checksum than was declared."""
+
+
+class SplitsVerificationError(RowstreamError):
+    """Splits are not those that were declared."""
+
+
+class UnexpectedSplitsError(SplitsVerificationError):
+    """A split was made that is not declared."""
+
+
+class ExpectedMoreSplitsError(SplitsVerificationError):
+    """A split is declared and was not made."""
+
+
+class NonMatchingSplitsSizesError(SplitsVerificationError):
+    """A split has another number of rows than was declared."""
+
+
 class InvalidArgumentError(RowstreamError, ValueError):
     """An argument that makes no sense; the message says which would."""
 
 
-class DataFilesNotFoundError(RowstreamError, FileNotFoundError):
+class DataFilesNotFoundError(FileNotFoundDatasetsError):
     """No file where one was expected."""
 
 
@@ -60,7 +144,7 @@ class SourceChangedError(RowstreamError):
     """A file is not the one that the data set was made from, or changed while it was read."""
 
 
-class FileFormatError(RowstreamError, ValueError):
+class FileFormatError(DatasetBuildError, ValueError):
     """Bytes that are not what their format says; the message names file, row group, row and column."""
 
 

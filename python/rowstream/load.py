@@ -1,4 +1,4 @@
-"""`load_dataset`: from names of files to streams."""
+"""`load_dataset`: from names of files to data sets."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SPLIT = re.compile(r"\w+(\.\w+)*")
 
 
 def load_dataset(
-    path: str = "",
+    path: Any = "",
     name: str | None = None,
     data_dir: str | None = None,
     data_files: DataFiles | None = None,
@@ -54,50 +54,56 @@ def load_dataset(
     storage_options: dict[str, Any] | None = None,
     **config_kwargs: Any,
 ) -> Any:
-    """Opens a data set of the Hub, of URLs or of local files as streams of rows.
+    """Loads a data set of the Hub, of URLs or of local files: as rows by number, or as streams.
+
+    Rows by number (`streaming=False`) are Arrow files that are mapped: local Arrow files where they lie, and of other formats a copy in
+    the cache, made once by one pass of the core. Streams (`streaming=True`) read files as they are, and write nothing.
 
     Args:
-        path: a data set of the Hub (`"org/name"`); a format (`"parquet"`, `"json"`, `"webdataset"`); or a folder, file or URL, whose
-            format is found from names and first bytes.
+        path: a data set of the Hub (`"org/name"`); a format (`"parquet"`, `"json"`, `"webdataset"`); a folder, file or URL, whose
+            format is found from names and first bytes; or a subclass of `DatasetBuilder`.
         name: the configuration of a data set of the Hub; files have only `"default"`.
         data_dir: the folder that `data_files` are in; below `path` if that is a folder or a data set.
         data_files: a pattern, a list of them, or a dict of them by split. Patterns have `*`, `?`, `[…]`, `**`,
             `{a,b}` and `{000..099}`. Paths, or URLs: `https://`, `s3://`, `gs://`, `az://`, `hf://datasets/org/name@revision/…`, or of any
             file system of `fsspec`. Without it, splits are those of the card, or are found from the names in the folder.
-        split: the split to give, or a list of them; all of them, as a dict, if `None`.
-        streaming: must be true: data sets that are not streamed come with a later release.
-        columns: the columns to read; others are not touched (Parquet), or passed over (JSON).
-        infer: `"all"` finds the types of JSON Lines from all lines, rather than from each file's first megabyte.
-        cache_dir: a folder in which a stream keeps what it reads of other machines, for the next epoch and for other processes.
-        cache_limit: the bytes that it may take; what is wanted last goes first. No limit if `None`.
-        features: the types of the lines (JSON), in place of those that their first megabyte shows. A `Value("string")`
-            takes any value, as its JSON text.
-        download_config: not used: nothing is downloaded.
-        download_mode: not used.
-        verification_mode: not used.
-        keep_in_memory: not used.
+        split: the split to give, a part of one (`"train[:10%]"`), several together (`"train+test"`), or a list of them; all of them, as
+            a dict, if `None`.
+        cache_dir: the folder of the cache. Rows by number: where Arrow files are made. Streams: a folder in which a stream keeps what
+            it reads of other machines, for the next epoch and for other processes; nothing is kept if `None`.
+        features: the types of the columns, in place of those that the files show. A `Value("string")` of JSON lines takes any value, as
+            its JSON text.
+        download_config: how a builder's own files are downloaded; nothing is downloaded for other data sets.
+        download_mode: `"force_redownload"` makes the files of the cache anew.
+        verification_mode: `"no_checks"` takes splits whose number of rows is not what the card says.
+        keep_in_memory: read the rows into memory, rather than map them.
         save_infos: not used.
         revision: the branch, tag or commit of a data set of the Hub.
         token: the token for the Hub; `True` or `None`: that of `HF_TOKEN` or of `hf auth login`; `False`: none.
-        num_proc: not for streams, which read on threads.
+        streaming: whether to give streams.
+        num_proc: processes of a builder's own code. Files are read on threads, whatever it is; streams refuse it.
         storage_options: options of the sources: credentials, endpoints, `timeout`, `retries`; by the names of fsspec's file systems or
             of the `object_store` crate. They are never part of what is pickled, but to start a process of this machine.
-        lock: a file that `ds.lock(path)` wrote: exactly its files and versions are read, and `path` is not needed.
-        **config_kwargs: options of the format.
+        **config_kwargs: options of the format, and those of rowstream: `columns`, the columns to read, where others are not touched
+            (Parquet), or passed over (JSON); `infer="all"`, which finds the types of JSON lines from all of them, rather than from each
+            file's first megabyte; `cache_limit`, the bytes that a stream's cache may take, where what is wanted last goes first; `lock`,
+            a file that `ds.lock(path)` wrote, whose files and versions are read exactly, and `path` is not needed.
 
     Returns:
-        An `IterableDataset`; a list of them if `split` is a list; an `IterableDatasetDict` if it is `None`.
+        A `Dataset`, or an `IterableDataset` of a stream; a list of them if `split` is a list; a `DatasetDict` or an
+        `IterableDatasetDict` if it is `None`.
 
     Raises:
         DataFilesNotFoundError: there are no such files.
         DatasetNotFoundError: there is no such data set of the Hub, or the token may not see it.
         FileFormatError: a file is not what its format says.
+        NonMatchingSplitsSizesError: a split has not as many rows as the card says.
         SchemaError: the files' columns do not go together.
         UnsupportedError: the format, source or option is not there yet.
 
     Example:
+        >>> ds = load_dataset("openai/gsm8k", "main", split="train")
         >>> ds = load_dataset("parquet", data_files="data/*.parquet", split="train", streaming=True)
-        >>> ds = load_dataset("openai/gsm8k", "main", split="train", streaming=True)
         >>> ds = load_dataset("my_folder", split="validation", streaming=True, columns=["text"])
     """
     if num_proc is not None and streaming:
@@ -107,62 +113,161 @@ def load_dataset(
     access = Access(token, storage_options, kept if streaming else None, limit)
     if (locked := config_kwargs.pop("lock", None)) is not None:
         return _of_lock(locked, split, access)
+    if isinstance(path, type):
+        builder = _of_class(path, name, cache_dir, features, token, data_files, data_dir, storage_options, config_kwargs)
+        if streaming:
+            return builder.as_streaming_dataset(split)
+        builder.download_and_prepare(None, download_config, download_mode, verification_mode, num_proc=num_proc)
+        return builder.as_dataset(split, in_memory=bool(keep_in_memory))
+    request = _requested(path, name, data_dir, data_files, features, revision, access, config_kwargs, streaming)
+    return request.streamed(split) if streaming else request.prepared(split, cache_dir, keep_in_memory, download_mode, verification_mode)
+
+
+def load_dataset_builder(
+    path: Any,
+    name: str | None = None,
+    data_dir: str | None = None,
+    data_files: DataFiles | None = None,
+    cache_dir: str | None = None,
+    features: Any = None,
+    download_config: Any = None,
+    download_mode: Any = None,
+    revision: str | None = None,
+    token: bool | str | None = None,
+    storage_options: dict[str, Any] | None = None,
+    **config_kwargs: Any,
+) -> Any:
+    """What `load_dataset` would load: its configuration, its files and what is known of it, without its rows.
+
+    Arguments as those of `load_dataset`. Of files that no card describes, the head of the first is read for the features.
+
+    Returns:
+        A `DatasetBuilder`: `.info`, `.config.data_files`, `.download_and_prepare()`, `.as_dataset()`, `.as_streaming_dataset()`.
+
+    Example:
+        >>> builder = load_dataset_builder("openai/gsm8k", "main")
+        >>> builder.info.features
+        {'question': Value('string'), 'answer': Value('string')}
+    """
+    from rowstream.inspect import FilesBuilder
+
+    if isinstance(path, type):
+        return _of_class(path, name, cache_dir, features, token, data_files, data_dir, storage_options, config_kwargs)
+    if download_config is not None and token is None:
+        token = download_config.token
+    request = _requested(
+        path, name, data_dir, data_files, features, revision, Access(token, storage_options), config_kwargs, streaming=False
+    )
+    hub = path if is_name(os.fspath(path)) and request.found.label != path and not Path(path).exists() else None
+    return FilesBuilder(request, cache_dir, hub, token, storage_options)
+
+
+def _of_class(
+    of: Any,
+    name: Any,
+    cache_dir: Any,
+    features: Any,
+    token: Any,
+    data_files: Any,
+    data_dir: Any,
+    storage_options: Any,
+    config_kwargs: dict[str, Any],
+) -> Any:
+    """A builder of a class of this process."""
+    from rowstream.builder import DatasetBuilder
+
+    if not issubclass(of, DatasetBuilder):
+        raise InvalidArgumentError(f"load_dataset takes a name, a path or a subclass of DatasetBuilder, found {of!r}")
+    return of(
+        cache_dir=cache_dir,
+        config_name=name,
+        features=features,
+        token=token,
+        data_files=data_files,
+        data_dir=data_dir,
+        storage_options=storage_options,
+        **config_kwargs,
+    )
+
+
+@dataclass
+class _Request:
+    """What is to be loaded: which files, and how they are read."""
+
+    how: Reading
+    found: _Found
+    declared: Features | None
+    plain: Reading
+
+    def prepared(self, split: Any, cache_dir: Any, keep_in_memory: bool | None, mode: Any = None, checks: Any = None) -> Any:
+        """Map-style data sets."""
+        from rowstream.downloads import DownloadMode, VerificationMode
+
+        anew = mode is not None and DownloadMode(mode) is DownloadMode.FORCE_REDOWNLOAD
+        checked = VerificationMode(checks or VerificationMode.BASIC_CHECKS) is not VerificationMode.NO_CHECKS
+        try:
+            return _prepared(self.how, self.found, split, cache_dir, self.declared, keep_in_memory, anew, checked)
+        except SchemaError:
+            if self.declared is None or self.found.format != "json":
+                raise
+            # Values that are not of the types that are wanted, and become so: they are read as they are, and cast.
+            return _prepared(self.plain, self.found, split, cache_dir, self.declared, keep_in_memory, anew, checked)
+
+    def streamed(self, split: Any) -> Any:
+        """Streams."""
+        how, found, by_split_ = self.how, self.found, dict(self.found.files)
+        if split is not None:
+            several = split if isinstance(split, list) else [split]
+            parts_of = {str(one): sliced for one in several if (sliced := instructions(str(one)))}
+            if parts_of:
+                made = {one: _sliced(how, parts, found, one) for one, parts in parts_of.items()}
+                rest = [one for one in several if str(one) not in parts_of]
+                by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(rest)}
+                made |= {one: _stream(how, found, by_split_[one], one) for one in (_wanted(rest, list(by_split_)) if rest else [])}
+                return [made[str(one)] for one in split] if isinstance(split, list) else made[str(split)]
+            # Splits together: "train+test", "all".
+            by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(split)}
+        wanted = _wanted(split, list(by_split_))
+        made = {one: _stream(how, found, by_split_[one], one) for one in wanted}
+        if split is None:
+            return IterableDatasetDict(made)
+        return [made[one] for one in split] if isinstance(split, list) else made[wanted[0]]
+
+
+def _requested(
+    path: Any,
+    name: str | None,
+    data_dir: str | None,
+    data_files: DataFiles | None,
+    features: Any,
+    revision: str | None,
+    access: Access,
+    config_kwargs: dict[str, Any],
+    streaming: bool,
+) -> _Request:
+    """The files that arguments name, and how they are read."""
     found = _files(os.fspath(path), name, data_dir, data_files, revision, Places(access))
-    by_split_ = found.files
     if (
         found.format == "csv"
         and path != "csv"
-        and all(without_query(file).lower().endswith((".tsv", ".tsv.gz")) for files in by_split_.values() for file in files)
+        and all(without_query(file).lower().endswith((".tsv", ".tsv.gz")) for files in found.files.values() for file in files)
     ):
         config_kwargs.setdefault("sep", "\t")
     declared = None if features is None else Features(_modern(features))
-    how = reading(found.format, {**found.options, **config_kwargs}, declared if streaming or found.format == "json" else None)
-    config_kwargs.pop("trust_remote_code", None)
-    if not streaming:
-        anew = str(getattr(download_mode, "value", download_mode)) == "force_redownload"
-        try:
-            return _prepared(how, found, split, cache_dir, declared, keep_in_memory, anew)
-        except SchemaError:
-            if declared is None or found.format != "json":
-                raise
-            # Values that are not of the types that are wanted, and become so: they are read as they are, and cast.
-            return _prepared(
-                reading(found.format, {**found.options, **config_kwargs}, None), found, split, cache_dir, declared, keep_in_memory, anew
-            )
-    if split is not None:
-        parts_of = {str(one): sliced for one in (split if isinstance(split, list) else [split]) if (sliced := instructions(str(one)))}
-        if parts_of:
-            made = {one: _sliced(how, parts, found, one) for one, parts in parts_of.items()}
-            rest = [one for one in (split if isinstance(split, list) else [split]) if str(one) not in parts_of]
-            by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(rest)}
-            made |= {one: _stream(how, found, by_split_[one], one) for one in (_wanted(rest, list(by_split_)) if rest else [])}
-            return [made[str(one)] for one in split] if isinstance(split, list) else made[str(split)]
-        # Splits together: "train+test", "all".
-        by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(split)}
-    wanted = _wanted(split, list(by_split_))
-    made = {one: _stream(how, found, by_split_[one], one) for one in wanted}
-    if split is None:
-        return IterableDatasetDict(made)
-    return [made[one] for one in split] if isinstance(split, list) else made[wanted[0]]
+    options = {**found.options, **config_kwargs}
+    how = reading(found.format, dict(options), declared if streaming or found.format == "json" else None)
+    return _Request(how, found, declared, how if declared is None or streaming else reading(found.format, dict(options), None))
 
 
-def _prepared(how: Reading, found: _Found, split: Any, cache_dir: Any, features: Any, keep_in_memory: bool | None, anew: bool) -> Any:
-    """Map-style data sets of files: all splits are made, since the next call may ask for another."""
-    from rowstream.dataset.combine import concatenate_map_style
+def _prepared(
+    how: Reading, found: _Found, split: Any, cache_dir: Any, features: Any, keep_in_memory: bool | None, anew: bool, checked: bool
+) -> Any:
+    """Map-style data sets of files: the splits that are asked for."""
     from rowstream.dataset.dicts import DatasetDict
     from rowstream.dataset.prepared import of_plan
-    from rowstream.splits import ReadInstruction, SplitDict, SplitInfo
+    from rowstream.splits import SplitDict, SplitInfo
 
-    there = list(found.files)
-    asked = [] if split is None else list(split) if isinstance(split, (list, tuple)) else [split]
-    wanted = [one.parts if isinstance(one, ReadInstruction) else _instructions(str(one)) for one in asked]
-    names = there
-    if split is not None:
-        used = dict.fromkeys(name for parts in wanted for part in parts for name in (there if part.split == "all" else [part.split]))
-        for name in used:
-            if name not in there:
-                raise InvalidArgumentError(f'Unknown split "{name}". Should be one of {there}.')
-        names = list(used)
+    names = list(found.files) if split is None else _used(list(found.files), split)
     streams = {name: _stream(how, found, found.files[name], name) for name in names}
     made: dict[str, Any] = {}
     for name, stream in streams.items():
@@ -170,6 +275,10 @@ def _prepared(how: Reading, found: _Found, split: Any, cache_dir: Any, features:
     splits = SplitDict(dataset_name=found.label)
     for name, ds in made.items():
         splits.add(SplitInfo(name, num_bytes=ds._data.table.nbytes, num_examples=len(ds), dataset_name=found.label))
+    if checked and (said := SplitDict.of_card(found.info.get("splits"))):
+        from rowstream.builder import verify_sizes
+
+        verify_sizes(said, splits)
     size = sum(one.num_bytes for one in splits.values())
     files = sum(stream.info.download_size or 0 for stream in streams.values())
     for ds in made.values():
@@ -177,6 +286,32 @@ def _prepared(how: Reading, found: _Found, split: Any, cache_dir: Any, features:
         ds.info.download_size, ds.info.dataset_size, ds.info.size_in_bytes = files, size, files + size
     if split is None:
         return DatasetDict(made)
+    return _chosen(made, split, list(found.files))
+
+
+def _asked(split: Any) -> list[tuple[Any, list[Instruction]]]:
+    """The splits that are asked for, each with its parts."""
+    from rowstream.splits import ReadInstruction
+
+    several = list(split) if isinstance(split, (list, tuple)) else [split]
+    return [(one, one.parts if isinstance(one, ReadInstruction) else _instructions(str(one))) for one in several]
+
+
+def _used(there: list[str], split: Any) -> list[str]:
+    """The splits that others are made of."""
+    used = dict.fromkeys(name for _, parts in _asked(split) for part in parts for name in (there if part.split == "all" else [part.split]))
+    for name in used:
+        if name not in there:
+            raise InvalidArgumentError(f'Unknown split "{name}". Should be one of {there}.')
+    return list(used)
+
+
+def _chosen(made: dict[str, Any], split: Any, there: list[str] | None = None) -> Any:
+    """Splits, parts of them and several together, of map-style splits."""
+    from rowstream.dataset.combine import concatenate_map_style
+
+    there = list(made) if there is None else there
+    _used(there, split)
 
     def part(one: Any, parts: list[Instruction]) -> Any:
         some = []
@@ -190,7 +325,7 @@ def _prepared(how: Reading, found: _Found, split: Any, cache_dir: Any, features:
         ds = some[0] if len(some) == 1 else concatenate_map_style(some, some[0].info)
         return ds._copy(_split=named(str(one)))
 
-    result = [part(one, parts) for one, parts in zip(asked, wanted, strict=True)]
+    result = [part(one, parts) for one, parts in _asked(split)]
     return result if isinstance(split, (list, tuple)) else result[0]
 
 

@@ -183,6 +183,16 @@ class SplitDict(dict[str, SplitInfo]):
         """A copy."""
         return SplitDict.from_split_dict(self.to_split_dict(), self.dataset_name)
 
+    @classmethod
+    def of_card(cls, said: Any) -> SplitDict:
+        """The splits that a card says, as far as it does: people write cards, and what one lacks is no reason not to load."""
+        made = cls()
+        for one in said if isinstance(said, list) else []:
+            if isinstance(one, dict) and isinstance(one.get("name"), str) and one["name"] not in made:
+                known = {key: one[key] for key in ("num_bytes", "num_examples") if isinstance(one.get(key), int)}
+                made.add(SplitInfo(one["name"], **{"num_examples": None, **known}))
+        return made
+
     def _to_yaml_list(self) -> list[dict[str, Any]]:
         return [{"name": one.name, "num_bytes": one.num_bytes, "num_examples": one.num_examples} for one in self.to_split_dict()]
 

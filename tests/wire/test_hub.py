@@ -70,6 +70,50 @@ def test_a_configuration_that_is_not_there(configured):
         load_dataset("org/configured", "one", split="dev", streaming=True)
 
 
+def test_what_there_is_is_told_without_its_rows(configured):
+    assert rowstream.get_dataset_config_names("org/configured") == ["one", "two"]
+    assert rowstream.get_dataset_default_config_name("org/configured") is None
+    assert rowstream.get_dataset_split_names("org/configured", "one") == ["train", "test"]
+    infos = rowstream.get_dataset_infos("org/configured")
+    assert {name: list(info.features) for name, info in infos.items()} == {"one": ["id", "text"], "two": ["label"]}
+    # The card says the features, so no file is read.
+    assert not [entry for entry in asked(configured) if "/resolve/" in str(entry)]
+    builder = rowstream.load_dataset_builder("org/configured", "one")
+    assert builder.cache_dir.split("org___configured/")[1].startswith("one-")
+    assert [row["id"] for row in builder.as_streaming_dataset("test")] == [0, 1, 2]
+    with pytest.raises(ValueError, match="three"):
+        rowstream.load_dataset_builder("org/configured", "three")
+    with pytest.raises(rowstream.exceptions.DatasetNotFoundError):
+        rowstream.get_dataset_config_names("org/nowhere")
+
+
+def test_a_card_that_counts_other_rows(server, tmp_path):
+    card = {"dataset_info": {"splits": [{"name": "train", "num_examples": 4}]}}
+    server.repo("org/counted", {"train.jsonl": lines(3)}, cardData=card)
+    with pytest.raises(rowstream.exceptions.NonMatchingSplitsSizesError, match="no_checks"):
+        load_dataset("org/counted", cache_dir=str(tmp_path))
+    assert len(load_dataset("org/counted", split="train", cache_dir=str(tmp_path), verification_mode="no_checks")) == 3
+
+
+def test_a_builder_opens_urls(server):
+    (server.root / "http" / "numbers.txt").write_bytes(b"1\n2\n3\n")
+
+    class Numbers(rowstream.GeneratorBasedBuilder):
+        def _info(self):
+            return rowstream.DatasetInfo(features=rowstream.Features({"n": rowstream.Value("int64")}))
+
+        def _split_generators(self, dl_manager):
+            return [rowstream.SplitGenerator("train", {"path": dl_manager.download_and_extract("numbers.txt")})]
+
+        def _generate_examples(self, path):
+            with open(path) as file:  # noqa: PTH123 - the built-in is what takes URLs
+                for i, line in enumerate(file):
+                    yield i, {"n": int(line)}
+
+    builder = Numbers(base_path=server.http)
+    assert [row["n"] for row in builder.as_streaming_dataset("train")] == [1, 2, 3]
+
+
 def test_splits_without_a_card(server):
     server.repo(
         "org/plain", {"data/train-00000-of-00001.parquet": parquet(20), "data/test-00000-of-00001.parquet": parquet(4), "README.md": b""}

@@ -9,15 +9,10 @@ from __future__ import annotations
 import asyncio
 import glob
 import inspect
-import multiprocessing
 import os
-import pickle
-import queue
 import re
 import string
 import tempfile
-import threading
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +23,7 @@ import pyarrow as pa
 
 from rowstream import config, progress
 from rowstream.arrow_writer import ArrowWriter
+from rowstream.dataset.processes import run_in_processes
 from rowstream.exceptions import InvalidArgumentError, RowstreamError
 from rowstream.formatting import LazyDict, PythonFormatter, format_table, get_formatter
 from rowstream.table import Table, as_table
@@ -67,6 +63,11 @@ class Job:
     new_fingerprint: str | None = None
     rank: int | None = None
     offset: int = 0
+
+    def __call__(self, told: Callable[[int], None]) -> Any:
+        """Does it, in a process: gives the result, or `None` where the function gave nothing."""
+        made = run(self, told)
+        return None if made is self.shard else made
 
 
 # --------------------------------------------------------------------------------------------------------- one part
@@ -353,113 +354,6 @@ def _write(writer: ArrowWriter, made: Any, job: Job) -> None:
 # ------------------------------------------------------------------------------------------------------ several parts
 
 
-def _worker(todo: Any, results: Any, jobs: Any) -> None:
-    """What a process does: jobs, until there are none. Progress and results go back as they come."""
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    while (i := todo.get()) is not None:
-        pending = 0
-
-        def told(n: int) -> None:
-            nonlocal pending
-            pending += n
-            if pending >= 1000:
-                results.put((i, "rows", pending))
-                pending = 0
-
-        try:
-            job = jobs[i] if isinstance(jobs[i], Job) else pickle.loads(jobs[i])  # noqa: S301 - the process that started this one made it
-            made = run(job, told)
-            results.put((i, "rows", pending))
-            results.put((i, "done", None if made is job.shard else made))
-        except BaseException as error:
-            results.put((i, "error", (_sendable(error), traceback.format_exc())))
-            return
-
-
-def _sendable(error: BaseException) -> BaseException:
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - it was made just now
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
-
-
-def _sent(job: Job) -> bytes:
-    """A job as bytes: by pickle, or by what pickles functions of all kinds, where it is installed."""
-    try:
-        return pickle.dumps(job)
-    except Exception as error:
-        for name in ("cloudpickle", "dill"):
-            with suppress(ImportError):
-                return __import__(name).dumps(job)
-        raise InvalidArgumentError(
-            f"map(num_proc=…) sends the function to other processes, and it cannot be pickled: {error}. Define it in a module, "
-            "or install cloudpickle"
-        ) from error
-
-
-def context() -> Any:
-    """How processes are started: by a fork, which takes functions of all kinds along, where no other thread runs that might hold a
-    lock; or else anew.
-    """
-    if (said := os.environ.get("ROWSTREAM_START_METHOD")) is not None:
-        return multiprocessing.get_context(said)
-    others = [one for one in threading.enumerate() if one is not threading.current_thread() and type(one).__name__ != "TMonitor"]
-    fork = not others and "fork" in multiprocessing.get_all_start_methods()
-    return multiprocessing.get_context("fork" if fork else "spawn")
-
-
-def run_in_processes(jobs: list[tuple[int, Job]], num_proc: int, told: Callable[[int], None], done: Callable[[int, Any], None]) -> None:
-    """Does jobs in processes of their own.
-
-    Raises:
-        The error of the first job that fails; `RuntimeError` where a process is killed.
-    """
-    how = context()
-    todo, results = how.Queue(), how.Queue()
-    # Pickled here: what a queue pickles, it pickles on a thread of its own, where an error is lost.
-    given = {i: job if how.get_start_method() == "fork" else _sent(job) for i, job in jobs}
-    for i, _ in jobs:
-        todo.put(i)
-    for _ in range(num_proc):
-        todo.put(None)
-    workers = [how.Process(target=_worker, args=(todo, results, given), daemon=True) for _ in range(min(num_proc, len(jobs)))]
-    left = len(jobs)
-    shards = {i: job.shard for i, job in jobs}
-    try:
-        for worker in workers:
-            worker.start()
-        while left:
-            try:
-                i, kind, content = results.get(timeout=0.2)
-            except queue.Empty:
-                if dead := [worker.exitcode for worker in workers if not worker.is_alive() and worker.exitcode]:
-                    _logger.error(f"processes of map ended with {dead}: they may have used more memory than there is")
-                    raise RuntimeError(
-                        "One of the subprocesses has abruptly died during map operation.To debug the error, disable multiprocessing."
-                    ) from None
-                continue
-            if kind == "rows":
-                told(content)
-            elif kind == "error":
-                error, where = content
-                error.add_note(f"In a process of map(num_proc={num_proc}):\n{where}")
-                raise error
-            else:
-                done(i, shards[i] if content is None else content)
-                left -= 1
-    finally:
-        for worker in workers:
-            if left and worker.is_alive():
-                worker.terminate()
-        for worker in workers:
-            if worker.pid is not None:
-                worker.join(5)
-        for one in (todo, results):
-            one.close()
-            one.cancel_join_thread()
-
-
 def _suffix_fields(template: str) -> None:
     fields = {name for _, name, _, _ in string.Formatter().parse(template) if name}
     if fields != {"rank", "num_proc"}:
@@ -539,9 +433,9 @@ def mapped(ds: Dataset, job: Job, *, num_proc: int | None, load: bool, suffix: s
             if num_proc:
 
                 def done(i: int, result: Any) -> None:
-                    made[i] = result
+                    made[i] = shards[i] if result is None else result
 
-                run_in_processes(todo, num_proc, bar.update, done)
+                run_in_processes(todo, num_proc, bar.update, done, "map")
             else:
                 for i, own in todo:
                     made[i] = run(own, bar.update)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from rowstream import config, progress
 from rowstream.arrow_writer import ArrowWriter, SchemaInferenceError
 from rowstream.dataset.map_style import Dataset
 from rowstream.dataset.mapping import moved
+from rowstream.dataset.processes import run_in_processes
 from rowstream.features.features import get_nested_type
 from rowstream.features.types import Features
 from rowstream.fingerprint import Hasher, generate_random_fingerprint, is_caching_enabled
@@ -30,7 +32,7 @@ from rowstream.table import (
 from rowstream.utils import logging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from rowstream.plan import Plan
 
@@ -194,14 +196,6 @@ def _said(plan: Plan) -> Any:
 # --------------------------------------------------------------------------------------------- generators and queries
 
 
-def _written(path: str, rows: Iterator[Any], features: Features | None, name: str, desc: str) -> None:
-    with ArrowWriter(path=path, features=features, fingerprint=name) as writer, progress.bar(None, desc) as bar:
-        for row in rows:
-            writer.write(features.encode_example(row) if features is not None else row)
-            bar.update(1)
-        writer.finalize()
-
-
 def generated(
     generator: Callable[..., Any],
     features: Features | None,
@@ -225,23 +219,21 @@ def generated(
     if not is_caching_enabled():
         name = generate_random_fingerprint()
     given = None if features is None else Features(features)
-    parts = _shares(kwargs, num_proc)
+    parts = shares(kwargs, num_proc)
     place = folder(cache_dir, "generator", f"default-{name}")
     files = [os.path.join(place, f"{split}{f'-{i:05d}-of-{len(parts):05d}' if len(parts) > 1 else ''}.arrow") for i in range(len(parts))]
     missing = [i for i, file in enumerate(files) if not os.path.exists(file)]
-    if missing and num_proc and num_proc > 1 and len(parts) > 1:
-        from rowstream.dataset.mapping import context
-
-        how = context()
-        if how.get_start_method() == "fork":
-            running = [how.Process(target=_part, args=(generator, parts[i], given, files[i], f"{name}{i}", split)) for i in missing]
-            for one in running:
-                one.start()
-            for one in running:
-                one.join()
+    todo: list[tuple[int, _Part]] = []
     for i in missing:
-        # What a process could not make is made here, so that its error is seen.
-        _part(generator, parts[i], given, files[i], name if len(parts) == 1 else f"{name}{i}", split)
+        part = name if len(parts) == 1 else f"{name}{i}"
+        todo.append((i, _Part(generator, parts[i], given, files[i], part, split)))
+    if len(todo) > 1:
+        with progress.bar(None, f"Generating {split} split (num_proc={num_proc})") as bar:
+            run_in_processes(todo, len(parts), bar.update, None, "from_generator")
+    else:
+        for _, one in todo:
+            with progress.bar(None, f"Generating {split} split") as bar:
+                one(bar.update)
     table = concat_tables([_opened(file, keep_in_memory) for file in files])
     info = DatasetInfo(builder_name="generator", dataset_name="generator", config_name="default", features=given)
     ds = Dataset(table, info=info, split=split)
@@ -249,19 +241,34 @@ def generated(
     return ds
 
 
-def _part(generator: Callable[..., Any], kwargs: dict[str, Any], features: Features | None, file: str, name: str, split: Any) -> None:
-    def write(temporary: str) -> None:
+@dataclass
+class _Part:
+    """A part of a generator's rows: what a process needs to write it."""
+
+    generator: Callable[..., Any]
+    kwargs: dict[str, Any]
+    features: Features | None
+    file: str
+    name: str
+    split: Any
+
+    def __call__(self, told: Callable[[int], None]) -> None:
+        once(self.file, lambda temporary: self._write(temporary, told))
+
+    def _write(self, temporary: str, told: Callable[[int], None]) -> None:
         try:
-            _written(temporary, iter(generator(**kwargs)), features, name, f"Generating {split} split")
+            with ArrowWriter(path=temporary, features=self.features, fingerprint=self.name) as writer:
+                for row in self.generator(**self.kwargs):
+                    writer.write(self.features.encode_example(row) if self.features is not None else row)
+                    told(1)
+                writer.finalize()
         except SchemaInferenceError:
             # A generator of nothing, which says no types either.
             with pa.OSFile(temporary, "wb") as sink, pa.ipc.new_stream(sink, pa.schema([])):
                 pass
 
-    once(file, write)
 
-
-def _shares(kwargs: dict[str, Any], num_proc: int | None) -> list[dict[str, Any]]:
+def shares(kwargs: dict[str, Any], num_proc: int | None) -> list[dict[str, Any]]:
     """The arguments of each process: lists are shared out."""
     lists = {name: value for name, value in kwargs.items() if isinstance(value, list)}
     if not num_proc or num_proc < 2 or not lists:
@@ -304,4 +311,4 @@ def queried(sql: Any, con: Any, features: Features | None, cache_dir: Any, keep_
     return Dataset(_opened(path, keep_in_memory), info=info, split="train")
 
 
-__all__ = ["Dataset", "features_of_plan", "folder", "generated", "of_plan", "once", "queried", "stored", "stored_schema"]
+__all__ = ["Dataset", "features_of_plan", "folder", "generated", "of_plan", "once", "queried", "shares", "stored", "stored_schema"]

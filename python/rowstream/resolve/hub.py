@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ from rowstream.exceptions import (
     FilePermissionError,
     InvalidArgumentError,
     ReadError,
+    UnsupportedError,
 )
 from rowstream.resolve import formats, patterns
 from rowstream.resolve.splits import by_split
@@ -269,6 +271,26 @@ def configuration(of: Repo, name: str | None, data_dir: str | None, access: Acce
     return Configuration(label, of, files, format, options, _infos(of).get(label, {}))
 
 
+def configurations(of: Repo, access: Access) -> tuple[list[str], str | None]:
+    """The names of a repository's configurations, and which of them is taken where none is named."""
+    configs = [one for one in of.card.get("configs") or [] if isinstance(one, dict) and one.get("config_name")]
+    names = [str(one["config_name"]) for one in configs]
+    default = next((str(one["config_name"]) for one in configs if one.get("default")), None)
+    if not names:
+        names = list(_infos(of)) or ["default"]
+        try:
+            _of_format(_data(sorted(of.files)))
+            known = bool(_data(sorted(of.files)))
+        except (UnsupportedError, DataFilesNotFoundError):
+            known = False
+        if not known and of.sha and not of.files.keys() <= {"README.md"}:
+            with contextlib.suppress(DatasetNotFoundError):
+                names = list(dict.fromkeys(path.partition("/")[0] for path in sorted(repo(of.id, CONVERTED, access).files) if "/" in path))
+    if default is None:
+        default = names[0] if len(names) == 1 else "default" if "default" in names else None
+    return names, default
+
+
 def _picked(configs: list[dict[str, Any]], name: str | None, of: Repo) -> dict[str, Any]:
     by_name = {str(one["config_name"]): one for one in configs}
     if name is not None:
@@ -318,4 +340,7 @@ def _converted(of: Repo, name: str | None, access: Access) -> Configuration:
     splits = {
         split: found[label][split] for split in (*(s for s in order if s in found[label]), *(s for s in found[label] if s not in order))
     }
-    return Configuration(label, converted, splits, "parquet", {}, _infos(of).get(label, {}))
+    info = dict(_infos(of).get(label, {}))
+    if any(path.startswith(f"{label}/partial-") for path in converted.files):
+        info.pop("splits", None)  # the card counts all rows
+    return Configuration(label, converted, splits, "parquet", {}, info)

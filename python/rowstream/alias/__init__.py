@@ -1,0 +1,184 @@
+"""`import datasets` means rowstream, in this process and in those that it starts: for code that cannot be edited.
+
+    python -m rowstream.alias train.py --epochs 3
+    python -m rowstream.alias -m lm_eval --tasks gsm8k
+
+Or, before anything imports `datasets`:
+
+    import rowstream.alias
+
+    rowstream.alias.install()
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.metadata
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+VERSION = "5.2.0"
+"""The version of `datasets` whose names and signatures these are, for code that compares it."""
+
+_HERE = str(Path(__file__).parent / "path")
+
+# Where the names of each module are.
+_MODULES: dict[str, tuple[str, ...]] = {
+    "": ("rowstream",),
+    "arrow_dataset": ("dataset.map_style", "dataset.mapping", "dataset.combine"),
+    "arrow_writer": ("arrow_writer",),
+    "builder": ("builder",),
+    "combine": ("dataset.combine",),
+    "config": ("config",),
+    "dataset_dict": ("dataset.dicts",),
+    "distributed": ("distributed",),
+    "download": ("downloads",),
+    "download.download_config": ("downloads",),
+    "download.download_manager": ("downloads",),
+    "download.streaming_download_manager": ("downloads",),
+    "exceptions": ("exceptions",),
+    "features": ("features", "features.features"),
+    "features.audio": ("features",),
+    "features.features": ("features.features", "features"),
+    "features.image": ("features",),
+    "features.translation": ("features",),
+    "features.video": ("features",),
+    "fingerprint": ("fingerprint",),
+    "formatting": ("formatting",),
+    "formatting.formatting": ("formatting",),
+    "info": ("info",),
+    "inspect": ("inspect",),
+    "iterable_dataset": ("dataset.iterable",),
+    "load": ("load",),
+    "search": ("dataset.search",),
+    "splits": ("splits",),
+    "table": ("table",),
+    "utils": ("utils", "progress"),
+    "utils.info_utils": ("builder", "downloads"),
+    "utils.logging": ("utils.logging",),
+    "utils.py_utils": ("utils.py_utils",),
+    "utils.tqdm": ("progress",),
+    "utils.version": ("version",),
+}
+
+
+class _Module(ModuleType):
+    """A module whose names are those of others. What is set goes to where the name is."""
+
+    def _targets(self) -> Iterator[ModuleType]:
+        for name in _MODULES[self.__name__.removeprefix("datasets").removeprefix(".")]:
+            yield importlib.import_module(name if name == "rowstream" else f"rowstream.{name}")
+
+    def __getattr__(self, name: str) -> Any:
+        """A name of the modules, or a public one of rowstream."""
+        if name.startswith("__") and name.endswith("__") and name != "__all__":
+            raise AttributeError(name)
+        for target in self._targets():
+            if hasattr(target, name):
+                return getattr(target, name)
+        full = f"{self.__name__}.{name}"
+        if full.removeprefix("datasets.") in _MODULES:
+            return importlib.import_module(full)
+        import rowstream
+
+        if name in rowstream.__all__:
+            return getattr(rowstream, name)
+        raise AttributeError(f"rowstream, which stands for datasets here, has no {full}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Sets a name where it is."""
+        if (name.startswith("__") and name.endswith("__")) or isinstance(value, _Module):
+            super().__setattr__(name, value)
+            return
+        targets = list(self._targets())
+        setattr(next((target for target in targets if name in vars(target)), targets[0]), name, value)
+
+    def __delattr__(self, name: str) -> None:
+        """Removes a name where it is."""
+        for target in self._targets():
+            if name in vars(target):
+                delattr(target, name)
+                return
+        super().__delattr__(name)
+
+    def __dir__(self) -> list[str]:
+        """The names of the modules."""
+        return sorted({name for target in self._targets() for name in dir(target)})
+
+
+class _Distribution(importlib.metadata.Distribution):
+    """What the package index says of `datasets`, for code that looks whether it is installed."""
+
+    def read_text(self, filename: str) -> str | None:
+        """The metadata."""
+        return f"Metadata-Version: 2.1\nName: datasets\nVersion: {VERSION}\n" if filename == "METADATA" else None
+
+    def locate_file(self, path: Any) -> Any:
+        """Where a file of it would be."""
+        return Path(__file__).parent / path
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds `datasets` and what is in it."""
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> Any:  # noqa: ARG002 - as the protocol says
+        """The module's spec, if it is of `datasets`."""
+        if fullname != "datasets" and not fullname.startswith("datasets."):
+            return None
+        if fullname.removeprefix("datasets").removeprefix(".") not in _MODULES:
+            return None
+        return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+
+    def create_module(self, spec: Any) -> ModuleType:
+        """The module."""
+        return _Module(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Gives the package its version."""
+        if module.__name__ == "datasets":
+            module.__version__ = VERSION  # type: ignore[attr-defined]  # modules take any name
+
+    def find_distributions(self, context: Any = None) -> Iterator[importlib.metadata.Distribution]:
+        """What is installed."""
+        if context is None or context.name in (None, "datasets"):
+            yield _Distribution()
+
+
+def install() -> None:
+    """Makes `import datasets` mean rowstream, in this process and in those of Python that it starts.
+
+    Raises:
+        RuntimeError: the real package was imported before; what was made of it would not be of the same types.
+
+    Example:
+        >>> import rowstream.alias
+        >>> rowstream.alias.install()
+        >>> from datasets import load_dataset
+    """
+    there = sys.modules.get("datasets")
+    if isinstance(there, _Module):
+        return
+    if there is not None and str(Path(getattr(there, "__file__", None) or "/").parent.parent) != _HERE:
+        raise RuntimeError("the datasets package is imported already: call rowstream.alias.install() before anything imports it")
+    for name in [name for name in sys.modules if name == "datasets" or name.startswith("datasets.")]:
+        del sys.modules[name]
+    if not any(isinstance(one, _Finder) for one in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+    # For processes: those that are spawned get the path of this one, others what the environment says.
+    if _HERE not in sys.path:
+        sys.path.insert(1, _HERE)
+    before = os.environ.get("PYTHONPATH")
+    if _HERE not in (before or "").split(os.pathsep):
+        os.environ["PYTHONPATH"] = _HERE if not before else f"{_HERE}{os.pathsep}{before}"
+    importlib.import_module("datasets")
+
+
+__all__ = ["VERSION", "install"]
