@@ -24,7 +24,7 @@ from pathlib import Path
 import bokeh_sampledata
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rowstream import col, interleave_datasets, load_dataset, merge_state_dicts, split_dataset_by_node
+from rowstream import col, interleave_datasets, load_dataset, load_from_disk, merge_state_dicts, split_dataset_by_node
 from tqdm import tqdm
 
 DATA = Path("data/demo")
@@ -323,10 +323,42 @@ def from_the_hub() -> None:
                 sys.exit("the rows differ")
 
 
+def by_number() -> None:
+    """Map-style: rows by number, a transform that is found again, and a folder that is read back."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        ds = load_dataset("parquet", data_files=f"{DATA}/films/*.parquet", split="train", cache_dir=folder)
+        parts = ds.train_test_split(test_size=0.1, seed=0)
+        print(
+            f"\nrows by number: {len(ds):,}; ds[-1] is {ds[-1]['title']!r}; split into {len(parts['train']):,} and {len(parts['test']):,}"
+        )
+        for how in ("made", "found again"):
+            began = time.perf_counter()
+            long = parts["train"].map(decade, num_proc=2).filter(col("runtime") > 120)
+            print(f"map in two processes, and a filter, {how}: {len(long):,} rows in {time.perf_counter() - began:.2f} s")
+        began = time.perf_counter()
+        rows = sum(1 for _ in ds.shuffle(seed=7))
+        print(f"{rows:,} shuffled rows, {rows / (time.perf_counter() - began):,.0f} rows/s")
+        first = long.with_format("numpy")[:3]
+        print(f"the first three as NumPy: {first['decade']}, key {long._fingerprint}")
+        long.save_to_disk(f"{folder}/long")
+        back = load_from_disk(f"{folder}/long")
+        print(f"saved and read back: the same rows: {back.to_list() == long.to_list()}")
+        if back.to_list() != long.to_list() or rows != len(ds):
+            sys.exit("the rows differ")
+
+
+def decade(row: dict) -> dict:
+    """A function of a row; of a module, so that processes find it."""
+    return {"decade": int(str(row["year"])[:4] or 0) // 10 * 10}
+
+
 if __name__ == "__main__":
     show("films", films)
     show("conversations", conversations)
     show_formats()
     convert_filter_mix()
+    by_number()
     from_the_hub()
     train()
