@@ -6,6 +6,7 @@ import json
 import os
 import re
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -162,6 +163,12 @@ def load_dataset_builder(
     return FilesBuilder(request, cache_dir, hub, token, storage_options)
 
 
+def _has_json(features: Features) -> bool:
+    from rowstream.dataset.mixed import of_features
+
+    return of_features(features) is not None
+
+
 def _of_class(
     of: Any,
     name: Any,
@@ -255,6 +262,9 @@ def _requested(
         config_kwargs.setdefault("sep", "\t")
     declared = None if features is None else Features(_modern(features))
     options = {**found.options, **config_kwargs}
+    if declared is not None and found.format == "json" and not streaming and _has_json(declared):
+        plain = reading(found.format, dict(options), None)
+        return _Request(plain, found, declared, plain)
     how = reading(found.format, dict(options), declared if streaming or found.format == "json" else None)
     return _Request(how, found, declared, how if declared is None or streaming else reading(found.format, dict(options), None))
 
@@ -264,14 +274,32 @@ def _prepared(
 ) -> Any:
     """Map-style data sets of files: the splits that are asked for."""
     from rowstream.dataset.dicts import DatasetDict
-    from rowstream.dataset.prepared import of_plan
+    from rowstream.dataset.prepared import of_lines, of_plan
     from rowstream.splits import SplitDict, SplitInfo
 
     names = list(found.files) if split is None else _used(list(found.files), split)
-    streams = {name: _stream(how, found, found.files[name], name) for name in names}
+    lines = _lines(how, found, features) if how.format == "json" else None
     made: dict[str, Any] = {}
-    for name, stream in streams.items():
-        made[name] = of_plan(stream._plan, stream.info, name, cache_dir, features, keep_in_memory, anew)
+    files = 0
+    for name in names:
+        if lines is not None and features is not None:
+            stream, told = lines(name)
+            made[name] = of_lines(stream, told, replace(stream.info, builder_name="json"), name, cache_dir, keep_in_memory, anew)
+        else:
+            try:
+                stream = _stream(how, found, found.files[name], name)
+            except SchemaError:
+                # No type holds a field's values: they are stored as JSON, if the files are lines.
+                if lines is None:
+                    raise
+                stream, told = lines(name)
+                if told is None:
+                    raise
+                made[name] = of_lines(stream, told, replace(stream.info, builder_name="json"), name, cache_dir, keep_in_memory, anew)
+            else:
+                again = None if lines is None else partial(lines, name)
+                made[name] = of_plan(stream._plan, stream.info, name, cache_dir, features, keep_in_memory, anew, again)
+        files += stream.info.download_size or 0
     splits = SplitDict(dataset_name=found.label)
     for name, ds in made.items():
         splits.add(SplitInfo(name, num_bytes=ds._data.table.nbytes, num_examples=len(ds), dataset_name=found.label))
@@ -280,13 +308,33 @@ def _prepared(
 
         verify_sizes(said, splits)
     size = sum(one.num_bytes for one in splits.values())
-    files = sum(stream.info.download_size or 0 for stream in streams.values())
     for ds in made.values():
         ds.info.splits, ds.info.config_name, ds.info.dataset_name = splits.copy(), found.config, found.label
         ds.info.download_size, ds.info.dataset_size, ds.info.size_in_bytes = files, size, files + size
     if split is None:
         return DatasetDict(made)
     return _chosen(made, split, list(found.files))
+
+
+def _lines(how: Reading, found: _Found, features: Any) -> Any:
+    """What gives a split's files as lines, and how those are read where fields are mixed, as the first split shows; `None` where types
+    are given and none is `Json`, or where not all of the lines is read.
+    """
+    from rowstream.dataset import mixed
+
+    given = None if features is None else mixed.of_features(features)
+    if (features is not None and given is None) or found.info.get("features") is not None:
+        return None
+    if how.columns is not None or how.condition is not None or how.options or how.rows is not None or how.skipped is not None:
+        return None
+    text = reading("text", {}, None)
+    first = next(iter(found.files))
+
+    @cache
+    def told() -> Any:
+        return given if given is not None else mixed.mixed(_stream(text, found, found.files[first], first))
+
+    return lambda name: (_stream(text, replace(found, info={}), found.files[name], name), told())
 
 
 def _asked(split: Any) -> list[tuple[Any, list[Instruction]]]:

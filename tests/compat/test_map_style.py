@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import random
 
 import numpy as np
@@ -166,3 +167,31 @@ def test_shuffles_of_every_length():
         seed = draw.randrange(1 << 30)
         ours, theirs = (package.Dataset.from_dict({"i": list(range(n))}).shuffle(seed=seed)["i"][:] for package in BOTH)
         assert ours == theirs
+
+
+LINES = {
+    "numbers beside strings": [{"a": 1}, {"a": "x"}, {"a": None}],
+    "objects with other fields": [{"k": [{}]}, {"k": [{"n": None}, {"m": [1, 2]}]}, {"k": None}, {"k": []}],
+    "objects beside lists": [{"s": {"a": {"b": 1}}}, {"s": {"a": [1, 2.5, "é"]}}, {"s": None}],
+    "fields that lines lack": [{"a": 1, "b": {"c": 1}}, {"a": 2}, {"b": {"c": 3}}],
+    "nothing mixed": [{"a": 1, "b": {"c": 1.5}, "d": [{"e": "x"}]}, {"a": None, "b": {"c": 2}, "d": []}],
+    "an empty object": [{"a": {}, "b": 1}, {"a": {}, "b": 2}],
+}
+
+
+@pytest.mark.parametrize("features", [False, True])
+@pytest.mark.parametrize("name", LINES)
+def test_lines_with_mixed_fields(name, features, tmp_path):
+    rows = LINES[name]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def read(package):
+        given = package.Features({key: package.Json() for key in dict.fromkeys(key for row in rows for key in row)}) if features else None
+        ds = package.load_dataset(
+            "json", data_files=str(tmp_path / "a.jsonl"), split="train", cache_dir=str(tmp_path / package.__name__), features=given
+        )
+        return ds.features.to_dict(), ds.to_list()
+
+    ours, theirs = read(rowstream), read(datasets)
+    assert ours == theirs
+    assert read(rowstream) == ours  # from the cache

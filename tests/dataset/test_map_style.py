@@ -284,3 +284,27 @@ def test_two_processes_end_with_one_good_copy(tmp_path):
     assert len(files) == 1
     left = [path.name for path in (tmp_path / "shared").iterdir() if path.suffix == ".arrow"]
     assert len([name for name in left if name.startswith(("cache-", ".rowstream"))]) == 1
+
+
+def test_lines_whose_fields_are_mixed(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"a": 1, "b": 0}\n\n{"a": "x", "b": 1}\n{"a": "3", "b": 2}\n')
+    (tmp_path / "b.jsonl").write_text('{"a": {"z": [1]}, "b": 2}\n')
+
+    def read(**more):
+        files = {"train": str(path), "test": str(tmp_path / "b.jsonl")}
+        return load_dataset("json", data_files=files, cache_dir=str(tmp_path / "cache"), **more)
+
+    ds = read()
+    assert ds["train"].to_list() == [{"a": 1, "b": 0}, {"a": "x", "b": 1}, {"a": "3", "b": 2}]  # "3" is no number
+    assert ds["train"].features == Features({"a": rowstream.Json(), "b": Value("int64")})
+    # A split that by itself has nothing mixed is of the types of the first.
+    assert ds["test"].features == ds["train"].features
+    assert ds["test"].to_list() == [{"a": {"z": [1]}, "b": 2}]
+    with path.open("a") as file:
+        file.write("[1]\n")
+    with pytest.raises(exceptions.SchemaError, match=r"a\.jsonl: line 3"):
+        read(split="train")  # lines that are no objects are not taken for mixed ones
+    path.write_text('{"a": 1}\n{"a": "x"}\n' + ('{"a": "' + "y" * 1000 + '"}\n') * 11_000 + '{"new": 1}\n')
+    with pytest.raises(exceptions.SchemaError, match=r"a\.jsonl: line 11003: field 'new'.*features="):
+        read(split="train")

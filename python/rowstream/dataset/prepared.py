@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from rowstream import config, progress
 from rowstream.arrow_writer import ArrowWriter, SchemaInferenceError
+from rowstream.dataset import mixed
 from rowstream.dataset.map_style import Dataset
 from rowstream.dataset.mapping import moved
 from rowstream.dataset.processes import run_in_processes
@@ -118,11 +119,19 @@ def _storage(kind: Any) -> Any:
 
 
 def of_plan(
-    plan: Plan, info: DatasetInfo, split: str, cache_dir: Any, features: Any, keep_in_memory: bool | None, anew: bool = False
+    plan: Plan,
+    info: DatasetInfo,
+    split: str,
+    cache_dir: Any,
+    features: Any,
+    keep_in_memory: bool | None,
+    anew: bool = False,
+    lines: Callable[[], tuple[Any, mixed.Found | None]] | None = None,
 ) -> Dataset:
     """The rows of files as a map-style data set: read once by the core, written as Arrow, mapped.
 
-    An Arrow file of this machine that is read as it is, is mapped where it lies.
+    An Arrow file of this machine that is read as it is, is mapped where it lies. `lines` gives the same rows as lines of JSON, and how
+    those are read whose fields are mixed.
     """
     from rowstream.dataset.iterable import IterableDataset
 
@@ -138,6 +147,11 @@ def of_plan(
     )
 
     def write(temporary: str) -> None:
+        if lines is not None and mixed.may_be_mixed(plan.schema):
+            texts, how = lines()
+            if how is not None:
+                mixed.write(temporary, texts, how, name, split)
+                return
         ds = IterableDataset(plan).with_format("arrow")
         total = (info.splits or {}).get(split)
         count = None if total is None else total.num_examples
@@ -151,7 +165,18 @@ def of_plan(
             writer.finalize()
 
     once(path, write, anew)
-    return Dataset(_opened(path, keep_in_memory), info=_with(info, wanted), split=split)
+    # The file says its features: of lines with mixed fields, others than the plan.
+    return Dataset(_opened(path, keep_in_memory), info=_with(info, wanted if lines is None else None), split=split)
+
+
+def of_lines(
+    texts: Any, how: mixed.Found, info: DatasetInfo, split: str, cache_dir: Any, keep_in_memory: bool | None, anew: bool = False
+) -> Dataset:
+    """The rows of lines of JSON with mixed fields."""
+    name = Hasher.hash([_said(texts._plan), "mixed", how[0].to_dict(), how[1], split])
+    path = os.path.join(folder(cache_dir, info.dataset_name or "json", info.config_name or "default", name), f"{split}.arrow")
+    once(path, lambda temporary: mixed.write(temporary, texts, how, name, split), anew)
+    return Dataset(_opened(path, keep_in_memory), info=_with(info, None), split=split)
 
 
 def _fitted(table: Any, features: Features) -> Any:
