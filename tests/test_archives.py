@@ -7,6 +7,7 @@ import io
 import json
 import random
 import tarfile
+import zipfile
 
 import pytest
 from rowstream import exceptions, load_dataset
@@ -128,3 +129,18 @@ def test_json_that_does_not_fit_the_first_megabyte(tmp_path):
     with pytest.raises(exceptions.SchemaError, match=r'member "z\.json".*field "json\.x".*infer="all"'):
         list(opened(path))
     assert list(opened(path, infer="all"))[-1]["json"]["x"] == 0.5
+
+
+def test_a_folder_of_zip_archives_has_the_format_of_their_members(tmp_path):
+    for n in range(2):
+        with zipfile.ZipFile(tmp_path / f"{n}.zip", "w") as archive:
+            archive.writestr("notes/readme.md", "x")
+            archive.writestr("rows.csv", f"a,b\n{n},x\n")
+    assert load_dataset(str(tmp_path), split="train", cache_dir=str(tmp_path / "cache")).to_list() == [
+        {"a": 0, "b": "x"},
+        {"a": 1, "b": "x"},
+    ]
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a.zip").write_bytes(b"PK no archive")
+    with pytest.raises(ValueError, match="no known format"):
+        load_dataset(str(tmp_path / "bad"), split="train")

@@ -564,8 +564,9 @@ def _discovered(folder: str, format_name: str | None, places: Places) -> dict[st
         raise DataFilesNotFoundError(f"the folder {folder} has no data files") from None
     root = folder.rstrip("/") if far else os.path.abspath(folder)
     format_name = format_name or formats.of_files(f"{root}/{path}" for path in there)
-    named = [path for path in there if formats.by_name(path) == format_name]
-    files = named or [path for path in there if formats.by_bytes(f"{root}/{path}") == format_name]
+    files: list[str] = []
+    for look in formats.LOOKS:
+        files = files or [path for path in there if look(f"{root}/{path}") == format_name]
     if not files:
         raise DataFilesNotFoundError(f"the folder {folder} has no {format_name} files")
     return {split: [f"{root}/{path}" for path in paths] for split, paths in by_split(files).items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,10 +66,26 @@ def by_bytes(path: str) -> str | None:
     return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
 
 
+def by_members(path: str) -> str | None:
+    """The format that most members of a local zip archive have by name, or `None`."""
+    if not path.lower().endswith(".zip"):
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            found = Counter(name for member in archive.namelist() if (name := by_name(member)) is not None)
+    except (OSError, zipfile.BadZipFile):
+        return None
+    return found.most_common(1)[0][0] if found else None
+
+
+LOOKS = (by_name, by_bytes, by_members)
+"""Where a file's format is looked for, one after another."""
+
+
 def of_files(paths: Iterable[str]) -> str:
-    """The format that most files have, by name; by their first bytes where no name tells."""
+    """The format that most files have, by name; by their first bytes where no name tells; by what is in zip archives."""
     paths = list(paths)
-    for look in (by_name, by_bytes):
+    for look in LOOKS:
         found = Counter(name for path in paths if (name := look(path)) is not None)
         if found:
             return found.most_common(1)[0][0]
