@@ -79,6 +79,7 @@ demo: target/release/rowstream-testserver $(VENV)/release.build $(VENV)/demo.gro
 bench: target/release/rowstream-testserver $(VENV)/release.build $(VENV)/bench.group ## Measure beside the peers; writes benches/results
 	$(BIN)/python -m benches.vs_peers
 	$(BIN)/python -m benches.wire
+	$(BIN)/python -m benches.map_style
 
 # What the tests install, unless `make wheel` has built a better one since.
 dist/.wheel: $(SOURCES) $(shell find python -name '*.py*') $(VENV)/build.stamp

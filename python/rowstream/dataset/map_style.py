@@ -682,7 +682,9 @@ class Dataset(Described, Indexable, Making, Saving):
 
     def _listed(self, rows: Any, new_fingerprint: str | None, file: str | None = None) -> Dataset:
         """Rows by a list."""
-        array = pa.array(rows.astype(np.uint64, copy=False) if isinstance(rows, np.ndarray) else rows, pa.uint64())
+        # Not by pa.array, which imports pandas to see whether it is asked for one of its arrays.
+        numbers = np.ascontiguousarray(rows, dtype=np.uint64)
+        array = pa.Array.from_buffers(pa.uint64(), len(numbers), [None, pa.py_buffer(numbers)])
         if self._indices is not None:
             array = pc.take(self._indices.table.column(0), array)
         table = Table(pa.table({"indices": array}))
