@@ -25,7 +25,7 @@ BEFORE = """
     if package == "polars":
         import polars
         from pathlib import Path
-        frame = polars.read_ipc_stream(next(Path(folder).glob("*.arrow")))
+        frame = polars.read_ipc_stream(next(Path(folder).glob("data-*.arrow")))
     else:
         p = __import__(package)
         p.config.HF_DATASETS_CACHE = __import__("pathlib").Path(cache)
