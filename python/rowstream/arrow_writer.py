@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -20,6 +20,9 @@ from rowstream.features.features import (
 )
 from rowstream.features.types import Features, Json, LargeList, List, Value, dumps, visit
 from rowstream.table import array_cast, cast_array_to_feature, embed_table_storage, stored, stored_schema, table_cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class SchemaInferenceError(ValueError):
@@ -92,16 +95,16 @@ def _family(value: Any) -> str:
     return "number" if isinstance(value, (int, float)) and not isinstance(value, bool) else type(value).__name__
 
 
-def encoded_at(value: Any, path: list[Any]) -> Any:
-    """A value with what is at a path as JSON text."""
+def encoded_at(value: Any, path: list[Any], encode: Callable[[Any], Any] | None = None) -> Any:
+    """A value with what is at a path as JSON text: as `Json` encodes it, or another function."""
     if value is None:
         return None
     if not path:
-        return Json().encode_example(value)
+        return Json().encode_example(value) if encode is None else encode(value)
     at, *rest = path
     if at == 0:
-        return [encoded_at(one, rest) for one in value]
-    return {**value, at: encoded_at(value.get(at), rest)}
+        return [encoded_at(one, rest, encode) for one in value]
+    return {**value, at: encoded_at(value.get(at), rest, encode)}
 
 
 def json_paths(feature: Any, path: tuple[Any, ...] = ()) -> list[list[Any]]:

@@ -436,7 +436,9 @@ class DatasetBuilder(ABC):
                 if name != _CODE:
                     self._fs.put_file(os.path.join(temporary, name), f"{place}/{name}")
             return
-        os.chmod(temporary, 0o777 & ~_umask())
+        from rowstream.files import umask
+
+        os.chmod(temporary, 0o777 & ~umask())
         if os.path.isdir(place) and (anew or not os.path.exists(f"{place}/{config.DATASET_INFO_FILENAME}")):
             # Only what a builder makes is removed, never what else lies in a folder that somebody named.
             for name in os.listdir(place):
@@ -596,12 +598,6 @@ def _written(value: Any) -> Any:
         return Hasher.hash(value)
     except Exception:
         return type(value).__qualname__
-
-
-def _umask() -> int:
-    old = os.umask(0)
-    os.umask(old)
-    return old
 
 
 def _version(version: Any) -> Any:

@@ -28,6 +28,13 @@ _BLOCK = 1 << 20  # bytes that are read at once
 _MODES = frozenset(("r", "rt", "rb", "w", "wt", "wb", "x", "xt", "xb"))
 
 
+def umask() -> int:
+    """The rights that new files of this process do not get."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 class _Far(io.RawIOBase):
     """A file far away: seekable, and read in blocks."""
 
@@ -94,9 +101,7 @@ class _Whole(io.BufferedWriter):
                 os.link(self._aside, self._place)
             else:
                 # As a plain `open` would have made it.
-                mask = os.umask(0)
-                os.umask(mask)
-                Path(self._aside).chmod(0o666 & ~mask)
+                Path(self._aside).chmod(0o666 & ~umask())
                 Path(self._aside).replace(self._place)
         finally:
             super().close()

@@ -215,20 +215,11 @@ class ArrowFormatter(Formatter):
         return pa_table
 
 
-class PandasFormatter(Formatter):
-    """pandas frames."""
-
-    name = "pandas"
+class FrameFormatter(Formatter):
+    """Frames: what those of pandas and Polars have in common."""
 
     def _frame(self, pa_table: Any) -> Any:
-        from rowstream.features.frames import pandas_types_mapper
-
-        frame = pa_table.to_pandas(types_mapper=pandas_types_mapper)
-        for name in pa_table.column_names:
-            if self._decodes(name):
-                decode = partial(decode_nested_example, self.features[name])
-                frame[name] = [None if value is None else decode(value) for value in pa_table.column(name).to_pylist()]
-        return frame
+        raise NotImplementedError
 
     def format_row(self, pa_table: Any) -> Any:
         """A frame of one row."""
@@ -243,7 +234,23 @@ class PandasFormatter(Formatter):
         return self._frame(pa_table)
 
 
-class PolarsFormatter(Formatter):
+class PandasFormatter(FrameFormatter):
+    """pandas frames."""
+
+    name = "pandas"
+
+    def _frame(self, pa_table: Any) -> Any:
+        from rowstream.features.frames import pandas_types_mapper
+
+        frame = pa_table.to_pandas(types_mapper=pandas_types_mapper)
+        for name in pa_table.column_names:
+            if self._decodes(name):
+                decode = partial(decode_nested_example, self.features[name])
+                frame[name] = [None if value is None else decode(value) for value in pa_table.column(name).to_pylist()]
+        return frame
+
+
+class PolarsFormatter(FrameFormatter):
     """Polars frames."""
 
     name = "polars"
@@ -261,18 +268,6 @@ class PolarsFormatter(Formatter):
                 ]
                 frame = frame.with_columns(pl.Series(name, values, dtype=pl.Object))
         return frame
-
-    def format_row(self, pa_table: Any) -> Any:
-        """A frame of one row."""
-        return self._frame(pa_table.slice(0, 1))
-
-    def format_column(self, pa_table: Any) -> Any:
-        """A series."""
-        return self._frame(pa_table.select([0]))[pa_table.column_names[0]]
-
-    def format_batch(self, pa_table: Any) -> Any:
-        """A frame."""
-        return self._frame(pa_table)
 
 
 class TensorFormatter(Formatter):

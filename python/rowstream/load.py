@@ -282,23 +282,20 @@ def _prepared(
     made: dict[str, Any] = {}
     files = 0
     for name in names:
-        if lines is not None and features is not None:
-            stream, told = lines(name)
-            made[name] = of_lines(stream, told, replace(stream.info, builder_name="json"), name, cache_dir, keep_in_memory, anew)
-        else:
+        stream: Any = None
+        if features is None or lines is None:
             try:
                 stream = _stream(how, found, found.files[name], name)
             except SchemaError:
                 # No type holds a field's values: they are stored as JSON, if the files are lines.
-                if lines is None:
+                if lines is None or lines(name)[1] is None:
                     raise
-                stream, told = lines(name)
-                if told is None:
-                    raise
-                made[name] = of_lines(stream, told, replace(stream.info, builder_name="json"), name, cache_dir, keep_in_memory, anew)
-            else:
-                again = None if lines is None else partial(lines, name)
-                made[name] = of_plan(stream._plan, stream.info, name, cache_dir, features, keep_in_memory, anew, again)
+        if stream is None and lines is not None:
+            stream, told = lines(name)
+            made[name] = of_lines(stream, told, replace(stream.info, builder_name="json"), name, cache_dir, keep_in_memory, anew)
+        else:
+            again = None if lines is None else partial(lines, name)
+            made[name] = of_plan(stream._plan, stream.info, name, cache_dir, features, keep_in_memory, anew, again)
         files += stream.info.download_size or 0
     splits = SplitDict(dataset_name=found.label)
     for name, ds in made.items():

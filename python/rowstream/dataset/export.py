@@ -38,18 +38,14 @@ def written(path_or_buf: Any) -> Iterator[Any]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        mode = 0o666 & ~_umask()
+        from rowstream.files import umask
+
+        mode = 0o666 & ~umask()
         Path(name).chmod(mode)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _typed(rows: list[dict[str, Any]], schema: Any) -> Any:

@@ -233,6 +233,12 @@ class Dataset(Described, Indexable, Making, Saving):
         made.__dict__.update(changes)
         return made
 
+    def _retabled(self, data: Table, features: Features, fingerprint: str | None) -> Dataset:
+        """The same rows with other columns: the list of rows before the table stays."""
+        made = self._copy(_name=fingerprint, _data=update_metadata_with_features(data, features))
+        made._info.features = features
+        return made
+
     def _made(self, table: Any, features: Features | None, fingerprint: str | None, indices: Any = None) -> Dataset:
         """A data set of another table, with the same name and split."""
         info = self._info.copy()
@@ -424,9 +430,7 @@ class Dataset(Described, Indexable, Making, Saving):
         return self._selected(self._known(column_names), new_fingerprint)
 
     def _selected(self, names: list[str], new_fingerprint: str | None) -> Dataset:
-        made = self._copy(_name=new_fingerprint)
-        made._info.features = Features({name: self.features[name] for name in names})
-        made._data = update_metadata_with_features(self._data.select(names), made.features)
+        made = self._retabled(self._data.select(names), Features({name: self.features[name] for name in names}), new_fingerprint)
         if made._format_columns is not None:
             made._format_columns = [name for name in made._format_columns if name in names]
         return made
@@ -453,9 +457,8 @@ class Dataset(Described, Indexable, Making, Saving):
         after = [names.get(name, name) for name in self.column_names]
         if twice := sorted({name for name in after if after.count(name) > 1}):
             raise InvalidArgumentError(f"New column names must all be different, but {twice} would be there twice.")
-        made = self._copy(_name=new_fingerprint)
-        made._info.features = Features({names.get(name, name): one for name, one in self.features.items()})
-        made._data = update_metadata_with_features(self._data.rename_columns(after), made.features)
+        features = Features({names.get(name, name): one for name, one in self.features.items()})
+        made = self._retabled(self._data.rename_columns(after), features, new_fingerprint)
         if made._format_columns is not None:
             made._format_columns = [names.get(name, name) for name in made._format_columns]
         return made
@@ -478,15 +481,12 @@ class Dataset(Described, Indexable, Making, Saving):
     @fingerprint_transform(inplace=False)
     def flatten(self, new_fingerprint: str | None = None, max_depth: int = 16) -> Dataset:
         """The data set with a column for each field of columns of structs."""
-        made = self._copy(_name=new_fingerprint)
         data, features = self._data, self.features
         for _ in range(1, max_depth):
             if all(_fields(one) is None for one in features.values()):
                 break
             data, features = _flat(data, features)
-        made._info.features = features
-        made._data = update_metadata_with_features(data, made.features)
-        return made
+        return self._retabled(data, features, new_fingerprint)
 
     def cast(
         self,
@@ -532,10 +532,8 @@ class Dataset(Described, Indexable, Making, Saving):
     def cast_column(self, column: str, feature: Any, new_fingerprint: str | None = None) -> Dataset:
         """The data set with another type for a column."""
         if hasattr(feature, "decode_example"):
-            made = self._copy(_name=new_fingerprint)
-            made._info.features = Features({**self.features, column: feature})
-            made._data = update_metadata_with_features(self._data.cast(made.features.arrow_schema), made.features)
-            return made
+            features = Features({**self.features, column: feature})
+            return self._retabled(self._data.cast(features.arrow_schema), features, new_fingerprint)
         features = self.features.copy()
         self._known(column)
         features[column] = feature

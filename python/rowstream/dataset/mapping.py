@@ -330,11 +330,11 @@ def run(job: Job, told: Callable[[int], None]) -> Any:
 
 def moved(temporary: str, path: str) -> None:
     """Puts a whole file in its place, with the rights that new files have."""
+    from rowstream.files import umask
+
     with open(temporary, "rb") as file:
         os.fsync(file.fileno())
-    mask = os.umask(0)
-    os.umask(mask)
-    os.chmod(temporary, 0o666 & ~mask)
+    os.chmod(temporary, 0o666 & ~umask())
     os.replace(temporary, path)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from rowstream import progress
-from rowstream.arrow_writer import ArrowWriter, column, json_paths, mixed_paths, with_json
+from rowstream.arrow_writer import ArrowWriter, column, dumps, encoded_at, json_paths, mixed_paths, with_json
 from rowstream.exceptions import FileFormatError, SchemaError
 from rowstream.features.types import Features
 
@@ -25,7 +25,8 @@ Found = tuple[Features, list[list[Any]]]
 
 def may_be_mixed(schema: dict[str, Any]) -> bool:
     """Whether a schema that was found has objects below the top, which may lack fields that others have."""
-    return any("Struct" in json.dumps(field["data_type"]) or "Null" in json.dumps(field["data_type"]) for field in schema["fields"])
+    kinds = json.dumps([field["data_type"] for field in schema["fields"]])
+    return "Struct" in kinds or "Null" in kinds
 
 
 def mixed(lines: Any) -> Found | None:
@@ -66,14 +67,7 @@ def of_features(features: Features) -> Found | None:
 
 def _dumped(value: Any, path: list[Any]) -> Any:
     """A value with what is at a path as JSON text: strings too, so that `"3"` stays apart from `3`."""
-    if value is None:
-        return None
-    if not path:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    at, *rest = path
-    if at == 0:
-        return [_dumped(one, rest) for one in value]
-    return {**value, at: _dumped(value.get(at), rest)} if isinstance(value, dict) else value
+    return encoded_at(value, path, dumps)
 
 
 def _rows(lines: Any, found: Found) -> Iterator[dict[str, Any]]:
