@@ -31,7 +31,7 @@ BELOW = {
     "access": {"exceptions", "foreign"},
     "resolve": {"access", "foreign", "exceptions", "expr", "features", "skipped"},
     "formats": {"exceptions"},
-    "ops": {"exceptions", "formats"},
+    "ops": {"exceptions", "features", "formats"},
     "plan": {"access", "exceptions", "expr", "ops", "skipped"},
     "dataset": {
         *("access", "arrow_writer", "config", "exceptions", "expr", "features", "files", "fingerprint", "formats", "formatting", "info"),

@@ -50,7 +50,7 @@ from rowstream.version import Version
 if TYPE_CHECKING:
     from rowstream import cache as cache
     from rowstream.builder import ArrowBasedBuilder, BuilderConfig, DatasetBuilder, GeneratorBasedBuilder
-    from rowstream.dataset.column import Column
+    from rowstream.dataset.column import Column, IterableColumn
     from rowstream.dataset.dicts import DatasetDict
     from rowstream.dataset.map_style import Dataset
     from rowstream.downloads import DownloadConfig, DownloadManager, DownloadMode, StreamingDownloadManager, VerificationMode
@@ -90,6 +90,7 @@ __all__ = [
     "Features",
     "GeneratorBasedBuilder",
     "Image",
+    "IterableColumn",
     "IterableDataset",
     "IterableDatasetDict",
     "Json",
@@ -152,7 +153,7 @@ _LATER = {
         ),
         "rowstream.inspect",
     ),
-    "Column": "rowstream.dataset.column",
+    **dict.fromkeys(("Column", "IterableColumn"), "rowstream.dataset.column"),
     "Dataset": "rowstream.dataset.map_style",
     "DatasetDict": "rowstream.dataset.dicts",
     **dict.fromkeys(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
-from rowstream.ops import Skip, Take
+from rowstream.ops import Rebatch, Skip, Take
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -132,6 +132,12 @@ class Plan:
     def direct(self) -> bool:
         """Whether the core's own rows are what is streamed."""
         return self.batch is None and not self.steps
+
+    @property
+    def grouped(self) -> bool:
+        """Whether an item is several rows: what a function makes of such items are rows again."""
+        steps = [step for step in self.steps if step.python or isinstance(step, Rebatch)]
+        return not steps[-1].python if steps else self.batch is not None
 
     @property
     def commutes(self) -> bool:

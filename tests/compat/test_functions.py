@@ -6,6 +6,8 @@ import io
 import json
 import tarfile
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import rowstream
 
@@ -40,6 +42,10 @@ def changed(row):
     return {"text": row["text"].upper(), "new": [row["id"]]}
 
 
+def longer(table):
+    return table.append_column("n", pa.array([len(table)] * len(table)))
+
+
 def fewer(batch):
     return {"id": [i for i in batch["id"] if i % 3], "n": [len(batch["id"]) for i in batch["id"] if i % 3]}
 
@@ -64,6 +70,14 @@ PIPELINES = {
     "map, rename, remove": lambda ds: ds.map(changed).rename_column("new", "other").remove_columns("text"),
     "filter, map, take": lambda ds: ds.filter(lambda row: row["score"] is not None).map(changed).take(11),
     "add": lambda ds: ds.add_column("more", list(range(120))),
+    "tables": lambda ds: ds.with_format("arrow").map(longer, batched=True, batch_size=7).with_format(None),
+    "tables of a row": lambda ds: ds.with_format("arrow").map(longer).with_format(None),
+    "frames": lambda ds: (
+        ds.with_format("pandas").map(lambda df: df[["id"]].assign(n=len(df)), batched=True, batch_size=9).with_format(None)
+    ),
+    "filter, tables": lambda ds: ds.with_format("arrow").filter(lambda t: pc.greater(t["id"], 50), batched=True).with_format(None),
+    "by column": lambda ds: ds.select_columns(["id"]).map(lambda row: {"k": row["id"] // 7}).batch(by_column="k"),
+    "column": lambda ds: ds["inner"]["b"],
     "map, repeat": lambda ds: ds.map(lambda row: {"x": 1}).repeat(2),
 }
 

@@ -10,10 +10,23 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rowstream import exceptions, load_dataset, merge_state_dicts, split_dataset_by_node
+from PIL import Image as Pillow
+from rowstream import (
+    Dataset,
+    Features,
+    Image,
+    IterableColumn,
+    IterableDataset,
+    exceptions,
+    load_dataset,
+    merge_state_dicts,
+    split_dataset_by_node,
+)
 
 from tests.conftest import write_lines
 
@@ -41,6 +54,10 @@ def copies(batch):
 
 def several(row):
     return ({"id": row["id"], "k": k} for k in range(row["id"] % 4))
+
+
+def apart(batch):
+    return [dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=True)]
 
 
 def test_a_row_keeps_its_columns_and_gets_more(listing):
@@ -148,7 +165,17 @@ def test_an_error_of_a_function_is_the_users_own(listing, how):
     ("call", "message"),
     [
         (lambda ds: ds.map(lambda row: None), "must return a dict of columns, it returned NoneType .is a return missing"),
-        (lambda ds: ds.map(lambda batch: {"x": [1]}, batched=True), "one length, found"),
+        (
+            lambda ds: ds.map(lambda batch: {"x": [1]}, batched=True),
+            "Column lengths mismatch: the columns of a batch have one length, found",
+        ),
+        (lambda ds: ds.with_format("arrow").map(lambda table: None), "must return a table, a frame or a dict of columns; it returned None"),
+        (lambda ds: ds.with_format("arrow").map(lambda table: table.slice(1)), "a table of one row, it returned 0"),
+        (lambda ds: ds.batch(by_column="none"), "no column 'none' in by_column"),
+        (lambda ds: ds.map(doubled).batch(by_column="none"), "no column 'none' in by_column"),
+        (lambda ds: ds.batch(2).batch(by_column="id"), "is of rows"),
+        (lambda ds: ds["none"], "no column 'none'; the columns are"),
+        (lambda ds: ds[0], "a stream has no row 0"),
         (lambda ds: ds.map(lambda batch: {"x": 1}, batched=True), "a list for each column, 'x' is a int"),
         (lambda ds: ds.map(doubled, input_columns=["none"]), "no column 'none' in input_columns; the columns are"),
         (lambda ds: ds.filter(lambda batch: [True], batched=True), "one length"),
@@ -171,6 +198,7 @@ STEPS = st.lists(
         st.just(("index",)),
         st.tuples(st.just("copies"), st.integers(1, 5)),
         st.just(("several",)),
+        st.just(("runs",)),
         st.tuples(st.just("shuffle"), st.sampled_from([1, 4, 30])),
         st.tuples(st.just("take"), st.integers(0, 40)),
         st.tuples(st.just("skip"), st.integers(0, 9)),
@@ -190,9 +218,11 @@ def applied(ds, steps):
             case ("index",):
                 ds = ds.map(lambda row, at: {"at": at}, with_indices=True)
             case ("copies", size):
-                ds = ds.map(copies, batched=True, batch_size=size, remove_columns=["text", "twice", "at", "k"])
+                ds = ds.map(copies, batched=True, batch_size=size, remove_columns=["text", "twice", "at", "k", "third"])
             case ("several",):
                 ds = ds.flat_map(several)
+            case ("runs",):
+                ds = ds.map(lambda row: {"third": row["id"] // 3}).batch(by_column="third").flat_map(apart)
             case ("shuffle", buffer):
                 ds = ds.shuffle(seed=3, buffer_size=buffer)
             case (name, n):
@@ -227,6 +257,7 @@ MERGED = st.lists(
         st.just(("filter",)),
         st.tuples(st.just("copies"), st.integers(1, 5)),
         st.just(("several",)),
+        st.just(("runs",)),
         st.tuples(st.just("shuffle"), st.sampled_from([1, 4, 30])),
     ),
     max_size=3,
@@ -273,3 +304,184 @@ def test_functions_of_batches(listing):
     first = [next(rows)["n"] for _ in range(2)]
     mapped.load_state_dict(mapped.state_dict())
     assert first + [batch["n"] for batch in mapped] == [3, 3, 3, 2]
+
+
+FRAMES = {
+    "arrow": (lambda t: t.append_column("twice", pc.multiply(t["id"], 2)), lambda t: pc.greater(t["id"], 3)),
+    "pandas": (lambda df: df.assign(twice=df["id"] * 2), lambda df: df["id"] > 3),
+    "polars": (lambda df: df.with_columns(twice=df["id"] * 2), lambda df: df["id"] > 3),
+}
+
+
+@pytest.mark.parametrize("made", [False, True], ids=["files", "a function"])
+@pytest.mark.parametrize("format", FRAMES)
+def test_functions_of_tables_and_frames(listing, format, made):
+    change, keep = FRAMES[format]
+    ds = listing([5, 4])
+    if made:
+        ds = ds.map(lambda row: {"text": row["text"] + "!"})
+    rows = list(ds)
+    expected = [{**row, "twice": row["id"] * 2} for row in rows]
+    framed = ds.with_format(format)
+    for how in ({}, {"batched": True, "batch_size": 4}):
+        assert list(framed.map(change, **how).with_format(None)) == expected
+        assert list(framed.filter(keep, **how).with_format(None)) == rows[4:]
+        assert framed.filter(keep, **how).features == framed.features
+        one = framed.map(change, remove_columns=["text"], **how).filter(keep, **how)
+        assert list(one.with_format(None)) == [{"id": i, "twice": 2 * i} for i in range(4, 9)]
+    # What a function of tables returns is all that there is then; it may have another number of rows.
+    assert ids(framed.map(lambda table: table[2:] if format != "arrow" else table.slice(2), batched=True, batch_size=4).with_format(None)) == [
+        2, 3, 6, 7,
+    ]  # fmt: skip
+    assert list(framed.map(lambda table: {"n": [len(table)]}, batched=True, batch_size=4).with_format(None)) == [
+        {"n": 4},
+        {"n": 4},
+        {"n": 1},
+    ]
+
+
+def test_groups_by_column(listing):
+    ds = listing([7, 5]).map(lambda row: {"third": row["id"] // 3, "none": None})
+    groups = ds.batch(by_column="third")
+    assert [batch["id"] for batch in groups] == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]]
+    assert [batch["id"] for batch in ds.take(10).batch(by_column=["third", "none"])][-1] == [9]
+    assert [batch["id"] for batch in ds.take(10).batch(by_column="third", drop_last_batch=True)][-1] == [6, 7, 8]
+    assert listing([4]).batch(by_column="id").features == listing([4]).batch(1).features
+    # Longer than what is kept between two states; and to go on after each.
+    long = listing([300, 300, 300]).map(lambda row: {"half": row["id"] // 400})
+    groups, states = long.batch(by_column="half"), []
+    sizes = [(len(batch["id"]), states.append(groups.state_dict()))[0] for batch in groups]
+    assert sizes == [400, 400, 100]
+    for i, state in enumerate(states):
+        groups.load_state_dict(json.loads(json.dumps(state)))
+        assert [len(batch["id"]) for batch in groups] == sizes[i + 1 :]
+
+
+@settings(max_examples=40)
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(0, 30), st.integers(1, 4), st.booleans())
+def test_a_rank_takes_of_its_own_part(counts, n, of, filtered):
+    with TemporaryDirectory() as folder:
+        write_lines(Path(folder), counts)
+        ds = load_dataset("json", data_files=f"{folder}/*", split="train", streaming=True).shuffle(seed=1, buffer_size=4)
+        ds = ds.filter(odd) if filtered else ds
+        for c in range(of):
+            part = split_dataset_by_node(ds, c, of)
+            rows = ids(part)
+            assert ids(part.take(n)) == rows[:n]
+            assert ids(part.skip(n)) == rows[n:]
+            # Workers of a rank share what it takes.
+            taken = [i for w in range(2) for i in ids(split_dataset_by_node(part.take(n), w, 2))]
+            assert len(taken) == len(set(taken)) <= n
+            assert set(taken) <= set(rows)
+
+
+@pytest.mark.parametrize("what", ["generator", "filter"])
+def test_what_a_cut_chooses_never_leaks(listing, what):
+    """The rows of `take` and `skip` are those of epoch 0, in every epoch and pass, whatever is shuffled before."""
+    if what == "generator":
+        ds = IterableDataset.from_generator(
+            lambda shards: ({"id": 10 * i + k} for i in shards for k in range(10)), gen_kwargs={"shards": [*range(5)]}
+        )
+    else:
+        ds = listing([10] * 5).filter(odd)
+    shuffled = ds.shuffle(seed=5, buffer_size=7)
+    held, rest = shuffled.take(9), shuffled.skip(9)
+    chosen = ids(held)
+    assert chosen != ids(ds)[:9]
+    for epoch in (1, 2, 0):
+        held.set_epoch(epoch)
+        rest.set_epoch(epoch)
+        assert sorted(ids(held)) == sorted(chosen)
+        assert not set(ids(held)) & set(ids(rest))
+    assert sorted(ids(held.repeat(3))) == sorted(chosen * 3)
+
+
+def test_shards_of_what_is_in_memory_and_of_generators():
+    held = IterableDataset.from_dict({"id": range(23)}, num_shards=5)
+    made = IterableDataset.from_generator(
+        lambda shards: ({"id": i} for shard in shards for i in shard), gen_kwargs={"shards": [[0, 1], [2], [3, 4]]}
+    )
+    assert (held.num_shards, made.num_shards) == (5, 3)
+    assert [ids(held.shard(5, i)) for i in range(5)] == [[*range(5)], [*range(5, 10)], [*range(10, 15)], [*range(15, 19)], [*range(19, 23)]]
+    for ds in (held, made):
+        n = ds.num_shards
+        whole = sorted(ids(ds))
+        for after in (ds, ds.shuffle(seed=1, buffer_size=3), ds.map(doubled).shuffle(seed=1, buffer_size=3).filter(odd)):
+            parts = [after.shard(n, i, contiguous=False) for i in range(n)]
+            assert sum(part.num_shards for part in parts) == n
+            assert sorted(i for part in parts for i in ids(part)) == [i for i in whole if after is not ds.filter and i in set(ids(after))]
+    assert made.take(4).shard(2, 0).num_shards == 2
+    with pytest.raises(exceptions.InvalidArgumentError, match="exceeds the number of samples"):
+        IterableDataset.from_dict({"id": [1]}, num_shards=2)
+
+
+def test_a_column(listing):
+    ds = listing([4, 3])
+    column = ds["id"]
+    assert list(column) == list(column) == list(range(7))
+    assert list(ds.map(lambda row: {"inner": {"a": row["id"]}})["inner"]["a"]) == list(range(7))
+    assert next(iter(ds.with_format("numpy")["id"])) == 0
+    assert isinstance(ds["text"], IterableColumn)
+
+
+class Upper:
+    """A feature of a user's own."""
+
+    decode = True
+    calls = 0
+
+    def __call__(self):
+        return pa.string()
+
+    def decode_example(self, value, token_per_repo_id=None):
+        type(self).calls += 1
+        return value.upper()
+
+
+def _letters():
+    yield from ({"letter": letter} for letter in "abcdefgh")
+
+
+def test_decoding(listing):
+    ds = IterableDataset.from_generator(_letters, features=Features({"letter": Upper()}))
+    upper = [{"letter": letter} for letter in "ABCDEFGH"]
+    for decoded in (ds, ds.decode(num_threads=3), ds.decode(False).decode(True), ds.decode(num_threads=2).decode(num_threads=0)):
+        assert list(decoded) == upper
+    assert list(ds.decode(False)) == list(ds.decode(num_threads=2).decode(False)) == list(_letters())
+    # Functions are given what is decoded, once; what is written is what is stored.
+    Upper.calls = 0
+    assert next(iter(ds.map(lambda row: {"more": row["letter"] * 2}).filter(lambda row: row["more"] > "C"))) == {
+        "letter": "C",
+        "more": "CC",
+    }
+    assert [row["letter"] for row in ds.filter(lambda row: row["letter"] > "F")] == ["G", "H"]
+    assert Upper.calls == 3 + 8
+    assert ds.to_dict() == {"letter": list("abcdefgh")}
+    # A state is of the rows, however they are decoded.
+    threaded = ds.decode(num_threads=2)
+    rows = iter(threaded)
+    first = [next(rows) for _ in range(3)]
+    rows.close()
+    ds.load_state_dict(threaded.state_dict())
+    assert first + list(ds) == upper
+    with pytest.raises(exceptions.InvalidArgumentError, match="features are Unknown"):
+        listing([3]).map(doubled).decode()
+
+
+def test_images_of_a_map_style_data_set_as_a_stream():
+    rows = Dataset.from_dict({"image": [Pillow.new("RGB", (2, 3), (i, 0, 0)) for i in range(4)]}, features=Features({"image": Image()}))
+    ds = rows.to_iterable_dataset()
+    for stream in (ds, ds.decode(num_threads=2)):
+        assert [row["image"].getpixel((0, 0))[0] for row in stream] == [0, 1, 2, 3]
+        assert set(next(iter(stream.decode(False)))["image"]) == {"bytes", "path"}
+        assert next(iter(stream.with_format("numpy")))["image"].shape == (3, 2, 3)
+    assert next(ds.iter(3))["image"][2].size == (2, 3)
+    assert ds.to_map_style()[2]["image"].getpixel((0, 0)) == (2, 0, 0)
+
+
+def test_a_database(listing):
+    import sqlite3
+
+    with sqlite3.connect(":memory:") as connection:
+        assert listing([5, 3]).to_sql("rows", connection, batch_size=3) == 8
+        assert connection.execute("select id from rows order by id").fetchall() == [(i,) for i in range(8)]

@@ -56,7 +56,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "formatting.formatting": ("formatting",),
     "info": ("info",),
     "inspect": ("inspect",),
-    "iterable_dataset": ("dataset.iterable",),
+    "iterable_dataset": ("dataset.iterable", "dataset.column"),
     "load": ("load",),
     "search": ("dataset.search",),
     "splits": ("splits",),

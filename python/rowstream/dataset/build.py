@@ -52,18 +52,29 @@ def informed(plan: Plan, format: str, label: str | None, split: str) -> DatasetI
     )
 
 
-def held(table: Any, features: Any = None) -> Plan:
-    """The plan of an Arrow table in memory, cut into batches of about 64 KiB."""
+def held(table: Any, features: Any = None, num_shards: int | None = None) -> Plan:
+    """The plan of an Arrow table in memory, cut into `num_shards` pieces, as even as can be; of about 64 KiB if not more than one."""
     import pyarrow as pa
 
     if features is not None:
         table = table.cast(_schema(features, table))
+    if num_shards is not None and num_shards > max(1, table.num_rows):
+        raise InvalidArgumentError(
+            f"Unable to shard a dataset of size {table.num_rows} into {num_shards} shards (the number of shards exceeds the number of "
+            "samples)."
+        )
     rows = max(1, table.num_rows * _UNIT // max(1, table.nbytes))
+    whole, longer = divmod(table.num_rows, num_shards or 1)
     sink = pa.BufferOutputStream()
     # Without its metadata: of a pandas frame they would say what is not a column.
     known = {key: value for key, value in (table.schema.metadata or {}).items() if key == b"huggingface"}
     with pa.ipc.new_stream(sink, table.schema.with_metadata(known or None)) as writer:
-        writer.write_table(table, max_chunksize=rows)
+        if num_shards is None or num_shards == 1:
+            writer.write_table(table, max_chunksize=rows)
+        else:
+            for i in range(num_shards):
+                piece = table.slice(i * whole + min(i, longer), whole + (i < longer)).combine_chunks()
+                writer.write_table(piece)
     content = _core.Held(sink.getvalue().to_pybytes())
     schema = None if features is None else schema_from_features(features)
     return replace(Plan(_core.scan([content.name], "arrow", None, schema)), held=(content,))
@@ -142,7 +153,7 @@ class Building:
     def from_dict(
         cls, mapping: dict[str, Any], features: Any = None, info: Any = None, split: Any = None, num_shards: int | None = 1
     ) -> Self:
-        """The rows of columns: a dict of lists or arrays of one length. `num_shards` changes nothing: batches of 64 KiB are shards."""
+        """The rows of columns: a dict of lists or arrays of one length, in `num_shards` pieces; in pieces of 64 KiB if it is 1."""
         import pyarrow as pa
 
         lengths = {name: len(column) for name, column in mapping.items()}
@@ -150,7 +161,7 @@ class Building:
             raise InvalidArgumentError(f"from_dict: columns have one length, found {lengths}")
         types = {name: pyarrow_type(of) for name, of in (features or {}).items()}
         columns = {name: pa.array(column, types[name]) if name in types else _column(column, name) for name, column in mapping.items()}
-        return cls._made(held(pa.table(columns), features), info, split)
+        return cls._made(held(pa.table(columns), features, num_shards), info, split)
 
     @classmethod
     def from_list(
@@ -163,7 +174,7 @@ class Building:
     ) -> Self:
         """Rows: a list of dicts. A column that a row lacks is null there."""
         names = dict.fromkeys(features) if features is not None else dict.fromkeys(name for row in mapping for name in row)
-        return cls.from_dict({name: [row.get(name) for row in mapping] for name in names}, features, info, split)
+        return cls.from_dict({name: [row.get(name) for row in mapping] for name in names}, features, info, split, num_shards)
 
     @classmethod
     def from_pandas(
@@ -178,13 +189,13 @@ class Building:
         """The rows of a pandas frame; its index is a column unless it only counts rows."""
         import pyarrow as pa
 
-        return cls._made(held(pa.Table.from_pandas(df, preserve_index=preserve_index), features), info, split)
+        return cls._made(held(pa.Table.from_pandas(df, preserve_index=preserve_index), features, num_shards), info, split)
 
     @classmethod
-    def from_polars(cls, df: Any, features: Any = None, info: Any = None, split: Any = None) -> Self:
+    def from_polars(cls, df: Any, features: Any = None, info: Any = None, split: Any = None, num_shards: int | None = 1) -> Self:
         """The rows of a Polars frame, lazy ones collected."""
         frame = df.collect() if hasattr(df, "collect") else df
-        return cls._made(held(frame.to_arrow(), features), info, split)
+        return cls._made(held(frame.to_arrow(), features, num_shards), info, split)
 
     @classmethod
     def from_file(cls, filename: str) -> Self:

@@ -1,4 +1,4 @@
-"""A column of a map-style data set, read when it is looked at."""
+"""A column of a data set, read when it is looked at."""
 
 from __future__ import annotations
 
@@ -6,6 +6,28 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError
+
+
+class IterableColumn:
+    """The values of a column of a stream, read as they are iterated, each time from where the stream begins.
+
+    Example:
+        >>> for text in ds["text"]:
+        ...     ...
+        >>> sources = ds["meta"]["source"]  # a field of a struct
+    """
+
+    def __init__(self, source: Any, column_name: str) -> None:
+        self.source, self.column_name = source, column_name
+
+    def __iter__(self) -> Iterator[Any]:
+        """The values, one after another."""
+        for row in self.source:
+            yield row[self.column_name]
+
+    def __getitem__(self, column_name: str) -> IterableColumn:
+        """The column of a field."""
+        return IterableColumn(self, column_name)
 
 
 class Column(Sequence[Any]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from dataclasses import replace
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
@@ -59,7 +59,7 @@ def interleave_datasets(
         if len(chances) != len(parts) or any(p < 0 for p in chances) or abs(sum(chances) - 1) > 1e-6:
             raise InvalidArgumentError(f"probabilities: expected {len(parts)} numbers that add up to 1, found {list(chances)}")
         seed = int.from_bytes(os.urandom(4)) if seed is None else seed
-    features = _joined([ds.features for ds in parts])
+    features = _resolved(parts)
     names = None if features is None else tuple(features)
     return _over(Mixed(tuple(map(_part, parts)), chances, stopping_strategy, seed, names), parts, features, info, split)
 
@@ -83,11 +83,11 @@ def concatenate_datasets(dsets: Sequence[Any], info: Any = None, split: Any = No
         names = [name for ds in parts for name in ds.column_names or ()]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InvalidArgumentError(f"concatenate_datasets(axis=1): more than one data set has the columns {twice}")
-        known = [ds.features for ds in parts]
+        known = [ds.features if ds.features is not None else _first_features(ds) for ds in parts]
         beside = Features({name: of for one in known for name, of in one.items()}) if None not in known else None  # type: ignore[union-attr]
         every = None if beside is None else tuple(beside)
         return _over(Zipped(tuple(map(_part, parts)), every), parts, beside, info, split)
-    features = _joined([ds.features for ds in parts])
+    features = _resolved(parts)
     plan = _listed([ds._plan for ds in parts]) if len({ds._consumer for ds in parts}) == 1 else None
     if plan is not None:
         return parts[0]._with(plan, _info=_info(parts, info), _split=split or parts[0].split)
@@ -276,7 +276,38 @@ def _checked(what: str, datasets: Any) -> list[IterableDataset]:
 def _part(ds: IterableDataset) -> Part:
     if ds._plan.batch is not None:
         raise UnsupportedError("batches are not mixed: mix the streams first, then batch")
-    return Part(ds._plan, ds._consumer)
+    return Part(ds._decoded(), ds._consumer)
+
+
+def _resolved(parts: list[IterableDataset]) -> Features | None:
+    """The columns of all: as they are declared, or as the first rows of a part have them, as `datasets` finds them.
+
+    `None` where some cannot be told: the first rows have no value, or types that differ from part to part.
+    """
+    known = [ds.features for ds in parts]
+    found = [_first_features(ds) if features is None else features for ds, features in zip(parts, known, strict=True)]
+    if found == known:
+        return _joined(known)
+    try:
+        return _joined(found)
+    except SchemaError:
+        _joined([features for features in known if features is not None])
+        return None
+
+
+_HEAD = 5  # rows that tell the types of a part, as in `datasets`
+
+
+def _first_features(ds: IterableDataset) -> Features | None:
+    """The types of the first rows of a stream; `None` if they do not tell."""
+    import pyarrow as pa
+
+    rows = list(islice(iter(ds.with_format(None)._with(_resume=None)), _HEAD))
+    try:
+        features = Features.from_arrow_schema(pa.Table.from_pylist(rows).schema)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return None
+    return None if "null" in repr(features) else features
 
 
 def _joined(all_features: list[Features | None]) -> Features | None:
@@ -341,4 +372,4 @@ def _info(parts: list[IterableDataset], info: Any) -> DatasetInfo:
 
 def _over(source: Source, parts: list[IterableDataset], features: Features | None, info: Any, split: Any) -> IterableDataset:
     made = IterableDataset(SourcePlan(scan="", source=source), _info(parts, info), split or parts[0].split)
-    return made._with(_known=features, _format=parts[0]._format)
+    return made._with(_known=features, _format=parts[0]._format, _decoding=None)

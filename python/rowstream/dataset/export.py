@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError, SchemaError, UnsupportedError
-from rowstream.features.schema import pyarrow_type
+from rowstream.features.types import Features, requires_decoding
 from rowstream.ops.apply import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rowstream.features import Features
     from rowstream.plan import Plan
 
 _ROWS = 1000
@@ -90,11 +89,13 @@ class Exporting:
         import pyarrow as pa
 
         size, features = batch_size or _ROWS, self.features
-        schema = None if features is None else pa.schema([(name, pyarrow_type(of)) for name, of in features.items()])
+        schema = None if features is None else pa.schema(list(features.type))
         if self._plan.direct:
             yield from (table.cast(schema) for table in self.with_format("arrow").iter(size))
             return
-        rows = iter(self.with_format(None))
+        # What is stored, not what it decodes to.
+        stored: Any = self.with_format(None)._with(_decoding=None)
+        rows = iter(stored if features is None or not requires_decoding(features, True) else map(features.encode_example, stored))
         first: list[list[dict[str, Any]]] = []
         while schema is None and len(first) < _LOOKED_AT and (group := list(islice(rows, size))):
             first.append(group)
@@ -111,7 +112,7 @@ class Exporting:
         tables = list(self._tables(batch_size))
         if tables:
             return pa.concat_tables(tables)
-        return pa.table({name: pa.array([], pyarrow_type(of)) for name, of in (self.features or {}).items()})
+        return pa.schema(list((self.features or Features()).type)).empty_table()
 
     def to_dict(self, batch_size: int | None = None, batched: bool = False) -> Any:
         """All rows as a dict of lists; one for each `batch_size` rows if `batched`."""
@@ -131,7 +132,9 @@ class Exporting:
         first = next(tables, None)
         if first is None:
             first = self._table(None)
-        with pa.OSFile(path, "wb") as sink, pa.ipc.new_stream(sink, first.schema) as writer:
+        # Names of labels, and what media are, are kept in the schema.
+        schema = first.schema if self.features is None else first.schema.with_metadata(self.features.arrow_schema.metadata)
+        with pa.OSFile(path, "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
             writer.write_table(first)
             for table in tables:
                 writer.write_table(table)
@@ -224,6 +227,22 @@ class Exporting:
         if options["orient"] != "records" or not options["lines"]:
             raise UnsupportedError("to_json writes lines, an object each; to_pandas().to_json() writes all else")
         return self._texts(path_or_buf, batch_size, lambda frame, _: _ended(frame.to_json(**options)))
+
+    def to_sql(self, name: str, con: Any, batch_size: int | None = None, **sql_writer_kwargs: Any) -> int:
+        """Writes the rows into a table of a database. Gives how many. Other arguments as `pandas.DataFrame.to_sql` has them.
+
+        Args:
+            name: the table.
+            con: a URI, or a connection of SQLAlchemy or sqlite3.
+            batch_size: rows that are written at once.
+            sql_writer_kwargs: those of pandas.
+        """
+        options = {"index": False, **sql_writer_kwargs}
+        total = 0
+        for i, table in enumerate(self._tables(batch_size)):
+            given = options if i == 0 else {**options, "if_exists": "append"}
+            total += table.to_pandas().to_sql(name, con, **given) or table.num_rows
+        return total
 
     def _texts(self, path_or_buf: Any, batch_size: int | None, text: Any) -> int:
         size = 0

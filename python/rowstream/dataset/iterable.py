@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rowstream import _core
 from rowstream.dataset.build import Building
 from rowstream.dataset.casting import cast
+from rowstream.dataset.column import IterableColumn
 from rowstream.dataset.explain import explained
 from rowstream.dataset.export import Exporting
 from rowstream.dataset.running import Pipeline, Rows, State, node, signature
@@ -19,11 +20,13 @@ from rowstream.dataset.sources import SourcePlan
 from rowstream.dataset.torch_loader import Epoch, Joining, spawning, worker
 from rowstream.dataset.transforms import extended, filtered, flattened, mapped, names, permuted
 from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, UnsupportedError
+from rowstream.expr import Expr
 from rowstream.features import Features, List, features_from_schema
-from rowstream.formats import format_name, formatted, formatter
+from rowstream.features.types import requires_decoding, with_decoding
+from rowstream.formats import TABLES, format_name, formatted, formatter
 from rowstream.info import DatasetInfo
 from rowstream.lock import write as write_lock
-from rowstream.ops import Project, Rebatch, Repeat, Shuffle, Skip, Take
+from rowstream.ops import Decode, Project, Rebatch, Repeat, Shuffle, Skip, Take
 from rowstream.ops.base import World
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from rowstream.plan import Plan
     from rowstream.skipped import Skipped
 
+_INPUT_SHARDS = 10  # what `datasets` has by default; a shuffle has up to 64 lanes unless fewer are asked for
 _ARROW_ROWS = 8192  # rows of a batch of the Arrow stream
 
 
@@ -56,6 +60,8 @@ class IterableDataset(Building, Exporting, Joining):
         self._epoch = Epoch()
         # The types of what functions make, where they are known.
         self._known: Features | None = None
+        # Whether values are yet to be decoded by their features, and in how many threads.
+        self._decoding: int | None = 0
         self._consumer = (0, 1)
         self._resume: State | None = None
         self._state: Callable[[], State] | None = None
@@ -69,14 +75,14 @@ class IterableDataset(Building, Exporting, Joining):
 
         It goes on after what `load_state_dict` was given, once; the next iteration begins at the start of the epoch.
         """
-        plan = self._plan
+        plan = self._decoded()
         if plan.direct:
             rows = self._rows()
             if self._format is None:
                 return rows.stream
             return map(formatter(self._format).row, rows)
-        items = self._items()
-        if self._format is None and plan.batch is None and not any(isinstance(step, Rebatch) for step in plan.steps):
+        items = self._items(plan)
+        if self._format is None and not plan.grouped:
             return items  # rows that functions made, as they are
         return map(partial(formatted, formatter(self._format)), items)
 
@@ -93,11 +99,33 @@ class IterableDataset(Building, Exporting, Joining):
             (256, 384)
         """
         size = _number("batch_size", batch_size, least=1)
-        plan = self._plan
+        plan = self._decoded()
         if plan.direct:
             return map(formatter(self._format).batch, self._rows().batches(size, drop_last_batch))
         format = formatter(self._format)
-        return (format.group([formatted(format, item) for item in group]) for group in self._groups(size, drop_last_batch))
+        return (format.group([formatted(format, item) for item in group]) for group in self._groups(plan, size, drop_last_batch))
+
+    def _decoded(self) -> Plan:
+        """The plan with what its features decode decoded. Tables have what is stored."""
+        plan = self._plan
+        known = self._known if plan.python and not plan.grouped else None
+        if known is None or self._decoding is None or self._format in TABLES or not requires_decoding(known):
+            return plan
+        return plan.then(Decode(known, self._decoding))
+
+    def __getitem__(self, column_name: str) -> IterableColumn:
+        """A column. It may be iterated again and again; of files, no other column is read.
+
+        Example:
+            >>> for text in ds["text"]:
+            ...     ...
+        """
+        if not isinstance(column_name, str):
+            raise InvalidArgumentError(f"a stream has no row {column_name!r}: ds[name] is a column; ds.skip(n).take(1) reads up to a row")
+        there = self.column_names
+        if there is not None and column_name not in there:
+            raise InvalidArgumentError(f"there is no column {column_name!r}; the columns are {there}")
+        return IterableColumn(self.select_columns([column_name]) if self._plan.direct else self, column_name)
 
     def _part(self) -> tuple[int, int]:
         """Which consumer of how many this is: of the ranks, and of the workers of each."""
@@ -127,8 +155,7 @@ class IterableDataset(Building, Exporting, Joining):
         self._running(resume, lambda: State(world.epoch, rows.state()))
         return rows
 
-    def _items(self) -> Iterator[Any]:
-        plan = self._plan
+    def _items(self, plan: Plan) -> Iterator[Any]:
         if not plan.steps and not plan.python:
             return iter(self._rows())
         world, resume = self._begin()
@@ -136,13 +163,13 @@ class IterableDataset(Building, Exporting, Joining):
             rows, _ = node(plan, world, resume.cursor if resume else None)
             self._running(resume, lambda: State(world.epoch, rows.state()))
             return iter(rows)
-        made, steps = Pipeline(plan, world, resume.place if resume else None), signature(plan)
+        made, steps = Pipeline(plan, world, resume.place if resume else None), signature(self._plan)
         self._running(resume, lambda: State(world.epoch, None, steps, made.state()))
         return iter(made)
 
-    def _groups(self, size: int, drop_last: bool) -> Iterator[Any]:
+    def _groups(self, plan: Plan, size: int, drop_last: bool) -> Iterator[Any]:
         """Batches of batches. The state is that of the last whole group."""
-        items = self._items()
+        items = self._items(plan)
         while group := tuple(islice(items, size)):
             if drop_last and len(group) < size:
                 return
@@ -285,7 +312,7 @@ class IterableDataset(Building, Exporting, Joining):
         seed: int | None = None,
         generator: Any = None,
         buffer_size: int | None = 1000,
-        max_buffer_input_shards: int = 10,
+        max_buffer_input_shards: int = _INPUT_SHARDS,
     ) -> IterableDataset:
         """Rows in another order: pieces of the files permuted, and rows among `buffer_size` that are held.
 
@@ -296,9 +323,10 @@ class IterableDataset(Building, Exporting, Joining):
             generator: a `numpy.random.Generator` to draw the seed from instead; it is left as it was.
             buffer_size: rows to draw from. They are held in memory. If it is `None`, all rows are permuted, and each may land anywhere:
                 where they do not fit into `ROWSTREAM_MEMORY`, the files are read as often as it takes.
-            max_buffer_input_shards: accepted for `datasets`; the pieces that rows come from follow from the files.
+            max_buffer_input_shards: pieces of the files that are open at once, if that is below 10, the default of `datasets`. Fewer
+                pieces are less memory and worse mixing.
         """
-        _number("max_buffer_input_shards", max_buffer_input_shards, least=1)
+        lanes = _number("max_buffer_input_shards", max_buffer_input_shards, least=1)
         if seed is not None and generator is not None:
             raise InvalidArgumentError("give seed or generator, not both")
         if generator is not None:
@@ -317,14 +345,17 @@ class IterableDataset(Building, Exporting, Joining):
         if isinstance(plan, SourcePlan):
             return self._with(plan.shuffled(seed, buffer))
         if plan.commutes:
-            return self._with(plan.shuffle(seed, buffer))
+            return self._with(plan.shuffle(seed, buffer, lanes if lanes < _INPUT_SHARDS else None))
         # Whole batches move: pieces are permuted before rows are batched, and batches among those that are held.
         if plan.rowwise:
             plan = plan.shuffle(seed, 1, lanes=1)
         return self._with(plan.then(Shuffle(seed, buffer)))
 
     def take(self, n: int) -> IterableDataset:
-        """The first `n` rows, or batches. Which rows they are is settled in epoch 0; later epochs permute within."""
+        """The first `n` rows, or batches. Which rows they are is settled in epoch 0; later epochs permute within.
+
+        Of a rank's part, as `split_dataset_by_node` gives it, they are the first of that part.
+        """
         return self._cut(_number("n", n), take=True)
 
     def skip(self, n: int) -> IterableDataset:
@@ -332,9 +363,9 @@ class IterableDataset(Building, Exporting, Joining):
         return self._cut(_number("n", n), take=False)
 
     def _cut(self, n: int, *, take: bool) -> IterableDataset:
-        plan = self._plan
-        if isinstance(plan, SourcePlan) or not all(step.one_to_one for step in plan.steps):
-            return self._with(plan.then(Take(n) if take else Skip(n)))
+        plan, (_, among) = self._plan, self._consumer
+        if among > 1 or isinstance(plan, SourcePlan) or not all(step.one_to_one for step in plan.steps):
+            return self._with(plan.then(Take(n, among) if take else Skip(n, among)))
         return self._with(plan.take(n) if take else plan.skip(n))
 
     def shard(self, num_shards: int, index: int, contiguous: bool = True) -> IterableDataset:
@@ -364,13 +395,31 @@ class IterableDataset(Building, Exporting, Joining):
         return self._with(plan.repeat(times) if plan.rowwise else plan.then(Repeat(times)))
 
     def batch(self, batch_size: int | None = None, by_column: Any = None, drop_last_batch: bool = False) -> IterableDataset:
-        """Rows grouped: each item is a dict of lists."""
-        if by_column is not None:
-            raise UnsupportedError("batch(by_column=…) is not there yet")
-        if batch_size is None:
-            raise InvalidArgumentError("batch expects batch_size")
-        size = _number("batch_size", batch_size, least=1)
+        """Rows grouped: each item is a dict of lists.
+
+        Args:
+            batch_size: rows of a batch.
+            by_column: a column, or several: rows that follow one another with the same values there are a batch, of whatever size.
+            drop_last_batch: leave out a last batch that is shorter; of those by column, the last, which may not be whole.
+
+        Example:
+            >>> for conversation in ds.batch(by_column="conversation_id"):
+            ...     conversation["text"]
+            ['Hello', 'Hello! What can I do for you?']
+        """
         plan = self._plan
+        if by_column is not None:
+            by, there = names(by_column), self.column_names
+            if there is not None and (missing := [name for name in by if name not in there]):
+                raise InvalidArgumentError(
+                    f"batch: there is no column {', '.join(map(repr, missing))} in by_column; the columns are {there}"
+                )
+            if plan.grouped or not by:
+                raise InvalidArgumentError("batch(by_column=…) is of rows, by at least one column")
+            return self._with(plan.then(Rebatch(None, drop_last_batch, by)))
+        if batch_size is None:
+            raise InvalidArgumentError("batch expects batch_size or by_column")
+        size = _number("batch_size", batch_size, least=1)
         if plan.direct:
             return self._with(plan.batched(size, drop_last=drop_last_batch))
         return self._with(plan.then(Rebatch(size, drop_last_batch)))
@@ -461,7 +510,7 @@ class IterableDataset(Building, Exporting, Joining):
             >>> ds = ds.map(lambda row: {"length": len(row["text"])})
         """
         plan = mapped(
-            self._plan,
+            self._decoded(),
             self._format,
             function,
             with_indices=with_indices,
@@ -474,7 +523,7 @@ class IterableDataset(Building, Exporting, Joining):
             num_threads=num_threads,
             num_proc=num_proc,
         )
-        return self._with(plan, _known=None if features is None else Features(features))
+        return self._with(plan, _known=None if features is None else Features(features), _decoding=0)
 
     def filter(
         self,
@@ -492,8 +541,9 @@ class IterableDataset(Building, Exporting, Joining):
         Example:
             >>> ds = ds.filter(lambda row: row["score"] > 0.5)
         """
+        before = self._plan if isinstance(function, Expr) else self._decoded()
         plan = filtered(
-            self._plan,
+            before,
             self._format,
             function,
             with_indices=with_indices,
@@ -504,7 +554,7 @@ class IterableDataset(Building, Exporting, Joining):
             num_threads=num_threads,
             num_proc=num_proc,
         )
-        return self._with(plan, _known=self.features)
+        return self._with(plan, _known=self.features, **({} if before is self._plan else {"_decoding": None}))
 
     def flat_map(self, function: Callable[..., Any], fn_kwargs: dict[str, Any] | None = None) -> IterableDataset:
         """The rows that a function gives for each row, one after another: none, one or many, also lazily.
@@ -514,11 +564,36 @@ class IterableDataset(Building, Exporting, Joining):
         Example:
             >>> ds = ds.flat_map(lambda row: ({"turn": turn} for turn in row["messages"]))
         """
-        return self._with(flattened(self._plan, self._format, function, fn_kwargs), _known=None)
+        return self._with(flattened(self._decoded(), self._format, function, fn_kwargs), _known=None, _decoding=0)
 
     def add_column(self, name: str, column: Any) -> IterableDataset:
         """One more column: a list or array with a value for each row of the stream, in its order."""
-        return self._with(extended(self._plan, name, column), _known=None)
+        return self._with(extended(self._decoded(), name, column), _known=None, _decoding=0)
+
+    def decode(self, enable: bool = True, num_threads: int | None = None) -> IterableDataset:
+        """Whether media, and what else features decode, are decoded; and in how many threads beside the loop.
+
+        Args:
+            enable: whether rows have what features decode; else what is stored: of media, `{"bytes": …, "path": …}`.
+            num_threads: threads; none, so in the loop, if it is 0; 32 if it is not given, of what is decoded already. Rows stay in
+                their order.
+
+        Example:
+            >>> ds = ds.decode(num_threads=8)
+            >>> raw = ds.decode(False)
+        """
+        features = self.features
+        if not features:
+            raise InvalidArgumentError(
+                "Features decoding is only available for datasets with known features, but features are Unknown. "
+                "Please set the datasets features with `ds = ds.cast(features)`."
+            )
+        if any(isinstance(step, Decode) for step in self._plan.steps):
+            raise UnsupportedError("decode() says how rows come out of files: call it before functions and filters")
+        made = with_decoding(features, enable)
+        threads = _number("num_threads", (32 if requires_decoding(features) else 0) if num_threads is None else num_threads)
+        # Files' rows have what is stored, which needs no decoding.
+        return self._with(_known=made if self._plan.python else None, _decoding=threads)
 
     def with_source(self, file: str = "__file__", row: str = "__row__") -> IterableDataset:
         """Two more columns: the file that a row is of, and its number there, from 0.
@@ -569,8 +644,12 @@ class IterableDataset(Building, Exporting, Joining):
 
     @property
     def num_shards(self) -> int:
-        """Pieces of the files: row groups. Consumers beyond that number share the rows of pieces."""
-        return self._plan.core.pieces()
+        """Pieces of the files: row groups. Consumers beyond that number share the rows of pieces.
+
+        Of a rank's part, as `split_dataset_by_node` gives it, they are its part of them, at least one.
+        """
+        pieces, (c, of) = self._plan.core.pieces(), self._consumer
+        return max((c + 1) * pieces // of - c * pieces // of, min(pieces, 1))
 
     n_shards = num_shards
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
 from rowstream.exceptions import CheckpointMismatchError
 from rowstream.formats import formatter
+from rowstream.ops import Skip, Take
 from rowstream.ops.base import World
 
 if TYPE_CHECKING:
@@ -115,8 +116,12 @@ def node(plan: Plan, world: World, state: Any = None, limit: int | None = None, 
     """The steps of a plan at work, over its rows, in a pass; and a list of one, the source that they now have."""
     sources: list[Any] = []
     begin = getattr(plan, "begin", None)
+    # What a cut chooses is settled in epoch 0, so that a part that is held out never leaks.
+    cut = max((i + 1 for i, step in enumerate(plan.steps) if isinstance(step, (Skip, Take))), default=0)
+    whole, chosen = world, replace(world, epoch=0)
 
     def make(depth: int, state: Any, number: int) -> Node:
+        world = chosen if depth < cut else whole
         if depth == 0 and begin is not None:
             sources[:] = [begin(world, state, number, limit)]
             return sources[0]

@@ -30,6 +30,7 @@ Row = dict[str, Any]
 
 _MOST = 64  # sequences of a source
 _ANCHOR = 256  # rows of a part between two states that are kept of it
+_STORED = 100  # rows of a table that are read at once as they are stored
 _DRAWS = 1000  # draws that `datasets` makes at once
 
 
@@ -67,6 +68,10 @@ class Source(Protocol):
         """The `v`-th, from a state on, in an epoch and a pass."""
         ...
 
+    def pieces(self) -> int:
+        """How many shards a user has: what can be read beside each other without reading a row twice."""
+        ...
+
     def key(self) -> str:
         """What identifies it."""
         ...
@@ -81,6 +86,11 @@ class Part:
 
     plan: Plan
     consumer: tuple[int, int] = (0, 1)
+
+    def pieces(self) -> int:
+        """How many pieces its consumer has."""
+        pieces: int = self.plan.core.pieces()
+        return max(1, pieces // self.consumer[1])
 
     def key(self) -> str:
         """What identifies it."""
@@ -297,6 +307,10 @@ class Mixed:
         while True:
             yield from rng.choice(n, size=_DRAWS, p=self.probabilities).tolist()
 
+    def pieces(self) -> int:
+        """See `Source`."""
+        return min(part.pieces() for part in self.parts)
+
     def key(self) -> str:
         """See `Source`."""
         return f"mixed({[part.key() for part in self.parts]}, {self.probabilities}, {self.strategy}, {self.seed})"
@@ -319,6 +333,10 @@ class Chained:
         """See `Source`."""
         return _Chaining(self, v, epoch, number, state)
 
+    def pieces(self) -> int:
+        """See `Source`."""
+        return sum(part.pieces() for part in self.parts)
+
     def key(self) -> str:
         """See `Source`."""
         return f"chained({[part.key() for part in self.parts]})"
@@ -336,6 +354,10 @@ class Zipped:
     def sequence(self, v: int, epoch: int, number: int, state: Any) -> Sequence:
         """See `Source`."""
         return _Zipping(self, v, epoch, number, state)
+
+    def pieces(self) -> int:
+        """See `Source`."""
+        return 1
 
     def key(self) -> str:
         """See `Source`."""
@@ -371,6 +393,10 @@ class Generated:
             place = _core.permutation([self.shuffled, epoch, number, 3], len(self.order))
             return _Generating(replace(self, order=tuple(self.order[i] for i in place)), v, state)
         return _Generating(self, v, state)
+
+    def pieces(self) -> int:
+        """See `Source`."""
+        return len(self.order)
 
     def key(self) -> str:
         """See `Source`."""
@@ -540,10 +566,10 @@ class _Core:
 
     def __init__(self, source: Source) -> None:
         self.fingerprint = source.key()
-        self._sequences = source.sequences
+        self._source = source
 
     def pieces(self) -> int:
-        return self._sequences
+        return self._source.pieces()
 
 
 def _shuffled(plan: Plan, seed: int, buffer: int) -> Plan:
@@ -609,14 +635,18 @@ class SourcePlan(Plan):
     def sharded(self, of: int, index: int, *, contiguous: bool) -> SourcePlan:
         """A fixed subset."""
         source = self.source
-        if not self.steps and isinstance(source, Generated) and len(source.order) >= of:
+        if self.steps:
+            # The rows of a part go through the same steps; where those count items, each part has its part of the number.
+            base = replace(self, steps=()).sharded(of, index, contiguous=contiguous)
+            return replace(base, steps=tuple(step.sharded(of, index) for step in self.steps))
+        if isinstance(source, Generated) and len(source.order) >= of:
             n = len(source.order)
             start = index * (n // of) + min(index, n % of)
             part = source.order[start : start + n // of + (index < n % of)] if contiguous else source.order[index::of]
             return replace(self, source=replace(source, order=part))
-        if not self.steps and isinstance(source, (Mixed, Chained)):
+        if isinstance(source, (Mixed, Chained)):
             return self._mapped(lambda plan: _sharded(plan, of, index, contiguous=contiguous))
-        raise UnsupportedError("shard() of streams beside each other, or after functions on mixtures: shard the parts before")
+        raise UnsupportedError("shard() of streams beside each other: shard the parts before")
 
     def _mapped(self, change: Callable[[Plan], Plan]) -> SourcePlan:
         """The same source of other parts."""
@@ -625,9 +655,10 @@ class SourcePlan(Plan):
 
 
 def _shard_rows(shards: list[Any]) -> Any:
-    """The rows of some parts of a map-style data set."""
+    """The rows of some parts of a map-style data set, as they are stored."""
     for shard in shards:
-        yield from shard
+        for table in shard.iter(_STORED):
+            yield from table.to_pylist()
 
 
 def held_rows(ds: Any, num_shards: int) -> Any:
@@ -640,10 +671,10 @@ def held_rows(ds: Any, num_shards: int) -> Any:
 
     info = DatasetInfo(features=ds.features)
     plain = not requires_decoding(ds.features) and not _has_arrays(ds.features)
-    if num_shards == 1 and ds._indices is None and plain and ds._data.table.nbytes < 1 << 28:
-        made = IterableDataset(held(ds._data.table), info, None if ds.split is None else str(ds.split))
+    if ds._indices is None and plain and ds._data.table.nbytes < 1 << 28:
+        made = IterableDataset(held(ds._data.table, num_shards=num_shards), info, None if ds.split is None else str(ds.split))
     else:
-        base = ds.with_format(None)
+        base = ds.with_format("arrow")
         shards = [base.shard(num_shards, i, contiguous=True) for i in range(num_shards)] if num_shards > 1 else [base]
         made = IterableDataset(
             SourcePlan(scan="", source=generated(_shard_rows, {"shards": shards})), info, None if ds.split is None else str(ds.split)

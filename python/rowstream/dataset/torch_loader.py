@@ -59,6 +59,11 @@ class Epoch:
         if self._shared is not None:
             self._shared[0] = value
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """What `__getstate__` gave: a copy has memory of its own to share."""
+        self.__dict__.update(state)
+        self.share()
+
     def __getstate__(self) -> dict[str, Any]:
         """A number; the shared memory itself only where a worker is about to begin."""
         return {"_value": self.get(), "_shared": self._shared if spawning() else None}

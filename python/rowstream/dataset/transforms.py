@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.expr import Expr
-from rowstream.ops import As, Call, Filter, FlatMap, Map, Rebatch, beside
+from rowstream.formats import TABLES
+from rowstream.ops import As, Call, Filter, FlatMap, Map, beside
 from rowstream.plan import ALL_ROWS
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def mapped(
     call = _call("map", function or _same, with_indices=with_indices, input_columns=input_columns, fn_kwargs=fn_kwargs)
     pool = beside(call, *_workers(call, num_threads, num_proc))
     size = _size(batched, batch_size)
-    return _prepared(plan, format).then(Map(call, size, format, pool, drop_last_batch, names(remove_columns or ())))
+    return _prepared(plan, format, batched=size is not None).then(
+        Map(call, size, format, pool, drop_last_batch, names(remove_columns or ()))
+    )
 
 
 def filtered(
@@ -62,7 +65,7 @@ def filtered(
             return plan.where(function)
     call = _call("filter", function, with_indices=with_indices, input_columns=input_columns, fn_kwargs=fn_kwargs)
     pool = beside(call, *_workers(call, num_threads, num_proc))
-    return _prepared(plan, format).then(Filter(call, _size(batched, batch_size), format, pool))
+    return _prepared(plan, format, batched=batched).then(Filter(call, _size(batched, batch_size), format, pool))
 
 
 def permuted(plan: Plan, seed: int) -> Plan:
@@ -103,16 +106,11 @@ def _same(row: Any) -> Any:
     return row
 
 
-def _prepared(plan: Plan, format: str | None) -> Plan:
+def _prepared(plan: Plan, format: str | None, *, batched: bool = False) -> Plan:
     """What a function is given has the data set's format, also where it comes of another function; a batch is a dict."""
-    grouped = plan.batch is not None or any(isinstance(step, Rebatch) for step in plan.steps)
-    return plan.then(As(format)) if (grouped and not _is_dicts(plan)) or (plan.steps and format is not None) else plan
-
-
-def _is_dicts(plan: Plan) -> bool:
-    """Whether the last step that changes what items are gives dicts."""
-    last = next((step for step in reversed(plan.steps) if step.python or isinstance(step, Rebatch)), None)
-    return last is not None and last.python
+    if batched and format in TABLES and not plan.grouped:
+        return plan  # rows become one table, with the types that they have together
+    return plan.then(As(format)) if plan.grouped or ((plan.steps or plan.python) and format is not None) else plan
 
 
 def names(columns: str | Sequence[str]) -> tuple[str, ...]:

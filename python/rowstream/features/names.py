@@ -53,7 +53,7 @@ def arrow_type(dtype: str) -> Any:
         return pa.duration(found[1])
     if found := re.fullmatch(r"time32\[(s|ms)\]|time64\[(us|ns)\]", dtype):
         return pa.time32(found[1]) if found[1] else pa.time64(found[2])
-    if found := re.fullmatch(r"decimal(128|256)\((\d+),\s*(-?\d+)\)", dtype):
+    if found := re.fullmatch(r"decimal(32|64|128|256)\((\d+),\s*(-?\d+)\)", dtype):
         return getattr(pa, f"decimal{found[1]}")(int(found[2]), int(found[3]))
     if found := re.fullmatch(r"fixed_size_binary\[(\d+)\]", dtype):
         return pa.binary(int(found[1]))

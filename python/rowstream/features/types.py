@@ -471,6 +471,19 @@ def requires_decoding(feature: Any, ignore_decode_attribute: bool = False) -> bo
     return hasattr(feature, "decode_example") and (ignore_decode_attribute or getattr(feature, "decode", True))
 
 
+def with_decoding(features: Any, enable: bool) -> Any:
+    """Features whose media, and whatever else has a switch `decode`, have it so."""
+
+    def switched(one: Any) -> Any:
+        if not hasattr(one, "decode") or isinstance(one, dict):
+            return one
+        made = copy.copy(one)
+        object.__setattr__(made, "decode", enable)
+        return made
+
+    return visit(modern(features), switched)
+
+
 class Features(dict[str, Any]):
     """The types of the columns of a row, by name and in order.
 

@@ -25,6 +25,8 @@ _FORMATS = {
     "polars": "polars",
     "pl": "polars",
 }
+TABLES = ("arrow", "pandas", "polars")
+"""Formats whose rows and batches are tables or frames."""
 _LATER = ("jax", "tensorflow", "tf", "mlx", "custom")
 
 

@@ -25,6 +25,11 @@ def example(example: dict[str, Any]) -> pa.Table:
     return pa.Table.from_pylist([example])
 
 
+def columns(columns: dict[str, Any]) -> pa.Table:
+    """A batch that functions made: a dict of lists."""
+    return pa.table(columns)
+
+
 def item(batch: _core.Batch | pa.Table) -> pa.Table:
     """A batch as one item: a table of one row, whose columns are lists."""
     table = batch if isinstance(batch, pa.Table) else row(batch)

@@ -23,6 +23,11 @@ def example(example: dict[str, Any]) -> Any:
     return arrow.example(example).to_pandas()
 
 
+def columns(columns: dict[str, Any]) -> Any:
+    """A batch that functions made: a dict of lists."""
+    return arrow.columns(columns).to_pandas()
+
+
 def item(batch: Any) -> Any:
     """A batch as one item: a frame of one row, whose columns are lists."""
     return batch if hasattr(batch, "iloc") else arrow.item(batch).to_pandas()

@@ -29,6 +29,11 @@ def example(example: dict[str, Any]) -> Any:
     return _frame(arrow.example(example))
 
 
+def columns(columns: dict[str, Any]) -> Any:
+    """A batch that functions made: a dict of lists."""
+    return _frame(arrow.columns(columns))
+
+
 def item(batch: Any) -> Any:
     """A batch as one item: a frame of one row, whose columns are lists."""
     return batch if hasattr(batch, "get_columns") else _frame(arrow.item(batch))

@@ -9,6 +9,7 @@ rows.
 from rowstream.ops.apply import Call
 from rowstream.ops.base import Node, Step
 from rowstream.ops.cut import Skip, Take
+from rowstream.ops.decode import Decode
 from rowstream.ops.map import Filter, FlatMap, Map, beside
 from rowstream.ops.project import As, Project
 from rowstream.ops.rebatch import Rebatch
@@ -18,6 +19,7 @@ from rowstream.ops.shuffle import Shuffle
 __all__ = [
     "As",
     "Call",
+    "Decode",
     "Filter",
     "FlatMap",
     "Map",

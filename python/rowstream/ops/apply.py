@@ -92,7 +92,7 @@ class Call:
         return ", ".join([name_of(self.function), *more])
 
 
-def merged(what: str, example: Columns, kept: Columns, made: Any, remove: tuple[str, ...]) -> Columns:
+def merged(what: str, example: Any, kept: Any, made: Any, remove: tuple[str, ...]) -> Columns:
     """A row after `map`: what it was, and what the function made of it. As `datasets` has it.
 
     Args:
@@ -102,6 +102,8 @@ def merged(what: str, example: Columns, kept: Columns, made: Any, remove: tuple[
         made: what the function returned.
         remove: columns that go.
     """
+    if not isinstance(example, Mapping):
+        return _replaced(what, made, remove)
     if not isinstance(made, Mapping):
         raise InvalidArgumentError(
             f"{what}: the function must return a dict of columns, it returned {type(made).__name__}"
@@ -110,15 +112,53 @@ def merged(what: str, example: Columns, kept: Columns, made: Any, remove: tuple[
     for name in remove:
         kept.pop(name, None)
         if made is example:
-            example.pop(name, None)
+            example.pop(name, None)  # type: ignore[attr-defined]  # it is a dict
     kept.update(made)
-    return kept
+    whole: Columns = kept
+    return whole
 
 
-def columns_of(rows: list[Columns]) -> Columns:
-    """Rows as columns; a column that a row lacks is `None` there."""
+def _replaced(what: str, made: Any, remove: tuple[str, ...]) -> Columns:
+    """What a function of tables returned, as columns: as `datasets` has it, they are all that there is then."""
+    table = made if isinstance(made, Mapping) else table_of(made)
+    if table is None:
+        raise InvalidArgumentError(
+            f"{what}: the function is given tables, so it must return a table, a frame or a dict of columns; it returned "
+            f"{type(made).__name__}" + (" (is a return missing?)" if made is None else "")
+        )
+    columns = dict(table) if isinstance(table, Mapping) else table.to_pydict()
+    return {name: column for name, column in columns.items() if name not in remove}
+
+
+def columns_of(rows: Any) -> Columns:
+    """Rows as columns, or a table or frame as a dict of lists; a column that a row lacks is `None` there."""
+    if not isinstance(rows, list):
+        columns: Columns = table_of(rows).to_pydict()
+        return columns
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}
+
+
+def table_of(made: Any) -> Any:
+    """A pyarrow table, or a frame of pandas or Polars, as a pyarrow table; `None` for anything else."""
+    import pyarrow as pa
+
+    if isinstance(made, pa.Table):
+        return made
+    if isinstance(made, pa.RecordBatch):
+        return pa.Table.from_batches([made])
+    if type(made).__module__.partition(".")[0] == "pandas" and hasattr(made, "columns"):
+        return pa.Table.from_pandas(made, preserve_index=False)
+    return made.to_arrow() if hasattr(made, "to_arrow") and hasattr(made, "get_columns") else None
+
+
+def mask_of(made: Any) -> list[Any]:
+    """What a function says of which rows stay: a list, an array of any library, or one value."""
+    for name in ("to_pylist", "to_list", "tolist", "as_py"):
+        if hasattr(made, name):
+            made = getattr(made, name)()
+            break
+    return made if isinstance(made, list) else [made]
 
 
 def rows_of(columns: Columns) -> Iterator[Columns]:
@@ -126,9 +166,9 @@ def rows_of(columns: Columns) -> Iterator[Columns]:
     return _core.Dicts(columns)
 
 
-def length_of(columns: Columns) -> int:
-    """How many rows columns have."""
-    return len(next(iter(columns.values()), ()))
+def length_of(columns: Any) -> int:
+    """How many rows columns, a table or a frame have."""
+    return len(next(iter(columns.values()), ())) if isinstance(columns, dict) else len(columns)
 
 
 def check_lengths(what: str, made: Mapping[str, Any], kept: Columns) -> None:
@@ -139,6 +179,6 @@ def check_lengths(what: str, made: Mapping[str, Any], kept: Columns) -> None:
     lengths = {name: len(column) for name, column in {**kept, **made}.items()}
     if len(set(lengths.values())) > 1:
         raise InvalidArgumentError(
-            f"{what}: the columns of a batch must have one length, found {lengths}; a function that changes the number of rows "
-            "returns all columns, or the others are named in remove_columns"
+            f"{what}: Column lengths mismatch: the columns of a batch have one length, found {lengths}; a function that changes the number "
+            "of rows returns all columns, or the others are named in remove_columns"
         )

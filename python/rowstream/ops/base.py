@@ -74,8 +74,20 @@ class Step(Protocol):
         """Its state before its first item, over one that is in `state`."""
         ...
 
+    def sharded(self, of: int, index: int) -> Step:
+        """The step over one of `of` parts of the rows."""
+        ...
 
-class RowWise:
+
+class Sharding:
+    """A step that does to a part of the rows what it does to all."""
+
+    def sharded(self, of: int, index: int) -> Any:
+        """Itself."""
+        return self
+
+
+class RowWise(Sharding):
     """A step that looks at one item at a time."""
 
     rowwise = True
@@ -88,7 +100,7 @@ class RowWise:
         return state
 
 
-class Whole:
+class Whole(Sharding):
     """A step that takes lists of items."""
 
     rowwise = False
@@ -101,7 +113,7 @@ class Whole:
         return [state, 0, 0]
 
 
-class Counted:
+class Counted(Sharding):
     """A step that counts the items of its consumer."""
 
     rowwise = False

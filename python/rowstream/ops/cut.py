@@ -1,10 +1,10 @@
-"""`take` and `skip` of items that are more than rows: each consumer has an equal part of the number."""
+"""`take` and `skip` of items that are more than rows, or of one rank's: each consumer has an equal part of the number."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from rowstream.ops.base import Counted
 
@@ -14,17 +14,20 @@ if TYPE_CHECKING:
     from rowstream.ops.base import Node, Upstream, World
 
 
-def _part(n: int, world: World) -> int:
-    return n // world.of + (world.c < n % world.of)
+def _part(n: int, among: int, world: World) -> int:
+    """A consumer's part of `n`, if there were `among` consumers when it was chosen, each with `n` of its own."""
+    of, c = world.of // among, world.c % (world.of // among)
+    return n // of + (c < n % of)
 
 
 class _Counting:
     """A node that passes on items and counts them. Its state is `[state of what is before it, count]`."""
 
-    def __init__(self, upstream: Upstream, state: Any, number: int) -> None:
+    def __init__(self, upstream: Upstream, state: Any) -> None:
         self._count: int
         before, self._count = state or (None, 0)
-        self._upstream = upstream(before, number)
+        # In every pass the same items are chosen: those of the first.
+        self._upstream = upstream(before, 0)
 
     def state(self) -> Any:
         return [self._upstream.state(), self._count]
@@ -36,8 +39,8 @@ class _Counting:
 
 
 class _Taken(_Counting):
-    def __init__(self, upstream: Upstream, state: Any, number: int, n: int) -> None:
-        super().__init__(upstream, state, number)
+    def __init__(self, upstream: Upstream, state: Any, n: int) -> None:
+        super().__init__(upstream, state)
         self._n = n
 
     def __iter__(self) -> Iterator[Any]:
@@ -45,8 +48,8 @@ class _Taken(_Counting):
 
 
 class _Skipped(_Counting):
-    def __init__(self, upstream: Upstream, state: Any, number: int, n: int) -> None:
-        super().__init__(upstream, state, number)
+    def __init__(self, upstream: Upstream, state: Any, n: int) -> None:
+        super().__init__(upstream, state)
         self._n = n
 
     def __iter__(self) -> Iterator[Any]:
@@ -57,22 +60,28 @@ class _Skipped(_Counting):
 
 
 @dataclass(frozen=True)
-class Take(Counted):
-    """The first `n` items of all consumers together."""
-
+class _Cut(Counted):
     n: int
+    among: int = 1
 
-    def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """The step at work."""
-        return _Taken(upstream, state, number, _part(self.n, world))
+    def sharded(self, of: int, index: int) -> Self:
+        """A part of the number."""
+        return replace(self, n=self.n // of + (index < self.n % of))
 
 
 @dataclass(frozen=True)
-class Skip(Counted):
-    """All but those."""
-
-    n: int
+class Take(_Cut):
+    """The first `n` items of all consumers together, or of each of `among` that there were already; in epoch 0."""
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
         """The step at work."""
-        return _Skipped(upstream, state, number, _part(self.n, world))
+        return _Taken(upstream, state, _part(self.n, self.among, world))
+
+
+@dataclass(frozen=True)
+class Skip(_Cut):
+    """All but those."""
+
+    def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
+        """The step at work."""
+        return _Skipped(upstream, state, _part(self.n, self.among, world))

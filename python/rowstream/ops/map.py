@@ -6,8 +6,10 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rowstream.ops.apply import Call, check_lengths, columns_of, length_of, merged, rows_of
-from rowstream.ops.base import Stage, Whole
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.formats import TABLES, formatter
+from rowstream.ops.apply import Call, check_lengths, columns_of, length_of, mask_of, merged, rows_of, table_of
+from rowstream.ops.base import Sharding, Stage, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -69,7 +71,7 @@ class Each:
 
 
 @dataclass(frozen=True)
-class _Function:
+class _Function(Sharding):
     """What `map` and `filter` share: a function of a row, or of batches of `size` rows.
 
     A subclass says what becomes of what it returns: `_row_made` of a row, `_batch_made` of columns.
@@ -102,21 +104,21 @@ class _Function:
         call = self._row_later if self.call.is_async else self._row
         return Each(upstream, state, number, call, indexed=self.call.indices, pool=self.pool)
 
-    def _row_made(self, row: dict[str, Any], kept: dict[str, Any], made: Any) -> Any:
+    def _row_made(self, row: Any, kept: Any, made: Any) -> Any:
         raise NotImplementedError
 
-    def _batch_made(self, columns: dict[str, Any], kept: dict[str, Any], made: Any) -> Iterable[Any]:
+    def _batch_made(self, columns: Any, kept: Any, made: Any) -> Iterable[Any]:
         raise NotImplementedError
 
-    def _before(self, row: dict[str, Any]) -> dict[str, Any]:
+    def _before(self, row: Any) -> Any:
         """A row as it is before the function, which may change what it is given."""
-        return dict(row)
+        return dict(row) if isinstance(row, dict) else row
 
-    def _row(self, row: dict[str, Any], index: int) -> Any:
+    def _row(self, row: Any, index: int) -> Any:
         kept = self._before(row)
         return self._row_made(row, kept, self.call(row, index))
 
-    async def _row_later(self, row: dict[str, Any], index: int) -> Any:
+    async def _row_later(self, row: Any, index: int) -> Any:
         kept = self._before(row)
         return self._row_made(row, kept, await self.call.awaited(row, index))
 
@@ -124,19 +126,21 @@ class _Function:
         columns, indices = self._columns(rows, index)
         if columns is None:
             return []
-        kept = dict(columns)
+        kept = self._before(columns)
         return self._batch_made(columns, kept, self.call(columns, indices))
 
     async def _batch_later(self, rows: Any, index: int) -> Iterable[Any]:
         columns, indices = self._columns(rows, index)
         if columns is None:
             return []
-        kept = dict(columns)
+        kept = self._before(columns)
         return self._batch_made(columns, kept, await self.call.awaited(columns, indices))
 
-    def _columns(self, rows: Any, index: int) -> tuple[dict[str, Any] | None, list[int]]:
-        """The columns of a batch, and the positions of its rows; no columns where a short batch is left out."""
-        columns = rows if isinstance(rows, dict) else columns_of(rows)
+    def _columns(self, rows: Any, index: int) -> tuple[Any, list[int]]:
+        """The columns of a batch, or its table, and the positions of its rows; no columns where a short batch is left out."""
+        columns = columns_of(rows) if isinstance(rows, list) else rows
+        if self.format in TABLES and isinstance(columns, dict):
+            columns = formatter(self.format).columns(columns)  # type: ignore[attr-defined]
         n, size = length_of(columns), self.size or 0
         if self.drop_last and n < size:
             return None, []
@@ -154,13 +158,23 @@ class Map(_Function):
         """Whether each row becomes one."""
         return self.rowwise
 
-    def _row_made(self, row: dict[str, Any], kept: dict[str, Any], made: Any) -> Any:
-        return merged(self.call.what, row, kept, made, self.remove)
+    def _row_made(self, row: Any, kept: Any, made: Any) -> Any:
+        whole = merged(self.call.what, row, kept, made, self.remove)
+        if isinstance(row, dict):
+            return whole
+        check_lengths(self.call.what, whole, whole)
+        rows = list(rows_of(whole))
+        if len(rows) != 1:
+            raise InvalidArgumentError(
+                f"{self.call.what}: a function of one row returns a table of one row, it returned {len(rows)}: batched=True may change "
+                "the number of rows"
+            )
+        return rows[0]
 
-    def _batch_made(self, columns: dict[str, Any], kept: dict[str, Any], made: Any) -> Iterable[Any]:
+    def _batch_made(self, columns: Any, kept: Any, made: Any) -> Iterable[Any]:
         what = self.call.what
         whole = merged(what, columns, kept, made, self.remove)
-        check_lengths(what, made, whole)
+        check_lengths(what, made if isinstance(columns, dict) else whole, whole)
         return rows_of(whole) if self.pool is None else list(rows_of(whole))
 
     def __repr__(self) -> str:
@@ -174,14 +188,20 @@ class Filter(_Function):
 
     one_to_one = False
 
-    def _before(self, row: dict[str, Any]) -> dict[str, Any]:
-        """The row itself: nothing is made of it."""
-        return row
+    def _row(self, row: Any, index: int) -> Any:
+        return self._row_made(row, row, self.call(row, index))
 
-    def _row_made(self, row: dict[str, Any], kept: dict[str, Any], made: Any) -> Any:
-        return row if made else None
+    async def _row_later(self, row: Any, index: int) -> Any:
+        return self._row_made(row, row, await self.call.awaited(row, index))
 
-    def _batch_made(self, columns: dict[str, Any], kept: dict[str, Any], made: Any) -> Iterable[Any]:
+    def _row_made(self, row: Any, kept: Any, made: Any) -> Any:
+        if isinstance(row, dict):
+            return row if made else None
+        return next(rows_of(columns_of(row))) if all(mask_of(made)) else None
+
+    def _batch_made(self, columns: Any, kept: Any, made: Any) -> Iterable[Any]:
+        if not isinstance(kept, dict):
+            kept, made = table_of(kept).to_pydict(), mask_of(made)
         check_lengths(self.call.what, {"the result": made}, kept)
         return [row for row, keep in zip(rows_of(kept), made, strict=True) if keep]
 
@@ -202,7 +222,7 @@ class FlatMap(Whole):
         """The step at work."""
 
         def make(rows: Any, index: int) -> Iterable[Any]:
-            row = next(rows_of(rows)) if isinstance(rows, dict) else rows[0]
+            row = rows[0] if isinstance(rows, list) else next(rows_of(rows)) if isinstance(rows, dict) else rows
             made: Iterable[Any] = self.call(row, index)
             return made
 

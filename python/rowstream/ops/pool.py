@@ -31,15 +31,19 @@ def _run(*args: Any) -> Any:
 
 @dataclass(frozen=True)
 class Pool:
-    """Where a step's function runs: `kind` is `"threads"`, `"processes"` or `"async"`, on `workers` of them."""
+    """Where a step's function runs: `kind` is `"threads"`, `"processes"` or `"async"`, on `workers` of them.
+
+    `ahead_of_each`: calls that are submitted for each worker before their results are asked for.
+    """
 
     kind: str
     workers: int
+    ahead_of_each: int = 4
 
     @property
     def ahead(self) -> int:
         """Calls that are under way at once, done or not."""
-        return _TASKS if self.kind == "async" else 4 * self.workers
+        return _TASKS if self.kind == "async" else self.ahead_of_each * self.workers
 
     @contextmanager
     def running(self, call: Callable[..., Any]) -> Iterator[Callable[..., Future[Any]]]:
