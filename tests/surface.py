@@ -56,22 +56,23 @@ def surface(package: str) -> dict[str, Any]:
         if not inspect.isclass(of):
             made[name] = {"parameters": parameters(of)}
             continue
-        members = [m for m in dir(of) if (not m.startswith("_") or m in DUNDERS) and not _inherited(of, m)]
+        members = [m for m in dir(of) if (not m.startswith("_") or m in DUNDERS) and _own(of, m, package)]
         attributes = [m for m in members if not callable(getattr(of, m)) or inspect.isclass(getattr(of, m))]
         if dataclasses.is_dataclass(of):
             attributes += [field.name for field in dataclasses.fields(of) if not field.name.startswith("_") and field.init]
         made[name] = {
             "parameters": parameters(of),
-            "methods": {m: parameters(getattr(of, m)) for m in members if m not in attributes},
+            # What operators call is called by position.
+            "methods": {m: None if m in DUNDERS else parameters(getattr(of, m)) for m in members if m not in attributes},
             "attributes": sorted(set(attributes)),
         }
     return made
 
 
-def _inherited(of: type, member: str) -> bool:
-    """Whether a member is that of a type of Python's own."""
+def _own(of: type, member: str, package: str) -> bool:
+    """Whether a member is of a class of the package, and not of Python's or of PyTorch's."""
     owner = next((base for base in of.__mro__ if member in vars(base)), None)
-    return owner is not None and owner.__module__ in ("builtins", "enum", "abc")
+    return owner is not None and owner.__module__.partition(".")[0] == package
 
 
 if __name__ == "__main__":

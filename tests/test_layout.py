@@ -30,7 +30,7 @@ BELOW = {
     "foreign": {"exceptions"},
     "access": {"exceptions", "foreign"},
     "resolve": {"access", "foreign", "exceptions", "expr", "features", "skipped"},
-    "formats": {"exceptions"},
+    "formats": {"exceptions", "formatting"},
     "ops": {"exceptions", "features", "formats"},
     "plan": {"access", "exceptions", "expr", "ops", "skipped"},
     "dataset": {

@@ -38,7 +38,11 @@ def compared(where: str, theirs: dict[str, str | None] | None, of: object) -> li
     shared = [name for name in theirs if name in ours and not name.startswith("*")]
     if shared != [name for name in ours if name in shared]:
         wrong.append(f"{where}: the parameters have another order, {[name for name in ours if name in shared]} and not {shared}")
-    wrong += [f"{where}: {name} has no default, and is no parameter of theirs" for name, d in ours.items() if d is None and name not in theirs and "*" not in name]
+    wrong += [
+        f"{where}: {name} has no default, and is no parameter of theirs"
+        for name, d in ours.items()
+        if d is None and name not in theirs and "*" not in name
+    ]
     return wrong
 
 

@@ -19,6 +19,8 @@ from rowstream.features import (
     Array4D,
     Array5D,
     Audio,
+    BioSequence,
+    BioStructure,
     ClassLabel,
     Features,
     Image,
@@ -44,7 +46,19 @@ from rowstream.progress import (
     enable_progress_bars,
     is_progress_bar_enabled,
 )
-from rowstream.splits import NamedSplit, ReadInstruction, Split, SplitDict, SplitGenerator, SplitInfo
+from rowstream.splits import (
+    NamedSplit,
+    NamedSplitAll,
+    ReadInstruction,
+    Split,
+    SplitBase,
+    SplitDict,
+    SplitGenerator,
+    SplitInfo,
+    SubSplitInfo,
+    percent,
+)
+from rowstream.utils import experimental
 from rowstream.version import Version
 
 if TYPE_CHECKING:
@@ -77,6 +91,8 @@ __all__ = [
     "Array5D",
     "ArrowBasedBuilder",
     "Audio",
+    "BioSequence",
+    "BioStructure",
     "BuilderConfig",
     "ClassLabel",
     "Column",
@@ -98,15 +114,18 @@ __all__ = [
     "List",
     "Mesh",
     "NamedSplit",
+    "NamedSplitAll",
     "Nifti",
     "Pdf",
     "ReadInstruction",
     "Sequence",
     "Split",
+    "SplitBase",
     "SplitDict",
     "SplitGenerator",
     "SplitInfo",
     "StreamingDownloadManager",
+    "SubSplitInfo",
     "Translation",
     "TranslationVariableLanguages",
     "Value",
@@ -122,6 +141,7 @@ __all__ = [
     "enable_caching",
     "enable_progress_bar",
     "enable_progress_bars",
+    "experimental",
     "get_dataset_config_info",
     "get_dataset_config_names",
     "get_dataset_default_config_name",
@@ -134,6 +154,7 @@ __all__ = [
     "load_dataset_builder",
     "load_from_disk",
     "merge_state_dicts",
+    "percent",
     "read_jsonl",
     "split_dataset_by_node",
     "write_jsonl",

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import urllib.parse
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -112,7 +112,7 @@ class BuilderConfig:
     """
 
     name: str = "default"
-    version: Any = field(default_factory=lambda: Version("0.0.0"))
+    version: Any = Version("0.0.0")  # noqa: RUF009  # it never changes
     data_dir: str | None = None
     data_files: Any = None
     description: str | None = None

@@ -34,6 +34,8 @@ from rowstream.resolve.urls import Places, is_url, without_query
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_RETRIES = 6  # requests in a row that may fail, where nobody said how many
+
 
 class DownloadMode(enum.Enum):
     """What becomes of what is there already."""
@@ -64,7 +66,7 @@ class DownloadConfig:
         extract_compressed_file: whether `cached_path` takes archives apart.
         force_extract: whether to take apart what was already.
         num_proc: files that are downloaded at once; 8 if `None`.
-        max_retries: requests in a row that may fail without having brought a byte.
+        max_retries: requests in a row that may fail without having brought a byte; 6 if it is 1, which `datasets` has by default.
         token: the token of the Hub.
         storage_options: options of the sources.
         download_desc: what stands before the progress bar.
@@ -83,7 +85,7 @@ class DownloadConfig:
     extract_on_the_fly: bool = False
     use_etag: bool = True
     num_proc: int | None = None
-    max_retries: int = 6
+    max_retries: int = 1
     token: str | bool | None = field(default=None, repr=False)
     storage_options: dict[str, Any] = field(default_factory=dict, repr=False)
     download_desc: str | None = None
@@ -185,7 +187,7 @@ class Downloads:
 
     def __init__(self, config: DownloadConfig | None = None) -> None:
         self.config = config or DownloadConfig()
-        options = {"retries": self.config.max_retries, **self.config.storage_options}
+        options = {"retries": _RETRIES if self.config.max_retries == 1 else self.config.max_retries, **self.config.storage_options}
         self.access = Access(self.config.token, options)
         self.places = Places(self.access)
 
@@ -476,7 +478,7 @@ class DownloadManager:
         data_dir: str | None = None,
         download_config: DownloadConfig | None = None,
         base_path: str | None = None,
-        record_checksums: bool = True,
+        record_checksums: bool = False,
     ) -> None:
         self._dataset_name, self._data_dir = dataset_name, data_dir
         self._base_path = base_path or os.path.abspath(".")  # noqa: PTH100
@@ -577,17 +579,21 @@ class StreamingDownloadManager(DownloadManager):
         """The URLs."""
         return _mapped(lambda urls: [self._absolute(url) for url in urls], url_or_urls)
 
-    def extract(self, path_or_paths: Any) -> Any:
+    def extract(self, url_or_urls: Any) -> Any:
         """What is in an archive, as a chained URL; a compressed file as it is, since files are decompressed as they are read."""
         return _mapped(
             lambda urls: [f"zip://::{url}" if without_query(url).endswith(".zip") else url for url in urls],
-            path_or_paths,
+            url_or_urls,
         )
 
-    def iter_archive(self, path_or_buf: Any) -> Any:
+    def iter_files(self, urlpaths: Any) -> Any:
+        """All files of folders and among URLs, sorted, except hidden ones."""
+        return super().iter_files(urlpaths)
+
+    def iter_archive(self, urlpath_or_buf: Any) -> Any:
         """`(path within, file)` of each file of an archive, in its order, as it comes."""
-        if hasattr(path_or_buf, "read"):
-            return super().iter_archive(path_or_buf)
-        url = os.fspath(path_or_buf).removeprefix("zip://::")
+        if hasattr(urlpath_or_buf, "read"):
+            return super().iter_archive(urlpath_or_buf)
+        url = os.fspath(urlpath_or_buf).removeprefix("zip://::")
         config = self.download_config
         return _Entries(lambda: _members(lambda: files.open(url, "rb", storage_options=config.storage_options or None, token=config.token)))

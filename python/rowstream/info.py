@@ -34,6 +34,7 @@ class DatasetInfo:
         download_size: bytes of the files.
         dataset_size: bytes of the rows.
         splits: a `SplitInfo` for each split.
+        post_processed, post_processing_size: what files of `datasets` may say of what was done to the rows; kept as it is.
     """
 
     description: str = field(default_factory=str)
@@ -41,6 +42,7 @@ class DatasetInfo:
     homepage: str = field(default_factory=str)
     license: str = field(default_factory=str)
     features: Features | None = None
+    post_processed: Any = None
     supervised_keys: Any = None
     builder_name: str | None = None
     dataset_name: str | None = None
@@ -49,6 +51,7 @@ class DatasetInfo:
     splits: Any = None
     download_checksums: dict[str, Any] | None = None
     download_size: int | None = None
+    post_processing_size: int | None = None
     dataset_size: int | None = None
     size_in_bytes: int | None = None
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+import itertools
 import re
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -14,7 +16,81 @@ _NAME = re.compile(r"\w+(\.\w+)*")
 _WRITTEN = {"include_in_asdict_even_if_is_default": True}
 
 
-class NamedSplit:
+class SplitBase:
+    """Splits, or parts of them, that are added and cut. What comes of that is a `ReadInstruction`, which `split=` takes."""
+
+    def get_read_instruction(self, split_dict: Any) -> ReadInstruction:
+        """What to read of these splits.
+
+        Raises:
+            KeyError: there is no such split.
+        """
+        raise NotImplementedError
+
+    def __add__(self, other: Any) -> Any:
+        """Both, one after another."""
+        return self._instruction() + other._instruction()
+
+    def _instruction(self) -> ReadInstruction:
+        raise NotImplementedError
+
+    def subsplit(self, arg: Any = None, k: int | None = None, percent: slice | None = None, weighted: list[int] | None = None) -> Any:
+        """Parts of a split, in whole per cent.
+
+        Args:
+            arg: any of the others, told by its type.
+            k: that many parts, as even as can be; the last has what is left.
+            percent: one part: `percent[:10]`.
+            weighted: parts in these proportions; the last has what is left.
+
+        Example:
+            >>> train, test = Split.TRAIN.subsplit(weighted=[9, 1])
+            >>> train
+            ReadInstruction('train[0%:90%]')
+        """
+        if sum(bool(one) for one in (arg, k, percent, weighted)) != 1:
+            raise InvalidArgumentError("Only one argument of subsplit should be set.")
+        if isinstance(arg, int):
+            k = arg
+        elif isinstance(arg, slice):
+            percent = arg
+        elif isinstance(arg, list):
+            weighted = arg
+        elif arg:
+            raise InvalidArgumentError(f"Invalid split argument {arg}. Only list, slice and int supported.")
+        if percent is not None:
+            if percent.step not in (None, 1):
+                raise InvalidArgumentError(f"subsplit: a part is a run of per cents, so it has no step; found {percent}")
+            return self._part(percent.start, percent.stop)
+        if k is not None and not 0 < k <= 100:
+            raise InvalidArgumentError(f"Subsplit k should be between 0 and 100, got {k}")
+        shares = [100 // k] * k if k is not None else [100 * one // sum(weighted or [1]) for one in weighted or []]
+        ends = [0, *itertools.accumulate(shares[:-1]), 100]
+        return tuple(self._part(start, stop) for start, stop in itertools.pairwise(ends))
+
+    def _part(self, start: int | None, stop: int | None) -> ReadInstruction:
+        parts = self._instruction().parts
+        if any(part.sliced for part in parts):
+            raise InvalidArgumentError("subsplit: a part of a split is not cut again")
+        made = [ReadInstruction(part.split, from_=start, to=stop, unit="%") for part in parts]
+        return functools.reduce(ReadInstruction.__add__, made)
+
+
+class percent:  # noqa: N801  # as `datasets` names it
+    """Per cents of a split, for `subsplit`: `percent[:10]`, `percent[-20:]`."""
+
+    def __class_getitem__(cls, item: Any) -> slice:
+        """The slice.
+
+        Raises:
+            ValueError: it is none.
+        """
+        if not isinstance(item, slice):
+            raise InvalidArgumentError(f"datasets.percent should only be called with slice, not {item}")
+        return item
+
+
+class NamedSplit(SplitBase):
     """The name of a split. It is equal to its text.
 
     Example:
@@ -48,9 +124,18 @@ class NamedSplit:
         """Of the name."""
         return hash(self._name)
 
-    def __add__(self, other: Any) -> NamedSplit:
+    def __add__(self, other: Any) -> Any:
         """Both, one after another."""
-        return NamedSplit(f"{self}+{other}")
+        return NamedSplit(f"{self}+{other}") if isinstance(other, (NamedSplit, str)) else super().__add__(other)
+
+    def _instruction(self) -> ReadInstruction:
+        return ReadInstruction.from_spec(self._name)
+
+    def get_read_instruction(self, split_dict: Any) -> ReadInstruction:
+        """What to read of these splits."""
+        made = self._instruction()
+        made.to_absolute({name: one.num_examples or 0 for name, one in split_dict.items()})
+        return made
 
 
 class NamedSplitAll(NamedSplit):
@@ -62,6 +147,10 @@ class NamedSplitAll(NamedSplit):
     def __repr__(self) -> str:
         """As `datasets` writes it."""
         return "NamedSplitAll()"
+
+    def get_read_instruction(self, split_dict: Any) -> ReadInstruction:
+        """All of these splits."""
+        return ReadInstruction.from_spec("+".join(map(str, split_dict)))
 
 
 class Split:
@@ -100,6 +189,11 @@ class SplitInfo:
     original_shard_lengths: list[int] | None = None
     dataset_name: str | None = field(default=None, metadata=_WRITTEN)
 
+    @property
+    def file_instructions(self) -> list[dict[str, Any]]:
+        """Which rows of which of its files to read: all, as `{"filename", "skip", "take"}`."""
+        return _files(self, 0, self.num_examples or 0)
+
     def __repr__(self) -> str:
         """What is known."""
         known = [f"{of.name}={getattr(self, of.name)!r}" for of in fields(self) if getattr(self, of.name)]
@@ -107,10 +201,43 @@ class SplitInfo:
 
 
 @dataclass(frozen=True)
+class FileInstructions:
+    """Which rows of which files to read: how many they are, and `{"filename", "skip", "take"}` of each file; `take` is -1 for all."""
+
+    num_examples: int
+    file_instructions: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class SubSplitInfo:
     """What is known of a part of a split."""
 
-    num_examples: int
+    instructions: FileInstructions
+
+    @property
+    def num_examples(self) -> int:
+        """Its rows."""
+        return self.instructions.num_examples
+
+    @property
+    def file_instructions(self) -> list[dict[str, Any]]:
+        """Which rows of which files it is."""
+        return self.instructions.file_instructions
+
+
+def _files(info: SplitInfo, start: int, stop: int) -> list[dict[str, Any]]:
+    """The files of a split that have rows from `start` to `stop`, by the names that `datasets` gives them."""
+    name = f"{info.dataset_name}-{info.name}" if info.dataset_name else info.name
+    lengths = info.shard_lengths or [info.num_examples or 0]
+    n = len(lengths)
+    made, before = [], 0
+    for i, length in enumerate(lengths):
+        first, last = max(start - before, 0), min(stop - before, length)
+        if first < last:
+            file = f"{name}-{i:05d}-of-{n:05d}.arrow" if info.shard_lengths else f"{name}.arrow"
+            made.append({"filename": file, "skip": first, "take": -1 if last == length else last - first})
+        before += length
+    return made
 
 
 class SplitDict(dict[str, SplitInfo]):
@@ -127,13 +254,15 @@ class SplitDict(dict[str, SplitInfo]):
         parts = key.parts if isinstance(key, ReadInstruction) else instructions(str(key))
         if not parts:
             raise KeyError(str(key))
-        total = 0
+        total, files = 0, []
         for part in parts:
             if part.split not in self:
                 raise KeyError(part.split)
-            start, stop = part.rows(super().__getitem__(part.split).num_examples or 0)
+            info = super().__getitem__(part.split)
+            start, stop = part.rows(info.num_examples or 0)
             total += max(0, stop - start)
-        return SubSplitInfo(total)
+            files += _files(info, start, stop)
+        return SubSplitInfo(FileInstructions(total, files))
 
     def __setitem__(self, key: Any, value: SplitInfo) -> None:
         """A split under its own name."""
@@ -227,7 +356,16 @@ class SplitGenerator:
         self.split_info = SplitInfo(name=self.name)
 
 
-class ReadInstruction:
+@dataclass(frozen=True)
+class _AbsoluteInstruction:
+    """The rows of a split: from the first to the one after the last."""
+
+    splitname: str
+    from_: int
+    to: int
+
+
+class ReadInstruction(SplitBase):
     """Which rows of which splits to read; several are added.
 
     Args:
@@ -263,10 +401,34 @@ class ReadInstruction:
 
     def __add__(self, other: Any) -> ReadInstruction:
         """Both, one after another."""
+        if isinstance(other, NamedSplit):
+            other = other._instruction()
         if not isinstance(other, ReadInstruction):
             raise InvalidArgumentError("ReadInstruction can only be added to another ReadInstruction obj.")
         made = ReadInstruction.__new__(ReadInstruction)
         made.parts = [*self.parts, *other.parts]
+        return made
+
+    def _instruction(self) -> ReadInstruction:
+        return self
+
+    def get_read_instruction(self, split_dict: Any) -> ReadInstruction:
+        """Itself, if these splits have what it names."""
+        self.to_absolute({name: one.num_examples or 0 for name, one in split_dict.items()})
+        return self
+
+    def to_absolute(self, name2len: dict[str, int]) -> list[Any]:
+        """The rows of each part, by the lengths of splits: objects with `splitname`, `from_` and `to`.
+
+        Raises:
+            ValueError: a split is not among them.
+        """
+        made = []
+        for part in self.parts:
+            if part.split not in name2len:
+                raise InvalidArgumentError(f'Unknown split "{part.split}". Should be one of {list(name2len)}.')
+            start, stop = part.rows(name2len[part.split])
+            made.append(_AbsoluteInstruction(part.split, start, stop))
         return made
 
     def to_spec(self) -> str:

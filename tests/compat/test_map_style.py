@@ -11,7 +11,7 @@ import pytest
 import rowstream
 
 datasets = pytest.importorskip("datasets")
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.filterwarnings("ignore")]
 
 ROWS = [
     {

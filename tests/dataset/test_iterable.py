@@ -42,7 +42,6 @@ def test_columns(listing):
         (lambda ds: ds.shard(2, 2), r"index must be in 0\.\.1"),
         (lambda ds: ds.iter(0), "batch_size must be at least 1"),
         (lambda ds: ds.with_format("no"), "no format 'no'"),
-        (lambda ds: ds.with_format("jax"), "not there yet"),
     ],
 )
 def test_arguments_that_make_no_sense(listing, call, message):

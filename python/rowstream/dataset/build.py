@@ -15,6 +15,7 @@ from rowstream.info import DatasetInfo, SplitInfo
 from rowstream.plan import Plan
 from rowstream.resolve.builders import Reading, reading
 from rowstream.resolve.urls import Places
+from rowstream.splits import Split
 
 if TYPE_CHECKING:
     import os
@@ -101,6 +102,11 @@ def _column(values: Any, name: str) -> Any:
         raise InvalidArgumentError(f"column {name!r}: its values have no common type: {error}") from error
 
 
+def _spark_rows(df: Any, **_: Any) -> Any:
+    for row in df.toLocalIterator():
+        yield row.asDict(recursive=True)
+
+
 class Building:
     """The constructors of streams."""
 
@@ -127,7 +133,7 @@ class Building:
         generator: Callable[..., Any],
         features: Any = None,
         gen_kwargs: dict[str, Any] | None = None,
-        split: Any = "train",
+        split: Any = Split.TRAIN,
     ) -> Self:
         """The rows that a generator gives.
 
@@ -148,6 +154,11 @@ class Building:
         """
         plan = SourcePlan(scan="", source=generated(generator, gen_kwargs))
         return cls._made(plan, DatasetInfo(builder_name="generator"), split, features)
+
+    @classmethod
+    def from_spark(cls, df: Any, split: Any = None, features: Any = None, **kwargs: Any) -> Self:
+        """The rows of a Spark frame, in the order in which Spark gives them, which has to be the same each time."""
+        return cls.from_generator(_spark_rows, features, {"df": df, **kwargs}, split)
 
     @classmethod
     def from_dict(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
 from rowstream.dataset.iterable import IterableDataset
-from rowstream.dataset.sources import Chained, Mixed, Part, Source, SourcePlan, Zipped
+from rowstream.dataset.sources import Chained, Mixed, Part, SourcePlan, Zipped
 from rowstream.exceptions import InvalidArgumentError, SchemaError, UnsupportedError
 from rowstream.features import Features
 from rowstream.info import DatasetInfo
@@ -370,6 +370,15 @@ def _info(parts: list[IterableDataset], info: Any) -> DatasetInfo:
     )
 
 
-def _over(source: Source, parts: list[IterableDataset], features: Features | None, info: Any, split: Any) -> IterableDataset:
+def _over(
+    source: Mixed | Chained | Zipped, parts: list[IterableDataset], features: Features | None, info: Any, split: Any
+) -> IterableDataset:
+    # Parts that are of one rank: the rank's part of them all together.
+    ranks = {part.consumer for part in source.parts}
+    if len(ranks) > 1 and isinstance(source, Zipped):
+        raise InvalidArgumentError("concatenate_datasets(axis=1) of streams that are not identically split_by_node: their rows do not fit")
+    consumer = ranks.pop() if len(ranks) == 1 else (0, 1)
+    if consumer != (0, 1):
+        source = replace(source, parts=tuple(replace(part, consumer=(0, 1)) for part in source.parts))
     made = IterableDataset(SourcePlan(scan="", source=source), _info(parts, info), split or parts[0].split)
-    return made._with(_known=features, _format=parts[0]._format, _decoding=None)
+    return made._with(_known=features, _format=parts[0]._format, _decoding=None, _consumer=consumer)

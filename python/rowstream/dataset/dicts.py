@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rowstream.dataset.iterable import IterableDataset
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError
@@ -15,9 +17,46 @@ from rowstream.lock import write
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    F = TypeVar("F", bound=Callable[..., Any])
+
+
+_BY_SPLIT = {"cache_file_names": "cache_file_name", "indices_cache_file_names": "indices_cache_file_name"}
+
+
+def _each(method: F) -> F:
+    """A method that is called on each split, and gives the dict of what they give. Its arguments are those that it is declared with.
+
+    Files are named by split, in dicts. With `with_split` the function's last argument is the split's name.
+    """
+    declared = inspect.signature(method)
+    name = method.__name__
+
+    @wraps(method)
+    def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self._check_values_type()
+        bound = declared.bind(self, *args, **kwargs).arguments
+        given = {key: value for key, value in bound.items() if key not in ("self", "with_split", "format_kwargs", *_BY_SPLIT)}
+        given |= bound.get("format_kwargs", {})
+        made = {}
+        for split, ds in self.items():
+            own = {one: bound[key][split] for key, one in _BY_SPLIT.items() if split in (bound.get(key) or {})}
+            if bound.get("with_split"):
+                own["function"] = partial(_with_split, given["function"], split)
+            made[split] = getattr(ds, name)(**{**given, **own})
+        return type(self)(made)
+
+    return called  # type: ignore[return-value]
+
+
+def _with_split(function: Callable[..., Any], split: str, *args: Any, **kwargs: Any) -> Any:
+    return function(*args, split, **kwargs)
+
 
 class IterableDatasetDict(dict[str, IterableDataset]):
     """Streams by split. A method of streams that is called here is called on each."""
+
+    def _check_values_type(self) -> None:
+        pass  # nothing else can be put in
 
     def __getitem__(self, split: str) -> IterableDataset:
         """The stream of a split."""
@@ -25,65 +64,105 @@ class IterableDatasetDict(dict[str, IterableDataset]):
             raise KeyError(f"there is no split {split!r}; the splits are {list(self)}")
         return super().__getitem__(str(split))
 
-    def _each(self, method: str, *args: Any, **kwargs: Any) -> IterableDatasetDict:
-        return IterableDatasetDict({name: getattr(ds, method)(*args, **kwargs) for name, ds in self.items()})
-
     def lock(self, path: str | os.PathLike[str]) -> None:
         """`IterableDataset.lock` of all splits, in one file."""
         first = next(iter(self.values()), None)
         write(path, {split: ds._plan for split, ds in self.items()}, first.info.dataset_name if first else None)
 
-    def with_format(self, type: str | None = None) -> IterableDatasetDict:
+    @_each
+    def with_format(self, type: str | None = None) -> Any:
         """`IterableDataset.with_format` of each split."""
-        return self._each("with_format", type)
 
+    @_each
     def shuffle(
         self, seed: int | None = None, generator: Any = None, buffer_size: int | None = 1000, max_buffer_input_shards: int = 10
-    ) -> IterableDatasetDict:
+    ) -> Any:
         """`IterableDataset.shuffle` of each split."""
-        return self._each("shuffle", seed, generator, buffer_size, max_buffer_input_shards)
 
-    def select_columns(self, column_names: str | Sequence[str]) -> IterableDatasetDict:
+    @_each
+    def select_columns(self, column_names: str | Sequence[str]) -> Any:
         """`IterableDataset.select_columns` of each split."""
-        return self._each("select_columns", column_names)
 
-    def remove_columns(self, column_names: str | Sequence[str]) -> IterableDatasetDict:
+    @_each
+    def remove_columns(self, column_names: str | Sequence[str]) -> Any:
         """`IterableDataset.remove_columns` of each split."""
-        return self._each("remove_columns", column_names)
 
-    def rename_column(self, original_column_name: str, new_column_name: str) -> IterableDatasetDict:
+    @_each
+    def rename_column(self, original_column_name: str, new_column_name: str) -> Any:
         """`IterableDataset.rename_column` of each split."""
-        return self._each("rename_column", original_column_name, new_column_name)
 
-    def rename_columns(self, column_mapping: dict[str, str]) -> IterableDatasetDict:
+    @_each
+    def rename_columns(self, column_mapping: dict[str, str]) -> Any:
         """`IterableDataset.rename_columns` of each split."""
-        return self._each("rename_columns", column_mapping)
 
-    def map(self, function: Any = None, *args: Any, **kwargs: Any) -> IterableDatasetDict:
-        """`IterableDataset.map` of each split."""
-        return self._each("map", function, *args, **kwargs)
+    @_each
+    def map(
+        self,
+        function: Callable[..., Any] | None = None,
+        with_indices: bool = False,
+        with_split: bool = False,
+        input_columns: str | Sequence[str] | None = None,
+        batched: bool = False,
+        batch_size: int | None = 1000,
+        drop_last_batch: bool = False,
+        remove_columns: str | Sequence[str] | None = None,
+        fn_kwargs: dict[str, Any] | None = None,
+        features: Any = None,
+        num_threads: int | None = None,
+        num_proc: int | None = None,
+    ) -> Any:
+        """`IterableDataset.map` of each split. `with_split`: the function is given the split's name after all else."""
 
-    def filter(self, function: Any = None, *args: Any, **kwargs: Any) -> IterableDatasetDict:
+    @_each
+    def filter(
+        self,
+        function: Callable[..., Any] | None = None,
+        with_indices: bool = False,
+        input_columns: str | Sequence[str] | None = None,
+        batched: bool = False,
+        batch_size: int | None = 1000,
+        fn_kwargs: dict[str, Any] | None = None,
+        num_threads: int | None = None,
+        num_proc: int | None = None,
+    ) -> Any:
         """`IterableDataset.filter` of each split."""
-        return self._each("filter", function, *args, **kwargs)
 
-    def flat_map(self, function: Any, *args: Any, **kwargs: Any) -> IterableDatasetDict:
+    @_each
+    def flat_map(self, function: Callable[..., Any], fn_kwargs: dict[str, Any] | None = None) -> Any:
         """`IterableDataset.flat_map` of each split."""
-        return self._each("flat_map", function, *args, **kwargs)
 
-    def cast(self, features: Any) -> IterableDatasetDict:
+    @_each
+    def cast(self, features: Any) -> Any:
         """`IterableDataset.cast` of each split."""
-        return self._each("cast", features)
 
-    def cast_column(self, column: str, feature: Any) -> IterableDatasetDict:
+    @_each
+    def cast_column(self, column: str, feature: Any) -> Any:
         """`IterableDataset.cast_column` of each split."""
-        return self._each("cast_column", column, feature)
 
-    def push_to_hub(self, repo_id: str, *args: Any, **kwargs: Any) -> Any:
+    def push_to_hub(
+        self,
+        repo_id: str,
+        config_name: str = "default",
+        set_default: bool | None = None,
+        data_dir: str | None = None,
+        commit_message: str | None = None,
+        commit_description: str | None = None,
+        private: bool | None = None,
+        token: str | None = None,
+        revision: str | None = None,
+        create_pr: bool | None = False,
+        max_shard_size: Any = None,
+        num_shards: dict[str, int] | None = None,
+        embed_external_files: bool = True,
+        num_proc: int | None = None,
+    ) -> Any:
         """Uploads the splits to a data set of the Hub, each read once into Arrow files. Arguments as those of `DatasetDict.push_to_hub`."""
-        if kwargs.get("max_shard_size") is not None and kwargs.get("num_shards") is not None:
+        if max_shard_size is not None and num_shards is not None:
             raise InvalidArgumentError("Failed to push_to_hub: please specify either max_shard_size or num_shards, but not both.")
-        return DatasetDict({name: ds.to_map_style() for name, ds in self.items()}).push_to_hub(repo_id, *args, **kwargs)
+        return DatasetDict({name: ds.to_map_style() for name, ds in self.items()}).push_to_hub(
+            repo_id, config_name, set_default, data_dir, commit_message, commit_description, private, token, revision, create_pr,
+            max_shard_size, num_shards, embed_external_files, num_proc,
+        )  # fmt: skip
 
     @property
     def num_columns(self) -> dict[str, int | None]:
@@ -105,32 +184,6 @@ class IterableDatasetDict(dict[str, IterableDataset]):
         if not isinstance(ds, IterableDataset):
             raise InvalidArgumentError(f"a split is an IterableDataset, not {type(ds).__name__}")
         super().__setitem__(str(split), ds)
-
-
-def _delegated(name: str) -> Callable[..., Any]:
-    """A method that is called on each split, and gives the dict of what they give."""
-
-    def method(self: DatasetDict, *args: Any, **kwargs: Any) -> Any:
-        self._check_values_type()
-        own = dict(kwargs)
-        files = {key: own.pop(key) for key in ("cache_file_names", "indices_cache_file_names", "seeds", "generators") if key in own}
-        made = {}
-        for split, ds in self.items():
-            given = dict(own)
-            for key, of in files.items():
-                if isinstance(of, dict) and split in of:
-                    given[
-                        {"cache_file_names": "cache_file_name", "indices_cache_file_names": "indices_cache_file_name"}.get(key, key[:-1])
-                    ] = of[split]
-                elif of is not None and not isinstance(of, dict) and key == "seeds":
-                    given["seed"] = of
-            made[split] = getattr(ds, name)(*args, **given)
-        return DatasetDict(made)
-
-    method.__name__ = name
-    method.__qualname__ = f"DatasetDict.{name}"
-    method.__doc__ = f"`Dataset.{name}` of each split. Files are named by split: `cache_file_names={{…}}`."
-    return method
 
 
 def _of_splits(name: str) -> Any:
@@ -203,21 +256,124 @@ class DatasetDict(dict[str, Any]):
     column_names = _of_splits("column_names")
     shape = _of_splits("shape")
 
-    map = _delegated("map")
-    filter = _delegated("filter")
-    sort = _delegated("sort")
-    flatten = _delegated("flatten")
-    flatten_indices = _delegated("flatten_indices")
-    cast = _delegated("cast")
-    cast_column = _delegated("cast_column")
-    remove_columns = _delegated("remove_columns")
-    rename_column = _delegated("rename_column")
-    rename_columns = _delegated("rename_columns")
-    select_columns = _delegated("select_columns")
-    class_encode_column = _delegated("class_encode_column")
-    align_labels_with_mapping = _delegated("align_labels_with_mapping")
-    with_format = _delegated("with_format")
-    with_transform = _delegated("with_transform")
+    @_each
+    def map(
+        self,
+        function: Callable[..., Any] | None = None,
+        with_indices: bool = False,
+        with_rank: bool = False,
+        with_split: bool = False,
+        input_columns: str | list[str] | None = None,
+        batched: bool = False,
+        batch_size: int | None = 1000,
+        drop_last_batch: bool = False,
+        remove_columns: str | list[str] | None = None,
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        cache_file_names: dict[str, str | None] | None = None,
+        writer_batch_size: int | None = 1000,
+        features: Any = None,
+        disable_nullable: bool = False,
+        fn_kwargs: dict[str, Any] | None = None,
+        num_proc: int | None = None,
+        desc: str | None = None,
+        try_original_type: bool | None = True,
+        on_mixed_types: Any = None,
+    ) -> Any:
+        """`Dataset.map` of each split. `with_split`: the function is given the split's name after all else."""
+
+    @_each
+    def filter(
+        self,
+        function: Any = None,
+        with_indices: bool = False,
+        with_rank: bool = False,
+        input_columns: str | list[str] | None = None,
+        batched: bool = False,
+        batch_size: int | None = 1000,
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        cache_file_names: dict[str, str | None] | None = None,
+        writer_batch_size: int | None = 1000,
+        fn_kwargs: dict[str, Any] | None = None,
+        num_proc: int | None = None,
+        desc: str | None = None,
+    ) -> Any:
+        """`Dataset.filter` of each split."""
+
+    @_each
+    def sort(
+        self,
+        column_names: str | Sequence[str],
+        reverse: bool | Sequence[bool] = False,
+        null_placement: str = "at_end",
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        indices_cache_file_names: dict[str, str | None] | None = None,
+        writer_batch_size: int | None = 1000,
+    ) -> Any:
+        """`Dataset.sort` of each split."""
+
+    @_each
+    def flatten_indices(
+        self,
+        keep_in_memory: bool = False,
+        cache_file_names: dict[str, str | None] | None = None,
+        writer_batch_size: int | None = 1000,
+        features: Any = None,
+        disable_nullable: bool = False,
+        num_proc: int | None = None,
+        new_fingerprint: str | None = None,
+    ) -> Any:
+        """`Dataset.flatten_indices` of each split."""
+
+    @_each
+    def flatten(self, max_depth: int = 16) -> Any:
+        """`Dataset.flatten` of each split."""
+
+    @_each
+    def cast(self, features: Any) -> Any:
+        """`Dataset.cast` of each split."""
+
+    @_each
+    def cast_column(self, column: str, feature: Any) -> Any:
+        """`Dataset.cast_column` of each split."""
+
+    @_each
+    def remove_columns(self, column_names: str | list[str]) -> Any:
+        """`Dataset.remove_columns` of each split."""
+
+    @_each
+    def rename_column(self, original_column_name: str, new_column_name: str) -> Any:
+        """`Dataset.rename_column` of each split."""
+
+    @_each
+    def rename_columns(self, column_mapping: dict[str, str]) -> Any:
+        """`Dataset.rename_columns` of each split."""
+
+    @_each
+    def select_columns(self, column_names: str | list[str]) -> Any:
+        """`Dataset.select_columns` of each split."""
+
+    @_each
+    def class_encode_column(self, column: str, include_nulls: bool = False) -> Any:
+        """`Dataset.class_encode_column` of each split."""
+
+    @_each
+    def align_labels_with_mapping(self, label2id: dict[str, int], label_column: str) -> Any:
+        """`Dataset.align_labels_with_mapping` of each split."""
+
+    @_each
+    def with_format(
+        self, type: str | None = None, columns: list[str] | None = None, output_all_columns: bool = False, **format_kwargs: Any
+    ) -> Any:
+        """`Dataset.with_format` of each split."""
+
+    @_each
+    def with_transform(
+        self, transform: Callable[..., Any] | None, columns: list[str] | None = None, output_all_columns: bool = False
+    ) -> Any:
+        """`Dataset.with_transform` of each split."""
 
     def shuffle(
         self,

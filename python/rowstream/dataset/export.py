@@ -70,6 +70,7 @@ class Exporting:
 
     if TYPE_CHECKING:
         _plan: Plan
+        _split: str | None
 
         def __iter__(self) -> Iterator[Any]:
             """Rows."""
@@ -140,11 +141,31 @@ class Exporting:
                 writer.write_table(table)
         return Dataset.from_file(path)
 
-    def push_to_hub(self, repo_id: str, *args: Any, **kwargs: Any) -> Any:
+    def push_to_hub(
+        self,
+        repo_id: str,
+        config_name: str = "default",
+        set_default: bool | None = None,
+        split: str | None = None,
+        data_dir: str | None = None,
+        commit_message: str | None = None,
+        commit_description: str | None = None,
+        private: bool | None = None,
+        token: str | None = None,
+        revision: str | None = None,
+        create_pr: bool | None = False,
+        max_shard_size: str | int | None = None,
+        num_shards: int | None = None,
+        embed_external_files: bool = True,
+        num_proc: int | None = None,
+    ) -> Any:
         """Uploads the rows to a data set of the Hub, read once into an Arrow file. Arguments as those of `Dataset.push_to_hub`."""
-        if kwargs.get("max_shard_size") is not None and kwargs.get("num_shards") is not None:
+        if max_shard_size is not None and num_shards is not None:
             raise InvalidArgumentError("Failed to push_to_hub: please specify either max_shard_size or num_shards, but not both.")
-        return self.to_map_style().push_to_hub(repo_id, *args, **kwargs)
+        return self.to_map_style().push_to_hub(
+            repo_id, config_name, set_default, split or self._split, data_dir, commit_message, commit_description, private, token,
+            revision, create_pr, max_shard_size, num_shards, embed_external_files, num_proc,
+        )  # fmt: skip
 
     def to_list(self) -> list[dict[str, Any]]:
         """All rows as dicts."""
@@ -237,11 +258,13 @@ class Exporting:
             batch_size: rows that are written at once.
             sql_writer_kwargs: those of pandas.
         """
+        from rowstream.dataset.saving import signed
+
         options = {"index": False, **sql_writer_kwargs}
         total = 0
         for i, table in enumerate(self._tables(batch_size)):
             given = options if i == 0 else {**options, "if_exists": "append"}
-            total += table.to_pandas().to_sql(name, con, **given) or table.num_rows
+            total += signed(table).to_pandas().to_sql(name, con, **given) or table.num_rows
         return total
 
     def _texts(self, path_or_buf: Any, batch_size: int | None, text: Any) -> int:

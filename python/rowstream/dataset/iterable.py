@@ -13,6 +13,7 @@ from rowstream import _core
 from rowstream.dataset.build import Building
 from rowstream.dataset.casting import cast
 from rowstream.dataset.column import IterableColumn
+from rowstream.dataset.described import Described
 from rowstream.dataset.explain import explained
 from rowstream.dataset.export import Exporting
 from rowstream.dataset.running import Pipeline, Rows, State, node, signature
@@ -39,7 +40,7 @@ _INPUT_SHARDS = 10  # what `datasets` has by default; a shuffle has up to 64 lan
 _ARROW_ROWS = 8192  # rows of a batch of the Arrow stream
 
 
-class IterableDataset(Building, Exporting, Joining):
+class IterableDataset(Building, Exporting, Described, Joining):
     """Rows of files, streamed. Made by `load_dataset(..., streaming=True)`.
 
     Every method that changes what is streamed gives a new data set; nothing is read until it is iterated. The order
@@ -108,10 +109,10 @@ class IterableDataset(Building, Exporting, Joining):
     def _decoded(self) -> Plan:
         """The plan with what its features decode decoded. Tables have what is stored."""
         plan = self._plan
-        known = self._known if plan.python and not plan.grouped else None
-        if known is None or self._decoding is None or self._format in TABLES or not requires_decoding(known):
+        known = None if self._decoding is None or self._format in TABLES or plan.grouped else self.features
+        if known is None or not requires_decoding(known):
             return plan
-        return plan.then(Decode(known, self._decoding))
+        return plan.then(Decode(known, self._decoding or 0))
 
     def __getitem__(self, column_name: str) -> IterableColumn:
         """A column. It may be iterated again and again; of files, no other column is read.
@@ -592,8 +593,9 @@ class IterableDataset(Building, Exporting, Joining):
             raise UnsupportedError("decode() says how rows come out of files: call it before functions and filters")
         made = with_decoding(features, enable)
         threads = _number("num_threads", (32 if requires_decoding(features) else 0) if num_threads is None else num_threads)
-        # Files' rows have what is stored, which needs no decoding.
-        return self._with(_known=made if self._plan.python else None, _decoding=threads)
+        if self._plan.python:
+            return self._with(_known=made, _decoding=threads)
+        return self._cast(dict(made))._with(_decoding=threads)
 
     def with_source(self, file: str = "__file__", row: str = "__row__") -> IterableDataset:
         """Two more columns: the file that a row is of, and its number there, from 0.
@@ -658,23 +660,9 @@ class IterableDataset(Building, Exporting, Joining):
         """What is known about the data set."""
         return replace(self._info, features=self.features)
 
-    @property
-    def split(self) -> str | None:
-        """The name of the split."""
-        return self._split
-
-    def __getattr__(self, name: str) -> Any:
-        """The facts of `info` are attributes too, as in `datasets`."""
-        if name in _INFO:
-            return getattr(self._info, name)
-        raise AttributeError(f"'IterableDataset' object has no attribute {name!r}")
-
     def __repr__(self) -> str:
         """Columns and pieces."""
         return f"IterableDataset({{\n    features: {self.column_names or 'Unknown'},\n    num_shards: {self.num_shards}\n}})"
-
-
-_INFO = frozenset(DatasetInfo.__dataclass_fields__) - {"features", "splits"}
 
 
 def _number(name: str, value: Any, least: int | None = 0) -> int:

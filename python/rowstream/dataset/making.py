@@ -13,6 +13,7 @@ from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.features import _fix_for_backward_compatible_features, generate_from_arrow_type
 from rowstream.features.types import Features
 from rowstream.info import DatasetInfo
+from rowstream.splits import Split
 from rowstream.table import InMemoryTable, MemoryMappedTable, Table, cast_array_to_feature, cast_table_to_features
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class Making:
         keep_in_memory: bool = False,
         gen_kwargs: dict[str, Any] | None = None,
         num_proc: int | None = None,
-        split: Any = "train",
+        split: Any = Split.TRAIN,
         fingerprint: str | None = None,
         **kwargs: Any,
     ) -> Dataset:
@@ -199,13 +200,21 @@ class Making:
         return queried(sql, con, features, cache_dir, keep_in_memory, kwargs)
 
     @staticmethod
-    def from_spark(df: Any, *args: Any, **kwargs: Any) -> Dataset:
-        """The rows of a Spark frame, by way of Arrow."""
+    def from_spark(
+        df: Any,
+        split: Any = None,
+        features: Features | None = None,
+        keep_in_memory: bool = False,
+        cache_dir: str | None = None,
+        working_dir: str | None = None,
+        load_from_cache_file: bool = True,
+        **kwargs: Any,
+    ) -> Dataset:
+        """The rows of a Spark frame, by way of Arrow, in memory; what says where copies lie is accepted."""
         from rowstream.dataset.map_style import Dataset
 
-        features = kwargs.get("features")
         table = df.toArrow() if hasattr(df, "toArrow") else pa.Table.from_pandas(df.toPandas())
-        return Dataset._of_table(table, features, DatasetInfo(), kwargs.get("split"))
+        return Dataset._of_table(table, features, DatasetInfo(), split)
 
     @staticmethod
     def from_csv(

@@ -781,7 +781,11 @@ class Dataset(Described, Indexable, Making, Saving):
         if there is not None:
             return there
         keys = [(name, "descending" if one else "ascending") for name, one in zip(names, down, strict=True)]
-        rows = pc.sort_indices(query_table(self._data.select(names), slice(None), self._indices), sort_keys=keys, null_placement=place)
+        table = query_table(self._data.select(names), slice(None), self._indices)
+        if int(pa.__version__.partition(".")[0]) < 25:
+            rows = pc.sort_indices(table, sort_keys=keys, null_placement=place)
+        else:
+            rows = pc.sort_indices(table, sort_keys=[(*key, place) for key in keys])
         return self._listed(rows.to_numpy(), new_fingerprint, file)
 
     @transmit_format

@@ -73,6 +73,21 @@ def _filesystem(path: str, storage_options: Any) -> Any:
     return (None, inside) if local else (fs, inside)
 
 
+def signed(table: Any) -> Any:
+    """A table with signed integers in place of unsigned ones of 64 bits, which databases do not have.
+
+    Raises:
+        InvalidArgumentError: one is too large.
+    """
+    for i, of in enumerate(table.schema):
+        if pa.types.is_uint64(of.type):
+            try:
+                table = table.set_column(i, of.name, table.column(i).cast(pa.int64()))
+            except pa.ArrowInvalid as error:
+                raise InvalidArgumentError(f"to_sql: column {of.name!r} has integers that no database holds: {error}") from None
+    return table
+
+
 class Saving:
     """What data sets become."""
 
@@ -352,7 +367,7 @@ class Saving:
         options.pop("sql", None), options.pop("con", None)
         total = 0
         for i, table in enumerate(self._tables(batch_size)):
-            frame = self._frame(table, exact=True)
+            frame = self._frame(signed(table), exact=True)
             given = options if i == 0 else {**options, "if_exists": "append"}
             total += frame.to_sql(name, con, **given) or len(frame)
         return total

@@ -680,4 +680,4 @@ def held_rows(ds: Any, num_shards: int) -> Any:
             SourcePlan(scan="", source=generated(_shard_rows, {"shards": shards})), info, None if ds.split is None else str(ds.split)
         )
         made._known = ds.features
-    return made.with_format(ds._format_type) if ds._format_type in ("numpy", "torch", "arrow") else made
+    return made.with_format(ds._format_type) if ds._format_type != "custom" else made

@@ -1,7 +1,7 @@
 """The types of columns, as people know them from `datasets`."""
 
 from rowstream.features.arrow import features_from_schema
-from rowstream.features.media import Audio, Image, Mesh, Nifti, Pdf, Video
+from rowstream.features.media import Audio, BioSequence, BioStructure, Image, Mesh, Nifti, Pdf, Video
 from rowstream.features.types import (
     Array2D,
     Array3D,
@@ -24,6 +24,8 @@ __all__ = [
     "Array4D",
     "Array5D",
     "Audio",
+    "BioSequence",
+    "BioStructure",
     "ClassLabel",
     "Features",
     "Image",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from rowstream.features.types import ClassLabel, Features, LargeList, List, Value
+from rowstream.features.features import generate_from_dict
+from rowstream.features.types import FEATURE_TYPES, ClassLabel, Features, LargeList, List, Value
 
 NAMES = {
     "Null": "null",
@@ -29,8 +30,8 @@ def features_from_schema(schema: dict[str, Any], columns: list[tuple[str, str]] 
         schema: the JSON of an Arrow schema, as the core writes it.
         columns: `(name in the schema, name in the row)`, if they are not all, or have other names.
 
-    Where a file's metadata has features that `datasets` wrote, its class labels are kept. Types of media (`Image`,
-    `Audio`, …) are given as they are stored.
+    Where a file's metadata has features that `datasets` wrote, its class labels, media, arrays and JSON are kept where they fit what
+    is stored.
     """
     known = _written_by_datasets(schema)
     fields = {field["name"]: field["data_type"] for field in schema["fields"]}
@@ -58,9 +59,9 @@ def _feature(data_type: Any, known: Any = None) -> Any:
         {"_type": "List", "feature": known[0]} if isinstance(known, list) and len(known) == 1 else known if isinstance(known, dict) else {}
     )
     inner = written.get("feature")
+    if (said := _said(data_type, written)) is not None:
+        return said
     if isinstance(data_type, str):
-        if written.get("_type") == "ClassLabel" and isinstance(written.get("names"), list):
-            return ClassLabel(names=[str(name) for name in written["names"]])
         return Value(NAMES.get(data_type, data_type.lower()))
     ((kind, of),) = data_type.items()
     match kind:
@@ -87,6 +88,27 @@ def _feature(data_type: Any, known: Any = None) -> Any:
             return Value(f"fixed_size_binary[{of}]")
         case _:
             return _unnamed(f"{kind.lower()}[{of}]" if isinstance(of, str) else kind.lower())
+
+
+_TEXTS = ("Utf8", "LargeUtf8", "Utf8View")
+
+
+def _said(data_type: Any, written: dict[str, Any]) -> Any:
+    """The feature that was written of a type, if it is more than the type says and fits it."""
+    name = written.get("_type")
+    if name == "ClassLabel":
+        fits = isinstance(data_type, str) and isinstance(written.get("names"), list)
+        return ClassLabel(names=[str(one) for one in written["names"]]) if fits else None
+    if name not in FEATURE_TYPES:
+        return None
+    if name == "Json":
+        fits = data_type in _TEXTS
+    elif name in ("Array2D", "Array3D", "Array4D", "Array5D"):
+        fits = isinstance(data_type, dict) and set(data_type) <= {"List", "LargeList", "FixedSizeList"}
+    else:
+        struct = data_type.get("Struct") if isinstance(data_type, dict) else None
+        fits = struct is not None and hasattr(FEATURE_TYPES[name], "embed_storage") and {of["name"] for of in struct} == {"bytes", "path"}
+    return generate_from_dict(written) if fits else None
 
 
 def _unnamed(dtype: str) -> Value:

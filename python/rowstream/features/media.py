@@ -242,6 +242,30 @@ class Video(_Media):
     __hash__ = object.__hash__
 
 
+@dataclass
+class BioSequence(_Media):
+    """A file of sequences of nucleotides or amino acids. Args: `format` of the file, such as `"fasta"`; `decode`."""
+
+    format: str = "fasta"
+    decode: bool = True
+    id: str | None = field(default=None, repr=False)
+    _type: str = _kind("BioSequence")
+
+    __hash__ = object.__hash__
+
+
+@dataclass
+class BioStructure(_Media):
+    """A file of a molecule in space. Args: `format` of the file, such as `"pdb"`; `decode`."""
+
+    format: str = "pdb"
+    decode: bool = True
+    id: str | None = field(default=None, repr=False)
+    _type: str = _kind("BioStructure")
+
+    __hash__ = object.__hash__
+
+
 def _plain(name: str) -> Any:
     @dataclass
     class Media(_Media):
@@ -258,4 +282,15 @@ def _plain(name: str) -> Any:
 
 Pdf, Nifti, Mesh = (_plain(name) for name in ("Pdf", "Nifti", "Mesh"))
 
-FEATURE_TYPES.update({"Image": Image, "Audio": Audio, "Video": Video, "Pdf": Pdf, "Nifti": Nifti, "Mesh": Mesh})
+FEATURE_TYPES.update(
+    {
+        "BioSequence": BioSequence,
+        "BioStructure": BioStructure,
+        "Image": Image,
+        "Audio": Audio,
+        "Video": Video,
+        "Pdf": Pdf,
+        "Nifti": Nifti,
+        "Mesh": Mesh,
+    }
+)

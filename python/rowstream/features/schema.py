@@ -9,6 +9,8 @@ from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.arrow import NAMES, UNITS
+from rowstream.features.features import plain
+from rowstream.features.types import List, Value
 
 _PLAIN = {
     "null": "Null",
@@ -43,8 +45,8 @@ def schema_from_features(features: Any) -> str:
     if not isinstance(features, Mapping):
         raise InvalidArgumentError(f"features= expects Features, a dict of names and types, found {type(features).__name__}")
     fields = [_field(str(name), feature) for name, feature in features.items()]
-    labels = {str(name): {"_type": "ClassLabel", "names": list(f.names)} for name, f in features.items() if _is(f, "ClassLabel")}
-    metadata = {"huggingface": json.dumps({"info": {"features": labels}})} if labels else {}
+    said = {str(name): plain(feature) for name, feature in features.items() if _says_more(feature)}
+    metadata = {"huggingface": json.dumps({"info": {"features": said}})} if said else {}
     return json.dumps({"fields": fields, "metadata": metadata})
 
 
@@ -121,9 +123,30 @@ def _type(path: str, feature: Any) -> Any:
         return {"List": item} if feature.length == -1 else {"FixedSizeList": [item, feature.length]}
     if _is(feature, "Value"):
         return _scalar(path, str(feature.dtype))
+    if hasattr(feature, "embed_storage"):
+        return {"Struct": [_field("bytes", Value("binary")), _field("path", Value("string"))]}
+    if _is(feature, "Json"):
+        return "Utf8"
+    if _is(feature, "Array2D", "Array3D", "Array4D", "Array5D"):
+        inner: Any = Value(str(feature.dtype))
+        for _ in feature.shape:
+            inner = List(inner)
+        return _type(path, inner)
     raise InvalidArgumentError(
-        f"features: {path!r} is {feature!r}; expected a Value, List, LargeList, ClassLabel, or a dict of them for an object"
+        f"features: {path!r} is {feature!r}; expected a Value, List, LargeList, ClassLabel, Json, an array, a type of media, or a dict of "
+        "them for an object"
     )
+
+
+def _says_more(feature: Any) -> bool:
+    """Whether a feature is more than the type of what is stored says."""
+    if isinstance(feature, Mapping):
+        return any(map(_says_more, feature.values()))
+    if isinstance(feature, (list, tuple)):
+        return any(map(_says_more, feature))
+    if hasattr(feature, "feature"):
+        return _says_more(feature.feature)
+    return not _is(feature, "Value")
 
 
 def _scalar(path: str, dtype: str) -> Any:

@@ -1,11 +1,11 @@
-"""Formats of rows and batches, one a file: `python` (the default), `numpy`, `torch`, `arrow`, `pandas`, `polars`."""
+"""Formats of rows and batches, one a file: `python` (the default), `numpy`, `torch`, `arrow`, `pandas`, `polars`; `tensors`, all others."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rowstream.exceptions import InvalidArgumentError, UnsupportedError
+from rowstream.exceptions import InvalidArgumentError
 
 if TYPE_CHECKING:
     from rowstream import _core
@@ -24,10 +24,14 @@ _FORMATS = {
     "pd": "pandas",
     "polars": "polars",
     "pl": "polars",
+    "jax": "jax",
+    "tensorflow": "tensorflow",
+    "tf": "tensorflow",
+    "mlx": "mlx",
 }
 TABLES = ("arrow", "pandas", "polars")
 """Formats whose rows and batches are tables or frames."""
-_LATER = ("jax", "tensorflow", "tf", "mlx", "custom")
+_TENSORS = ("jax", "tensorflow", "mlx")
 
 
 class Formatter(Protocol):
@@ -68,18 +72,19 @@ def format_name(type: str | None) -> str | None:
     if not isinstance(type, str):
         raise InvalidArgumentError(f"with_format expects the name of a format or None, not {type!r}")
     name = type.lower()
-    if name in _LATER:
-        raise UnsupportedError(
-            f"the format {type!r} is not there yet; there are 'numpy', 'torch', 'arrow', 'pandas', 'polars' and None for Python objects"
-        )
     if name not in _FORMATS:
         raise InvalidArgumentError(
-            f"there is no format {type!r}; there are 'numpy', 'torch', 'arrow', 'pandas', 'polars' and None for Python objects"
+            f"there is no format {type!r} of streams; there are 'numpy', 'torch', 'jax', 'tensorflow', 'mlx', 'arrow', 'pandas', 'polars' "
+            "and None for Python objects"
         )
     return None if name == "python" else _FORMATS[name]
 
 
 def formatter(name: str | None) -> Formatter:
     """The formatter of a name that `format_name` gave."""
+    if name in _TENSORS:
+        from rowstream.formats.tensors import Tensors
+
+        return Tensors(name)
     made: Formatter = import_module(f"rowstream.formats.{name or 'python'}")
     return made

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from rowstream.formats import numpy
+from rowstream.formatting import TorchFormatter
 
 if TYPE_CHECKING:
     from rowstream import _core
@@ -28,7 +29,8 @@ def row(batch: _core.Batch) -> dict[str, Any]:
 
 def example(example: dict[str, Any]) -> dict[str, Any]:
     """A row that a function made. Tensors in it stay as they are."""
-    return {name: _tensors(value) for name, value in example.items()}
+    tensorize = TorchFormatter().recursive_tensorize
+    return {name: tensorize(value) for name, value in example.items()}
 
 
 def item(batch: _core.Batch | dict[str, Any]) -> dict[str, Any]:
