@@ -21,6 +21,9 @@ HF_DATASETS_OFFLINE = os.environ.get("HF_DATASETS_OFFLINE", "0").upper() in ("1"
 HF_HUB_OFFLINE = HF_DATASETS_OFFLINE or os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "ON", "YES", "TRUE")
 HF_UPDATE_DOWNLOAD_COUNTS = False
 
+# Whether rows of Parquet files may be copied to an Arrow file where they are read at random and do not fit into memory.
+ARROW_COPIES = os.environ.get("ROWSTREAM_ARROW_COPIES", "1").upper() in ("1", "ON", "YES", "TRUE")
+
 DEFAULT_MAX_BATCH_SIZE = 1000
 MAX_SHARD_SIZE = "500MB"
 MAX_ROW_GROUP_SIZE = "100MB"

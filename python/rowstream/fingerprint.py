@@ -415,7 +415,11 @@ def of_table(table: Any, *more: Any) -> str:
     """The fingerprint of a table: of its content in memory, or of the files that it is mapped from."""
     walk = _Walk()
     files = getattr(table, "files", ())
-    if files:
+    if hasattr(table, "said"):
+        walk.walk(table.said())
+        for file in table.plan.listing["files"]:
+            walk.feed("file", _sampled(file["path"]))
+    elif files:
         walk.feed("schema", str(table.table.schema))
         walk.feed("replays", repr([name for name, _, _ in table.replays]))
         walk.walk([(args, kwargs) for _, args, kwargs in table.replays])

@@ -97,6 +97,18 @@ def numpy_column(column: Any) -> Any:
     return np.asarray(rows)
 
 
+_NUMBERS = frozenset(
+    (*(kind() for kind in (pa.int8, pa.int16, pa.int32, pa.int64, pa.uint8, pa.uint16, pa.uint32, pa.uint64)), pa.float32(), pa.float64())
+)
+
+
+def _in_one_piece(column: Any) -> Any:
+    """The numbers of a column as they lie in memory; `None` where some are missing, or they are several pieces or none."""
+    if column.type not in _NUMBERS or column.num_chunks != 1 or column.null_count:
+        return None
+    return column.chunk(0).to_numpy()
+
+
 def _objects(values: list[Any]) -> Any:
     made = np.empty(len(values), dtype=object)
     made[:] = values
@@ -318,7 +330,15 @@ class TensorFormatter(Formatter):
 
     def format_batch(self, pa_table: Any) -> Any:
         """A dict of tensors."""
-        return {name: self.format_column(pa_table.select([name])) for name in pa_table.column_names}
+        made = {}
+        for name, column in zip(pa_table.column_names, pa_table.columns, strict=True):
+            values = None if self.kwargs or self._decodes(name) else _in_one_piece(column)
+            made[name] = self.format_column(pa_table.select([name])) if values is None else self.numbers(values)
+        return made
+
+    def numbers(self, values: Any) -> Any:
+        """Numbers as a tensor: what `leaf` makes of them."""
+        return self.leaf(values)
 
 
 def _alike(column: list[Any], kind: Any) -> bool:
@@ -364,6 +384,10 @@ class TorchFormatter(TensorFormatter):
 
     def own(self, value: Any) -> bool:
         return isinstance(value, self.torch.Tensor)
+
+    def numbers(self, values: Any) -> Any:
+        # A tensor's memory may be written, so it is always a copy.
+        return self.torch.from_numpy(values.astype(np.float32 if values.dtype.kind == "f" else np.int64))
 
     def stack(self, column: list[Any]) -> Any:
         return self.torch.stack(column) if _alike(column, self.torch.Tensor) else column
@@ -715,7 +739,9 @@ def _within(i: int, size: int) -> None:
 
 
 def gather(table: Any, positions: Any) -> Any:
-    """Some rows of a pyarrow table, of many chunks too."""
+    """Some rows of a table, of many chunks too, as a pyarrow table."""
+    if hasattr(type(table), "gather"):
+        return table.gather(positions)
     if isinstance(positions, range) and positions.step == 1:
         return table.slice(positions.start, len(positions))
     rows = np.asarray(positions)
@@ -731,7 +757,8 @@ def gather(table: Any, positions: Any) -> Any:
 
 def query_table(table: Any, key: Any, indices: Any = None) -> Any:
     """The rows or the column of a table that a key asks for, through a list of rows if there is one."""
-    plain = getattr(table, "table", table)
+    # What reads its rows itself does so; else they are those of the pyarrow table.
+    plain = table if hasattr(type(table), "gather") else getattr(table, "table", table)
     if isinstance(key, str):
         if key not in plain.column_names:
             raise KeyError(f"Column {key} not in the dataset. Current columns in the dataset: {plain.column_names}")

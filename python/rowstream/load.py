@@ -299,7 +299,7 @@ def _prepared(
         files += stream.info.download_size or 0
     splits = SplitDict(dataset_name=found.label)
     for name, ds in made.items():
-        splits.add(SplitInfo(name, num_bytes=ds._data.table.nbytes, num_examples=len(ds), dataset_name=found.label))
+        splits.add(SplitInfo(name, num_bytes=ds._data.nbytes, num_examples=len(ds), dataset_name=found.label))
     if checked and (said := SplitDict.of_card(found.info.get("splits"))):
         from rowstream.builder import verify_sizes
 

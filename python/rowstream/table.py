@@ -38,6 +38,16 @@ class Table:
         # What pickling says: how the parts are made that this was concatenated of.
         self._parts = parts
 
+    @property
+    def home(self) -> str | None:
+        """The folder for what is made of it: that of its files; `None` if it has none."""
+        return os.path.dirname(self.files[0]) if self.files else None
+
+    @property
+    def where(self) -> str:
+        """Where the rows are, for people."""
+        return f"of {', '.join(self.files)}" if self.files else "in memory"
+
     def __getattr__(self, name: str) -> Any:
         """What the pyarrow table has."""
         if name.startswith("__") or name == "table":
@@ -100,10 +110,9 @@ def _unpickled(content: bytes) -> Table:
 
 
 def _again(parts: tuple[Any, ...], replays: tuple[Any, ...]) -> Table:
-    made = []
-    for kind, of in parts:
-        made.append(MemoryMappedTable.from_file(of) if kind == "file" else of)
-    table = made[0] if len(made) == 1 else concat_tables(made)
+    made = [MemoryMappedTable.from_file(of) if kind == "file" else of for kind, of in parts]
+    beside = any(kind == "beside" for kind, _ in parts)
+    table = made[0] if len(made) == 1 else concat_tables(made, axis=int(beside))
     for name, args, kwargs in replays:
         table = table._replayed(name, *args, **kwargs)
     return table
@@ -191,13 +200,13 @@ def concat_tables(tables: Sequence[Any], axis: int = 0) -> Table:
     if len(made) == 1:
         return made[0]
     files = [file for table in made for file in table.files]
+    # In memory, the content is what is pickled.
+    parts = tuple(("beside" if axis == 1 else "table", table) for table in made) if files else None
     if axis == 1:
         columns = [(field, column) for table in made for field, column in zip(table.table.schema, table.table.columns, strict=True)]
         whole = pa.Table.from_arrays([column for _, column in columns], schema=pa.schema([field for field, _ in columns]))
-        return Table(whole.replace_schema_metadata(made[0].table.schema.metadata), files)
+        return Table(whole.replace_schema_metadata(made[0].table.schema.metadata), files, (), parts)
     whole = pa.concat_tables([table.table for table in made], promote_options="default")
-    mapped = bool(files)
-    parts = tuple(("table", table) for table in made) if mapped else None
     return Table(whole, files, (), parts)
 
 

@@ -308,3 +308,11 @@ def test_lines_whose_fields_are_mixed(tmp_path):
     path.write_text('{"a": 1}\n{"a": "x"}\n' + ('{"a": "' + "y" * 1000 + '"}\n') * 11_000 + '{"new": 1}\n')
     with pytest.raises(exceptions.SchemaError, match=r"a\.jsonl: line 11003: field 'new'.*features="):
         read(split="train")
+
+
+def test_columns_from_several_places_are_pickled(tmp_path):
+    Dataset.from_dict({"a": [1, 2, 3]}).save_to_disk(tmp_path)
+    ds = load_from_disk(tmp_path).add_column("b", [4, 5, 6]).select(range(1, 3))
+    again = pickle.loads(pickle.dumps(ds.rename_column("b", "c")))
+    assert again.to_list() == [{"a": 2, "c": 5}, {"a": 3, "c": 6}]
+    assert ds.map(lambda row: {"d": row["b"]}, num_proc=2)["d"][:] == [5, 6]

@@ -139,6 +139,7 @@ def concatenate_map_style(datasets: list[Any], info: Any = None, split: Any = No
 
     from rowstream import fingerprint
     from rowstream.arrow_writer import with_features
+    from rowstream.dataset.in_place import ParquetTable
     from rowstream.dataset.map_style import Dataset
     from rowstream.features.features import _align_features, _check_if_features_can_be_aligned
     from rowstream.info import DatasetInfo
@@ -177,10 +178,12 @@ def concatenate_map_style(datasets: list[Any], info: Any = None, split: Any = No
     else:
         aligned, tables = [ds.features for ds in parts], [ds._data for ds in parts]
     features = Features({name: one for some in aligned for name, one in some.items()})
-    table = concat_tables(tables, axis=axis)
+    first, *rest = tables
+    joined = first.joined(rest) if axis == 0 and rest and isinstance(first, ParquetTable) else None
+    table = concat_tables(tables, axis=axis) if joined is None else joined
     missing = [name for name in features if name not in table.column_names]
     if not missing:
-        table = table.replace_schema_metadata(with_features(table.table, features).schema.metadata)
+        table = with_features(table, features)
     made_info = info if info is not None else DatasetInfo.from_merge([ds.info for ds in parts])
     made_info = made_info.copy()
     made_info.features = Features({name: features[name] for name in table.column_names})

@@ -40,6 +40,15 @@ class Rows:
         made: list[dict[str, Any]] = self.core.take((rows if self.mapping is None else self.mapping[rows].astype(np.int64)).tobytes())
         return made
 
+    def to_list(self) -> list[dict[str, Any]]:
+        """All rows, as a list."""
+        made: list[dict[str, Any]]
+        if self.mapping is None:
+            made = self.core.to_pylist(0, self.size)
+        else:
+            made = self.core.take(np.ascontiguousarray(self.mapping, dtype=np.int64).tobytes())
+        return made
+
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """All rows."""
         if self.mapping is None:
@@ -60,6 +69,8 @@ def rows_of(ds: Dataset) -> Rows | None:
 
 def core_of(table: Any) -> Any:
     """The core's view of a table, made once; `None` where it has types that the core makes no rows of."""
+    if hasattr(type(table), "core"):
+        return table.core
     if "core" not in table.__dict__:
         try:
             table.core = _core.Table(table.table)
@@ -83,7 +94,7 @@ def _has_arrays(features: Any) -> bool:
 
 def matching(ds: Dataset, condition: Expr, names: list[str]) -> Any:
     """The rows for which an expression is true: their numbers in the data set."""
-    table = ds._data.table.select(names)
+    table = ds._data.select(names)
     mask = np.frombuffer(_core.Table(table).matches(json.dumps(condition.to_json())), dtype=np.uint8).astype(bool)
     if ds._indices is not None:
         mask = mask[ds._indices.table.column(0).to_numpy()]

@@ -59,8 +59,7 @@ def transmit_format(func: Callable[..., Any]) -> Callable[..., Any]:
 def update_metadata_with_features(table: Any, features: Features) -> Any:
     """A table whose metadata has these features."""
     if isinstance(table, Table):
-        metadata = with_features(table.table, features).schema.metadata
-        return table.replace_schema_metadata(metadata)
+        return with_features(table, features)
     return with_features(table, features)
 
 
@@ -87,7 +86,7 @@ class Dataset(Described, Indexable, Making, Saving):
         Indexable.__init__(self)
         table = as_table(arrow_table)
         info = info.copy() if info is not None else DatasetInfo()
-        seen = Features.from_arrow_schema(table.table.schema)
+        seen = Features.from_arrow_schema(table.schema)
         twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
         if twice:
             raise InvalidArgumentError(f"The table can't have duplicated columns but columns {twice} are duplicated.")
@@ -102,14 +101,14 @@ class Dataset(Described, Indexable, Making, Saving):
                     "file."
                 ) from None
         schema = info.features.arrow_schema
-        if table.table.schema != schema:
+        if table.schema != schema:
             table = table.cast(schema)
         indices = None if indices_table is None else as_table(indices_table)
         if indices is not None and not pa.types.is_unsigned_integer(indices.table.column(0).type):
             raise InvalidArgumentError(
                 f"indices must be an Arrow table of unsigned integers, current type is {indices.table.column(0).type}"
             )
-        written = (table.table.schema.metadata or {}).get(b"huggingface")
+        written = (table.schema.metadata or {}).get(b"huggingface")
         if fingerprint is None and written is not None:
             fingerprint = json.loads(written).get("fingerprint")
         self._info, self._split = info, named(split)
@@ -147,8 +146,8 @@ class Dataset(Described, Indexable, Making, Saving):
               batched = True (5289df737df57326)
         """
         first = self._steps[0][1] if self._steps else self._fingerprint
-        lines = [f"{first}: rows {'of ' + ', '.join(self._data.files) if self._data.files else 'in memory'}"]
-        after = [step[1] for step in self._steps[1:]] + [self._fingerprint]
+        lines = [f"{first}: rows {self._data.where}"]
+        after = [step[1] for step in self._steps[1:]] + [self._fingerprint][: len(self._steps)]
         for (name, _, given), made in zip(self._steps, after, strict=True):
             lines.append(f"{name} → {made}")
             lines += [f"  {key} = {text} ({hashed})" for key, (text, hashed) in given.items()]
@@ -727,7 +726,7 @@ class Dataset(Described, Indexable, Making, Saving):
         self, what: str, file: str | None, new_fingerprint: str | None, load: bool | None, keep_in_memory: bool
     ) -> tuple[str | None, Any]:
         """The file for a list of rows, and the data set of it if it is there."""
-        if self._data.files and not keep_in_memory and file is None:
+        if self._data.home and not keep_in_memory and file is None:
             file = self._get_cache_file_path(new_fingerprint)
         load = is_caching_enabled() if load is None else load
         if file is not None and load and os.path.exists(file):
@@ -925,8 +924,9 @@ class Dataset(Described, Indexable, Making, Saving):
 
     def _get_cache_file_path(self, fingerprint_: str | None) -> str:
         """The file for what has a fingerprint: beside the data set's files, or in a folder that goes with the process."""
-        if is_caching_enabled() and self._data.files:
-            return os.path.join(os.path.dirname(self._data.files[0]), f"cache-{fingerprint_}.arrow")
+        if is_caching_enabled() and self._data.home:
+            os.makedirs(self._data.home, exist_ok=True)
+            return os.path.join(self._data.home, f"cache-{fingerprint_}.arrow")
         name = f"cache-{fingerprint.generate_random_fingerprint()}.arrow"
         return os.path.join(fingerprint.get_temporary_cache_files_directory(), name)
 
@@ -1035,7 +1035,7 @@ class Dataset(Described, Indexable, Making, Saving):
         else:
             fingerprint.validate_fingerprint(new_fingerprint)
         job.new_fingerprint = new_fingerprint
-        if cache_file_name is None and self._data.files and not keep_in_memory:
+        if cache_file_name is None and self._data.home and not keep_in_memory:
             cache_file_name = self._get_cache_file_path(new_fingerprint)
         job.cache_file_name = cache_file_name
         load = is_caching_enabled() if load_from_cache_file is None else load_from_cache_file
@@ -1092,9 +1092,13 @@ class Dataset(Described, Indexable, Making, Saving):
             fingerprint.validate_fingerprint(new_fingerprint)
             step = None
         if isinstance(function, Expr):
-            file, made = self._kept_rows("processed dataset", cache_file_name, new_fingerprint, load_from_cache_file, keep_in_memory)
-            if made is None:
-                made = self._listed(chosen(self, function), new_fingerprint, file)
+            # It is found again as fast as a file of it would be read.
+            kept = chosen(self, function)
+            run = len(kept) and int(kept[-1] - kept[0]) + 1 == len(kept)
+            if run and cache_file_name is None:
+                made = self._run(int(kept[0]), len(kept), new_fingerprint)
+            else:
+                made = self._listed(kept, new_fingerprint, cache_file_name)
         else:
             names = _columns("Input column", input_columns, self.column_names)
             direct = not batched and not num_proc and self._plain() and not inspect.iscoroutinefunction(function)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +12,9 @@ import pyarrow as pa
 from rowstream import config, progress
 from rowstream.arrow_writer import ArrowWriter, SchemaInferenceError
 from rowstream.dataset import mixed
+from rowstream.dataset.in_place import Copy, ParquetTable, suits
 from rowstream.dataset.map_style import Dataset
-from rowstream.dataset.mapping import moved
+from rowstream.dataset.once import once
 from rowstream.dataset.processes import run_in_processes
 from rowstream.features.features import get_nested_type
 from rowstream.features.types import Features
@@ -28,7 +28,6 @@ from rowstream.table import (
     concat_tables,
     stored,
     stored_schema,
-    table_cast,
 )
 from rowstream.utils import logging
 
@@ -47,27 +46,10 @@ def folder(cache_dir: Any, *names: str) -> str:
     return os.path.join(root, "rowstream", *(name.replace("/", "--") for name in names))
 
 
-def once(path: str, write: Callable[[str], None], anew: bool = False) -> None:
-    """Has a file made, whole or not at all. Where several processes do it at once, one good copy stays."""
-    if os.path.exists(path) and not anew:
-        return
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".rowstream-", suffix=".arrow", dir=os.path.dirname(path))
-    os.close(handle)
-    try:
-        write(temporary)
-        moved(temporary, path)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.remove(temporary)
-        raise
-
-
 def _opened(path: str, keep_in_memory: bool | None) -> Table:
-    size = os.path.getsize(path)
-    small = bool(config.IN_MEMORY_MAX_SIZE) and size < config.IN_MEMORY_MAX_SIZE
-    kind = InMemoryTable if keep_in_memory or (keep_in_memory is None and small) else MemoryMappedTable
-    return kind.from_file(path)
+    mapped = MemoryMappedTable.from_file(path)
+    small = keep_in_memory is None and mapped.nbytes < config.IN_MEMORY_MAX_SIZE
+    return InMemoryTable.from_file(path) if keep_in_memory or small else mapped
 
 
 # -------------------------------------------------------------------------------------------------------------- files
@@ -130,21 +112,27 @@ def of_plan(
 ) -> Dataset:
     """The rows of files as a map-style data set: read once by the core, written as Arrow, mapped.
 
-    An Arrow file of this machine that is read as it is, is mapped where it lies. `lines` gives the same rows as lines of JSON, and how
-    those are read whose fields are mixed.
+    Parquet and Arrow files of this machine that are read as they are, are read where they lie. `lines` gives the same rows as lines of
+    JSON, and how those are read whose fields are mixed.
     """
-    from rowstream.dataset.iterable import IterableDataset
-
-    listing = plan.listing
     known = features_of_plan(plan)
     wanted = Features(features) if features is not None else known
     if _in_place(plan) and features is None:
-        tables = [_opened(file["path"], keep_in_memory) for file in listing["files"]]
+        tables = [_opened(file["path"], keep_in_memory) for file in plan.listing["files"]]
         return Dataset(concat_tables(tables), info=_with(info, None), split=split)
     name = Hasher.hash([_said(plan), None if features is None else Features(features).to_dict(), split])
     path = os.path.join(
         folder(cache_dir, info.dataset_name or info.builder_name or "data", info.config_name or "default", name), f"{split}.arrow"
     )
+
+    copy = Copy(plan, path, wanted, name, split)
+    if suits(plan) and wanted is not None and (anew or not copy.there()):
+        # A card may name fewer columns than there are.
+        there = plan if list(wanted) == plan.column_names else plan.select(wanted)
+        table: Table = ParquetTable(there, wanted, copy)
+        if keep_in_memory or (keep_in_memory is None and table.nbytes < config.IN_MEMORY_MAX_SIZE):
+            table = Table(pa.concat_tables([*table.tables(), wanted.arrow_schema.empty_table()]))
+        return Dataset(table, info=_with(info, wanted), split=split)
 
     def write(temporary: str) -> None:
         if lines is not None and mixed.may_be_mixed(plan.schema):
@@ -152,17 +140,8 @@ def of_plan(
             if how is not None:
                 mixed.write(temporary, texts, how, name, split)
                 return
-        ds = IterableDataset(plan).with_format("arrow")
         total = (info.splits or {}).get(split)
-        count = None if total is None else total.num_examples
-        with ArrowWriter(path=temporary, features=wanted, fingerprint=name, writer_batch_size=_ROWS) as writer:
-            with progress.bar(count, f"Generating {split} split") as bar:
-                for table in ds.iter(_ROWS):
-                    writer.write_table(table if wanted is None else _fitted(table, wanted))
-                    bar.update(table.num_rows)
-            if wanted is None and not len(writer):
-                writer._features = Features()
-            writer.finalize()
+        copy.write(temporary, None if total is None else total.num_examples)
 
     once(path, write, anew)
     # The file says its features: of lines with mixed fields, others than the plan.
@@ -177,13 +156,6 @@ def of_lines(
     path = os.path.join(folder(cache_dir, info.dataset_name or "json", info.config_name or "default", name), f"{split}.arrow")
     once(path, lambda temporary: mixed.write(temporary, texts, how, name, split), anew)
     return Dataset(_opened(path, keep_in_memory), info=_with(info, None), split=split)
-
-
-def _fitted(table: Any, features: Features) -> Any:
-    """A table of a stream in the types of features; their columns only, as those of a card may be fewer."""
-    if set(features) != set(table.column_names):
-        return table_cast(table.select([name for name in table.column_names if name in features]), features.arrow_schema)
-    return cast_table_to_features(table, features)
 
 
 def _with(info: DatasetInfo, features: Features | None) -> DatasetInfo:

@@ -117,7 +117,7 @@ class Saving:
 
     def _estimate_nbytes(self) -> int:
         """About how many bytes the rows have."""
-        total = self._data.table.nbytes
+        total = self._data.nbytes
         if self._indices is not None and len(self._data):
             total = total * len(self._indices) // len(self._data)
         return int(total)
@@ -204,7 +204,7 @@ class Saving:
 
         if not json_paths(self.features) and not require_decoding(self.features) and (rows := rows_of(self)) is not None:  # type: ignore[arg-type]  # it is one
             with uncollected():
-                return list(rows)
+                return rows.to_list()
         columns = self.to_dict()
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 

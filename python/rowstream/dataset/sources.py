@@ -665,14 +665,17 @@ def held_rows(ds: Any, num_shards: int) -> Any:
     """The rows of a map-style data set as a stream: of its table where that is all it is, or of its rows as they are read."""
     from rowstream.dataset.build import held
     from rowstream.dataset.fast import _has_arrays
+    from rowstream.dataset.in_place import ParquetTable
     from rowstream.dataset.iterable import IterableDataset
     from rowstream.features.types import requires_decoding
     from rowstream.info import DatasetInfo
 
     info = DatasetInfo(features=ds.features)
     plain = not requires_decoding(ds.features) and not _has_arrays(ds.features)
-    if ds._indices is None and plain and ds._data.table.nbytes < 1 << 28:
-        made = IterableDataset(held(ds._data.table, num_shards=num_shards), info, None if ds.split is None else str(ds.split))
+    if ds._indices is None and isinstance(ds._data, ParquetTable) and plain and ds._data.whole and num_shards == 1:
+        made = IterableDataset(ds._data.plan, info, None if ds.split is None else str(ds.split))
+    elif ds._indices is None and plain and ds._data.nbytes < 1 << 28:
+        made = IterableDataset(held(ds._query(slice(None)), num_shards=num_shards), info, None if ds.split is None else str(ds.split))
     else:
         base = ds.with_format("arrow")
         shards = [base.shard(num_shards, i, contiguous=True) for i in range(num_shards)] if num_shards > 1 else [base]

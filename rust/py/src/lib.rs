@@ -45,7 +45,7 @@ mod _core {
     #[pymodule_export]
     use super::foreign::{Request, next_request};
     #[pymodule_export]
-    use super::plan::{Held, Plan, join_scans, merge_cursors, permutation, scan};
+    use super::plan::{Held, Plan, join_scans, memory, merge_cursors, permutation, scan};
     #[pymodule_export]
     use super::stream::{Stream, arrow_stream};
     #[pymodule_export]

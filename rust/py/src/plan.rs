@@ -162,6 +162,12 @@ impl Held {
     }
 }
 
+/// The bytes that `ROWSTREAM_MEMORY` lets the process hold.
+#[pyfunction]
+pub fn memory() -> PyResult<u64> {
+    Ok(Engine::current().map_err(|e| raise(&e))?.budget.limit())
+}
+
 /// Several listings as one.
 #[pyfunction]
 pub fn join_scans(py: Python<'_>, scans: Vec<String>) -> PyResult<String> {

@@ -127,6 +127,21 @@ impl Table {
         })
     }
 
+    /// A run of rows, as a list.
+    fn to_pylist<'py>(&self, py: Python<'py>, start: usize, stop: usize) -> PyResult<Bound<'py, PyList>> {
+        self.shaped(py, |shape| {
+            let mut failed = None;
+            let rows = (start..stop).map(|row| {
+                self.rows.row(py, shape, row).unwrap_or_else(|error| {
+                    failed.get_or_insert(error);
+                    py.None().into_bound(py)
+                })
+            });
+            let made = PyList::new(py, rows)?;
+            failed.map_or(Ok(made), Err)
+        })
+    }
+
     /// The columns, as lists.
     fn to_pydict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         self.shaped(py, |shape| {

@@ -1,0 +1,491 @@
+"""Parquet files of this machine, read where they lie: no copy of them is made to look at their rows.
+
+Rows one after another come from the core's stream. Rows anywhere are looked up in row groups, which are decoded when they are first
+asked for and kept as long as all that are kept fit into half of `ROWSTREAM_MEMORY`. Where random access goes on, so that more bytes than
+that had to be decoded a second time, an Arrow copy is made, once for all processes, and mapped. So it is for what needs a
+whole table, such as other types for columns. A copy is announced, and `ROWSTREAM_ARROW_COPIES=0` refuses it.
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from collections import OrderedDict, deque
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate, count, islice
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from rowstream import _core, config, progress
+from rowstream.arrow_writer import ArrowWriter
+from rowstream.dataset.once import fitted, once
+from rowstream.exceptions import SchemaError, UnsupportedError
+from rowstream.features.types import Features
+from rowstream.fingerprint import Hasher
+from rowstream.formatting import gather
+from rowstream.plan import Segment, op_of
+from rowstream.table import MemoryMappedTable, Table
+from rowstream.utils import logging
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rowstream.plan import Plan
+
+_logger = logging.get_logger(__name__)
+_FIRST = 8192  # rows that are decoded of a row group whose first rows are asked for
+_BATCH = 10_000  # rows of a batch of what is read one after another
+
+
+def suits(plan: Plan) -> bool:
+    """Whether the rows of a plan are those of Parquet files of this machine, as they are."""
+    listing = plan.listing
+    plain = listing["format"] == "parquet" and plan.direct and plan.condition is None and plan.skipped is None
+    here = all("://" not in file["path"] for file in listing["files"])
+    return plain and here and plan.segments == (Segment(),) and not plan.cycle
+
+
+def _stream(plan: Plan, first: int, upto: int) -> Any:
+    """The core's stream of some row groups."""
+    part = replace(plan, segments=(Segment((op_of("pieces", **{"from": first, "upto": upto}),)),))
+    return _core.Stream(part.core, 0, 1, part.core.start(0), None)
+
+
+def files_of(plan: Plan) -> str:
+    """The files of a plan, for people."""
+    first, *more = [file["path"] for file in plan.listing["files"]]
+    return first if not more else f"{first} and {len(more)} more"
+
+
+def as_it_is(plan: Plan, features: Features) -> bool:
+    """Whether the core reads the types that the features say."""
+    from rowstream.dataset.iterable import IterableDataset
+
+    return IterableDataset(plan).features == features
+
+
+# ------------------------------------------------------------------------------------------------------ decoded groups
+
+
+class _Kept:
+    """Decoded row groups of all tables of the process: those that were asked for last, as many as the budget has room for."""
+
+    def __init__(self) -> None:
+        self._groups: OrderedDict[tuple[int, int], Any] = OrderedDict()
+        self._bytes = 0
+        self.lock = Lock()
+        # Plans that nobody reads any more, told from wherever a table happens to be let go of.
+        self.gone: deque[int] = deque()
+
+    @property
+    def budget(self) -> int:
+        """Their bytes, at most; one row group is kept however large it is."""
+        return _core.memory() // 2
+
+    def get(self, key: tuple[int, int]) -> Any:
+        """A row group, if it is there."""
+        found = self._groups.get(key)
+        if found is not None:
+            self._groups.move_to_end(key)
+        return found
+
+    def put(self, key: tuple[int, int], table: Any) -> None:
+        """Keeps a row group, in place of those that were not asked for the longest."""
+        while self.gone:
+            number = self.gone.popleft()
+            for old in [one for one in self._groups if one[0] == number]:
+                self.drop(old)
+        self.drop(key)
+        self._groups[key] = table
+        self._bytes += table.nbytes
+        while self._bytes > self.budget and len(self._groups) > 1:
+            self.drop(next(iter(self._groups)))
+
+    def drop(self, key: tuple[int, int]) -> None:
+        """Lets go of a row group."""
+        gone = self._groups.pop(key, None)
+        self._bytes -= 0 if gone is None else gone.nbytes
+
+
+_kept = _Kept()
+_numbers = count()
+if hasattr(os, "register_at_fork"):
+    # Another thread may have held the lock when this one forked.
+    os.register_at_fork(after_in_child=lambda: setattr(_kept, "lock", Lock()))
+
+
+class _Groups:
+    """The row groups of a plan."""
+
+    def __init__(self, plan: Plan, features: Features) -> None:
+        self.plan, self.features = plan, features
+        self.starts: list[int] = [0, *accumulate(piece[2] for piece in plan.listing["pieces"])]
+        self._number, self._kept = next(_numbers), _kept
+        self._seen: set[int] = set()
+        # Bytes that were decoded although they had been before.
+        self.again = 0
+
+    def __del__(self) -> None:
+        """Lets go of what is kept: nobody asks for it any more."""
+        self._kept.gone.append(self._number)
+
+    def of(self, row: int) -> int:
+        """The row group that a row is in."""
+        return bisect_right(self.starts, row) - 1
+
+    def get(self, i: int, upto: int) -> Any:
+        """The table of a row group, in which the rows before `upto` of the files are: later ones may be missing."""
+        rows, key = upto - self.starts[i], (self._number, i)
+        with self._kept.lock:
+            table = self._kept.get(key)
+            if table is None or table.num_rows < rows:
+                # A look at the first rows must not cost a whole row group.
+                size = self.starts[i + 1] - self.starts[i]
+                size = min(_FIRST, size) if rows <= _FIRST and table is None else size
+                self.again += table.nbytes if table is not None else 0
+                table = self.fitted(_stream(self.plan, i, i + 1).next_batch(size, False))
+                self.again += table.nbytes if i in self._seen else 0
+                self._seen.add(i)
+                self._kept.put(key, table)
+        return table
+
+    def fitted(self, batch: Any) -> Any:
+        """A batch of the core, as a table with the types of the features."""
+        return fitted(pa.Table.from_batches([pa.record_batch(batch)]), self.features)
+
+
+# --------------------------------------------------------------------------------------------------------- Arrow copy
+
+
+@dataclass(frozen=True)
+class Copy:
+    """The rows of a plan as an Arrow file in the cache: whole, or not there.
+
+    Attributes:
+        plan: whose rows.
+        path: the file.
+        features: the types of its columns; as the rows show them if `None`.
+        name: what the file says of its fingerprint.
+        split: the split.
+    """
+
+    plan: Plan
+    path: str
+    features: Features | None
+    name: str
+    split: str
+
+    def there(self) -> bool:
+        """Whether it was made already."""
+        return os.path.exists(self.path)
+
+    def made(self) -> Table:
+        """The copy, mapped; made if it is not there."""
+        if not self.there():
+            _logger.warning(
+                f"An Arrow copy of {files_of(self.plan)} is made, in {os.path.dirname(self.path)}: its rows are read at random and are "
+                "more than half of ROWSTREAM_MEMORY holds, or a step needs them as one table. ROWSTREAM_ARROW_COPIES=0 refuses copies."
+            )
+            once(self.path, self.write)
+        return MemoryMappedTable.from_file(self.path)
+
+    def write(self, path: str, rows: int | None = None) -> None:
+        """Writes it. `rows`: how many there are, for the progress bar."""
+        from rowstream.dataset.iterable import IterableDataset
+
+        counts = [piece[2] for piece in self.plan.listing["pieces"]]
+        total = rows if None in counts else sum(counts)
+        with ArrowWriter(path=path, features=self.features, fingerprint=self.name, writer_batch_size=_BATCH) as writer:
+            with progress.bar(total, f"Generating {self.split} split") as bar:
+                for table in IterableDataset(self.plan).with_format("arrow").iter(_BATCH):
+                    writer.write_table(table if self.features is None else fitted(table, self.features))
+                    bar.update(table.num_rows)
+            if self.features is None and not len(writer):
+                writer._features = Features()
+            writer.finalize()
+
+
+# -------------------------------------------------------------------------------------------------------------- table
+
+
+class ParquetTable(Table):
+    """A table that is not there: what is asked of it is read from the files.
+
+    Args:
+        plan: what is read; its columns are those of the table.
+        features: the types of the columns.
+        copy: the Arrow copy, for what needs one.
+        start, stop: the run of rows of the files that it is; all of them by default.
+        metadata: of the schema; what the features say by default.
+        groups: the row groups, where another table has them.
+    """
+
+    replays = ()
+    _parts = None
+
+    def __init__(
+        self,
+        plan: Plan,
+        features: Features,
+        copy: Copy,
+        start: int = 0,
+        stop: int | None = None,
+        metadata: Any = None,
+        groups: _Groups | None = None,
+    ) -> None:
+        self.plan, self.features, self.copy = plan, features, copy
+        self._groups = groups or _Groups(plan, features)
+        self._start, self._stop = start, self._groups.starts[-1] if stop is None else stop
+        self.schema: Any = features.arrow_schema if metadata is None else features.arrow_schema.with_metadata(metadata)
+
+    @property
+    def files(self) -> tuple[str, ...]:  # type: ignore[override]  # known when there is a copy
+        """The Arrow copy, if this is mapped from it."""
+        return (self.copy.path,) if "table" in self.__dict__ and self.copy.there() else ()
+
+    @property
+    def home(self) -> str:
+        """The folder of what is made of it."""
+        return os.path.dirname(self.copy.path)
+
+    @property
+    def where(self) -> str:
+        """The files, for people."""
+        return f"of {files_of(self.plan)}"
+
+    @property
+    def column_names(self) -> list[str]:
+        """The names of the columns."""
+        return list(self.features)
+
+    @property
+    def num_rows(self) -> int:
+        """Rows."""
+        return self._stop - self._start
+
+    @property
+    def nbytes(self) -> int:
+        """About the bytes of the rows: those that they have in the files."""
+        return int(sum(piece[3] for piece in self.plan.listing["pieces"]) * self.num_rows // max(1, self._groups.starts[-1]))
+
+    @property
+    def whole(self) -> bool:
+        """Whether it has all rows of the files, in the types that the core reads."""
+        return self.num_rows == self._groups.starts[-1] and as_it_is(self.plan, self.features)
+
+    def joined(self, others: Sequence[Any]) -> ParquetTable | None:
+        """The rows of this and of others after them; `None` where they are no whole Parquet files with the same columns."""
+        plans = [self.plan, *(other.plan for other in others if isinstance(other, ParquetTable) and other.features == self.features)]
+        alike = len(plans) == 1 + len(others) and all(plan.columns == self.plan.columns for plan in plans)
+        if not alike or not all(table.whole for table in (self, *others)):
+            return None
+        try:
+            plan = replace(self.plan, scan=_core.join_scans([plan.scan for plan in plans]))
+        except (UnsupportedError, SchemaError):
+            return None
+        if not as_it_is(plan, self.features):
+            return None
+        name = Hasher.hash([self.copy.name, *(other.copy.name for other in others)])
+        path = os.path.join(os.path.dirname(self.home), name, os.path.basename(self.copy.path))
+        return ParquetTable(plan, self.features, Copy(plan, path, self.features, name, self.copy.split), metadata=self.schema.metadata)
+
+    def __len__(self) -> int:
+        """Rows."""
+        return self.num_rows
+
+    def __repr__(self) -> str:
+        """Where the rows are."""
+        return f"ParquetTable({files_of(self.plan)}, {self.num_rows} rows)\n{self.schema.to_string(show_schema_metadata=False)}"
+
+    def said(self) -> Any:
+        """What the rows follow from, but for the content of the files."""
+        listing = {key: value for key, value in self.plan.listing.items() if key not in ("files", "pieces", "lanes", "floor")}
+        return [listing, repr(self.plan.columns), self.features.to_dict(), self._start, self._stop]
+
+    def __reduce__(self) -> Any:
+        """What is read, not what was."""
+        return ParquetTable, (self.plan, self.features, self.copy, self._start, self._stop, self.schema.metadata)
+
+    def _replayed(self, name: str, *args: Any, **kwargs: Any) -> Table:
+        """What needs a table: of the copy."""
+        made = Table(self.table)._replayed(name, *args, **kwargs)
+        return Table(made.table, self.files, ((name, args, kwargs),), (("table", self),))
+
+    # -------------------------------------------------------------------------------------------- tables made of it
+
+    def _columns(self, plan: Plan, features: Features) -> ParquetTable:
+        return ParquetTable(plan, features, self.copy, self._start, self._stop, self.schema.metadata)
+
+    def select(self, columns: Sequence[Any]) -> ParquetTable:
+        """Some columns: no others are read."""
+        names = [self.column_names[one] if isinstance(one, int) else str(one) for one in columns]
+        if names == self.column_names:
+            return self
+        return self._columns(self.plan.select(names), Features({name: self.features[name] for name in names}))
+
+    def drop(self, columns: Any) -> ParquetTable:
+        """All columns but some."""
+        gone = [columns] if isinstance(columns, str) else list(columns)
+        return self.select([name for name in self.column_names if name not in gone])
+
+    def rename_columns(self, names: Any) -> ParquetTable:
+        """Other names for the columns: of all, or a dict."""
+        after = [names.get(name, name) for name in self.column_names] if isinstance(names, dict) else list(names)
+        features = Features(dict(zip(after, self.features.values(), strict=True)))
+        return self._columns(self.plan.rename(dict(zip(self.column_names, after, strict=True))), features)
+
+    def replace_schema_metadata(self, metadata: Any = None) -> ParquetTable:
+        """Other metadata."""
+        return ParquetTable(self.plan, self.features, self.copy, self._start, self._stop, metadata or {}, self._groups)
+
+    def slice(self, offset: int = 0, length: int | None = None) -> ParquetTable:
+        """A run of rows."""
+        start = min(self._start + offset, self._stop)
+        stop = self._stop if length is None else min(start + length, self._stop)
+        return ParquetTable(self.plan, self.features, self.copy, start, stop, self.schema.metadata, self._groups)
+
+    # -------------------------------------------------------------------------------------------------------- rows
+
+    def _read(self) -> tuple[Any, int]:
+        """The core's stream from the row group on in which this begins, and how many rows come before."""
+        groups = self._groups
+        first = groups.of(self._start) if self.num_rows else 0
+        return _stream(self.plan, first, len(groups.starts) - 1), self._start - groups.starts[first]
+
+    def tables(self, size: int = _BATCH) -> Iterator[Any]:
+        """The rows in order, as pyarrow tables of up to so many. They are not kept."""
+        if not self.num_rows:
+            return
+        (stream, skip), left = self._read(), self.num_rows
+        while left and (batch := stream.next_batch(size, False)) is not None:
+            table = self._groups.fitted(batch).slice(skip, left)
+            skip = max(0, skip - batch.num_rows)
+            left -= table.num_rows
+            if table.num_rows:
+                yield table
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """The rows, as an Arrow stream, read as it is."""
+        batches = (batch for table in self.tables() for batch in table.to_batches())
+        reader = pa.RecordBatchReader.from_batches(self.features.arrow_schema, batches)
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def gather(self, positions: Any) -> Any:
+        """Some rows, as a pyarrow table. `positions`: a range, or an array."""
+        if self.mapped:
+            return gather(self.table, positions)
+        if isinstance(positions, range) and positions.step == 1:
+            parts, at, stop = [], self._start + positions.start, self._start + positions.stop
+            while at < stop:
+                i = self._groups.of(at)
+                upto = min(stop, self._groups.starts[i + 1])
+                parts.append(self._groups.get(i, upto).slice(at - self._groups.starts[i], upto - at))
+                at = upto
+            return pa.concat_tables(parts) if parts else self._empty
+        # Each row group is looked up once, in the order of the files; then rows have the order that was asked for.
+        rows = np.asarray(positions, dtype=np.int64) + self._start
+        order = np.argsort(rows, kind="stable")
+        ordered, parts, at = rows[order], [], 0
+        while at < len(ordered):
+            i = self._groups.of(int(ordered[at]))
+            upto = int(np.searchsorted(ordered, self._groups.starts[i + 1]))
+            table = self._groups.get(i, int(ordered[upto - 1]) + 1)
+            parts.append(gather(table, ordered[at:upto] - self._groups.starts[i]))
+            at = upto
+        if not parts:
+            return self._empty
+        back = np.empty(len(order), dtype=np.int64)
+        back[order] = np.arange(len(order))
+        return gather(pa.concat_tables(parts).combine_chunks(), back)
+
+    @property
+    def _empty(self) -> Any:
+        return self.features.arrow_schema.empty_table()
+
+    @property
+    def mapped(self) -> bool:
+        """Whether rows at random come from a table: it is there, or it is time to make the copy."""
+        if "table" not in self.__dict__ and config.ARROW_COPIES and self._groups.again > _kept.budget:
+            _ = self.table
+        return "table" in self.__dict__
+
+    @cached_property
+    def table(self) -> Any:
+        """The pyarrow table: of the Arrow copy, or in memory where copies are refused."""
+        if not config.ARROW_COPIES and not self.copy.there():
+            made = pa.concat_tables([*self.tables(), self._empty])
+            return made.replace_schema_metadata(self.schema.metadata)
+        whole = self.copy.made().table
+        # Columns by the names that they have in the files.
+        named = dict(self.copy.plan.columns or zip(whole.column_names, whole.column_names, strict=True))
+        columns = [of for of, _ in self.plan.columns] if self.plan.columns is not None else list(named)
+        made = whole.select([named[of] for of in columns]).rename_columns(self.column_names)
+        return made.slice(self._start, self.num_rows).replace_schema_metadata(self.schema.metadata)
+
+    @property
+    def core(self) -> Any:
+        """The rows as the core gives them; `None` where it has types that the core makes no rows of."""
+        try:
+            _core.Table(self._empty)
+        except NotImplementedError:
+            return None
+        return _Rows(self)
+
+
+class _Rows:
+    """The rows of a table that is not there, as `_core.Table` gives those of one that is."""
+
+    def __init__(self, of: ParquetTable) -> None:
+        self._of = of
+        self._last: tuple[Any, Any] = (None, None)
+
+    @cached_property
+    def _mapped(self) -> Any:
+        return _core.Table(self._of.table)
+
+    def row(self, i: int) -> dict[str, Any]:
+        """A row."""
+        of = self._of
+        made: dict[str, Any]
+        if of.mapped:
+            made = self._mapped.row(i)
+            return made
+        at = of._start + i
+        group = of._groups.of(at)
+        table = of._groups.get(group, at + 1)
+        if self._last[0] is not table:
+            self._last = (table, _core.Table(table))
+        rows = self._last[1]
+        made = rows.row(at - of._groups.starts[group])
+        return made
+
+    def take(self, at: bytes) -> list[dict[str, Any]]:
+        """Some rows. `at`: the bytes of 64-bit integers."""
+        rows = np.frombuffer(at, dtype=np.int64)
+        made: list[dict[str, Any]] = _core.Table(self._of.gather(rows)).take(np.arange(len(rows), dtype=np.int64).tobytes())
+        return made
+
+    def to_pylist(self, start: int, stop: int) -> list[dict[str, Any]]:
+        """A run of rows, as a list."""
+        return list(self.rows(start, stop))
+
+    def rows(self, start: int, stop: int) -> Iterator[dict[str, Any]]:
+        """A run of rows, one after another: read as they come, and not kept."""
+        of = self._of.slice(start, stop - start)
+        if not as_it_is(of.plan, of.features):
+            return (row for table in of.tables() for row in _core.Table(table).rows(0, table.num_rows))
+        stream, skip = of._read()
+        return stream if not skip and of._stop == of._groups.starts[-1] else islice(stream, skip, skip + of.num_rows)
+
+    def rows_at(self, at: bytes) -> Iterator[dict[str, Any]]:
+        """Rows one after another, anywhere. `at`: the bytes of 64-bit integers."""
+        rows = np.frombuffer(at, dtype=np.int64)
+        for start in range(0, len(rows), _AHEAD):
+            yield from self.take(rows[start : start + _AHEAD].tobytes())
+
+
+_AHEAD = 1000  # rows that are looked up together

@@ -1,0 +1,38 @@
+"""Files of the cache: made once, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+from rowstream.dataset.mapping import moved
+from rowstream.table import cast_table_to_features, table_cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rowstream.features.types import Features
+
+
+def once(path: str, write: Callable[[str], None], anew: bool = False) -> None:
+    """Has a file made, whole or not at all. Where several processes do it at once, one good copy stays."""
+    if os.path.exists(path) and not anew:
+        return
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=".rowstream-", suffix=".arrow", dir=os.path.dirname(path))
+    os.close(handle)
+    try:
+        write(temporary)
+        moved(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+        raise
+
+
+def fitted(table: Any, features: Features) -> Any:
+    """A table of a stream in the types of features; their columns only, as those of a card may be fewer."""
+    if set(features) != set(table.column_names):
+        return table_cast(table.select([name for name in table.column_names if name in features]), features.arrow_schema)
+    return cast_table_to_features(table, features)
