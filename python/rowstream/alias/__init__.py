@@ -64,6 +64,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "utils": ("utils", "progress"),
     "utils.info_utils": ("builder", "downloads"),
     "utils.logging": ("utils.logging",),
+    "utils.metadata": ("utils.metadata",),
     "utils.py_utils": ("utils.py_utils",),
     "utils.tqdm": ("progress",),
     "utils.version": ("version",),
@@ -142,7 +143,8 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return _Module(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Gives the package its version."""
+        """Gives the package its version, and a file: code looks at it to see which package it has."""
+        module.__file__ = str(Path(_HERE) / "datasets" / "__init__.py")
         if module.__name__ == "datasets":
             module.__version__ = VERSION  # type: ignore[attr-defined]  # modules take any name
 

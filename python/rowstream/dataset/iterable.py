@@ -7,6 +7,7 @@ import os
 from dataclasses import replace
 from functools import partial
 from itertools import islice
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
@@ -631,6 +632,11 @@ class IterableDataset(Building, Exporting, Described, Joining):
         for _ in range((plan.batch is not None) + sum(isinstance(step, Rebatch) for step in plan.steps)):
             features = Features({name: List(feature) for name, feature in features.items()})
         return features
+
+    @property
+    def _formatting(self) -> SimpleNamespace | None:
+        """The format as trl asks for it."""
+        return None if self._format is None else SimpleNamespace(format_type=self._format)
 
     @property
     def column_names(self) -> list[str] | None:
