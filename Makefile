@@ -53,7 +53,7 @@ target/release/rowstream-testserver: $(shell find rust/testserver -type f) Cargo
 	@touch $@
 
 .PHONY: test-python
-test-python: target/release/rowstream-testserver $(VENV)/dev.build $(VENV)/test.group $(VENV)/compat.group $(VENV)/torch.group $(VENV)/lint.group dist/.wheel ## Run the package's tests
+test-python: target/release/rowstream-testserver $(VENV)/dev.build $(VENV)/test.group $(VENV)/compat.group $(VENV)/torch.group $(VENV)/trainers.group $(VENV)/lint.group dist/.wheel ## Run the package's tests
 	$(BIN)/python -m pytest
 
 .PHONY: lint
