@@ -6,7 +6,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from rowstream import IterableDataset, IterableDatasetDict, exceptions, load_dataset
+from rowstream import (
+    IterableDataset,
+    IterableDatasetDict,
+    exceptions,
+    get_dataset_config_names,
+    get_dataset_default_config_name,
+    load_dataset,
+    load_dataset_builder,
+)
 
 
 @pytest.fixture
@@ -166,3 +174,82 @@ def test_a_required_column_that_another_file_lacks(tmp_path):
     pq.write_table(pa.table({"y": [3]}), tmp_path / "1.parquet")
     ds = load_dataset("parquet", data_files=str(tmp_path / "*"), split="train", streaming=True)
     assert list(ds) == [{"x": 1, "y": 2}, {"x": None, "y": 3}]
+
+
+CARD = """---
+license: mit
+configs:
+- config_name: main
+  default: true
+  data_files:
+  - split: train
+    path: main/train-*.jsonl
+  - split: test
+    path: [main/a.jsonl, main/b.jsonl]
+- config_name: tabs
+  sep: "\\t"
+  data_files: table.csv
+dataset_info:
+- config_name: main
+  features:
+  - name: id
+    dtype: int32
+  splits:
+  - name: train
+    num_examples: 4
+---
+# A data set
+"""
+
+
+@pytest.fixture
+def described(tmp_path):
+    folder = tmp_path / "described"
+    (folder / "main").mkdir(parents=True)
+    (folder / "README.md").write_text(CARD)
+    for name, ids in {"train-0": [0, 1], "train-1": [2, 3], "a": [4], "b": [5]}.items():
+        (folder / "main" / f"{name}.jsonl").write_text("".join(f'{{"id": {i}}}\n' for i in ids))
+    (folder / "table.csv").write_text("x\ty\n1\t2\n")
+    return folder
+
+
+def test_the_card_of_a_folder(described, tmp_path):
+    path, cache = str(described), str(tmp_path / "cache")
+    assert get_dataset_config_names(path) == ["main", "tabs"]
+    assert get_dataset_default_config_name(path) == "main"
+    streams = load_dataset(path, streaming=True)
+    assert {split: [row["id"] for row in ds] for split, ds in streams.items()} == {"train": [0, 1, 2, 3], "test": [4, 5]}
+    assert list(load_dataset(path, "tabs", split="train", streaming=True)) == [{"x": 1, "y": 2}]
+    rows = load_dataset(path, split="train", cache_dir=cache)
+    assert rows.features["id"].dtype == "int32"
+    assert load_dataset_builder(path, "tabs").config.name == "tabs"
+    with pytest.raises(exceptions.InvalidArgumentError, match=r"has no configuration 'none'; there is \['main', 'tabs'\]"):
+        load_dataset(path, "none")
+    # Files that are named are those that are read, whatever the card says.
+    assert len(load_dataset(path, data_files="main/a.jsonl", split="train", cache_dir=cache)) == 1
+    (described / "main" / "train-1.jsonl").unlink()
+    with pytest.raises(exceptions.NonMatchingSplitsSizesError):
+        load_dataset(path, split="train", cache_dir=cache)
+
+
+@pytest.mark.parametrize(
+    ("card", "message"),
+    [
+        ("---\nconfigs: [\n---\n", "README.md: its first lines are no YAML"),
+        ("---\nconfigs:\n- config_name: a\n  data_files: ../secret.csv\n---\n", "a card can only name files of its own repository"),
+        ("---\nconfigs:\n- config_name: a\n  data_files: none-*.csv\n---\n", "names 'none-.*' for 'train', and no file matches"),
+    ],
+)
+def test_cards_that_make_no_sense(described, card, message):
+    (described / "README.md").write_text(card)
+    with pytest.raises((exceptions.InvalidArgumentError, exceptions.DataFilesNotFoundError), match=message):
+        load_dataset(str(described), streaming=True)
+
+
+@pytest.mark.parametrize("text", ["# only a title\n", "---\nlicense: mit\n---\n", ""])
+def test_a_readme_that_says_nothing_of_the_data(described, text):
+    (described / "README.md").write_text(text)
+    for name in ("a", "b"):
+        (described / "main" / f"{name}.jsonl").unlink()
+    (described / "table.csv").unlink()
+    assert [row["id"] for row in load_dataset(str(described), split="train", streaming=True)] == [0, 1, 2, 3]

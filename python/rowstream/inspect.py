@@ -12,8 +12,8 @@ from rowstream.features.card import features_of_card
 from rowstream.info import DatasetInfo
 from rowstream.load import _chosen, _Request, _stream, load_dataset_builder
 from rowstream.resolve import formats
-from rowstream.resolve.hub import configurations, is_name, repo
-from rowstream.resolve.urls import is_url
+from rowstream.resolve.hub import configurations, folder, is_name, repo
+from rowstream.resolve.urls import Places, is_url
 from rowstream.splits import SplitDict, SplitGenerator, SplitInfo
 
 if TYPE_CHECKING:
@@ -102,10 +102,10 @@ def _of_hub(path: str) -> bool:
 
 
 def _configurations(path: Any, revision: Any, token: Any) -> tuple[list[str], str | None]:
-    path = os.fspath(path)
+    path, access = os.fspath(path), Access(token)
     if not _of_hub(path):
-        return ["default"], "default"
-    access = Access(token)
+        local = folder(path, Places(access)) if path not in formats.BUILDERS and Path(path).expanduser().is_dir() else None
+        return (["default"], "default") if local is None else configurations(local, access)
     return configurations(repo(path, None if revision is None else str(revision), access), access)
 
 
@@ -117,7 +117,7 @@ def get_dataset_config_names(
     data_files: Any = None,
     **download_kwargs: Any,
 ) -> list[str]:
-    """The names of a data set's configurations; files have `["default"]`.
+    """The names of a data set's configurations: of the Hub, or of a folder with a card; other files have `["default"]`.
 
     Args:
         path: as `load_dataset`'s.

@@ -21,7 +21,7 @@ from rowstream.features.types import modern as _modern
 from rowstream.lock import read as read_lock
 from rowstream.resolve import formats
 from rowstream.resolve.builders import Reading, reading
-from rowstream.resolve.hub import configuration, is_name, repo
+from rowstream.resolve.hub import Repo, configuration, folder, is_name, repo
 from rowstream.resolve.instructions import Instruction, instructions
 from rowstream.resolve.splits import by_split
 from rowstream.resolve.urls import Places, is_url, without_query
@@ -475,6 +475,8 @@ def _files(path: str, name: str | None, data_dir: str | None, data_files: DataFi
     hub = path not in formats.BUILDERS and not is_url(path) and not here.exists() and is_name(path) and not path.endswith((".py", ".json"))
     if hub:
         return _of_hub(path, name, data_dir, data_files, revision, places)
+    if data_files is None and here.is_dir() and path not in formats.BUILDERS and (of := folder(path, places)) is not None:
+        return _configured(of, name, data_dir, here.resolve().name, places)
     if name not in (None, "default"):
         raise InvalidArgumentError(f"files have only the configuration 'default', not {name!r}; data sets of the Hub have others")
     if path in formats.BUILDERS:
@@ -516,14 +518,19 @@ def _of_hub(
     of = repo(path, revision, places.access)
     label = of.id.rsplit("/", 1)[-1]
     if data_files is None:
-        config = configuration(of, name, data_dir, places.access)
-        files = {split: config.repo.locate(paths, places) for split, paths in config.files.items()}
-        return _Found(files, config.format, label, places, config.name, config.options, config.info)
+        return _configured(of, name, data_dir, label, places)
     base = f"{of.location('')}{data_dir.strip('/')}" if data_dir else of.location("").rstrip("/")
     files = _listed(data_files, base, places)
     return _Found(
         files, formats.require(formats.of_files(file for some in files.values() for file in some)), label, places, name or "default"
     )
+
+
+def _configured(of: Repo, name: str | None, data_dir: str | None, label: str, places: Places) -> _Found:
+    """A configuration that a card names."""
+    config = configuration(of, name, data_dir, places.access)
+    files = {split: config.repo.locate(paths, places) for split, paths in config.files.items()}
+    return _Found(files, config.format, label, places, config.name, config.options, config.info)
 
 
 def _listed(data_files: Any, base: str, places: Places) -> dict[str, list[str]]:

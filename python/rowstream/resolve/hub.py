@@ -67,6 +67,47 @@ class Repo:
         return made
 
 
+class Folder(Repo):
+    """A folder of this machine whose `README.md` is a card, as that of a repository is."""
+
+    def location(self, path: str) -> str:
+        """Where a file of it is."""
+        return f"{self.id}/{path}"
+
+    def locate(self, paths: list[str], places: Places) -> list[str]:  # noqa: ARG002 - as a repository's
+        """Where files of it are."""
+        return [self.location(path) for path in paths]
+
+
+_FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE)
+
+
+def folder(path: str, places: Places) -> Folder | None:
+    """A folder with a card that names configurations or says what is in it; `None` if it has none.
+
+    Raises:
+        InvalidArgumentError: the card is no YAML, or there is nothing that reads YAML.
+    """
+    root = Path(path).expanduser().absolute()
+    try:
+        found = _FRONT.search((root / "README.md").read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return None
+    if found is None or not re.search(r"^(configs|dataset_info):", found[1], re.MULTILINE):
+        return None
+    try:
+        import yaml
+    except ImportError:
+        raise InvalidArgumentError(
+            f"{root / 'README.md'} says what the data set is, and reading it needs PyYAML: pip install pyyaml"
+        ) from None
+    try:
+        card = yaml.safe_load(found[1])
+    except yaml.YAMLError as error:
+        raise InvalidArgumentError(f"{root / 'README.md'}: its first lines are no YAML: {error}") from None
+    return Folder(str(root), "", dict.fromkeys(places.walk(str(root)), (0, "")), card if isinstance(card, dict) else {})
+
+
 def is_name(path: str) -> bool:
     """Whether a text can be the name of a repository."""
     return len(path) <= 193 and _NAME.fullmatch(path) is not None
@@ -263,7 +304,7 @@ def configuration(of: Repo, name: str | None, data_dir: str | None, access: Acce
         if not files:
             if data_dir is None and of.sha and not of.files.keys() <= {"README.md"}:
                 return _converted(of, name, access)
-            raise DataFilesNotFoundError(f"{of.id} at {of.sha[:12]} has no data files of a known format")
+            raise DataFilesNotFoundError(f"{of.id}{f' at {of.sha[:12]}' if of.sha else ''} has no data files of a known format")
         infos = _infos(of)
         if name is not None and name != "default" and name not in infos:
             raise InvalidArgumentError(f"{of.id} has no configuration {name!r}; there is {sorted(infos) or ['default']}")
