@@ -80,6 +80,7 @@ bench: target/release/rowstream-testserver $(VENV)/release.build $(VENV)/bench.g
 	$(BIN)/python -m benches.vs_peers
 	$(BIN)/python -m benches.wire
 	$(BIN)/python -m benches.map_style
+	$(BIN)/python -m benches.in_place
 
 # What the tests install, unless `make wheel` has built a better one since.
 dist/.wheel: $(SOURCES) $(shell find python -name '*.py*') $(VENV)/build.stamp

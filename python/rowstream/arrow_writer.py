@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+BESIDE = "rowstream.columns"
+"""The key of the metadata that says which columns a file has and which lie elsewhere: the names of all, in order."""
+
+
 class SchemaInferenceError(ValueError):
     """Nothing was written, and nobody said the types."""
 
@@ -362,6 +366,8 @@ class ArrowWriter:
             writer_batch_size or get_arrow_writer_batch_size_from_features(self._features) or config.DEFAULT_MAX_BATCH_SIZE
         )
         self.pa_writer: Any = None
+        # Where the file has only some of the columns: the order of all.
+        self.columns_beside: list[str] | None = None
         self._num_examples = self._num_bytes = 0
         self.current_examples: list[dict[str, Any]] = []
         self.current_rows: list[Any] = []
@@ -414,6 +420,8 @@ class ArrowWriter:
         if self.disable_nullable:
             schema = pa.schema([pa.field(of.name, of.type, nullable=False) for of in schema])
         metadata = {"huggingface": json.dumps(_metadata(features, self.fingerprint))} if self.with_metadata else {}
+        if self.columns_beside is not None:
+            metadata[BESIDE] = json.dumps(self.columns_beside)
         self._schema, self._features = schema.with_metadata(metadata), features
         self.pa_writer = self._open()
 
@@ -563,6 +571,7 @@ def with_features(table: Any, features: Features) -> Any:
 
 
 __all__ = [
+    "BESIDE",
     "ArrowWriter",
     "ParquetWriter",
     "SchemaInferenceError",

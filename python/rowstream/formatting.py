@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.extension import ArrayType
 from rowstream.features.features import decode_nested_example
-from rowstream.features.types import requires_decoding
+from rowstream.features.types import Value, requires_decoding
 
 ALIASES = {
     None: None,
@@ -686,8 +687,23 @@ class LazyRow(LazyDict):
 class LazyBatch(LazyDict):
     """A batch."""
 
+    def __init__(self, pa_table: Any, formatter: Formatter) -> None:
+        super().__init__(pa_table, formatter)
+        # What columns of plain values were when they were made: such values do not change, lists of them may.
+        self.before: dict[str, list[Any]] = {}
+
     def format(self, key: str) -> Any:
-        return self.formatter.format_column(self.pa_table.select([key]))
+        made = self.formatter.format_column(self.pa_table.select([key]))
+        if isinstance(made, list) and isinstance((self.formatter.features or {}).get(key), Value):
+            self.before[key] = list(made)
+        return made
+
+    def untouched(self, key: str) -> bool:
+        """Whether a column is what the table has: it was not made, or is of plain values, and the same."""
+        if key in self.keys_to_format:
+            return True
+        now, before = self.data.get(key), self.before.get(key)
+        return before is not None and isinstance(now, list) and len(now) == len(before) and all(map(is_, now, before))
 
 
 # ------------------------------------------------------------------------------------------------------------ tables

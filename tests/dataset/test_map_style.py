@@ -316,3 +316,76 @@ def test_columns_from_several_places_are_pickled(tmp_path):
     again = pickle.loads(pickle.dumps(ds.rename_column("b", "c")))
     assert again.to_list() == [{"a": 2, "c": 5}, {"a": 3, "c": 6}]
     assert ds.map(lambda row: {"d": row["b"]}, num_proc=2)["d"][:] == [5, 6]
+
+
+def mapped(tmp_path, n=25):
+    rows = [{"id": i, "text": f"row {i}", "tags": [i] * (i % 3)} for i in range(n)]
+    Dataset.from_list(rows).save_to_disk(tmp_path / "mapped")
+    return load_from_disk(tmp_path / "mapped"), rows
+
+
+FUNCTIONS = {
+    "a new column": lambda b: {"n": [i + 1 for i in b["id"]]},
+    "a new column of one that is not looked at": lambda b: {"n": [7] * 4 if len(b) == 0 else [7] * len(next(iter(b.values())))},
+    "a column replaced": lambda b: {"text": [text.upper() for text in b["text"]]},
+    "a column changed in place": lambda b: b["tags"][0].append(9) or {"n": b["id"]},
+    "a plain value changed in place": lambda b: b["id"].__setitem__(0, -5) or {"n": b["text"]},
+    "a plain value set": lambda b: b.__setitem__("id", [0] * len(b["text"])) or {"n": b["text"]},
+    "the batch itself": lambda b: {**b, "n": b["id"]},
+    "fewer rows": lambda b: {"id": b["id"][:2], "text": b["text"][:2], "tags": b["tags"][:2]},
+    "other columns later": lambda b: {"n": b["id"], **({"text": ["x"] * len(b["id"])} if b["id"][0] > 10 else {})},
+    "a look later": lambda b: {"n": [len(str(b["text"][0]) if b["id"][0] > 10 else "") for _ in b["id"]]},
+    "more rows later": lambda b: {"id": b["id"]} if b["id"][0] < 10 else {name: [*b[name], *b[name]] for name in ("id", "text", "tags")},
+    "nothing": lambda b: {},
+}
+
+
+@pytest.mark.parametrize("batch_size", [4, 7, 1000])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_columns_that_no_batch_changes_stay_where_they_are(tmp_path, name, batch_size):
+    ds, rows = mapped(tmp_path)
+    made = ds.map(FUNCTIONS[name], batched=True, batch_size=batch_size)
+    expected = Dataset.from_list(rows).map(FUNCTIONS[name], batched=True, batch_size=batch_size)
+    assert made.to_list() == expected.to_list()
+    assert made.features == expected.features
+    assert made.column_names == expected.column_names
+    again = ds.map(FUNCTIONS[name], batched=True, batch_size=batch_size)
+    assert (again.cache_files, again.to_list(), again._fingerprint) == (made.cache_files, made.to_list(), made._fingerprint)
+    assert pickle.loads(pickle.dumps(made)).to_list() == made.to_list()
+    assert not list((tmp_path / "mapped").glob(".rowstream-*"))
+
+
+def test_the_file_has_only_what_the_function_made(tmp_path):
+    ds, rows = mapped(tmp_path, 2000)
+    made = ds.map(lambda b: {"n": b["id"]}, batched=True)
+    *_, last = [Path(file["filename"]) for file in made.cache_files]
+    assert pa.ipc.open_stream(last).schema.names == ["n"]
+    # A chain goes on, in processes too, through rows by number, and to disk.
+    more = made.map(lambda b: {"m": b["n"]}, batched=True).map(lambda row: {"k": row["m"] + 1}, num_proc=2)
+    assert (
+        more.shuffle(seed=1).to_list()
+        == Dataset.from_list([{**r, "n": r["id"], "m": r["id"], "k": r["id"] + 1} for r in rows]).shuffle(seed=1).to_list()
+    )
+    more.save_to_disk(tmp_path / "whole")
+    assert load_from_disk(tmp_path / "whole").to_list() == more.to_list()
+    # A file that the caller names has all columns.
+    ds.map(lambda b: {"n": b["id"]}, batched=True, cache_file_name=str(tmp_path / "all.arrow"))
+    assert Dataset.from_file(str(tmp_path / "all.arrow")).column_names == ["id", "text", "tags", "n"]
+    # What a file has is not taken for that of rows by number, though they are named alike.
+    some = ds.select([3, 1])
+    some._fingerprint = ds._fingerprint
+    assert some.map(lambda b: {"n": b["id"]}, batched=True).to_list() == [{**rows[i], "n": i} for i in (3, 1)]
+
+
+def test_a_function_that_fails_late_leaves_nothing(tmp_path):
+    ds, _ = mapped(tmp_path)
+    before = sorted((tmp_path / "mapped").iterdir())
+
+    def late(batch):
+        if batch["id"][0] > 10:
+            raise ZeroDivisionError
+        return {"n": batch["id"]}
+
+    with pytest.raises(ZeroDivisionError):
+        ds.map(late, batched=True, batch_size=4)
+    assert sorted((tmp_path / "mapped").iterdir()) == before

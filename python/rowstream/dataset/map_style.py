@@ -1023,7 +1023,7 @@ class Dataset(Described, Indexable, Making, Saving):
             shown = {
                 name: value
                 for name, value in vars(job).items()
-                if name not in ("shard", "cache_file_name", "rank", "offset", "new_fingerprint")
+                if name not in ("shard", "cache_file_name", "rank", "offset", "new_fingerprint", "whole")
             }
             default = vars(Job(shard=None, function=_same))
             given = {name: value for name, value in shown.items() if name == "function" or value != default[name]}
@@ -1034,7 +1034,7 @@ class Dataset(Described, Indexable, Making, Saving):
             step = (transform, given, parts)
         else:
             fingerprint.validate_fingerprint(new_fingerprint)
-        job.new_fingerprint = new_fingerprint
+        job.new_fingerprint, job.whole = new_fingerprint, cache_file_name is not None
         if cache_file_name is None and self._data.home and not keep_in_memory:
             cache_file_name = self._get_cache_file_path(new_fingerprint)
         job.cache_file_name = cache_file_name

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import glob
 import inspect
+import json
 import os
 import re
 import string
@@ -22,11 +23,12 @@ import numpy as np
 import pyarrow as pa
 
 from rowstream import config, progress
-from rowstream.arrow_writer import ArrowWriter
+from rowstream.arrow_writer import BESIDE, ArrowWriter
 from rowstream.dataset.processes import run_in_processes
 from rowstream.exceptions import InvalidArgumentError, RowstreamError
-from rowstream.formatting import LazyDict, PythonFormatter, format_table, get_formatter
-from rowstream.table import Table, as_table
+from rowstream.features.types import Features
+from rowstream.formatting import LazyBatch, LazyDict, PythonFormatter, format_table, get_formatter
+from rowstream.table import MemoryMappedTable, Table, as_table, concat_tables
 from rowstream.utils import logging
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ class Job:
     new_fingerprint: str | None = None
     rank: int | None = None
     offset: int = 0
+    # Whether the file is the user's, and has all columns.
+    whole: bool = False
 
     def __call__(self, told: Callable[[int], None]) -> Any:
         """Does it, in a process: gives the result, or `None` where the function gave nothing."""
@@ -123,6 +127,12 @@ class Row(dict[str, Any]):
         return Row(self)
 
     __copy__ = copy
+
+
+class _Columns(dict[str, Any]):
+    """The columns of a batch. `kept`: those that the function did not change, which are as they were."""
+
+    kept: tuple[str, ...] = ()
 
 
 class _Function:
@@ -198,7 +208,11 @@ class _Function:
             )
         if not isinstance(given, Mapping):
             return made
-        return {**merged, **made}
+        columns = _Columns({**merged, **made})
+        untouched: Callable[[str], bool] | None = given.untouched if isinstance(given, LazyBatch) else None
+        if self.job.batched and (self.merges or untouched is not None):
+            columns.kept = tuple(name for name in merged if name not in made and (self.merges or untouched is None or untouched(name)))
+        return columns
 
     def check(self, made: Any) -> None:
         """Raises where a function gives what cannot be rows."""
@@ -284,48 +298,139 @@ def _writer(job: Job, target: Any) -> ArrowWriter:
     )
 
 
+class _Output:
+    """The file of a job's result, or its bytes in memory.
+
+    Columns that no batch changed are not written again: the file has the others, and says in its metadata how they are put together
+    with those of the data set. If a later batch changes them, or the number of rows, all columns are written after all.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._job, ds = job, job.shard
+        self.path: str | None = None
+        self.target: Any = None
+        self.writer: ArrowWriter | None = None
+        self._done = 0
+        self._kept: tuple[str, ...] = ()
+        in_file = not job.keep_in_memory and job.cache_file_name is not None
+        mapped = ds._indices is None and bool(ds._data.files) and not hasattr(type(ds._data), "gather")
+        given = job.whole or job.features is not None or job.disable_nullable
+        self._may_keep = in_file and mapped and job.batched and not given
+
+    def _open(self) -> ArrowWriter:
+        job = self._job
+        if job.keep_in_memory or job.cache_file_name is None:
+            self.target = pa.BufferOutputStream()
+        else:
+            folder = os.path.dirname(job.cache_file_name)
+            os.makedirs(folder, exist_ok=True)
+            handle, self.path = tempfile.mkstemp(prefix=".rowstream-", suffix=".arrow", dir=folder)
+            os.close(handle)
+            self.target = self.path
+        self.writer = _writer(job, self.target)
+        return self.writer
+
+    def write(self, made: Any, rows: int) -> None:
+        """Adds what became of so many rows; `None` is nothing."""
+        kept = made.kept if self._may_keep and isinstance(made, _Columns) else ()
+        own = {name: column for name, column in made.items() if name not in kept} if kept else made
+        if kept and (not own or any(len(column) != rows for column in own.values())):
+            kept, own = (), made
+        if self.writer is None and made is not None:
+            self._kept = kept
+            writer = self._open()
+            if kept:
+                writer.columns_beside = list(made)
+        if self._kept and (kept != self._kept or made is None):
+            self._write_all()
+        if self._kept:
+            made = own
+        if made is not None and self.writer is not None:
+            _write(self.writer, made, self._job)
+        self._done += rows
+        self._may_keep = bool(self._kept)
+
+    def _write_all(self) -> None:
+        """Writes the rows so far again, with all columns."""
+        before, kept, self._kept = self.path, self._kept, ()
+        if self.writer is None or before is None:
+            raise AssertionError("columns beside no file")
+        order = self.writer.columns_beside or []
+        self.writer.finalize()
+        try:
+            made = MemoryMappedTable.from_file(before).table
+            writer = self._open()
+            for start in range(0, self._done, 1000):
+                part = self._job.shard._query(slice(start, min(start + 1000, self._done)))
+                some = made.slice(start, 1000)
+                writer.write_batch({name: (part if name in kept else some)[name] for name in order})
+        finally:
+            os.remove(before)
+
+    def drop(self) -> None:
+        """Leaves nothing behind."""
+        if self.writer is not None:
+            with suppress(Exception):
+                self.writer.close()
+        if self.path is not None:
+            with suppress(FileNotFoundError):
+                os.remove(self.path)
+
+    def result(self) -> Any:
+        """The data set."""
+        from rowstream.dataset.map_style import Dataset
+
+        job, writer = self._job, self.writer
+        if writer is None:
+            return job.shard
+        info = job.shard.info.copy()
+        info.features = writer._features
+        if self.path is None:
+            return Dataset.from_buffer(self.target.getvalue(), info=info, split=job.shard.split)
+        moved(self.path, str(job.cache_file_name))
+        made = _opened(job, info)
+        if made is None:
+            raise AssertionError("what was written cannot be read")
+        return made
+
+
+def _opened(job: Job, info: Any) -> Any:
+    """The data set that a file of the cache has, with columns of the data set that it was made of; `None` where these are others."""
+    from rowstream.dataset.map_style import Dataset
+
+    ds, path = job.shard, str(job.cache_file_name)
+    table = MemoryMappedTable.from_file(path)
+    said = (table.schema.metadata or {}).get(BESIDE.encode())
+    if said is None:
+        return Dataset.from_file(path, info=info, split=ds.split)
+    order = json.loads(said)
+    kept = [name for name in order if name not in table.column_names]
+    if ds._indices is not None or len(ds) != len(table) or not set(kept) <= set(ds.column_names):
+        return None
+    own = Features.from_arrow_schema(table.schema)
+    info.features = Features({name: ds.features[name] if name in kept else own[name] for name in order})
+    metadata = {key: value for key, value in table.schema.metadata.items() if key != BESIDE.encode()}
+    whole = concat_tables([ds._data.select(kept), table], axis=1).select(order).replace_schema_metadata(metadata)
+    return Dataset(whole, info=info, split=ds.split, fingerprint=job.new_fingerprint)
+
+
 def run(job: Job, told: Callable[[int], None]) -> Any:
     """Does a job: gives the data set of its result, or its own where the function gave nothing.
 
     `told` is told of rows that are done. A file is there whole, or not at all.
     """
-    from rowstream.dataset.map_style import Dataset
-
-    ds, writer, temporary = job.shard, None, None
-    target: Any = None
-    done = False
+    out, done = _Output(job), False
     try:
         for n, made in _results(job):
-            if made is not None:
-                if writer is None:
-                    if job.keep_in_memory or job.cache_file_name is None:
-                        target = pa.BufferOutputStream()
-                    else:
-                        folder = os.path.dirname(job.cache_file_name)
-                        os.makedirs(folder, exist_ok=True)
-                        handle, temporary = tempfile.mkstemp(prefix=".rowstream-", suffix=".arrow", dir=folder)
-                        os.close(handle)
-                        target = temporary
-                    writer = _writer(job, target)
-                _write(writer, made, job)
+            out.write(made, n)
             told(n)
-        if writer is None:
-            return ds
-        writer.finalize()
+        if out.writer is not None:
+            out.writer.finalize()
         done = True
     finally:
-        if writer is not None and not done:
-            with suppress(Exception):
-                writer.close()
-        if temporary is not None and not done:
-            with suppress(FileNotFoundError):
-                os.remove(temporary)
-    info = ds.info.copy()
-    info.features = writer._features
-    if temporary is not None:
-        moved(temporary, str(job.cache_file_name))
-        return Dataset.from_file(str(job.cache_file_name), info=info, split=ds.split)
-    return Dataset.from_buffer(target.getvalue(), info=info, split=ds.split)
+        if not done:
+            out.drop()
+    return out.result()
 
 
 def moved(temporary: str, path: str) -> None:
@@ -456,12 +561,10 @@ def mapped(ds: Dataset, job: Job, *, num_proc: int | None, load: bool, suffix: s
 
 def _cached(job: Job) -> Any:
     """The result of a job that a file has; `None` where the file is damaged, and the job is done again."""
-    from rowstream.dataset.map_style import Dataset
-
     info = job.shard.info.copy()
     info.features = job.features
     try:
-        return Dataset.from_file(str(job.cache_file_name), info=info, split=job.shard.split)
+        return _opened(job, info)
     except (pa.ArrowException, OSError) as error:
         _logger.warning(f"{job.cache_file_name} is damaged, and is made anew: {error}")
         return None

@@ -7,6 +7,7 @@ The type has no name of its own in pyarrow's registry, since `datasets` register
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,9 @@ class ArrayType(pa.ExtensionType):  # type: ignore[misc]  # pyarrow comes withou
 
     @classmethod
     def __arrow_ext_deserialize__(cls, storage_type: Any, serialized: bytes) -> ArrayType:
-        return cls(*json.loads(serialized))
+        # pyarrow asks for the type again with every chunk and slice.
+        made: ArrayType = _deserialized(cls.ndims, serialized)
+        return made
 
     def __reduce__(self) -> Any:
         return type(self), (self.shape, self.value_type)
@@ -62,6 +65,11 @@ class ArrayType(pa.ExtensionType):  # type: ignore[misc]  # pyarrow comes withou
         from rowstream.features.frames import PandasArrayExtensionDtype
 
         return PandasArrayExtensionDtype(self.value_type)
+
+
+@lru_cache(maxsize=256)
+def _deserialized(ndims: int, serialized: bytes) -> Any:
+    return _TYPES[ndims](*json.loads(serialized))
 
 
 class Array2DExtensionType(ArrayType):
@@ -126,6 +134,8 @@ class ArrayExtensionArray(pa.ExtensionArray):  # type: ignore[misc]  # likewise
     def to_numpy(self, zero_copy_only: bool = True) -> Any:
         """One array of all where they have one shape, without a copy; else an array of arrays. Those that are missing are NaN."""
         storage, shape, n = self.storage, self.type.shape, self.type.ndims
+        if shape[0] is not None and not storage.null_count:
+            return _numbers(storage, n).reshape(len(storage), *shape)
         missing = storage.is_null().to_numpy(zero_copy_only=False)
         if shape[0] is not None:
             made = _numbers(storage, n).reshape(len(storage) - int(missing.sum()), *shape)
