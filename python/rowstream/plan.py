@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
-from rowstream.ops import Rebatch, Skip, Take
+from rowstream.ops import Every, Rebatch, Skip, Take
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -227,8 +227,15 @@ class Plan:
         """Whether rows are permuted as a whole."""
         return any(dict(op)["op"] == "global" for segment in (*self.segments, *self.cycle) for op in segment.ops)
 
+    @property
+    def cut(self) -> bool:
+        """Whether a step takes or skips items: what comes then is no longer that of pieces of files."""
+        return any(isinstance(step, (Skip, Take)) for step in self.steps)
+
     def shard(self, of: int, index: int, *, contiguous: bool) -> Plan:
         """A fixed subset."""
+        if self.cut:
+            return self.then(Every(of, index))
         return self.each(_op("shard", of=of, index=index, contiguous=contiguous))
 
     def repeat(self, times: int | None) -> Plan:

@@ -199,14 +199,16 @@ def concat_tables(tables: Sequence[Any], axis: int = 0) -> Table:
     made = [as_table(table) for table in tables]
     if len(made) == 1:
         return made[0]
+    # The files are known once the tables are there.
+    plain = [table.table for table in made]
     files = [file for table in made for file in table.files]
     # In memory, the content is what is pickled.
     parts = tuple(("beside" if axis == 1 else "table", table) for table in made) if files else None
     if axis == 1:
-        columns = [(field, column) for table in made for field, column in zip(table.table.schema, table.table.columns, strict=True)]
+        columns = [(field, column) for table in plain for field, column in zip(table.schema, table.columns, strict=True)]
         whole = pa.Table.from_arrays([column for _, column in columns], schema=pa.schema([field for field, _ in columns]))
-        return Table(whole.replace_schema_metadata(made[0].table.schema.metadata), files, (), parts)
-    whole = pa.concat_tables([table.table for table in made], promote_options="default")
+        return Table(whole.replace_schema_metadata(plain[0].schema.metadata), files, (), parts)
+    whole = pa.concat_tables(plain, promote_options="default")
     return Table(whole, files, (), parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import random
@@ -113,6 +114,36 @@ def test_any_rows(folder, tmp_path_factory, rows, start, length):
     assert run.select(some).to_list() == [ROWS[start + i] for i in some]
 
 
+CHAINED = {
+    "rename": lambda ds: ds.rename_column(ds.column_names[0], ds.column_names[0] + "_"),
+    "last column first": lambda ds: ds.select_columns(ds.column_names[::-1]),
+    "fewer columns": lambda ds: ds.remove_columns(ds.column_names[-1]) if len(ds.column_names) > 2 else ds,
+    "run": lambda ds: ds.select(range(len(ds) // 3, len(ds))),
+    "rows": lambda ds: ds.select([i for i in range(len(ds)) if i % 3]),
+    "shuffle": lambda ds: ds.shuffle(seed=2),
+    "shard": lambda ds: ds.shard(2, 1),
+    "twice": lambda ds: concatenate_datasets([ds, ds]),
+    "beside": lambda ds: ds.add_column(f"more{len(ds.column_names)}", list(range(len(ds)))),
+    "flat": lambda ds: ds.flatten_indices() if len(ds) else ds,
+    "pickled": lambda ds: pickle.loads(pickle.dumps(ds)),
+    "filter": lambda ds: ds.filter(lambda row, i: i % 5 != 1, with_indices=True),
+    "map": lambda ds: ds.map(lambda batch: {"n": list(range(len(next(iter(batch.values())))))}, batched=True, batch_size=9),
+}
+
+
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from(sorted(CHAINED)), max_size=5), st.integers(0, 99))
+def test_any_chain_of_steps(folder, tmp_path_factory, steps, i):
+    files, memory = loaded(folder, tmp_path_factory.getbasetemp() / "chains"), Dataset.from_list(ROWS)
+    for step in steps:
+        files, memory = CHAINED[step](files), CHAINED[step](memory)
+    assert files.features == memory.features
+    assert files.to_list() == memory.to_list()
+    if len(memory):
+        assert files[i % len(memory)] == memory[i % len(memory)]
+        assert files[:: i + 1] == memory[:: i + 1]
+
+
 def test_only_what_is_asked_for_is_decoded(tmp_path, cache):
     pq.write_table(pa.table({"id": range(50_000)}), tmp_path / "a.parquet", row_group_size=25_000)
     ds = loaded(tmp_path, cache)
@@ -206,3 +237,46 @@ def test_a_file_that_changed_under_its_reader(tmp_path, cache):
     pq.write_table(pa.table({"id": range(100, 170)}), tmp_path / "a.parquet", row_group_size=10)
     with pytest.raises(exceptions.SourceChangedError, match=r"a\.parquet"):
         ds[25]
+
+
+def test_a_copy_of_several_is_of_their_files(folder, cache, tmp_path):
+    """Whatever columns a concatenation has, and by whatever names, its copy is found by the next."""
+    first, second = loaded(folder, cache), loaded(folder, cache).select(range(100))
+    swapped = [ds.select_columns(["id", "score"]).rename_columns({"id": "score", "score": "id"}) for ds in (first, second)]
+    beside = concatenate_datasets(swapped).add_column("n", list(range(200)))
+    assert beside[3] == {"score": 3, "id": 1.0, "n": 3}
+    only = concatenate_datasets([ds.select_columns(["id"]) for ds in (first, second)])
+    assert only[3] == {"id": 3}
+    assert only.add_column("n", list(range(200)))[103] == {"id": 3, "n": 103}
+    renamed = concatenate_datasets([ds.rename_column("id", "k") for ds in (first, second)]).add_column("n", list(range(200)))
+    assert renamed[7]["k"] == 7
+    # Those that do not fit together are tables, and still know their files.
+    unlike = concatenate_datasets([first.take(10), second.remove_columns("tags")])
+    assert unlike.cache_files
+    assert len(pickle.dumps(unlike)) < 20_000
+    assert pickle.loads(pickle.dumps(unlike))[10]["id"] == 0
+
+
+def test_one_pass_needs_no_copy(tmp_path, cache, monkeypatch):
+    pq.write_table(pa.table({"id": range(50_000), "text": ["x" * 50] * 50_000}), tmp_path / "a.parquet", row_group_size=12_500)
+    monkeypatch.setattr(in_place._Kept, "budget", 1_000_000)
+    ds = loaded(tmp_path, cache)
+    assert sum(len(batch["id"]) for batch in ds.iter(1000)) == 50_000
+    assert len(ds.filter(col("text") == "none")) == 0
+    assert not copies(cache)
+    # A column that is asked for again finds its row groups again.
+    assert ds["text"].source._data is ds._data
+    assert ds._data.select(["text"]) is ds._data.select(["text"])
+    kept = in_place._kept
+    assert kept._bytes <= 1_000_000 or len(kept._groups) == 1
+
+
+def test_rows_that_are_let_go_of_are_let_go_of(tmp_path, cache):
+    pq.write_table(pa.table({"id": range(5000)}), tmp_path / "a.parquet")
+    ds = loaded(tmp_path, cache)
+    assert ds[4000] == {"id": 4000}
+    number = ds._data._groups._number
+    assert any(key[0] == number for key in in_place._kept._groups)
+    del ds
+    gc.collect()
+    assert not any(key[0] == number for key in in_place._kept._groups)

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +23,11 @@ from rowstream import (
     Image,
     IterableColumn,
     IterableDataset,
+    List,
+    Value,
+    concatenate_datasets,
     exceptions,
+    interleave_datasets,
     load_dataset,
     merge_state_dicts,
     split_dataset_by_node,
@@ -410,7 +415,10 @@ def test_shards_of_what_is_in_memory_and_of_generators():
             parts = [after.shard(n, i, contiguous=False) for i in range(n)]
             assert sum(part.num_shards for part in parts) == n
             assert sorted(i for part in parts for i in ids(part)) == [i for i in whole if after is not ds.filter and i in set(ids(after))]
-    assert made.take(4).shard(2, 0).num_shards == 2
+    # Parts of what a cut left are parts of that, and of nothing that it left out.
+    for ds in (made, held, held.filter(odd)):
+        for cut in (ds.take(4), ds.skip(2), ds.shuffle(seed=1, buffer_size=3).skip(1)):
+            assert sorted(i for c in range(3) for i in ids(cut.shard(3, c))) == sorted(ids(cut))
     with pytest.raises(exceptions.InvalidArgumentError, match="exceeds the number of samples"):
         IterableDataset.from_dict({"id": [1]}, num_shards=2)
 
@@ -485,3 +493,59 @@ def test_a_database(listing):
     with sqlite3.connect(":memory:") as connection:
         assert listing([5, 3]).to_sql("rows", connection, batch_size=3) == 8
         assert connection.execute("select id from rows order by id").fetchall() == [(i,) for i in range(8)]
+
+
+def test_columns_of_functions_keep_their_types(listing, tmp_path):
+    ds = listing([4]).filter(odd)
+    assert ds.rename_column("id", "k").features == Features({"k": Value("int64"), "text": Value("string")})
+    assert ds.remove_columns("text").column_names == ["id"]
+    assert ds.select_columns(["text", "id"]).column_names == ["text", "id"]
+    ds.rename_column("id", "k").to_parquet(tmp_path / "a.parquet")
+    assert pq.read_table(tmp_path / "a.parquet")["k"].to_pylist() == [1, 3]
+    mixed = interleave_datasets([ds.remove_columns("text")] * 2)
+    assert list(mixed) == [{"id": 1}, {"id": 1}, {"id": 3}]
+    assert mixed.features == Features({"id": Value("int64")})
+    assert ds.batch(2).features == Features({"id": List(Value("int64")), "text": List(Value("string"))})
+    with pytest.raises(exceptions.InvalidArgumentError, match="no column 'none' to remove"):
+        ds.remove_columns("none")
+
+
+def test_types_of_tables_that_functions_gave():
+    table = pa.table({"s": ["x", None, "z"], "n": pa.array([1, 2, 3], pa.int32())})
+    ds = IterableDataset.from_dict({"s": ["x", None, "z"], "n": [1, 2, 3]}, features=Features({"s": Value("string"), "n": Value("int32")}))
+    framed = ds.with_format("arrow")
+    assert next(framed.filter(lambda t: [True] * len(t), batched=True).iter(3)) == table
+    assert next(framed.map(lambda t: t, batched=True, features=ds.features).iter(3)) == table
+    assert next(framed.map(lambda t: t, batched=True).iter(3))["s"].to_pylist() == ["x", None, "z"]
+    assert list(framed.map(lambda n: pa.table({"m": n}), input_columns="n", batched=True).with_format(None)) == [
+        {"m": i} for i in (1, 2, 3)
+    ]
+
+
+def test_what_a_rank_took_is_mixed_as_it_is(listing):
+    ds = listing([20])
+    part = split_dataset_by_node(ds, 1, 2)
+    both = interleave_datasets([part.take(3), part.take(3)])
+    assert ids(both) == [i for i in ids(part)[:3] for _ in range(2)][:-1]
+    assert ids(concatenate_datasets([part.skip(8), part.take(2)])) == ids(part)[8:] + ids(part)[:2]
+
+
+def test_decoding_of_mixtures_and_batches():
+    ds = IterableDataset.from_generator(_letters, features=Features({"letter": Upper()}))
+    mixed = interleave_datasets([ds, ds])
+    assert [row["letter"] for row in mixed] == [letter for letter in "ABCDEFGH" for _ in range(2)][:-1]
+    assert [row["letter"] for row in mixed.decode(False)][:3] == ["a", "a", "b"]
+    half = interleave_datasets([ds, ds.filter(lambda row: True)])
+    assert [row["letter"] for row in half] == [letter for letter in "ABCDEFGH" for _ in range(2)][:-1]
+    assert next(iter(ds.batch(3))) == {"letter": ["A", "B", "C"]}
+    assert next(iter(ds.batch(by_column="letter"))) == {"letter": ["A"]}
+    assert next(iter(ds.rename_column("letter", "x"))) == {"x": "A"}
+    pictures = IterableDataset.from_generator(_pictures, features=Features({"image": Image()}))
+    for stream in (pictures, interleave_datasets([pictures, pictures]), pictures.filter(lambda row: True)):
+        assert set(next(iter(stream.cast_column("image", Image(decode=False))))["image"]) == {"bytes", "path"}
+        assert next(iter(stream.cast_column("image", Image(mode="L"))))["image"].mode == "L"
+
+
+def _pictures():
+    yield {"image": Pillow.new("RGB", (2, 3))}
+    yield {"image": None}

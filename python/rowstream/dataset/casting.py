@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError, SchemaError, UnsupportedError
 from rowstream.features.schema import pyarrow_type, schema_from_features
+from rowstream.features.types import requires_decoding
 from rowstream.ops import Call, Map
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ def _row(types: _Types, row: dict[str, Any]) -> dict[str, Any]:
             if value not in feature.names:
                 raise SchemaError(f"cast: column {name!r} has {value!r}, which is none of the names {feature.names}")
             made[name] = feature.names.index(value)
+            continue
+        if hasattr(feature, "encode_example") and requires_decoding(feature, True):
+            made[name] = None if value is None else feature.encode_example(value)
             continue
         try:
             made[name] = pa.array([value]).cast(pyarrow_type(feature))[0].as_py()

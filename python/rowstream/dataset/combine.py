@@ -279,7 +279,7 @@ def _checked(what: str, datasets: Any) -> list[IterableDataset]:
 def _part(ds: IterableDataset) -> Part:
     if ds._plan.batch is not None:
         raise UnsupportedError("batches are not mixed: mix the streams first, then batch")
-    return Part(ds._decoded(), ds._consumer)
+    return Part(ds._plan, ds._consumer)
 
 
 def _resolved(parts: list[IterableDataset]) -> Features | None:
@@ -380,8 +380,16 @@ def _over(
     ranks = {part.consumer for part in source.parts}
     if len(ranks) > 1 and isinstance(source, Zipped):
         raise InvalidArgumentError("concatenate_datasets(axis=1) of streams that are not identically split_by_node: their rows do not fit")
-    consumer = ranks.pop() if len(ranks) == 1 else (0, 1)
+    # What a rank took of its own part stays that.
+    own = any(getattr(step, "among", 1) > 1 for part in source.parts for step in part.plan.steps)
+    consumer = ranks.pop() if len(ranks) == 1 and not own else (0, 1)
     if consumer != (0, 1):
         source = replace(source, parts=tuple(replace(part, consumer=(0, 1)) for part in source.parts))
     made = IterableDataset(SourcePlan(scan="", source=source), _info(parts, info), split or parts[0].split)
-    return made._with(_known=features, _format=parts[0]._format, _decoding=None, _consumer=consumer)
+    # What some parts have decoded already, the others decode too; else it is done at the end.
+    decoding: int | None = 0
+    if any(ds._decoding is None for ds in parts):
+        plans = [ds.with_format(None)._decoded() for ds in parts]
+        source = replace(source, parts=tuple(replace(part, plan=plan) for part, plan in zip(source.parts, plans, strict=True)))
+        made, decoding = made._with(SourcePlan(scan="", source=source)), None
+    return made._with(_known=features, _format=parts[0]._format, _decoding=decoding, _consumer=consumer)

@@ -94,8 +94,11 @@ def _has_arrays(features: Any) -> bool:
 
 def matching(ds: Dataset, condition: Expr, names: list[str]) -> Any:
     """The rows for which an expression is true: their numbers in the data set."""
-    table = ds._data.select(names)
-    mask = np.frombuffer(_core.Table(table).matches(json.dumps(condition.to_json())), dtype=np.uint8).astype(bool)
+    table, text = ds._data.select(names), json.dumps(condition.to_json())
+    # What is read from files is looked at as it comes.
+    parts = table.tables() if hasattr(type(table), "tables") else [table]
+    masks = [np.frombuffer(_core.Table(part).matches(text), dtype=np.uint8).astype(bool) for part in parts]
+    mask = np.concatenate(masks) if masks else np.zeros(0, dtype=bool)
     if ds._indices is not None:
         mask = mask[ds._indices.table.column(0).to_numpy()]
     return np.flatnonzero(mask)

@@ -61,11 +61,16 @@ def files_of(plan: Plan) -> str:
     return first if not more else f"{first} and {len(more)} more"
 
 
-def as_it_is(plan: Plan, features: Features) -> bool:
-    """Whether the core reads the types that the features say."""
+def features_as_read(plan: Plan) -> Features | None:
+    """The types that the core reads."""
     from rowstream.dataset.iterable import IterableDataset
 
-    return IterableDataset(plan).features == features
+    return IterableDataset(plan).features
+
+
+def as_it_is(plan: Plan, features: Features) -> bool:
+    """Whether the core reads the types that the features say."""
+    return features_as_read(plan) == features
 
 
 # ------------------------------------------------------------------------------------------------------ decoded groups
@@ -95,15 +100,19 @@ class _Kept:
 
     def put(self, key: tuple[int, int], table: Any) -> None:
         """Keeps a row group, in place of those that were not asked for the longest."""
-        while self.gone:
-            number = self.gone.popleft()
-            for old in [one for one in self._groups if one[0] == number]:
-                self.drop(old)
+        self.let_go()
         self.drop(key)
         self._groups[key] = table
         self._bytes += table.nbytes
         while self._bytes > self.budget and len(self._groups) > 1:
             self.drop(next(iter(self._groups)))
+
+    def let_go(self) -> None:
+        """Lets go of the row groups of plans that nobody reads any more."""
+        while self.gone:
+            number = self.gone.popleft()
+            for key in [one for one in self._groups if one[0] == number]:
+                self.drop(key)
 
     def drop(self, key: tuple[int, int]) -> None:
         """Lets go of a row group."""
@@ -125,13 +134,18 @@ class _Groups:
         self.plan, self.features = plan, features
         self.starts: list[int] = [0, *accumulate(piece[2] for piece in plan.listing["pieces"])]
         self._number, self._kept = next(_numbers), _kept
-        self._seen: set[int] = set()
+        self._whole: set[int] = set()
         # Bytes that were decoded although they had been before.
         self.again = 0
 
     def __del__(self) -> None:
-        """Lets go of what is kept: nobody asks for it any more."""
+        """Lets go of what is kept: nobody asks for it any more. This may happen anywhere, also while the lock is held."""
         self._kept.gone.append(self._number)
+        if self._kept.lock.acquire(blocking=False):
+            try:
+                self._kept.let_go()
+            finally:
+                self._kept.lock.release()
 
     def of(self, row: int) -> int:
         """The row group that a row is in."""
@@ -146,10 +160,10 @@ class _Groups:
                 # A look at the first rows must not cost a whole row group.
                 size = self.starts[i + 1] - self.starts[i]
                 size = min(_FIRST, size) if rows <= _FIRST and table is None else size
-                self.again += table.nbytes if table is not None else 0
                 table = self.fitted(_stream(self.plan, i, i + 1).next_batch(size, False))
-                self.again += table.nbytes if i in self._seen else 0
-                self._seen.add(i)
+                self.again += table.nbytes if i in self._whole else 0
+                if table.num_rows == self.starts[i + 1] - self.starts[i]:
+                    self._whole.add(i)
                 self._kept.put(key, table)
         return table
 
@@ -240,6 +254,7 @@ class ParquetTable(Table):
         self.plan, self.features, self.copy = plan, features, copy
         self._groups = groups or _Groups(plan, features)
         self._start, self._stop = start, self._groups.starts[-1] if stop is None else stop
+        self._selected: dict[tuple[str, ...], ParquetTable] = {}
         self.schema: Any = features.arrow_schema if metadata is None else features.arrow_schema.with_metadata(metadata)
 
     @property
@@ -289,9 +304,12 @@ class ParquetTable(Table):
             return None
         if not as_it_is(plan, self.features):
             return None
+        # The copy is of the files: whichever columns are looked at, and by whatever names, it has all.
+        files = replace(plan, columns=None)
         name = Hasher.hash([self.copy.name, *(other.copy.name for other in others)])
         path = os.path.join(os.path.dirname(self.home), name, os.path.basename(self.copy.path))
-        return ParquetTable(plan, self.features, Copy(plan, path, self.features, name, self.copy.split), metadata=self.schema.metadata)
+        copy = Copy(files, path, features_as_read(files), name, self.copy.split)
+        return ParquetTable(plan, self.features, copy, metadata=self.schema.metadata)
 
     def __len__(self) -> int:
         """Rows."""
@@ -325,7 +343,14 @@ class ParquetTable(Table):
         names = [self.column_names[one] if isinstance(one, int) else str(one) for one in columns]
         if names == self.column_names:
             return self
-        return self._columns(self.plan.select(names), Features({name: self.features[name] for name in names}))
+        # A column that is asked for again and again, as ds["text"][i] does, finds its row groups again.
+        made = self._selected.get(tuple(names))
+        if made is None:
+            made = self._columns(self.plan.select(names), Features({name: self.features[name] for name in names}))
+            self._selected[tuple(names)] = made
+        if "table" in self.__dict__ and "table" not in made.__dict__:
+            made.__dict__["table"] = self.table.select(names)
+        return made
 
     def drop(self, columns: Any) -> ParquetTable:
         """All columns but some."""
@@ -457,10 +482,11 @@ class _Rows:
         at = of._start + i
         group = of._groups.of(at)
         table = of._groups.get(group, at + 1)
-        if self._last[0] is not table:
-            self._last = (table, _core.Table(table))
-        rows = self._last[1]
-        made = rows.row(at - of._groups.starts[group])
+        # Another thread may look at another row group meanwhile.
+        last = self._last
+        if last[0] is not table:
+            last = self._last = (table, _core.Table(table))
+        made = last[1].row(at - of._groups.starts[group])
         return made
 
     def take(self, at: bytes) -> list[dict[str, Any]]:

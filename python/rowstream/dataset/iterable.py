@@ -25,7 +25,7 @@ from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, 
 from rowstream.expr import Expr
 from rowstream.features import Features, List, features_from_schema
 from rowstream.features.types import requires_decoding, with_decoding
-from rowstream.formats import TABLES, format_name, formatted, formatter
+from rowstream.formats import TABLES, Formatter, Typed, format_name, formatted, formatter
 from rowstream.info import DatasetInfo
 from rowstream.lock import write as write_lock
 from rowstream.ops import Decode, Project, Rebatch, Repeat, Shuffle, Skip, Take
@@ -86,7 +86,7 @@ class IterableDataset(Building, Exporting, Described, Joining):
         items = self._items(plan)
         if self._format is None and not plan.grouped:
             return items  # rows that functions made, as they are
-        return map(partial(formatted, formatter(self._format)), items)
+        return map(partial(formatted, self._formatter()), items)
 
     def iter(self, batch_size: int, drop_last_batch: bool = False) -> Iterator[Any]:
         """Batches of rows: dicts of lists, of NumPy arrays, or Arrow tables, as the format says.
@@ -104,8 +104,13 @@ class IterableDataset(Building, Exporting, Described, Joining):
         plan = self._decoded()
         if plan.direct:
             return map(formatter(self._format).batch, self._rows().batches(size, drop_last_batch))
-        format = formatter(self._format)
+        format = self._formatter()
         return (format.group([formatted(format, item) for item in group]) for group in self._groups(plan, size, drop_last_batch))
+
+    def _formatter(self) -> Formatter:
+        """What makes rows of what functions made: tables in the types of the columns, where these are known."""
+        features = self.features if self._format in TABLES and not self._plan.grouped else None
+        return formatter(self._format) if features is None else Typed(formatter(self._format), pa_schema(features))
 
     def _decoded(self) -> Plan:
         """The plan with what its features decode decoded. Tables have what is stored."""
@@ -418,25 +423,32 @@ class IterableDataset(Building, Exporting, Described, Joining):
                 )
             if plan.grouped or not by:
                 raise InvalidArgumentError("batch(by_column=…) is of rows, by at least one column")
-            return self._with(plan.then(Rebatch(None, drop_last_batch, by)))
+            return self._grouped(Rebatch(None, drop_last_batch, by))
         if batch_size is None:
             raise InvalidArgumentError("batch expects batch_size or by_column")
         size = _number("batch_size", batch_size, least=1)
-        if plan.direct:
+        if self._decoded().direct:
             return self._with(plan.batched(size, drop_last=drop_last_batch))
-        return self._with(plan.then(Rebatch(size, drop_last_batch)))
+        return self._grouped(Rebatch(size, drop_last_batch))
+
+    def _grouped(self, step: Rebatch) -> IterableDataset:
+        """Rows in groups, decoded before."""
+        plan = self._decoded()
+        if plan is self._plan:
+            return self._with(plan.then(step))
+        return self._with(plan.then(step), _known=self.features, _decoding=None)
 
     def select_columns(self, column_names: str | Sequence[str]) -> IterableDataset:
         """Only these columns, in this order. Others are not read."""
         if self._plan.python:
-            return self._with(self._plan.then(Project("select", tuple((name, name) for name in names(column_names)))))
+            return self._projected("select", {name: name for name in names(column_names)})
         return self._with(self._plan.select(names(column_names)))
 
     def remove_columns(self, column_names: str | Sequence[str]) -> IterableDataset:
         """All columns but these."""
         gone = names(column_names)
         if self._plan.python:
-            return self._with(self._plan.then(Project("remove", tuple((name, name) for name in gone))))
+            return self._projected("remove", {name: name for name in gone})
         self._plan.select(gone)
         return self._with(self._plan.select(name for name in self._plan.column_names if name not in gone))
 
@@ -447,8 +459,22 @@ class IterableDataset(Building, Exporting, Described, Joining):
     def rename_columns(self, column_mapping: dict[str, str]) -> IterableDataset:
         """Other names for columns."""
         if self._plan.python:
-            return self._with(self._plan.then(Project("rename", tuple(column_mapping.items()))))
+            return self._projected("rename", column_mapping)
         return self._with(self._plan.rename(column_mapping))
+
+    def _projected(self, kind: str, names: dict[str, str]) -> IterableDataset:
+        """Columns of rows that a function made: chosen, left out, renamed; their types with them, where they are known."""
+        known = self._known
+        if known is not None:
+            if missing := [name for name in names if name not in known]:
+                raise InvalidArgumentError(f"there is no column {', '.join(map(repr, missing))} to {kind}; the columns are {list(known)}")
+            if kind == "select":
+                known = Features({name: known[name] for name in names})
+            elif kind == "remove":
+                known = Features({name: of for name, of in known.items() if name not in names})
+            else:
+                known = Features({names.get(name, name): of for name, of in known.items()})
+        return self._with(self._plan.then(Project(kind, tuple(names.items()))), _known=known)
 
     def cast(self, features: Any) -> IterableDataset:
         """Other types for all columns: those of files are read so, where the decoder makes them.
@@ -473,8 +499,10 @@ class IterableDataset(Building, Exporting, Described, Joining):
         known = self.features
         plan, rest = cast(self._plan, features, known)
         if known is None or not plan.python:
-            return self._with(plan)
-        return self._with(plan, _known=Features({name: rest.get(name, of) for name, of in known.items()}))
+            return self._with(plan, _decoding=0)
+        # What was decoded already is stored again by the cast, as far as it is of these columns.
+        again = self._decoding is not None or any(requires_decoding(of, True) for of in features.values())
+        return self._with(plan, _known=Features({name: rest.get(name, of) for name, of in known.items()}), _decoding=0 if again else None)
 
     def map(
         self,
@@ -626,11 +654,16 @@ class IterableDataset(Building, Exporting, Described, Joining):
     def features(self) -> Features | None:
         """The types of the columns; `None` where a function makes them and nobody said what they are."""
         plan = self._plan
+        features: Features | None
         if plan.python:
-            return self._known
-        features = features_from_schema(plan.schema, list(plan.columns) if plan.columns is not None else None)
-        for _ in range((plan.batch is not None) + sum(isinstance(step, Rebatch) for step in plan.steps)):
-            features = Features({name: List(feature) for name, feature in features.items()})
+            features = self._known
+        else:
+            features = features_from_schema(plan.schema, list(plan.columns) if plan.columns is not None else None)
+        # What follows the last function.
+        last = max((i + 1 for i, step in enumerate(plan.steps) if step.python), default=0)
+        batched = plan.batch is not None and not last
+        for _ in range(batched + sum(isinstance(step, Rebatch) for step in plan.steps[last:])):
+            features = None if features is None else Features({name: List(feature) for name, feature in features.items()})
         return features
 
     @property
@@ -669,6 +702,13 @@ class IterableDataset(Building, Exporting, Described, Joining):
     def __repr__(self) -> str:
         """Columns and pieces."""
         return f"IterableDataset({{\n    features: {self.column_names or 'Unknown'},\n    num_shards: {self.num_shards}\n}})"
+
+
+def pa_schema(features: Features) -> Any:
+    """The pyarrow schema of rows."""
+    import pyarrow as pa
+
+    return pa.schema(list(features.type))
 
 
 def _number(name: str, value: Any, least: int | None = 0) -> int:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rowstream import _core
 from rowstream.dataset.running import node
 from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, UnsupportedError
-from rowstream.ops import Shuffle
+from rowstream.ops import Every, Shuffle
 from rowstream.ops.base import World
 from rowstream.plan import Plan
 
@@ -635,10 +635,11 @@ class SourcePlan(Plan):
     def sharded(self, of: int, index: int, *, contiguous: bool) -> SourcePlan:
         """A fixed subset."""
         source = self.source
+        if self.cut:
+            return self.then(Every(of, index))  # type: ignore[return-value]
         if self.steps:
-            # The rows of a part go through the same steps; where those count items, each part has its part of the number.
-            base = replace(self, steps=()).sharded(of, index, contiguous=contiguous)
-            return replace(base, steps=tuple(step.sharded(of, index) for step in self.steps))
+            # The rows of a part go through the same steps.
+            return replace(replace(self, steps=()).sharded(of, index, contiguous=contiguous), steps=self.steps)
         if isinstance(source, Generated) and len(source.order) >= of:
             n = len(source.order)
             start = index * (n // of) + min(index, n % of)
@@ -670,6 +671,10 @@ def held_rows(ds: Any, num_shards: int) -> Any:
     from rowstream.features.types import requires_decoding
     from rowstream.info import DatasetInfo
 
+    if ds._format_columns is not None or (ds._format_kwargs and ds._format_type != "custom"):
+        raise UnsupportedError(
+            "a stream has a format without options and without chosen columns: select_columns() first, and with_format() of the stream"
+        )
     info = DatasetInfo(features=ds.features)
     plain = not requires_decoding(ds.features) and not _has_arrays(ds.features)
     if ds._indices is None and isinstance(ds._data, ParquetTable) and plain and ds._data.whole and num_shards == 1:

@@ -58,6 +58,23 @@ class Formatter(Protocol):
         ...
 
 
+class Typed:
+    """A format of tables whose columns have the types of a schema, also where functions made the rows.
+
+    Args:
+        make: the format.
+        schema: the types.
+    """
+
+    def __init__(self, make: Any, schema: Any) -> None:
+        self._make, self._schema = make, schema
+        self.row, self.batch, self.item, self.group = make.row, make.batch, make.item, make.group
+
+    def example(self, example: dict[str, Any]) -> Any:
+        """A row that a function made."""
+        return self._make.example(example, self._schema)
+
+
 def formatted(make: Formatter, item: Any) -> Any:
     """An item of a data set: a batch of the core, a tuple of items, or a dict that a function made."""
     if isinstance(item, dict):

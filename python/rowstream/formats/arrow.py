@@ -20,9 +20,11 @@ def batch(batch: _core.Batch) -> pa.Table:
 row = batch
 
 
-def example(example: dict[str, Any]) -> pa.Table:
-    """A row that a function made."""
-    return pa.Table.from_pylist([example])
+def example(example: dict[str, Any], schema: Any = None) -> pa.Table:
+    """A row that a function made, with the types of a schema if there is one."""
+    if schema is not None and set(schema.names) != set(example):
+        schema = None
+    return pa.Table.from_pylist([example], schema)
 
 
 def columns(columns: dict[str, Any]) -> pa.Table:
@@ -43,4 +45,5 @@ def item(batch: _core.Batch | pa.Table) -> pa.Table:
 
 def group(items: list[pa.Table]) -> pa.Table:
     """Items together: one table with a row of each."""
-    return pa.concat_tables(items)
+    # A null in one row says no type.
+    return pa.concat_tables(items, promote_options="permissive")

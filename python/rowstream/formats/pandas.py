@@ -18,9 +18,9 @@ def batch(batch: _core.Batch) -> Any:
 row = batch
 
 
-def example(example: dict[str, Any]) -> Any:
-    """A row that a function made."""
-    return arrow.example(example).to_pandas()
+def example(example: dict[str, Any], schema: Any = None) -> Any:
+    """A row that a function made, with the types of a schema if there is one."""
+    return arrow.example(example, schema).to_pandas()
 
 
 def columns(columns: dict[str, Any]) -> Any:

@@ -24,9 +24,9 @@ def batch(batch: _core.Batch) -> Any:
 row = batch
 
 
-def example(example: dict[str, Any]) -> Any:
-    """A row that a function made."""
-    return _frame(arrow.example(example))
+def example(example: dict[str, Any], schema: Any = None) -> Any:
+    """A row that a function made, with the types of a schema if there is one."""
+    return _frame(arrow.example(example, schema))
 
 
 def columns(columns: dict[str, Any]) -> Any:

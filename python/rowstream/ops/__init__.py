@@ -8,7 +8,7 @@ rows.
 
 from rowstream.ops.apply import Call
 from rowstream.ops.base import Node, Step
-from rowstream.ops.cut import Skip, Take
+from rowstream.ops.cut import Every, Skip, Take
 from rowstream.ops.decode import Decode
 from rowstream.ops.map import Filter, FlatMap, Map, beside
 from rowstream.ops.project import As, Project
@@ -20,6 +20,7 @@ __all__ = [
     "As",
     "Call",
     "Decode",
+    "Every",
     "Filter",
     "FlatMap",
     "Map",

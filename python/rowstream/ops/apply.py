@@ -70,10 +70,11 @@ class Call:
         if self.inputs is None:
             arguments: list[Any] = [example]
         else:
-            missing = [name for name in self.inputs if name not in example]
+            there = getattr(example, "column_names", None) or list(example)  # of a table, frame or dict
+            missing = [name for name in self.inputs if name not in there]
             if missing:
                 raise InvalidArgumentError(
-                    f"{self.what}: there is no column {', '.join(map(repr, missing))} in input_columns; the columns are {list(example)}"
+                    f"{self.what}: there is no column {', '.join(map(repr, missing))} in input_columns; the columns are {there}"
                 )
             arguments = [example[name] for name in self.inputs]
         if self.indices:

@@ -74,20 +74,8 @@ class Step(Protocol):
         """Its state before its first item, over one that is in `state`."""
         ...
 
-    def sharded(self, of: int, index: int) -> Step:
-        """The step over one of `of` parts of the rows."""
-        ...
 
-
-class Sharding:
-    """A step that does to a part of the rows what it does to all."""
-
-    def sharded(self, of: int, index: int) -> Any:
-        """Itself."""
-        return self
-
-
-class RowWise(Sharding):
+class RowWise:
     """A step that looks at one item at a time."""
 
     rowwise = True
@@ -100,7 +88,7 @@ class RowWise(Sharding):
         return state
 
 
-class Whole(Sharding):
+class Whole:
     """A step that takes lists of items."""
 
     rowwise = False
@@ -113,7 +101,7 @@ class Whole(Sharding):
         return [state, 0, 0]
 
 
-class Counted(Sharding):
+class Counted:
     """A step that counts the items of its consumer."""
 
     rowwise = False

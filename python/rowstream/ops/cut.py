@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from rowstream.ops.base import Counted
 
@@ -60,18 +60,11 @@ class _Skipped(_Counting):
 
 
 @dataclass(frozen=True)
-class _Cut(Counted):
+class Take(Counted):
+    """The first `n` items of all consumers together, or of each of `among` that there were already; in epoch 0."""
+
     n: int
     among: int = 1
-
-    def sharded(self, of: int, index: int) -> Self:
-        """A part of the number."""
-        return replace(self, n=self.n // of + (index < self.n % of))
-
-
-@dataclass(frozen=True)
-class Take(_Cut):
-    """The first `n` items of all consumers together, or of each of `among` that there were already; in epoch 0."""
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
         """The step at work."""
@@ -79,9 +72,36 @@ class Take(_Cut):
 
 
 @dataclass(frozen=True)
-class Skip(_Cut):
+class Skip(Counted):
     """All but those."""
+
+    n: int
+    among: int = 1
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
         """The step at work."""
         return _Skipped(upstream, state, _part(self.n, self.among, world))
+
+
+class _Striding(_Counting):
+    def __init__(self, upstream: Upstream, state: Any, of: int, index: int) -> None:
+        super().__init__(upstream, state)
+        self._of, self._index = of, index
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in self._upstream:
+            self._count += 1
+            if (self._count - 1) % self._of == self._index:
+                yield item
+
+
+@dataclass(frozen=True)
+class Every(Counted):
+    """Every `of`-th item, from the one at `index` on: a part of what a cut left, since pieces of files are parts of what was before it."""
+
+    of: int
+    index: int
+
+    def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
+        """The step at work."""
+        return _Striding(upstream, state, self.of, self.index)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.formats import TABLES, formatter
 from rowstream.ops.apply import Call, check_lengths, columns_of, length_of, mask_of, merged, rows_of, table_of
-from rowstream.ops.base import Sharding, Stage, Whole
+from rowstream.ops.base import Stage, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -71,7 +71,7 @@ class Each:
 
 
 @dataclass(frozen=True)
-class _Function(Sharding):
+class _Function:
     """What `map` and `filter` share: a function of a row, or of batches of `size` rows.
 
     A subclass says what becomes of what it returns: `_row_made` of a row, `_batch_made` of columns.
