@@ -111,7 +111,7 @@ class Saving:
             """Names."""
             ...
 
-        def shard(self, num_shards: int, index: int, contiguous: bool = True) -> Any:
+        def shard(self, *args: Any, **kwargs: Any) -> Any:
             """A part."""
             ...
 

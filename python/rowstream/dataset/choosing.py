@@ -1,0 +1,424 @@
+"""Rows of map-style data sets by their numbers: chosen, shuffled, sorted, split."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rowstream.dataset.format_kept import transmit_format
+from rowstream.dataset.mapping import DatasetTransformationNotAllowedError, moved
+from rowstream.dataset.splitting import stratified
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.features.features import _align_features
+from rowstream.features.types import ClassLabel, Features
+from rowstream.fingerprint import fingerprint_transform, is_caching_enabled
+from rowstream.formatting import query_table
+from rowstream.table import MemoryMappedTable, Table, concat_tables
+from rowstream.utils import logging
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rowstream.dataset.map_style import Dataset
+
+_logger = logging.get_logger(__name__)
+
+
+class Choosing:
+    """What chooses rows: a list of rows before the table, or a run of its rows. No data is moved."""
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """What a data set has."""
+            ...
+
+    def _no_index(self, what: str) -> None:
+        if self.list_indexes():
+            raise DatasetTransformationNotAllowedError(
+                f"Using `.{what}` on a dataset with attached indexes is not allowed. You can first run `.drop_index()` to remove your "
+                "index and then re-add it."
+            )
+
+    @transmit_format
+    @fingerprint_transform(inplace=False, ignore_kwargs=["indices_cache_file_name"])
+    def select(
+        self,
+        indices: Iterable[int],
+        keep_in_memory: bool = False,
+        indices_cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        new_fingerprint: str | None = None,
+    ) -> Dataset:
+        """Some rows, in the order in which they are named. A run of rows is a view; else a list of rows stands before the table.
+
+        Args:
+            indices: the rows: a range, a list, an array, an iterator.
+            keep_in_memory: keep the list of rows in memory, which is so without `indices_cache_file_name`.
+            indices_cache_file_name: a file for the list of rows.
+            writer_batch_size: accepted; the list is written at once.
+            new_fingerprint: the fingerprint of the result.
+
+        Raises:
+            IndexError: there is no such row.
+        """
+        if keep_in_memory and indices_cache_file_name is not None:
+            raise InvalidArgumentError("Please use either `keep_in_memory` or `indices_cache_file_name` but not both.")
+        self._no_index("select")
+        if not len(self):
+            return self  # type: ignore[return-value]  # a data set is one of these
+        size = len(self)
+        if isinstance(indices, range):
+            if indices.step == 1 and indices.start >= 0 and indices.stop >= indices.start:
+                return self._run(indices.start, len(indices), new_fingerprint)
+            rows = np.asarray(indices, dtype=np.int64)
+        elif isinstance(indices, (pa.Array, pa.ChunkedArray)):
+            rows = indices.to_numpy().astype(np.int64)
+        else:
+            rows = np.asarray(indices if isinstance(indices, (list, np.ndarray)) else list(indices))
+            if rows.dtype.kind not in "iu" and len(rows):
+                raise (
+                    pa.ArrowInvalid(f"select expects integers, found {rows[:3].tolist()}")
+                    if rows.dtype.kind in "USO"
+                    else InvalidArgumentError(f"select expects integers, found {rows.dtype}")
+                )
+            rows = rows.astype(np.int64, copy=False)
+        if not len(rows):
+            return self._run(0, 0, new_fingerprint)
+        least, most = int(rows.min()), int(rows.max())
+        for one in (most, least):
+            if one >= size or one < -size:
+                raise IndexError(f"Index {one} out of range for dataset of size {size}.")
+        if rows[0] >= 0 and bool((rows == np.arange(rows[0], rows[0] + len(rows))).all()):
+            return self._run(int(rows[0]), len(rows), new_fingerprint)
+        if least < 0:
+            raise (
+                OverflowError("select expects rows counted from the start")
+                if not isinstance(indices, range)
+                else IndexError("select expects rows counted from the start")
+            )
+        return self._listed(rows, new_fingerprint, None if keep_in_memory else indices_cache_file_name)
+
+    def _run(self, start: int, length: int, new_fingerprint: str | None) -> Dataset:
+        """A run of rows."""
+        size = len(self)
+        if length and (start >= size or start + length > size):
+            raise IndexError(f"Index {max(start, start + length - 1)} out of range for dataset of size {size}.")
+        made = self._copy(_name=new_fingerprint)
+        if self._indices is None or not length:
+            made._data, made._indices = self._data.slice(start if length else 0, length), None
+        else:
+            made._indices = self._indices.slice(start, length)
+        return made
+
+    def _listed(self, rows: Any, new_fingerprint: str | None, file: str | None = None) -> Dataset:
+        """Rows by a list."""
+        # Not by pa.array, which imports pandas to see whether it is asked for one of its arrays.
+        numbers = np.ascontiguousarray(rows, dtype=np.uint64)
+        array = pa.Array.from_buffers(pa.uint64(), len(numbers), [None, pa.py_buffer(numbers)])
+        if self._indices is not None:
+            array = pc.take(self._indices.table.column(0), array)
+        table = Table(pa.table({"indices": array}))
+        if file is not None:
+            table = _indices_file(table.table, file)
+        return self._copy(_name=new_fingerprint, _indices=table)
+
+    def take(self, n: int) -> Dataset:
+        """The first `n` rows, or all if there are fewer."""
+        return self.select(range(min(n, len(self))))
+
+    def skip(self, n: int) -> Dataset:
+        """The rows after the first `n`."""
+        return self.select(range(n, len(self)))
+
+    def repeat(self, num_times: int) -> Dataset:
+        """The rows several times, one pass after another."""
+        from rowstream.dataset.combine import concatenate_map_style
+
+        if num_times is None:
+            raise InvalidArgumentError("Map style datasets do not support indefinite repetition.")
+        return concatenate_map_style([self] * num_times) if num_times > 0 else self.select([])
+
+    def shard(
+        self,
+        num_shards: int,
+        index: int,
+        contiguous: bool = True,
+        keep_in_memory: bool = False,
+        indices_cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+    ) -> Dataset:
+        """One of `num_shards` parts of nearly the same length: a run of rows, or every `num_shards`-th if not `contiguous`."""
+        if not 0 <= index < num_shards:
+            raise InvalidArgumentError("index should be in [0, num_shards-1]")
+        each, more = divmod(len(self), num_shards)
+        start = each * index + min(index, more)
+        rows: Any = range(start, start + each + (index < more)) if contiguous else np.arange(index, len(self), num_shards)
+        return self.select(rows, keep_in_memory, indices_cache_file_name, writer_batch_size)
+
+    def _kept_rows(
+        self, what: str, file: str | None, new_fingerprint: str | None, load: bool | None, keep_in_memory: bool
+    ) -> tuple[str | None, Any]:
+        """The file for a list of rows, and the data set of it if it is there."""
+        if self._data.home and not keep_in_memory and file is None:
+            file = self._get_cache_file_path(new_fingerprint)
+        load = is_caching_enabled() if load is None else load
+        if file is not None and load and os.path.exists(file):
+            _logger.info(f"Loading cached {what} at {file}")
+            return file, self._copy(_name=new_fingerprint, _indices=MemoryMappedTable.from_file(file))
+        return file, None
+
+    @transmit_format
+    @fingerprint_transform(inplace=False, ignore_kwargs=["load_from_cache_file", "indices_cache_file_name"])
+    def sort(
+        self,
+        column_names: str | Sequence[str],
+        reverse: bool | Sequence[bool] = False,
+        null_placement: str = "at_end",
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        indices_cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        new_fingerprint: str | None = None,
+    ) -> Dataset:
+        """The rows by the values of columns; rows that are alike stay in their order.
+
+        Args:
+            column_names: the columns, the first first.
+            reverse: whether values go down: for all, or for each column.
+            null_placement: `"at_end"` (or `"last"`), `"at_start"` (or `"first"`).
+            keep_in_memory, load_from_cache_file, indices_cache_file_name, writer_batch_size, new_fingerprint: as those of `shuffle`.
+        """
+        self._no_index("sort")
+        if not len(self):
+            return self  # type: ignore[return-value]  # a data set is one of these
+        names = [column_names] if isinstance(column_names, str) else list(column_names)
+        down = [reverse] * len(names) if isinstance(reverse, bool) else list(reverse)
+        if len(down) != len(names):
+            raise InvalidArgumentError(
+                "Parameter 'reverse' should be either a boolean or a list of booleans with the same length as 'column_names'."
+            )
+        for name in names:
+            if not isinstance(name, str) or name not in self.column_names:
+                raise InvalidArgumentError(
+                    f"Column '{name}' not found in the dataset. Please provide a column selected in: {self.column_names}"
+                )
+        place = {"first": "at_start", "last": "at_end"}.get(null_placement, null_placement)
+        if place not in ("at_start", "at_end"):
+            raise InvalidArgumentError(
+                f"null_placement '{null_placement}' is an invalid parameter value. Must be either 'last', 'at_end', 'first' or 'at_start'."
+            )
+        file, there = self._kept_rows(
+            "sorted indices for dataset", indices_cache_file_name, new_fingerprint, load_from_cache_file, keep_in_memory
+        )
+        if there is not None:
+            return there
+        keys = [(name, "descending" if one else "ascending") for name, one in zip(names, down, strict=True)]
+        table = query_table(self._data.select(names), slice(None), self._indices)
+        if int(pa.__version__.partition(".")[0]) < 25:
+            rows = pc.sort_indices(table, sort_keys=keys, null_placement=place)
+        else:
+            rows = pc.sort_indices(table, sort_keys=[(*key, place) for key in keys])
+        return self._listed(rows.to_numpy(), new_fingerprint, file)
+
+    @transmit_format
+    @fingerprint_transform(inplace=False, randomized_function=True, ignore_kwargs=["load_from_cache_file", "indices_cache_file_name"])
+    def shuffle(
+        self,
+        seed: int | None = None,
+        generator: Any = None,
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        indices_cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        new_fingerprint: str | None = None,
+    ) -> Dataset:
+        """The rows in another order: that of `numpy.random.default_rng(seed).permutation(n)`, as `datasets` has it.
+
+        Args:
+            seed: what the order follows from; the state of NumPy's global generator, which takes a step, if it is `None`.
+            generator: a `numpy.random.Generator` to draw from instead.
+            keep_in_memory: keep the list of rows in memory, though the data set has files.
+            load_from_cache_file: whether a list of rows that is kept in a file is used.
+            indices_cache_file_name: a file for the list of rows; one beside the data set's files if `None`.
+            writer_batch_size: accepted; the list is written at once.
+            new_fingerprint: the fingerprint of the result.
+        """
+        self._no_index("shuffle")
+        if not len(self):
+            return self  # type: ignore[return-value]  # a data set is one of these
+        if keep_in_memory and indices_cache_file_name is not None:
+            raise InvalidArgumentError("Please use either `keep_in_memory` or `indices_cache_file_name` but not both.")
+        if seed is not None and generator is not None:
+            raise InvalidArgumentError("Both `seed` and `generator` were provided. Please specify just one of them.")
+        if generator is not None and not isinstance(generator, np.random.Generator):
+            raise InvalidArgumentError("The provided generator must be an instance of numpy.random.Generator")
+        drawn = None if generator is None else generator.permutation(len(self))
+        generator = _generator(seed) if generator is None else generator
+        file, there = self._kept_rows(
+            "shuffled indices for dataset", indices_cache_file_name, new_fingerprint, load_from_cache_file, keep_in_memory
+        )
+        if there is not None:
+            return there
+        return self._listed(generator.permutation(len(self)) if drawn is None else drawn, new_fingerprint, file)
+
+    @transmit_format
+    @fingerprint_transform(
+        inplace=False,
+        randomized_function=True,
+        fingerprint_names=["train_new_fingerprint", "test_new_fingerprint"],
+        ignore_kwargs=["load_from_cache_file", "train_indices_cache_file_name", "test_indices_cache_file_name"],
+    )
+    def train_test_split(
+        self,
+        test_size: float | None = None,
+        train_size: float | None = None,
+        shuffle: bool = True,
+        stratify_by_column: str | None = None,
+        seed: int | None = None,
+        generator: Any = None,
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        train_indices_cache_file_name: str | None = None,
+        test_indices_cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        train_new_fingerprint: str | None = None,
+        test_new_fingerprint: str | None = None,
+    ) -> Any:
+        """Two data sets, `train` and `test`, with the rows that `datasets` gives for the same seed.
+
+        Args:
+            test_size, train_size: rows, or a part of all as a number between 0 and 1; a quarter for the test if neither is given.
+            shuffle: whether rows are drawn; else the first are for training.
+            stratify_by_column: a column of labels, of which both parts get the same shares.
+            seed, generator: as those of `shuffle`.
+            keep_in_memory, load_from_cache_file, train_indices_cache_file_name, test_indices_cache_file_name, writer_batch_size,
+                train_new_fingerprint, test_new_fingerprint: as those of `shuffle`.
+        """
+        from rowstream.dataset.dicts import DatasetDict
+
+        self._no_index("train_test_split")
+        if not len(self):
+            return DatasetDict({"train": self, "test": self})
+        if seed is not None and generator is not None:
+            raise InvalidArgumentError("Both `seed` and `generator` were provided. Please specify just one of them.")
+        n_train, n_test = _sizes(len(self), test_size, train_size)
+        if shuffle and generator is None:
+            generator = _generator(seed)
+        files = []
+        there = []
+        for file, name in ((train_indices_cache_file_name, train_new_fingerprint), (test_indices_cache_file_name, test_new_fingerprint)):
+            path, made = self._kept_rows("split indices for dataset", file, name, load_from_cache_file, keep_in_memory)
+            files.append(path)
+            there.append(made)
+        if all(one is not None for one in there):
+            return DatasetDict({"train": there[0], "test": there[1]})
+        if not shuffle:
+            if stratify_by_column is not None:
+                raise InvalidArgumentError("Stratified train/test split is not implemented for `shuffle=False`")
+            train, test = np.arange(n_train), np.arange(n_train, n_train + n_test)
+        elif stratify_by_column is not None:
+            train, test = self._stratified(stratify_by_column, n_train, n_test, generator)
+        else:
+            drawn = generator.permutation(len(self))
+            test, train = drawn[:n_test], drawn[n_test : n_test + n_train]
+        return DatasetDict(
+            {
+                "train": self.select(train, keep_in_memory, files[0], writer_batch_size, train_new_fingerprint),
+                "test": self.select(test, keep_in_memory, files[1], writer_batch_size, test_new_fingerprint),
+            }
+        )
+
+    def _stratified(self, column: str, n_train: int, n_test: int, generator: Any) -> tuple[Any, Any]:
+        if column not in self.features:
+            raise InvalidArgumentError(f"Key {column} not found in {self.features.keys()}")
+        if not isinstance(self.features[column], ClassLabel):
+            raise InvalidArgumentError(
+                f"Stratifying by column is only supported for {ClassLabel.__name__} column, and column {column} is "
+                f"{type(self.features[column]).__name__}."
+            )
+        return stratified(self._query(column).column(0).to_numpy(), n_train, n_test, generator, column)
+
+    @transmit_format
+    @fingerprint_transform(inplace=False)
+    def add_item(self, item: dict[str, Any], new_fingerprint: str | None = None) -> Dataset:
+        """The data set with another row at its end."""
+        row = pa.Table.from_pydict({name: [value] for name, value in item.items()})
+        own, other = _align_features([self.features, Features.from_arrow_schema(row.schema)])
+        data = self._data.cast(own.arrow_schema) if own != self.features else self._data
+        added = Table(row).cast(other.arrow_schema)
+        table = concat_tables([data, added])
+        indices = None
+        if self._indices is not None:
+            last = pa.table({"indices": pa.array([len(self._data)], pa.uint64())})
+            indices = concat_tables([self._indices, Table(last)])
+        return self._made(table, Features({**self.features, **other}), new_fingerprint, indices)
+
+
+def _generator(seed: Any) -> Any:
+    """NumPy's generator of a seed; without one, of the state of its global generator, which takes a step."""
+    if seed is None:
+        state: Any = np.random.get_state()
+        drawn, at = state[1:3]
+        seed = drawn[at] if at < 624 else drawn[0]
+        np.random.random()
+    return np.random.default_rng(seed)
+
+
+def _sizes(n: int, test_size: Any, train_size: Any) -> tuple[int, int]:
+    """Rows for training and for the test."""
+    if test_size is None and train_size is None:
+        test_size = 0.25
+    for name, size in (("test_size", test_size), ("train_size", train_size)):
+        if size is None:
+            continue
+        if not isinstance(size, (int, float)):
+            raise InvalidArgumentError(f"Invalid value for {name}: {size} of type {type(size)}")
+        most = n if isinstance(size, int) else 1
+        if not 0 < size < most:
+            raise InvalidArgumentError(
+                f"{name}={size} should be either positive and smaller than the number of samples {n} or a float in the (0, 1) range"
+            )
+    if isinstance(train_size, float) and isinstance(test_size, float) and train_size + test_size > 1:
+        raise InvalidArgumentError(
+            f"The sum of test_size and train_size = {train_size + test_size}, should be in the (0, 1) range. "
+            "Reduce test_size and/or train_size."
+        )
+    n_test: Any = None if test_size is None else int(np.ceil(test_size * n)) if isinstance(test_size, float) else test_size
+    n_train: Any = None if train_size is None else int(np.floor(train_size * n)) if isinstance(train_size, float) else train_size
+    n_train = n - n_test if n_train is None else n_train
+    n_test = n - n_train if n_test is None else n_test
+    if n_train + n_test > n:
+        raise InvalidArgumentError(
+            f"The sum of train_size and test_size = {n_train + n_test}, should be smaller than the number of samples {n}. "
+            "Reduce test_size and/or train_size."
+        )
+    if n_train == 0:
+        raise InvalidArgumentError(
+            f"With n_samples={n}, test_size={test_size} and train_size={train_size}, the resulting train set will be empty. "
+            "Adjust any of the aforementioned parameters."
+        )
+    return n_train, n_test
+
+
+def _indices_file(table: Any, path: str) -> Table:
+    """A list of rows in a file of its own, mapped."""
+    import tempfile
+
+    folder = os.path.dirname(os.path.abspath(path))
+    os.makedirs(folder, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=".rowstream-", suffix=".arrow", dir=folder)
+    os.close(handle)
+    try:
+        with pa.OSFile(name, "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+        moved(name, path)
+    except BaseException:
+        if os.path.exists(name):
+            os.remove(name)
+        raise
+    return MemoryMappedTable.from_file(path)
