@@ -7,7 +7,7 @@ import json
 
 import pytest
 from rowstream import exceptions, load_dataset
-from rowstream.features import Features, List, Value
+from rowstream.features import Features, Json, List, Value
 
 
 @pytest.fixture
@@ -50,9 +50,31 @@ def test_what_does_not_fit_names_file_line_and_field(lines):
     features = Features({"id": Value("float32"), "text": Value("string")})
     assert list(lines(*rows, {"id": 0.5}, features=features))[-1] == {"id": 0.5, "text": None}
     with pytest.raises(exceptions.SchemaError, match="a string here, an integer in earlier lines"):
-        lines({"x": 1}, {"x": "a"})
+        lines({"x": 1}, {"x": "a"}, filters=[("x", "==", 1)])
     mixed = lines({"x": 1}, {"x": "a"}, {"x": {"y": [1]}}, features={"x": Value("string")})
     assert [row["x"] for row in mixed] == ["1", "a", '{"y": [1]}']
+
+
+def test_fields_of_mixed_types_are_json(lines, tmp_path):
+    values = [1, "x", {"b": 2}, None, [1, "z"], 3.5, {"b": "c", "d": [{}]}, True, 'a "quoted" é']
+    rows = [{"id": i, "a": value, "l": [{"c": value}]} for i, value in enumerate(values)]
+    ds = lines(*rows)
+    assert ds.features == Features({"id": Value("int64"), "a": Json(), "l": List({"c": Json()})})
+    assert list(ds) == rows
+    assert sorted(row["id"] for row in ds.shuffle(seed=1, buffer_size=3)) == list(range(len(rows)))
+    assert [row["a"] for row in ds.filter(lambda row: isinstance(row["a"], dict))] == [{"b": 2}, {"b": "c", "d": [{}]}]
+    assert [json.loads(row["a"] or "null") if i != 1 else row["a"] for i, row in enumerate(ds.decode(False).take(3))] == values[:3]
+    rows_again = iter(ds)
+    first = [next(rows_again) for _ in range(4)]
+    ds.load_state_dict(ds.state_dict())
+    assert first + list(ds) == rows
+    ds.to_parquet(tmp_path / "mixed.parquet")
+    assert (
+        list(load_dataset("parquet", data_files=str(tmp_path / "mixed.parquet"), split="train", streaming=True, features=ds.features))
+        == rows
+    )
+    with pytest.raises(exceptions.SchemaError, match="a string here, an integer in earlier lines"):
+        lines({"x": 1}, {"x": "a"}, filters=[("x", "==", 1)])
 
 
 def test_features_that_json_has_no_values_for(lines):

@@ -230,12 +230,12 @@ class _Request:
                 made = {one: _sliced(how, parts, found, one) for one, parts in parts_of.items()}
                 rest = [one for one in several if str(one) not in parts_of]
                 by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(rest)}
-                made |= {one: _stream(how, found, by_split_[one], one) for one in (_wanted(rest, list(by_split_)) if rest else [])}
+                made |= {one: _typed(how, found, by_split_[one], one) for one in (_wanted(rest, list(by_split_)) if rest else [])}
                 return [made[str(one)] for one in split] if isinstance(split, list) else made[str(split)]
             # Splits together: "train+test", "all".
             by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(split)}
         wanted = _wanted(split, list(by_split_))
-        made = {one: _stream(how, found, by_split_[one], one) for one in wanted}
+        made = {one: _typed(how, found, by_split_[one], one) for one in wanted}
         if split is None:
             return IterableDatasetDict(made)
         return [made[one] for one in split] if isinstance(split, list) else made[wanted[0]]
@@ -588,6 +588,18 @@ def _stream(how: Reading, found: _Found, files: list[str], split: str) -> Iterab
         plan = planned(replace(how, schema=schema_from_features(said)), files, found.places)
     info = informed(plan, how.format, found.label, split)
     return IterableDataset(plan, replace(info, config_name=found.config), split)
+
+
+def _typed(how: Reading, found: _Found, files: list[str], split: str) -> IterableDataset:
+    """The stream of files; fields of JSON lines that have no one type are read as their text, of type `Json`."""
+    try:
+        return _stream(how, found, files, split)
+    except SchemaError:
+        lines = _lines(how, replace(found, files={split: files}), None) if how.format == "json" and how.schema is None else None
+        told = None if lines is None else lines(split)[1]
+        if told is None:
+            raise
+        return _stream(replace(how, schema=schema_from_features(told[0])), found, files, split)
 
 
 def _same(said: Any, schema: dict[str, Any]) -> bool:
