@@ -94,7 +94,7 @@ def run(package: str, before: str, work: str) -> dict[str, float | str]:
 
 
 LOAD = "ds = p.Dataset.from_file(f'{data}/arrow.arrow')"
-OPEN = "ds = p.load_from_disk(f'{data}/images').with_format('numpy')\nfor batch in ds.iter(256): pass"
+OPEN = "ds = p.load_from_disk(f'{data}/images').with_format('numpy')\nfor batch in ds.iter(256): batch['image'].sum()"
 NPY = "images = np.load(f'{data}/images.npy', mmap_mode='r')\nfor i in range(0, len(images), 256): images[i : i + 256].sum()"
 WORK = {
     "Parquet to the first row": (1, {"rowstream": ("", FIRST), "datasets": ("", FIRST)}),

@@ -6,7 +6,7 @@ import copy
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from importlib.util import find_spec
 from operator import is_
 from typing import Any
@@ -103,11 +103,12 @@ _NUMBERS = frozenset(
 )
 
 
-def _in_one_piece(column: Any) -> Any:
-    """The numbers of a column as they lie in memory; `None` where some are missing, or they are several pieces or none."""
-    if column.type not in _NUMBERS or column.num_chunks != 1 or column.null_count:
+def _plain_numbers(column: Any) -> Any:
+    """The numbers of a column, as they lie in memory if they are one piece; `None` where some are missing, or there are none."""
+    n = column.num_chunks
+    if column.type not in _NUMBERS or not n or column.null_count:
         return None
-    return column.chunk(0).to_numpy()
+    return column.chunk(0).to_numpy() if n == 1 else np.concatenate([chunk.to_numpy() for chunk in column.chunks])
 
 
 def _objects(values: list[Any]) -> Any:
@@ -152,7 +153,12 @@ class Formatter:
         raise NotImplementedError
 
     def _decodes(self, name: str) -> bool:
-        return self.features is not None and name in self.features and requires_decoding(self.features[name])
+        return name in self._decoded_names
+
+    @cached_property
+    def _decoded_names(self) -> frozenset[str]:
+        """The columns that features decode."""
+        return frozenset(name for name, feature in (self.features or {}).items() if requires_decoding(feature))
 
     def _decoded(self, name: str, column: list[Any]) -> list[Any]:
         made: list[Any] = self.features.decode_column(column, name, self.token_per_repo_id)
@@ -333,7 +339,7 @@ class TensorFormatter(Formatter):
         """A dict of tensors."""
         made = {}
         for name, column in zip(pa_table.column_names, pa_table.columns, strict=True):
-            values = None if self.kwargs or self._decodes(name) else _in_one_piece(column)
+            values = None if self.kwargs or self._decodes(name) else _plain_numbers(column)
             made[name] = self.format_column(pa_table.select([name])) if values is None else self.numbers(values)
         return made
 
