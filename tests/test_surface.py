@@ -15,9 +15,6 @@ SURFACE = json.loads((Path(__file__).parent / "surface.json").read_text())
 # What is not as in `datasets`, and why.
 OTHERWISE = {
     "IterableDataset()": "streams are made by load_dataset and from_*; those of `datasets` are built of iterables of its own",
-    "ArrowBasedBuilder.SLEEP_ON_THREADS_SHUTDOWNS": "no threads of a builder outlive its stream",
-    "GeneratorBasedBuilder.SLEEP_ON_THREADS_SHUTDOWNS": "as above",
-    "DatasetBuilder.SLEEP_ON_THREADS_SHUTDOWNS": "as above",
 }
 
 

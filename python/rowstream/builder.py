@@ -191,6 +191,8 @@ class DatasetBuilder(ABC):
     BUILDER_CONFIGS: ClassVar[list[Any]] = []
     DEFAULT_CONFIG_NAME: ClassVar[str | None] = None
     DEFAULT_WRITER_BATCH_SIZE: ClassVar[int | None] = None
+    # For builders that set it: streams here wait for their threads without being told to.
+    SLEEP_ON_THREADS_SHUTDOWNS: ClassVar[bool] = False
 
     def __init__(
         self,
