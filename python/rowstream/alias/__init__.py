@@ -66,6 +66,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "utils.logging": ("utils.logging",),
     "utils.metadata": ("utils.metadata",),
     "utils.py_utils": ("utils.py_utils",),
+    "utils.tf_utils": ("utils.tf_utils",),
     "utils.tqdm": ("progress",),
     "utils.version": ("version",),
 }

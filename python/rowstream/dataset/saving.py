@@ -12,7 +12,7 @@ import pyarrow as pa
 from rowstream import config, progress
 from rowstream.arrow_writer import ArrowWriter, json_paths
 from rowstream.dataset.export import written
-from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, UnsupportedError
+from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError
 from rowstream.features.features import plain, require_decoding
 from rowstream.formatting import pydict, uncollected
 from rowstream.info import DatasetInfo
@@ -401,8 +401,29 @@ class Saving:
         num_workers: int = 0,
         num_test_batches: int = 20,
     ) -> Any:
-        """The rows as a `tf.data.Dataset`."""
-        raise UnsupportedError("to_tf_dataset comes with the TensorFlow loader of a later release: with_format('tensorflow') gives tensors")
+        """The rows as a `tf.data.Dataset`: of batches, as Keras takes them.
+
+        Args:
+            batch_size: rows of a batch; rows one by one if `None`.
+            columns: what a model is given: a tensor if it is one column, a dict of them if several; all if `None`.
+            shuffle: whether each pass has another order.
+            collate_fn: makes a batch of a list of rows, such as a `DataCollator`; they are stacked if `None`.
+            drop_remainder: leave out a last batch that is shorter.
+            collate_fn_args: further arguments for it.
+            label_cols: what a model is to find, given beside it.
+            prefetch: whether batches are made while the last is used.
+            num_workers: accepted for `datasets`: rows are read on the thread that TensorFlow has for it.
+            num_test_batches: rows that are looked at to find types and shapes.
+
+        Example:
+            >>> model.fit(ds.to_tf_dataset(batch_size=32, columns=["input_ids", "attention_mask"], label_cols="label", shuffle=True))
+        """
+        from rowstream.dataset.tensorflow import to_tf_dataset
+
+        return to_tf_dataset(
+            self, batch_size, columns, shuffle, collate_fn, drop_remainder, collate_fn_args, label_cols, prefetch, num_workers,
+            num_test_batches,
+        )  # fmt: skip
 
     def push_to_hub(
         self,
