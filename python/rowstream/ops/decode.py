@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from rowstream.features.types import requires_decoding
 from rowstream.ops.base import RowWise
 from rowstream.ops.map import Each
-from rowstream.ops.pool import Pool
 
 if TYPE_CHECKING:
     from rowstream.features.types import Features
@@ -25,6 +24,7 @@ class Decode(RowWise):
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
         """The step at work."""
         from rowstream.features.features import decode_nested_example, encode_nested_example
+        from rowstream.ops.pool import Pool
 
         those = {name: feature for name, feature in self.features.items() if requires_decoding(feature)}
 
