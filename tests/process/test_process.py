@@ -125,8 +125,8 @@ assert got == [True] * 4
 STALLED = """
 import sys, threading
 import rowstream
-print("ready", flush=True)
 try:
+    print("ready", flush=True)  # a signal may come as soon as this is read
     ds = rowstream.load_dataset("parquet", data_files=[sys.argv[1]], split="train", streaming=True)
     {use}
 except KeyboardInterrupt:
