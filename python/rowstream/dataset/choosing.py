@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowstream.dataset.format_kept import transmit_format
-from rowstream.dataset.mapping import DatasetTransformationNotAllowedError, moved
+from rowstream.dataset.mapping import DatasetTransformationNotAllowedError
+from rowstream.dataset.once import once
 from rowstream.dataset.splitting import stratified
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.features import _align_features
@@ -407,18 +408,10 @@ def _sizes(n: int, test_size: Any, train_size: Any) -> tuple[int, int]:
 
 def _indices_file(table: Any, path: str) -> Table:
     """A list of rows in a file of its own, mapped."""
-    import tempfile
 
-    folder = os.path.dirname(os.path.abspath(path))
-    os.makedirs(folder, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".rowstream-", suffix=".arrow", dir=folder)
-    os.close(handle)
-    try:
-        with pa.OSFile(name, "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+    def write(temporary: str) -> None:
+        with pa.OSFile(temporary, "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
             writer.write_table(table)
-        moved(name, path)
-    except BaseException:
-        if os.path.exists(name):
-            os.remove(name)
-        raise
+
+    once(os.path.abspath(path), write, anew=True)
     return MemoryMappedTable.from_file(path)

@@ -47,6 +47,13 @@ def written(path_or_buf: Any) -> Iterator[Any]:
         raise
 
 
+def pa_schema(features: Features) -> Any:
+    """The pyarrow schema of rows, without metadata."""
+    import pyarrow as pa
+
+    return pa.schema(list(features.type))
+
+
 def _typed(rows: list[dict[str, Any]], schema: Any) -> Any:
     """Rows that functions made, as a table of a schema."""
     import pyarrow as pa
@@ -63,6 +70,32 @@ def _typed(rows: list[dict[str, Any]], schema: Any) -> Any:
                 f"column {field.name!r}: {error}; earlier rows were {field.type}: name the types with map(features=…)"
             ) from error
     return pa.table(made, schema=schema)
+
+
+def signed(table: Any) -> Any:
+    """A table with signed integers in place of unsigned ones of 64 bits, which databases do not have.
+
+    Raises:
+        InvalidArgumentError: one is too large.
+    """
+    import pyarrow as pa
+
+    for i, of in enumerate(table.schema):
+        if pa.types.is_uint64(of.type):
+            try:
+                table = table.set_column(i, of.name, table.column(i).cast(pa.int64()))
+            except pa.ArrowInvalid as error:
+                raise InvalidArgumentError(f"to_sql: column {of.name!r} has integers that no database holds: {error}") from None
+    return table
+
+
+def inserted(frames: Iterator[Any], name: str, con: Any, options: dict[str, Any]) -> int:
+    """Frames written into a table of a database, one after another; gives the rows."""
+    total = 0
+    for i, frame in enumerate(frames):
+        given = {"index": False, **options, **({"if_exists": "append"} if i else {})}
+        total += frame.to_sql(name, con, **given) or len(frame)
+    return total
 
 
 class Exporting:
@@ -90,7 +123,7 @@ class Exporting:
         import pyarrow as pa
 
         size, features = batch_size or _ROWS, self.features
-        schema = None if features is None else pa.schema(list(features.type))
+        schema = None if features is None else pa_schema(features)
         if self._plan.direct:
             yield from (table.cast(schema) for table in self.with_format("arrow").iter(size))
             return
@@ -113,7 +146,7 @@ class Exporting:
         tables = list(self._tables(batch_size))
         if tables:
             return pa.concat_tables(tables)
-        return pa.schema(list((self.features or Features()).type)).empty_table()
+        return pa_schema(self.features or Features()).empty_table()
 
     def to_dict(self, batch_size: int | None = None, batched: bool = False) -> Any:
         """All rows as a dict of lists; one for each `batch_size` rows if `batched`."""
@@ -258,14 +291,7 @@ class Exporting:
             batch_size: rows that are written at once.
             sql_writer_kwargs: those of pandas.
         """
-        from rowstream.dataset.saving import signed
-
-        options = {"index": False, **sql_writer_kwargs}
-        total = 0
-        for i, table in enumerate(self._tables(batch_size)):
-            given = options if i == 0 else {**options, "if_exists": "append"}
-            total += signed(table).to_pandas().to_sql(name, con, **given) or table.num_rows
-        return total
+        return inserted((signed(table).to_pandas() for table in self._tables(batch_size)), name, con, sql_writer_kwargs)
 
     def _texts(self, path_or_buf: Any, batch_size: int | None, text: Any) -> int:
         size = 0

@@ -16,7 +16,7 @@ from rowstream.dataset.casting import cast
 from rowstream.dataset.column import IterableColumn
 from rowstream.dataset.described import Described
 from rowstream.dataset.explain import explained
-from rowstream.dataset.export import Exporting
+from rowstream.dataset.export import Exporting, pa_schema
 from rowstream.dataset.running import Pipeline, Rows, State, node, signature
 from rowstream.dataset.sources import SourcePlan
 from rowstream.dataset.torch_loader import Epoch, Joining, spawning, worker
@@ -702,13 +702,6 @@ class IterableDataset(Building, Exporting, Described, Joining):
     def __repr__(self) -> str:
         """Columns and pieces."""
         return f"IterableDataset({{\n    features: {self.column_names or 'Unknown'},\n    num_shards: {self.num_shards}\n}})"
-
-
-def pa_schema(features: Features) -> Any:
-    """The pyarrow schema of rows."""
-    import pyarrow as pa
-
-    return pa.schema(list(features.type))
 
 
 def _number(name: str, value: Any, least: int | None = 0) -> int:

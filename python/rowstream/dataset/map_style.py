@@ -38,9 +38,8 @@ from rowstream.utils import logging
 _logger = logging.get_logger(__name__)
 
 
-def update_metadata_with_features(table: Any, features: Features) -> Any:
-    """A table whose metadata has these features."""
-    return with_features(table, features)
+update_metadata_with_features = with_features
+"""What `datasets` calls it."""
 
 
 class Dataset(Described, Indexable, Columns, Choosing, Making, Saving):
@@ -92,7 +91,7 @@ class Dataset(Described, Indexable, Columns, Choosing, Making, Saving):
         if fingerprint is None and written is not None:
             fingerprint = json.loads(written).get("fingerprint")
         self._info, self._split = info, named(split)
-        self._data = update_metadata_with_features(table, info.features)
+        self._data = with_features(table, info.features)
         self._indices = indices
         self._format_type: str | None = None
         self._format_kwargs: dict[str, Any] = {}
@@ -214,7 +213,7 @@ class Dataset(Described, Indexable, Columns, Choosing, Making, Saving):
 
     def _retabled(self, data: Table, features: Features, fingerprint: str | None) -> Dataset:
         """The same rows with other columns: the list of rows before the table stays."""
-        made = self._copy(_name=fingerprint, _data=update_metadata_with_features(data, features))
+        made = self._copy(_name=fingerprint, _data=with_features(data, features))
         made._info.features = features
         return made
 

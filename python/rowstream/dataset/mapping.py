@@ -24,10 +24,12 @@ import pyarrow as pa
 
 from rowstream import config, progress
 from rowstream.arrow_writer import BESIDE, ArrowWriter
+from rowstream.dataset.once import moved
 from rowstream.dataset.processes import run_in_processes
 from rowstream.exceptions import InvalidArgumentError, RowstreamError
 from rowstream.features.types import Features
 from rowstream.formatting import LazyBatch, LazyDict, PythonFormatter, format_table, get_formatter
+from rowstream.ops.apply import table_of
 from rowstream.table import MemoryMappedTable, Table, as_table, concat_tables
 from rowstream.utils import logging
 
@@ -98,15 +100,6 @@ def _listed(kinds: Any = (list, tuple)) -> tuple[type, ...]:
 
 def _frame(value: Any) -> bool:
     return type(value).__module__.partition(".")[0] in ("pandas", "polars") and type(value).__name__ in ("DataFrame", "LazyFrame")
-
-
-def _table_of(value: Any) -> Any:
-    """A table or frame that a function gave as a pyarrow table."""
-    if isinstance(value, (pa.Table, Table)):
-        return getattr(value, "table", value)
-    if type(value).__module__.startswith("polars"):
-        return (value.collect() if hasattr(value, "collect") else value).to_arrow()
-    return pa.Table.from_pandas(value, preserve_index=False)
 
 
 class Row(dict[str, Any]):
@@ -433,19 +426,9 @@ def run(job: Job, told: Callable[[int], None]) -> Any:
     return out.result()
 
 
-def moved(temporary: str, path: str) -> None:
-    """Puts a whole file in its place, with the rights that new files have."""
-    from rowstream.files import umask
-
-    with open(temporary, "rb") as file:
-        os.fsync(file.fileno())
-    os.chmod(temporary, 0o666 & ~umask())
-    os.replace(temporary, path)
-
-
 def _write(writer: ArrowWriter, made: Any, job: Job) -> None:
     if not isinstance(made, Mapping):
-        table = _table_of(made)
+        table = table_of(made)
         if job.batched:
             writer.write_table(table)
         else:
@@ -570,4 +553,4 @@ def _cached(job: Job) -> Any:
         return None
 
 
-__all__ = ["DatasetTransformationNotAllowedError", "Job", "as_table", "mapped", "moved", "run"]
+__all__ = ["DatasetTransformationNotAllowedError", "Job", "as_table", "mapped", "run"]

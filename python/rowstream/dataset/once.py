@@ -6,13 +6,22 @@ import os
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-from rowstream.dataset.mapping import moved
 from rowstream.table import cast_table_to_features, table_cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rowstream.features.types import Features
+
+
+def moved(temporary: str, path: str) -> None:
+    """Puts a whole file in its place, with the rights that new files have."""
+    from rowstream.files import umask
+
+    with open(temporary, "rb") as file:
+        os.fsync(file.fileno())
+    os.chmod(temporary, 0o666 & ~umask())
+    os.replace(temporary, path)
 
 
 def once(path: str, write: Callable[[str], None], anew: bool = False) -> None:

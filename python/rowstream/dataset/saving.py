@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from rowstream import config, progress
 from rowstream.arrow_writer import ArrowWriter, json_paths
-from rowstream.dataset.export import written
+from rowstream.dataset.export import inserted, signed, written
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError
 from rowstream.features.features import plain, require_decoding
 from rowstream.formatting import pydict, uncollected
@@ -71,21 +71,6 @@ def _filesystem(path: str, storage_options: Any) -> Any:
     fs, inside = url_to_fs(path, **(storage_options or {}))
     local = type(fs).__name__ == "LocalFileSystem"
     return (None, inside) if local else (fs, inside)
-
-
-def signed(table: Any) -> Any:
-    """A table with signed integers in place of unsigned ones of 64 bits, which databases do not have.
-
-    Raises:
-        InvalidArgumentError: one is too large.
-    """
-    for i, of in enumerate(table.schema):
-        if pa.types.is_uint64(of.type):
-            try:
-                table = table.set_column(i, of.name, table.column(i).cast(pa.int64()))
-            except pa.ArrowInvalid as error:
-                raise InvalidArgumentError(f"to_sql: column {of.name!r} has integers that no database holds: {error}") from None
-    return table
 
 
 class Saving:
@@ -363,14 +348,8 @@ class Saving:
         """
         if num_proc is not None and num_proc <= 0:
             raise InvalidArgumentError(f"num_proc {num_proc} must be an integer > 0.")
-        options = {"index": False, **sql_writer_kwargs}
-        options.pop("sql", None), options.pop("con", None)
-        total = 0
-        for i, table in enumerate(self._tables(batch_size)):
-            frame = self._frame(signed(table), exact=True)
-            given = options if i == 0 else {**options, "if_exists": "append"}
-            total += frame.to_sql(name, con, **given) or len(frame)
-        return total
+        options = {key: value for key, value in sql_writer_kwargs.items() if key not in ("sql", "con")}
+        return inserted((self._frame(signed(table), exact=True) for table in self._tables(batch_size)), name, con, options)
 
     def to_iterable_dataset(self, num_shards: int | None = 1) -> Any:
         """The rows as a stream, which shuffles, splits over workers and resumes as streams do.

@@ -141,7 +141,7 @@ def columns_of(rows: Any) -> Columns:
 
 
 def table_of(made: Any) -> Any:
-    """A pyarrow table, or a frame of pandas or Polars, as a pyarrow table; `None` for anything else."""
+    """A table, or a frame of pandas or Polars, as a pyarrow table; `None` for anything else."""
     import pyarrow as pa
 
     if isinstance(made, pa.Table):
@@ -150,7 +150,10 @@ def table_of(made: Any) -> Any:
         return pa.Table.from_batches([made])
     if type(made).__module__.partition(".")[0] == "pandas" and hasattr(made, "columns"):
         return pa.Table.from_pandas(made, preserve_index=False)
-    return made.to_arrow() if hasattr(made, "to_arrow") and hasattr(made, "get_columns") else None
+    if type(made).__module__.partition(".")[0] == "polars" and hasattr(made, "collect_schema"):
+        return (made.collect() if hasattr(made, "collect") else made).to_arrow()
+    inner = getattr(made, "table", None)  # of a table of ours
+    return inner if isinstance(inner, pa.Table) else None
 
 
 def mask_of(made: Any) -> list[Any]:
