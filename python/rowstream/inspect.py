@@ -49,7 +49,8 @@ class FilesBuilder(ArrowBasedBuilder):
     def _info(self) -> DatasetInfo:
         said = dict(self._request.found.info)
         features = features_of_card(said.pop("features", None))
-        splits = SplitDict.of_card(said.pop("splits", None))
+        said.pop("splits", None)
+        splits = self._request.counts
         info = DatasetInfo.from_dict({key: value for key, value in said.items() if isinstance(value, (str, int))})
         info.splits = splits or None
         found = self._request.found

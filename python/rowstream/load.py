@@ -206,19 +206,27 @@ class _Request:
     declared: Features | None
     plain: Reading
 
+    @property
+    def counts(self) -> Any:
+        """The splits as the card counts them; nothing of it where a caller's options may leave rows out."""
+        from rowstream.splits import SplitDict
+
+        return SplitDict() if self.found.cut else SplitDict.of_card(self.found.info.get("splits"))
+
     def prepared(self, split: Any, cache_dir: Any, keep_in_memory: bool | None, mode: Any = None, checks: Any = None) -> Any:
         """Map-style data sets."""
         from rowstream.downloads import DownloadMode, VerificationMode
 
         anew = mode is not None and DownloadMode(mode) is DownloadMode.FORCE_REDOWNLOAD
         checked = VerificationMode(checks or VerificationMode.BASIC_CHECKS) is not VerificationMode.NO_CHECKS
+        counts = self.counts if checked else None
         try:
-            return _prepared(self.how, self.found, split, cache_dir, self.declared, keep_in_memory, anew, checked)
+            return _prepared(self.how, self.found, split, cache_dir, self.declared, keep_in_memory, anew, counts)
         except SchemaError:
             if self.declared is None or self.found.format != "json":
                 raise
             # Values that are not of the types that are wanted, and become so: they are read as they are, and cast.
-            return _prepared(self.plain, self.found, split, cache_dir, self.declared, keep_in_memory, anew, checked)
+            return _prepared(self.plain, self.found, split, cache_dir, self.declared, keep_in_memory, anew, counts)
 
     def streamed(self, split: Any) -> Any:
         """Streams."""
@@ -260,6 +268,8 @@ def _requested(
         and all(without_query(file).lower().endswith((".tsv", ".tsv.gz")) for files in found.files.values() for file in files)
     ):
         config_kwargs.setdefault("sep", "\t")
+    # What only says which columns there are, and of which types, leaves no row out.
+    found.cut = bool(config_kwargs.keys() - {"columns", "usecols", "infer", "dtype", "sep", "delimiter"})
     declared = None if features is None else Features(_modern(features))
     options = {**found.options, **config_kwargs}
     if declared is not None and found.format == "json" and not streaming and _has_json(declared):
@@ -270,7 +280,7 @@ def _requested(
 
 
 def _prepared(
-    how: Reading, found: _Found, split: Any, cache_dir: Any, features: Any, keep_in_memory: bool | None, anew: bool, checked: bool
+    how: Reading, found: _Found, split: Any, cache_dir: Any, features: Any, keep_in_memory: bool | None, anew: bool, counts: Any
 ) -> Any:
     """Map-style data sets of files: the splits that are asked for."""
     from rowstream.dataset.dicts import DatasetDict
@@ -300,10 +310,10 @@ def _prepared(
     splits = SplitDict(dataset_name=found.label)
     for name, ds in made.items():
         splits.add(SplitInfo(name, num_bytes=ds._data.nbytes, num_examples=len(ds), dataset_name=found.label))
-    if checked and (said := SplitDict.of_card(found.info.get("splits"))):
+    if counts:
         from rowstream.builder import verify_sizes
 
-        verify_sizes(said, splits)
+        verify_sizes(counts, splits)
     size = sum(one.num_bytes for one in splits.values())
     for ds in made.values():
         ds.info.splits, ds.info.config_name, ds.info.dataset_name = splits.copy(), found.config, found.label
@@ -467,6 +477,7 @@ class _Found:
     config: str = "default"
     options: dict[str, Any] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
+    cut: bool = False
 
 
 def _files(path: str, name: str | None, data_dir: str | None, data_files: DataFiles | None, revision: str | None, places: Places) -> _Found:

@@ -238,6 +238,10 @@ class Plan:
             return self.then(Every(of, index))
         return self.each(_op("shard", of=of, index=index, contiguous=contiguous))
 
+    def part(self, of: int, index: int) -> Plan:
+        """What consumer `index` of `of` has, as a plan of its own."""
+        return self.each(_op("part", of=of, index=index))
+
     def repeat(self, times: int | None) -> Plan:
         """All passes `times` times; for ever if `None`."""
         if self.cycle:

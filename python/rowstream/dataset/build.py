@@ -134,6 +134,7 @@ class Building:
         features: Any = None,
         gen_kwargs: dict[str, Any] | None = None,
         split: Any = Split.TRAIN,
+        deterministic: bool = False,
     ) -> Self:
         """The rows that a generator gives.
 
@@ -142,8 +143,11 @@ class Building:
                 before are passed over: it has to give the same rows again.
             features: the types of the columns, if they are to be known.
             gen_kwargs: its arguments. Those that are lists are **shards**, all of one length: it is called once for each item, with a
-                list of one. Workers share shards, and `shuffle` permutes them.
+                list of one. `shuffle` permutes shards. A shard is run by one worker or rank alone: those beyond the number of shards
+                have no rows.
             split: the name of the split.
+            deterministic: say so if each run of a shard gives the same rows in the same order. Workers and ranks beyond the number of
+                shards then share the rows of shards: each of them runs the generator and leaves out what others have.
 
         Example:
             >>> def rows(paths):
@@ -152,13 +156,13 @@ class Building:
             ...             yield {"text": line}
             >>> ds = IterableDataset.from_generator(rows, gen_kwargs={"paths": ["a.txt", "b.txt"]})
         """
-        plan = SourcePlan(scan="", source=generated(generator, gen_kwargs))
+        plan = SourcePlan(scan="", source=generated(generator, gen_kwargs, deterministic=deterministic))
         return cls._made(plan, DatasetInfo(builder_name="generator"), split, features)
 
     @classmethod
     def from_spark(cls, df: Any, split: Any = None, features: Any = None, **kwargs: Any) -> Self:
         """The rows of a Spark frame, in the order in which Spark gives them, which has to be the same each time."""
-        return cls.from_generator(_spark_rows, features, {"df": df, **kwargs}, split)
+        return cls.from_generator(_spark_rows, features, {"df": df, **kwargs}, split, deterministic=True)
 
     @classmethod
     def from_dict(

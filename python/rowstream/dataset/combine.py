@@ -19,6 +19,8 @@ from rowstream.plan import Plan, Segment, op_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rowstream.access import Access
+
 _STRATEGIES = ("first_exhausted", "all_exhausted", "all_exhausted_without_replacement")
 
 
@@ -58,6 +60,11 @@ def interleave_datasets(
         chances = tuple(float(p) for p in probabilities)
         if len(chances) != len(parts) or any(p < 0 for p in chances) or abs(sum(chances) - 1) > 1e-6:
             raise InvalidArgumentError(f"probabilities: expected {len(parts)} numbers that add up to 1, found {list(chances)}")
+        never = [i for i, chance in enumerate(chances) if chance == 0]
+        if never and stopping_strategy == "all_exhausted":
+            raise InvalidArgumentError(
+                f'stopping_strategy="all_exhausted" cannot exhaust a stream that is never sampled: those at {never} have probability 0'
+            )
         seed = int.from_bytes(os.urandom(4)) if seed is None else seed
     features = _resolved(parts)
     names = None if features is None else tuple(features)
@@ -353,10 +360,13 @@ def _listed(plans: list[Plan]) -> Plan | None:
         )
         if isinstance(plan, SourcePlan) or not alike or plan.cycle or plan.first or plan.condition is not None:
             return None
+        if not _asked_alike(plan.access, first.access):
+            return None
     try:
         scan = _core.join_scans([plan.scan for plan in plans])
     except (UnsupportedError, SchemaError):
         return None
+    first = replace(first, held=tuple(content for plan in plans for content in plan.held))
     if all(plan.segments == (Segment(),) for plan in plans):
         return replace(first, scan=scan)
     ends = list(accumulate(len(plan.listing["pieces"]) for plan in plans))
@@ -365,6 +375,13 @@ def _listed(plans: list[Plan]) -> Plan | None:
         own = op_of("pieces", **{"from": end - len(plan.listing["pieces"]), "upto": end})
         segments += [replace(segment, ops=(own, *segment.ops)) for segment in plan.segments]
     return replace(first, scan=scan, segments=tuple(segments))
+
+
+def _asked_alike(one: Access | None, other: Access | None) -> bool:
+    """Whether files are asked for with the same credentials and settings."""
+    if one is None or other is None:
+        return one is other
+    return one == other and (one.token, one.storage_options) == (other.token, other.storage_options)
 
 
 def _info(parts: list[IterableDataset], info: Any) -> DatasetInfo:

@@ -15,11 +15,13 @@ from rowstream.dataset.build import Building
 from rowstream.dataset.casting import cast
 from rowstream.dataset.column import IterableColumn
 from rowstream.dataset.described import Described
+from rowstream.dataset.differences import differs
 from rowstream.dataset.explain import explained
 from rowstream.dataset.export import Exporting, pa_schema
-from rowstream.dataset.running import Pipeline, Rows, State, node, signature
-from rowstream.dataset.sources import SourcePlan
-from rowstream.dataset.torch_loader import Epoch, Joining, spawning, worker
+from rowstream.dataset.running import Items, Iteration, Pipeline, Rows, State, node, signature
+from rowstream.dataset.remixing import remixed, sequences_of
+from rowstream.dataset.sources import Mixed, SourcePlan
+from rowstream.dataset.torch_loader import Joining, Shared, is_worker, spawning, worker
 from rowstream.dataset.transforms import extended, filtered, flattened, mapped, names, permuted
 from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, UnsupportedError
 from rowstream.expr import Expr
@@ -59,16 +61,17 @@ class IterableDataset(Building, Exporting, Described, Joining):
         self._info = info or DatasetInfo()
         self._split = split
         self._format: str | None = None
-        self._epoch = Epoch()
+        self._shared = Shared()
         # The types of what functions make, where they are known.
         self._known: Features | None = None
         # Whether values are yet to be decoded by their features, and in how many threads.
         self._decoding: int | None = 0
         self._consumer = (0, 1)
+        # The state that was loaded last, the number of it, and the process that loaded it.
         self._resume: State | None = None
-        self._state: Callable[[], State] | None = None
-        # The state that the running iteration went on from, and where that was.
-        self._begun: tuple[State, State] | None = None
+        self._loads = 1
+        self._loader = 0
+        self._running: Iteration | None = None
 
     # ---------------------------------------------------------------------------------------------------- iteration
 
@@ -140,39 +143,44 @@ class IterableDataset(Building, Exporting, Described, Joining):
         return c * workers + w, of * workers
 
     def _world(self, epoch: int | None = None) -> World:
-        return World(*self._part(), self._epoch.get() if epoch is None else epoch)
+        return World(*self._part(), self._shared.epoch if epoch is None else epoch)
+
+    def _loaded(self) -> State | None:
+        """The state that the next iteration goes on from, if one was loaded and nothing after it was given yet."""
+        resume, running = self._resume, self._running
+        if resume is None or resume.epoch != self._shared.epoch:
+            return None
+        if running is not None and running.resumed is resume:
+            return None if running.behind else resume
+        if self._loader != os.getpid() and is_worker():
+            return resume if self._shared.resume(self._loads) else None
+        return None if self._shared.resumed(self._loads) else resume
 
     def _begin(self) -> tuple[World, State | None]:
         """Where an iteration starts: after a state that was loaded, if it is of this epoch."""
-        if self._state is not None and self._begun is not None and self._state() != self._begun[1]:
-            self._begun = None  # the last iteration gave something: what it went on from is behind
-        resume = self._resume or (self._begun[0] if self._begun else None)
-        self._resume = None
-        if resume is not None and resume.epoch != self._epoch.get():
-            resume = None
-        return self._world(), resume
-
-    def _running(self, resume: State | None, state: Callable[[], State]) -> None:
-        self._state = state
-        self._begun = (resume, state()) if resume is not None else None
+        self._resume = self._loaded()
+        self._shared.read_by_workers = is_worker()
+        return self._world(), self._resume
 
     def _rows(self) -> Rows:
         world, resume = self._begin()
         rows = Rows(self._plan, world, resume.cursor if resume else None)
-        self._running(resume, lambda: State(world.epoch, rows.state()))
+        self._running = Iteration(rows, lambda: State(world.epoch, rows.state()), resume)
         return rows
 
     def _items(self, plan: Plan) -> Iterator[Any]:
         if not plan.steps and not plan.python:
             return iter(self._rows())
         world, resume = self._begin()
+        whole = is_worker()
         if plan.rowwise:
-            rows, _ = node(plan, world, resume.cursor if resume else None)
-            self._running(resume, lambda: State(world.epoch, rows.state()))
-            return iter(rows)
-        made, steps = Pipeline(plan, world, resume.place if resume else None), signature(self._plan)
-        self._running(resume, lambda: State(world.epoch, None, steps, made.state()))
-        return iter(made)
+            items = Items(lambda cursor: node(plan, world, cursor)[0], resume.cursor if resume else None, whole=whole)
+            self._running = Iteration(items, lambda: State(world.epoch, items.state()), resume)
+        else:
+            steps = signature(self._plan)
+            items = Items(lambda place: Pipeline(plan, world, place), resume.place if resume else None, whole=whole)
+            self._running = Iteration(items, lambda: State(world.epoch, None, steps, items.state()), resume)
+        return iter(items)
 
     def _groups(self, plan: Plan, size: int, drop_last: bool) -> Iterator[Any]:
         """Batches of batches. The state is that of the last whole group."""
@@ -193,7 +201,7 @@ class IterableDataset(Building, Exporting, Described, Joining):
                 "an Arrow stream is of files' rows: take it of the data set before batch() and functions; to_parquet() writes all else"
             )
         c, of = self._part()
-        return _core.arrow_stream(plan.core, c, of, plan.core.start(self._epoch.get()), _ARROW_ROWS)
+        return _core.arrow_stream(plan.core, c, of, plan.core.start(self._shared.epoch), _ARROW_ROWS)
 
     # -------------------------------------------------------------------------------------------------------- state
 
@@ -202,26 +210,36 @@ class IterableDataset(Building, Exporting, Described, Joining):
 
         It names the data set by content, so it fits wherever the same files lie and whatever columns are read.
         """
-        if self._state is not None:
-            return self._state().to_dict()
-        resume = self._resume
-        if resume is not None and resume.epoch == self._epoch.get():
-            return resume.to_dict()
-        steps = signature(self._plan)
-        epoch = self._epoch.get()
+        if self._shared.read_by_workers and not is_worker():
+            raise UnsupportedError(
+                "state_dict: worker processes of a loader read this stream, each its part, so this copy does not know where they are. "
+                "Use torchdata's StatefulDataLoader, which takes the place of DataLoader, and its state_dict()"
+            )
+        if self._running is not None:
+            return self._running.state().to_dict()
+        plan, world, resume = self._plan, self._world(), self._loaded()
+        steps = signature(plan)
         if steps:
-            return State(epoch, None, steps, Pipeline(self._plan, self._world()).state()).to_dict()
-        return State(epoch, self._plan.core.start(epoch)).to_dict()
+            return State(world.epoch, None, steps, Pipeline(plan, world, resume.place if resume else None).state()).to_dict()
+        cursor = resume.cursor if resume is not None and resume.cursor is not None else plan.core.start(world.epoch)
+        return State(world.epoch, plan.core.place(cursor, world.c, world.of)).to_dict()
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Makes the next iteration go on after a state; also sets the epoch to the state's.
+    def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True) -> None:
+        """Make the next iteration go on after a state, and one that is under way; also set the epoch to the state's.
+
+        Args:
+            state_dict: what `state_dict` or `merge_state_dicts` gave.
+            strict: whether a mixture has to be the one that the state is of. If not, it may have other weights, another seed or
+                strategy, or one more part: the parts that were there go on from where they were, those that are new begin.
 
         Raises:
             CheckpointMismatchError: the state is of other files or steps, or of another consumer than this one.
         """
         state, steps = State.from_dict(state_dict), signature(self._plan)
+        if isinstance(self._plan, SourcePlan) and isinstance(self._plan.source, Mixed):
+            state = self._as_mixed(state, steps, strict=strict)
         if state.steps != steps:
-            raise CheckpointMismatchError(f"the state is of other steps: {state.steps!r}, this data set has {steps!r}")
+            raise CheckpointMismatchError(differs(state.steps, steps))
         if state.cursor is not None:
             epoch = self._plan.core.check(state.cursor, *self._part())
             if epoch != state.epoch:
@@ -231,8 +249,28 @@ class IterableDataset(Building, Exporting, Described, Joining):
                 Pipeline(self._plan, self._world(state.epoch), state.place)
             except (TypeError, ValueError, LookupError, OverflowError) as error:
                 raise CheckpointMismatchError(f"the state is damaged: {error}") from error
-        self._epoch.set(state.epoch)
-        self._resume, self._state, self._begun = state, None, None
+        self._shared.epoch = state.epoch
+        self._resume, self._loads, self._loader = state, self._loads + 1, os.getpid()
+        self._shared.read_by_workers = False
+        # An iteration that is under way goes on from there; what comes after one that ended is the next one's.
+        if self._running is not None and not self._running.ended:
+            self._running.seek(state)
+        else:
+            self._running = None
+
+    def _as_mixed(self, state: State, steps: str, *, strict: bool) -> State:
+        """A state of a mixture, for the mixture that this is now, which is given as many sequences as the state has."""
+        source: Mixed = self._plan.source  # type: ignore[attr-defined]
+        if state.steps != steps:
+            after = ", ".join(map(repr, self._plan.steps))
+            if strict or not (state.steps.startswith("mixed(") and state.steps.endswith(f") {after}")):
+                return state
+            place, source = remixed(state.place, source)
+            state = State(state.epoch, None, steps, place)
+        elif (sequences := sequences_of(state.place)) is not None and sequences != source.sequences:
+            source = replace(source, lanes=sequences)
+        self._plan = replace(self._plan, source=source)  # type: ignore[call-arg]
+        return state
 
     def lock(self, path: str | os.PathLike[str]) -> None:
         """Writes down every file that this data set consists of: location, length, version, hash, and how it is read.
@@ -271,12 +309,12 @@ class IterableDataset(Building, Exporting, Described, Joining):
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch: shuffles permute anew in each. A loaded state of another epoch is put aside."""
-        self._epoch.set(_number("epoch", epoch))
+        self._shared.epoch = _number("epoch", epoch)
 
     @property
     def epoch(self) -> int:
         """The epoch of the next iteration."""
-        return self._epoch.get()
+        return self._shared.epoch
 
     def __copy__(self) -> IterableDataset:
         """A data set that begins anew."""
@@ -288,12 +326,11 @@ class IterableDataset(Building, Exporting, Described, Joining):
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the running iteration, whose place is kept: a pickled data set goes on from there."""
-        self._epoch.share()
         state = self.__dict__.copy()
         # A worker has another part of the rows than whoever pickles it, and begins as a forked one does.
-        if self._state is not None and not spawning():
-            state["_resume"] = self._state()
-        state["_state"] = state["_begun"] = None
+        if self._running is not None and not spawning():
+            state["_resume"] = self._running.state()
+        state["_running"] = None
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -305,14 +342,22 @@ class IterableDataset(Building, Exporting, Described, Joining):
     def _with(self, plan: Plan | None = None, **changes: Any) -> IterableDataset:
         made = IterableDataset.__new__(type(self))
         made.__dict__.update(self.__dict__)
-        made.__dict__.update(_epoch=Epoch(self._epoch.get()))
-        # A state that was loaded stays: it fits as long as only columns and format change, or the part of the rows.
-        resume = self._resume
-        if plan is not None and resume is not None and (plan.steps or replace(plan, columns=None) != replace(self._plan, columns=None)):
-            resume = None
-        made.__dict__.update(_state=None, _begun=None, _resume=resume, _plan=self._plan if plan is None else plan)
+        made.__dict__.update(_shared=Shared(self._shared.epoch), _running=None, _plan=self._plan if plan is None else plan)
+        made.__dict__.update(_resume=self._loaded(), _loads=1)
         made.__dict__.update(changes)
+        if plan is not None and made._resume is not None:
+            made._fits(made._resume)
         return made
+
+    def _fits(self, state: State) -> None:
+        """Raises if a state that was loaded before the last step is not one of the stream with that step."""
+        plan = self._plan
+        if state.of_plan(plan):
+            return
+        raise CheckpointMismatchError(
+            "a state was loaded into this stream, and it does not say where the stream is after the step that was added now: "
+            "add all steps first, as they were when the state was taken, and load the state then"
+        )
 
     def shuffle(
         self,
@@ -370,10 +415,13 @@ class IterableDataset(Building, Exporting, Described, Joining):
         return self._cut(_number("n", n), take=False)
 
     def _cut(self, n: int, *, take: bool) -> IterableDataset:
-        plan, (_, among) = self._plan, self._consumer
-        if among > 1 or isinstance(plan, SourcePlan) or not all(step.one_to_one for step in plan.steps):
+        plan, (rank, among) = self._plan, self._consumer
+        if isinstance(plan, SourcePlan) or not all(step.one_to_one for step in plan.steps) or (among > 1 and plan.global_):
             return self._with(plan.then(Take(n, among) if take else Skip(n, among)))
-        return self._with(plan.take(n) if take else plan.skip(n))
+        if among > 1:
+            # The rank's rows first, so that its workers share the rows that it takes.
+            plan = plan.part(among, rank)
+        return self._with(plan.take(n) if take else plan.skip(n), _consumer=(0, 1))
 
     def shard(self, num_shards: int, index: int, contiguous: bool = True) -> IterableDataset:
         """One of `num_shards` disjoint parts, the same whatever the seed and epoch.

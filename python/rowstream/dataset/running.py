@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from rowstream.exceptions import CheckpointMismatchError
 from rowstream.formats import formatter
 from rowstream.ops import Skip, Take
 from rowstream.ops.base import World
+from rowstream.ops.undivided import undivided, undivided_items
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,6 +34,20 @@ class Rows:
     def state(self) -> str:
         """The core's cursor."""
         return self.stream.cursor()
+
+    @property
+    def ended(self) -> bool:
+        """Whether its last row was given."""
+        return self.stream.ended
+
+    @property
+    def pending(self) -> bool:
+        """Whether it was moved, and gave nothing since."""
+        return self.stream.pending
+
+    def seek(self, cursor: str) -> None:
+        """Goes on after another cursor."""
+        self.stream.seek(cursor)
 
     def batches(self, size: int, drop_last: bool) -> Iterator[_core.Batch]:
         """Batches of rows."""
@@ -200,6 +216,80 @@ class Pipeline:
         yield from self._own
 
 
+class Items:
+    """What steps in Python give, from a place on; it can be moved to another.
+
+    Args:
+        open: makes the last step's node at a place.
+        place: where it begins.
+        whole: whether the process is a worker, so that streams which functions read have to be marked as whole.
+    """
+
+    def __init__(self, open: Callable[[Any], Node], place: Any, *, whole: bool) -> None:
+        self._open, self._place, self._whole = open, place, whole
+        self._node: Node | None = None
+        self.ended = False
+        self.pending = False
+        self._opened()
+
+    def _opened(self) -> Node:
+        if self._node is None:
+            if self._whole:
+                with undivided():
+                    self._node = self._open(self._place)
+            else:
+                self._node = self._open(self._place)
+        return self._node
+
+    def state(self) -> Any:
+        """The state of the last step."""
+        return self._opened().state()
+
+    def seek(self, place: Any) -> None:
+        """Goes on after another place."""
+        self._node, self._place, self.pending = None, place, True
+
+    def __iter__(self) -> Iterator[Any]:
+        """The items that are left, of wherever it was moved to."""
+        while True:
+            node = self._opened()
+            self.pending = False
+            for item in undivided_items(iter(node)) if self._whole else node:
+                yield item
+                if self.pending:
+                    break
+            else:
+                self.ended = True
+                return
+
+
+class Iteration:
+    """A stream's iteration under way.
+
+    Attributes:
+        resumed: the state that it went on from, if any.
+    """
+
+    def __init__(self, items: Rows | Items, state: Callable[[], State], resumed: State | None) -> None:
+        self._items, self.state, self.resumed = items, state, resumed
+        self._began = None if resumed is None else state()
+
+    @property
+    def ended(self) -> bool:
+        """Whether its last item was given."""
+        return self._items.ended
+
+    @property
+    def behind(self) -> bool:
+        """Whether what it went on from is behind: it gave something since, or ended."""
+        return self.ended or (not self._items.pending and self.state() != self._began)
+
+    def seek(self, state: State) -> None:
+        """Goes on from another state, of the same stream and consumer."""
+        self._items.seek(state.place if state.cursor is None else state.cursor)
+        self.resumed, self._began = state, None
+
+
 @dataclass(frozen=True)
 class State:
     """What `state_dict` gives: plain data, the same for every kind of stream."""
@@ -215,6 +305,10 @@ class State:
         if self.steps:
             return {**made, "steps": self.steps, "place": self.place}
         return {**made, "cursor": self.cursor}
+
+    def of_plan(self, plan: Plan) -> bool:
+        """Whether it says a place in this plan, as far as can be told without its files."""
+        return self.steps == signature(plan) and (self.cursor is None or json.loads(self.cursor)["plan"] == plan.core.fingerprint)
 
     @classmethod
     def from_dict(cls, state: Any) -> State:

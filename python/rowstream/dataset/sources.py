@@ -11,12 +11,16 @@ each sequence goes on from the consumer that was furthest behind, and what other
 from __future__ import annotations
 
 import copy
+import zlib
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from heapq import heappop, heappush
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rowstream import _core
+from rowstream.dataset.remixing import as_it_was, moved
 from rowstream.dataset.running import node
 from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, UnsupportedError
 from rowstream.ops import Every, Shuffle
@@ -32,6 +36,7 @@ _MOST = 64  # sequences of a source
 _ANCHOR = 256  # rows of a part between two states that are kept of it
 _STORED = 100  # rows of a table that are read at once as they are stored
 _DRAWS = 1000  # draws that `datasets` makes at once
+_NAMED = 100  # shards of a generator that a key names one by one
 
 
 class Sequence(Protocol):
@@ -52,7 +57,10 @@ class Source(Protocol):
     Attributes:
         sequences: how many there are.
         turns: whether consumers take a row of each in turn; else one sequence after another.
+        shares: whether several consumers may take the rows of one sequence in turn; else each sequence is one consumer's alone.
     """
+
+    shares: bool
 
     @property
     def sequences(self) -> int:
@@ -156,28 +164,36 @@ class _Mixing:
         self._step: int
         self._step, ended, parts = state or (0, None, [None] * len(source.parts))
         self._parts = [_Reading(part, v, of, epoch, number, one) for part, one in zip(source.parts, parts, strict=True)]
+        # A part that is never drawn is no reason to go on, nor to end.
+        chances = source.probabilities or (1.0,) * len(parts)
+        self._drawn = [d for d, chance in enumerate(chances) if chance > 0]
         self._ended = list(ended) if ended is not None else [False] * len(parts)
         self._enough = any if source.strategy == "first_exhausted" else all
+        self._over = self._enough([self._ended[d] for d in self._drawn])
         self._draws = islice(source.draws(v, epoch, number), self._step, None)
 
     def pull(self) -> Row:
         source, ended = self._source, self._ended
-        while not self._enough(ended):
+        while not self._over:
             d = next(self._draws)
             self._step += 1
             part = self._parts[d]
             if ended[d] and source.strategy == "all_exhausted_without_replacement":
                 continue
             if not part.more:
-                ended[d] = True
+                self._end(d)
                 continue
             row, more = part.take()
             if not more:
-                ended[d] = True
-                if source.strategy != "all_exhausted_without_replacement" and not self._enough(ended):
+                self._end(d)
+                if source.strategy != "all_exhausted_without_replacement" and not self._over:
                     part.restart()
             return _whole(row, source.names)
         raise StopIteration
+
+    def _end(self, d: int) -> None:
+        self._ended[d] = True
+        self._over = self._enough([self._ended[d] for d in self._drawn])
 
     def state(self) -> Any:
         return [self._step, list(self._ended), [part.state() for part in self._parts]]
@@ -235,9 +251,9 @@ class _Zipping:
 class _Generating:
     """What a user's generator gives for one shard. Its state is how many rows that were: the generator is run again."""
 
-    def __init__(self, source: Generated, v: int, state: Any) -> None:
+    def __init__(self, source: Generated, shard: int, state: Any) -> None:
         self._count = state or 0
-        self._rows = iter(source.function(**source.shard_kwargs(v)))
+        self._rows = iter(source.function(**source.shard_kwargs(shard)))
         for _ in islice(self._rows, self._count):
             pass
 
@@ -281,12 +297,25 @@ class Mixed:
     strategy: str
     seed: int | None
     names: tuple[str, ...] | None = None
+    lanes: int | None = None
     turns = True
+    shares = True
 
     @property
     def sequences(self) -> int:
-        """See `Source`."""
-        return _lanes(self.parts)
+        """See `Source`. A run that goes on with other parts keeps as many as it had."""
+        return self.lanes or _lanes(self.parts)
+
+    @cached_property
+    def described(self) -> dict[str, Any]:
+        """What it is a mixture of, for a state: parts by a hash of what identifies them."""
+        return {
+            "parts": [f"{zlib.crc32(part.key().encode()):08x}" for part in self.parts],
+            "probabilities": None if self.probabilities is None else list(self.probabilities),
+            "strategy": self.strategy,
+            "seed": self.seed,
+            "sequences": self.sequences,
+        }
 
     def sequence(self, v: int, epoch: int, number: int, state: Any) -> Sequence:
         """See `Source`."""
@@ -323,6 +352,7 @@ class Chained:
     parts: tuple[Part, ...]
     names: tuple[str, ...] | None = None
     turns = True
+    shares = True
 
     @property
     def sequences(self) -> int:
@@ -350,6 +380,7 @@ class Zipped:
     names: tuple[str, ...] | None = None
     sequences = 1
     turns = True
+    shares = True
 
     def sequence(self, v: int, epoch: int, number: int, state: Any) -> Sequence:
         """See `Source`."""
@@ -370,12 +401,16 @@ class Generated:
 
     Attributes:
         order: which shards, in which order.
+        shuffled: the seed of the order of the shards, if they are shuffled.
+        shares: whether each run of a shard gives the same rows in the same order, so that several consumers may each run it and take
+            their part of its rows.
     """
 
     function: Callable[..., Any]
     kwargs: Mapping[str, Any]
     order: tuple[int, ...]
     shuffled: int | None = None
+    shares: bool = False
     turns = False
 
     @property
@@ -383,16 +418,15 @@ class Generated:
         """See `Source`."""
         return len(self.order)
 
-    def shard_kwargs(self, v: int) -> dict[str, Any]:
-        """The arguments of the `v`-th shard."""
-        return {name: [value[self.order[v]]] if isinstance(value, list) else value for name, value in self.kwargs.items()}
+    def shard_kwargs(self, shard: int) -> dict[str, Any]:
+        """The arguments of a shard."""
+        return {name: [value[shard]] if isinstance(value, list) else value for name, value in self.kwargs.items()}
 
     def sequence(self, v: int, epoch: int, number: int, state: Any) -> Sequence:
         """See `Source`."""
         if self.shuffled is not None:
-            place = _core.permutation([self.shuffled, epoch, number, 3], len(self.order))
-            return _Generating(replace(self, order=tuple(self.order[i] for i in place)), v, state)
-        return _Generating(self, v, state)
+            v = _permutation(self.shuffled, epoch, number, len(self.order))[v]
+        return _Generating(self, self.order[v], state)
 
     def pieces(self) -> int:
         """See `Source`."""
@@ -402,10 +436,18 @@ class Generated:
         """See `Source`."""
         from rowstream.ops.apply import name_of
 
-        return f"generated({name_of(self.function)}, {sorted(self.kwargs)}, {self.order}, {self.shuffled})"
+        # Thousands of shards are named by a hash: the key is in every state.
+        order = str(self.order) if len(self.order) <= _NAMED else f"{len(self.order)} shards {zlib.crc32(repr(self.order).encode()):08x}"
+        return f"generated({name_of(self.function)}, {sorted(self.kwargs)}, {order}, {self.shuffled})"
 
 
-def generated(function: Callable[..., Any], kwargs: Mapping[str, Any] | None) -> Generated:
+@lru_cache(maxsize=4)
+def _permutation(seed: int, epoch: int, number: int, n: int) -> list[int]:
+    """The order of `n` shards in an epoch and a pass."""
+    return _core.permutation([seed, epoch, number, 3], n)
+
+
+def generated(function: Callable[..., Any], kwargs: Mapping[str, Any] | None, *, deterministic: bool = False) -> Generated:
     """A source of a generator, with a shard for each item of the lists in its arguments, which are of one length."""
     if not callable(function):
         raise InvalidArgumentError(f"from_generator expects a function that gives rows, found {function!r}")
@@ -416,7 +458,7 @@ def generated(function: Callable[..., Any], kwargs: Mapping[str, Any] | None) ->
             f"from_generator: the lists in gen_kwargs are shards, so they have one length; found {lengths}. "
             "What is no list of shards is passed as a tuple"
         )
-    return Generated(function, kwargs, tuple(range(next(iter(lengths.values()), 1))))
+    return Generated(function, kwargs, tuple(range(next(iter(lengths.values()), 1))), shares=deterministic)
 
 
 # ------------------------------------------------------------------------------------------------------------ consumers
@@ -434,6 +476,7 @@ class _Lane:
         k: rows of it that are behind, whoever had them.
         layers: what consumers of earlier runs had: `[consumers, rows behind of each, rows left so far]`.
         j: rows that the layers left so far.
+        before: what the source was up to which row of it, where it is another one from there on.
     """
 
     v: int
@@ -443,42 +486,64 @@ class _Lane:
     state: Any
     rows: Sequence | None = None
     done: bool = False
+    before: Any = None
 
     def saved(self) -> list[Any]:
         state = self.state if self.rows is None else self.rows.state()
-        return [self.k, [list(layer) for layer in self.layers], self.j, state, self.done]
+        more = [] if self.before is None else [self.before]
+        return [self.k, [list(layer) for layer in self.layers], self.j, state, self.done, *more]
 
 
 class Consumer:
-    """The rows of a source for one consumer: a node. Its state is `{"of", "given", "lanes"}`."""
+    """The rows of a source for one consumer: a node.
+
+    Its state is `{"of", "given", "lanes", "done"}`: of the sequences that are under way, or that others have a part of, all that is
+    known; of the others only runs of those that are done, so that it is small however many there are.
+    """
 
     def __init__(self, source: Source, world: World, state: Any = None, number: int = 0, limit: int | None = None) -> None:
         self._source, self._world, self._number, self._limit = source, world, number, limit
         self.given = 0
         saved: dict[int, Any] = {}
+        self._done: list[list[int]] = []
         if state is not None:
             if not isinstance(state, dict) or "lanes" not in state:
                 raise CheckpointMismatchError("the state is of another kind of stream")
             self.given = state.get("given", 0)
             # A copy: what is counted here is not the user's.
             saved = {int(v): copy.deepcopy(lane) for v, lane in state["lanes"].items()}
-        v_most = source.sequences
-        c, of = world.c, world.of
-        mine = range(c * v_most // of, -(-(c + 1) * v_most // of))
-        self._lanes = {v: _Lane(v, *(saved.get(v) or [0, [], 0, None, False])[:4]) for v in mine}
-        for v, lane in self._lanes.items():
-            lane.done = bool(saved.get(v) and saved[v][4])
-        self._shared = {v: self._is_shared(v) for v in mine}
+            self._done = [list(run) for run in state.get("done", ())]
+        v_most, c, of = source.sequences, world.c, world.of
+        self._mine = [v for v in range(c * v_most // of, -(-(c + 1) * v_most // of)) if source.shares or self._first(v, of) == c]
+        # Sequences that are read now, or were read by others too.
+        self._lanes: dict[int, _Lane] = {}
+        for v in self._mine:
+            if v in saved or source.turns or self._is_shared(v):
+                self._lanes[v] = self._lane(v, saved.get(v))
 
     chunks = None
 
+    @staticmethod
+    def _lane(v: int, saved: Any = None) -> _Lane:
+        made = _Lane(v, *(saved or [0, [], 0, None])[:4])
+        made.done = bool(saved and saved[4])
+        made.before = saved[5] if saved and len(saved) > 5 else None
+        return made
+
+    def _first(self, v: int, of: int) -> int:
+        """The first of the consumers that have a part of a sequence."""
+        return v * of // self._source.sequences
+
     def _owner(self, v: int, k: int, of: int) -> int:
-        lanes = self._source.sequences
-        return (v * of + _golden(k, of)) // lanes
+        """Who of the consumers that share a sequence has its `k`-th row."""
+        return (v * of + _golden(k, of)) // self._source.sequences
 
     def _is_shared(self, v: int) -> bool:
         of, lanes = self._world.of, self._source.sequences
-        return v * of // lanes != (v * of + of - 1) // lanes
+        return self._source.shares and v * of // lanes != (v * of + of - 1) // lanes
+
+    def _is_done(self, v: int) -> bool:
+        return any(start <= v < end for start, end in self._done)
 
     def state(self) -> Any:
         """See the class."""
@@ -486,6 +551,8 @@ class Consumer:
             "of": [self._world.c, self._world.of],
             "given": self.given,
             "lanes": {str(v): lane.saved() for v, lane in self._lanes.items()},
+            **({"mixture": self._source.described} if isinstance(self._source, Mixed) else {}),
+            **({"done": [list(run) for run in self._done]} if self._done else {}),
         }
 
     def cursor(self) -> Any:
@@ -497,19 +564,31 @@ class Consumer:
         if lane.done:
             return None
         if lane.rows is None:
-            lane.rows = self._source.sequence(lane.v, self._world.epoch, self._number, lane.state)
+            lane.rows = self._opened(lane)
+        shared = self._is_shared(lane.v)
         while True:
             try:
+                if lane.before is not None and lane.k >= lane.before["until"]:
+                    raise StopIteration
                 row = lane.rows.pull()
             except StopIteration:
-                lane.done = True
-                return None
+                if lane.before is None:
+                    lane.done = True
+                    return None
+                lane.state, lane.before, lane.layers = moved(lane.rows.state(), lane.before["mixture"], self._source), None, []
+                lane.rows = self._opened(lane)
+                continue
             k, lane.k = lane.k, lane.k + 1
             if any(self._had(layer, lane.v, k) for layer in lane.layers):
                 continue
             j, lane.j = lane.j, lane.j + 1
-            if not self._shared[lane.v] or self._owner(lane.v, j, self._world.of) == self._world.c:
+            if not shared or self._owner(lane.v, j, self._world.of) == self._world.c:
                 return row
+
+    def _opened(self, lane: _Lane) -> Sequence:
+        """A sequence where it is: of what the source was, as far as that goes."""
+        source = self._source if lane.before is None else as_it_was(lane.before["mixture"], self._source)  # type: ignore[arg-type]
+        return source.sequence(lane.v, self._world.epoch, self._number, lane.state)
 
     def _had(self, layer: list[Any], v: int, k: int) -> bool:
         """Whether a consumer of an earlier run had a row; counts it as left if not."""
@@ -520,14 +599,27 @@ class Consumer:
 
     def __iter__(self) -> Iterator[Row]:
         """The rows that are left."""
-        if not self._source.turns:
-            for lane in self._lanes.values():
-                while self._limit is None or self.given < self._limit:
-                    if (row := self._next(lane)) is None:
-                        break
-                    self.given += 1
-                    yield row
+        if self._source.turns:
+            yield from self._in_turn()
             return
+        for v in self._mine:
+            if v not in self._lanes:
+                if self._is_done(v):
+                    continue
+                self._lanes[v] = self._lane(v)
+            lane = self._lanes[v]
+            while self._limit is None or self.given < self._limit:
+                if (row := self._next(lane)) is None:
+                    break
+                self.given += 1
+                yield row
+            if not lane.done:
+                return
+            if not lane.layers and not self._is_shared(v):
+                del self._lanes[v]
+                _add(self._done, v)
+
+    def _in_turn(self) -> Iterator[Row]:
         heap = sorted((lane.k, v) for v, lane in self._lanes.items())
         while heap and (self._limit is None or self.given < self._limit):
             _, v = heappop(heap)
@@ -538,8 +630,26 @@ class Consumer:
                 yield row
 
 
+def _add(runs: list[list[int]], v: int) -> None:
+    """Puts a number into runs `[first, after the last]` in order."""
+    at = bisect_left(runs, [v])
+    before, after = at > 0 and runs[at - 1][1] == v, at < len(runs) and runs[at][0] == v + 1
+    if before and after:
+        runs[at - 1][1] = runs.pop(at)[1]
+    elif before:
+        runs[at - 1][1] = v + 1
+    elif after:
+        runs[at][0] = v
+    else:
+        runs.insert(at, [v, v + 1])
+
+
 def merge(states: list[Any]) -> Any:
     """The states of all consumers of one run as one."""
+    if all("of" not in state for state in states) and all(state == states[0] for state in states):
+        return states[0]  # that of an earlier run, after which nobody has had a row
+    if any("of" not in state for state in states):
+        raise CheckpointMismatchError("merge_state_dicts: some of the states were loaded and not gone on from: take them again, with this rowstream")
     of = states[0]["of"][1]
     if sorted(state["of"] for state in states) != [[c, of] for c in range(of)]:
         raise CheckpointMismatchError(
@@ -550,12 +660,19 @@ def merge(states: list[Any]) -> Any:
         sharers = {state["of"][0]: state["lanes"][v] for state in states if v in state["lanes"]}
         behind = {str(c): (1 << 62 if lane[4] else lane[0]) for c, lane in sharers.items()}
         last = min(sharers.values(), key=lambda lane: (lane[4], lane[0]))
-        k, layers, j, inner, done = copy.deepcopy(last)
+        k, layers, j, inner, done, *before = copy.deepcopy(last)
         # What all are past needs no layer.
         if len(sharers) > 1 and not done:
             layers.append([of, behind, j])
-        lanes[v] = [k, [layer for layer in layers if any(n > k for n in layer[1].values())], 0 if len(sharers) > 1 else j, inner, done]
-    return {"lanes": lanes}
+        lanes[v] = [k, [layer for layer in layers if any(n > k for n in layer[1].values())], 0 if len(sharers) > 1 else j, inner, done, *before]
+    finished: list[list[int]] = []
+    for first, end in sorted(run for state in states for run in state.get("done", ())):
+        if finished and first <= finished[-1][1]:
+            finished[-1][1] = max(end, finished[-1][1])
+        else:
+            finished.append([first, end])
+    mixture = {"mixture": states[0]["mixture"]} if "mixture" in states[0] else {}
+    return {"lanes": lanes, **mixture, **({"done": finished} if finished else {})}
 
 
 # ----------------------------------------------------------------------------------------------------------------- plan
@@ -685,7 +802,7 @@ def held_rows(ds: Any, num_shards: int) -> Any:
         base = ds.with_format("arrow")
         shards = [base.shard(num_shards, i, contiguous=True) for i in range(num_shards)] if num_shards > 1 else [base]
         made = IterableDataset(
-            SourcePlan(scan="", source=generated(_shard_rows, {"shards": shards})), info, None if ds.split is None else str(ds.split)
+            SourcePlan(scan="", source=generated(_shard_rows, {"shards": shards}, deterministic=True)), info, None if ds.split is None else str(ds.split)
         )
         made._known = ds.features
     return made.with_format(ds._format_type) if ds._format_type != "custom" else made

@@ -6,8 +6,11 @@ import multiprocessing
 import os
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from rowstream.ops.undivided import stay_undivided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +23,7 @@ _call: Callable[..., Any] | None = None  # in a worker process: the function tha
 def _install(call: Callable[..., Any]) -> None:
     global _call
     _call = call
+    stay_undivided()
 
 
 def _run(*args: Any) -> Any:
@@ -55,7 +59,7 @@ class Pool:
         if self.kind == "threads":
             threads = ThreadPoolExecutor(self.workers, thread_name_prefix="rowstream-map")
             try:
-                yield lambda *args: threads.submit(call, *args)
+                yield lambda *args: threads.submit(copy_context().run, call, *args)
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
             return

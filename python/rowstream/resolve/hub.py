@@ -269,6 +269,19 @@ def _of_card(of: Repo, config: dict[str, Any]) -> dict[str, list[str]]:
     return made
 
 
+def _of_folder(of: Repo, folder: str) -> dict[str, list[str]]:
+    """The files by split of a folder of a repository, as they are named; of all of it if the folder's name is empty."""
+    folder = "" if folder == "." else folder.strip("/")
+    start = f"{folder}/" if folder else ""
+    there = _of_format(_data(sorted(path for path in of.files if path.startswith(start))))
+    return {split: [start + path for path in some] for split, some in by_split([path.removeprefix(start) for path in there]).items()}
+
+
+def _same(files: dict[str, list[str]], others: dict[str, list[str]], split: Any) -> bool:
+    """Whether a split has the same files in both."""
+    return sorted(files.get(split, ())) == sorted(others.get(split, ()))
+
+
 def _of_format(paths: list[str]) -> list[str]:
     """The files of the format that most have."""
     known = [path for path in paths if formats.by_name(path)]
@@ -295,11 +308,7 @@ def configuration(of: Repo, name: str | None, data_dir: str | None, access: Acce
         label = str(config["config_name"])
         options = {key: value for key, value in config.items() if key not in _NOT_OPTIONS and value is not None}
     else:
-        folder = _inside(data_dir or "", of.id).strip("/")
-        there = _of_format(_data(sorted(path for path in of.files if not folder or path.startswith(f"{folder}/"))))
-        files = by_split([path.removeprefix(f"{folder}/") if folder else path for path in there])
-        if folder:
-            files = {split: [f"{folder}/{path}" for path in some] for split, some in files.items()}
+        files = _of_folder(of, _inside(data_dir or "", of.id))
         label, options = name or "default", {}
         if not files:
             if data_dir is None and of.sha and not of.files.keys() <= {"README.md"}:
@@ -309,7 +318,14 @@ def configuration(of: Repo, name: str | None, data_dir: str | None, access: Acce
         if name is not None and name != "default" and name not in infos:
             raise InvalidArgumentError(f"{of.id} has no configuration {name!r}; there is {sorted(infos) or ['default']}")
     format = formats.require(formats.of_files(path for some in files.values() for path in some))
-    return Configuration(label, of, files, format, options, _infos(of).get(label, {}))
+    info = _infos(of).get(label, {})
+    if data_dir is not None and "splits" in info:
+        # The card counts the files of the whole configuration, which may not be those of the folder.
+        config = next((one for one in configs if str(one["config_name"]) == label), None)
+        whole = _of_folder(of, "") if config is None else _of_card(of, config)
+        alike = [one for one in info["splits"] or () if isinstance(one, dict) and _same(files, whole, one.get("name"))]
+        info = {**info, "splits": alike}
+    return Configuration(label, of, files, format, options, info)
 
 
 def configurations(of: Repo, access: Access) -> tuple[list[str], str | None]:

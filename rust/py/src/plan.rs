@@ -79,6 +79,11 @@ impl Plan {
         Cursor::start(&self.fingerprint, epoch).to_json().map_err(|e| raise(&e))
     }
 
+    /// A cursor as the place of consumer `c` of `of`: of a state that was loaded, or of the start of an epoch.
+    fn place(&self, py: Python<'_>, cursor: &str, c: u64, of: u64) -> PyResult<String> {
+        detached(py, || Cursor::parse(cursor, &self.fingerprint)?.placed(&self.program, c, of)?.to_json())
+    }
+
     /// Checks that a cursor is of this plan and can be loaded by a consumer; gives its epoch.
     fn check(&self, py: Python<'_>, cursor: &str, c: u64, of: u64) -> PyResult<u64> {
         detached(py, || Ok(Cursor::parse(cursor, &self.fingerprint)?.for_consumer(&self.program, c, of)?.epoch))

@@ -1,7 +1,7 @@
 //! A stream, as a Python iterator of rows and a source of batches.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use arrow_array::{RecordBatch, RecordBatchReader};
@@ -36,6 +36,10 @@ pub struct Stream {
     /// What is told of records that cannot be read.
     on_error: Option<Py<PyAny>>,
     forks: AtomicU64,
+    /// Whether the last row was given.
+    ended: AtomicBool,
+    /// Where it goes on when it is next asked, if that is another place.
+    pending: Mutex<Option<Cursor>>,
     inner: Mutex<Option<Inner>>,
 }
 
@@ -71,7 +75,11 @@ impl Stream {
             }
             Err(TryLockError::Poisoned(_)) => return Err(raise(&Error::internal("the stream panicked before"))),
         };
-        if forked {
+        let pending = self.pending.lock().ok().and_then(|mut pending| pending.take());
+        if let Some(cursor) = pending {
+            *inner = Some(self.open(py, cursor)?);
+            self.forks.store(forks(), Ordering::Relaxed);
+        } else if forked {
             if let Some(Inner { stream, .. }) = inner.as_mut() {
                 py.detach(|| stream.after_fork()).map_err(|e| raise(&e))?;
             }
@@ -132,8 +140,18 @@ impl Stream {
             let core = Arc::clone(&plan.core);
             let read = py.detach(|| Ok((core.schema()?, Cursor::parse(cursor, &core.fingerprint())?)));
             let (declared, cursor) = read.map_err(|e: Error| raise(&e))?;
-            let made =
-                Self { plan: core, sources: Arc::clone(&plan.sources), c, of, declared, on_error, forks: AtomicU64::new(forks()), inner: Mutex::new(None) };
+            let made = Self {
+                plan: core,
+                sources: Arc::clone(&plan.sources),
+                c,
+                of,
+                declared,
+                on_error,
+                forks: AtomicU64::new(forks()),
+                ended: AtomicBool::new(false),
+                pending: Mutex::new(None),
+                inner: Mutex::new(None),
+            };
             let inner = made.open(py, cursor)?;
             if let Ok(mut place) = made.inner.lock() {
                 *place = Some(inner);
@@ -165,7 +183,10 @@ impl Stream {
                             self.bad(py, &error)?;
                             continue;
                         }
-                        Next::End => return Ok(None),
+                        Next::End => {
+                            self.ended.store(true, Ordering::Relaxed);
+                            return Ok(None);
+                        }
                         Next::Wait => stream.waiter(),
                     }
                 };
@@ -189,13 +210,42 @@ impl Stream {
                             self.bad(py, &error)?;
                             continue;
                         }
-                        Next::End => return Ok(None),
+                        Next::End => {
+                            self.ended.store(true, Ordering::Relaxed);
+                            return Ok(None);
+                        }
                         Next::Wait => stream.waiter(),
                     }
                 };
                 py.detach(|| waiter.wait(TICK));
                 py.check_signals()?;
             }
+        })
+    }
+
+    /// Whether the last row was given.
+    #[getter]
+    fn ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Whether it was told to go on somewhere else, and has not been asked for a row since.
+    #[getter]
+    fn pending(&self) -> bool {
+        self.pending.lock().is_ok_and(|pending| pending.is_some())
+    }
+
+    /// Goes on after another cursor of the same plan: what is asked for next comes from there.
+    fn seek(&self, py: Python<'_>, cursor: &str) -> PyResult<()> {
+        guard(|| {
+            let cursor = Cursor::parse(cursor, &self.plan.fingerprint()).map_err(|e| raise(&e))?;
+            let before = self.enter(py)?.take();
+            py.detach(|| drop(before.map(|inner| inner.stream)));
+            if let Ok(mut pending) = self.pending.lock() {
+                *pending = Some(cursor);
+            }
+            self.ended.store(false, Ordering::Relaxed);
+            Ok(())
         })
     }
 

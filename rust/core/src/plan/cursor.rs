@@ -119,9 +119,39 @@ impl Cursor {
         }
     }
 
+    /// This cursor as the place of consumer `c` of `of`, also where that has not given a row yet: so it joins with those of others.
+    pub fn placed(self, program: &Program, c: u64, of: u64) -> Result<Self> {
+        let cursor = self.for_consumer(program, c, of)?;
+        if !cursor.parts.is_empty() {
+            return Ok(cursor);
+        }
+        let part = Part { c, of, pass: cursor.first, at: Vec::new() };
+        Ok(cursor.with_part(part))
+    }
+
     /// The cursors of all consumers of one run as one, from which any number of consumers goes on.
+    ///
+    /// A cursor without a place is that of a consumer that has given nothing. Where all are the same one, of no consumer or of
+    /// all of an earlier run, they were loaded, or made, and nobody has given a row since.
     pub fn merge(cursors: Vec<Self>) -> Result<Self> {
         let refuse = |what: String| Err(Error::new(Kind::Checkpoint, format!("merge_state_dicts: {what}")));
+        if let [first, rest @ ..] = cursors.as_slice()
+            && first.parts.len() != 1
+            && rest.iter().all(|cursor| cursor == first)
+        {
+            return Ok(first.clone());
+        }
+        // Who has no place is one of those that are missing.
+        let (none, mut cursors): (Vec<_>, Vec<_>) = cursors.into_iter().partition(|cursor| cursor.parts.is_empty());
+        let of = cursors.first().and_then(|cursor| cursor.parts.first()).map_or(0, |part| part.of);
+        let missing: Vec<u64> = (0..of).filter(|c| !cursors.iter().any(|cursor| cursor.parts.iter().any(|part| part.c == *c))).collect();
+        if none.len() > missing.len() {
+            return refuse(format!("there are more states than the {of} consumers that they are of"));
+        }
+        for (cursor, c) in none.into_iter().zip(missing) {
+            let part = Part { c, of, pass: cursor.first, at: Vec::new() };
+            cursors.push(cursor.with_part(part));
+        }
         let mut cursors = cursors.into_iter();
         let Some(mut merged) = cursors.next() else { return refuse("there are no states".into()) };
         for cursor in cursors {

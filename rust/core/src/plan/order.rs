@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use crate::error::{Error, Kind, Result};
 use crate::plan::global::{Global, Run};
-use crate::plan::rows::{Blocks, Deal, Every, Raw, Seen, Slice, Windows};
+use crate::plan::rows::{Blocks, Deal, Every, Raw, Seen, Shared, Slice, Windows};
 use crate::rng::{Permutation, Rng, golden};
 
 /// With fewer pieces than this for each consumer, consumers share a piece's rows instead of taking whole pieces.
@@ -65,6 +65,13 @@ pub enum Op {
         /// A run of pieces, rather than every `of`-th.
         contiguous: bool,
     },
+    /// The part that consumer `index` of `of` has of the order before it: a rank's, of which a cut then takes its rows.
+    Part {
+        /// How many consumers there are.
+        of: u64,
+        /// Which of them this is.
+        index: u64,
+    },
     /// The first `n` rows that one consumer sees, chosen in epoch 0 and in the pass `pass`.
     Take {
         /// How many rows.
@@ -110,6 +117,11 @@ enum Layer {
         index: u64,
         of: u64,
         first: Vec<u64>,
+    },
+    /// `shares`: who has the rows of each piece.
+    Part {
+        index: u64,
+        shares: Vec<Share>,
     },
 }
 
@@ -195,6 +207,12 @@ impl Order {
             if let Op::Shuffle { seed, buffer, lanes } = *op {
                 self = self.shuffle(seed, buffer, lanes.unwrap_or(max_lanes), epoch, pass);
             }
+            if let Op::Part { of, index } = *op {
+                if of == 0 || index >= of {
+                    return Err(Error::new(Kind::Value, format!("there is no consumer {index} of {of}")));
+                }
+                self = self.part(index, of);
+            }
             if let Op::Global { seed } = *op {
                 self = self.permuted(&[seed, epoch, pass, GLOBAL])?;
             }
@@ -242,6 +260,39 @@ impl Order {
             }
             self.layers.push(Layer::Every { index, of });
         }
+        self
+    }
+
+    /// What one consumer has, as an order of its own: its lanes with its pieces, and of those that are shared its rows.
+    fn part(mut self, index: u64, of: u64) -> Self {
+        let mut shares = vec![Share::Whole(index); self.pieces.len()];
+        let (mut lanes, mut ahead) = (Vec::new(), Vec::new());
+        let mut owned: Vec<usize> = self.owned(index, of).collect();
+        owned.sort_unstable();
+        for v in owned {
+            let mut lane = Vec::new();
+            for (q, &piece) in self.lanes[v].iter().enumerate() {
+                let share = self.share(v, q as u64, of);
+                if matches!(share, Share::Whole(c) if c != index) {
+                    continue;
+                }
+                shares[piece as usize] = share;
+                lane.push(piece);
+            }
+            lanes.push(lane);
+            ahead.push(self.ahead[v]);
+        }
+        for &piece in lanes.iter().flatten() {
+            let (rows, share) = (&mut self.counts[piece as usize], shares[piece as usize]);
+            *rows = rows.map(|rows| share.of(index, rows));
+        }
+        self.live = lanes.iter().flatten().filter(|&&piece| self.counts[piece as usize] != Some(0)).count() as u64;
+        if lanes.is_empty() {
+            (lanes, ahead) = (vec![Vec::new()], vec![0]);
+        }
+        self.ranks = ranks(lanes.len());
+        (self.lanes, self.ahead) = (lanes, ahead);
+        self.layers.push(Layer::Part { index, shares });
         self
     }
 
@@ -435,6 +486,7 @@ impl Order {
                 kept.end.min(rows).saturating_sub(kept.start)
             }
             Layer::Deal { index, of, first } => (0..rows).filter(|k| golden(k + first[piece as usize], *of) == *index).count() as u64,
+            Layer::Part { index, shares } => shares[piece as usize].of(*index, rows),
         })
     }
 
@@ -484,6 +536,10 @@ impl Order {
                 Layer::Windows { size, key } => Box::new(Windows::new(blocks, *size, *key, piece)),
                 Layer::Cut { lo, hi, first } => Box::new(Slice::new(blocks, Self::kept(first[piece as usize], *lo, *hi))),
                 Layer::Deal { index, of, first } => Box::new(Deal::new(blocks, *index, *of, first[piece as usize])),
+                Layer::Part { index, shares } => match shares[piece as usize] {
+                    Share::Whole(_) => blocks,
+                    share @ Share::Rows { .. } => Box::new(Shared::new(blocks, share, *index)),
+                },
             };
         }
         blocks
@@ -526,6 +582,14 @@ impl Share {
         match self {
             Self::Whole(_) => 1,
             Self::Rows { of, lanes, .. } => of.div_ceil(lanes),
+        }
+    }
+
+    /// How many of the first `rows` rows of the piece consumer `c` has.
+    fn of(self, c: u64, rows: u64) -> u64 {
+        match self {
+            Self::Whole(owner) => if owner == c { rows } else { 0 },
+            Self::Rows { .. } => (0..rows).filter(|&k| self.owner(k) == c).count() as u64,
         }
     }
 

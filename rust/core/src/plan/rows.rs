@@ -278,6 +278,30 @@ impl Blocks for Deal {
     }
 }
 
+/// The rows of a piece that one of the consumers that share it has.
+pub(crate) struct Shared {
+    from: Short,
+    share: Share,
+    consumer: u64,
+    k: u64,
+}
+
+impl Shared {
+    pub(crate) fn new(from: Box<dyn Blocks>, share: Share, consumer: u64) -> Self {
+        Self { from: Short::new(from), share, consumer, k: 0 }
+    }
+}
+
+impl Blocks for Shared {
+    fn next(&mut self) -> Poll<Option<Block>> {
+        filtered(&mut self.from, &mut self.k, |k| self.share.owner(k) == self.consumer)
+    }
+
+    fn floor(&self) -> u64 {
+        self.from.floor()
+    }
+}
+
 /// Rows permuted in windows of `size`, each by its own key.
 pub(crate) struct Windows {
     from: Box<dyn Blocks>,

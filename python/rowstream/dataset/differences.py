@@ -1,0 +1,74 @@
+"""In words, how the steps that a state was taken with differ from those of a stream."""
+
+from __future__ import annotations
+
+_SHOWN = 100  # characters of a step in an error
+
+
+def differs(found: str, expected: str) -> str:
+    """What is different, and what to do.
+
+    Args:
+        found: the signature in the state.
+        expected: that of the stream (`running.signature`).
+    """
+    (had, had_steps), (has, has_steps) = _taken_apart(found), _taken_apart(expected)
+    if not had or not has:
+        steps = ", ".join(map(_short, has_steps if not had else had_steps)) or "a mixture or a generator"
+        what = f"it was taken {'without' if not had else 'with'} what this stream {'has' if not had else 'does not have'}: {steps}"
+    else:
+        what = _source(had, has) if had != has else _steps(had_steps, has_steps)
+    return f"the state is of another stream: {what}. Load it into a stream of the same files, with the same steps in the same order"
+
+
+def _taken_apart(signature: str) -> tuple[str, list[str]]:
+    """What the steps are over, and the steps."""
+    words = _split(signature, " ", most=1)
+    return words[0], [step for step in _split(words[1] if len(words) > 1 else "", ", ") if step]
+
+
+def _split(text: str, between: str, most: int | None = None) -> list[str]:
+    """Parts of a text that no bracket is open between."""
+    parts, start, depth = [], 0, 0
+    for i, letter in enumerate(text):
+        depth += (letter in "([{") - (letter in ")]}")
+        if depth == 0 and text.startswith(between, i) and i >= start and (most is None or len(parts) < most):
+            parts.append(text[start:i])
+            start = i + len(between)
+    return [*parts, text[start:]]
+
+
+def _source(had: str, has: str) -> str:
+    kinds = [text.partition("(")[0] if "(" in text else "files" for text in (had, has)]
+    words = {"mixed": "a mixture", "chained": "streams one after another", "zipped": "streams beside each other", "generated": "a generator"}
+    if kinds[0] != kinds[1]:
+        return f"it is of {words.get(kinds[0], kinds[0])}, this stream is of {words.get(kinds[1], kinds[1])}"
+    if kinds[0] == "files":
+        return "the files differ, or the shuffle, take, skip, shard, repeat or batch of their rows"
+    before, now = (_split(text[text.index("(") + 1 : -1], ", ") for text in (had, has))
+    if kinds[0] == "generated":
+        return f"the generator was {before[0]}, it is {now[0]}" if before[0] != now[0] else "the generator has other arguments or shards"
+    parts, others = (_split(text[0].strip("[]"), ", ") for text in (before, now))
+    if len(parts) != len(others):
+        return f"it has {len(parts)} parts, this stream has {len(others)}" + _remix(kinds[0])
+    changed = [str(i) for i, (one, other) in enumerate(zip(parts, others, strict=True)) if one != other]
+    if changed:
+        return f"part {', '.join(changed)} differs: other files or other steps"
+    return f"the weights, the strategy or the seed differ: {', '.join(before[1:])}, now {', '.join(now[1:])}" + _remix(kinds[0])
+
+
+def _remix(kind: str) -> str:
+    return "; load_state_dict(state, strict=False) goes on all the same, with each part where it was" if kind == "mixed" else ""
+
+
+def _steps(had: list[str], has: list[str]) -> str:
+    for i, (one, other) in enumerate(zip(had, has, strict=False), 1):
+        if one != other:
+            return f"step {i} was {_short(one)}, it is {_short(other)}"
+    if len(had) > len(has):
+        return f"it has one step more, {_short(had[len(has)])}"
+    return f"it was taken before the step {_short(has[len(had)])}" if len(has) > len(had) else "its steps are written differently"
+
+
+def _short(step: str) -> str:
+    return step if len(step) <= _SHOWN else step[:_SHOWN] + "…"

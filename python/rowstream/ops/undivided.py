@@ -1,0 +1,49 @@
+"""The mark that what runs now makes rows of a stream: streams that it reads itself are read whole, whatever the worker.
+
+A loader's worker has a part of the stream that the loader reads. A generator, or a function of a step, may read other streams: each
+worker wants all rows of those. The mark follows the call, also into threads and coroutines that it starts.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_inside: ContextVar[bool] = ContextVar("rowstream_undivided", default=False)
+
+
+def is_undivided() -> bool:
+    """Whether a stream that begins now is read whole, although the process is a worker."""
+    return _inside.get()
+
+
+@contextmanager
+def undivided() -> Iterator[None]:
+    """Streams that begin in here are read whole."""
+    token = _inside.set(True)
+    try:
+        yield
+    finally:
+        _inside.reset(token)
+
+
+def undivided_items(items: Iterator[Any]) -> Iterator[Any]:
+    """The items; whatever makes them reads the streams that it reads whole."""
+    while True:
+        token = _inside.set(True)
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        finally:
+            _inside.reset(token)
+        yield item
+
+
+def stay_undivided() -> None:
+    """Has every stream of this process read whole: it is one that a step's functions run in."""
+    _inside.set(True)
