@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
@@ -30,10 +31,12 @@ Op = tuple[tuple[str, Any], ...]
 """One transform of the order: the items of its JSON object."""
 
 _MOST_SEGMENTS = 100_000
+_UNROLLED = 64  # passes that are divided each for itself
 FILE, ROW = "\0file", "\0row"
 """What the core calls the file of a row, and its number there."""
 ALL_ROWS = 1 << 62
 """More rows than there are."""
+_CHOOSES = ("take", "skip", "pieces", "shard", "stride", "part")  # transforms that leave rows out
 
 
 def _op(name: str, **values: Any) -> Op:
@@ -232,11 +235,61 @@ class Plan:
         """Whether a step takes or skips items: what comes then is no longer that of pieces of files."""
         return any(isinstance(step, (Skip, Take)) for step in self.steps)
 
-    def shard(self, of: int, index: int, *, contiguous: bool) -> Plan:
-        """A fixed subset."""
+    def shard(self, of: int, index: int, *, contiguous: bool, before: int = 0) -> Plan:
+        """A fixed subset: of `of`, whose numbers of rows differ by one at most, where rows are counted or can be counted here.
+
+        Runs of pieces where those are balanced already, else runs of rows; every `of`-th of them if not `contiguous`. Far away, rows
+        that the files do not count are not read for it, and a subset is some of their pieces.
+
+        Args:
+            of: how many.
+            index: which of them.
+            contiguous: a run, rather than every `of`-th piece or row.
+            before: rows of other plans that are divided before these, so that all together are balanced.
+        """
         if self.cut:
             return self.then(Every(of, index))
-        return self.each(_op("shard", of=of, index=index, contiguous=contiguous))
+        plan = self
+        if self._raw(self.segments[0].ops if self.segments else ()).core.rows(0) is None:
+            if any("://" in file["path"] for file in self.listing["files"]):
+                return self.each(_op("shard", of=of, index=index, contiguous=contiguous))
+            plan = self._counted_all()
+
+        made: list[list[Segment]] = [[], []]
+        number = self.first
+        for which, some in enumerate((self.segments, self.cycle)):
+            for segment in some:
+                last = max((i + 1 for i, op in enumerate(segment.ops) if dict(op)["op"] in _CHOOSES), default=0)
+                head, tail = segment.ops[:last], segment.ops[last:]
+                rows = replace(plan._raw(head), first=number).core.rows(0) or 0
+                # Which subsets have a row more differs from pass to pass, so that they are balanced over all passes.
+                alone = bool(rows % of) and 1 < segment.times <= _UNROLLED and not which
+                for _ in range(segment.times if alone else 1):
+                    ops = plan._shard_ops(head, rows, of, index, before, number, contiguous=contiguous)
+                    made[which].append(replace(segment, ops=(*head, *ops, *tail), times=1 if alone else segment.times))
+                    number += made[which][-1].times
+                    before += rows * made[which][-1].times
+        return replace(plan, segments=tuple(made[0]), cycle=tuple(made[1]))
+
+    def _shard_ops(
+        self, head: tuple[Op, ...], rows: int, of: int, index: int, before: int, number: int, *, contiguous: bool
+    ) -> tuple[Op, ...]:
+        """What makes a subset of the `rows` rows that the transforms `head` leave in the pass `number`."""
+        pieces = [rows for _, _, rows, _ in self.listing["pieces"]]
+        if not head and not before and _balanced(pieces, of, contiguous=contiguous):
+            return (_op("shard", of=of, index=index, contiguous=contiguous),)
+        if not head and not contiguous:
+            return (_op("stride", of=of, index=(index + before) % of),)
+        # As map-style data sets are cut; which parts are longer follows from the rows before.
+        least, longer = divmod(rows, of)
+        sizes = [least + ((i - before) % of < longer) for i in range(of)]
+        start = sum(sizes[:index])
+        skip = (_op("skip", n=start, **{"pass": number}),) if start else ()
+        return (*skip, _op("take", n=sizes[index], **{"pass": number})) if start + sizes[index] < rows else skip
+
+    def _raw(self, ops: tuple[Op, ...]) -> Plan:
+        """The rows of the files after these transforms, before any filter."""
+        return replace(self, condition=None, skipped=None, batch=None, steps=(), segments=(Segment(ops),), cycle=(), first=0)
 
     def part(self, of: int, index: int) -> Plan:
         """What consumer `index` of `of` has, as a plan of its own."""
@@ -353,6 +406,20 @@ class Plan:
     def then(self, step: Step) -> Plan:
         """One more step in Python, on batches."""
         return replace(self, steps=(*self.steps, step))
+
+
+def _balanced(pieces: list[int | None], of: int, *, contiguous: bool) -> bool:
+    """Whether `of` subsets of whole pieces differ by one row at most."""
+    counts = [rows or 0 for rows in pieces]
+    n = len(counts)
+    if n < of:
+        return False
+    if contiguous:
+        ends = [i * (n // of) + min(i, n % of) for i in range(of + 1)]
+        sizes = [sum(counts[start:end]) for start, end in pairwise(ends)]
+    else:
+        sizes = [sum(counts[i::of]) for i in range(of)]
+    return max(sizes) - min(sizes) <= 1
 
 
 def _flushed(segments: Sequence[Segment]) -> tuple[Segment, ...]:

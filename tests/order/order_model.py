@@ -77,10 +77,20 @@ class Order:
 
     def shares(self, v: int, q: int, n: int, of: int) -> list[int]:
         """Who of `of` consumers has each of the n rows that are left of the q-th piece of lane v."""
+        if self.is_whole(v, of):
+            return [self.whole(v, q, of)] * n
         lanes, u = len(self.lanes), ranks(len(self.lanes))[v]
-        if self.pieces() >= FINE * of:
-            return [(u * of + golden(q, of)) // lanes] * n
         return [(u * of + golden(k + q, of)) // lanes for k in range(n)]
+
+    def is_whole(self, v: int, of: int) -> bool:
+        """Whether a consumer has whole pieces of lane v: there are many, or the lane is one consumer's."""
+        lanes, u = len(self.lanes), ranks(len(self.lanes))[v]
+        return self.pieces() >= FINE * of or u * of // lanes == (u * of + of - 1) // lanes
+
+    def whole(self, v: int, q: int, of: int) -> int:
+        """Who of `of` consumers has the q-th piece of lane v."""
+        lanes, u = len(self.lanes), ranks(len(self.lanes))[v]
+        return (u * of + golden(q, of)) // lanes
 
     def owned(self, c: int, of: int) -> list[int]:
         lanes = len(self.lanes)
@@ -100,24 +110,30 @@ class Order:
 
 
 class Listing(Order):
-    """File order: one lane. `shards`: `(index, of, contiguous)`, one within the other."""
+    """File order: one lane. `subset`: `("shard", of, index, contiguous)`, of pieces, or `("stride", of, index)`, of rows."""
 
-    def __init__(self, counts, sizes, shards=()):
-        self.counts, self.sizes, self.every, pieces = counts, sizes, [], list(range(len(counts)))
-        for index, of, contiguous in shards:
-            if len(pieces) >= of:
-                size, more = divmod(len(pieces), of)
-                first, last = (i * size + min(i, more) for i in (index, index + 1))
-                pieces = pieces[first:last] if contiguous else pieces[index::of]
-            else:
-                self.every.append((index, of))
+    def __init__(self, counts, sizes, subset=None):
+        self.counts, self.sizes, pieces = counts, sizes, list(range(len(counts)))
+        self.chosen = [[(piece, row) for row in range(n)] for piece, n in enumerate(counts)]
+        if subset and subset[0] == "shard":
+            _, of, index, contiguous = subset
+            pieces = pieces[slice(*ends(len(pieces), of, index))] if contiguous else pieces[index::of]
+        elif subset:
+            _, of, index = subset
+            before = 0
+            for piece, rows in enumerate(self.chosen):
+                self.chosen[piece] = rows[(index - before) % of :: of]
+                before += len(rows)
         self.lanes, self.ahead = [pieces], [0]
 
     def rows(self, piece):
-        rows = [(piece, row) for row in range(self.counts[piece])]
-        for index, of in self.every:
-            rows = rows[(index - piece) % of :: of]
-        return rows
+        return self.chosen[piece]
+
+
+def ends(n: int, of: int, index: int) -> tuple[int, int]:
+    """Where the `index`-th of `of` runs of n begins and ends: the longer ones first."""
+    size, more = divmod(n, of)
+    return tuple(i * size + min(i, more) for i in (index, index + 1))
 
 
 class Shuffled(Order):
@@ -163,19 +179,30 @@ class Cut(Order):
         return self.part[piece]
 
 
-class Dealt(Order):
-    """A shard of an order that is more than a listing: each piece's rows in equal parts."""
+class Part(Order):
+    """What consumer c of `of` has, as an order of its own: its lanes with its pieces, and of those that are shared its rows."""
 
-    def __init__(self, source, index, of):
-        self.source, self.sizes, self.keep, self.index, self.of = source, source.sizes, source.keep, index, of
-        self.lanes, self.ahead = source.lanes, source.ahead
-        self.first = {piece: v + q for v, lane in enumerate(source.lanes) for q, piece in enumerate(lane)}
+    def __init__(self, source, c, of):
+        self.source, self.sizes, self.keep = source, source.sizes, source.keep
+        self.lanes, self.ahead, self.part = [], [], {}
+        for v in sorted(source.owned(c, of)):
+            self.lanes.append([])
+            self.ahead.append(source.ahead[v])
+            for q, piece in enumerate(source.lanes[v]):
+                rows = source.rows(piece)
+                shares = source.shares(v, q, len(rows), of)
+                if source.is_whole(v, of) and source.whole(v, q, of) != c:
+                    continue
+                self.part[piece] = [row for row, owner in zip(rows, shares, strict=True) if owner == c]
+                self.lanes[-1].append(piece)
+        if not self.lanes:
+            self.lanes, self.ahead = [[]], [0]
 
     def pieces(self):
-        return self.source.pieces()
+        return sum(map(bool, self.part.values()))
 
     def rows(self, piece):
-        return [row for k, row in enumerate(self.source.rows(piece), self.first[piece]) if golden(k, self.of) == self.index]
+        return self.part[piece]
 
 
 def boundary(order: Order, n: int) -> tuple[int, int]:
@@ -189,11 +216,40 @@ def boundary(order: Order, n: int) -> tuple[int, int]:
     return (consumer.turn_before[0], consumer.turn_before[1] + 1)
 
 
+CHOOSING = ("take", "skip", "shard", "stride", "part")
+
+
+def resolved(counts, sizes, max_lanes, ops, number=0) -> list:
+    """The transforms with shards as what they are: some of the pieces where those are balanced to one row, else rows.
+
+    A shard is chosen among what is there before any shuffle that no cut comes after.
+    """
+    out = []
+    for op in ops:
+        if op[0] != "shard":
+            out.append(op)
+            continue
+        _, of, index, contiguous = op
+        last = max((i + 1 for i, other in enumerate(out) if other[0] in CHOOSING), default=0)
+        head, tail = out[:last], out[last:]
+        every = [sum(counts[slice(*ends(len(counts), of, i))] if contiguous else counts[i::of]) for i in range(of)]
+        if not head and len(counts) >= of and max(every) - min(every) <= 1:
+            out = [op, *tail]
+        elif not head and not contiguous:
+            out = [("stride", of, index), *tail]
+        else:
+            start, end = ends(len(whole(build(counts, sizes, max_lanes, head, 0, number))), of, index)
+            out = [*head, ("skip", start, number), ("take", end - start, number), *tail]
+    return out
+
+
 def build(counts, sizes, max_lanes, ops, epoch=0, number=0) -> Order:
-    """The order after `ops`: `("shuffle", seed, buffer)`, `("take", n)`, `("skip", n)`, `("shard", of, index, contiguous)`.
+    """The order after `ops`: `("shuffle", seed, buffer)`, `("take", n)`, `("skip", n)`, `("shard", of, index, contiguous)`,
+    `("part", of, index)`.
 
     A cut is chosen in epoch 0 and its own pass; another epoch or pass permutes within what it chose.
     """
+    ops = resolved(counts, sizes, max_lanes, ops, number)
     cuts = [i for i, op in enumerate(ops) if op[0] in ("take", "skip")]
     again = None
     if cuts:
@@ -207,15 +263,14 @@ def build(counts, sizes, max_lanes, ops, epoch=0, number=0) -> Order:
         earlier = [op for op in ops[:i] if op[0] == "shuffle"]
         if earlier and (epoch, number) != (0, chosen) and not any(op[0] == "shuffle" for op in rest):
             again = earlier[-1]
-        for op in rest:
-            if op[0] == "shard":
-                order = Dealt(order, op[2], op[1])
     else:
         rest = ops
-        order = Listing(counts, sizes, [(op[2], op[1], op[3]) for op in ops if op[0] == "shard"])
+        order = Listing(counts, sizes, next((op for op in ops if op[0] in ("shard", "stride")), None))
     for op in [*rest, *([again] if again else [])]:
         if op[0] == "shuffle":
             order = Shuffled(order, max_lanes, op[2], op[1], epoch, number)
+        if op[0] == "part":
+            order = Part(order, op[2], op[1])
     return order
 
 

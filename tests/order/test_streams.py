@@ -26,6 +26,8 @@ OPS = st.one_of(
     st.tuples(st.just("take"), st.integers(0, 150)),
     st.tuples(st.just("skip"), st.integers(0, 60)),
     st.sampled_from([("shard", 3, i, kind) for i in range(3) for kind in (True, False)]),
+    # A rank's cut: what the rank has, and then the cut.
+    st.tuples(st.just("rank"), st.sampled_from([(0, 2), (1, 2), (2, 3)]), st.sampled_from(["take", "skip"]), st.integers(0, 60)),
 )
 COUNTS = st.lists(st.integers(1, 30), min_size=1, max_size=24)
 
@@ -49,6 +51,8 @@ def applied(ds, ops):
                 ds = ds.shuffle(seed=seed, buffer_size=buffer)
             case ("shard", of, index, contiguous):
                 ds = ds.shard(of, index, contiguous=contiguous)
+            case ("rank", (rank, of), name, n):
+                ds = getattr(split_dataset_by_node(ds, rank, of), name)(n)
             case (name, n):
                 ds = getattr(ds, name)(n)
     return ds
@@ -59,6 +63,7 @@ def modelled(ds, counts, ops, epoch=0, number=0):
     scan = json.loads(ds._plan.scan)
     sizes = [p[3] for p in scan["pieces"]]
     first = [sum(counts[:i]) for i in range(len(counts))]
+    ops = [one for op in ops for one in ([("part", op[1][1], op[1][0]), op[2:]] if op[0] == "rank" else [op])]
     order = model.build(counts, sizes, scan["lanes"], ops, epoch, number)
     return order, lambda rows: [first[piece] + row for piece, row in rows]
 

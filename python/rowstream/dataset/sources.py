@@ -60,7 +60,10 @@ class Source(Protocol):
         shares: whether several consumers may take the rows of one sequence in turn; else each sequence is one consumer's alone.
     """
 
-    shares: bool
+    @property
+    def shares(self) -> bool:
+        """See the class."""
+        ...
 
     @property
     def sequences(self) -> int:
@@ -288,6 +291,11 @@ def _lanes(parts: tuple[Part, ...]) -> int:
     return max(1, min(_MOST // len(parts), *(of(part.plan) for part in parts)))
 
 
+def _share(parts: tuple[Part, ...]) -> bool:
+    """Whether every part gives the same rows to each consumer that reads it: a generator may not."""
+    return all(part.plan.source.shares for part in parts if isinstance(part.plan, SourcePlan))
+
+
 @dataclass(frozen=True)
 class Mixed:
     """Rows drawn from parts: in turn, or by probabilities. With one sequence the draws are those of `datasets`."""
@@ -299,7 +307,11 @@ class Mixed:
     names: tuple[str, ...] | None = None
     lanes: int | None = None
     turns = True
-    shares = True
+
+    @property
+    def shares(self) -> bool:
+        """See `Source`."""
+        return _share(self.parts)
 
     @property
     def sequences(self) -> int:
@@ -352,7 +364,11 @@ class Chained:
     parts: tuple[Part, ...]
     names: tuple[str, ...] | None = None
     turns = True
-    shares = True
+
+    @property
+    def shares(self) -> bool:
+        """See `Source`."""
+        return _share(self.parts)
 
     @property
     def sequences(self) -> int:
@@ -380,7 +396,11 @@ class Zipped:
     names: tuple[str, ...] | None = None
     sequences = 1
     turns = True
-    shares = True
+
+    @property
+    def shares(self) -> bool:
+        """See `Source`."""
+        return _share(self.parts)
 
     def sequence(self, v: int, epoch: int, number: int, state: Any) -> Sequence:
         """See `Source`."""
@@ -696,10 +716,23 @@ def _shuffled(plan: Plan, seed: int, buffer: int) -> Plan:
     return plan.shuffle(seed, buffer) if plan.commutes else plan.then(Shuffle(seed, buffer))
 
 
-def _sharded(plan: Plan, of: int, index: int, *, contiguous: bool) -> Plan:
+def _sharded(plan: Plan, of: int, index: int, *, contiguous: bool, before: int = 0) -> Plan:
     if isinstance(plan, SourcePlan):
-        return plan.sharded(of, index, contiguous=contiguous)
-    return plan.shard(of, index, contiguous=contiguous)
+        return plan.sharded(of, index, contiguous=contiguous, before=before)
+    return plan.shard(of, index, contiguous=contiguous, before=before)
+
+
+def _nothing(plan: Plan) -> Plan:
+    """A plan without rows, in the place of one."""
+    return SourcePlan(scan="", steps=plan.steps, source=Generated(iter, {}, ()))
+
+
+def _rows_of(plan: Plan) -> int | None:
+    """How many rows a plan has before filters and functions, where that is known."""
+    if not isinstance(plan, SourcePlan):
+        return plan.core.rows(0) if len(plan.segments) == 1 and not plan.cycle else None
+    known = [_rows_of(part.plan) for part in plan.source.parts] if isinstance(plan.source, Chained) else [None]
+    return None if None in known else sum(known)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -749,21 +782,41 @@ class SourcePlan(Plan):
             plan = self
         return plan.then(Shuffle(seed, buffer))  # type: ignore[return-value]
 
-    def sharded(self, of: int, index: int, *, contiguous: bool) -> SourcePlan:
-        """A fixed subset."""
+    def sharded(self, of: int, index: int, *, contiguous: bool, before: int = 0) -> SourcePlan:
+        """A fixed subset. `before`: rows of other plans that are divided before these."""
         source = self.source
         if self.cut:
             return self.then(Every(of, index))  # type: ignore[return-value]
         if self.steps:
             # The rows of a part go through the same steps.
-            return replace(replace(self, steps=()).sharded(of, index, contiguous=contiguous), steps=self.steps)
+            return replace(replace(self, steps=()).sharded(of, index, contiguous=contiguous, before=before), steps=self.steps)
         if isinstance(source, Generated) and len(source.order) >= of:
             n = len(source.order)
             start = index * (n // of) + min(index, n % of)
             part = source.order[start : start + n // of + (index < n % of)] if contiguous else source.order[index::of]
             return replace(self, source=replace(source, order=part))
         if isinstance(source, (Mixed, Chained)):
-            return self._mapped(lambda plan: _sharded(plan, of, index, contiguous=contiguous))
+            parts = []
+            for part in source.parts:
+                try:
+                    plan = _sharded(part.plan, of, index, contiguous=contiguous, before=before)
+                except UnsupportedError:
+                    if isinstance(source, Mixed):
+                        raise
+                    # One after another, a part that cannot be divided is a part of one of the subsets.
+                    plan = part.plan if before % of == index else _nothing(part.plan)
+                    before += 1
+                else:
+                    before += _rows_of(part.plan) or 0
+                parts.append(replace(part, plan=plan))
+            return replace(self, source=replace(source, parts=tuple(parts)))
+        if isinstance(source, Generated) and source.shares:
+            return self.then(Every(of, index))  # type: ignore[return-value]
+        if isinstance(source, Generated):
+            raise UnsupportedError(
+                f"shard({of}, …): the generator has {len(source.order)} shards, and one of them is run as a whole: give it lists in gen_kwargs, "
+                "of at least as many items, or deterministic=True"
+            )
         raise UnsupportedError("shard() of streams beside each other: shard the parts before")
 
     def _mapped(self, change: Callable[[Plan], Plan]) -> SourcePlan:

@@ -29,7 +29,11 @@ def _install(call: Callable[..., Any]) -> None:
 def _run(*args: Any) -> Any:
     if _call is None:
         raise AssertionError("a worker without a function")
-    made = _call(*args)
+    try:
+        made = _call(*args)
+    except SystemExit as error:
+        # In a process of its own it would end that; here it would end the program that waits for the result, without a word.
+        raise RuntimeError(f"the function ended its process: {error!r}") from error
     return made if isinstance(made, (dict, list, tuple)) or made is None else list(made)
 
 

@@ -65,6 +65,13 @@ pub enum Op {
         /// A run of pieces, rather than every `of`-th.
         contiguous: bool,
     },
+    /// Every `of`-th row of the listing, from the one at `index` on. Rows are counted.
+    Stride {
+        /// How many subsets there are.
+        of: u64,
+        /// Which of them this is.
+        index: u64,
+    },
     /// The part that consumer `index` of `of` has of the order before it: a rank's, of which a cut then takes its rows.
     Part {
         /// How many consumers there are.
@@ -99,9 +106,10 @@ pub enum Op {
 /// What one layer of an order does to the rows of a piece.
 #[derive(Debug, Clone)]
 enum Layer {
+    /// `first`: the first row that is kept of each piece.
     Every {
-        index: u64,
         of: u64,
+        first: Vec<u64>,
     },
     Windows {
         size: u64,
@@ -202,6 +210,12 @@ impl Order {
                 }
                 self = self.shard(index, of, contiguous);
             }
+            if let Op::Stride { of, index } = *op {
+                if of == 0 || index >= of {
+                    return Err(Error::new(Kind::Value, format!("shard: index {index} is not in 0..{of}")));
+                }
+                self = self.stride(index, of)?;
+            }
         }
         for op in ops {
             if let Op::Shuffle { seed, buffer, lanes } = *op {
@@ -254,13 +268,30 @@ impl Order {
                 if contiguous { lane[at(index)..at(index + 1)].to_vec() } else { lane.iter().skip(index as usize).step_by(of as usize).copied().collect() };
             self.live = self.lanes[0].len() as u64;
         } else {
-            for &piece in &self.lanes[0] {
-                let rows = &mut self.counts[piece as usize];
-                *rows = rows.map(|rows| (rows + of - 1).saturating_sub(Every::first(piece, index, of)) / of);
-            }
-            self.layers.push(Layer::Every { index, of });
+            // It differs from piece to piece, for balance.
+            let first = (0..self.pieces.len() as u64).map(|piece| (index + of - piece % of) % of).collect();
+            self = self.every(of, first);
         }
         self
+    }
+
+    fn every(mut self, of: u64, first: Vec<u64>) -> Self {
+        for &piece in &self.lanes[0] {
+            let rows = &mut self.counts[piece as usize];
+            *rows = rows.map(|rows| Every::count(rows, first[piece as usize], of));
+        }
+        self.layers.push(Layer::Every { of, first });
+        self
+    }
+
+    /// Every `of`-th row of all, where `shard` counts in each piece.
+    fn stride(self, index: u64, of: u64) -> Result<Self> {
+        let (mut first, mut before) = (vec![0; self.pieces.len()], 0);
+        for &piece in &self.lanes[0] {
+            first[piece as usize] = (index + of - before % of) % of;
+            before += self.counts[piece as usize].ok_or_else(|| Error::internal("a stride of rows that nobody counted"))?;
+        }
+        Ok(self.every(of, first))
     }
 
     /// What one consumer has, as an order of its own: its lanes with its pieces, and of those that are shared its rows.
@@ -326,8 +357,8 @@ impl Order {
                     let (from, upto) = (kept.start.min(rows), kept.end.min(rows));
                     Some((start + from * step, upto.saturating_sub(from), step))
                 }
-                Layer::Every { index, of } => {
-                    let from = Every::first(piece, *index, *of);
+                Layer::Every { of, first } => {
+                    let from = first[piece as usize];
                     Some((start + from * step, rows.saturating_sub(from).div_ceil(*of), step * of))
                 }
                 _ => None,
@@ -479,7 +510,7 @@ impl Order {
     /// How many rows the layers leave of the first `rows` of a piece.
     fn left(&self, piece: u32, rows: u64) -> u64 {
         self.layers.iter().fold(rows, |rows, layer| match layer {
-            Layer::Every { index, of } => (rows + of - 1).saturating_sub(Every::first(piece, *index, *of)) / of,
+            Layer::Every { of, first } => Every::count(rows, first[piece as usize], *of),
             Layer::Windows { .. } => rows,
             Layer::Cut { lo, hi, first } => {
                 let kept = Self::kept(first[piece as usize], *lo, *hi);
@@ -532,7 +563,7 @@ impl Order {
         let mut blocks: Box<dyn Blocks> = Box::new(Raw::new(Arc::clone(seen)));
         for layer in &self.layers {
             blocks = match layer {
-                Layer::Every { index, of } => Box::new(Every::new(blocks, piece, *index, *of)),
+                Layer::Every { of, first } => Box::new(Every::new(blocks, first[piece as usize], *of)),
                 Layer::Windows { size, key } => Box::new(Windows::new(blocks, *size, *key, piece)),
                 Layer::Cut { lo, hi, first } => Box::new(Slice::new(blocks, Self::kept(first[piece as usize], *lo, *hi))),
                 Layer::Deal { index, of, first } => Box::new(Deal::new(blocks, *index, *of, first[piece as usize])),

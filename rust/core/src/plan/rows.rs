@@ -214,25 +214,24 @@ impl Short {
 /// Every `of`-th row, where there are fewer pieces than shards.
 pub(crate) struct Every {
     from: Short,
-    index: u64,
     of: u64,
     k: u64,
 }
 
 impl Every {
-    pub(crate) fn new(from: Box<dyn Blocks>, piece: u32, index: u64, of: u64) -> Self {
-        Self { from: Short::new(from), index: 0, of, k: (of - Self::first(piece, index, of)) % of }
+    pub(crate) fn new(from: Box<dyn Blocks>, first: u64, of: u64) -> Self {
+        Self { from: Short::new(from), of, k: (of - first) % of }
     }
 
-    /// The first row of a piece that shard `index` has; it differs from piece to piece, for balance.
-    pub(crate) fn first(piece: u32, index: u64, of: u64) -> u64 {
-        (index + of - u64::from(piece) % of) % of
+    /// How many of `rows` rows it keeps.
+    pub(crate) fn count(rows: u64, first: u64, of: u64) -> u64 {
+        (rows + of - 1).saturating_sub(first) / of
     }
 }
 
 impl Blocks for Every {
     fn next(&mut self) -> Poll<Option<Block>> {
-        filtered(&mut self.from, &mut self.k, |k| k % self.of == self.index)
+        filtered(&mut self.from, &mut self.k, |k| k % self.of == 0)
     }
 
     fn floor(&self) -> u64 {
