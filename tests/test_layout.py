@@ -17,6 +17,7 @@ BELOW = {
     "progress": set(),
     "config": set(),
     "version": set(),
+    "permissions": set(),
     "expr": {"exceptions"},
     "skipped": {"exceptions"},
     # Casts of labels and JSON are the table's; what media name is opened by it.
@@ -28,25 +29,25 @@ BELOW = {
     "splits": {"exceptions", "resolve"},
     "info": {"config", "features", "files", "splits", "version"},
     "foreign": {"exceptions"},
-    "access": {"exceptions", "foreign"},
-    "resolve": {"access", "foreign", "exceptions", "expr", "features", "skipped"},
+    "access": {"config", "exceptions", "foreign"},
+    "resolve": {"access", "foreign", "exceptions", "expr", "features", "permissions", "skipped"},
     "formats": {"exceptions", "formatting"},
     "ops": {"exceptions", "features", "formats"},
     "plan": {"access", "exceptions", "expr", "ops", "skipped"},
     "dataset": {
         *("access", "arrow_writer", "config", "exceptions", "expr", "features", "files", "fingerprint", "formats", "formatting", "info"),
-        *("lock", "ops", "plan", "progress", "resolve", "skipped", "splits", "table", "utils"),
+        *("lock", "ops", "permissions", "plan", "progress", "resolve", "skipped", "splits", "table", "utils"),
         # What reads files by their names is asked for by from_csv and its like.
         "load",
     },
     "distributed": {"dataset", "exceptions"},
-    "files": {"access", "exceptions", "resolve"},
+    "files": {"access", "exceptions", "permissions", "resolve"},
     "downloads": {"access", "exceptions", "files", "resolve"},
     "cache": {"access", "exceptions"},
     "lock": {"access", "exceptions", "plan"},
     "builder": {
         *("access", "arrow_writer", "config", "dataset", "downloads", "exceptions", "features", "files", "fingerprint", "info", "load"),
-        *("progress", "resolve", "splits", "table", "utils", "version"),
+        *("permissions", "progress", "resolve", "splits", "table", "utils", "version"),
     },
     "inspect": {"access", "builder", "dataset", "downloads", "features", "info", "load", "resolve", "splits"},
     # What takes a builder's class asks for builders; what gives one, for that of files.

@@ -9,9 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rowstream import _core
+from rowstream import _core, config
 from rowstream.exceptions import InvalidArgumentError
 
+_AT_FIRST = config.HF_DATASETS_CACHE
 _TRUE = frozenset(("1", "ON", "YES", "TRUE"))
 
 
@@ -44,20 +45,42 @@ def hub_cache() -> Path:
     return _folder("HF_HUB_CACHE", _folder("HUGGINGFACE_HUB_CACHE", hf_home(), "hub"))
 
 
+def datasets_cache() -> Path:
+    """The folder of what is made of data sets: as the program says it (`rowstream.config`), or `HF_DATASETS_CACHE`, or `$HF_HOME/datasets`."""
+    if config.HF_DATASETS_CACHE != _AT_FIRST:
+        return Path(config.HF_DATASETS_CACHE).expanduser()
+    return _folder("HF_DATASETS_CACHE", hf_home(), "datasets")
+
+
+def listings() -> Path:
+    """The folder of what is known of data sets of the Hub: beside what is made of them, so that whoever has the one has the other."""
+    return datasets_cache() / "rowstream" / ".listings"
+
+
 def own_cache() -> Path:
-    """The folder of what rowstream keeps: `ROWSTREAM_CACHE`, or `~/.cache/rowstream`."""
+    """The folder of what rowstream keeps else: `ROWSTREAM_CACHE`; beside the data where `HF_HOME` or `HF_DATASETS_CACHE` say where that
+    is; or `~/.cache/rowstream`.
+    """
+    if not os.environ.get("ROWSTREAM_CACHE") and (os.environ.get("HF_HOME") or os.environ.get("HF_DATASETS_CACHE")):
+        return datasets_cache() / "rowstream" / ".kept"
     return _folder("ROWSTREAM_CACHE", _folder("XDG_CACHE_HOME", Path.home(), ".cache"), "rowstream")
 
 
 def find_token() -> str | None:
     """The token of the Hub, where its own client finds it: `HF_TOKEN`, else the file that logging in wrote."""
+    return _found_token()[0]
+
+
+def _found_token() -> tuple[str | None, str]:
+    """That token, and where it was found."""
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         if token := os.environ.get(name, "").replace("\r", "").replace("\n", "").strip():
-            return token
+            return token, name
+    path = _folder("HF_TOKEN_PATH", hf_home(), "token")
     try:
-        return _folder("HF_TOKEN_PATH", hf_home(), "token").read_text(encoding="utf-8").strip() or None
+        return path.read_text(encoding="utf-8").strip() or None, str(path)
     except (OSError, UnicodeDecodeError):
-        return None
+        return None, ""
 
 
 _S3 = {
@@ -187,10 +210,16 @@ class Access:
 
     def _token(self) -> str | None:
         if isinstance(self.token, str):
-            return self.token
+            return self.token.strip() or None
         if self.token is False or (self.token is None and _flag("HF_HUB_DISABLE_IMPLICIT_TOKEN")):
             return None
         return find_token()
+
+    def token_of(self) -> str | None:
+        """Where the token comes from, for people; `None` if there is none."""
+        if self._token() is None:
+            return None
+        return "that was given" if isinstance(self.token, str) else f"of {_found_token()[1]}"
 
     @cached_property
     def made(self) -> dict[str, _core.Access]:
@@ -206,6 +235,17 @@ class Access:
         if kind not in self.made:
             self.made[kind] = _core.Access(json.dumps(self._settings(kind, scheme)))
         return self.made[kind]
+
+    def hurried(self, tries: int) -> _core.Access:
+        """What the core needs for a question of the Hub that can do without its answer."""
+        name = f"hurried {tries}"
+        if name not in self.made:
+            settings = self._settings("http", "")
+            given = settings.get("patience", {})
+            settings["patience"] = {**given, "timeout": min(given.get("timeout", 10), 10), "deadline": min(given.get("deadline", 20), 20)}
+            settings["patience"]["retries"] = min(given.get("retries", 6), tries)
+            self.made[name] = _core.Access(json.dumps(settings))
+        return self.made[name]
 
     def foreign(self) -> dict[str, Any]:
         """The options of file systems of fsspec."""
@@ -234,6 +274,7 @@ class Access:
             made["patience"] = patience
         if self.cache_dir is not None:
             made["cache"] = {"folder": os.path.abspath(os.path.expanduser(self.cache_dir)), "limit": self.cache_limit}  # noqa: PTH100, PTH111
+        made["offline"] = offline()
         made["heads"] = str(own_cache() / "heads")
         made["downloads"] = str(hub_cache())
         if kind == "http":

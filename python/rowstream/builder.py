@@ -438,7 +438,7 @@ class DatasetBuilder(ABC):
                 if name != _CODE:
                     self._fs.put_file(os.path.join(temporary, name), f"{place}/{name}")
             return
-        from rowstream.files import umask
+        from rowstream.permissions import umask
 
         os.chmod(temporary, 0o777 & ~umask())
         if os.path.isdir(place) and (anew or not os.path.exists(f"{place}/{config.DATASET_INFO_FILENAME}")):

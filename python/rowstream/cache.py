@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rowstream.access import own_cache
+from rowstream.access import listings, own_cache
 from rowstream.exceptions import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Entry:
 
 
 def _folders(cache_dir: str | os.PathLike[str] | None) -> dict[str, Path]:
-    made = {kind: own_cache() / kind for kind in _KINDS}
+    made = {kind: listings() if kind == "listings" else own_cache() / kind for kind in _KINDS}
     return made if cache_dir is None else {"ranges": Path(cache_dir)}
 
 

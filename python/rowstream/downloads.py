@@ -9,6 +9,7 @@ from __future__ import annotations
 import bz2
 import contextlib
 import enum
+import errno
 import gzip
 import hashlib
 import io
@@ -27,8 +28,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rowstream import files
 from rowstream.access import Access, hub_cache, own_cache
-from rowstream.exceptions import DataFilesNotFoundError, FileFormatError, InvalidArgumentError, ReadError, UnsupportedError
-from rowstream.resolve.hub import write_private
+from rowstream.exceptions import (
+    DataFilesNotFoundError,
+    FileFormatError,
+    FilePermissionError,
+    InvalidArgumentError,
+    ReadError,
+    UnsupportedError,
+)
+from rowstream.resolve.hub import write_small
 from rowstream.resolve.urls import Places, is_url, without_query
 
 if TYPE_CHECKING:
@@ -97,9 +105,9 @@ class DownloadConfig:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, rights: int = 0o700) -> Iterator[None]:
     """Alone among all processes that know the file, where its file system has locks. Nothing is left locked by a process that ends."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(rights, parents=True, exist_ok=True)
     with path.open("a+") as file:
         try:
             import fcntl
@@ -180,6 +188,8 @@ class _Wanted:
     lock: Path
     sha256: str | None = None
     git: str | None = None
+    rights: int = 0o700
+    """Of folders that are made, before the umask."""
 
 
 class Downloads:
@@ -222,18 +232,28 @@ class Downloads:
             if not path.exists():
                 raise DataFilesNotFoundError(f"there is no file {path}")
             return str(path)
-        wanted = self._of_hub(url) if url.startswith("hf://") else self._of_url(url)
+        if not url.startswith("hf://"):
+            return self._got(self._of_url(url), bars)
+        try:
+            return self._got(self._of_hub(url, hub_cache(), 0o777), bars)
+        except FilePermissionError:
+            raise  # of a server
+        except PermissionError:
+            # What the shared folder refuses, because another user made a part of it, goes to a folder of this user.
+            return self._got(self._of_hub(url, self._folder / "hub", 0o700), bars)
+
+    def _got(self, wanted: _Wanted | str, bars: _Bars) -> str:
         if isinstance(wanted, str):
             return wanted
-        with _locked(wanted.lock):
+        with _locked(wanted.lock, wanted.rights):
             if self.config.force_download or not wanted.blob.exists():
                 self._download(wanted, bars)
             if wanted.path != wanted.blob:
-                _link(wanted.path, wanted.blob)
+                _link(wanted.path, wanted.blob, wanted.rights)
         return str(wanted.path)
 
-    def _of_hub(self, url: str) -> _Wanted | str:
-        """A file of the Hub: in the layout of its own client."""
+    def _of_hub(self, url: str, root: Path, rights: int) -> _Wanted | str:
+        """A file of the Hub: in the layout of its own client, below a folder."""
         found = self.places.resolve(url, ".")
         if len(found) != 1:
             raise InvalidArgumentError(f"{url} names {len(found)} files; a download is of one")
@@ -242,7 +262,7 @@ class Downloads:
         kind, _, rest = location.removeprefix("hf://").partition("/")
         repo, _, rest = rest.partition("@")
         sha, _, path = rest.partition("/")
-        home = hub_cache() / f"{kind}--{repo.replace('/', '--')}"
+        home = root / f"{kind}--{repo.replace('/', '--')}"
         what, _, name = str(version).partition(":")
         snapshot = home / "snapshots" / sha / path
         if snapshot.exists() and snapshot.stat().st_size == size and not self.config.force_download:
@@ -251,14 +271,14 @@ class Downloads:
             raise DataFilesNotFoundError(f"{url} was not downloaded, and local_files_only is set")
         revision = url.removeprefix("hf://").partition("@")[2].partition("/")[0] or "main"
         if revision != sha:
-            write_private(home / "refs" / revision.replace("%2F", "/"), sha)
-        lock = hub_cache() / ".locks" / home.name / f"{name}.lock"
+            write_small(home / "refs" / revision.replace("%2F", "/"), sha, private=rights == 0o700)
+        lock = root / ".locks" / home.name / f"{name}.lock"
         blob = home / "blobs" / name
         if blob.exists() and blob.stat().st_size != size:
             blob.unlink()  # a part that somebody left
         core = self.access.core(location)
         sha256, git = (name, None) if what == "sha256" else (None, name)
-        return _Wanted(url, location, (size, version), core, snapshot, blob, lock, sha256, git)
+        return _Wanted(url, location, (size, version), core, snapshot, blob, lock, sha256, git, rights)
 
     def _of_url(self, url: str) -> _Wanted | str:
         """A file of any other source: by URL and version."""
@@ -272,14 +292,17 @@ class Downloads:
         file = core.open(url)
         version = file.version or f"unknown {os.getpid()} {time.time_ns()}"
         blob = self._folder / f"{name}-{hashlib.sha256(f'{file.size} {version}'.encode()).hexdigest()[:16]}"
-        write_private(note, json.dumps({"url": without_query(url), "size": file.size, "version": version, "file": blob.name}))
+        write_small(note, json.dumps({"url": without_query(url), "size": file.size, "version": version, "file": blob.name}))
         known = (file.size, file.version) if file.version else ()
         return _Wanted(url, url, known, core, blob, blob, self._folder / f"{name}.lock")
 
     def _download(self, wanted: _Wanted, bars: _Bars) -> None:
         file = wanted.core.open(wanted.location, *wanted.known)
-        wanted.blob.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        wanted.blob.parent.mkdir(wanted.rights, parents=True, exist_ok=True)
         aside = wanted.blob.with_name(wanted.blob.name + ".incomplete")
+        for place in (aside.parent, aside):
+            if place.exists() and not os.access(place, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
         name = without_query(wanted.url)
         bars.expect(name, file.size)
         download, done = file.download(str(aside), wanted.sha256), 0
@@ -297,9 +320,9 @@ class Downloads:
         aside.replace(wanted.blob)
 
 
-def _link(path: Path, blob: Path) -> None:
+def _link(path: Path, blob: Path, rights: int) -> None:
     """Makes a name of a snapshot that leads to its blob; a copy where there are no links."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(rights, parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         aside.symlink_to(os.path.relpath(blob, path.parent))
@@ -367,7 +390,7 @@ def extract(path: str, folder: Path | None = None, *, force: bool = False) -> st
             if zipfile.is_zipfile(source):
                 _unzip(source, aside / "made")
             elif archive:
-                with tarfile.open(source) as opened:
+                with tarfile.open(source, tarinfo=_Header, ignore_zeros=True) as opened:
                     opened.extractall(aside / "made", filter="data")
             else:
                 with packed(source, "rb") as packed_file, (aside / "made").open("wb") as out:  # type: ignore[misc]
@@ -380,6 +403,19 @@ def extract(path: str, folder: Path | None = None, *, force: bool = False) -> st
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     return str(made)
+
+
+class _Header(tarfile.TarInfo):
+    """A header of an archive. After the end of one another may follow; what says that it is a header, and is damaged, is an error."""
+
+    @classmethod
+    def frombuf(cls, buf: Any, encoding: str, errors: str) -> tarfile.TarInfo:
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if bytes(buf[257:262]) == b"ustar":
+                raise FileFormatError(f"a header of the tar archive is damaged: {error}") from error
+            raise
 
 
 def _zstd(path: Path, mode: str) -> Any:
@@ -422,7 +458,7 @@ def _members(opened: Callable[[], Any]) -> Iterator[tuple[str, Any]]:
                         with archive.open(info) as member:
                             yield info.filename, member
             return
-        with tarfile.open(fileobj=file, mode="r|*") as tar:
+        with tarfile.open(fileobj=file, mode="r|*", tarinfo=_Header, ignore_zeros=True) as tar:
             for member_ in tar:
                 if member_.isreg() and not _hidden(member_.name) and (content := tar.extractfile(member_)) is not None:
                     yield member_.name, content

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from rowstream.access import CLOUDS, Access
 from rowstream.exceptions import DataFilesNotFoundError, FileFormatError, FilePermissionError, InvalidArgumentError, UnsupportedError
+from rowstream.permissions import umask
 from rowstream.resolve.urls import Places, is_url, without_query
 
 if TYPE_CHECKING:
@@ -26,13 +27,6 @@ Names = builtins.list[str]
 _BLOCK = 1 << 20  # bytes that are read at once
 
 _MODES = frozenset(("r", "rt", "rb", "w", "wt", "wb", "x", "xt", "xb"))
-
-
-def umask() -> int:
-    """The rights that new files of this process do not get."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 class _Far(io.RawIOBase):

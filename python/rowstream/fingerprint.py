@@ -8,9 +8,12 @@ same key in every process and on every machine with the same version of Python, 
 from __future__ import annotations
 
 import contextlib
+import dis
 import enum
 import functools
 import hashlib
+import importlib
+import importlib.util
 import inspect
 import os
 import random
@@ -63,6 +66,9 @@ class _Walk:
         self.seen: dict[int, int] = {}
         self.kept: list[Any] = []
         self.place: list[str] = []
+        # What was gone through of modules, by name; and whether this is inside of one, where what has no content is known by its type.
+        self.members: set[tuple[str, str]] = set()
+        self.lenient = False
 
     def feed(self, tag: str, content: bytes | str = b"") -> None:
         data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
@@ -107,6 +113,9 @@ class _Walk:
             self.feed("set", str(len(value)))
             for one in sorted(Hasher.hash(one) for one in value):
                 self.feed("item", one)
+        elif (plain := _unwrapped(value)) is not None:
+            self.feed("wrapped", kind.__qualname__)
+            self.inside(".__wrapped__", plain)
         elif isinstance(value, types.FunctionType):
             self.function(value)
         elif isinstance(value, types.MethodType):
@@ -204,6 +213,8 @@ class _Walk:
         try:
             made = value.__reduce_ex__(4)
         except Exception as error:
+            if self.lenient:
+                return self.feed("of type", f"{type(value).__module__}.{type(value).__qualname__}")
             if type(error).__name__ == "PicklingError":
                 raise
             where = "".join(self.place) or "the object itself"
@@ -240,10 +251,36 @@ class _Walk:
         wrapped = getattr(value, "__wrapped__", None)
         if wrapped is not None:
             self.inside(".__wrapped__", wrapped)
-        for name in sorted(_names(value.__code__)):
+        names = _names(value.__code__)
+        for name in sorted(names):
             if name in value.__globals__:
                 self.inside(f"'s global {name}", (name, value.__globals__[name]))
+        self.modules(value, names)
         return None
+
+    def modules(self, value: types.FunctionType, names: set[str]) -> None:
+        """What a function may use of modules that are no library's: by their attributes, and by imports inside of it."""
+        cells = [cell.cell_contents for cell in value.__closure__ or () if not _empty(cell)]
+        there = [*(value.__globals__.get(name) for name in names), *cells, *_imported(value.__code__, value.__globals__)]
+        waiting = [one for one in there if isinstance(one, types.ModuleType)]
+        mine: dict[str, types.ModuleType] = {}
+        while waiting:
+            one = waiting.pop()
+            if one.__name__ not in mine and not _library(one.__name__):
+                mine[one.__name__] = one
+                waiting += [vars(one)[name] for name in names & vars(one).keys() if isinstance(vars(one)[name], types.ModuleType)]
+        before, self.lenient = self.lenient, True
+        for of in sorted(mine):
+            for name in sorted(names & vars(mine[of]).keys()):
+                member = vars(mine[of])[name]
+                if isinstance(member, types.ModuleType):
+                    continue
+                self.feed("member", f"{of}.{name}")
+                # Once: what many functions call is gone through when it is first met.
+                if (of, name) not in self.members:
+                    self.members.add((of, name))
+                    self.inside(f"'s {of}.{name}", member)
+        self.lenient = before
 
     def code(self, code: types.CodeType) -> None:
         """What a function does: not where it stands."""
@@ -265,6 +302,52 @@ class _Walk:
             descriptor = isinstance(one, (types.MemberDescriptorType, types.GetSetDescriptorType)) or name.startswith("_abc_")
             if name not in left_out and not descriptor:
                 self.inside(f".{name}", (name, one))
+
+
+def _unwrapped(value: Any) -> Any:
+    """What is inside of what the standard library or a compiler puts around a function, with locks and caches of its own."""
+    if isinstance(value, (functools._lru_cache_wrapper, functools.cached_property)):
+        return value.func if isinstance(value, functools.cached_property) else value.__wrapped__
+    if isinstance(value, types.FunctionType) and isinstance(there := getattr(value, "registry", None), types.MappingProxyType):
+        return [there[key] for key in sorted(there, key=lambda key: f"{key.__module__}.{key.__qualname__}")]  # of singledispatch
+    named = getattr(value, "__dict__", {})
+    return named.get("_torchdynamo_orig_callable") or named.get("_modules", {}).get("_orig_mod")
+
+
+def _empty(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is None
+    except ValueError:
+        return True
+
+
+def _imported(code: types.CodeType, names: dict[str, Any]) -> list[types.ModuleType]:
+    """The modules that code imports while it runs, and the code inside of it, but for those of libraries. They are imported."""
+    made: list[types.ModuleType] = []
+    arguments: list[Any] = []
+    for one in dis.get_instructions(code):
+        if one.opname == "IMPORT_NAME":
+            level, *_ = *[said for said in arguments[-2:-1] if isinstance(said, int)], 0
+            wanted = arguments[-1] if isinstance(arguments[-1], tuple) else ()
+            made += _found("." * level + str(one.argval), wanted, names)
+        arguments.append(one.argval)
+    for inside in code.co_consts:
+        if isinstance(inside, types.CodeType):
+            made += _imported(inside, names)
+    return made
+
+
+def _found(name: str, wanted: tuple[str, ...], names: dict[str, Any]) -> list[types.ModuleType]:
+    """A module of no library by its name, and those of its names that are modules; none where they cannot be imported."""
+    made = []
+    with contextlib.suppress(Exception):
+        whole = importlib.util.resolve_name(name, names.get("__package__") or None)
+        for one in (whole, *(f"{whole}.{inside}" for inside in wanted)):
+            with contextlib.suppress(ModuleNotFoundError):
+                spec = importlib.util.find_spec(one)
+                if spec is not None and spec.origin is not None and not os.path.realpath(spec.origin).startswith(_LIBRARIES):
+                    made.append(importlib.import_module(one))
+    return made
 
 
 _TABLES = ("Table", "InMemoryTable", "MemoryMappedTable", "ConcatenationTable")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 
 from rowstream.dataset.format_kept import transmit_format
 from rowstream.dataset.mapping import DatasetTransformationNotAllowedError
-from rowstream.dataset.once import once
+from rowstream.dataset.once import made_by, once
 from rowstream.dataset.splitting import stratified
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.features import _align_features
@@ -125,7 +126,7 @@ class Choosing:
             array = pc.take(self._indices.table.column(0), array)
         table = Table(pa.table({"indices": array}))
         if file is not None:
-            table = _indices_file(table.table, file)
+            table = _indices_file(table.table, file, new_fingerprint)
         return self._copy(_name=new_fingerprint, _indices=table)
 
     def take(self, n: int) -> Dataset:
@@ -165,10 +166,11 @@ class Choosing:
         self, what: str, file: str | None, new_fingerprint: str | None, load: bool | None, keep_in_memory: bool
     ) -> tuple[str | None, Any]:
         """The file for a list of rows, and the data set of it if it is there."""
+        named = file is not None
         if self._data.home and not keep_in_memory and file is None:
             file = self._get_cache_file_path(new_fingerprint)
         load = is_caching_enabled() if load is None else load
-        if file is not None and load and os.path.exists(file):
+        if file is not None and load and os.path.exists(file) and (not named or made_by(file, new_fingerprint)):
             _logger.info(f"Loading cached {what} at {file}")
             return file, self._copy(_name=new_fingerprint, _indices=MemoryMappedTable.from_file(file))
         return file, None
@@ -406,8 +408,9 @@ def _sizes(n: int, test_size: Any, train_size: Any) -> tuple[int, int]:
     return n_train, n_test
 
 
-def _indices_file(table: Any, path: str) -> Table:
-    """A list of rows in a file of its own, mapped."""
+def _indices_file(table: Any, path: str, fingerprint: str | None) -> Table:
+    """A list of rows in a file of its own, mapped. The file says what it is of."""
+    table = table.replace_schema_metadata({"huggingface": json.dumps({"fingerprint": fingerprint})})
 
     def write(temporary: str) -> None:
         with pa.OSFile(temporary, "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:

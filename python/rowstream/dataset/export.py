@@ -37,7 +37,7 @@ def written(path_or_buf: Any) -> Iterator[Any]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        from rowstream.files import umask
+        from rowstream.permissions import umask
 
         mode = 0o666 & ~umask()
         Path(name).chmod(mode)

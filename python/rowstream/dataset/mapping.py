@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from rowstream import config, progress
 from rowstream.arrow_writer import BESIDE, ArrowWriter
-from rowstream.dataset.once import moved
+from rowstream.dataset.once import made_by, moved
 from rowstream.dataset.processes import run_in_processes
 from rowstream.exceptions import InvalidArgumentError, RowstreamError
 from rowstream.features.types import Features
@@ -478,16 +478,24 @@ def mapped(ds: Dataset, job: Job, *, num_proc: int | None, load: bool, suffix: s
     def part_of(rank: int, of: int) -> str:
         return f"{stem}{suffix.format(rank=rank, num_proc=of)}{ending}"
 
+    def name_of(rank: int, of: int) -> str:
+        return f"{job.new_fingerprint}{suffix.format(rank=rank, num_proc=of)}" if of > 1 else str(job.new_fingerprint)
+
+    def usable(file: str, fingerprint: str) -> bool:
+        # Names that are our own have the fingerprint in them.
+        return os.path.exists(file) and (not job.whole or made_by(file, fingerprint))
+
     parts = num_proc or 1
     if name and load:
-        there: dict[int, int] = {1: 1} if os.path.exists(name) else {}
+        there: dict[int, int] = {1: 1} if usable(name, name_of(0, 1)) else {}
         pattern = re.compile(
             re.sub(r"\\\{(rank|num_proc)[^}]*\\\}", r"(?P<\1>\\d+)", re.escape(f"{os.path.basename(stem)}{suffix}{ending}"))
         )
         for file in glob.glob(f"{glob.escape(stem)}*{ending}"):
             if found := pattern.fullmatch(os.path.basename(file)):
                 of = int(found["num_proc"])
-                there[of] = there.get(of, 0) + 1
+                there[of] = there.get(of, 0) + usable(file, name_of(int(found["rank"]), of))
+        there = {of: n for of, n in there.items() if n}
         if there:
             # The most complete set; then the one of nearly as many parts.
             parts = min(there, key=lambda of: ((of - there[of]) / of, abs(of - parts), of))
@@ -500,11 +508,11 @@ def mapped(ds: Dataset, job: Job, *, num_proc: int | None, load: bool, suffix: s
         if parts > 1:
             own.cache_file_name = part_of(i, parts) if name else None
             own.rank, own.offset = i, before
-            own.new_fingerprint = f"{job.new_fingerprint}{suffix.format(rank=i, num_proc=parts)}"
+            own.new_fingerprint = name_of(i, parts)
         elif num_proc:
             own.rank = 0
         before += len(shard)
-        if own.cache_file_name and load and os.path.exists(own.cache_file_name):
+        if own.cache_file_name and load and usable(own.cache_file_name, str(own.new_fingerprint)):
             made[i] = _cached(own)
         if made[i] is None:
             todo.append((i, own))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from rowstream.table import cast_table_to_features, table_cast
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 def moved(temporary: str, path: str) -> None:
     """Puts a whole file in its place, with the rights that new files have."""
-    from rowstream.files import umask
+    from rowstream.permissions import umask
 
     with open(temporary, "rb") as file:
         os.fsync(file.fileno())
@@ -38,6 +41,16 @@ def once(path: str, write: Callable[[str], None], anew: bool = False) -> None:
         if os.path.exists(temporary):
             os.remove(temporary)
         raise
+
+
+def made_by(path: str, fingerprint: str | None) -> bool:
+    """Whether a file that somebody named has what a fingerprint names: another call may have written it, with other rows."""
+    try:
+        with pa.memory_map(path) as source, pa.ipc.open_stream(source) as reader:
+            said = json.loads((reader.schema.metadata or {}).get(b"huggingface", b"{}"))
+    except (pa.ArrowException, OSError, ValueError):
+        return False
+    return fingerprint is not None and isinstance(said, dict) and said.get("fingerprint") == fingerprint
 
 
 def fitted(table: Any, features: Features) -> Any:

@@ -10,6 +10,7 @@ from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.expr import Expr, from_filters
 from rowstream.features.schema import dtype_json, schema_from_features
+from rowstream.resolve.hub import remembered
 from rowstream.skipped import Skipped, from_argument
 
 if TYPE_CHECKING:
@@ -70,7 +71,15 @@ class Reading:
         options = json.dumps(self.options) if self.options else None
         refs = list(files) if places is None else places.refs(files)
         access = None if places is None or not files else places.access.core(files[0])
-        return _core.scan(refs, self.format, options, self.schema, all=self.every, lenient=self.skipped is not None, access=access)
+        lenient = self.skipped is not None
+
+        def scan() -> str:
+            return _core.scan(refs, self.format, options, self.schema, all=self.every, lenient=lenient, access=access)
+
+        if not files or not all(isinstance(ref, tuple) and ref[0].startswith("hf://") for ref in refs):
+            return scan()
+        # What files of a commit show of themselves never changes.
+        return remembered([refs, self.format, options, self.schema, self.every, lenient], scan)
 
 
 def reading(format: str, options: dict[str, Any], features: Any) -> Reading:

@@ -7,12 +7,14 @@ import hashlib
 import json
 import os
 import re
+import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from rowstream.access import offline, own_cache
+from rowstream.access import listings, offline
 from rowstream.exceptions import (
     DataFilesNotFoundError,
     DatasetNotFoundError,
@@ -21,11 +23,14 @@ from rowstream.exceptions import (
     ReadError,
     UnsupportedError,
 )
+from rowstream.permissions import umask
 from rowstream.resolve import formats, patterns
 from rowstream.resolve.splits import by_split
 from rowstream.resolve.urls import Places, chosen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rowstream.access import Access
 
 _NAME = re.compile(r"(?!.*(--|\.\.))(?!.*\.git$)[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)?", re.ASCII)
@@ -118,24 +123,31 @@ def _safe(path: str) -> bool:
     return bool(path) and not path.startswith("/") and "\\" not in path and "\0" not in path and not {"", ".", ".."} & set(path.split("/"))
 
 
-def _home(access: Access) -> Path:
-    return own_cache() / "listings" / hashlib.sha256(access.endpoint.encode()).hexdigest()[:16]
+def _kept(*key: str) -> Path:
+    """Where something is kept of the Hub that all may find, whoever asked for it and by which mirror."""
+    return listings() / hashlib.sha256("\0".join(key).encode()).hexdigest()
 
 
-def _kept(access: Access, *key: str) -> Path:
-    return _home(access) / hashlib.sha256("\0".join(key).encode()).hexdigest()
+def _seen(access: Access, *key: str) -> Path:
+    """What is there once a server said that this token may see something."""
+    who = hashlib.sha256((access._token() or "").encode()).hexdigest()
+    return _kept("seen", access.endpoint, who, *key)
 
 
-def write_private(path: Path, text: str) -> None:
-    """Writes a small file whole or not at all, for this user alone. A folder that cannot be written is no reason to fail."""
+def write_small(path: Path, text: str, *, private: bool = True) -> None:
+    """Writes a small file whole or not at all: for this user alone, or with the rights that new files have. A folder that cannot be
+    written is no reason to fail.
+    """
     import tempfile
 
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700 if private else 0o777, parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent)  # mode 0600, O_EXCL
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
+            if not private:
+                Path(name).chmod(0o666 & ~umask())
             Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
@@ -152,7 +164,8 @@ def _read(path: Path) -> Any:
 
 
 def repo(name: str, revision: str | None, access: Access, kind: str = "datasets") -> Repo:
-    """What a repository has at a revision: one request; none where a commit is named that was seen before.
+    """What a repository has at a revision: one request; none where a commit is named that was seen before. Where the Hub does not answer,
+    it is what it was when it last did, with a warning.
 
     Raises:
         DatasetNotFoundError: there is no such repository or revision, or the token may not see it.
@@ -161,30 +174,86 @@ def repo(name: str, revision: str | None, access: Access, kind: str = "datasets"
     if not is_name(name):
         raise InvalidArgumentError(f"{name!r} is not the name of a repository: expected org/name")
     revision = unquote(revision or "main")
-    who = hashlib.sha256((access._token() or "").encode()).hexdigest()
-    if _SHA.fullmatch(revision) and (known := _of_json(_read(_kept(access, kind, name, revision, who)), kind)):
+    if _SHA.fullmatch(revision) and _seen(access, kind, name, revision).exists() and (known := _remembered(kind, name, revision)[0]):
         return known
     if offline():
-        sha = _read(_kept(access, "ref", kind, name, revision, who))
-        if isinstance(sha, str) and (known := _of_json(_read(_kept(access, kind, name, sha, who)), kind)):
+        if known := _remembered(kind, name, revision)[0]:
             return known
         raise ReadError(f"{name}: HF_HUB_OFFLINE is set, and revision {revision!r} was not listed before")
+    last, at = _remembered(kind, name, revision)
+    silent = time.monotonic() < _SILENT.get(access.endpoint, 0.0)
+    try:
+        known = _asked(name, revision, access, kind, None if last is None else 0 if silent else 6)
+    except ReadError as error:
+        _SILENT[access.endpoint] = time.monotonic() + 300
+        if last is None:
+            raise
+        warnings.warn(
+            f"the Hub does not answer, so {name} at revision {revision!r} is taken as it was on {time.strftime('%Y-%m-%d', time.localtime(at))}, "
+            f"commit {last.sha}: {error}",
+            stacklevel=2,
+        )
+        return last
+    _SILENT.pop(access.endpoint, None)
+    text = json.dumps({"id": known.id, "sha": known.sha, "files": known.files, "card": known.card})
+    for of in {name, known.id}:
+        write_small(_kept(kind, of, known.sha), text, private=False)
+        write_small(_kept("ref", kind, of, revision), json.dumps(known.sha), private=False)
+        write_small(_seen(access, kind, of, known.sha), "", private=False)
+    return known
+
+
+def remembered(of: Any, find: Callable[[], str]) -> str:
+    """A text that follows from files of commits; where the Hub does not give them, it is what it was before."""
+    from rowstream import __version__
+
+    path = _kept("scan", __version__, json.dumps(of, sort_keys=True))
+    try:
+        text = find()
+    except ReadError:
+        try:
+            digest, _, text = path.read_text(encoding="utf-8").partition("\n")
+        except (OSError, ValueError):
+            digest = text = ""
+        if hashlib.sha256(text.encode()).hexdigest() != digest:
+            raise
+    else:
+        if not path.exists():
+            write_small(path, f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}", private=False)
+    return text
+
+
+def _remembered(kind: str, name: str, revision: str) -> tuple[Repo | None, float]:
+    """What a repository had at a revision when it was last listed, and when that was."""
+    ref = _kept("ref", kind, name, revision)
+    sha = revision if _SHA.fullmatch(revision) else _read(ref)
+    if not isinstance(sha, str):
+        return None, 0.0
+    kept = ref if sha != revision else _kept(kind, name, sha)
+    try:
+        return _of_json(_read(_kept(kind, name, sha)), kind), kept.stat().st_mtime
+    except OSError:
+        return None, 0.0
+
+
+_SILENT: dict[str, float] = {}
+"""Hubs that did not answer, and until when they are asked only once for what is known of them."""
+
+
+def _asked(name: str, revision: str, access: Access, kind: str, tries: int | None) -> Repo:
+    """What the Hub says that a repository has at a revision. `tries`: how often it is asked again, where that does not matter much."""
     url = f"{access.endpoint}/api/{kind}/{quote(name)}/revision/{quote(revision, safe='')}?blobs=true"
     try:
-        body = access.core().document(url)
+        body = (access.core() if tries is None else access.hurried(tries)).document(url)
     except (DataFilesNotFoundError, FilePermissionError) as error:
+        if "the server said 401" in str(error) and (of := access.token_of()):
+            raise FilePermissionError(f"the token {of} is not valid, or no longer: log in again with `hf auth login`: {error}") from None
         hint = "" if access._token() else "; if it is private or gated, log in with `hf auth login`, or pass token="
         raise DatasetNotFoundError(f"there is no data set {name!r} at revision {revision!r} that can be seen: {error}{hint}") from None
     try:
-        answer = json.loads(body)
-        known = _of_answer(answer, kind)
+        return _of_answer(json.loads(body), kind)
     except (ValueError, KeyError, TypeError) as error:
         raise ReadError(f"{name}: what the Hub says of it is not understood ({error}): is {access.endpoint} a Hub?") from None
-    text = json.dumps({"id": known.id, "sha": known.sha, "files": known.files, "card": known.card})
-    for of in {name, known.id}:
-        write_private(_kept(access, kind, of, known.sha, who), text)
-        write_private(_kept(access, "ref", kind, of, revision, who), json.dumps(known.sha))
-    return known
 
 
 def _of_answer(answer: dict[str, Any], kind: str) -> Repo:

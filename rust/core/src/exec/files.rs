@@ -141,13 +141,17 @@ pub(crate) async fn entries(engine: &'static Engine, store: &dyn Store, format: 
             Some(codec) => unpacked(engine, object, codec).await.map_err(named)?,
             None => object,
         };
-        let mut members = zip::members(looked_at(engine, &object, Box::new(tar::Members::new(object.size()))).await.map_err(named)?)?;
-        for member in &mut members {
+        let mut listed = zip::members(looked_at(engine, &object, Box::new(tar::Members::new(object.size()))).await.map_err(named)?)?;
+        for member in &mut listed.members {
             member.archive = codec;
         }
-        Ok(members)
+        Ok(listed)
     };
-    let mut wanted = chosen(members.map_err(named)?, format);
+    let listed = members.map_err(named)?;
+    let mut wanted = chosen(listed.members, format);
+    if let Some((name, target)) = listed.gone.iter().find(|(name, _)| wanted.iter().any(|member| member.name == *name)) {
+        return Err(named(tar::gone(name, target, "")));
+    }
     for member in &mut wanted {
         member.whole = whole;
     }
@@ -185,7 +189,7 @@ fn chosen(members: Vec<Member>, format: &str) -> Vec<Member> {
         let name = name.to_ascii_lowercase();
         PACKED.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name).to_owned()
     };
-    let hidden = |member: &Member| member.name.split('/').any(|part| (part.starts_with('.') && part != "." && part != "..") || part.starts_with("__"));
+    let hidden = |member: &Member| tar::left_behind(&member.name) || member.name.split('/').any(|part| part.starts_with("__"));
     let mut wanted: Vec<Member> = members.into_iter().filter(|member| !member.name.is_empty() && !hidden(member)).collect();
     let fits = |member: &Member| endings.contains(&plain(&member.name).rsplit('.').next().unwrap_or(""));
     if wanted.iter().any(fits) {

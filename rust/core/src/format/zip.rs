@@ -25,15 +25,24 @@ pub(crate) fn begins(head: &[u8]) -> bool {
     head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06")
 }
 
+/// What an archive has.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Listed {
+    /// Its files.
+    pub members: Vec<Member>,
+    /// Those of them that are links to what it does not have, and what they name.
+    pub gone: Vec<(String, String)>,
+}
+
 /// The members that a look found.
-pub(crate) fn members(found: Found) -> Result<Vec<Member>> {
+pub(crate) fn members(found: Found) -> Result<Listed> {
     let head = found.head.ok_or_else(|| Error::internal("an archive that nobody looked at"))?;
-    head.downcast_ref::<Vec<Member>>().cloned().ok_or_else(|| Error::internal("an archive that nobody looked at"))
+    head.downcast_ref::<Listed>().cloned().ok_or_else(|| Error::internal("an archive that nobody looked at"))
 }
 
 /// What a look at an archive found.
-pub(super) fn found(members: Vec<Member>) -> Found {
-    Found { head: Some(Arc::new(members)), ..Found::stream(None, Cuts::Whole) }
+pub(super) fn found(listed: Listed) -> Found {
+    Found { head: Some(Arc::new(listed)), ..Found::stream(None, Cuts::Whole) }
 }
 
 fn cut() -> Error {
@@ -194,6 +203,6 @@ impl Look for Directory {
     }
 
     fn found(self: Box<Self>) -> Result<Found> {
-        Ok(found(self.members))
+        Ok(found(Listed { members: self.members, gone: Vec::new() }))
     }
 }

@@ -13,33 +13,48 @@ const LONGEST: u64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Entry {
     Member {
-        /// Its name; empty where it is no file.
+        /// Its name; one that ends with a slash where it is a folder, as old archives have them too; empty where it is no file.
         name: String,
         /// The bytes of its content, from the start of what was looked at.
         content: Range<u64>,
         /// Where the next header begins.
         next: u64,
     },
+    Link {
+        /// Its name, and what it names.
+        name: String,
+        target: String,
+        /// Whether that is from its own folder on, and may stand anywhere; else from the top, and before it.
+        symbolic: bool,
+        next: u64,
+    },
     /// So many bytes have to be there, from the header on.
     Short(u64),
-    /// The marker of the archive's end.
+    /// A block of the marker of the archive's end. Another archive may follow.
     End,
+    /// What follows the marker, and is no archive.
+    Rest,
 }
 
 /// What pax records and long names say of the next member.
 #[derive(Default)]
 struct More {
     name: Option<String>,
+    link: Option<String>,
     size: Option<u64>,
 }
 
-/// Reads the header at the start of `data`, with those that extend it.
-pub(super) fn read(data: &[u8]) -> Result<Entry> {
+/// Reads the header at the start of `data`, with those that extend it. `marked`: whether it follows an end marker, where there may be
+/// anything; but what says that it is a header is one, or damaged.
+pub(super) fn read(data: &[u8], marked: bool) -> Result<Entry> {
     let (mut at, mut more) = (0_usize, More::default());
     loop {
         let Some(block) = data.get(at..at + BLOCK) else { return Ok(Entry::Short((at + BLOCK) as u64)) };
         if block.iter().all(|b| *b == 0) {
             return if at == 0 { Ok(Entry::End) } else { Err(Error::data("the archive ends after a header that extends another")) };
+        }
+        if at == 0 && marked && &block[257..262] != b"ustar" && check(block).is_err() {
+            return Ok(Entry::Rest);
         }
         check(block)?;
         let declared = number(&block[124..136])?;
@@ -61,7 +76,8 @@ pub(super) fn read(data: &[u8]) -> Result<Entry> {
                 match kind {
                     b'x' | b'X' => pax(bytes, &mut more)?,
                     b'L' => more.name = Some(text(bytes)?),
-                    // Global records are comments in practice; a long link's target is not wanted.
+                    b'K' => more.link = Some(text(bytes)?),
+                    // Global records are comments in practice.
                     _ => {}
                 }
                 at = next as usize;
@@ -72,8 +88,18 @@ pub(super) fn read(data: &[u8]) -> Result<Entry> {
                     Some(name) => name,
                     None => name_of(block)?,
                 };
-                // Old archives have folders as files whose names end so.
-                let name = if name.ends_with('/') { String::new() } else { name };
+                return Ok(Entry::Member { name, content, next });
+            }
+            b'1' | b'2' => {
+                let name = more.name.take().map_or_else(|| name_of(block), Ok)?;
+                let target = more.link.take().map_or_else(|| text(&block[157..257]), Ok)?;
+                return Ok(Entry::Link { name, target, symbolic: kind == b'2', next });
+            }
+            b'5' => {
+                let mut name = more.name.take().map_or_else(|| name_of(block), Ok)?;
+                if !name.ends_with('/') {
+                    name.push('/');
+                }
                 return Ok(Entry::Member { name, content, next });
             }
             _ => return Ok(Entry::Member { name: String::new(), content, next }),
@@ -142,6 +168,8 @@ fn pax(mut bytes: &[u8], more: &mut More) -> Result<()> {
             b"path" if value.is_empty() => more.name = None,
             b"path" if value.contains(&0) => return Err(bad()),
             b"path" => more.name = Some(text(value)?),
+            b"linkpath" if value.contains(&0) => return Err(bad()),
+            b"linkpath" => more.link = Some(text(value)?),
             b"size" => more.size = Some(std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok()).ok_or_else(bad)?),
             key if key.starts_with(b"GNU.sparse.") => return Err(sparse()),
             _ => {}
@@ -151,14 +179,17 @@ fn pax(mut bytes: &[u8], more: &mut More) -> Result<()> {
     Ok(())
 }
 
+/// Whether a name is of what people and their systems leave behind: hidden files and folders, and those of macOS.
+pub(crate) fn left_behind(name: &str) -> bool {
+    name.split('/').any(|part| (part.starts_with('.') && part != "." && part != "..") || part == "__MACOSX")
+}
+
 /// A member's sample and field, by the convention of WebDataset: the key is up to the first dot of the last part of the
 /// path, folders kept. `None` for what belongs to no sample.
 pub(super) fn sample(name: &str) -> Option<(&str, &str)> {
     let base = name.rfind('/').map_or(0, |i| i + 1);
     let dot = name[base..].find('.')?;
-    // WebDataset's pattern takes a file whose name begins with a dot for one of its folder, if that has no dot.
-    let folder = name[..base].strip_suffix('/').map_or("", |path| path.rsplit('/').next().unwrap_or(path));
-    (dot > 0 || (!folder.is_empty() && !folder.contains('.'))).then(|| (&name[..base + dot], &name[base + dot + 1..]))
+    (dot > 0 && !left_behind(name)).then(|| (&name[..base + dot], &name[base + dot + 1..]))
 }
 
 #[cfg(test)]
@@ -169,8 +200,7 @@ mod tests {
     fn a_key_is_up_to_the_first_dot_with_its_folders() {
         assert_eq!(sample("a/b.c/000.seg.PNG"), Some(("a/b.c/000", "seg.PNG")));
         assert_eq!(sample("./7.json"), Some(("./7", "json")));
-        assert_eq!(sample("a/b/.hidden.txt"), Some(("a/b/", "hidden.txt")));
-        for none in ["plain", "a.b/plain", ".hidden", "./.hidden", "a.b/.hidden.txt", ""] {
+        for none in ["plain", "a.b/plain", ".hidden", "./.hidden", "a.b/.hidden.txt", "a/b/.hidden.txt", "a/._1.jpg", "__MACOSX/a/1.jpg", "a/", ""] {
             assert_eq!(sample(none), None, "{none}");
         }
     }

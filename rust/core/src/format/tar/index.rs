@@ -1,6 +1,6 @@
 //! What an archive has: its samples, their fields and types.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::archive::Archive;
 use super::header::{self, BLOCK, Entry, sample};
+use super::links::{Names, Target, noted};
 use super::{KEY, URL, is_json, is_text, member, torn, utf8};
 use crate::error::{Error, Kind, Result};
 use crate::format::json::{Shape, SyntaxReader, describe};
@@ -25,6 +26,9 @@ const LOOKED_AT: u64 = 1 << 20;
 pub struct Index {
     input: Archive,
     starts: Vec<u64>,
+    /// Whether each sample has a member that is there, and each field a value: a link to a folder is neither.
+    solid: Vec<bool>,
+    shown: Vec<bool>,
     key: Option<String>,
     keys: HashSet<u64>,
     fields: Vec<String>,
@@ -35,6 +39,14 @@ pub struct Index {
     ended: bool,
     most: usize,
     far: bool,
+    /// Whether the last block was one of an end marker.
+    marked: bool,
+    names: Names,
+    /// Links of samples: where they stand, which sample it is, and which field.
+    linked: Vec<(u64, usize, usize)>,
+    links: Vec<(u64, String, Target)>,
+    /// JSON that links stand for, of fields that no other member shows the types of.
+    later: Vec<(String, Range<u64>)>,
 }
 
 impl Index {
@@ -45,6 +57,8 @@ impl Index {
             input: Archive::new(0..file.size, file.codec, if file.far { LOOKED_AT as usize } else { 4 << 10 })?,
             far: file.far,
             starts: Vec::new(),
+            solid: Vec::new(),
+            shown: Vec::new(),
             key: None,
             keys: HashSet::new(),
             fields: Vec::new(),
@@ -54,6 +68,11 @@ impl Index {
             lenient: file.lenient,
             ended: false,
             most: file.most,
+            marked: false,
+            names: Names::default(),
+            linked: Vec::new(),
+            links: Vec::new(),
+            later: Vec::new(),
         })
     }
 
@@ -68,6 +87,7 @@ impl Index {
             let data_type = match self.shapes.get(name) {
                 Some(shape) => shape.data_type(),
                 None if is_text(name) => DataType::Utf8,
+                None if is_json(name) => DataType::Null,
                 None => DataType::Binary,
             };
             Arc::new(Field::new(name, data_type, true))
@@ -85,13 +105,20 @@ impl Index {
                 return Ok(Some(range));
             }
             let at = self.input.at;
+            if self.marked && self.input.last && self.input.block.len() < BLOCK {
+                self.ended = true;
+                break;
+            }
             if self.input.block.is_empty() {
                 if at == 0 {
                     return Err(Error::data("the file is empty, and no tar archive"));
                 }
                 return Err(Error::data(format!("the archive ends at byte {at} without its end marker: it was cut")));
             }
-            let entry = header::read(&self.input.block).map_err(|e| e.at(format_args!("byte {at}")))?;
+            let entry = header::read(&self.input.block, self.marked).map_err(|e| e.at(format_args!("byte {at}")))?;
+            if let Entry::Member { .. } | Entry::Link { .. } = entry {
+                self.marked = false;
+            }
             match entry {
                 Entry::Short(n) if self.input.last => {
                     return Err(Error::data(format!(
@@ -100,11 +127,33 @@ impl Index {
                     )));
                 }
                 Entry::Short(n) => least = n as usize,
-                Entry::End => self.ended = true,
+                Entry::End => {
+                    if !self.marked {
+                        // What follows is another archive, with keys and names of its own.
+                        self.names.end();
+                        (self.marked, self.key) = (true, None);
+                        self.keys.clear();
+                    }
+                    self.input.jump(at + BLOCK as u64);
+                    least = BLOCK;
+                }
+                Entry::Rest => self.ended = true,
+                Entry::Link { name, target, symbolic, next } => {
+                    if let Some((key, field)) = sample(&name) {
+                        let (sample, field) = self.enter(key, field, at)?;
+                        self.linked.push((at, sample, field));
+                    }
+                    self.names.link(at, name, target, symbolic);
+                    self.input.jump(at + next);
+                    least = BLOCK;
+                }
                 Entry::Member { name, content, next } => {
                     if self.packed() && self.starts.len() > 1 && (self.looked >= LOOKED_AT || at + next > LOOKED_AT) {
                         self.ended = true;
                         break;
+                    }
+                    if !self.packed() {
+                        self.names.member(&name, at + content.start, content.end - content.start);
                     }
                     if let Some((key, field)) = sample(&name) {
                         let looks = is_json(field) && (self.all || self.looked < LOOKED_AT);
@@ -118,7 +167,8 @@ impl Index {
                             least = content.end as usize;
                             continue;
                         }
-                        self.enter(key, field, at)?;
+                        let (number, column) = self.enter(key, field, at)?;
+                        (self.solid[number], self.shown[column]) = (true, true);
                         if looks {
                             let bytes = &self.input.block[content.start as usize..content.end as usize];
                             self.looked += bytes.len() as u64;
@@ -149,24 +199,77 @@ impl Index {
                 }
             }
         }
+        self.follow()
+    }
+
+    /// What links stand for; and the types of what is JSON of it, where no other member shows them. The bytes that are needed for that.
+    fn follow(&mut self) -> Result<Option<Range<u64>>> {
+        if !self.linked.is_empty() || self.links.is_empty() {
+            self.links = std::mem::take(&mut self.names).links();
+            let targets: HashMap<u64, &Target> = self.links.iter().map(|(header, _, target)| (*header, target)).collect();
+            for (header, sample, field) in std::mem::take(&mut self.linked) {
+                let target = if self.packed() { None } else { targets.get(&header) };
+                if let Some(Target::Folder {}) = target {
+                    continue;
+                }
+                (self.solid[sample], self.shown[field]) = (true, true);
+                let field = &self.fields[field];
+                if let Some(Target::File { at, size }) = target
+                    && is_json(field)
+                    && !self.shapes.contains_key(field)
+                    && *size <= self.most as u64
+                {
+                    self.later.push((field.clone(), *at..at + size));
+                }
+            }
+            let (mut solid, mut shown) = (self.solid.iter(), self.shown.iter());
+            self.starts.retain(|_| solid.next() == Some(&true));
+            self.fields.retain(|_| shown.next() == Some(&true));
+            if let Some((_, range)) = self.later.last() {
+                self.input = Archive::new(range.clone(), None, 4 << 10)?;
+            }
+        }
+        while let Some((field, range)) = self.later.last() {
+            let size = (range.end - range.start) as usize;
+            if let Some(range) = self.input.fill(size)? {
+                return Ok(Some(range));
+            }
+            let shape = self.shapes.entry(field.clone()).or_default();
+            let before = shape.clone();
+            if let Err(error) = look(shape, &self.input.block[..size.min(self.input.block.len())]) {
+                *shape = before;
+                if !self.lenient {
+                    return Err(error.at(format_args!("byte {}", range.start)));
+                }
+            }
+            self.later.pop();
+            if let Some((_, range)) = self.later.last() {
+                self.input = Archive::new(range.clone(), None, 4 << 10)?;
+            }
+        }
         Ok(None)
     }
 
-    fn enter(&mut self, key: &str, field: &str, at: u64) -> Result<()> {
+    /// Takes in a member of a sample: which sample it is of, and which field it is.
+    fn enter(&mut self, key: &str, field: &str, at: u64) -> Result<(usize, usize)> {
         if self.key.as_deref() != Some(key) {
             if !self.keys.insert(hash(key.as_bytes())) {
                 return Err(torn(key));
             }
             self.key = Some(key.to_owned());
             self.starts.push(at);
+            self.solid.push(false);
         }
-        if !self.fields.iter().any(|name| name == field) {
+        let mut number = self.fields.iter().position(|name| name == field);
+        if number.is_none() {
             if field == KEY || field == URL {
                 return Err(Error::new(Kind::Unsupported, format!("a member {field:?}, which is the name of another column")));
             }
             self.fields.push(field.to_owned());
+            self.shown.push(false);
+            number = Some(self.fields.len() - 1);
         }
-        Ok(())
+        Ok((self.starts.len() - 1, number.unwrap_or_default()))
     }
 }
 
@@ -180,8 +283,10 @@ impl Look for Index {
     }
 
     fn found(self: Box<Self>) -> Result<Found> {
-        let cuts = if self.packed() { Cuts::Whole } else { Cuts::Rows(self.starts.clone()) };
-        Ok(Found::stream(Some(self.schema()), cuts))
+        let packed = self.packed();
+        let cuts = if packed { Cuts::Whole } else { Cuts::Rows(self.starts.clone()) };
+        let note = if packed { None } else { noted(&self.links)? };
+        Ok(Found { note, ..Found::stream(Some(self.schema()), cuts) })
     }
 }
 

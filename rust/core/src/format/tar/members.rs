@@ -6,8 +6,10 @@ use bytes::Bytes;
 
 use super::archive::Archive;
 use super::header::{self, BLOCK, Entry};
+use super::links::{Names, Target};
 use crate::error::{Error, Result};
-use crate::format::{Found, Look, zip};
+use crate::format::zip::{self, Listed};
+use crate::format::{Found, Look};
 use crate::plan::Member;
 
 /// Goes through the headers of an archive that is not compressed.
@@ -15,11 +17,14 @@ pub(crate) struct Members {
     input: Option<Archive>,
     size: u64,
     found: Vec<Member>,
+    names: Names,
+    /// Whether the last block was one of an end marker.
+    marked: bool,
 }
 
 impl Members {
     pub(crate) fn new(size: u64) -> Self {
-        Self { input: None, size, found: Vec::new() }
+        Self { input: None, size, found: Vec::new(), names: Names::default(), marked: false }
     }
 }
 
@@ -35,20 +40,42 @@ impl Look for Members {
                 return Ok(Some(range));
             }
             let at = input.at;
-            if input.block.is_empty() {
+            if input.block.is_empty() || (self.marked && input.last && input.block.len() < BLOCK) {
+                if self.marked {
+                    return Ok(None);
+                }
                 return Err(Error::data(format!("the archive ends at byte {at} without its end marker: it was cut")));
             }
-            match header::read(&input.block).map_err(|e| e.at(format_args!("byte {at}")))? {
+            let entry = header::read(&input.block, self.marked).map_err(|e| e.at(format_args!("byte {at}")))?;
+            if let Entry::Member { .. } | Entry::Link { .. } = entry {
+                self.marked = false;
+            }
+            match entry {
                 Entry::Short(n) if input.last => {
                     return Err(Error::data(format!("the archive ends in the middle of a header at byte {at}, which has {n} bytes: it was cut")));
                 }
                 Entry::Short(n) => least = n as usize,
-                Entry::End => return Ok(None),
+                Entry::End => {
+                    if !self.marked {
+                        self.names.end();
+                    }
+                    self.marked = true;
+                    input.jump(at + BLOCK as u64);
+                    least = BLOCK;
+                }
+                Entry::Rest => return Ok(None),
+                Entry::Link { name, target, symbolic, next } => {
+                    self.names.link(at, name, target, symbolic);
+                    input.jump(at + next);
+                    least = BLOCK;
+                }
                 Entry::Member { name, content, next } => {
                     if at + next > self.size {
                         return Err(super::member(Error::data("the archive ends in the middle of it: it was cut"), &name, at));
                     }
                     let size = content.end - content.start;
+                    self.names.member(&name, at + content.start, size);
+                    let name = if name.ends_with('/') { String::new() } else { name };
                     self.found.push(Member { name, at: at + content.start, size, codec: None, whole: 0, archive: None });
                     input.jump(at + next);
                     least = BLOCK;
@@ -62,6 +89,18 @@ impl Look for Members {
     }
 
     fn found(self: Box<Self>) -> Result<Found> {
-        Ok(zip::found(self.found))
+        let (mut members, mut gone) = (self.found, Vec::new());
+        for (_, name, target) in self.names.links() {
+            let (at, size) = match target {
+                Target::File { at, size } => (at, size),
+                Target::Folder {} => continue,
+                Target::Gone { target } => {
+                    gone.push((name.clone(), target));
+                    (0, 0)
+                }
+            };
+            members.push(Member { name, at, size, codec: None, whole: 0, archive: None });
+        }
+        Ok(zip::found(Listed { members, gone }))
     }
 }

@@ -3,9 +3,10 @@
 mod archive;
 mod header;
 mod index;
+mod links;
 mod members;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -20,8 +21,10 @@ use super::{Bad, Decoder, Depth, Facts, Format, Look, Options, Part, Source, Ste
 use crate::error::{Error, Kind, Result};
 use crate::plan::hash;
 use archive::Archive;
+pub(crate) use header::left_behind;
 use header::{BLOCK, Entry, sample};
 pub use index::Index;
+use links::{Target, resolved};
 pub(crate) use members::Members;
 
 /// The column of the keys, and that of the files.
@@ -42,7 +45,7 @@ impl Format for WebDataset {
     }
 
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
-        Ok(Box::new(TarDecoder::new(piece.at..piece.at + piece.bytes, piece.codec, piece.schema, piece.url, options)?))
+        Ok(Box::new(TarDecoder::new(piece.at..piece.at + piece.bytes, piece.codec, piece.note, piece.schema, piece.url, options)?))
     }
 }
 
@@ -63,6 +66,11 @@ fn ends(field: &str, endings: &[&str]) -> bool {
 /// Says which member an error is of.
 fn member(error: Error, name: &str, at: u64) -> Error {
     error.at(format_args!("member {name:?} (byte {at})"))
+}
+
+/// A link to what is not there.
+pub(crate) fn gone(name: &str, target: &str, hint: &str) -> Error {
+    Error::data(format!("member {name:?} is a link to {target:?}, which the archive does not have{hint}"))
 }
 
 fn torn(key: &str) -> Error {
@@ -113,6 +121,15 @@ pub struct TarDecoder {
     most: usize,
     /// Whether samples that cannot be read are left out.
     lenient: bool,
+    /// Whether the last block was one of an end marker.
+    marked: bool,
+    /// What links stand for, by where they stand, as it was found when the archive was listed.
+    links: HashMap<u64, Target>,
+    /// Where members are, by a hash of their names, of an archive that was not gone through before.
+    names: Option<HashMap<u64, Range<u64>>>,
+    /// What a link stands for and is not in the block: what is asked for, and what came.
+    away: Option<Range<u64>>,
+    fetched: HashMap<u64, Bytes>,
 }
 
 impl Builder {
@@ -141,7 +158,25 @@ struct Member {
     /// The bytes of the name that are the key.
     key: usize,
     header: usize,
-    content: Range<usize>,
+    content: Content,
+}
+
+/// The bytes of a member.
+enum Content {
+    /// In the block.
+    Here(Range<usize>),
+    /// What a link stands for.
+    Away(Bytes),
+    /// A link to what is not there: what it names.
+    Gone(String),
+}
+
+/// What is needed for a whole sample.
+enum Short {
+    /// So many bytes from its beginning on.
+    More(usize),
+    /// Others, which a link stands for.
+    Away(Range<u64>),
 }
 
 impl Member {
@@ -159,7 +194,7 @@ impl Found {
 impl TarDecoder {
     /// A decoder of the samples in `range` of a file, which begins and ends with one. `schema`: that of the listing;
     /// `url`: what samples say of where they are from.
-    pub fn new(range: Range<u64>, codec: Option<Codec>, schema: &Schema, url: &str, options: &Options) -> Result<Self> {
+    pub fn new(range: Range<u64>, codec: Option<Codec>, note: Option<&serde_json::Value>, schema: &Schema, url: &str, options: &Options) -> Result<Self> {
         let mut fields = Vec::new();
         let mut types = Vec::new();
         for field in schema.fields().iter().filter(|field| options.wants(field.name())) {
@@ -197,6 +232,11 @@ impl TarDecoder {
             done: false,
             most: options.most,
             lenient: options.lenient,
+            marked: false,
+            links: links::read(note)?,
+            names: (note.is_none() && codec.is_none()).then(HashMap::new),
+            away: None,
+            fetched: HashMap::new(),
         })
     }
 
@@ -204,6 +244,10 @@ impl TarDecoder {
         loop {
             if self.done || self.next >= self.rows.end {
                 return Ok(Step::Done);
+            }
+            if let Some(range) = &self.away {
+                self.asked = Some(range.clone());
+                return Ok(Step::Need(vec![range.clone()]));
             }
             if self.ended {
                 // What is compressed has its checksum at its end.
@@ -240,12 +284,17 @@ impl TarDecoder {
                     at = block.len();
                     break;
                 }
-                Err(short) => {
+                Err(Short::More(short)) => {
                     self.least = short;
+                    break;
+                }
+                Err(Short::Away(range)) => {
+                    self.away = Some(range);
                     break;
                 }
             };
             at = found.end;
+            self.fetched.clear();
             if found.members.is_empty() {
                 continue;
             }
@@ -281,7 +330,7 @@ impl TarDecoder {
     }
 
     /// The next sample from `at` of the block on; none at the archive's end. `Err`: so many bytes are needed from `at`.
-    fn sample(&mut self, block: &Bytes, from: usize) -> Result<std::result::Result<Option<Found>, usize>> {
+    fn sample(&mut self, block: &Bytes, from: usize) -> Result<std::result::Result<Option<Found>, Short>> {
         let base = self.input.at;
         let mut found = Found { end: from, ..Found::default() };
         loop {
@@ -292,25 +341,37 @@ impl TarDecoder {
             if whole && place >= self.range.end {
                 return Ok(Ok((!found.members.is_empty()).then_some(found)));
             }
+            if self.marked && found.members.is_empty() && self.input.last && block.len() - at < BLOCK {
+                return Ok(Ok(None));
+            }
             if at >= block.len() && self.input.last {
                 return Err(Error::data(format!("the archive ends at byte {place} without its end marker: it was cut")));
             }
             let entry = match self.seen.take() {
                 Some((seen, entry)) if seen == place => entry,
-                _ => header::read(block.get(at..).unwrap_or(&[])).map_err(|e| e.at(format_args!("byte {place}")))?,
+                _ => header::read(block.get(at..).unwrap_or(&[]), self.marked).map_err(|e| e.at(format_args!("byte {place}")))?,
             };
+            if let Entry::Member { .. } | Entry::Link { .. } = entry {
+                self.marked = false;
+            }
             match entry {
                 Entry::End => {
-                    if found.members.is_empty() {
-                        return Ok(Ok(None));
+                    // What follows is another archive, with keys of its own.
+                    if !self.marked {
+                        self.keys.clear();
                     }
-                    return Ok(Ok(Some(found)));
+                    self.marked = true;
+                    found.end = at + BLOCK;
+                    if !found.members.is_empty() {
+                        return Ok(Ok(Some(found)));
+                    }
                 }
+                Entry::Rest => return Ok(Ok(None)),
                 Entry::Short(n) => {
                     if self.input.last {
                         return Err(Error::data(format!("the archive ends in the middle of a header at byte {place}: it was cut")));
                     }
-                    return Ok(Err(at - from + n as usize));
+                    return Ok(Err(Short::More(at - from + n as usize)));
                 }
                 Entry::Member { name, content, next } => {
                     let key = sample(&name).map(|(key, _)| key.len());
@@ -321,6 +382,9 @@ impl TarDecoder {
                         self.seen = Some((place, Entry::Member { name, content, next }));
                         return Ok(Ok(Some(found)));
                     }
+                    if let (Some(names), Some(path)) = (&mut self.names, resolved("", &name)) {
+                        names.insert(hash(path.as_bytes()), place + content.start..place + content.end);
+                    }
                     let end = at as u64 + next;
                     if content.end - content.start > self.most as u64 {
                         let size = content.end - content.start;
@@ -330,22 +394,79 @@ impl TarDecoder {
                         if self.input.last {
                             return Err(member(Error::data("the archive ends in the middle of it: it was cut"), &name, place));
                         }
-                        return Ok(Err(end as usize - from));
+                        return Ok(Err(Short::More(end as usize - from)));
                     }
                     if let Some(key) = key {
-                        let content = at + content.start as usize..at + content.end as usize;
+                        let content = Content::Here(at + content.start as usize..at + content.end as usize);
                         found.members.push(Member { name, key, header: at, content });
                     }
                     found.end = end as usize;
+                }
+                Entry::Link { name, target, symbolic, next } => {
+                    let key = sample(&name).map(|(key, _)| key.len());
+                    if let Some(key) = key
+                        && !found.members.is_empty()
+                        && &name[..key] != found.key()
+                    {
+                        self.seen = Some((place, Entry::Link { name, target, symbolic, next }));
+                        return Ok(Ok(Some(found)));
+                    }
+                    if at as u64 + next > block.len() as u64 && !self.input.last {
+                        return Ok(Err(Short::More((at as u64 + next) as usize - from)));
+                    }
+                    let range = self.linked(place, &name, &target, symbolic);
+                    found.end = at + next as usize;
+                    let Some(key) = key else { continue };
+                    let content = match range {
+                        Some(Target::Folder {}) => continue,
+                        Some(Target::Gone { target }) => Content::Gone(target),
+                        None => Content::Gone(target),
+                        Some(Target::File { size, .. }) if size > self.most as u64 => {
+                            return Err(member(Error::data(format!("{size} bytes are more than ROWSTREAM_MEMORY lets one member have")), &name, place));
+                        }
+                        Some(Target::File { at: start, size }) => match self.fetched.get(&start) {
+                            Some(bytes) => Content::Away(bytes.clone()),
+                            None if size == 0 => Content::Away(Bytes::new()),
+                            None if start >= base && start + size <= base + block.len() as u64 => {
+                                Content::Here((start - base) as usize..(start + size - base) as usize)
+                            }
+                            None => return Ok(Err(Short::Away(start..start + size))),
+                        },
+                    };
+                    found.members.push(Member { name, key, header: at, content });
                 }
             }
         }
     }
 
+    /// What a link stands for: as it was found when the archive was listed, or by the names that came before.
+    fn linked(&mut self, place: u64, name: &str, target: &str, symbolic: bool) -> Option<Target> {
+        if let Some(target) = self.links.get(&place) {
+            return Some(target.clone());
+        }
+        let names = self.names.as_mut()?;
+        let folder = if symbolic { name.rsplit_once('/').map_or("", |(folder, _)| folder) } else { "" };
+        let range = names.get(&hash(resolved(folder, target)?.as_bytes())).cloned()?;
+        names.insert(hash(resolved("", name)?.as_bytes()), range.clone());
+        Some(Target::File { at: range.start, size: range.end - range.start })
+    }
+
     fn add(&mut self, block: &Bytes, found: &Found, texts: &mut Texts, row: usize) -> Result<()> {
         for one @ Member { name, header, content, .. } in &found.members {
             let (field, at) = (one.field(), self.input.at + *header as u64);
-            let bytes = &block[content.clone()];
+            let (bytes, start) = match content {
+                Content::Here(range) => (&block[range.clone()], Some(range.start)),
+                Content::Away(bytes) => (&bytes[..], None),
+                Content::Gone(target) => {
+                    let hint = if self.links.is_empty() {
+                        "; in an archive that is compressed or far away a link is followed only to members before it, and only where it is not \
+                         compressed: decompress it, or download it"
+                    } else {
+                        ""
+                    };
+                    return Err(gone(name, target, hint).at(format_args!("byte {at}")));
+                }
+            };
             let Some(builder) = self.fields.iter_mut().find(|builder| builder.name == field) else {
                 if self.known.iter().any(|known| known == field) {
                     continue;
@@ -366,15 +487,15 @@ impl TarDecoder {
             }
             builder.len += 1;
             match &mut builder.values {
-                Values::Bytes(views) => views.push(view(bytes, 0, content.start)),
+                Values::Bytes(views) => views.push(placed(bytes, start, texts)),
                 Values::Text(views) => {
                     utf8(bytes).map_err(|e| member(e, name, at))?;
-                    views.push(view(bytes, 0, content.start));
+                    views.push(placed(bytes, start, texts));
                 }
                 Values::Json(column) => {
                     let text = utf8(bytes).map_err(|e| member(e, name, at))?;
                     let mut reader = SyntaxReader::new(text);
-                    texts.line = Some(content.end - text.len());
+                    texts.line = start.map(|start| start + bytes.len() - text.len());
                     let read = reader.peek().and_then(|_| column.take(&mut reader, texts, 0)).and_then(|()| reader.end());
                     read.map_err(|fault| member(describe(&fault.within(field)), name, at))?;
                 }
@@ -437,6 +558,14 @@ impl TarDecoder {
     }
 }
 
+/// A view of bytes where they stand in the block, or of a copy of them.
+fn placed(bytes: &[u8], start: Option<usize>, texts: &mut Texts) -> u128 {
+    match start {
+        Some(start) => view(bytes, 0, start),
+        None => copied(bytes, texts),
+    }
+}
+
 /// A view of bytes that are copied beside the block, where they do not fit into the view.
 fn copied(bytes: &[u8], texts: &mut Texts) -> u128 {
     let at = texts.side.len();
@@ -454,6 +583,10 @@ impl Decoder for TarDecoder {
     fn push(&mut self, range: Range<u64>, bytes: Bytes) -> Result<()> {
         if self.asked.take().as_ref() != Some(&range) || bytes.len() as u64 != range.end - range.start {
             return Err(unasked(&range));
+        }
+        if self.away.take_if(|away| *away == range).is_some() {
+            self.fetched.insert(range.start, bytes);
+            return Ok(());
         }
         self.input.push(&range, bytes)
     }

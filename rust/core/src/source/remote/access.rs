@@ -77,6 +77,8 @@ pub struct Disk {
 pub struct Access {
     /// The Hub.
     pub hub: Hub,
+    /// Whether the Hub is not asked for anything: what is there has to do.
+    pub offline: bool,
     /// Headers of requests to an origin (`https://host:port`), such as `Authorization`: sent to that origin alone.
     pub headers: BTreeMap<String, BTreeMap<String, String>>,
     /// Options of object stores, by the names that `object_store` has for them.

@@ -40,6 +40,9 @@ impl Http {
     }
 
     async fn once(&self, engine: &'static Engine, wanted: &Wanted, pin: Option<&str>) -> Result<Answer, Failure> {
+        if self.immutable && self.access.offline {
+            return Err(Error::new(Kind::Io, "HF_HUB_OFFLINE is set, and this part of it is in no cache").into());
+        }
         let mut headers = HeaderMap::new();
         let range = match wanted {
             Wanted::Range(range) => format!("bytes={}-{}", range.start, range.end.max(range.start + 1) - 1),

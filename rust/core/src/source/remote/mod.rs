@@ -611,6 +611,8 @@ impl Object for Arc<Remote> {
                     })
                 };
                 if let Ok(Some((at, bytes))) = tokio::task::spawn_blocking(find).await {
+                    // A cache that a user named has all that it takes to read without the network.
+                    self.cached(at..at + bytes.len() as u64, bytes.clone(), None);
                     self.keep(at, bytes);
                 }
                 if let Some(bytes) = self.kept(&wanted) {
