@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from rowstream import _core, config
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.options import PATIENCE, flag, hub_token, of_cloud, of_http
 
 _AT_FIRST = config.HF_DATASETS_CACHE
-_TRUE = frozenset(("1", "ON", "YES", "TRUE"))
-
-
-def _flag(name: str) -> bool:
-    return os.environ.get(name, "").upper() in _TRUE
 
 
 def endpoint() -> str:
@@ -27,7 +23,7 @@ def endpoint() -> str:
 
 def offline() -> bool:
     """Whether nothing may be asked of the Hub: `HF_HUB_OFFLINE` (or `HF_DATASETS_OFFLINE`)."""
-    return _flag("HF_HUB_OFFLINE") or _flag("HF_DATASETS_OFFLINE") or _flag("TRANSFORMERS_OFFLINE")
+    return flag("HF_HUB_OFFLINE") or flag("HF_DATASETS_OFFLINE") or flag("TRANSFORMERS_OFFLINE")
 
 
 def _folder(name: str, *otherwise: str | Path) -> Path:
@@ -46,7 +42,7 @@ def hub_cache() -> Path:
 
 
 def datasets_cache() -> Path:
-    """The folder of what is made of data sets: as the program says it (`rowstream.config`), or `HF_DATASETS_CACHE`, or `$HF_HOME/datasets`."""
+    """The folder of what is made of data sets: as the program says (`rowstream.config`), `HF_DATASETS_CACHE`, or `$HF_HOME/datasets`."""
     if config.HF_DATASETS_CACHE != _AT_FIRST:
         return Path(config.HF_DATASETS_CACHE).expanduser()
     return _folder("HF_DATASETS_CACHE", hf_home(), "datasets")
@@ -83,92 +79,10 @@ def _found_token() -> tuple[str | None, str]:
         return None, ""
 
 
-_S3 = {
-    "key": "aws_access_key_id",
-    "secret": "aws_secret_access_key",
-    "token": "aws_session_token",
-    "endpoint_url": "aws_endpoint",
-    "region_name": "aws_region",
-    "region": "aws_region",
-    "anon": "aws_skip_signature",
-    "aws_anonymous": "aws_skip_signature",
-    "requester_pays": "aws_request_payer",
-}
-_GCS = {"token": "google_service_account", "anon": "google_skip_signature", "endpoint_url": "google_base_url"}
-_AZURE = {
-    "account_name": "azure_storage_account_name",
-    "account_key": "azure_storage_account_key",
-    "sas_token": "azure_storage_sas_key",
-    "tenant_id": "azure_storage_tenant_id",
-    "client_id": "azure_storage_client_id",
-    "client_secret": "azure_storage_client_secret",
-    "anon": "azure_skip_signature",
-    "endpoint_url": "azure_storage_endpoint",
-}
-"""The names that fsspec's file systems have for options, and those that the core has."""
-
-_PATIENCE = ("timeout", "retries", "deadline")
-
-
-def _profile(name: str | None) -> dict[str, str]:
-    """The credentials and the region of a profile of AWS's files. Raises where a profile is named that is not there."""
-    import configparser
-
-    named = name or os.environ.get("AWS_PROFILE")
-    profile, found, there = named or "default", {}, False
-    for variable, default, section in (
-        ("AWS_CONFIG_FILE", "config", profile if profile == "default" else f"profile {profile}"),
-        ("AWS_SHARED_CREDENTIALS_FILE", "credentials", profile),
-    ):
-        file = configparser.RawConfigParser()
-        try:
-            file.read(_folder(variable, Path.home(), ".aws", default), encoding="utf-8")
-        except configparser.Error:
-            continue
-        if file.has_section(section):
-            there = True
-            for key in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "region", "endpoint_url"):
-                if value := file.get(section, key, fallback=None):
-                    found[{"region": "aws_region", "endpoint_url": "aws_endpoint"}.get(key, key)] = value
-    if named and not there:
-        raise InvalidArgumentError(f"there is no profile {named!r} in the configuration of AWS")
-    return found
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _of_cloud(kind: str, options: dict[str, Any]) -> dict[str, str]:
-    """The options of an object store, by the names that the core has for them."""
-    left = dict(options)
-    made: dict[str, str] = {}
-    if kind == "s3":
-        explicit = left.pop("profile", None)
-        if explicit or "AWS_ACCESS_KEY_ID" not in os.environ:
-            made |= _profile(explicit)
-        for nested in ("client_kwargs", "config_kwargs"):
-            left |= left.pop(nested, None) or {}
-        for name in ("use_ssl", "default_block_size", "default_fill_cache", "default_cache_type", "s3_additional_kwargs", "verify"):
-            left.pop(name, None)
-        if style := (left.pop("s3", None) or {}).get("addressing_style"):
-            made["aws_virtual_hosted_style_request"] = _text(style == "virtual")
-    names = {"s3": _S3, "gs": _GCS, "az": _AZURE}[kind]
-    for name, value in left.items():
-        if value is not None:
-            made[names.get(name, name)] = json.dumps(value) if isinstance(value, dict) else _text(value)
-    if kind == "s3" and made.get("aws_endpoint", "").startswith("http://"):
-        made.setdefault("aws_allow_http", "true")
-    if kind == "s3":
-        made.setdefault("aws_region", os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1")
-    if kind == "gs" and made.get("google_service_account") in ("anon", "false"):
-        del made["google_service_account"]
-        made["google_skip_signature"] = "true"
-    return made
-
-
 CLOUDS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "azure": "az", "abfs": "az", "abfss": "az", "adl": "az"}
 """The schemes of object stores."""
+
+_KINDS = {**CLOUDS, "hf": "http", "http": "http", "https": "http"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -184,6 +98,7 @@ class Access:
         cache_dir: the folder of the disk cache for streams; none if `None`.
         cache_limit: the bytes that it may hold.
         endpoint: the Hub.
+        origins: the origins of the URLs that the caller named, `https://host:port`: headers that name none are for these.
     """
 
     token: bool | str | None = field(default=None, compare=False)
@@ -191,6 +106,7 @@ class Access:
     cache_dir: str | None = None
     cache_limit: int | None = None
     endpoint: str = field(default_factory=endpoint)
+    origins: frozenset[str] = field(default=frozenset(), compare=False)
 
     def __post_init__(self) -> None:
         if self.token is True and find_token() is None:
@@ -211,15 +127,18 @@ class Access:
     def _token(self) -> str | None:
         if isinstance(self.token, str):
             return self.token.strip() or None
-        if self.token is False or (self.token is None and _flag("HF_HUB_DISABLE_IMPLICIT_TOKEN")):
+        if self.token is None and (said := hub_token(self._given("http").get("token"))):
+            return said
+        if self.token is False or (self.token is None and flag("HF_HUB_DISABLE_IMPLICIT_TOKEN")):
             return None
         return find_token()
 
     def token_of(self) -> str | None:
         """Where the token comes from, for people; `None` if there is none."""
-        if self._token() is None:
+        if (token := self._token()) is None:
             return None
-        return "that was given" if isinstance(self.token, str) else f"of {_found_token()[1]}"
+        found, where = _found_token()
+        return f"of {where}" if not isinstance(self.token, str) and token == found else "that was given"
 
     @cached_property
     def made(self) -> dict[str, _core.Access]:
@@ -228,24 +147,31 @@ class Access:
 
     def core(self, location: str = "") -> _core.Access:
         """What the core needs for a location."""
-        scheme = location.partition("://")[0] if "://" in location else ""
-        if scheme not in ("", "http", "https", "hf", "file", *CLOUDS) or "::" in location:
+        scheme, _, rest = location.partition("://") if "://" in location else ("", "", location)
+        if scheme not in ("", "http", "https", "hf", "file", *CLOUDS) or (scheme and "://" in rest.partition("::")[2]):
             return self._foreign()
         kind = CLOUDS.get(scheme, "http")
         if kind not in self.made:
-            self.made[kind] = _core.Access(json.dumps(self._settings(kind, scheme)))
+            self.made[kind] = _core.Access(json.dumps(self._settings(kind)))
         return self.made[kind]
 
     def hurried(self, tries: int) -> _core.Access:
         """What the core needs for a question of the Hub that can do without its answer."""
         name = f"hurried {tries}"
         if name not in self.made:
-            settings = self._settings("http", "")
+            settings = self._settings("http")
             given = settings.get("patience", {})
             settings["patience"] = {**given, "timeout": min(given.get("timeout", 10), 10), "deadline": min(given.get("deadline", 20), 20)}
             settings["patience"]["retries"] = min(given.get("retries", 6), tries)
             self.made[name] = _core.Access(json.dumps(settings))
         return self.made[name]
+
+    def once(self, seconds: float) -> Access:
+        """The same, for a question that is asked once and waits so long."""
+        hurry = {"timeout": seconds, "retries": 0, "deadline": seconds}
+        given = self.storage_options or {}
+        nested = {name: {**given[name], **hurry} for name in ("http", "https") if isinstance(given.get(name), dict)}
+        return replace(self, storage_options={**given, **hurry, **nested})
 
     def foreign(self) -> dict[str, Any]:
         """The options of file systems of fsspec."""
@@ -261,41 +187,32 @@ class Access:
             self.made["fsspec"] = _core.Access("{}", number)
         return self.made["fsspec"]
 
-    def _settings(self, kind: str, scheme: str) -> dict[str, Any]:
-        given = dict(self.storage_options or {})
-        for name in (scheme, kind, "https" if kind == "http" else kind):
-            if isinstance(given.get(name), dict):
-                given = dict(given[name])
-                break
-        given = {name: value for name, value in given.items() if not (name in (*CLOUDS, "hf", "http", "https") and isinstance(value, dict))}
-        patience = {name: given.pop(name) for name in _PATIENCE if name in given}
+    def _given(self, kind: str, *, named: bool = False) -> dict[str, Any]:
+        """The options for a kind of source: those of its schemes, over those that name no scheme; `named`: only the former."""
+        plain: dict[str, Any] = {}
+        of_scheme: dict[str, Any] = {}
+        for name, value in (self.storage_options or {}).items():
+            if name not in _KINDS or not isinstance(value, dict):
+                plain[name] = value
+            elif _KINDS[name] == kind:
+                of_scheme |= value
+        return of_scheme if named else plain | of_scheme
+
+    def _settings(self, kind: str) -> dict[str, Any]:
         made: dict[str, Any] = {"hub": {"endpoint": self.endpoint, "token": self._token()}}
-        if patience:
+        given = self._given(kind)
+        patience = {name: given.pop(name) for name in PATIENCE if isinstance(given.get(name), (int, float))}
+        if kind == "http":
+            made["headers"], more = of_http(given, self.origins)
+        else:
+            made["options"], more = of_cloud(kind, given)
+            # Some of the files may be of HTTP.
+            made["headers"], _ = of_http(self._given("http", named=True), self.origins, needed=False)
+        if patience := more | patience:
             made["patience"] = patience
         if self.cache_dir is not None:
             made["cache"] = {"folder": os.path.abspath(os.path.expanduser(self.cache_dir)), "limit": self.cache_limit}  # noqa: PTH100, PTH111
         made["offline"] = offline()
         made["heads"] = str(own_cache() / "heads")
         made["downloads"] = str(hub_cache())
-        if kind == "http":
-            made["headers"] = self._headers(given)
-        else:
-            made["options"] = _of_cloud(kind, given)
         return made
-
-    @staticmethod
-    def _headers(given: dict[str, Any]) -> dict[str, dict[str, str]]:
-        """Headers by origin: `{"headers": {"https://host": {…}}}`."""
-        client = given.pop("client_kwargs", None) or {}
-        headers = given.pop("headers", None) or client.get("headers") or {}
-        given.pop("token", None)
-        if headers and not all(isinstance(of, dict) for of in headers.values()):
-            raise InvalidArgumentError(
-                'storage_options["headers"] of HTTP names the origin that each is for, so that no other host is sent it: '
-                '{"headers": {"https://host": {"Authorization": "…"}}}'
-            )
-        for name in ("block_size", "size_policy", "cache_type", "encoded", "trust_env"):
-            given.pop(name, None)
-        if given:
-            raise InvalidArgumentError(f"storage_options: there is no option {', '.join(map(repr, given))} for HTTP and the Hub")
-        return {origin: {name: str(value) for name, value in of.items()} for origin, of in headers.items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 import os
 import posixpath
 import re
@@ -49,7 +50,7 @@ from rowstream.features.features import _fix_for_backward_compatible_features
 from rowstream.features.types import Features
 from rowstream.fingerprint import Hasher
 from rowstream.info import DatasetInfo
-from rowstream.resolve.urls import Places, is_url
+from rowstream.resolve.urls import Places, is_url, origins
 from rowstream.splits import NamedSplit, SplitDict, SplitGenerator, SplitInfo
 from rowstream.table import InMemoryTable, MemoryMappedTable, concat_tables
 from rowstream.utils import logging
@@ -282,7 +283,7 @@ class DatasetBuilder(ABC):
     def _located(self, data_files: Any, data_dir: str | None) -> dict[str, list[str]]:
         from rowstream.load import _listed
 
-        access = Access(self.token, self.storage_options or None)
+        access = Access(self.token, self.storage_options or None, origins=origins(self.base_path, data_dir, data_files))
         base = os.path.join(self.base_path, data_dir) if data_dir and not os.path.isabs(data_dir) else data_dir or self.base_path
         return _listed(data_files, base, Places(access))
 
@@ -391,6 +392,7 @@ class DatasetBuilder(ABC):
             raise InvalidArgumentError(f"Invalid file format {file_format!r}: expected 'arrow' or 'parquet'")
         wanted = os.fspath(output_dir) if output_dir is not None else self._cache_dir
         self._fs, place = _filesystem(wanted, storage_options)
+        wanted = place if self._fs is None else wanted
         mode = DownloadMode(download_mode or DownloadMode.REUSE_DATASET_IF_EXISTS)
         checks = VerificationMode(verification_mode or VerificationMode.BASIC_CHECKS)
         self._output_dir, self._file_format = wanted, file_format
@@ -398,7 +400,8 @@ class DatasetBuilder(ABC):
         there = os.path.exists(info_file) if self._fs is None else self._fs.exists(info_file)
         if there and mode is DownloadMode.REUSE_DATASET_IF_EXISTS and (self._fs is not None or self._is_mine(place)):
             _logger.info(f"Found cached dataset {self.dataset_name} ({wanted})")
-            self.info = DatasetInfo.from_directory(wanted, storage_options)
+            with open(info_file, encoding="utf-8") if self._fs is None else self._fs.open(info_file, "r", encoding="utf-8") as file:
+                self.info = DatasetInfo.from_dict(json.load(file))
             return
         if self.manual_download_instructions is not None and self.config.data_dir is None:
             from rowstream.exceptions import ManualDownloadError
@@ -431,10 +434,16 @@ class DatasetBuilder(ABC):
 
     def _move(self, temporary: str, place: str, anew: bool) -> None:
         """Gives what is made its name."""
+        # What says that it is whole comes last, and goes first.
+        names = sorted(os.listdir(temporary), key=lambda name: (name == config.DATASET_INFO_FILENAME, name))
         if self._fs is not None:
             self._fs.makedirs(place, exist_ok=True)
-            # What says that it is whole comes last.
-            for name in sorted(os.listdir(temporary), key=lambda name: (name == config.DATASET_INFO_FILENAME, name)):
+            self._fs.invalidate_cache()
+            # Where folders are only a part of names, one without files is not there.
+            there = self._fs.ls(place, detail=True) if self._fs.isdir(place) else []
+            for name in self._made_before([one["name"].rsplit("/", 1)[-1] for one in there if one["type"] == "file"]):
+                self._fs.rm_file(f"{place}/{name}")
+            for name in names:
                 if name != _CODE:
                     self._fs.put_file(os.path.join(temporary, name), f"{place}/{name}")
             return
@@ -442,17 +451,20 @@ class DatasetBuilder(ABC):
 
         os.chmod(temporary, 0o777 & ~umask())
         if os.path.isdir(place) and (anew or not os.path.exists(f"{place}/{config.DATASET_INFO_FILENAME}")):
-            # Only what a builder makes is removed, never what else lies in a folder that somebody named.
-            for name in os.listdir(place):
-                if name in (config.DATASET_INFO_FILENAME, _CODE) or name.startswith(f"{self.dataset_name}-"):
-                    os.remove(os.path.join(place, name))
+            for name in self._made_before([name for name in os.listdir(place) if os.path.isfile(os.path.join(place, name))]):
+                os.remove(os.path.join(place, name))
         try:
             os.rename(temporary, place)
         except OSError:
             if os.path.exists(f"{place}/{config.DATASET_INFO_FILENAME}"):
                 return  # another process was first, and made the same
-            for name in sorted(os.listdir(temporary), key=lambda name: (name == config.DATASET_INFO_FILENAME, name)):
+            for name in names:
                 os.replace(os.path.join(temporary, name), os.path.join(place, name))
+
+    def _made_before(self, names: list[str]) -> list[str]:
+        """Of the files of a folder, those that a builder makes, the description first; what else somebody put there is left alone."""
+        ours = [name for name in names if name in (config.DATASET_INFO_FILENAME, _CODE) or name.startswith(f"{self.dataset_name}-")]
+        return sorted(ours, key=lambda name: (name != config.DATASET_INFO_FILENAME, name))
 
     def _download_and_prepare(self, dl_manager: DownloadManager, verification_mode: VerificationMode, **prepare_split_kwargs: Any) -> None:
         made = SplitDict(dataset_name=self.dataset_name)

@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import unquote
 
 from rowstream import files
 from rowstream.access import Access, hub_cache, own_cache
@@ -36,8 +37,8 @@ from rowstream.exceptions import (
     ReadError,
     UnsupportedError,
 )
-from rowstream.resolve.hub import write_small
-from rowstream.resolve.urls import Places, is_url, without_query
+from rowstream.resolve.hub import taken_apart, write_small
+from rowstream.resolve.urls import Places, is_url, origins, without_query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -269,9 +270,9 @@ class Downloads:
             return str(snapshot)
         if self.config.local_files_only:
             raise DataFilesNotFoundError(f"{url} was not downloaded, and local_files_only is set")
-        revision = url.removeprefix("hf://").partition("@")[2].partition("/")[0] or "main"
-        if revision != sha:
-            write_small(home / "refs" / revision.replace("%2F", "/"), sha, private=rights == 0o700)
+        revision = unquote(taken_apart(url)[2] or "main")
+        if revision != sha and ".." not in revision.split("/"):
+            write_small(home / "refs" / revision, sha, private=rights == 0o700)
         lock = root / ".locks" / home.name / f"{name}.lock"
         blob = home / "blobs" / name
         if blob.exists() and blob.stat().st_size != size:
@@ -288,7 +289,7 @@ class Downloads:
             with contextlib.suppress(OSError, ValueError, KeyError):
                 return str(self._folder / json.loads(note.read_text())["file"])
             raise DataFilesNotFoundError(f"{without_query(url)} was not downloaded, and local_files_only is set")
-        core = self.access.core(url)
+        core = replace(self.access, origins=origins(url)).core(url)
         file = core.open(url)
         version = file.version or f"unknown {os.getpid()} {time.time_ns()}"
         blob = self._folder / f"{name}-{hashlib.sha256(f'{file.size} {version}'.encode()).hexdigest()[:16]}"

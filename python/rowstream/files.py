@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from rowstream.access import CLOUDS, Access
 from rowstream.exceptions import DataFilesNotFoundError, FileFormatError, FilePermissionError, InvalidArgumentError, UnsupportedError
 from rowstream.permissions import umask
-from rowstream.resolve.urls import Places, is_url, without_query
+from rowstream.resolve.urls import Places, is_url, origins, without_query
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -160,7 +160,7 @@ def open(
     made: Any
     if mode.startswith("r"):
         if is_url(text):
-            access = Access(token, storage_options)
+            access = Access(token, storage_options, origins=origins(text))
             location, known = _located(text, access)
             made = io.BufferedReader(_Far(access.core(location).open(location, *known), location), _BLOCK)
         else:
@@ -205,7 +205,7 @@ def exists(path: str | os.PathLike[str], *, storage_options: dict[str, Any] | No
     text = os.fspath(path)
     if not is_url(text):
         return Path(text.removeprefix("file://")).exists()
-    access = Access(token, storage_options)
+    access = Access(token, storage_options, origins=origins(text))
     try:
         location, known = _located(text, access)
         access.core(location).open(location, *known)
@@ -223,7 +223,7 @@ def glob(pattern: str | os.PathLike[str], *, storage_options: dict[str, Any] | N
         >>> rowstream.glob("s3://bucket/run-*/metrics.jsonl")
     """
     try:
-        return Places(Access(token, storage_options)).resolve(pattern, ".")
+        return Places(Access(token, storage_options, origins=origins(os.fspath(pattern)))).resolve(pattern, ".")
     except DataFilesNotFoundError:
         return []
 
@@ -240,7 +240,7 @@ def list(path: str | os.PathLike[str], *, storage_options: dict[str, Any] | None
         if not root.is_dir():
             raise DataFilesNotFoundError(f"there is no folder {root}")
         return sorted(str(found) for found in root.rglob("*") if found.is_file())
-    access = Access(token, storage_options)
+    access = Access(token, storage_options, origins=origins(text))
     if text.partition("://")[0] in CLOUDS:
         return [location for location, _, _ in access.core(text).list(text.rstrip("/") + "/")]
     return Places(access).resolve(text.rstrip("/") + "/**/*", ".")
@@ -249,8 +249,8 @@ def list(path: str | os.PathLike[str], *, storage_options: dict[str, Any] | None
 def read_jsonl(
     path: str | os.PathLike[str], *, storage_options: dict[str, Any] | None = None, token: bool | str | None = None
 ) -> Iterator[Any]:
-    """The values of the lines of a file of any source, one after another: as JSON has them, whatever they are. A name that ends in
-    `.gz` is of a compressed file.
+    """The values of the lines of a file of any source, one after another: as JSON has them, whatever they are. A file of gzip is
+    decompressed.
 
     Raises:
         FileFormatError: a line is not JSON; the message says which.
@@ -260,7 +260,8 @@ def read_jsonl(
     """
     with contextlib.ExitStack() as stack:
         lines: Any = stack.enter_context(open(path, "rb", storage_options=storage_options, token=token))
-        if os.fspath(path).endswith(".gz"):
+        # By its first bytes: a server may take the end of a name for the way to send a file, and then they are not there.
+        if lines.peek(2)[:2] == b"\x1f\x8b":
             lines = stack.enter_context(gzip.open(lines))
         for number, line in enumerate(lines, 1):
             if not line.strip():

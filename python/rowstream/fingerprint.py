@@ -501,20 +501,20 @@ def of_table(table: Any, *more: Any) -> str:
     if hasattr(table, "said"):
         walk.walk(table.said())
         for file in table.plan.listing["files"]:
-            walk.feed("file", _sampled(file["path"]))
+            walk.feed("file", sampled(file["path"]))
     elif files:
         walk.feed("schema", str(table.table.schema))
         walk.feed("replays", repr([name for name, _, _ in table.replays]))
         walk.walk([(args, kwargs) for _, args, kwargs in table.replays])
         for file in files:
-            walk.feed("file", _sampled(file))
+            walk.feed("file", sampled(file))
     else:
         walk.table(table)
     walk.walk(list(more))
     return walk.hash.hexdigest()
 
 
-def _sampled(path: str) -> str:
+def sampled(path: str) -> str:
     """A file's length, its ends, and some blocks between: enough to tell it from others, however long it is."""
     made = hashlib.blake2b(digest_size=16)
     size = os.path.getsize(path)

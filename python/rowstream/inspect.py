@@ -11,9 +11,9 @@ from rowstream.builder import ArrowBasedBuilder
 from rowstream.features.card import features_of_card
 from rowstream.info import DatasetInfo
 from rowstream.load import _chosen, _Request, _stream, load_dataset_builder
-from rowstream.resolve import formats
-from rowstream.resolve.hub import configurations, folder, is_name, repo
-from rowstream.resolve.urls import Places, is_url
+from rowstream.resolve.hub import configurations, folder
+from rowstream.resolve.names import format_named, is_of_hub, named_repo
+from rowstream.resolve.urls import Places
 from rowstream.splits import SplitDict, SplitGenerator, SplitInfo
 
 if TYPE_CHECKING:
@@ -98,16 +98,12 @@ class FilesBuilder(ArrowBasedBuilder):
         return self._request.streamed(split)
 
 
-def _of_hub(path: str) -> bool:
-    return path not in formats.BUILDERS and not is_url(path) and not Path(path).expanduser().exists() and is_name(path)
-
-
 def _configurations(path: Any, revision: Any, token: Any) -> tuple[list[str], str | None]:
     path, access = os.fspath(path), Access(token)
-    if not _of_hub(path):
-        local = folder(path, Places(access)) if path not in formats.BUILDERS and Path(path).expanduser().is_dir() else None
+    if not is_of_hub(path):
+        local = folder(path, Places(access)) if format_named(path) is None and Path(path).expanduser().is_dir() else None
         return (["default"], "default") if local is None else configurations(local, access)
-    return configurations(repo(path, None if revision is None else str(revision), access), access)
+    return configurations(named_repo(path, None if revision is None else str(revision), access), access)
 
 
 def get_dataset_config_names(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -21,10 +22,11 @@ from rowstream.features.types import modern as _modern
 from rowstream.lock import read as read_lock
 from rowstream.resolve import formats
 from rowstream.resolve.builders import Reading, reading
-from rowstream.resolve.hub import Repo, configuration, folder, is_name, repo
+from rowstream.resolve.hub import Repo, configuration, folder
 from rowstream.resolve.instructions import Instruction, instructions
+from rowstream.resolve.names import format_named, is_of_hub, meant, named_repo
 from rowstream.resolve.splits import by_split
-from rowstream.resolve.urls import Places, is_url, without_query
+from rowstream.resolve.urls import Places, is_url, origins, without_query
 from rowstream.splits import named
 
 if TYPE_CHECKING:
@@ -111,7 +113,7 @@ def load_dataset(
         raise UnsupportedError("num_proc does not apply to streams, which read on threads; leave it out")
     limit = config_kwargs.pop("cache_limit", None)
     kept = None if cache_dir is None else os.fspath(cache_dir)
-    access = Access(token, storage_options, kept if streaming else None, limit)
+    access = Access(token, storage_options, kept if streaming else None, limit, origins=origins(path, data_dir, data_files))
     if (locked := config_kwargs.pop("lock", None)) is not None:
         return _of_lock(locked, split, access)
     if isinstance(path, type):
@@ -156,10 +158,9 @@ def load_dataset_builder(
         return _of_class(path, name, cache_dir, features, token, data_files, data_dir, storage_options, config_kwargs)
     if download_config is not None and token is None:
         token = download_config.token
-    request = _requested(
-        path, name, data_dir, data_files, features, revision, Access(token, storage_options), config_kwargs, streaming=False
-    )
-    hub = path if is_name(os.fspath(path)) and request.found.label != path and not Path(path).exists() else None
+    access = Access(token, storage_options, origins=origins(path, data_dir, data_files))
+    request = _requested(path, name, data_dir, data_files, features, revision, access, config_kwargs, streaming=False)
+    hub = path if is_of_hub(os.fspath(path), data_files, data_dir) else None
     return FilesBuilder(request, cache_dir, hub, token, storage_options)
 
 
@@ -262,11 +263,11 @@ def _requested(
 ) -> _Request:
     """The files that arguments name, and how they are read."""
     found = _files(os.fspath(path), name, data_dir, data_files, revision, Places(access))
-    if (
-        found.format == "csv"
-        and path != "csv"
-        and all(without_query(file).lower().endswith((".tsv", ".tsv.gz")) for files in found.files.values() for file in files)
-    ):
+    if format_named(path, data_files, data_dir) is not None:
+        tabs = path == "tsv"
+    else:
+        tabs = found.format == "csv" and all(_of_tabs(file) for files in found.files.values() for file in files)
+    if tabs:
         config_kwargs.setdefault("sep", "\t")
     # What only says which columns there are, and of which types, leaves no row out.
     found.cut = bool(config_kwargs.keys() - {"columns", "usecols", "infer", "dtype", "sep", "delimiter"})
@@ -407,7 +408,7 @@ def load_from_disk(dataset_path: Any, keep_in_memory: bool | None = None, storag
     fs, folder = _filesystem(path, storage_options)
     exists = (lambda name: os.path.isfile(f"{folder}/{name}")) if fs is None else (lambda name: fs.isfile(f"{folder}/{name}"))
     if not (os.path.exists(folder) if fs is None else fs.exists(folder)):
-        raise DataFilesNotFoundError(f"Directory {path} not found")
+        raise DataFilesNotFoundError(f"Directory {path} not found{meant(path) if fs is None else ''}")
     if exists(config.DATASETDICT_JSON_FILENAME):
         return DatasetDict.load_from_disk(path, keep_in_memory, storage_options)
     if exists(config.DATASET_INFO_FILENAME) and exists(config.DATASET_STATE_JSON_FILENAME):
@@ -483,20 +484,20 @@ class _Found:
 def _files(path: str, name: str | None, data_dir: str | None, data_files: DataFiles | None, revision: str | None, places: Places) -> _Found:
     """The files of each split, their format, and what to call them."""
     here = Path(path).expanduser()
-    hub = path not in formats.BUILDERS and not is_url(path) and not here.exists() and is_name(path) and not path.endswith((".py", ".json"))
-    if hub:
+    if is_of_hub(path, data_files, data_dir):
         return _of_hub(path, name, data_dir, data_files, revision, places)
-    if data_files is None and here.is_dir() and path not in formats.BUILDERS and (of := folder(path, places)) is not None:
+    format_name = format_named(path, data_files, data_dir)
+    if format_name is None and data_files is None and here.is_dir() and (of := folder(path, places)) is not None:
         return _configured(of, name, data_dir, here.resolve().name, places)
     if name not in (None, "default"):
         raise InvalidArgumentError(f"files have only the configuration 'default', not {name!r}; data sets of the Hub have others")
-    if path in formats.BUILDERS:
-        format_name = formats.require(path)
+    if format_name is not None:
+        formats.require(format_name)
         if data_files is None and data_dir is None:
             raise InvalidArgumentError(f"load_dataset({path!r}, …) needs data_files or data_dir")
-        base, label = data_dir or ".", path
+        base = data_dir or "."
         found = _listed(data_files, base, places) if data_files is not None else _discovered(base, format_name, places)
-        return _Found(found, format_name, label, places)
+        return _Found(found, format_name, format_name, places)
     if is_url(path):
         base = f"{path.rstrip('/')}/{data_dir}" if data_dir else path
         found = _listed(data_files, base, places) if data_files is not None else _of_url(base, places)
@@ -510,23 +511,31 @@ def _files(path: str, name: str | None, data_dir: str | None, data_files: DataFi
     else:
         raise DataFilesNotFoundError(
             f"{path!r} is no folder or file here, no format ({', '.join(formats.READ)}), no URL, "
-            "and no name of a data set of the Hub (org/name)"
+            f"and no name of a data set of the Hub (org/name){meant(path)}"
         )
     return _Found(found, formats.require(formats.of_files(file for files in found.values() for file in files)), label, places)
 
 
+def _of_tabs(file: str) -> bool:
+    """Whether a file's name says that it is CSV with tabs."""
+    return without_query(file).lower().endswith((".tsv", ".tsv.gz"))
+
+
 def _of_url(url: str, places: Places) -> dict[str, list[str]]:
     """The files of a URL: itself, those that it is a pattern of, or those below it."""
-    if formats.by_name(without_query(url)) or any(char in url for char in "*["):
+    if formats.by_name(without_query(url)) or "*" in url:
         return {"train": places.resolve(url, ".")}
-    return _discovered(url, None, places)
+    if "[" in url:
+        with contextlib.suppress(DataFilesNotFoundError):
+            return {"train": places.resolve(url, ".")}
+    return _discovered(places.pinned(url), None, places)
 
 
 def _of_hub(
     path: str, name: str | None, data_dir: str | None, data_files: DataFiles | None, revision: str | None, places: Places
 ) -> _Found:
     """A data set of the Hub."""
-    of = repo(path, revision, places.access)
+    of = named_repo(path, revision, places.access, data_files)
     label = of.id.rsplit("/", 1)[-1]
     if data_files is None:
         return _configured(of, name, data_dir, label, places)
@@ -572,7 +581,7 @@ def _discovered(folder: str, format_name: str | None, places: Places) -> dict[st
     """The splits of a folder, by names; only the files of its format."""
     far = is_url(folder)
     if not far and not Path(folder).is_dir():
-        raise DataFilesNotFoundError(f"there is no folder {folder}")
+        raise DataFilesNotFoundError(f"there is no folder {folder}{meant(folder)}")
     try:
         there = places.walk(folder)
     except DataFilesNotFoundError:

@@ -328,7 +328,7 @@ class Plan:
             if n and (self.core.rows(0) is None or self.condition is not None or self.skipped is not None):
                 plan, at["at"] = self._counted(min(n * size, ALL_ROWS))
             return replace(plan, segments=(plan.segments[0].then(_op("take" if take else "skip", **at)),))
-        if self.segments and self.core.rows(0) is None:
+        if (self.segments or self.cycle) and self.core.rows(0) is None:
             return self._counted(ALL_ROWS)[0]._cut(n, take=take)
         before: list[Segment] = []
         after = list(self.segments)

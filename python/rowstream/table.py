@@ -33,15 +33,27 @@ class Table:
         files: the files that it is mapped from, in order.
     """
 
-    def __init__(self, table: Any, files: Sequence[str] = (), replays: tuple[Any, ...] = (), parts: tuple[Any, ...] | None = None) -> None:
+    def __init__(
+        self,
+        table: Any,
+        files: Sequence[str] = (),
+        replays: tuple[Any, ...] = (),
+        parts: tuple[Any, ...] | None = None,
+        home: str | None = None,
+    ) -> None:
         self.table, self.files, self.replays = table, tuple(files), replays
         # What pickling says: how the parts are made that this was concatenated of.
         self._parts = parts
+        self._home = home
 
     @property
     def home(self) -> str | None:
-        """The folder for what is made of it: that of its files; `None` if it has none."""
-        return os.path.dirname(self.files[0]) if self.files else None
+        """The folder for what is made of it: that of its files, or another that was named; `None` if it has no files."""
+        return (self._home or os.path.dirname(self.files[0])) if self.files else None
+
+    def at_home(self, place: str) -> Table:
+        """The same with another folder for what is made of it."""
+        return Table(self.table, self.files, self.replays, self._parts, place)
 
     @property
     def where(self) -> str:
@@ -59,7 +71,7 @@ class Table:
 
     def _replayed(self, name: str, *args: Any, **kwargs: Any) -> Table:
         made = table_cast(self.table, *args, **kwargs) if name == "cast" else getattr(self.table, name)(*args, **kwargs)
-        return Table(made, self.files, (*self.replays, (name, args, kwargs)), self._parts)
+        return Table(made, self.files, (*self.replays, (name, args, kwargs)), self._parts, self._home)
 
     def __len__(self) -> int:
         """Rows."""
@@ -90,9 +102,9 @@ class Table:
     def __reduce__(self) -> Any:
         """Files and what was done with them, or the content."""
         if self._parts is not None:
-            return _again, (self._parts, self.replays)
+            return _again, (self._parts, self.replays, self._home)
         if self.files:
-            return _again, ((("file", self.files[0]),), self.replays)
+            return _again, ((("file", self.files[0]),), self.replays, self._home)
         table = self.table
         # A slice would bring along all that it is a slice of.
         return _unpickled, (_written(table),)
@@ -109,13 +121,13 @@ def _unpickled(content: bytes) -> Table:
     return Table(restored(pa.ipc.open_stream(content).read_all()))
 
 
-def _again(parts: tuple[Any, ...], replays: tuple[Any, ...]) -> Table:
+def _again(parts: tuple[Any, ...], replays: tuple[Any, ...], home: str | None = None) -> Table:
     made = [MemoryMappedTable.from_file(of) if kind == "file" else of for kind, of in parts]
     beside = any(kind == "beside" for kind, _ in parts)
     table = made[0] if len(made) == 1 else concat_tables(made, axis=int(beside))
     for name, args, kwargs in replays:
         table = table._replayed(name, *args, **kwargs)
-    return table
+    return table if home is None else table.at_home(home)
 
 
 class InMemoryTable(Table):
@@ -124,7 +136,7 @@ class InMemoryTable(Table):
     @classmethod
     def from_file(cls, filename: str) -> Table:
         """The rows of an Arrow stream or file, read."""
-        return Table(restored(_reader(pa.OSFile(os.fspath(filename)))))
+        return Table(restored(_reader(pa.OSFile(os.path.expanduser(os.fspath(filename))))))
 
     @classmethod
     def from_buffer(cls, buffer: Any) -> Table:
@@ -158,7 +170,7 @@ class MemoryMappedTable(Table):
     @classmethod
     def from_file(cls, filename: str, replays: Any = None) -> Table:
         """The rows of an Arrow stream or file, mapped: read when they are looked at."""
-        path = os.path.abspath(os.fspath(filename))
+        path = os.path.abspath(os.path.expanduser(os.fspath(filename)))
         return Table(restored(_reader(pa.memory_map(path))), (path,))
 
 
@@ -202,14 +214,15 @@ def concat_tables(tables: Sequence[Any], axis: int = 0) -> Table:
     # The files are known once the tables are there.
     plain = [table.table for table in made]
     files = [file for table in made for file in table.files]
+    home = next((table.home for table in made if table.files), None)
     # In memory, the content is what is pickled.
     parts = tuple(("beside" if axis == 1 else "table", table) for table in made) if files else None
     if axis == 1:
         columns = [(field, column) for table in plain for field, column in zip(table.schema, table.columns, strict=True)]
         whole = pa.Table.from_arrays([column for _, column in columns], schema=pa.schema([field for field, _ in columns]))
-        return Table(whole.replace_schema_metadata(plain[0].schema.metadata), files, (), parts)
+        return Table(whole.replace_schema_metadata(plain[0].schema.metadata), files, (), parts, home)
     whole = pa.concat_tables(plain, promote_options="default")
-    return Table(whole, files, (), parts)
+    return Table(whole, files, (), parts, home)
 
 
 # ----------------------------------------------------------------------------------------------- arrays of dimensions

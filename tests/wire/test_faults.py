@@ -15,7 +15,7 @@ import time
 
 import pytest
 from rowstream import load_dataset
-from rowstream.exceptions import RowstreamError, SourceChangedError
+from rowstream.exceptions import FileFormatError, RowstreamError, SourceChangedError
 
 from tests.server import ROOT
 from tests.wire.conftest import FAST, FILES, far, lines, parquet, tar
@@ -190,9 +190,10 @@ def test_11_a_page_in_place_of_a_file(server):
             list(load_dataset(kind, data_files=f"{server.http}/{name}", split="train", streaming=True))
 
 
-def test_11_a_server_that_compresses_what_it_sends(server):
+def test_11_a_server_that_says_that_it_compresses_and_does_not(server):
+    # What comes of those that do: tests/wire/test_encoded.py.
     server.faults({"kind": "gzip"})
-    with pytest.raises(NotImplementedError, match="compresses"):
+    with pytest.raises(FileFormatError, match="compresses"):
         far(f"{server.http}/a.jsonl", "a.jsonl")
 
 

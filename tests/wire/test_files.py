@@ -158,17 +158,17 @@ def test_another_s3(moto, local):
 
 
 def test_a_profile_of_aws(server, tmp_path, monkeypatch):
-    from rowstream.access import _of_cloud
+    from rowstream.options import of_cloud
 
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws" / "credentials").write_text("[team]\naws_access_key_id = K\naws_secret_access_key = S\naws_session_token = T\n")
     (tmp_path / ".aws" / "config").write_text("[profile team]\nregion = eu-west-3\n")
-    made = _of_cloud("s3", {"profile": "team"})
+    made, _ = of_cloud("s3", {"profile": "team"})
     assert made["aws_access_key_id"] == "K"
     assert made["aws_session_token"] == "T"
     assert made["aws_region"] == "eu-west-3"
     with pytest.raises(ValueError, match="nobody"):
-        _of_cloud("s3", {"profile": "nobody"})
+        of_cloud("s3", {"profile": "nobody"})
 
 
 # ------------------------------------------------------------------------------------------------------------- downloads

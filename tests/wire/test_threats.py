@@ -52,8 +52,10 @@ def test_s1_headers_name_the_origin_that_they_are_for(server):
     with pytest.raises(FileNotFoundError):
         far(f"{server.http}/a.jsonl", "a.jsonl", storage_options={**FAST, "headers": headers})
     assert [entry["authorization"] for entry in server.log()] == [True, False]
+    # What names none is for those of the files that are named: tests/wire/test_headers.py.
+    server.repo("org/elsewhere", {"train.jsonl": lines(3)})
     with pytest.raises(ValueError, match="origin"):
-        far(f"{server.http}/a.jsonl", "a.jsonl", storage_options={"headers": {"Authorization": "canary"}})
+        load_dataset("org/elsewhere", streaming=True, storage_options={"headers": {"Authorization": "canary"}})
 
 
 def test_s2_secrets_are_nowhere(server, tmp_path, capfd):

@@ -14,7 +14,7 @@ from rowstream.features.schema import pyarrow_type, schema_from_features
 from rowstream.info import DatasetInfo, SplitInfo
 from rowstream.plan import Plan
 from rowstream.resolve.builders import Reading, reading
-from rowstream.resolve.urls import Places
+from rowstream.resolve.urls import Places, origins
 from rowstream.splits import Split
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Building:
         storage_options = options.pop("storage_options", None)
         some = [paths] if isinstance(paths, str) or hasattr(paths, "__fspath__") else list(paths)
         how = reading(format, {key: value for key, value in options.items() if value is not None}, features)
-        places = Places(Access(storage_options=storage_options))
+        places = Places(Access(storage_options=storage_options, origins=origins(some)))
         plan = planned(how, [file for pattern in some for file in places.resolve(pattern, ".")], places)
         name = "train" if split is None else str(split)
         return cls._made(plan, informed(plan, format, None, name), name)

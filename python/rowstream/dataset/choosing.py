@@ -59,7 +59,7 @@ class Choosing:
         """Some rows, in the order in which they are named. A run of rows is a view; else a list of rows stands before the table.
 
         Args:
-            indices: the rows: a range, a list, an array, an iterator.
+            indices: the rows: a range, a list, an array, an iterator. Below zero they are counted from the end.
             keep_in_memory: keep the list of rows in memory, which is so without `indices_cache_file_name`.
             indices_cache_file_name: a file for the list of rows.
             writer_batch_size: accepted; the list is written at once.
@@ -78,9 +78,9 @@ class Choosing:
             if indices.step == 1 and indices.start >= 0 and indices.stop >= indices.start:
                 return self._run(indices.start, len(indices), new_fingerprint)
             rows = np.asarray(indices, dtype=np.int64)
-        elif isinstance(indices, (pa.Array, pa.ChunkedArray)):
-            rows = indices.to_numpy().astype(np.int64)
         else:
+            if isinstance(indices, (pa.Array, pa.ChunkedArray)):
+                indices = indices.to_numpy(zero_copy_only=False)
             rows = np.asarray(indices if isinstance(indices, (list, np.ndarray)) else list(indices))
             if rows.dtype.kind not in "iu" and len(rows):
                 raise (
@@ -88,21 +88,16 @@ class Choosing:
                     if rows.dtype.kind in "USO"
                     else InvalidArgumentError(f"select expects integers, found {rows.dtype}")
                 )
-            rows = rows.astype(np.int64, copy=False)
         if not len(rows):
             return self._run(0, 0, new_fingerprint)
         least, most = int(rows.min()), int(rows.max())
         for one in (most, least):
             if one >= size or one < -size:
                 raise IndexError(f"Index {one} out of range for dataset of size {size}.")
-        if rows[0] >= 0 and bool((rows == np.arange(rows[0], rows[0] + len(rows))).all()):
+        rows = rows.astype(np.int64, copy=False)
+        rows = np.where(rows < 0, rows + size, rows) if least < 0 else rows
+        if bool((rows == np.arange(rows[0], rows[0] + len(rows))).all()):
             return self._run(int(rows[0]), len(rows), new_fingerprint)
-        if least < 0:
-            raise (
-                OverflowError("select expects rows counted from the start")
-                if not isinstance(indices, range)
-                else IndexError("select expects rows counted from the start")
-            )
         return self._listed(rows, new_fingerprint, None if keep_in_memory else indices_cache_file_name)
 
     def _run(self, start: int, length: int, new_fingerprint: str | None) -> Dataset:
@@ -135,6 +130,8 @@ class Choosing:
 
     def skip(self, n: int) -> Dataset:
         """The rows after the first `n`."""
+        if n < 0:
+            raise InvalidArgumentError(f"skip expects a number of rows, found {n}")
         return self.select(range(n, len(self)))
 
     def repeat(self, num_times: int) -> Dataset:
@@ -167,9 +164,9 @@ class Choosing:
     ) -> tuple[str | None, Any]:
         """The file for a list of rows, and the data set of it if it is there."""
         named = file is not None
-        if self._data.home and not keep_in_memory and file is None:
-            file = self._get_cache_file_path(new_fingerprint)
         load = is_caching_enabled() if load is None else load
+        if self._data.home and not keep_in_memory and file is None:
+            file = self._get_cache_file_path(new_fingerprint, load=load)
         if file is not None and load and os.path.exists(file) and (not named or made_by(file, new_fingerprint)):
             _logger.info(f"Loading cached {what} at {file}")
             return file, self._copy(_name=new_fingerprint, _indices=MemoryMappedTable.from_file(file))

@@ -141,16 +141,13 @@ def _map_style(what: str, datasets: Any) -> list[Any] | None:
 
 def concatenate_map_style(datasets: list[Any], info: Any = None, split: Any = None, axis: int = 0) -> Any:
     """Map-style data sets as one: their rows one after another, or their columns beside each other if `axis` is 1."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     from rowstream import fingerprint
     from rowstream.arrow_writer import with_features
     from rowstream.dataset.in_place import ParquetTable
     from rowstream.dataset.map_style import Dataset
     from rowstream.features.features import _align_features, _check_if_features_can_be_aligned
     from rowstream.info import DatasetInfo
-    from rowstream.table import Table, concat_tables
+    from rowstream.table import concat_tables
 
     parts = [ds for ds in datasets if ds.num_rows > 0] or datasets[:1]
     if len(parts) == 1 and parts[0].num_rows == 0:
@@ -170,12 +167,8 @@ def concatenate_map_style(datasets: list[Any], info: Any = None, split: Any = No
             indices = parts[0]._indices if len(parts) == 1 else None
             parts = parts if len(parts) == 1 else [ds.flatten_indices() for ds in parts]
         else:
-            before, listed = 0, []
-            for ds in parts:
-                rows = pa.chunked_array([pa.array(range(len(ds)), pa.uint64())]) if ds._indices is None else ds._indices.table.column(0)
-                listed.append(pc.add(rows, pa.scalar(before, pa.uint64())) if before else rows)
-                before += len(ds._data)
-            indices = Table(pa.table({"indices": pa.chunked_array([chunk for one in listed for chunk in one.chunks], pa.uint64())}))
+            starts = [0, *accumulate(len(ds._data) for ds in parts)]
+            indices = concat_tables([_listed_rows(ds, start) for ds, start in zip(parts, starts, strict=False)])
     if axis == 0:
         aligned = _align_features([ds.features for ds in parts])
         tables = [
@@ -205,6 +198,21 @@ def concatenate_map_style(datasets: list[Any], info: Any = None, split: Any = No
         made._format_columns = parts[0]._format_columns
         made._fingerprint = name
     return made
+
+
+def _listed_rows(ds: Any, start: int) -> Any:
+    """The list of rows of a data set whose table begins at `start`: where it begins first, the file of the list is kept."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from rowstream.table import Table
+
+    schema = pa.schema({"indices": pa.uint64()})
+    if ds._indices is None:
+        return Table(pa.table([pa.array(np.arange(start, start + len(ds), dtype=np.uint64))], schema=schema))
+    named = ds._indices.rename_columns(schema.names).cast(schema)
+    return Table(pa.table([pc.add(named.table.column(0), pa.scalar(start, pa.uint64()))], schema=schema)) if start else named
 
 
 def interleave_map_style(datasets: list[Any], probabilities: Any, seed: int | None, info: Any, split: Any, stopping_strategy: str) -> Any:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rowstream.dataset.shards import Output
+from rowstream.dataset.sinks import ParquetSink, TextSink, parquet_overhead
 from rowstream.exceptions import InvalidArgumentError, SchemaError, UnsupportedError
 from rowstream.features.types import Features, requires_decoding
 from rowstream.ops.apply import columns_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rowstream.plan import Plan
 
 _ROWS = 1000
+_ROW_GROUP = 64 << 20  # bytes of a row group of Parquet
 _LOOKED_AT = 10  # batches of what functions made, from which types are found
 
 
@@ -118,6 +121,10 @@ class Exporting:
             """Another format."""
             ...
 
+        def _told(self) -> int | None:
+            """How many rows there are, where that is known."""
+            ...
+
     def _tables(self, batch_size: int | None) -> Iterator[Any]:
         """The rows as Arrow tables of one schema."""
         import pyarrow as pa
@@ -140,6 +147,17 @@ class Exporting:
         while group := list(islice(rows, size)):
             yield _typed(group, schema)
 
+    def _batches(self, batch_size: int | None) -> Iterator[Any]:
+        """The rows as Arrow tables, each as soon as its rows are read: without known types, each has its own."""
+        if self.features is not None:
+            yield from self._tables(batch_size)
+            return
+        import pyarrow as pa
+
+        rows = iter(self.with_format(None)._with(_decoding=None))
+        while group := list(islice(rows, batch_size or _ROWS)):
+            yield pa.Table.from_pydict(columns_of(group))
+
     def _table(self, batch_size: int | None) -> Any:
         import pyarrow as pa
 
@@ -151,7 +169,7 @@ class Exporting:
     def to_dict(self, batch_size: int | None = None, batched: bool = False) -> Any:
         """All rows as a dict of lists; one for each `batch_size` rows if `batched`."""
         if batched:
-            return (table.to_pydict() for table in self._tables(batch_size))
+            return (table.to_pydict() for table in self._batches(batch_size))
         return self._table(batch_size).to_pydict()
 
     def to_map_style(self) -> Any:
@@ -207,7 +225,7 @@ class Exporting:
     def to_pandas(self, batch_size: int | None = None, batched: bool = False) -> Any:
         """All rows as a pandas frame; one for each `batch_size` rows if `batched`."""
         if batched:
-            return (table.to_pandas() for table in self._tables(batch_size))
+            return (table.to_pandas() for table in self._batches(batch_size))
         return self._table(batch_size).to_pandas()
 
     def to_polars(
@@ -217,70 +235,102 @@ class Exporting:
         import polars as pl
 
         if batched:
-            return (pl.from_arrow(table, schema_overrides=schema_overrides, rechunk=rechunk) for table in self._tables(batch_size))
+            return (pl.from_arrow(table, schema_overrides=schema_overrides, rechunk=rechunk) for table in self._batches(batch_size))
         return pl.from_arrow(self._table(batch_size), schema_overrides=schema_overrides, rechunk=rechunk)
 
     def to_parquet(
-        self, path_or_buf: Any, batch_size: int | None = None, storage_options: dict[str, Any] | None = None, **parquet_writer_kwargs: Any
+        self,
+        path_or_buf: Any,
+        batch_size: int | None = None,
+        storage_options: dict[str, Any] | None = None,
+        num_shards: int | None = None,
+        max_shard_size: str | int | None = None,
+        **parquet_writer_kwargs: Any,
     ) -> int:
         """Writes the rows as Parquet, whole or not at all. Gives the bytes of their columns.
 
         Args:
-            path_or_buf: the file's name, or a binary file.
+            path_or_buf: the file's name, or a binary file. Of several files: `"folder/name.parquet"` stands for
+                `name-00000-of-00003.parquet` and so on, in the place of whatever it stood for before; a name without an ending is a folder.
             batch_size: rows of a row group; of about 64 MiB if it is not given.
             storage_options: for remote files, which are not written yet.
+            num_shards: so many files, in the order of the stream. Where only reading tells how many rows there are, they are read once,
+                into a file of a temporary folder.
+            max_shard_size: files of at most so many bytes (`"500MB"`), by what Arrow needs for their rows.
             parquet_writer_kwargs: as `pyarrow.parquet.ParquetWriter` has them.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        _local(storage_options)
-        size = written_size = 0
-        with written(path_or_buf) as file:
-            writer = None
-            waiting: list[Any] = []
-            try:
-                for table in self._tables(batch_size):
-                    writer = writer or pq.ParquetWriter(file, table.schema, **parquet_writer_kwargs)
-                    size += table.nbytes
-                    waiting.append(table)
-                    if batch_size is not None or size - written_size >= 64 << 20:
-                        writer.write_table(pa.concat_tables(waiting))
-                        waiting.clear()
-                        written_size = size
-                if writer is None:
-                    empty = self._table(None)
-                    writer = pq.ParquetWriter(file, empty.schema, **parquet_writer_kwargs)
-                if waiting:
-                    writer.write_table(pa.concat_tables(waiting))
-            finally:
-                if writer is not None:
-                    writer.close()
-        return size
+        output = self._output(path_or_buf, storage_options, num_shards, max_shard_size)
+        with self._rows_for(output, batch_size) as (tables, rows, empty):
+            pieces = output.pieces(tables, empty, rows, beside=parquet_overhead(len(empty.schema)))
+            full = 0 if batch_size is not None else _ROW_GROUP
+            return output.write(
+                pieces, lambda file: ParquetSink(file, parquet_writer_kwargs, lambda _, size: size >= full), ".parquet", self._called()
+            )
 
     def to_csv(
-        self, path_or_buf: Any, batch_size: int | None = None, storage_options: dict[str, Any] | None = None, **to_csv_kwargs: Any
+        self,
+        path_or_buf: Any,
+        batch_size: int | None = None,
+        storage_options: dict[str, Any] | None = None,
+        num_shards: int | None = None,
+        max_shard_size: str | int | None = None,
+        **to_csv_kwargs: Any,
     ) -> int:
-        """Writes the rows as CSV, whole or not at all. Gives the bytes written. Other arguments as `pandas.DataFrame.to_csv` has them."""
-        _local(storage_options)
+        """Writes the rows as CSV, whole or not at all. Gives the bytes written. Other arguments as `pandas.DataFrame.to_csv` has them;
+        `num_shards` and `max_shard_size` as in `to_parquet`.
+        """
         options = {"index": False, **to_csv_kwargs}
-        return self._texts(
-            path_or_buf,
-            batch_size,
-            lambda frame, first: frame.to_csv(
-                header=options.get("header", True) if first else False, **{k: v for k, v in options.items() if k != "header"}
-            ),
-        )
+        header = options.pop("header", True)
+
+        def text(table: Any, header: Any = False) -> bytes:
+            return str(table.to_pandas().to_csv(header=header, **options)).encode()
+
+        output = self._output(path_or_buf, storage_options, num_shards, max_shard_size)
+        return self._texts(output, ".csv", batch_size, text, lambda table: text(table, header))
 
     def to_json(
-        self, path_or_buf: Any, batch_size: int | None = None, storage_options: dict[str, Any] | None = None, **to_json_kwargs: Any
+        self,
+        path_or_buf: Any,
+        batch_size: int | None = None,
+        storage_options: dict[str, Any] | None = None,
+        num_shards: int | None = None,
+        max_shard_size: str | int | None = None,
+        **to_json_kwargs: Any,
     ) -> int:
-        """Writes the rows as JSON Lines, whole or not at all. Gives the bytes written. Other arguments as those of pandas."""
-        _local(storage_options)
+        """Writes the rows as JSON Lines, whole or not at all. Gives the bytes written. Other arguments as those of pandas;
+        `num_shards` and `max_shard_size` as in `to_parquet`.
+        """
         options = {"orient": "records", "lines": True, "force_ascii": False, **to_json_kwargs}
         if options["orient"] != "records" or not options["lines"]:
             raise UnsupportedError("to_json writes lines, an object each; to_pandas().to_json() writes all else")
-        return self._texts(path_or_buf, batch_size, lambda frame, _: _ended(frame.to_json(**options)))
+        output = self._output(path_or_buf, storage_options, num_shards, max_shard_size)
+        return self._texts(output, ".jsonl", batch_size, lambda table: _ended(table.to_pandas().to_json(**options)).encode())
+
+    @staticmethod
+    def _output(path_or_buf: Any, storage_options: Any, num_shards: int | None, max_shard_size: str | int | None) -> Output:
+        if storage_options:
+            raise UnsupportedError("files are written on this machine: storage_options is for remote ones, which come with a later release")
+        return Output(path_or_buf, None, num_shards, max_shard_size)
+
+    def _called(self) -> str:
+        """What files of the rows are called."""
+        return str(self._split or "data")
+
+    @contextmanager
+    def _rows_for(self, output: Output, batch_size: int | None) -> Iterator[tuple[Iterator[Any], int | None, Any]]:
+        """The rows; how many they are if that has to be known; and a table without rows."""
+        known = None if output.num_shards is None else self._told()
+        held = self.to_map_style() if output.num_shards is not None and known is None else None
+        try:
+            tables = self._tables(batch_size) if held is None else held._tables(batch_size)
+            first = next(tables, None)
+            if first is None:
+                yield iter(()), 0, pa_schema(self.features or Features()).empty_table()
+            else:
+                yield chain([first], tables), known if held is None else len(held), first.slice(0, 0)
+        finally:
+            for one in [] if held is None else held.cache_files:
+                Path(one["filename"]).unlink(missing_ok=True)
 
     def to_sql(self, name: str, con: Any, batch_size: int | None = None, **sql_writer_kwargs: Any) -> int:
         """Writes the rows into a table of a database. Gives how many. Other arguments as `pandas.DataFrame.to_sql` has them.
@@ -293,20 +343,14 @@ class Exporting:
         """
         return inserted((signed(table).to_pandas() for table in self._tables(batch_size)), name, con, sql_writer_kwargs)
 
-    def _texts(self, path_or_buf: Any, batch_size: int | None, text: Any) -> int:
-        size = 0
-        with written(path_or_buf) as file:
-            for i, table in enumerate(self._tables(batch_size)):
-                content = text(table.to_pandas(), i == 0).encode()
-                file.write(content)
-                size += len(content)
-        return size
+    def _texts(
+        self, output: Output, ending: str, batch_size: int | None, text: Callable[[Any], bytes], head: Callable[[Any], bytes] | None = None
+    ) -> int:
+        with self._rows_for(output, batch_size) as (tables, rows, empty):
+            top = b"" if head is None else head(empty)
+            pieces = output.pieces(tables, empty, rows, text, len, len(top))
+            return output.write(pieces, lambda file: TextSink(file, top), ending, self._called())
 
 
 def _ended(text: str) -> str:
     return text if text.endswith("\n") else text + "\n"
-
-
-def _local(storage_options: Any) -> None:
-    if storage_options:
-        raise UnsupportedError("files are written on this machine: storage_options is for remote ones, which come with a later release")

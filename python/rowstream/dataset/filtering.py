@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from rowstream.dataset.map_style import Dataset
     from rowstream.expr import Expr
@@ -20,13 +20,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Kept:
-    """A function of truth values, as one of batches that gives the numbers of rows that stay."""
+    """A function of truth values, as one of batches that gives the numbers of rows that stay: those that they have in the table.
+
+    Attributes:
+        function, batched, with_indices, with_rank, input_columns: as `filter` has them.
+        listed: the list of rows before the table, if there is one.
+    """
 
     function: Callable[..., Any]
     batched: bool
     with_indices: bool
     with_rank: bool
     input_columns: list[str] | None
+    listed: Any = None
 
     def of(self, function: Callable[..., Any]) -> Any:
         """What `map` calls."""
@@ -49,7 +55,8 @@ class Kept:
         mask = answers[0] if self.batched else answers
         if isinstance(mask, (pa.Array, pa.ChunkedArray)):
             mask = mask.to_pylist()
-        return {"indices": [row for row, keep in zip(args[-2], mask, strict=False) if keep]}
+        rows = pa.array([row for row, keep in zip(args[-2], mask, strict=False) if keep], pa.uint64())
+        return {"indices": rows if self.listed is None else pc.take(self.listed.table.column(0), rows)}
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """The numbers of rows that stay."""
@@ -99,32 +106,61 @@ def chosen(ds: Dataset, condition: Expr) -> Any:
     return matching(ds, condition, names)
 
 
-def batched(table: Any) -> Any:
-    """A table as one row, whose columns are lists."""
+def batched(table: Any, ends: Sequence[int] | None = None) -> Any:
+    """A table as rows of lists: one row of all, or one up to each of `ends`."""
+    offsets = pa.array([0, *([table.num_rows] if ends is None else ends)], pa.int32())
     columns = {}
     for name in table.column_names:
         column = table.column(name)
         array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
         if isinstance(array, pa.ChunkedArray):
             array = pa.concat_arrays(array.chunks)
-        columns[name] = pa.ListArray.from_arrays(pa.array([0, len(array)], pa.int32()), array)
+        columns[name] = pa.ListArray.from_arrays(offsets, array)
     return pa.table(columns)
 
 
-def runs_of(ds: Dataset, names: list[str], batch_size: int | None) -> Iterator[Any]:
-    """Neighbouring rows that are alike in some columns, each run as one row of lists."""
-    table = ds._query(slice(None))
-    if not table.num_rows:
-        return
-    changes = np.zeros(table.num_rows, dtype=bool)
-    changes[0] = True
-    for name in names:
-        column = table.column(name)
-        differs = pc.fill_null(pc.not_equal(column[1:], column[:-1]), False).to_numpy(zero_copy_only=False)
-        nulls = column.is_null().to_numpy(zero_copy_only=False)
-        changes[1:] |= differs.astype(bool) | (nulls[1:] != nulls[:-1])
-    starts = np.flatnonzero(changes)
-    for start, end in zip(starts, [*starts[1:], table.num_rows], strict=True):
-        step = batch_size or end - start
-        for at in range(start, end, step):
-            yield batched(table.slice(at, min(step, end - at)))
+class Runs:
+    """Neighbouring rows that are alike in some columns, each run as one row of lists: of a table that comes in parts.
+
+    A run goes on until a row differs, or the last row is there: what has begun is held until then.
+    """
+
+    def __init__(self, names: list[str], length: int) -> None:
+        self._names, self._length = names, length
+        self._held: list[Any] = []
+
+    def __call__(self, table: Any, at: list[int]) -> Any:
+        """The runs that end in a part. `at`: the numbers of its rows."""
+        held = sum(part.num_rows for part in self._held)
+        if self._held:
+            seam = pa.concat_tables([self._held[-1].slice(self._held[-1].num_rows - 1), table])
+            ends = np.flatnonzero(self._changes(seam)) + held
+        else:
+            ends = np.flatnonzero(self._changes(table)) + 1
+        self._held.append(table)
+        if at[-1] + 1 == self._length:
+            ends = np.append(ends, held + table.num_rows)
+        if not len(ends):
+            return batched(table.slice(0, 0), [])
+        whole = pa.concat_tables(self._held)
+        self._held = [whole.slice(int(ends[-1]))]
+        return batched(whole.slice(0, int(ends[-1])), ends.tolist())
+
+    def _changes(self, table: Any) -> Any:
+        """Where a row differs from the one before it: a truth value for each but the first."""
+        made = np.zeros(max(0, table.num_rows - 1), dtype=bool)
+        for name in self._names:
+            made |= _differs(table.column(name))
+        return made
+
+
+def _differs(column: Any) -> Any:
+    """Where a value differs from the one before it. Two that are missing do not."""
+    nulls = column.is_null().to_numpy(zero_copy_only=False)
+    try:
+        differs = pc.fill_null(pc.not_equal(column[1:], column[:-1]), False).to_numpy(zero_copy_only=False).astype(bool)
+    except pa.ArrowNotImplementedError:
+        # Lists and structs.
+        values = column.to_pylist()
+        differs = np.fromiter((a != b for a, b in zip(values[1:], values, strict=False)), bool, len(values) - 1)
+    return differs | (nulls[1:] != nulls[:-1])

@@ -14,6 +14,7 @@ from rowstream import _core
 from rowstream.dataset.build import Building
 from rowstream.dataset.casting import cast
 from rowstream.dataset.column import IterableColumn
+from rowstream.dataset.counting import count, endless, told
 from rowstream.dataset.described import Described
 from rowstream.dataset.differences import differs
 from rowstream.dataset.explain import explained
@@ -697,6 +698,24 @@ class IterableDataset(Building, Exporting, Described, Joining):
             >>> print(ds.filter(col("year") > 2020).select_columns(["text"]).explain())
         """
         return explained(self._plan)
+
+    def count(self) -> int:
+        """How many rows one iteration gives, from the start of the epoch; batches, where rows are batched.
+
+        Where files say it (Parquet, Arrow, tar) nothing is read. Else as little as can be is: no columns, if no function makes or filters
+        rows. Of a rank's part, as `split_dataset_by_node` gives it, it is the number of its rows. State and iterations are not touched.
+
+        Raises:
+            InvalidArgumentError: the stream never ends.
+
+        Example:
+            >>> ds.filter(col("year") > 2020).count()
+        """
+        return count(self._plan, World(*self._consumer, self._shared.epoch))
+
+    def _told(self) -> int | None:
+        """How many rows the next iteration gives, if nothing has to be read to tell."""
+        return None if self._loaded() is not None or endless(self._plan) else told(self._plan, self._world())
 
     @property
     def features(self) -> Features | None:

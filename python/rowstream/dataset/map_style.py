@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from rowstream import config, fingerprint
 from rowstream.arrow_writer import ArrowWriter, with_features
@@ -24,6 +23,7 @@ from rowstream.dataset.making import Making
 from rowstream.dataset.mapping import DatasetTransformationNotAllowedError, Job, _columns, _suffix_fields, mapped
 from rowstream.dataset.saving import Saving
 from rowstream.dataset.search import Indexable
+from rowstream.dataset.steps import SUFFIX, place_of, results_of
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.expr import Expr
 from rowstream.features.features import _fix_for_backward_compatible_features
@@ -387,11 +387,10 @@ class Dataset(Described, Indexable, Columns, Choosing, Making, Saving):
 
     # -------------------------------------------------------------------------------------------------- map, filter
 
-    def _get_cache_file_path(self, fingerprint_: str | None) -> str:
-        """The file for what has a fingerprint: beside the data set's files, or in a folder that goes with the process."""
+    def _get_cache_file_path(self, fingerprint_: str | None, suffix: str = SUFFIX, load: bool = True) -> str:
+        """The file for what has a fingerprint: as `place_of` finds it, or in a folder that goes with the process."""
         if is_caching_enabled() and self._data.home:
-            os.makedirs(self._data.home, exist_ok=True)
-            return os.path.join(self._data.home, f"cache-{fingerprint_}.arrow")
+            return place_of(self._data, f"cache-{fingerprint_}.arrow", suffix, load=load)
         name = f"cache-{fingerprint.generate_random_fingerprint()}.arrow"
         return os.path.join(fingerprint.get_temporary_cache_files_directory(), name)
 
@@ -500,10 +499,10 @@ class Dataset(Described, Indexable, Columns, Choosing, Making, Saving):
         else:
             fingerprint.validate_fingerprint(new_fingerprint)
         job.new_fingerprint, job.whole = new_fingerprint, cache_file_name is not None
-        if cache_file_name is None and self._data.home and not keep_in_memory:
-            cache_file_name = self._get_cache_file_path(new_fingerprint)
-        job.cache_file_name = cache_file_name
         load = is_caching_enabled() if load_from_cache_file is None else load_from_cache_file
+        if cache_file_name is None and self._data.home and not keep_in_memory:
+            cache_file_name = self._get_cache_file_path(new_fingerprint, suffix_template, load)
+        job.cache_file_name = cache_file_name
         made = mapped(self, job, num_proc=num_proc, load=load, suffix=suffix_template, desc=desc or "Map")
         fingerprint.remember(self, made, "map", step)
         if made is not self and not made._indexes:
@@ -550,7 +549,9 @@ class Dataset(Described, Indexable, Columns, Choosing, Making, Saving):
             }
             given |= {"batched": batched, "batch_size": batch_size if batched else None, "fn_kwargs": fn_kwargs or {}}
             parts: dict[str, str] = {}
-            transform = f"rowstream.filter@1 of {self._format_type} {self._format_columns}"
+            # Files of @1 have, of some filters over a list of rows, the numbers that rows have in that list.
+            version = 1 if self._indices is None else 2
+            transform = f"rowstream.filter@{version} of {self._format_type} {self._format_columns}"
             new_fingerprint = fingerprint.update_fingerprint(self._fingerprint, transform, given, parts)
             step: Any = (transform, given, parts)
         else:
@@ -575,7 +576,7 @@ class Dataset(Described, Indexable, Columns, Choosing, Making, Saving):
                 fingerprint.remember(self, made, "filter", step)
                 return made
             found = self.map(
-                Kept(function, batched, with_indices, with_rank, names).of(function),
+                Kept(function, batched, with_indices, with_rank, names, self._indices).of(function),
                 with_indices=True,
                 with_rank=True,
                 features=Features({"indices": Value("uint64")}),
@@ -593,10 +594,7 @@ class Dataset(Described, Indexable, Columns, Choosing, Making, Saving):
                 input_columns=input_columns,
                 desc=desc or "Filter",
             )
-            rows = found._data if found._indices is None else Table(found._query(slice(None)))
-            if self._indices is not None:
-                rows = Table(pa.table({"indices": pc.take(self._indices.table.column(0), rows.table.column(0))}))
-            made = self._copy(_name=new_fingerprint, _indices=rows)
+            made = self._copy(_name=new_fingerprint, _indices=found._data)
         fingerprint.remember(self, made, "filter", step)
         return made
 
@@ -635,25 +633,33 @@ class Dataset(Described, Indexable, Columns, Choosing, Making, Saving):
         num_proc: int | None = None,
         new_fingerprint: str | None = None,
     ) -> Dataset:
-        """Rows of lists: the columns of `batch_size` rows each, or of neighbours that are alike in some columns."""
-        from rowstream.dataset.filtering import batched, runs_of
+        """Rows of lists: the columns of `batch_size` rows each, or of all neighbours that are alike in some columns.
+
+        Args:
+            batch_size: rows of a batch; with `by_column`, rows that are looked at together.
+            by_column: a column, or several: rows that follow one another with the same values there are a batch, of whatever size.
+            drop_last_batch: leave out a last batch that is shorter; those by column are whole.
+            num_proc: processes; none with `by_column`.
+            new_fingerprint: the fingerprint of the result.
+        """
+        from rowstream.dataset.filtering import Runs, batched
 
         if batch_size is None and by_column is None:
             raise InvalidArgumentError("batch() misses the `batch_size` or `by_column` argument.")
+        if by_column is not None and num_proc:
+            raise NotImplementedError("batch(by_column=…) runs in one process")
+        names = None if by_column is None else self._known(by_column)
+        if names == []:
+            raise InvalidArgumentError("batch(by_column=…) is by at least one column")
         features = Features({name: List(one) for name, one in self.features.items()})
-        arrow = self.with_format("arrow")
-        if by_column is not None:
-            if num_proc:
-                raise NotImplementedError("batch(by_column=…) runs in one process")
-            names = self._known(by_column)
-            tables = list(runs_of(self, names, batch_size))
-            whole = pa.concat_tables(tables) if tables else features.arrow_schema.empty_table()
-            return self._made(Table(whole).cast(features.arrow_schema), features, new_fingerprint)
-        return arrow.map(
-            batched,
+        if not len(self):
+            return self._made(Table(features.arrow_schema.empty_table()), features, new_fingerprint)
+        return self.with_format("arrow").map(
+            batched if names is None else Runs(names, len(self)),
+            with_indices=names is not None,
             batched=True,
-            batch_size=batch_size,
-            drop_last_batch=drop_last_batch,
+            batch_size=batch_size if names is None else batch_size or config.DEFAULT_MAX_BATCH_SIZE,
+            drop_last_batch=drop_last_batch and names is None,
             num_proc=num_proc,
             new_fingerprint=new_fingerprint,
             desc="Batching examples",
@@ -661,16 +667,10 @@ class Dataset(Described, Indexable, Columns, Choosing, Making, Saving):
         )
 
     def cleanup_cache_files(self) -> int:
-        """Removes the results of transforms in the folder of this data set's files, but for its own. Gives how many they were."""
+        """Removes the results of steps in the folders that this data set's steps write into, but for its own. Gives how many they were."""
         own = [os.path.abspath(one["filename"]) for one in self.cache_files]
-        if not own:
-            return 0
-        folder = os.path.dirname(own[0])
-        gone = [
-            os.path.join(folder, name)
-            for name in os.listdir(folder)
-            if name.startswith("cache-") and name.endswith(".arrow") and os.path.join(folder, name) not in own
-        ]
+        table = self._data if self._data.home or self._indices is None else self._indices
+        gone = [path for path in results_of(table) if path not in own] if table.home else []
         for path in gone:
             os.remove(path)
         return len(gone)

@@ -7,11 +7,9 @@ kept each in a file of its own, and found again.
 from __future__ import annotations
 
 import asyncio
-import glob
 import inspect
 import json
 import os
-import re
 import string
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +24,7 @@ from rowstream import config, progress
 from rowstream.arrow_writer import BESIDE, ArrowWriter
 from rowstream.dataset.once import made_by, moved
 from rowstream.dataset.processes import run_in_processes
+from rowstream.dataset.steps import parts_there
 from rowstream.exceptions import InvalidArgumentError, RowstreamError
 from rowstream.features.types import Features
 from rowstream.formatting import LazyBatch, LazyDict, PythonFormatter, format_table, get_formatter
@@ -481,24 +480,14 @@ def mapped(ds: Dataset, job: Job, *, num_proc: int | None, load: bool, suffix: s
     def name_of(rank: int, of: int) -> str:
         return f"{job.new_fingerprint}{suffix.format(rank=rank, num_proc=of)}" if of > 1 else str(job.new_fingerprint)
 
-    def usable(file: str, fingerprint: str) -> bool:
+    def usable(file: str, rank: int, of: int) -> bool:
         # Names that are our own have the fingerprint in them.
-        return os.path.exists(file) and (not job.whole or made_by(file, fingerprint))
+        return os.path.exists(file) and (not job.whole or made_by(file, name_of(rank, of)))
 
     parts = num_proc or 1
-    if name and load:
-        there: dict[int, int] = {1: 1} if usable(name, name_of(0, 1)) else {}
-        pattern = re.compile(
-            re.sub(r"\\\{(rank|num_proc)[^}]*\\\}", r"(?P<\1>\\d+)", re.escape(f"{os.path.basename(stem)}{suffix}{ending}"))
-        )
-        for file in glob.glob(f"{glob.escape(stem)}*{ending}"):
-            if found := pattern.fullmatch(os.path.basename(file)):
-                of = int(found["num_proc"])
-                there[of] = there.get(of, 0) + usable(file, name_of(int(found["rank"]), of))
-        there = {of: n for of, n in there.items() if n}
-        if there:
-            # The most complete set; then the one of nearly as many parts.
-            parts = min(there, key=lambda of: ((of - there[of]) / of, abs(of - parts), of))
+    if name and load and (there := parts_there(name, suffix, usable)):
+        # The most complete set; then the one of nearly as many parts.
+        parts = min(there, key=lambda of: ((of - there[of]) / of, abs(of - parts), of))
     shards = [ds] if parts == 1 else [ds.shard(parts, i, contiguous=True, keep_in_memory=job.keep_in_memory) for i in range(parts)]
     made: list[Any] = [None] * parts
     todo: list[tuple[int, Job]] = []
@@ -512,7 +501,7 @@ def mapped(ds: Dataset, job: Job, *, num_proc: int | None, load: bool, suffix: s
         elif num_proc:
             own.rank = 0
         before += len(shard)
-        if own.cache_file_name and load and usable(own.cache_file_name, str(own.new_fingerprint)):
+        if own.cache_file_name and load and usable(own.cache_file_name, i, parts):
             made[i] = _cached(own)
         if made[i] is None:
             todo.append((i, own))

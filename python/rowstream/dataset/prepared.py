@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,12 @@ from rowstream.dataset.in_place import Copy, ParquetTable, suits
 from rowstream.dataset.map_style import Dataset
 from rowstream.dataset.once import once
 from rowstream.dataset.processes import run_in_processes
+from rowstream.dataset.steps import folder
 from rowstream.features.features import get_nested_type
 from rowstream.features.types import Features
 from rowstream.fingerprint import Hasher, generate_random_fingerprint, is_caching_enabled
 from rowstream.info import DatasetInfo
+from rowstream.resolve.urls import without_query
 from rowstream.table import (
     InMemoryTable,
     MemoryMappedTable,
@@ -38,12 +41,8 @@ if TYPE_CHECKING:
 
 _logger = logging.get_logger(__name__)
 _ROWS = 10_000
-
-
-def folder(cache_dir: Any, *names: str) -> str:
-    """A folder of the cache, of our own below the root that is shared with other libraries."""
-    root = os.path.expanduser(os.fspath(cache_dir if cache_dir is not None else config.HF_DATASETS_CACHE))
-    return os.path.join(root, "rowstream", *(name.replace("/", "--") for name in names))
+_NOTED = 10  # files that are noted beside what is made of them
+_CREDENTIALS = re.compile(r"://[^/@]*@")
 
 
 def _opened(path: str, keep_in_memory: bool | None) -> Table:
@@ -117,13 +116,13 @@ def of_plan(
     """
     known = features_of_plan(plan)
     wanted = Features(features) if features is not None else known
+    name = Hasher.hash([_said(plan), None if features is None else Features(features).to_dict(), split])
+    place = folder(cache_dir, info.dataset_name or info.builder_name or "data", info.config_name or "default", name)
     if _in_place(plan) and features is None:
         tables = [_opened(file["path"], keep_in_memory) for file in plan.listing["files"]]
-        return Dataset(concat_tables(tables), info=_with(info, None), split=split)
-    name = Hasher.hash([_said(plan), None if features is None else Features(features).to_dict(), split])
-    path = os.path.join(
-        folder(cache_dir, info.dataset_name or info.builder_name or "data", info.config_name or "default", name), f"{split}.arrow"
-    )
+        # What steps wrote beside the files would be found among them the next time.
+        return Dataset(concat_tables(tables).at_home(place), info=_with(info, None), split=split)
+    path = os.path.join(place, f"{split}.arrow")
 
     copy = Copy(plan, path, wanted, name, split)
     if suits(plan) and wanted is not None and (anew or not copy.there()):
@@ -135,6 +134,7 @@ def of_plan(
         return Dataset(table, info=_with(info, wanted), split=split)
 
     def write(temporary: str) -> None:
+        _note(path, plan)
         if lines is not None and mixed.may_be_mixed(plan.schema):
             texts, how = lines()
             if how is not None:
@@ -154,8 +154,20 @@ def of_lines(
     """The rows of lines of JSON with mixed fields."""
     name = Hasher.hash([_said(texts._plan), "mixed", how[0].to_dict(), how[1], split])
     path = os.path.join(folder(cache_dir, info.dataset_name or "json", info.config_name or "default", name), f"{split}.arrow")
-    once(path, lambda temporary: mixed.write(temporary, texts, how, name, split), anew)
+
+    def write(temporary: str) -> None:
+        _note(path, texts._plan)
+        mixed.write(temporary, texts, how, name, split)
+
+    once(path, write, anew)
     return Dataset(_opened(path, keep_in_memory), info=_with(info, None), split=split)
+
+
+def _note(path: str, plan: Plan) -> None:
+    """Notes beside a file of the cache which files its rows are of, for whoever looks at the cache."""
+    files = [_CREDENTIALS.sub("://", without_query(one["path"])) for one in plan.listing["files"][:_NOTED]]
+    with open(os.path.join(os.path.dirname(path), ".about"), "w", encoding="utf-8") as file:
+        json.dump({"files": files}, file)
 
 
 def _with(info: DatasetInfo, features: Features | None) -> DatasetInfo:

@@ -12,16 +12,18 @@ import pyarrow as pa
 from rowstream import config, progress
 from rowstream.arrow_writer import ArrowWriter, json_paths
 from rowstream.dataset.export import inserted, signed, written
+from rowstream.dataset.shards import Output
+from rowstream.dataset.sinks import ParquetSink, TextSink, parquet_overhead
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError
 from rowstream.features.features import plain, require_decoding
 from rowstream.formatting import pydict, uncollected
 from rowstream.info import DatasetInfo
 from rowstream.splits import Split
-from rowstream.table import InMemoryTable, MemoryMappedTable, concat_tables, stored, stored_schema
+from rowstream.table import InMemoryTable, MemoryMappedTable, concat_tables, embed_table_storage, stored, stored_schema
 from rowstream.utils.py_utils import convert_file_size_to_int
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rowstream.dataset.iterable import IterableDataset
     from rowstream.features.types import Features
@@ -65,12 +67,12 @@ def _open(path: str, mode: str, storage_options: Any) -> Any:
 def _filesystem(path: str, storage_options: Any) -> Any:
     """The file system of fsspec that a URL is of, and the path in it; `None` for files of this machine."""
     if not _is_url(path) and not storage_options:
-        return None, path.removeprefix("file://")
+        return None, os.path.expanduser(path.removeprefix("file://"))
     from fsspec.core import url_to_fs
 
     fs, inside = url_to_fs(path, **(storage_options or {}))
     local = type(fs).__name__ == "LocalFileSystem"
-    return (None, inside) if local else (fs, inside)
+    return (None, inside) if local else (fs, inside.rstrip("/"))
 
 
 class Saving:
@@ -240,37 +242,51 @@ class Saving:
     # --------------------------------------------------------------------------------------------------------- files
 
     def to_parquet(
-        self, path_or_buf: Any, batch_size: int | None = None, storage_options: dict[str, Any] | None = None, **parquet_writer_kwargs: Any
+        self,
+        path_or_buf: Any,
+        batch_size: int | None = None,
+        storage_options: dict[str, Any] | None = None,
+        num_shards: int | None = None,
+        max_shard_size: str | int | None = None,
+        **parquet_writer_kwargs: Any,
     ) -> int:
         """Writes the rows as Parquet, whole or not at all. Gives the bytes of their columns.
 
         Args:
-            path_or_buf: a file's name, a URL, or a binary file.
+            path_or_buf: a file's name, a URL, or a binary file. Of several files: `"folder/name.parquet"` stands for
+                `name-00000-of-00003.parquet` and so on, in the place of whatever it stood for before; a name without an ending is a folder.
             batch_size: rows of a row group; of about 100 MB if `None`.
             storage_options: options of a URL's file system.
+            num_shards: so many files.
+            max_shard_size: files of at most so many bytes (`"500MB"`), by what Arrow needs for their rows.
             parquet_writer_kwargs: as `pyarrow.parquet.ParquetWriter` has them.
         """
-        import pyarrow.parquet as pq
-
-        from rowstream.table import embed_table_storage
-
+        output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
         size = max(1, self._estimate_nbytes())
         rows = batch_size or max(1, len(self) * convert_file_size_to_int(config.MAX_ROW_GROUP_SIZE) // size)
-        schema = self.features.arrow_schema
+        schema = stored_schema(self.features.arrow_schema)
         options = {"write_page_index": True, "use_content_defined_chunking": config.DEFAULT_CDC_OPTIONS, **parquet_writer_kwargs}
         if options["use_content_defined_chunking"] is True:
             options["use_content_defined_chunking"] = config.DEFAULT_CDC_OPTIONS
-        total = 0
-        with _target(path_or_buf, storage_options) as file, pq.ParquetWriter(file, stored_schema(schema), **options) as writer:
-            for start in range(0, len(self), rows):
-                table = self._query(slice(start, start + rows))
-                if require_decoding(self.features, ignore_decode_attribute=True):
-                    table = embed_table_storage(table, local_files=True, remote_files=False)
-                total += table.nbytes
-                writer.write_table(stored(table.replace_schema_metadata(schema.metadata)), row_group_size=rows)
-            if options["use_content_defined_chunking"]:
-                writer.add_key_value_metadata({"content_defined_chunking": json.dumps(options["use_content_defined_chunking"])})
-        return total
+        cdc = options["use_content_defined_chunking"]
+        notes = {"content_defined_chunking": json.dumps(cdc)} if cdc else None
+        # A file is filled in a few steps.
+        at_once = rows if output.most is None else max(1, min(rows, len(self) * output.most // (4 * size)))
+        pieces = output.pieces(self._stored(at_once), schema.empty_table(), len(self), beside=parquet_overhead(len(schema)))
+        return output.write(pieces, lambda file: ParquetSink(file, options, lambda n, _: n >= rows, notes), ".parquet", self._called())
+
+    def _stored(self, rows: int) -> Iterator[Any]:
+        """Tables of so many rows, as files have them."""
+        schema = self.features.arrow_schema
+        for start in range(0, len(self), rows):
+            table = self._query(slice(start, start + rows))
+            if require_decoding(self.features, ignore_decode_attribute=True):
+                table = embed_table_storage(table, local_files=True, remote_files=False)
+            yield stored(table.replace_schema_metadata(schema.metadata))
+
+    def _called(self) -> str:
+        """What files of the rows are called."""
+        return str(self.split or "data")
 
     def to_csv(
         self,
@@ -278,16 +294,21 @@ class Saving:
         batch_size: int | None = None,
         num_proc: int | None = None,
         storage_options: dict[str, Any] | None = None,
+        num_shards: int | None = None,
+        max_shard_size: str | int | None = None,
         **to_csv_kwargs: Any,
     ) -> int:
-        """Writes the rows as CSV, whole or not at all. Gives the bytes written. Other arguments as `pandas.DataFrame.to_csv` has them."""
+        """Writes the rows as CSV, whole or not at all. Gives the bytes written. Other arguments as `pandas.DataFrame.to_csv` has them;
+        `num_shards` and `max_shard_size` as in `to_parquet`.
+        """
         options = {"index": False, **to_csv_kwargs}
         header = options.pop("header", True)
 
-        def text(table: Any, first: bool) -> str:
-            return str(self._frame(table, exact=True).to_csv(header=header if first else False, **options))
+        def text(table: Any, header: Any = False) -> bytes:
+            return str(self._frame(table, exact=True).to_csv(header=header, **options)).encode()
 
-        return self._texts(path_or_buf, batch_size, num_proc, storage_options, text)
+        output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
+        return self._texts(output, ".csv", batch_size, num_proc, text, text(self.features.arrow_schema.empty_table(), header))
 
     def to_json(
         self,
@@ -295,11 +316,14 @@ class Saving:
         batch_size: int | None = None,
         num_proc: int | None = None,
         storage_options: dict[str, Any] | None = None,
+        num_shards: int | None = None,
+        max_shard_size: str | int | None = None,
         **to_json_kwargs: Any,
     ) -> int:
         """Writes the rows as JSON Lines, whole or not at all. Gives the bytes written. Other arguments as `pandas.DataFrame.to_json` has
-        them: `orient=`, `lines=`, `compression=` and the like.
+        them: `orient=`, `lines=`, `compression=` and the like; `num_shards` and `max_shard_size` as in `to_parquet`.
         """
+        output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
         options = dict(to_json_kwargs)
         orient = options.pop("orient", "records")
         lines = options.pop("lines", orient == "records")
@@ -310,31 +334,35 @@ class Saving:
         if orient in ("split", "table"):
             options.setdefault("index", False)
         compression = options.pop("compression", "infer" if isinstance(path_or_buf, (str, os.PathLike)) else None)
-        if not lines and batch_size is not None and batch_size < len(self):
-            raise NotImplementedError("Output JSON in several batches is not implemented for lines=False: leave batch_size out.")
+        if not lines and ((batch_size is not None and batch_size < len(self)) or output.most is not None):
+            raise NotImplementedError(
+                "Output JSON in several batches is not implemented for lines=False: leave batch_size and max_shard_size out."
+            )
         options.setdefault("force_ascii", False)
 
-        def text(table: Any, first: bool) -> str:
+        def text(table: Any) -> bytes:
             made = str(self._frame(table, exact=True).to_json(None, orient=orient, lines=lines, **options))
-            return made if made.endswith("\n") or not lines else made + "\n"
+            return (made if made.endswith("\n") or not lines else made + "\n").encode()
 
-        return self._texts(path_or_buf, batch_size if lines else max(1, len(self)), num_proc, storage_options, text, compression)
+        rows = batch_size if lines else max(1, len(self))
+        return self._texts(output, ".jsonl" if lines else ".json", rows, num_proc, text, packed=_packed(path_or_buf, compression))
 
-    def _texts(self, path_or_buf: Any, batch_size: Any, num_proc: Any, storage_options: Any, text: Any, compression: Any = None) -> int:
+    def _texts(
+        self,
+        output: Output,
+        ending: str,
+        batch_size: int | None,
+        num_proc: int | None,
+        text: Callable[[Any], bytes],
+        head: bytes = b"",
+        packed: Any = None,
+    ) -> int:
         if num_proc is not None and num_proc <= 0:
             raise InvalidArgumentError(f"num_proc {num_proc} must be an integer > 0.")
-        size = batch_size or config.DEFAULT_MAX_BATCH_SIZE
-        starts = range(0, len(self), size)
-        total = 0
-        with _target(path_or_buf, storage_options) as raw, _packed(raw, path_or_buf, compression) as file:
-            # pandas and pyarrow do most of their work without the interpreter's lock.
-            with ThreadPoolExecutor(num_proc or 1) as pool:
-                for content in pool.map(lambda start: text(self._query(slice(start, start + size)), start == 0).encode(), starts):
-                    total += file.write(content) or len(content)
-            if not starts:
-                content = text(self.features.arrow_schema.empty_table(), True).encode()
-                total += file.write(content) or len(content)
-        return total
+        # pandas and pyarrow do most of their work without the interpreter's lock.
+        empty = self.features.arrow_schema.empty_table()
+        pieces = output.pieces(self._tables(batch_size), empty, len(self), text, len, len(head), num_proc)
+        return output.write(pieces, lambda file: TextSink(file, head, packed), ending, self._called())
 
     def to_sql(self, name: str, con: Any, batch_size: int | None = None, num_proc: int | None = None, **sql_writer_kwargs: Any) -> int:
         """Writes the rows into a table of a database. Gives how many. Other arguments as `pandas.DataFrame.to_sql` has them.
@@ -472,40 +500,27 @@ def _target(path_or_buf: Any, storage_options: Any) -> Any:
     return _Target(path_or_buf, storage_options)
 
 
-class _Packed:
-    """A file that what is written to another is compressed for."""
+def _packed(name: Any, compression: Any) -> Callable[[Any], Any] | None:
+    """What makes a file that compresses what another is given; `None` if nothing is compressed."""
+    kind = compression
+    if kind == "infer":
+        ending = os.path.splitext(os.fspath(name))[1].lower()
+        kind = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz"}.get(ending)
+    if kind is None:
+        return None
+    if kind == "gzip":
+        import gzip
 
-    def __init__(self, raw: Any, name: Any, compression: Any) -> None:
-        kind = compression
-        if kind == "infer":
-            ending = os.path.splitext(os.fspath(name))[1].lower()
-            kind = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz"}.get(ending)
-        if kind not in (None, "gzip", "bz2", "xz"):
-            raise NotImplementedError(f"`to_json` does not support {kind!r} compression: 'gzip', 'bz2' and 'xz' are there")
-        self.raw, self.file = raw, raw
-        if kind == "gzip":
-            import gzip
+        return lambda raw: gzip.GzipFile(fileobj=raw, mode="wb")
+    if kind == "bz2":
+        import bz2
 
-            self.file = gzip.GzipFile(fileobj=raw, mode="wb")
-        elif kind == "bz2":
-            import bz2
+        return lambda raw: bz2.BZ2File(raw, "wb")
+    if kind == "xz":
+        import lzma
 
-            self.file = bz2.BZ2File(raw, "wb")
-        elif kind == "xz":
-            import lzma
-
-            self.file = lzma.LZMAFile(raw, "wb")
-
-    def __enter__(self) -> Any:
-        return self.file
-
-    def __exit__(self, *_: object) -> None:
-        if self.file is not self.raw:
-            self.file.close()
-
-
-def _packed(raw: Any, name: Any, compression: Any) -> Any:
-    return _Packed(raw, name, compression)
+        return lambda raw: lzma.LZMAFile(raw, "wb")
+    raise NotImplementedError(f"`to_json` does not support {kind!r} compression: 'gzip', 'bz2' and 'xz' are there")
 
 
 # ---------------------------------------------------------------------------------------------------------- loading

@@ -37,6 +37,12 @@ PACKED = (".gz", ".zst", ".bz2", ".xz", ".lz4")
 BUILDERS = frozenset((*_EXTENSIONS, *_OTHERS))
 """The names of formats that `datasets` has a builder for."""
 
+ENDINGS = {ending[1:]: name for name, endings in _EXTENSIONS.items() for ending in endings if ending[1:] != name}
+"""Other names of formats: how their files end, as `"jsonl"`, `"tsv"`."""
+
+NAMES = (*READ, *(ending for ending, name in ENDINGS.items() if name in READ))
+"""The names of formats that are read."""
+
 
 def require(name: str) -> str:
     """A format that is read. Raises `UnsupportedError` for others."""

@@ -9,7 +9,7 @@ import os
 import re
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"(?!.*(--|\.\.))(?!.*\.git$)[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)?", re.ASCII)
 _SHA = re.compile(r"[0-9a-f]{40}")
-_URL = re.compile(r"hf://(?P<kind>datasets|models|spaces)/(?P<repo>[^/@]+/[^/@]+|[^/@]+(?=@))(?:@(?P<revision>[^/]+))?/(?P<path>.+)")
+_URL = re.compile(
+    r"hf://(?P<kind>datasets|models|spaces)/(?P<repo>[^/@]+/[^/@]+|[^/@]+(?=@))"
+    r"(?:@(?P<revision>refs/(?:convert|pr)/[^/]+|[^/]+))?/(?P<path>.*)",
+    re.DOTALL,
+)
 CONVERTED = "refs/convert/parquet"
 """The revision that the Hub converts data sets to."""
 
@@ -50,6 +54,7 @@ class Repo:
         files: the length and the version of each file: `sha256:…` of large ones, `git:…` of others.
         card: what the card says, as the Hub read it.
         kind: `datasets`, `models` or `spaces`.
+        odd: files with a backslash in their names, which patterns leave out.
     """
 
     id: str
@@ -57,6 +62,7 @@ class Repo:
     files: dict[str, tuple[int, str]]
     card: dict[str, Any]
     kind: str = "datasets"
+    odd: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def location(self, path: str) -> str:
         """Where a file of this commit is."""
@@ -67,7 +73,7 @@ class Repo:
         made = []
         for path in paths:
             location = self.location(path)
-            places.known[location] = self.files[path]
+            places.known[location] = self.files.get(path) or self.odd[path]
             made.append(location)
         return made
 
@@ -120,7 +126,7 @@ def is_name(path: str) -> bool:
 
 def _safe(path: str) -> bool:
     """Whether a path stays in its repository."""
-    return bool(path) and not path.startswith("/") and "\\" not in path and "\0" not in path and not {"", ".", ".."} & set(path.split("/"))
+    return bool(path) and "\0" not in path and not {"", ".", ".."} & set(path.split("/"))
 
 
 def _kept(*key: str) -> Path:
@@ -189,13 +195,13 @@ def repo(name: str, revision: str | None, access: Access, kind: str = "datasets"
         if last is None:
             raise
         warnings.warn(
-            f"the Hub does not answer, so {name} at revision {revision!r} is taken as it was on {time.strftime('%Y-%m-%d', time.localtime(at))}, "
-            f"commit {last.sha}: {error}",
+            f"the Hub does not answer, so {name} at revision {revision!r} is taken as it was on "
+            f"{time.strftime('%Y-%m-%d', time.localtime(at))}, commit {last.sha}: {error}",
             stacklevel=2,
         )
         return last
     _SILENT.pop(access.endpoint, None)
-    text = json.dumps({"id": known.id, "sha": known.sha, "files": known.files, "card": known.card})
+    text = json.dumps({"id": known.id, "sha": known.sha, "files": known.files, "odd": known.odd, "card": known.card})
     for of in {name, known.id}:
         write_small(_kept(kind, of, known.sha), text, private=False)
         write_small(_kept("ref", kind, of, revision), json.dumps(known.sha), private=False)
@@ -257,34 +263,55 @@ def _asked(name: str, revision: str, access: Access, kind: str, tries: int | Non
 
 
 def _of_answer(answer: dict[str, Any], kind: str) -> Repo:
-    files = {}
+    files: dict[str, tuple[int, str]] = {}
+    odd: dict[str, tuple[int, str]] = {}
     for sibling in answer["siblings"]:
         path, lfs = sibling["rfilename"], sibling.get("lfs")
         if not _safe(path):
             raise ReadError(f"{answer['id']}: it lists a file {path!r}, which is outside of it")
-        files[path] = (int(lfs["size"]), f"sha256:{lfs['sha256']}") if lfs else (int(sibling["size"]), f"git:{sibling['blobId']}")
+        (odd if "\\" in path else files)[path] = (
+            (int(lfs["size"]), f"sha256:{lfs['sha256']}") if lfs else (int(sibling["size"]), f"git:{sibling['blobId']}")
+        )
     if not is_name(answer["id"]) or not _SHA.fullmatch(answer["sha"]):
         raise ReadError(f"{answer['id']!r} at {answer['sha']!r} is no commit of a repository")
-    return Repo(answer["id"], answer["sha"], files, answer.get("cardData") or {}, kind)
+    return Repo(answer["id"], answer["sha"], files, answer.get("cardData") or {}, kind, odd)
 
 
 def _of_json(kept: Any, kind: str) -> Repo | None:
     try:
-        files = {path: (int(size), str(version)) for path, (size, version) in kept["files"].items() if _safe(path)}
-        return Repo(kept["id"], kept["sha"], files, kept["card"], kind)
+        files, odd = (
+            {path: (int(size), str(version)) for path, (size, version) in kept.get(of, {}).items() if _safe(path)}
+            for of in ("files", "odd")
+        )
+        return Repo(kept["id"], kept["sha"], files, kept["card"], kind, odd)
     except (TypeError, KeyError, ValueError, AttributeError):
         return None
 
 
-def resolve_url(url: str, places: Places) -> list[str]:
-    """The files that `hf://datasets/org/name[@revision]/pattern` names: at one commit, by one request."""
+def taken_apart(url: str) -> tuple[str, str, str | None, str]:
+    """The kind, the repository, the revision and the path that `hf://datasets/org/name[@revision]/path` says."""
     found = _URL.fullmatch(url)
     if found is None:
         raise InvalidArgumentError(f"{url}: expected hf://datasets/org/name@revision/path")
-    of = repo(found["repo"], found["revision"], places.access, found["kind"])
-    paths = chosen(of.files, found["path"])
+    return found["kind"], found["repo"], found["revision"], found["path"]
+
+
+def pinned(url: str, access: Access) -> str:
+    """The same place at the commit that its revision is now."""
+    kind, name, revision, path = taken_apart(url)
+    return repo(name, revision, access, kind).location(path)
+
+
+def resolve_url(folder: str, pattern: str, places: Places) -> list[str]:
+    """The files that `hf://datasets/org/name[@revision]/pattern` names: at one commit, by one request. `folder`: a URL that the pattern
+    is below, if it is not all of it.
+    """
+    kind, name, revision, path = taken_apart(folder or pattern)
+    of = repo(name, revision, places.access, kind)
+    within, text = (path.rstrip("/"), pattern) if folder else ("", path)
+    paths = chosen(of.files, text, of.odd, within)
     if not paths:
-        raise DataFilesNotFoundError(f"no file of {of.id} at {of.sha[:12]} matches {found['path']}")
+        raise DataFilesNotFoundError(f"no file of {of.id} at {of.sha[:12]} matches {f'{within}/{text}' if within else text}")
     return of.locate(paths, places)
 
 
@@ -308,7 +335,7 @@ def _data(paths: list[str]) -> list[str]:
 def _inside(pattern: str, of: str) -> str:
     """A pattern of a card, which stays in its repository."""
     text = str(pattern).removeprefix("./")
-    if "://" in text or "::" in text or text.startswith(("/", "~")) or ".." in text.split("/") or "\\" in text:
+    if "://" in text or text.startswith(("/", "~/")) or ".." in text.replace("\\", "/").split("/"):
         raise InvalidArgumentError(f"the card of {of} names {pattern!r}: a card can only name files of its own repository")
     return text
 
@@ -331,7 +358,7 @@ def _of_card(of: Repo, config: dict[str, Any]) -> dict[str, list[str]]:
         some = entry["path"] if isinstance(entry["path"], list) else [entry["path"]]
         for pattern in some:
             inside = _inside(pattern, of.id)
-            found = chosen(there, f"{folder}/{inside}" if folder else inside)
+            found = chosen(there, inside, of.odd, folder)
             if not found:
                 raise DataFilesNotFoundError(f"the card of {of.id} names {pattern!r} for {entry['split']!r}, and no file matches")
             made.setdefault(str(entry["split"]), []).extend(found)

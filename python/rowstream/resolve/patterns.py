@@ -10,6 +10,7 @@ from pathlib import Path
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, UnsupportedError
 
 _IGNORED = frozenset(("README.md", "config.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json", "dummy_data.zip"))
+_STEPS = re.compile(r"cache-[0-9a-f]{16}(_\d+_of_\d+)?\.arrow")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
 _MOST = 1_000_000
@@ -56,6 +57,7 @@ def resolve(pattern: str | os.PathLike[str], base: str) -> list[str]:
     if Path(whole).is_file():
         return [os.path.abspath(whole)]  # noqa: PTH100 - links keep their names
     found: list[str] = []
+    base, text = _literal(base, text)
     for part in expand(text):
         # Only the pattern is one, not the folder that it is in.
         choice = os.path.join(base if not glob.has_magic(part) else glob.escape(base), part)  # noqa: PTH118
@@ -73,6 +75,15 @@ def resolve(pattern: str | os.PathLike[str], base: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _literal(base: str, pattern: str) -> tuple[str, str]:
+    """A folder and what is below it: folders of a pattern that are there under just that name, with `[` and `{`, are no patterns."""
+    folder, slash, rest = pattern.partition("/")
+    while slash and not set(folder) & {"*", "?"} and Path(place := os.path.join(base, folder + "/")).is_dir():  # noqa: PTH118
+        base = place
+        folder, slash, rest = (pattern := rest).partition("/")
+    return base, pattern
+
+
 def _once(paths: list[str]) -> list[str]:
     """Each path once, and none that a link to a folder above it makes come round again."""
     return [
@@ -81,9 +92,12 @@ def _once(paths: list[str]) -> list[str]:
 
 
 def wanted(path: str, pattern: str) -> bool:
-    """Whether a match is data: not a description, nor in a folder that a name like `__pycache__` keeps apart."""
+    """Whether a match is data: not a description, nor what steps left beside data, nor in a folder that a name like `__pycache__` keeps
+    apart.
+    """
     parts, asked = Path(path).parts, set(Path(pattern).parts)
-    return parts[-1] not in _IGNORED and not any(part.startswith("__") and part not in asked for part in parts[:-1])
+    left = _STEPS.fullmatch(parts[-1]) is not None and not Path(pattern).name.startswith("cache-")
+    return parts[-1] not in _IGNORED and not left and not any(part.startswith("__") and part not in asked for part in parts[:-1])
 
 
 def walk(folder: str) -> list[str]:

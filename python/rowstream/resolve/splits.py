@@ -24,11 +24,11 @@ _APART = r"[-._ 0-9]"
 
 
 def _in_folder(keyword: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:.*/)?(?:[^/]*{_APART})?{keyword}(?:{_APART}[^/]*)?/.*")
+    return re.compile(rf"(?:.*/)?(?:[^/]*{_APART})?{keyword}(?:{_APART}[^/]*)?/.*", re.DOTALL)
 
 
 def _in_name(keyword: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:.*/)?(?:[^/]*{_APART})?{keyword}{_APART}[^/]*")
+    return re.compile(rf"(?:.*/)?(?:[^/]*{_APART})?{keyword}{_APART}[^/]*", re.DOTALL)
 
 
 def by_split(paths: list[str]) -> dict[str, list[str]]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rowstream.access import CLOUDS, Access
-from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError
+from rowstream.exceptions import DataFilesNotFoundError, FilePermissionError, InvalidArgumentError
 from rowstream.resolve import patterns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[a-z]+://.*::")
+_OWN = ("http", "https", "hf", *CLOUDS)
 _MAGIC = re.compile(r"[*?\[]")
 
 
@@ -24,9 +28,30 @@ def is_url(path: str | os.PathLike[str]) -> bool:
     return isinstance(path, str) and _SCHEME.match(path) is not None and not path.startswith("file://")
 
 
+def foreign(url: str) -> bool:
+    """Whether fsspec reads a URL: one of another scheme, or a chain of URLs, as `zip://a.csv::s3://bucket/b.zip`."""
+    scheme, _, rest = url.partition("://")
+    return scheme not in _OWN or "://" in rest.partition("::")[2]
+
+
 def without_query(url: str) -> str:
     """A URL as far as it names a file."""
     return re.split(r"[?#]", url, maxsplit=1)[0] if url.startswith(("http://", "https://")) else url
+
+
+def origins(*named: Any) -> frozenset[str]:
+    """The origins of the URLs of HTTP among what a caller named: paths, URLs and patterns, and lists and dicts of them."""
+    found: set[str] = set()
+    for one in named:
+        if isinstance(one, Mapping):
+            found |= origins(*one.values())
+        elif isinstance(one, (list, tuple, set, frozenset)):
+            found |= origins(*one)
+        elif isinstance(one, str) and one.startswith(("https://", "http://")):
+            # Up to the path: what is no URL after all is told of where it is asked for.
+            starts = (re.match(r"(https?://)(?:[^/?#]*@)?([^/?#]+)", url) for url in patterns.expand(one))
+            found |= {start[1] + start[2] for start in starts if start}
+    return frozenset(found)
 
 
 def translated(pattern: str) -> re.Pattern[str]:
@@ -45,7 +70,7 @@ def translated(pattern: str) -> re.Pattern[str]:
             at += 2
             continue
         if char == "[" and (end := pattern.find("]", at + 2)) > 0:
-            inner = pattern[at + 1 : end].replace("\\", r"\\")
+            inner = pattern[at + 1 : end].replace("\\", r"\\").replace("[", r"\[")
             made += f"{hidden}[{'^' + inner[1:] if inner[0] in '!^' else inner}]"
             at = end + 1
             continue
@@ -54,14 +79,44 @@ def translated(pattern: str) -> re.Pattern[str]:
     return re.compile(made + r"\Z", re.DOTALL)
 
 
-def chosen(paths: Iterable[str], pattern: str) -> list[str]:
-    """Those of some relative paths that a pattern chooses, sorted; without what describes a data set or is kept apart."""
+def _odd(key: str) -> bool:
+    """Whether the key of an object is no path."""
+    return not {"", ".", ".."}.isdisjoint(key.split("/"))
+
+
+def chosen(paths: Iterable[str], pattern: str, odd: Iterable[str] = (), within: str = "") -> list[str]:
+    """Those of some relative paths that a pattern chooses, sorted; without what describes a data set or is kept apart. What has the name
+    itself is meant before what fits it.
+
+    Args:
+        paths: the paths.
+        pattern: the pattern.
+        odd: paths with names that only some can read: they have to be named. A pattern that would take one warns.
+        within: the folder that the pattern is below; no pattern itself.
+    """
+    paths, odd = list(paths), list(odd)
+    text = pattern.removeprefix("./")
+    start = f"{within}/" if within else ""
+    if start + text in {*paths, *odd}:
+        return [start + text]
+    start, text = _literal(start, text, lambda folder: any(path.startswith(folder) for path in paths))
     found: list[str] = []
-    for choice in patterns.expand(pattern):
-        fits = translated(choice.removeprefix("./")).match
+    for choice in patterns.expand(text):
+        fits = re.compile(re.escape(start) + translated(choice.removeprefix("./")).pattern, re.DOTALL).match
         plain = not _MAGIC.search(choice)
         found += sorted(path for path in paths if fits(path) and (plain or patterns.wanted(path, choice)))
+        if left := sorted(path for path in odd if fits(path)):
+            warnings.warn(f"{pattern!r} leaves out what has an odd name: {left[0]!r}{' and others' * (len(left) > 1)}", stacklevel=2)
     return list(dict.fromkeys(found))
+
+
+def _literal(start: str, pattern: str, there: Callable[[str], bool]) -> tuple[str, str]:
+    """A folder and what is below it: folders of a pattern that are there under just that name, with `[` and `{`, are no patterns."""
+    folder, slash, rest = pattern.partition("/")
+    while slash and not set(folder) & {"*", "?"} and there(f"{start}{folder}/"):
+        start = f"{start}{folder}/"
+        folder, slash, rest = (pattern := rest).partition("/")
+    return start, pattern
 
 
 @dataclass
@@ -86,40 +141,59 @@ class Places:
         if not is_url(text):
             if not is_url(base) or Path(text).is_absolute():
                 return patterns.resolve(pattern, base)
-            text = f"{base.rstrip('/')}/{text}"
-        text = text.removeprefix("file://") if text.startswith("file://") else text
-        scheme = text.partition("://")[0]
-        if "::" in text or (scheme not in CLOUDS and scheme not in ("http", "https", "hf")):
+            folder, text = base.rstrip("/") + "/", text.removeprefix("./")
+        else:
+            folder = ""
+        scheme = (folder or text).partition("://")[0]
+        if foreign(folder + text):
             from rowstream.foreign import resolve
 
-            return resolve(text, self.access.foreign())
+            return resolve(folder + text, self.access.foreign())
         if scheme == "hf":
             from rowstream.resolve.hub import resolve_url
 
-            return resolve_url(text, self)
-        found = [url for choice in patterns.expand(text) for url in self._listed(choice, scheme)]
+            return resolve_url(folder, text, self)
+        if scheme in ("http", "https"):
+            return list(dict.fromkeys(folder + choice for choice in patterns.expand(text)))
+        found = self._objects(folder, text)
         if not found:
-            raise DataFilesNotFoundError(f"no object matches {text}")
+            raise DataFilesNotFoundError(f"no object matches {folder}{text}")
         return list(dict.fromkeys(found))
 
-    def _listed(self, url: str, scheme: str) -> list[str]:
+    def _objects(self, folder: str, pattern: str) -> list[str]:
+        """The objects of a pattern below a folder; of a URL if that is empty."""
+        core = self.access.core(folder + pattern)
+        start, rest = _literal(folder, pattern, lambda at: set(at.split("/")[-2]).isdisjoint("[{") or bool(core.list(at)))
+        if not set(rest).isdisjoint("[{") and set(rest).isdisjoint("*?"):
+            with contextlib.suppress(DataFilesNotFoundError, FilePermissionError):
+                core.open(start + rest)
+                return [start + rest]
+        return [url for choice in patterns.expand(rest) for url in self._listed(start + choice)]
+
+    def _listed(self, url: str) -> list[str]:
         """The objects of a pattern without braces."""
-        if scheme in ("http", "https"):
-            return [url]
         magic = _MAGIC.search(url)
         if not magic:
             return [url]
         folder = url[: url.rindex("/", 0, magic.start()) + 1]
         if folder.count("/") < 3:
             raise InvalidArgumentError(f"{url}: the bucket has to be named, only what is in it can be a pattern")
-        there = self.access.core(url).list(folder)
-        names = {location.removeprefix(folder): (location, size, version) for location, size, version in there}
+        names = {location.removeprefix(folder): (location, size, version) for location, size, version in self.access.core(url).list(folder)}
+        odd = [name for name in names if _odd(name)]
         found = []
-        for name in chosen(names, url.removeprefix(folder)):
+        for name in chosen(names.keys() - odd, url.removeprefix(folder), odd):
             location, size, version = names[name]
             self.known[location] = (size, version)
             found.append(location)
         return found
+
+    def pinned(self, url: str) -> str:
+        """A URL that goes on meaning the same: one of the Hub, at the commit that its revision is now."""
+        if not url.startswith("hf://"):
+            return url
+        from rowstream.resolve.hub import pinned
+
+        return pinned(url, self.access)
 
     def walk(self, folder: str) -> list[str]:
         """All data files below a folder, sorted, relative to it."""

@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crossbeam_channel::{Sender, unbounded};
-use object_store::ObjectStore;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::AbortHandle;
@@ -24,6 +23,7 @@ use crate::format::contain::message;
 use crate::source::Known;
 use crate::source::remote::Remote;
 use crate::source::remote::client::client;
+use crate::source::remote::cloud::Bucket;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -39,7 +39,7 @@ pub struct Engine {
     /// The connections that may be busy at once.
     pub(crate) connections: Semaphore,
     client: OnceLock<reqwest::Client>,
-    buckets: Mutex<HashMap<(u64, String), Arc<dyn ObjectStore>>>,
+    buckets: Mutex<HashMap<(u64, String), Arc<Bucket>>>,
     remotes: Mutex<VecDeque<(u64, Arc<Remote>)>>,
 }
 
@@ -145,14 +145,14 @@ impl Engine {
         Ok(self.client.get_or_init(|| made))
     }
 
-    /// The store of a bucket, made when it is first needed. `id`: with which settings.
-    pub(crate) fn bucket(&self, id: u64, bucket: &str, make: impl FnOnce() -> Result<Arc<dyn ObjectStore>>) -> Result<Arc<dyn ObjectStore>> {
+    /// A bucket, made when it is first needed. `id`: with which settings.
+    pub(crate) fn bucket(&self, id: u64, bucket: &str, make: impl FnOnce() -> Result<Bucket>) -> Result<Arc<Bucket>> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (id, bucket.to_owned());
         if let Some(there) = buckets.get(&key) {
             return Ok(Arc::clone(there));
         }
-        let made = make()?;
+        let made = Arc::new(make()?);
         buckets.insert(key, Arc::clone(&made));
         Ok(made)
     }

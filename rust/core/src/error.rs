@@ -64,6 +64,11 @@ impl Error {
         self
     }
 
+    /// What went wrong, without the file.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The same error, saying where in the file, before the message.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {

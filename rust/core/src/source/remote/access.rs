@@ -108,24 +108,31 @@ impl Access {
         Ok(access)
     }
 
+    /// Whether a token of the Hub goes to a URL.
+    pub(crate) fn sends_token_to(&self, url: &Url) -> bool {
+        self.hub.token.is_some() && Url::parse(&self.hub.endpoint).is_ok_and(|hub| hub.origin() == url.origin())
+    }
+
     /// The headers that go to a URL: those of its own origin, and no other's.
     pub(crate) fn headers_for(&self, url: &Url) -> Vec<(String, String)> {
         let origin = url.origin();
         let same = |other: &str| Url::parse(other).is_ok_and(|other| other.origin() == origin);
-        let mut made: Vec<(String, String)> =
-            self.headers.iter().filter(|(at, _)| same(at)).flat_map(|(_, headers)| headers.iter().map(|(name, value)| (name.clone(), value.clone()))).collect();
-        if let Some(token) = &self.hub.token
-            && same(&self.hub.endpoint)
-        {
-            made.push(("authorization".into(), format!("Bearer {token}")));
-        }
-        made
+        let token = self.hub.token.iter().filter(|_| same(&self.hub.endpoint)).map(|token| ("authorization".to_owned(), format!("Bearer {token}")));
+        // What a caller named stands last, and is what is sent.
+        let named = self.headers.iter().filter(|(at, _)| same(at)).flat_map(|(_, headers)| headers.clone());
+        token.chain(named).collect()
     }
 }
 
 /// A URL as it may be shown: without what a user may have put before its host, and without the values of its query, which
 /// may be signatures.
 pub fn shown(text: &str) -> String {
+    // Names of objects are no URLs: what stands in them is a part of the name.
+    if super::cloud::is(text) || text.starts_with("hf://") { text.to_owned() } else { shown_url(text) }
+}
+
+/// Anything as it may be shown, if it were a URL.
+pub(crate) fn shown_url(text: &str) -> String {
     let Ok(mut url) = Url::parse(text) else { return text.to_owned() };
     if url.cannot_be_a_base() {
         return text.to_owned();

@@ -3,12 +3,14 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
+use futures_util::StreamExt;
 use http::{HeaderMap, Method, StatusCode, header};
 use reqwest::{Request, Response};
 use tokio::time::{sleep, timeout};
-use url::{Host, Url};
+use url::{Host, Origin, Url};
 
 use super::access::{Access, Patience, scrubbed, shown};
+use super::{Body, certificates, encoding, next};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 
@@ -28,12 +30,16 @@ pub(crate) struct Failure {
     pub(crate) again: Again,
     /// There is no such range because there is nothing at all.
     pub(crate) empty: bool,
+    /// The server that refused.
+    pub(crate) by: Option<Origin>,
 }
 
 /// Whether to ask again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Again {
     Never,
+    /// Not for this range, but for all of it.
+    Whole,
     Soon,
     /// Not before this time is over.
     After(Duration),
@@ -41,13 +47,17 @@ pub(crate) enum Again {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, again: Again::Never, empty: false }
+        Self::new(error, Again::Never)
     }
 }
 
 impl Failure {
+    pub(crate) fn new(error: Error, again: Again) -> Self {
+        Self { error, again, empty: false, by: None }
+    }
+
     pub(crate) fn soon(message: impl Into<String>) -> Self {
-        Self { error: Error::new(Kind::Io, message), again: Again::Soon, empty: false }
+        Self::new(Error::new(Kind::Io, message), Again::Soon)
     }
 
     /// What a failed request or body says, without secrets.
@@ -62,25 +72,30 @@ impl Failure {
             source = cause.source();
         }
         let again = if error.is_builder() || error.is_redirect() { Again::Never } else { Again::Soon };
-        Self { error: Error::new(Kind::Io, text), again, empty: false }
+        Self::new(Error::new(Kind::Io, text), again)
     }
 }
 
-/// Counts the tries since something last came.
+/// Counts the tries since something new last came.
 pub(crate) struct Tries<'a> {
     patience: &'a Patience,
     failed: u32,
     since: Instant,
+    furthest: u64,
 }
 
 impl<'a> Tries<'a> {
     pub(crate) fn new(patience: &'a Patience) -> Self {
-        Self { patience, failed: 0, since: Instant::now() }
+        Self { patience, failed: 0, since: Instant::now(), furthest: 0 }
     }
 
-    /// Bytes came: whatever failed before is forgotten.
-    pub(crate) fn progress(&mut self) {
-        (self.failed, self.since) = (0, Instant::now());
+    /// Bytes came, up to a place. Where that is further than ever, whatever failed before is forgotten; what came before only shows
+    /// that the server is alive.
+    pub(crate) fn came(&mut self, upto: u64) {
+        if upto > self.furthest {
+            (self.failed, self.furthest) = (0, upto);
+        }
+        self.since = Instant::now();
     }
 
     /// Waits before the next try, or gives up.
@@ -92,7 +107,7 @@ impl<'a> Tries<'a> {
         let noise = crate::rng::Rng::keyed(&[self.since.elapsed().as_nanos() as u64, u64::from(std::process::id())]).next_u64();
         let jittered = doubled / 2 + Duration::from_nanos(noise % (doubled.as_nanos() as u64 / 2).max(1));
         let wait = match again {
-            Again::Never => return Err(error),
+            Again::Never | Again::Whole => return Err(error),
             Again::Soon => jittered,
             Again::After(least) => least + jittered / 4,
         };
@@ -123,6 +138,7 @@ pub(crate) fn client() -> Result<reqwest::Client> {
         .pool_max_idle_per_host(64)
         .pool_idle_timeout(Duration::from_secs(30))
         .tcp_nodelay(true)
+        .tls_certs_merge(certificates::named()?)
         .build()
         .map_err(|e| Error::internal(format!("no HTTP client: {}", scrubbed(&e.to_string()))))
 }
@@ -218,18 +234,20 @@ pub(crate) async fn ask(engine: &'static Engine, ask: Ask<'_>) -> Result<Answere
     Err(Error::new(Kind::Io, format!("more than {MOST_REDIRECTS} redirects")).into())
 }
 
-/// The failure that a status means.
+/// The failure that a status means. Whoever asked says of what: the URL may be one that redirects led to.
 pub(crate) async fn refused(response: Response, url: &Url) -> Failure {
     let (status, headers) = (response.status(), response.headers().clone());
     let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let mut text = format!("the server said {} {}", status.as_u16(), status.canonical_reason().unwrap_or(""));
-    let why = match (said("x-error-code"), said("x-error-message")) {
+    let told = |name: &str| said(name).filter(|text| !text.trim().is_empty());
+    let why = match (told("x-error-code"), told("x-error-message")) {
         (Some(code), Some(message)) => Some(format!("{code}: {message}")),
         (code, message) => code.or(message).map(ToOwned::to_owned),
     };
     if let Some(why) = why {
         text = format!("{text} ({})", scrubbed(&why));
     } else if status != StatusCode::NOT_FOUND
+        && said("content-encoding").is_none()
         && let Ok(Ok(body)) = timeout(Duration::from_secs(5), short(response)).await
     {
         text = format!("{text} ({})", scrubbed(&body));
@@ -237,16 +255,17 @@ pub(crate) async fn refused(response: Response, url: &Url) -> Failure {
     let (kind, hint) = match status.as_u16() {
         404 | 410 => (Kind::NotFound, ""),
         401 | 403 => (Kind::Permission, "; check the token or the credentials, and whether access was granted"),
-        412 | 416 => (Kind::SourceChanged, "; it is not the version that the data set was made from: load it again"),
+        412 => (Kind::SourceChanged, "; it is not the version that the data set was made from: load it again"),
         _ => (Kind::Io, ""),
     };
-    let error = Error::new(kind, format!("{text}{hint}")).in_file(&shown(url.as_str()));
+    let error = Error::new(kind, format!("{text}{hint}"));
     let again = match status.as_u16() {
+        416 => Again::Whole,
         408 | 425 | 429 | 500 | 502 | 503 | 504 | 509 | 520..=527 => retry_after(&headers).map_or(Again::Soon, |least| Again::After(least.min(MOST_ASKED))),
         _ => Again::Never,
     };
     let empty = status == StatusCode::RANGE_NOT_SATISFIABLE && headers.get(header::CONTENT_RANGE).is_some_and(|range| range.as_bytes() == b"bytes */0");
-    Failure { error, again, empty }
+    Failure { empty, by: Some(url.origin()), ..Failure::new(error, again) }
 }
 
 /// The first bytes of a short text that a server sent with an error.
@@ -277,30 +296,32 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     part("r=").filter(|left| *left == 0).and(part("t=")).map(Duration::from_secs)
 }
 
+/// What a response brings, as it comes.
+pub(crate) fn body_of(response: Response) -> Body {
+    response.bytes_stream().map(|bytes| bytes.map_err(|e| Failure::of(&e))).boxed()
+}
+
 /// Gets a whole small document, such as a listing.
 pub(crate) async fn document(engine: &'static Engine, access: &Access, url: &Url) -> Result<Vec<u8>> {
     let mut tries = Tries::new(&access.patience);
     loop {
         let once = async {
             let wanted = Ask { url: url.clone(), headers: HeaderMap::new(), access };
-            let Answered { mut response, .. } = ask(engine, wanted).await?;
-            let length = response.content_length();
-            let mut body = Vec::new();
-            loop {
-                match timeout(access.patience.stall(), response.chunk()).await {
-                    Ok(Ok(Some(more))) => body.extend_from_slice(&more),
-                    Ok(Ok(None)) => break,
-                    Ok(Err(e)) => return Err(Failure::of(&e)),
-                    Err(_) => return Err(Failure::soon(format!("no byte in {} s", access.patience.timeout))),
-                }
-                if body.len() as u64 > MOST_DOCUMENT {
+            let Answered { response, .. } = ask(engine, wanted).await?;
+            let codings = encoding::of(response.headers())?;
+            let length = response.content_length().filter(|_| codings.is_empty());
+            let mut body = encoding::undone(body_of(response), &codings)?;
+            let mut made = Vec::new();
+            while let Some(more) = next(&mut body, access).await? {
+                made.extend_from_slice(&more);
+                if made.len() as u64 > MOST_DOCUMENT {
                     return Err(Error::new(Kind::Data, format!("a document of more than {MOST_DOCUMENT} bytes")).into());
                 }
             }
-            if length.is_some_and(|length| length != body.len() as u64) {
+            if length.is_some_and(|length| length != made.len() as u64) {
                 return Err(Failure::soon("the answer was cut"));
             }
-            Ok::<_, Failure>(body)
+            Ok::<_, Failure>(made)
         };
         match once.await {
             Ok(answer) => return Ok(answer),
@@ -328,6 +349,17 @@ mod tests {
         assert_eq!(of("retry-after", "soon"), None);
         assert_eq!(of("ratelimit", "\"api\";r=0;t=12"), Some(Duration::from_secs(12)));
         assert_eq!(of("ratelimit", "\"api\";r=10;t=12"), None);
+    }
+
+    #[test]
+    fn only_what_is_new_is_progress() {
+        let patience = Patience::default();
+        let mut tries = Tries::new(&patience);
+        for (upto, failed) in [(10, 0), (20, 0), (20, 3), (5, 3), (21, 0)] {
+            tries.failed = 3;
+            tries.came(upto);
+            assert_eq!(tries.failed, failed, "{upto}");
+        }
     }
 
     #[test]

@@ -1,24 +1,18 @@
-//! Objects of S3, Google Cloud Storage and Azure: the `object_store` crate knows how each is asked and signed for; requests
-//! go through the one client that all sources have.
+//! Objects of S3, Google Cloud Storage and Azure.
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, TryStreamExt};
-use http_body_util::BodyExt;
-use object_store::aws::AmazonS3Builder;
-use object_store::azure::MicrosoftAzureBuilder;
-use object_store::client::{HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService};
-use object_store::gcp::GoogleCloudStorageBuilder;
-use object_store::path::Path;
-use object_store::{ClientOptions, GetOptions, GetRange, ObjectStore, ObjectStoreExt, RetryConfig, WriteMultipart};
-use tokio::time::timeout;
+use object_store::path::{Path, PathPart};
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, WriteMultipart};
 
-use super::access::{Access, Patience, scrubbed};
-use super::client::{Again, Failure, Tries, refused};
-use super::{Answer, Service, Wanted};
+use super::access::Access;
+pub(crate) use super::bucket::Bucket;
+use super::bucket::failed;
+use super::client::{Again, Failure};
+use super::{Answer, Service, Wanted, keys};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 
@@ -46,95 +40,22 @@ fn split(location: &str) -> Result<(&'static str, String, Path)> {
     if bucket.is_empty() {
         return Err(wrong("no bucket"));
     }
-    let key = Path::parse(key.trim_matches('/')).map_err(|e| wrong(&e.to_string()))?;
+    // Empty parts are parts of a key; what the crate's paths cannot say would be another object.
+    if key.starts_with('/') {
+        return Err(wrong("a key that begins with a slash cannot be asked for; copy the object to another name"));
+    }
+    let part = |path: Path, part: &str| PathPart::parse(part).map(|part| path.join(part));
+    let key = key.split('/').try_fold(Path::ROOT, part).map_err(|_| {
+        wrong("a key with a part \".\" or \"..\", or with control characters, cannot be asked for; copy the object to another name")
+    })?;
     let scheme = if kind == "gs" { "gs" } else { scheme };
     Ok((kind, format!("{scheme}://{bucket}"), key))
-}
-
-/// Makes requests with the client of the process's engine, and asks again where a server is busy.
-#[derive(Debug, Clone)]
-struct Requests(Patience);
-
-impl HttpConnector for Requests {
-    fn connect(&self, _options: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(self.clone()))
-    }
-}
-
-/// Why a request failed at last, as `object_store` takes it.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Gone(String);
-
-#[async_trait]
-impl HttpService for Requests {
-    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let broken = |e: String| HttpError::new(HttpErrorKind::Unknown, Gone(e));
-        let client = Engine::current().and_then(Engine::client).map_err(|e| broken(e.to_string()))?;
-        let (parts, body) = request.into_parts();
-        let url = url::Url::parse(&parts.uri.to_string()).map_err(|e| broken(e.to_string()))?;
-        let safe = matches!(parts.method, http::Method::GET | http::Method::HEAD | http::Method::PUT | http::Method::DELETE);
-        let mut tries = Tries::new(&self.0);
-        loop {
-            let mut once = reqwest::Request::new(parts.method.clone(), url.clone());
-            once.headers_mut().clone_from(&parts.headers);
-            *once.body_mut() = Some(reqwest::Body::wrap(body.clone()));
-            let failure = match timeout(self.0.stall().max(std::time::Duration::from_secs(1)), client.execute(once)).await {
-                Ok(Ok(response)) if !(response.status().is_server_error() || matches!(response.status().as_u16(), 408 | 425 | 429)) => {
-                    let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
-                    let body = body.map_err(|e| HttpError::new(HttpErrorKind::Interrupted, e.without_url()));
-                    return Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body)));
-                }
-                Ok(Ok(response)) => refused(response, &url).await,
-                Ok(Err(e)) => Failure::of(&e),
-                Err(_) => Failure::soon(format!("no answer in {} s", self.0.timeout)),
-            };
-            let failure = if safe { failure } else { Failure { again: Again::Never, ..failure } };
-            tries.again(failure).await.map_err(|e| HttpError::new(HttpErrorKind::Unknown, Gone(e.to_string())))?;
-        }
-    }
-}
-
-/// Makes the store of a bucket.
-fn made(kind: &str, bucket: &str, access: &Access) -> object_store::Result<Arc<dyn ObjectStore>> {
-    let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
-    let connector = Requests(access.patience.clone());
-    let unknown = |name: &str| object_store::Error::Generic { store: "storage_options", source: format!("there is no option {name:?} for {kind}://").into() };
-    macro_rules! build {
-        ($builder:expr) => {{
-            let mut builder = $builder.with_url(bucket).with_retry(retry).with_http_connector(connector);
-            for (name, value) in &access.options {
-                builder = builder.with_config(name.parse().map_err(|_| unknown(name))?, value);
-            }
-            Ok(Arc::new(builder.build()?))
-        }};
-    }
-    match kind {
-        "s3" => build!(AmazonS3Builder::from_env()),
-        "gs" => build!(GoogleCloudStorageBuilder::from_env()),
-        _ => build!(MicrosoftAzureBuilder::from_env()),
-    }
-}
-
-/// An error of an object store, without secrets.
-fn failed(error: object_store::Error, again: Again) -> Failure {
-    use object_store::Error as E;
-    let text = scrubbed(&error.to_string());
-    let (kind, again, hint) = match error {
-        E::NotFound { .. } => (Kind::NotFound, Again::Never, ""),
-        E::Precondition { .. } => (Kind::SourceChanged, Again::Never, ": it is not the version that the data set was made from, load it again"),
-        E::PermissionDenied { .. } | E::Unauthenticated { .. } => (Kind::Permission, Again::Never, ": check storage_options= and the credentials"),
-        E::UnknownConfigurationKey { .. } | E::InvalidPath { .. } => (Kind::Value, Again::Never, ""),
-        _ if text.contains("storage_options") => (Kind::Value, Again::Never, ""),
-        _ => (Kind::Io, again, ""),
-    };
-    Failure { error: Error::new(kind, format!("{text}{hint}")), again, empty: false }
 }
 
 /// An object of an object store.
 pub(crate) struct Cloud {
     access: Arc<Access>,
-    store: Arc<dyn ObjectStore>,
+    bucket: Arc<Bucket>,
     path: Path,
 }
 
@@ -149,15 +70,15 @@ pub struct Listed {
     pub version: Option<String>,
 }
 
-fn store_of(engine: &'static Engine, kind: &str, bucket: &str, access: &Access, id: u64) -> Result<Arc<dyn ObjectStore>> {
-    engine.bucket(id, bucket, || made(kind, bucket, access).map_err(|e| failed(e, Again::Never).error.in_file(bucket)))
+fn bucket_of(engine: &'static Engine, kind: &'static str, bucket: &str, access: &Arc<Access>, id: u64) -> Result<Arc<Bucket>> {
+    engine.bucket(id, bucket, || Bucket::new(kind, bucket, access))
 }
 
 impl Cloud {
     /// The object at a location. `id`: what tells these settings from others.
     pub(crate) fn new(engine: &'static Engine, access: &Arc<Access>, id: u64, location: &str) -> Result<Self> {
         let (kind, bucket, path) = split(location)?;
-        Ok(Self { access: Arc::clone(access), store: store_of(engine, kind, &bucket, access, id)?, path })
+        Ok(Self { access: Arc::clone(access), bucket: bucket_of(engine, kind, &bucket, access, id)?, path })
     }
 
     async fn once(&self, wanted: Wanted, pin: Option<&str>) -> Result<Answer, Failure> {
@@ -167,10 +88,14 @@ impl Cloud {
         };
         let pin = pin.filter(|pin| !pin.starts_with("written "));
         let options = GetOptions { range: Some(range), if_match: pin.map(ToOwned::to_owned), ..GetOptions::default() };
-        let got = match self.store.get_opts(&self.path, options).await {
+        let ask = self.bucket.ask(|store| {
+            let options = options.clone();
+            async move { store.get_opts(&self.path, options).await }
+        });
+        let got = match ask.await {
             Ok(got) => got,
             Err(e @ (object_store::Error::Generic { .. } | object_store::Error::NotSupported { .. })) => return self.headed(wanted, e).await,
-            Err(e) => return Err(failed(e, Again::Never)),
+            Err(e) => return Err(self.bucket.failed(e, Again::Never)),
         };
         let version = got.meta.e_tag.clone().or_else(|| Some(format!("written {}", got.meta.last_modified.to_rfc3339())));
         let (range, total) = (got.range.clone(), Some(got.meta.size));
@@ -182,11 +107,11 @@ impl Cloud {
     async fn headed(&self, wanted: Wanted, error: object_store::Error) -> Result<Answer, Failure> {
         let text = error.to_string();
         let (empty, last) = (text.contains("416"), matches!(error, object_store::Error::NotSupported { .. }));
-        let first = failed(error, Again::Never);
+        let first = self.bucket.failed(error, Again::Never);
         if !empty && !last {
             return Err(first);
         }
-        let meta = self.store.head(&self.path).await.map_err(|e| failed(e, Again::Never))?;
+        let meta = self.bucket.ask(|store| async move { store.head(&self.path).await }).await.map_err(|e| self.bucket.failed(e, Again::Never))?;
         if meta.size == 0 {
             let version = meta.e_tag;
             return Ok(Answer { range: 0..0, total: Some(0), version, ranged: true, moved: false, body: futures_util::stream::empty().boxed() });
@@ -211,18 +136,17 @@ impl Service for Cloud {
 }
 
 /// The objects whose keys begin with a folder's.
-pub(crate) async fn list(engine: &'static Engine, access: &Access, id: u64, folder: &str) -> Result<Vec<Listed>> {
-    let (kind, bucket, path) = split(folder)?;
-    let store = store_of(engine, kind, &bucket, access, id)?;
+pub(crate) async fn list(engine: &'static Engine, access: &Arc<Access>, id: u64, folder: &str) -> Result<Vec<Listed>> {
+    let (kind, bucket, path) = split(folder.strip_suffix('/').unwrap_or(folder))?;
+    let bucket = bucket_of(engine, kind, &bucket, access, id)?;
     let prefix = (!path.as_ref().is_empty()).then_some(&path);
     let (scheme, rest) = folder.split_once("://").unwrap_or_default();
     let base = format!("{scheme}://{}", rest.split('/').next().unwrap_or_default());
-    let mut made = Vec::new();
-    let mut listed = store.list(prefix);
-    while let Some(meta) = listed.next().await {
-        let meta = meta.map_err(|e| failed(e, Again::Never).error.in_file(folder))?;
-        made.push(Listed { location: format!("{base}/{}", meta.location), size: meta.size, version: meta.e_tag });
-    }
+    let listed = bucket.ask(|store| async move { store.list(prefix).try_collect::<Vec<ObjectMeta>>().await });
+    let listed = listed.await.map_err(|e| bucket.failed(e, Again::Never).error.in_file(folder))?;
+    let of = |meta: ObjectMeta| Listed { location: format!("{base}/{}", keys::unmarked(meta.location.as_ref())), size: meta.size, version: meta.e_tag };
+    // What ends with a slash and is empty stands for a folder.
+    let mut made: Vec<Listed> = listed.into_iter().map(of).filter(|one| one.size > 0 || !one.location.ends_with('/')).collect();
     made.sort_by(|a, b| a.location.cmp(&b.location));
     Ok(made)
 }
@@ -230,20 +154,28 @@ pub(crate) async fn list(engine: &'static Engine, access: &Access, id: u64, fold
 /// Writes an object: it is there whole, or not at all.
 pub(crate) async fn write(
     engine: &'static Engine,
-    access: &Access,
+    access: &Arc<Access>,
     id: u64,
     location: &str,
     mut parts: impl Iterator<Item = std::io::Result<Bytes>>,
 ) -> Result<()> {
     let (kind, bucket, path) = split(location)?;
-    let store = store_of(engine, kind, &bucket, access, id)?;
-    let failed = |e| failed(e, Again::Never).error.in_file(location);
+    let bucket = bucket_of(engine, kind, &bucket, access, id)?;
+    let path = &path;
+    let failed = |e| bucket.failed(e, Again::Never).error.in_file(location);
     let first = parts.next().transpose().map_err(|e| Error::io(&e, location))?.unwrap_or_default();
     let Some(second) = parts.next() else {
-        store.put(&path, first.into()).await.map_err(failed)?;
+        bucket
+            .ask(|store| {
+                let first = first.clone();
+                async move { store.put(path, first.into()).await }
+            })
+            .await
+            .map_err(failed)?;
         return Ok(());
     };
-    let mut upload = WriteMultipart::new_with_chunk_size(store.put_multipart(&path).await.map_err(failed)?, first.len().max(5 << 20));
+    let begun = bucket.ask(|store| async move { store.put_multipart(path).await }).await.map_err(failed)?;
+    let mut upload = WriteMultipart::new_with_chunk_size(begun, first.len().max(5 << 20));
     upload.put(first);
     for part in std::iter::once(second).chain(parts) {
         match part {

@@ -1,7 +1,7 @@
 //! Objects that are asked for by HTTP: of any server, and of the Hub.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt;
@@ -10,8 +10,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use url::Url;
 
 use super::access::{Access, shown};
-use super::client::{Answered, Ask, Failure, ask};
-use super::{Answer, Service, Wanted, lock};
+use super::client::{Again, Answered, Ask, Failure, ask, body_of};
+use super::{Answer, Service, Wanted, encoding, lock};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 
@@ -27,11 +27,28 @@ pub(crate) struct Http {
     /// Whether it is known where redirects lead; until then one request alone finds out.
     asked: AtomicBool,
     asking: tokio::sync::Mutex<()>,
+    /// How often in a row redirects led to a server that refused.
+    refused: AtomicU8,
+    /// Whether all of it is asked for: the server has other ranges than those of the object, or none.
+    whole: AtomicBool,
 }
+
+/// How often another URL is asked for, where the one that a redirect led to is refused.
+const OTHERS: u8 = 2;
 
 impl Http {
     pub(crate) fn new(access: Arc<Access>, url: Url) -> Self {
-        Self { access, url, there: Mutex::default(), content: None, immutable: false, asked: AtomicBool::new(false), asking: tokio::sync::Mutex::default() }
+        Self {
+            access,
+            url,
+            there: Mutex::default(),
+            content: None,
+            immutable: false,
+            asked: AtomicBool::new(false),
+            asking: tokio::sync::Mutex::default(),
+            refused: AtomicU8::new(0),
+            whole: AtomicBool::new(false),
+        }
     }
 
     /// An object whose URL stands for its content. `content`: its hash, as the Hub lists it.
@@ -49,7 +66,10 @@ impl Http {
             Wanted::Last(n) => format!("bytes=-{n}"),
         };
         let text = |text: &str| HeaderValue::try_from(text).map_err(|_| Error::internal("a header"));
-        headers.insert(header::RANGE, text(&range)?);
+        let whole = self.whole.load(Ordering::Relaxed);
+        if !whole {
+            headers.insert(header::RANGE, text(&range)?);
+        }
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let alone = if self.asked.load(Ordering::Acquire) { None } else { Some(self.asking.lock().await) };
         let alone = alone.filter(|_| !self.asked.load(Ordering::Acquire));
@@ -61,14 +81,9 @@ impl Http {
         let url = before.clone().unwrap_or_else(|| self.url.clone());
         let asked = Ask { url, headers, access: &self.access };
         let answered = match ask(engine, asked).await {
-            // A signed URL that is no longer good: the first one knows another.
-            Err(failure) if before.is_some() && matches!(failure.error.kind, Kind::Permission | Kind::NotFound) => {
-                *lock(&self.there) = None;
-                self.asked.store(false, Ordering::Release);
-                return Err(Failure { again: super::Again::Soon, ..failure });
-            }
-            Err(failure) if failure.error.kind == Kind::SourceChanged => return Self::empty(failure),
-            answered => answered?,
+            Err(failure) if failure.empty => return Ok(Self::empty()),
+            Err(failure) => return Err(self.refused(failure, before.is_some())),
+            Ok(answered) => answered,
         };
         let Answered { response, url, linked } = answered;
         let moved = self.immutable && before.is_none();
@@ -76,6 +91,7 @@ impl Http {
             *lock(&self.there) = Some(url);
         }
         self.asked.store(true, Ordering::Release);
+        self.refused.store(0, Ordering::Relaxed);
         drop(alone);
         if let Some(content) = &self.content
             && let Some(said) = linked.get("x-linked-etag").and_then(|etag| etag.to_str().ok())
@@ -86,27 +102,47 @@ impl Http {
         Ok(Answer { moved, ..answer(response, wanted)? })
     }
 
+    /// What becomes of a failure. `known`: whether it was asked where redirects led before.
+    fn refused(&self, failure: Failure, known: bool) -> Failure {
+        let Failure { mut error, mut again, by, .. } = failure;
+        let elsewhere = by.clone().filter(|by| *by != self.url.origin());
+        // A signed URL that is not good, or no longer: the first one knows another. What others redirect to may just not be there.
+        let signed = error.kind == Kind::Permission || (error.kind == Kind::NotFound && (known || self.immutable));
+        if signed && (known || elsewhere.is_some()) {
+            *lock(&self.there) = None;
+            self.asked.store(false, Ordering::Release);
+            if known || self.refused.fetch_add(1, Ordering::Relaxed) < OTHERS {
+                again = Again::Soon;
+            }
+        }
+        if let Some(by) = elsewhere {
+            error = error.then(&format!("that was {}", by.ascii_serialization()));
+        } else if error.message().starts_with("the server said 401") && self.access.sends_token_to(&self.url) {
+            error = error.at("the token is not valid, or no longer: log in with `hf auth login`, or pass another as token=");
+        }
+        Failure { error, again, by, empty: false }
+    }
+
     /// A range of nothing: the object is empty.
-    fn empty(failure: Failure) -> Result<Answer, Failure> {
-        let nothing = || Box::pin(futures_util::stream::empty());
-        if failure.empty { Ok(Answer { range: 0..0, total: Some(0), version: None, ranged: true, moved: false, body: nothing() }) } else { Err(failure) }
+    fn empty() -> Answer {
+        Answer { range: 0..0, total: Some(0), version: None, ranged: true, moved: false, body: futures_util::stream::empty().boxed() }
     }
 }
 
 /// What a response says of the bytes that it brings.
 fn answer(response: reqwest::Response, wanted: &Wanted) -> Result<Answer, Failure> {
     let said = |name: header::HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
-    if let Some(encoding) = said(header::CONTENT_ENCODING)
-        && !encoding.eq_ignore_ascii_case("identity")
-        && !encoding.trim().is_empty()
-    {
-        let what = format!("the server compresses what it sends ({encoding}) though it was asked not to; its bytes cannot be told from those of the file");
-        return Err(Error::new(Kind::Unsupported, what).into());
-    }
+    let codings = encoding::of(response.headers())?;
     let version = said(header::ETAG).map(ToOwned::to_owned).or_else(|| said(header::LAST_MODIFIED).map(|at| format!("written {at}")));
     let length = response.content_length();
     let ranged = response.status() == StatusCode::PARTIAL_CONTENT;
-    let (range, total) = if ranged {
+    let (range, total) = if ranged && !codings.is_empty() {
+        // A part of what it was compressed to; and no part of that is one of the object.
+        return Err(Failure::new(Error::new(Kind::Io, "the server gives a part of what it compressed, though all was asked for"), Again::Whole));
+    } else if !codings.is_empty() {
+        // How long it is, only its end says.
+        (0..u64::MAX, None)
+    } else if ranged {
         let text = said(header::CONTENT_RANGE).unwrap_or("");
         let Some((range, total)) = content_range(text) else {
             return Err(Failure::soon(format!("the server gives a part and does not say which: Content-Range is {text:?}")));
@@ -122,7 +158,7 @@ fn answer(response: reqwest::Response, wanted: &Wanted) -> Result<Answer, Failur
     } else {
         (0..length.unwrap_or(u64::MAX), length)
     };
-    let body = response.bytes_stream().map(|bytes| bytes.map_err(|e| Failure::of(&e))).boxed();
+    let body = encoding::undone(body_of(response), &codings)?;
     Ok(Answer { range, total, version, ranged, moved: false, body })
 }
 
@@ -137,7 +173,17 @@ fn content_range(text: &str) -> Option<(Range<u64>, Option<u64>)> {
 
 impl Service for Http {
     fn ask<'a>(&'a self, engine: &'static Engine, wanted: Wanted, pin: Option<&'a str>) -> BoxFuture<'a, Result<Answer, Failure>> {
-        Box::pin(async move { self.once(engine, &wanted, pin).await })
+        Box::pin(async move {
+            let whole = self.whole.load(Ordering::Relaxed);
+            match self.once(engine, &wanted, pin).await {
+                // The object may be there all the same, and as it was.
+                Err(failure) if failure.again == Again::Whole && !whole => {
+                    self.whole.store(true, Ordering::Relaxed);
+                    self.once(engine, &wanted, pin).await
+                }
+                answer => answer,
+            }
+        })
     }
 
     fn access(&self) -> &Access {

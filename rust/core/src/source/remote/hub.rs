@@ -27,7 +27,9 @@ impl HubFile {
         let (kind, rest) = rest.split_once('/').filter(|(kind, _)| matches!(*kind, "datasets" | "models" | "spaces")).ok_or_else(wrong)?;
         let (repo, after) = rest.split_once('@').ok_or_else(wrong)?;
         let (revision, path) = after.split_once('/').ok_or_else(wrong)?;
-        let sound = |text: &str| !text.is_empty() && text.split('/').all(|part| !matches!(part, "" | "." | "..")) && !text.contains(['\\', '\0']);
+        // A backslash is a letter of a name there. Where it parts folders, such a file was never downloaded.
+        let up = |part: &str| matches!(part, "" | "." | "..") || (cfg!(windows) && part.contains('\\'));
+        let sound = |text: &str| !text.is_empty() && !text.split('/').any(up) && !text.contains('\0');
         let revision = unescaped(revision);
         if !sound(repo) || repo.split('/').count() > 2 || !sound(path) || !sound(&revision) {
             return Err(wrong());
@@ -46,16 +48,30 @@ impl HubFile {
     /// Where it is asked for.
     pub(crate) fn url(&self, access: &Access) -> Result<Url> {
         let mut url = Url::parse(&access.hub.endpoint).map_err(|e| Error::new(Kind::Value, format!("HF_ENDPOINT is not a URL: {e}")))?;
-        {
-            let mut parts = url.path_segments_mut().map_err(|()| Error::new(Kind::Value, "HF_ENDPOINT is not a URL of HTTP"))?;
-            parts.pop_if_empty();
-            if self.kind != "models" {
-                parts.push(&self.kind);
-            }
-            parts.extend(self.repo.split('/')).push("resolve").push(&self.revision).extend(self.path.split('/'));
+        if url.cannot_be_a_base() {
+            return Err(Error::new(Kind::Value, "HF_ENDPOINT is not a URL of HTTP"));
         }
+        let mut path = url.path().trim_end_matches('/').to_owned();
+        let kind = (self.kind != "models").then_some(self.kind.as_str());
+        for part in kind.into_iter().chain(self.repo.split('/')).chain(["resolve", &self.revision]).chain(self.path.split('/')) {
+            path.push('/');
+            path.push_str(&escaped(part));
+        }
+        url.set_path(&path);
         Ok(url)
     }
+}
+
+/// A part of a path as a URL has it. Control characters too, which the URL's own functions leave out.
+fn escaped(part: &str) -> String {
+    part.bytes().fold(String::with_capacity(part.len()), |mut made, byte| {
+        if byte.is_ascii_alphanumeric() || b"!$&'()*+,-.:;=@_~[]|^".contains(&byte) {
+            made.push(byte.into());
+        } else {
+            made.push_str(&format!("%{byte:02X}"));
+        }
+        made
+    })
 }
 
 #[cfg(test)]
@@ -68,6 +84,7 @@ mod tests {
         let url = |location: &str| HubFile::parse(location).and_then(|file| file.url(&access)).map(String::from);
         assert_eq!(url("hf://datasets/a/b@c0ffee/x y/z#1.parquet").unwrap(), "https://huggingface.co/datasets/a/b/resolve/c0ffee/x%20y/z%231.parquet");
         assert_eq!(url("hf://datasets/a/b@refs%2Fconvert%2Fparquet/z").unwrap(), "https://huggingface.co/datasets/a/b/resolve/refs%2Fconvert%2Fparquet/z");
+        assert_eq!(url("hf://datasets/a/b@main/e\nf/a\\b/é").unwrap(), "https://huggingface.co/datasets/a/b/resolve/main/e%0Af/a%5Cb/%C3%A9");
         assert_eq!(url("hf://models/a/b@main/z").unwrap(), "https://huggingface.co/a/b/resolve/main/z");
         for wrong in [
             "hf://datasets/a/b/z",

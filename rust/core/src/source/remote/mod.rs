@@ -2,12 +2,16 @@
 //! with and kept is the same for all, and is here.
 
 pub mod access;
+mod bucket;
 pub mod cache;
+mod certificates;
 pub(crate) mod client;
 pub mod cloud;
 pub mod download;
+mod encoding;
 pub mod http;
 pub mod hub;
+mod keys;
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -25,7 +29,7 @@ use super::{Hint, Known, Object, Reading, local};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::pool::Buffer;
-use access::{Access, shown};
+use access::{Access, shown, shown_url};
 use cache::{Cache, Key, Part as CachePart, Purpose};
 use client::{Again, Failure, Tries};
 
@@ -128,7 +132,7 @@ impl Remote {
     /// An object of which length and version are known: nothing is asked yet.
     pub(crate) fn known(engine: &'static Engine, location: &str, service: Box<dyn Service>, known: &Known, caches: &Caches) -> Arc<Self> {
         // Only what says which version it is can be kept under its name.
-        let key = known.version.as_deref().map(|version| Key::new(&shown(location), &format!("{version} {}", known.size)));
+        let key = known.version.as_deref().map(|version| Key::new(&shown_url(location), &format!("{version} {}", known.size)));
         let of = |cache: &Option<Arc<Cache>>| cache.clone().zip(key.clone());
         let pin = (!service.immutable()).then(|| known.version.clone()).flatten();
         Arc::new(Self {
@@ -165,7 +169,7 @@ impl Remote {
             let once = async {
                 let answer = service.ask(engine, wanted.clone(), None).await?;
                 let Some(total) = answer.total else {
-                    return spool(engine, answer, patience.stall()).await;
+                    return spool(engine, answer, service.access(), &mut tries).await;
                 };
                 let whole = Known { size: total, version: answer.version.clone() };
                 if answer.ranged {
@@ -173,7 +177,8 @@ impl Remote {
                 }
                 Ok::<_, Failure>(Spooled::Flow(whole, answer.body))
             };
-            match once.await {
+            let opened = once.await;
+            match opened {
                 Ok(Spooled::File(object)) => return Ok(Err(object)),
                 Ok(Spooled::Range(known, answer)) => {
                     let made = Self::known(engine, location, service, &known, caches);
@@ -385,7 +390,7 @@ impl Remote {
             }
             buffer[*filled..*filled + bytes.len()].copy_from_slice(&bytes);
             *filled += bytes.len();
-            tries.progress();
+            tries.came(start + *filled as u64);
         }
         Ok(())
     }
@@ -410,7 +415,7 @@ impl Remote {
                     return Err(Failure::soon(format!("the answer ended after {} of {} bytes", flow.at, self.size)));
                 };
                 flow.rest = bytes;
-                tries.progress();
+                tries.came(flow.at + flow.rest.len() as u64);
             }
             let pass = (wanted - flow.at).min(flow.rest.len() as u64) as usize;
             let take = (flow.rest.len() - pass).min(buffer.len() - *filled);
@@ -525,26 +530,20 @@ enum Spooled {
 }
 
 /// A body of unknown length, in a file without a name.
-async fn spool(engine: &'static Engine, mut answer: Answer, stall: std::time::Duration) -> Result<Spooled, Failure> {
+async fn spool(engine: &'static Engine, mut answer: Answer, access: &Access, tries: &mut Tries<'_>) -> Result<Spooled, Failure> {
     let failed =
         |e: std::io::Error| Error::new(Kind::Io, format!("the server does not say how long it is, so it is put into a temporary file, and that failed: {e}"));
-    let mut file = tempfile::tempfile().map_err(failed)?;
-    loop {
-        match timeout(stall, answer.body.next()).await {
-            Ok(Some(Ok(bytes))) => {
-                file = engine
-                    .cpu(move || {
-                        file.write_all(&bytes)?;
-                        Ok::<_, std::io::Error>(file)
-                    })
-                    .await?
-                    .map_err(failed)?;
-            }
-            Ok(Some(Err(e))) => return Err(e),
-            Ok(None) => return Ok(Spooled::File(local::opened(file, "a temporary file")?)),
-            Err(_) => return Err(Failure::soon("no byte came")),
-        }
+    let (mut file, mut at) = (tempfile::tempfile().map_err(failed)?, 0);
+    while let Some(bytes) = next(&mut answer.body, access).await? {
+        at += bytes.len() as u64;
+        tries.came(at);
+        let write = move || {
+            file.write_all(&bytes)?;
+            Ok::<_, std::io::Error>(file)
+        };
+        file = engine.cpu(write).await?.map_err(failed)?;
     }
+    Ok(Spooled::File(local::opened(file, "a temporary file")?))
 }
 
 impl Object for Arc<Remote> {

@@ -1,0 +1,145 @@
+"""Map-style data sets in the cache: the folders of Arrow files that `load_dataset`, builders and steps make."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rowstream.access import datasets_cache
+from rowstream.cache.entries import Entry, times
+from rowstream.exceptions import RowstreamError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+BUILT = ".rowstream-builder"
+"""The file that a builder leaves beside what it made."""
+
+ABOUT = ".about"
+"""The file that says which files the rows beside it are of."""
+
+# How folders are named below ours: by a hash of what their rows follow from, alone or after "default-".
+_HASHED = re.compile(r"[0-9a-f]{16}|default-.+")
+_WRITING = 3600  # seconds after which nobody goes on writing a file
+_DEEP = 5  # folders below ours that such a folder may be in
+
+
+def root(cache_dir: str | os.PathLike[str] | None) -> Path:
+    """The folder that is ours: in a cache that was named, or in that of data sets."""
+    return (datasets_cache() if cache_dir is None else Path(cache_dir).expanduser()) / "rowstream"
+
+
+def entries(cache_dir: str | os.PathLike[str] | None) -> list[Entry]:
+    """What is kept of data sets, a folder each."""
+    made = [_entry(home, home.relative_to(root(cache_dir)).parts) for home in _homes(root(cache_dir), 0)]
+    if cache_dir is not None:
+        # A builder that is given a folder has no other one in it.
+        there = Path(cache_dir).expanduser()
+        found = {mark.parent for deep in ("*/*/*", "*/*/*/*") for mark in there.glob(f"{deep}/{BUILT}")}
+        made += [_entry(home, home.relative_to(there).parts) for home in sorted(found) if root(cache_dir) not in home.parents]
+    return sorted(made, key=lambda one: (one.name, -one.used))
+
+
+def _homes(folder: Path, depth: int) -> Iterator[Path]:
+    """The folders that have files of ours."""
+    if depth > _DEEP or folder.is_symlink():
+        return
+    try:
+        there = sorted(folder.iterdir())
+    except OSError:
+        return
+    if depth and (_HASHED.fullmatch(folder.name) or (folder / BUILT).exists()) and (any(files(folder)) or any(_left(folder))):
+        yield folder
+    for one in there:
+        if one.is_dir() and not one.name.startswith("."):
+            yield from _homes(one, depth + 1)
+
+
+def files(home: Path) -> Iterator[Path]:
+    """The files of rows in a folder: splits, and results of steps."""
+    for path in sorted(home.iterdir()):
+        hidden = path.name.startswith(".") or path.is_symlink() or not path.is_file()
+        if not hidden and (path.suffix == ".arrow" or (path.suffix == ".parquet" and (home / BUILT).exists())):
+            yield path
+
+
+def _left(home: Path) -> Iterator[Path]:
+    """Files that were being written, or are."""
+    yield from (path for path in sorted(home.glob(".rowstream-*")) if path.name != BUILT and path.is_file())
+
+
+def _entry(home: Path, parts: tuple[str, ...]) -> Entry:
+    there = [*files(home)]
+    results = [path for path in there if path.name.startswith("cache-")]
+    said = [*dict.fromkeys(_split(path, parts[0]) for path in there if path not in results)]
+    if results:
+        said.append(f"{len(results)} result{'s' if len(results) > 1 else ''}")
+    name = [part.replace("___", "/") for part in parts[:2] if not _HASHED.fullmatch(part)]
+    size, made, used = times([*there, *_left(home)])
+    return Entry("datasets", "/".join(name), home, size, tuple(said), _about(home), made, used)
+
+
+def _split(path: Path, folder: str) -> str:
+    """The split that a file has, or a part of; builders put their name before it."""
+    return re.sub(r"-\d{5}-of-\d{5}$", "", path.stem).removeprefix(f"{folder.rpartition('___')[2]}-")
+
+
+def _about(home: Path) -> tuple[str, ...]:
+    """The files that rows are of, as far as that is noted."""
+    try:
+        said = json.loads((home / ABOUT).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+    return tuple(map(str, said)) if isinstance(said, list) else ()
+
+
+def verify(home: Path) -> Iterator[Path]:
+    """Reads the files of rows, and removes those that cannot be read; gives which. What is removed is made anew when it is asked for."""
+    for path in [*files(home)]:
+        if not _is_whole(path):
+            path.unlink(missing_ok=True)
+            yield path
+
+
+def _is_whole(path: Path) -> bool:
+    import pyarrow as pa
+
+    try:
+        if path.suffix == ".parquet":
+            import pyarrow.parquet as pq
+
+            pq.read_table(path).validate(full=True)
+            return True
+        with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
+            for batch in reader:
+                batch.validate(full=True)
+    except (pa.ArrowException, RowstreamError, OSError, ValueError):
+        return False
+    return True
+
+
+def remove(entry: Entry, cache_dir: str | os.PathLike[str] | None) -> None:
+    """Removes what is ours in a folder, and the folders of ours that are empty then."""
+    home = entry.path
+    for path in [*files(home)]:
+        path.unlink(missing_ok=True)
+    for name in (BUILT, ABOUT, "dataset_info.json", "LICENSE"):
+        (home / name).unlink(missing_ok=True)
+    for path in [*_left(home)]:
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < time.time() - _WRITING:
+                path.unlink()
+    ours = root(cache_dir)
+    top = ours if ours in home.parents or cache_dir is None else Path(cache_dir).expanduser()
+    for folder in (home, *home.parents):
+        if folder == top:
+            return
+        try:
+            folder.rmdir()
+        except OSError:
+            return

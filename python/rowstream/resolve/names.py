@@ -1,0 +1,95 @@
+"""What the first argument of `load_dataset` names, and what was meant where it names nothing."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rowstream.exceptions import DatasetNotFoundError, ReadError, UnsupportedError
+from rowstream.resolve import formats
+from rowstream.resolve.hub import is_name, repo
+from rowstream.resolve.urls import is_url
+
+if TYPE_CHECKING:
+    from rowstream.access import Access
+    from rowstream.resolve.hub import Repo
+
+_ALIKE = 0.75  # how much two names have to have in common: a letter too many, too few, wrong or in another place
+_WAIT = 2.0  # seconds for the Hub to answer where a name that is here was meant, probably
+
+
+def format_named(path: str, data_files: Any = None, data_dir: str | None = None) -> str | None:
+    """The format that a name stands for, if it does: its own name, or how its files end (`"jsonl"`), unless that is a folder here."""
+    if path in formats.BUILDERS:
+        return path
+    of = formats.ENDINGS.get(path)
+    return None if of is None or (data_files is None and data_dir is None and Path(path).exists()) else of
+
+
+def is_of_hub(path: str, data_files: Any = None, data_dir: str | None = None) -> bool:
+    """Whether a name can only be that of a data set of the Hub."""
+    if is_url(path) or not is_name(path) or path.endswith((".py", ".json")):
+        return False
+    return format_named(path, data_files, data_dir) is None and not Path(path).expanduser().exists()
+
+
+def meant(path: str | os.PathLike[str]) -> str:
+    """What is like a path that is not there, for the end of an error; empty if nothing is."""
+    return _asked(_like_here(os.fspath(path)))
+
+
+def named_repo(path: str, revision: str | None, access: Access, data_files: Any = None) -> Repo:
+    """The data set of the Hub that a name is of.
+
+    A name that is like that of a format, or ends files that are not read, is none. For one that is like a name that is here the Hub is
+    asked, but not waited for.
+
+    Raises:
+        DatasetNotFoundError: there is none, or the token may not see it.
+        UnsupportedError: it is how files end that are not read.
+    """
+    alone = "/" not in path and revision is None
+    if alone and _end(data_files, path):
+        raise UnsupportedError(f"the format {path!r} is not read yet; these are: {', '.join(formats.READ)}")
+    like = _close(path, formats.NAMES) if alone else []
+    here = _like_here(path)
+    if like:
+        raise DatasetNotFoundError(f"there is no format {path!r}, and no folder {path!r} here{_asked([*here, *like])}")
+    try:
+        return repo(path, revision, access.once(_WAIT) if here else access)
+    except (DatasetNotFoundError, ReadError) as error:
+        if here:
+            raise DatasetNotFoundError(f"there is no folder {path!r} here{_asked(here)} Of the Hub: {error}") from None
+        raise type(error)(f"{error}; and there is no folder {path!r} here") from None
+
+
+def _asked(names: list[str]) -> str:
+    """The question whether one of some names was meant."""
+    return f"; did you mean {' or '.join(map(repr, names))}?" if names else ""
+
+
+def _close(name: str, among: Any) -> list[str]:
+    """The names that are like one, whatever the case of letters."""
+    by_lower = {one.lower(): one for one in among}
+    return [by_lower[one] for one in get_close_matches(name.lower(), by_lower, 2, _ALIKE)]
+
+
+def _like_here(path: str) -> list[str]:
+    """What is like a path in the folder that it would be in: folders, and files of data."""
+    folder, _, name = path.rstrip("/").rpartition("/")
+    start = f"{folder}/" if folder or path.startswith("/") else ""
+    try:
+        there = [one for one in Path(start or ".").expanduser().iterdir() if not one.name.startswith(".")]
+    except OSError:
+        return []
+    return [f"{start}{one}" for one in _close(name, [one.name for one in there if one.is_dir() or formats.by_name(one.name)])]
+
+
+def _end(data_files: Any, name: str) -> bool:
+    """Whether the names of files end so."""
+    if isinstance(data_files, (str, os.PathLike)):
+        return os.fspath(data_files).lower().endswith(f".{name.lower()}")
+    some = data_files.values() if isinstance(data_files, dict) else data_files if isinstance(data_files, (list, tuple)) else ()
+    return any(_end(one, name) for one in some)
