@@ -56,14 +56,14 @@ def merge_state_dicts(states: Iterable[dict[str, Any]]) -> dict[str, Any]:
         raise CheckpointMismatchError("merge_state_dicts: the states are not of one run: epoch or steps differ")
     epoch, steps = read[0].epoch, read[0].steps
     if not steps:
-        return State(epoch, _core.merge_cursors([state.cursor for state in read if state.cursor is not None])).to_dict()
+        return State(epoch, _core.merge_cursors([state.cursor for state in read if state.cursor is not None])).to_dict(read[0].of)
     places = [state.place for state in read]
     if any(place.get("fixed") for place in places if place):
         raise UnsupportedError(
             "take, skip and repeat after a batched map, a flat_map or a batch count the rows of their consumer: "
             "go on with as many as there were"
         )
-    return State(epoch, None, steps, Pipeline.merge(places)).to_dict()
+    return State(epoch, None, steps, Pipeline.merge(places)).to_dict(read[0].of)
 
 
 def _found(state: Any) -> Iterator[Any]:

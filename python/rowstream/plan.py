@@ -9,6 +9,8 @@ any shuffle.
 from __future__ import annotations
 
 import json
+import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -31,6 +33,7 @@ Op = tuple[tuple[str, Any], ...]
 """One transform of the order: the items of its JSON object."""
 
 _MOST_SEGMENTS = 100_000
+_DESCRIBED = 200  # characters of an order in a state
 _UNROLLED = 64  # passes that are divided each for itself
 FILE, ROW = "\0file", "\0row"
 """What the core calls the file of a row, and its number there."""
@@ -115,6 +118,18 @@ class Plan:
         listing: dict[str, Any] = json.loads(self.scan)
         return listing
 
+    @cached_property
+    def described(self) -> dict[str, Any]:
+        """What a state says of the stream that it is of, for the error where it is loaded into another one."""
+        names = [(re.split(r"[/\\\\]", file["path"])[-1], file["size"], file["version"]) for file in self.listing["files"]]
+        order = [order_of(segment) for segment in self.segments] + [f"{order_of(segment)}, for ever" for segment in self.cycle]
+        if self.batch is not None:
+            order.append(f"batch({self.batch[0]})")
+        return {"files": f"{zlib.crc32(repr(names).encode()):08x}", "order": "; then ".join(order)[:_DESCRIBED], **self._described_steps()}
+
+    def _described_steps(self) -> dict[str, Any]:
+        return {"steps": ", ".join(map(repr, self.steps))[:_DESCRIBED]} if self.steps else {}
+
     @property
     def schema(self) -> dict[str, Any]:
         """The schema of the files, as JSON."""
@@ -149,7 +164,7 @@ class Plan:
 
     def __getstate__(self) -> dict[str, Any]:
         """Only the data: what was made of it is made again."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("core", "listing")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("core", "listing", "described")}
 
     # ------------------------------------------------------------------------------------------------------ columns
 
@@ -406,6 +421,17 @@ class Plan:
     def then(self, step: Step) -> Plan:
         """One more step in Python, on batches."""
         return replace(self, steps=(*self.steps, step))
+
+
+def order_of(segment: Segment) -> str:
+    """The transforms of a pass, for people."""
+    ops = [_shown(dict(op)) for op in segment.ops] or ["as the files have it"]
+    return ", ".join(ops) + (f", {segment.times} times" if segment.times != 1 else "")
+
+
+def _shown(op: dict[str, Any]) -> str:
+    name = {"global": "all rows permuted"}.get(op["op"], op["op"])
+    return f"{name}({', '.join(f'{key}={value}' for key, value in op.items() if key not in ('op', 'at', 'pass'))})"
 
 
 def _balanced(pieces: list[int | None], of: int, *, contiguous: bool) -> bool:

@@ -316,7 +316,7 @@ def test_a_part_that_is_never_drawn():
             r"step 2 was Filter\(builtins.print.*it is Filter\(builtins.len",
         ),
         (lambda: held().map(str, batched=True), lambda: held().map(str, batched=True).filter(len), "before the step Filter"),
-        (lambda: held().map(str, batched=True), lambda: held(29).map(str, batched=True), "the files differ"),
+        (lambda: held().map(str, batched=True), lambda: held(29).map(str, batched=True), "of other files"),
         (lambda: interleave_datasets([held(), held()]), lambda: concatenate_datasets([held(), held().map(dict)]), "of a mixture, this"),
         (lambda: interleave_datasets([held(), held()]), lambda: interleave_datasets([held(), held(9)]), "part 1 differs"),
         (lambda: IterableDataset.from_generator(rows_of_a_generator), lambda: IterableDataset.from_generator(iter), "the generator was"),

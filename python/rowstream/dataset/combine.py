@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rowstream import _core
 from rowstream.dataset.iterable import IterableDataset
 from rowstream.dataset.sources import Chained, Mixed, Part, SourcePlan, Zipped
-from rowstream.exceptions import InvalidArgumentError, SchemaError, UnsupportedError
+from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, SchemaError, UnsupportedError
 from rowstream.features import Features
 from rowstream.info import DatasetInfo
 from rowstream.plan import Plan, Segment, op_of
@@ -294,6 +294,10 @@ def _checked(what: str, datasets: Any) -> list[IterableDataset]:
 def _part(ds: IterableDataset) -> Part:
     if ds._plan.batch is not None:
         raise UnsupportedError("batches are not mixed: mix the streams first, then batch")
+    if ds._loaded() is not None:
+        raise CheckpointMismatchError(
+            "a state was loaded into a part: put the streams together first, and load the state of what they make together"
+        )
     return Part(ds._plan, ds._consumer)
 
 

@@ -5,12 +5,41 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from rowstream.dataset.sources import Chained, Generated, Mixed, SourcePlan
+from rowstream.ops.apply import name_of
+from rowstream.plan import order_of
+
 if TYPE_CHECKING:
-    from rowstream.plan import Plan, Segment
+    from rowstream.plan import Plan
 
 
 def explained(plan: Plan) -> str:
-    """The plan, a step a line, from the files up."""
+    """The plan, a step a line, from the files up; the parts of a mixture further in."""
+    lines = _of_source(plan.source) if isinstance(plan, SourcePlan) else _of_files(plan)
+    return "\n".join([*lines, *(f"python    {step!r}" for step in plan.steps)])
+
+
+def _of_source(source: Any) -> list[str]:
+    if isinstance(source, Generated):
+        more = [f"shuffled(seed={source.shuffled})"] if source.shuffled is not None else []
+        more += ["deterministic"] if source.shares else []
+        return [", ".join([f"generator {name_of(source.function)}", _count(len(source.order), "shard"), *more])]
+    if isinstance(source, Mixed):
+        how = "in turn" if source.probabilities is None else f"by probabilities {', '.join(map(str, source.probabilities))}, seed {source.seed}"
+        ends = {"first_exhausted": "until the first ends", "all_exhausted": "until all have ended, those that end before begin again"}
+        head = f"mixture   {_count(len(source.parts), 'part')}, {how}, {ends.get(source.strategy, 'until all have ended, each row once')}"
+    elif isinstance(source, Chained):
+        head = f"chain     {_count(len(source.parts), 'part')}, one after another"
+    else:
+        head = f"columns   of {_count(len(source.parts), 'part')}, beside each other"
+    lines = [head]
+    for i, part in enumerate(source.parts):
+        lines.append(f"  part {i}")
+        lines += [f"    {line}" for line in explained(part.plan).splitlines()]
+    return lines
+
+
+def _of_files(plan: Plan) -> list[str]:
     listing = plan.listing
     found: dict[str, int] = json.loads(plan.core.explain())
     names = [field["name"] for field in listing["schema"]["fields"]]
@@ -26,22 +55,11 @@ def explained(plan: Plan) -> str:
         ]
         lines.append(f"left out  {', '.join(left_out) or 'no whole piece'}; what is left out inside of pieces shows when they are read")
     lines.append(f"read      at most {_bytes(found['read'])}")
-    lines += [f"order     {_segment(segment)}" for segment in plan.segments]
-    lines += [f"for ever  {_segment(segment)}" for segment in plan.cycle]
+    lines += [f"order     {order_of(segment)}" for segment in plan.segments]
+    lines += [f"for ever  {order_of(segment)}" for segment in plan.cycle]
     if plan.batch is not None:
         lines.append(f"batch     {plan.batch[0]} rows{', the last one only if it is whole' if plan.batch[1] else ''}")
-    lines += [f"python    {step!r}" for step in plan.steps]
-    return "\n".join(lines)
-
-
-def _segment(segment: Segment) -> str:
-    ops = [_op(dict(op)) for op in segment.ops] or ["as the files have it"]
-    return ", ".join(ops) + (f", {segment.times} times" if segment.times != 1 else "")
-
-
-def _op(op: dict[str, Any]) -> str:
-    name = op.pop("op")
-    return f"{name}({', '.join(f'{key}={value}' for key, value in op.items() if key not in ('at', 'pass'))})"
+    return lines
 
 
 def _count(n: int, what: str) -> str:

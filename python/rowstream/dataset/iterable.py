@@ -16,7 +16,7 @@ from rowstream.dataset.casting import cast
 from rowstream.dataset.column import IterableColumn
 from rowstream.dataset.counting import count, endless, told
 from rowstream.dataset.described import Described
-from rowstream.dataset.differences import differs
+from rowstream.dataset.differences import differs, order_differs
 from rowstream.dataset.explain import explained
 from rowstream.dataset.export import Exporting, pa_schema
 from rowstream.dataset.running import Items, Iteration, Pipeline, Rows, State, node, signature
@@ -217,13 +217,13 @@ class IterableDataset(Building, Exporting, Described, Joining):
                 "Use torchdata's StatefulDataLoader, which takes the place of DataLoader, and its state_dict()"
             )
         if self._running is not None:
-            return self._running.state().to_dict()
+            return self._running.state().to_dict(self._plan.described)
         plan, world, resume = self._plan, self._world(), self._loaded()
         steps = signature(plan)
         if steps:
-            return State(world.epoch, None, steps, Pipeline(plan, world, resume.place if resume else None).state()).to_dict()
+            return State(world.epoch, None, steps, Pipeline(plan, world, resume.place if resume else None).state()).to_dict(plan.described)
         cursor = resume.cursor if resume is not None and resume.cursor is not None else plan.core.start(world.epoch)
-        return State(world.epoch, plan.core.place(cursor, world.c, world.of)).to_dict()
+        return State(world.epoch, plan.core.place(cursor, world.c, world.of)).to_dict(plan.described)
 
     def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True) -> None:
         """Make the next iteration go on after a state, and one that is under way; also set the epoch to the state's.
@@ -240,8 +240,10 @@ class IterableDataset(Building, Exporting, Described, Joining):
         if isinstance(self._plan, SourcePlan) and isinstance(self._plan.source, Mixed):
             state = self._as_mixed(state, steps, strict=strict)
         if state.steps != steps:
-            raise CheckpointMismatchError(differs(state.steps, steps))
+            raise CheckpointMismatchError(differs(state.steps, steps, state.of, self._plan.described))
         if state.cursor is not None:
+            if state.of is not None and not state.of_plan(self._plan):
+                raise CheckpointMismatchError(order_differs(state.of, self._plan.described))
             epoch = self._plan.core.check(state.cursor, *self._part())
             if epoch != state.epoch:
                 raise CheckpointMismatchError(f"the state is damaged: it is of epoch {state.epoch} and {epoch}")
@@ -319,11 +321,16 @@ class IterableDataset(Building, Exporting, Described, Joining):
 
     def __copy__(self) -> IterableDataset:
         """A data set that begins anew."""
-        return self._with(_resume=None)
+        return self._copied()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> IterableDataset:
         """A data set that begins anew: all that it holds is immutable."""
-        return self._with(_resume=None)
+        return self._copied()
+
+    def _copied(self) -> IterableDataset:
+        made = self._with(_resume=None)
+        made._shared.read_by_workers = self._shared.read_by_workers
+        return made
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the running iteration, whose place is kept: a pickled data set goes on from there."""

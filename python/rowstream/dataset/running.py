@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from rowstream.plan import Plan
 
 VERSION = 1
+_OTHERS = {
+    frozenset(("_snapshot", "_sampler_iter_yielded", "_num_yielded", "_steps_since_snapshot")): (
+        "this is what a StatefulDataLoader saved: load it into one, or join what it has of its workers with merge_state_dicts([state])"
+    ),
+    frozenset(("examples_iterable",)): "this is a state of datasets, which counts the rows of another order: begin anew, without it",
+}
 _PASS = 1 << 32  # passes that Python repeats are epochs of the core, beyond those that a user counts
 
 
@@ -298,10 +304,13 @@ class State:
     cursor: str | None
     steps: str = ""
     place: Any = None
+    of: Any = field(default=None, compare=False)
 
-    def to_dict(self) -> dict[str, Any]:
-        """As users keep it."""
+    def to_dict(self, of: Any = None) -> dict[str, Any]:
+        """As users keep it. `of`: what it says of the stream, for errors."""
         made: dict[str, Any] = {"rowstream": VERSION, "epoch": self.epoch}
+        if (of := of or self.of) is not None:
+            made["of"] = of
         if self.steps:
             return {**made, "steps": self.steps, "place": self.place}
         return {**made, "cursor": self.cursor}
@@ -314,6 +323,9 @@ class State:
     def from_dict(cls, state: Any) -> State:
         """Reads what `to_dict` gave. Raises `CheckpointMismatchError` for anything else."""
         if not isinstance(state, dict) or state.get("rowstream") != VERSION:
+            for names, what in _OTHERS.items():
+                if isinstance(state, dict) and names & state.keys():
+                    raise CheckpointMismatchError(what)
             raise CheckpointMismatchError(
                 f"not a state that this rowstream wrote: expected a dict with 'rowstream': {VERSION}, "
                 f"found {type(state).__name__} {sorted(state) if isinstance(state, dict) else ''}".rstrip()
@@ -321,7 +333,7 @@ class State:
         epoch, cursor = state.get("epoch"), state.get("cursor")
         if not isinstance(epoch, int) or not (isinstance(cursor, str) or "place" in state):
             raise CheckpointMismatchError("the state is damaged: it has no epoch, or no place")
-        return cls(epoch, cursor, str(state.get("steps", "")), state.get("place"))
+        return cls(epoch, cursor, str(state.get("steps", "")), state.get("place"), state.get("of"))
 
 
 def signature(plan: Plan) -> str:

@@ -36,6 +36,7 @@ _MOST = 64  # sequences of a source
 _ANCHOR = 256  # rows of a part between two states that are kept of it
 _STORED = 100  # rows of a table that are read at once as they are stored
 _DRAWS = 1000  # draws that `datasets` makes at once
+_PARTS = 4  # parts that a state says more of than a hash
 _NAMED = 100  # shards of a generator that a key names one by one
 
 
@@ -745,6 +746,12 @@ class SourcePlan(Plan):
     def core(self) -> Any:
         """See `_Core`."""
         return _Core(self.source)
+
+    @property
+    def described(self) -> dict[str, Any]:  # type: ignore[override]
+        """What a state says of it: of the first parts."""
+        parts = [part.plan.described for part in getattr(self.source, "parts", ())[:_PARTS]]
+        return {**({"parts": parts} if parts else {}), **self._described_steps()}
 
     @property
     def rowwise(self) -> bool:

@@ -116,7 +116,7 @@ class Shared:
         if "shared" in state:
             self._memories.append(state["shared"])
         else:
-            self.epoch = state["values"][self._EPOCH]
+            self.epoch, self.read_by_workers = state["values"][self._EPOCH], state["values"][self._READ]
 
 
 _NUMBER, _SEED_BITS = (1 << 20) - 1, 40  # a state's number and a loader's seed, in one word that is written at once

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, UnsupportedError
+from rowstream.resolve.folders import matches
 
 _IGNORED = frozenset(("README.md", "config.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json", "dummy_data.zip"))
 _STEPS = re.compile(r"cache-[0-9a-f]{16}(_\d+_of_\d+)?\.arrow")
@@ -68,8 +69,7 @@ def resolve(pattern: str | os.PathLike[str], base: str) -> list[str]:
                 )
             found.append(os.path.abspath(choice))  # noqa: PTH100
             continue
-        matches = sorted(glob.glob(choice, recursive=True))  # noqa: PTH207 - pathlib's does not take absolute patterns
-        found += [os.path.abspath(path) for path in _once(matches) if Path(path).is_file() and wanted(path, choice)]  # noqa: PTH100
+        found += [os.path.abspath(path) for path in sorted(set(matches(choice))) if Path(path).is_file() and wanted(path, choice)]  # noqa: PTH100
     if not found:
         raise DataFilesNotFoundError(f"no file matches {whole}")
     return list(dict.fromkeys(found))
@@ -82,13 +82,6 @@ def _literal(base: str, pattern: str) -> tuple[str, str]:
         base = place
         folder, slash, rest = (pattern := rest).partition("/")
     return base, pattern
-
-
-def _once(paths: list[str]) -> list[str]:
-    """Each path once, and none that a link to a folder above it makes come round again."""
-    return [
-        path for path in paths if not any(link.is_symlink() and link.resolve() in link.absolute().parents for link in Path(path).parents)
-    ]
 
 
 def wanted(path: str, pattern: str) -> bool:
