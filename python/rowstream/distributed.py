@@ -19,8 +19,13 @@ def split_dataset_by_node(dataset: Any, rank: int, world_size: int, strategy: st
         dataset: a whole stream, or a part of it that is divided further; or a map-style data set, of which each rank has a run of rows.
         rank: which part.
         world_size: how many parts.
-        strategy: `"auto"`, `"shards"` or `"examples"`: accepted for `datasets`; streams are divided by pieces, and by rows where there are
-            too few.
+        strategy: how a stream is divided. `"auto"`: by pieces, and by rows where there are too few of them; the states of all ranks join,
+            and go on with any number of them. `"shards"`: each rank has whole pieces of the files. `"examples"`: each has every
+            `world_size`-th row, so that all have the same number but for one: rows that files do not count, as those of lines, are
+            counted first, or read by every rank where they are far away.
+
+    Raises:
+        InvalidArgumentError: there are fewer pieces than ranks, or the stream is divided by another strategy already.
     """
     if not 0 <= rank < world_size:
         raise InvalidArgumentError(f"rank must be in 0..{world_size - 1}, found {rank}")
@@ -30,8 +35,7 @@ def split_dataset_by_node(dataset: Any, rank: int, world_size: int, strategy: st
         if strategy != "auto":
             raise InvalidArgumentError(f"Map-style datasets only support strategy='auto', found {strategy!r}")
         return dataset.shard(num_shards=world_size, index=rank, contiguous=True)
-    c, of = dataset._consumer
-    return dataset._with(_consumer=(c * world_size + rank, of * world_size))
+    return dataset._of_rank(rank, world_size, strategy)
 
 
 def merge_state_dicts(states: Iterable[dict[str, Any]]) -> dict[str, Any]:

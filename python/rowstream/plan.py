@@ -306,6 +306,15 @@ class Plan:
         """The rows of the files after these transforms, before any filter."""
         return replace(self, condition=None, skipped=None, batch=None, steps=(), segments=(Segment(ops),), cycle=(), first=0)
 
+    def pieces_of(self, of: int, index: int) -> Plan:
+        """Every `of`-th piece, however many rows it has."""
+        return self.each(_op("shard", of=of, index=index, contiguous=False))
+
+    def rows_of(self, of: int, index: int) -> Plan:
+        """Every `of`-th row; where nobody may count them, of those that come."""
+        far = self.core.rows(0) is None and any("://" in file["path"] for file in self.listing["files"])
+        return self.then(Every(of, index)) if far else self.shard(of, index, contiguous=False)
+
     def part(self, of: int, index: int) -> Plan:
         """What consumer `index` of `of` has, as a plan of its own."""
         return self.each(_op("part", of=of, index=index))

@@ -188,3 +188,37 @@ def test_parts_that_pieces_are_balanced_in_stay_what_they_were(tmp_path):
     assert [dict(op) for op in ds.shard(3, 1)._plan.segments[0].ops] == [{"op": "shard", "of": 3, "index": 1, "contiguous": True}]
 
 
+
+
+@pytest.mark.parametrize("format", ["parquet", "jsonl", "memory"])
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_ranks_by_a_strategy(tmp_path, format, shuffled):
+    ds = (
+        IterableDataset.from_dict({"id": list(range(203))}, num_shards=5)
+        if format == "memory"
+        else stream(tmp_path, [50, 50, 50, 50, 3], format)
+    )
+    ds = ds.shuffle(seed=1, buffer_size=20) if shuffled else ds
+    whole = sorted(row["id"] for row in ds)
+    by_rows = [[row["id"] for row in split_dataset_by_node(ds, r, 2, strategy="examples")] for r in range(2)]
+    assert sorted(sum(by_rows, [])) == whole
+    assert sorted(map(len, by_rows)) == [101, 102]
+    by_pieces = [[row["id"] for row in split_dataset_by_node(ds, r, 2, strategy="shards")] for r in range(2)]
+    assert sorted(sum(by_pieces, [])) == whole
+    if format == "parquet":
+        assert sorted(map(len, by_pieces)) == [100, 103]
+    with pytest.raises(ValueError, match="some nodes would not be assigned any shard"):
+        split_dataset_by_node(ds, 0, ds.num_shards + 1, strategy="shards")
+    part = split_dataset_by_node(ds, 0, 2, strategy="examples")
+    with pytest.raises(ValueError, match="Cannot change the strategy"):
+        split_dataset_by_node(part, 0, 2, strategy="shards")
+    quarters = [split_dataset_by_node(split_dataset_by_node(ds, r, 2, strategy="examples"), q, 2) for r in range(2) for q in range(2)]
+    counts = [len(list(one)) for one in quarters]
+    assert sum(counts) == 203
+    assert max(counts) - min(counts) <= 1
+    for together in (concatenate_datasets, interleave_datasets):
+        for other in (ds, split_dataset_by_node(ds, 1, 2), split_dataset_by_node(ds, 0, 2, strategy="examples")):
+            with pytest.raises(ValueError, match="identically split_by_node"):
+                together([split_dataset_by_node(ds, 0, 2), other])
+        both = [together([split_dataset_by_node(ds, r, 2), split_dataset_by_node(ds, r, 2)]) for r in range(2)]
+        assert all(len(list(one)) for one in both)

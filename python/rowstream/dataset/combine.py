@@ -288,7 +288,20 @@ def _checked(what: str, datasets: Any) -> list[IterableDataset]:
         if not isinstance(ds, IterableDataset):
             hint = "; pass its values" if isinstance(ds, dict) else ""
             raise InvalidArgumentError(f"{what} expects streams, found {type(ds).__name__}{hint}")
+    for i, ds in enumerate(parts):
+        if ds._rank != parts[0]._rank:
+            raise InvalidArgumentError(
+                f"Datasets should be identically split_by_node before they are put together: the one at index 0 is {_said(parts[0])}, the one "
+                f"at index {i} is {_said(ds)}"
+            )
     return parts
+
+
+def _said(ds: IterableDataset) -> str:
+    if ds._rank is None:
+        return "not split"
+    rank, of, strategy = ds._rank
+    return f"the part of rank {rank} of {of} by {strategy!r}"
 
 
 def _part(ds: IterableDataset) -> Part:
@@ -421,4 +434,4 @@ def _over(
         plans = [ds.with_format(None)._decoded() for ds in parts]
         source = replace(source, parts=tuple(replace(part, plan=plan) for part, plan in zip(source.parts, plans, strict=True)))
         made, decoding = made._with(SourcePlan(scan="", source=source)), None
-    return made._with(_known=features, _format=parts[0]._format, _decoding=decoding, _consumer=consumer)
+    return made._with(_known=features, _format=parts[0]._format, _decoding=decoding, _consumer=consumer, _rank=parts[0]._rank)

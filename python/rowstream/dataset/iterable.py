@@ -68,6 +68,8 @@ class IterableDataset(Building, Exporting, Described, Joining):
         # Whether values are yet to be decoded by their features, and in how many threads.
         self._decoding: int | None = 0
         self._consumer = (0, 1)
+        # Which rank of how many it is the part of, and how the rows were divided.
+        self._rank: tuple[int, int, str] | None = None
         # The state that was loaded last, the number of it, and the process that loaded it.
         self._resume: State | None = None
         self._loads = 1
@@ -444,6 +446,30 @@ class IterableDataset(Building, Exporting, Described, Joining):
         if isinstance(plan, SourcePlan):
             return self._with(plan.sharded(of, index, contiguous=contiguous))
         return self._with(plan.shard(of, index, contiguous=contiguous))
+
+    def _of_rank(self, rank: int, of: int, strategy: str) -> IterableDataset:
+        """The part of a rank: see `split_dataset_by_node`."""
+        if self._rank is not None:
+            before, among, how = self._rank
+            if strategy not in ("auto", how):
+                raise InvalidArgumentError(
+                    f"Cannot change the strategy when splitting an already distributed iterable dataset: it is {how!r}, the new one {strategy!r}"
+                )
+            strategy, whole = how, (before * of + rank, among * of, how)
+        else:
+            whole = (rank, of, strategy)
+        if strategy == "auto":
+            c, consumers = self._consumer
+            return self._with(_consumer=(c * of + rank, consumers * of), _rank=whole)
+        if strategy == "shards" and self.num_shards < of:
+            raise InvalidArgumentError(
+                f"Cannot split an iterable dataset with num_shards={self.num_shards} across world_size={of} nodes with strategy='shards' "
+                "because some nodes would not be assigned any shard."
+            )
+        plan = self._plan
+        if isinstance(plan, SourcePlan):
+            return self._with(plan.sharded(of, rank, contiguous=False), _rank=whole)
+        return self._with(plan.pieces_of(of, rank) if strategy == "shards" else plan.rows_of(of, rank), _rank=whole)
 
     def reshard(self, num_shards: int | None = None) -> IterableDataset:
         """The same: a file is cut into its row groups, batches or ranges already, and consumers beyond those share rows."""

@@ -387,7 +387,7 @@ class Saving:
         """
         from rowstream.dataset.sources import held_rows
 
-        if num_shards is not None and num_shards > len(self):
+        if num_shards is not None and num_shards > max(1, len(self)):
             raise InvalidArgumentError(
                 f"Unable to shard a dataset of size {len(self)} into {num_shards} shards (the number of shards exceeds the number of "
                 "samples)."
