@@ -22,7 +22,7 @@ BELOW = {
     "skipped": {"exceptions"},
     # Casts of labels and JSON are the table's; what media name is opened by it.
     "features": {"exceptions", "table", "files"},
-    "table": {"features"},
+    "table": {"exceptions", "features"},
     "arrow_writer": {"config", "features", "files", "table"},
     "fingerprint": {"config", "exceptions", "table", "utils"},
     "formatting": {"exceptions", "features"},

@@ -17,7 +17,7 @@ from rowstream.dataset.build import informed, planned
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, SchemaError, UnsupportedError
 from rowstream.features.card import features_of_card
 from rowstream.features.schema import schema_from_features
-from rowstream.features.types import Features
+from rowstream.features.types import Features, Value
 from rowstream.features.types import modern as _modern
 from rowstream.lock import read as read_lock
 from rowstream.resolve import formats
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     DataFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Any]
 
+# Options that leave no row out.
+_WHOLE = frozenset(("columns", "usecols", "infer", "dtype", "sep", "delimiter", "encoding"))
 _SPLIT = re.compile(r"\w+(\.\w+)*")
 
 
@@ -223,8 +225,8 @@ class _Request:
         counts = self.counts if checked else None
         try:
             return _prepared(self.how, self.found, split, cache_dir, self.declared, keep_in_memory, anew, counts)
-        except SchemaError:
-            if self.declared is None or self.found.format != "json":
+        except (SchemaError, UnsupportedError):
+            if self.declared is None or self.found.format not in ("json", "csv"):
                 raise
             # Values that are not of the types that are wanted, and become so: they are read as they are, and cast.
             return _prepared(self.plain, self.found, split, cache_dir, self.declared, keep_in_memory, anew, counts)
@@ -270,14 +272,23 @@ def _requested(
     if tabs:
         config_kwargs.setdefault("sep", "\t")
     # What only says which columns there are, and of which types, leaves no row out.
-    found.cut = bool(config_kwargs.keys() - {"columns", "usecols", "infer", "dtype", "sep", "delimiter"})
+    found.cut = bool(config_kwargs.keys() - _WHOLE)
     declared = None if features is None else Features(_modern(features))
     options = {**found.options, **config_kwargs}
     if declared is not None and found.format == "json" and not streaming and _has_json(declared):
         plain = reading(found.format, dict(options), None)
         return _Request(plain, found, declared, plain)
-    how = reading(found.format, dict(options), declared if streaming or found.format == "json" else None)
-    return _Request(how, found, declared, how if declared is None or streaming else reading(found.format, dict(options), None))
+    if declared is None or streaming or found.format not in ("json", "csv"):
+        # Other formats say the types of their values, which are cast afterwards.
+        how = reading(found.format, dict(options), declared if streaming else None)
+        return _Request(how, found, declared, how)
+    if found.format == "json":
+        return _Request(reading("json", dict(options), declared), found, declared, reading("json", dict(options), None))
+    # What is declared is not guessed from a text, so that 007 stays that where strings are wanted. Labels and the like are texts first.
+    texts = Features({name: of if isinstance(of, Value) else Value("string") for name, of in declared.items()})
+    strings = {name: of for name, of in texts.items() if of.dtype.endswith("string")}
+    plain = reading("csv", {**options, "dtype": {**strings, **options.get("dtype", {})}}, None)
+    return _Request(reading("csv", dict(options), texts), found, declared, plain)
 
 
 def _prepared(
@@ -333,9 +344,10 @@ def _lines(how: Reading, found: _Found, features: Any) -> Any:
     given = None if features is None else mixed.of_features(features)
     if (features is not None and given is None) or found.info.get("features") is not None:
         return None
-    if how.columns is not None or how.condition is not None or how.options or how.rows is not None or how.skipped is not None:
+    encoding = {name: of for name, of in how.options.items() if name == "encoding"}
+    if how.columns is not None or how.condition is not None or how.options != encoding or how.rows is not None or how.skipped is not None:
         return None
-    text = reading("text", {}, None)
+    text = replace(reading("text", {}, None), options=encoding)
     first = next(iter(found.files))
 
     @cache

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rowstream.exceptions import FileFormatError, UnsupportedError
 from rowstream.features.extension import NAMES, ArrayType, array_shape, array_type
 from rowstream.features.types import Features, LargeList, List, dumps
 
@@ -136,7 +137,7 @@ class InMemoryTable(Table):
     @classmethod
     def from_file(cls, filename: str) -> Table:
         """The rows of an Arrow stream or file, read."""
-        return Table(restored(_reader(pa.OSFile(os.path.expanduser(os.fspath(filename))))))
+        return Table(restored(_reader(pa.OSFile(os.path.expanduser(os.fspath(filename))), os.fspath(filename))))
 
     @classmethod
     def from_buffer(cls, buffer: Any) -> Table:
@@ -171,7 +172,7 @@ class MemoryMappedTable(Table):
     def from_file(cls, filename: str, replays: Any = None) -> Table:
         """The rows of an Arrow stream or file, mapped: read when they are looked at."""
         path = os.path.abspath(os.path.expanduser(os.fspath(filename)))
-        return Table(restored(_reader(pa.memory_map(path))), (path,))
+        return Table(restored(_reader(pa.memory_map(path), path)), (path,))
 
 
 class ConcatenationTable(Table):
@@ -183,14 +184,41 @@ class ConcatenationTable(Table):
         return concat_tables(list(tables), axis)
 
 
-def _reader(source: Any) -> Any:
-    """The table of an Arrow stream or file."""
+def _reader(source: Any, name: str = "what is in memory") -> Any:
+    """The table of an Arrow stream or file.
+
+    Raises:
+        FileFormatError: it is none, or is damaged.
+        UnsupportedError: a column has types that rows cannot have, some of which pyarrow crashes on.
+    """
+    reader: Any
     try:
-        return pa.ipc.open_stream(source).read_all()
-    except pa.ArrowInvalid:
-        if hasattr(source, "seek"):
-            source.seek(0)
-        return pa.ipc.open_file(source).read_all()
+        try:
+            reader = pa.ipc.open_stream(source)
+        except pa.ArrowInvalid as error:
+            if hasattr(source, "seek"):
+                source.seek(0)
+            try:
+                reader = pa.ipc.open_file(source)
+            except pa.ArrowInvalid:
+                raise error from None
+        for field in reader.schema:
+            if strange := _strange(field.type):
+                raise UnsupportedError(f"{name}: the column {field.name!r} has the type {strange}, which rows cannot have")
+        return reader.read_all()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise FileFormatError(f"{name}: not an Arrow file or stream, or a damaged one: {error}") from error
+
+
+def _strange(kind: Any) -> Any:
+    """A type in a type that rows cannot have."""
+    if pa.types.is_union(kind):
+        return kind
+    if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):
+        return _strange(kind.value_type)
+    return next((found for i in range(kind.num_fields) if (found := _strange(kind.field(i).type))), None)
 
 
 def as_table(table: Any) -> Table:

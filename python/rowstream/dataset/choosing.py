@@ -219,6 +219,9 @@ class Choosing:
             return there
         keys = [(name, "descending" if one else "ascending") for name, one in zip(names, down, strict=True)]
         table = query_table(self._data.select(names), slice(None), self._indices)
+        for name in names:
+            if _without_fields(table.schema.field(name).type):
+                raise InvalidArgumentError(f"sort: the column {name!r} has structs without fields, whose rows have no order")
         if int(pa.__version__.partition(".")[0]) < 25:
             rows = pc.sort_indices(table, sort_keys=keys, null_placement=place)
         else:
@@ -415,3 +418,12 @@ def _indices_file(table: Any, path: str, fingerprint: str | None) -> Table:
 
     once(os.path.abspath(path), write, anew=True)
     return MemoryMappedTable.from_file(path)
+
+
+def _without_fields(kind: Any) -> bool:
+    """Whether a type is of structs that have no fields, at any depth: pyarrow crashes on their order."""
+    import pyarrow as pa
+
+    if pa.types.is_struct(kind) and not kind.num_fields:
+        return True
+    return any(_without_fields(kind.field(i).type) for i in range(kind.num_fields))

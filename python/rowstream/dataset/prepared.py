@@ -184,7 +184,29 @@ def _in_place(plan: Plan) -> bool:
         "://" not in file["path"] and not file.get("member") and not file.get("codec") and not file.get("partition") for file in files
     )
     segments = all(not segment.ops for segment in plan.segments)
-    return plain and whole and segments and plan.skipped is None
+    return plain and whole and segments and plan.skipped is None and all(map(_is_plain, files))
+
+
+def _is_plain(file: dict[str, Any]) -> bool:
+    """Whether all types of an Arrow file are ones that tables of ours keep; what is stored otherwise, the core decodes."""
+    with pa.memory_map(file["path"]) as source:
+        try:
+            schema = pa.ipc.open_stream(source).schema
+        except pa.ArrowInvalid:
+            source.seek(0)
+            schema = pa.ipc.open_file(source).schema
+    return all(_is_kept(field.type) for field in schema)
+
+
+def _is_kept(kind: Any) -> bool:
+    if isinstance(kind, pa.BaseExtensionType):
+        return _is_kept(kind.storage_type)
+    of = pa.types
+    if of.is_struct(kind) or of.is_list(kind) or of.is_large_list(kind) or of.is_fixed_size_list(kind):
+        return all(_is_kept(kind.field(i).type) for i in range(kind.num_fields))
+    if of.is_string_view(kind) or of.is_binary_view(kind) or (of.is_decimal(kind) and kind.bit_width < 128):
+        return False
+    return kind.num_fields == 0 and not (of.is_dictionary(kind) or of.is_interval(kind))
 
 
 def _said(plan: Plan) -> Any:

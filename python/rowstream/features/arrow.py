@@ -6,21 +6,8 @@ import json
 from typing import Any
 
 from rowstream.features.features import generate_from_dict
+from rowstream.features.names import core_name, named
 from rowstream.features.types import FEATURE_TYPES, ClassLabel, Features, LargeList, List, Value
-
-NAMES = {
-    "Null": "null",
-    "Boolean": "bool",
-    "Utf8": "string",
-    "LargeUtf8": "large_string",
-    "Utf8View": "string_view",
-    "Binary": "binary",
-    "LargeBinary": "large_binary",
-    "BinaryView": "binary_view",
-    "Date32": "date32",
-    "Date64": "date64",
-}
-UNITS = {"Second": "s", "Millisecond": "ms", "Microsecond": "us", "Nanosecond": "ns"}
 
 
 def features_from_schema(schema: dict[str, Any], columns: list[tuple[str, str]] | None = None) -> Features:
@@ -61,9 +48,8 @@ def _feature(data_type: Any, known: Any = None) -> Any:
     inner = written.get("feature")
     if (said := _said(data_type, written)) is not None:
         return said
-    if isinstance(data_type, str):
-        return Value(NAMES.get(data_type, data_type.lower()))
-    ((kind, of),) = data_type.items()
+    of: Any
+    kind, of = next(iter(data_type.items())) if isinstance(data_type, dict) else (data_type, None)
     match kind:
         case "List":
             return List(_feature(of["data_type"], inner))
@@ -77,17 +63,7 @@ def _feature(data_type: Any, known: Any = None) -> Any:
         case "Map":
             field, _ = of
             return List(_feature(field["data_type"]))
-        case "Timestamp":
-            unit, zone = of
-            return Value(f"timestamp[{UNITS[unit]}{f', tz={zone}' if zone else ''}]")
-        case "Time32" | "Time64" | "Duration":
-            return Value(f"{kind.lower()}[{UNITS[of]}]")
-        case "Decimal32" | "Decimal64" | "Decimal128" | "Decimal256":
-            return Value(f"{kind.lower()}({of[0]}, {of[1]})")
-        case "FixedSizeBinary":
-            return Value(f"fixed_size_binary[{of}]")
-        case _:
-            return _unnamed(f"{kind.lower()}[{of}]" if isinstance(of, str) else kind.lower())
+    return _value(core_name(data_type))
 
 
 _TEXTS = ("Utf8", "LargeUtf8", "Utf8View")
@@ -111,8 +87,10 @@ def _said(data_type: Any, written: dict[str, Any]) -> Any:
     return generate_from_dict(written) if fits else None
 
 
-def _unnamed(dtype: str) -> Value:
-    """A type that files may have, and that has no name among those of `Value`."""
+def _value(dtype: str) -> Value:
+    """The feature of a type by its name; files may also have types that have no name among those of `Value`."""
+    if named(dtype) is not None:
+        return Value(dtype)
     made = Value("null")
     made.dtype = dtype
     return made

@@ -3,37 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.features.arrow import NAMES, UNITS
 from rowstream.features.features import plain
+from rowstream.features.names import arrow_type, core_name, core_type
 from rowstream.features.types import List, Value
-
-_PLAIN = {
-    "null": "Null",
-    "bool": "Boolean",
-    "bool_": "Boolean",
-    "string": "Utf8",
-    "str": "Utf8",
-    "large_string": "LargeUtf8",
-    "string_view": "Utf8View",
-    "binary": "Binary",
-    "large_binary": "LargeBinary",
-    "binary_view": "BinaryView",
-    "date32": "Date32",
-    "date64": "Date64",
-    "float": "Float32",
-    "double": "Float64",
-    **{f"int{n}": f"Int{n}" for n in (8, 16, 32, 64)},
-    **{f"uint{n}": f"UInt{n}" for n in (8, 16, 32, 64)},
-    **{f"float{n}": f"Float{n}" for n in (16, 32, 64)},
-}
-_UNITS = {short: unit for unit, short in UNITS.items()}
-_TIMED = re.compile(r"(timestamp|time32|time64|duration)\[(s|ms|us|ns)(?:, tz=([^\]]+))?\]")
-_DECIMAL = re.compile(r"decimal(128|256)\((\d+), (-?\d+)\)")
 
 
 def schema_from_features(features: Any) -> str:
@@ -68,9 +44,8 @@ def _pyarrow(data_type: Any) -> Any:
     """The pyarrow type that the JSON of one says, as `_type` makes it."""
     import pyarrow as pa
 
-    if isinstance(data_type, str):
-        return pa.type_for_alias(NAMES.get(data_type, data_type.lower()))
-    ((kind, of),) = data_type.items()
+    of: Any
+    kind, of = next(iter(data_type.items())) if isinstance(data_type, dict) else (data_type, None)
     match kind:
         case "Struct":
             return pa.struct([(field["name"], _pyarrow(field["data_type"])) for field in of])
@@ -81,12 +56,7 @@ def _pyarrow(data_type: Any) -> Any:
         case "FixedSizeList":
             field, length = of
             return pa.list_(_pyarrow(field["data_type"]), length)
-        case "Timestamp":
-            unit, zone = of
-            return pa.timestamp(UNITS[unit], zone)
-        case "Time32" | "Time64" | "Duration":
-            return getattr(pa, kind.lower())(UNITS[of])
-    return getattr(pa, kind.lower())(*of)  # Decimal128, Decimal256
+    return arrow_type(core_name(data_type))
 
 
 _PYTHON = {str: "string", int: "int64", float: "float64", bool: "bool", bytes: "binary"}
@@ -150,11 +120,7 @@ def _says_more(feature: Any) -> bool:
 
 
 def _scalar(path: str, dtype: str) -> Any:
-    if dtype in _PLAIN:
-        return _PLAIN[dtype]
-    if timed := _TIMED.fullmatch(dtype):
-        kind, unit, zone = timed.groups()
-        return {"Timestamp": [_UNITS[unit], zone]} if kind == "timestamp" else {kind.capitalize(): _UNITS[unit]}
-    if decimal := _DECIMAL.fullmatch(dtype):
-        return {f"Decimal{decimal[1]}": [int(decimal[2]), int(decimal[3])]}
-    raise InvalidArgumentError(f"features: {path!r} has the type {dtype!r}, which rowstream does not know")
+    try:
+        return core_type(dtype)
+    except ValueError as error:
+        raise InvalidArgumentError(f"features: {path!r} has the type {dtype!r}, which files do not have: {error}") from None

@@ -27,7 +27,7 @@ class Value:
 
     Args:
         dtype: the type's name: `"string"`, `"int64"`, `"float32"`, `"timestamp[us, tz=UTC]"`, …; `"float"` and `"double"` are
-            `"float32"` and `"float64"`.
+            `"float32"` and `"float64"`, and blanks do not matter.
 
     Raises:
         ValueError: there is no such type.
@@ -43,8 +43,11 @@ class Value:
 
     def __post_init__(self) -> None:
         """Checks the name."""
-        self.dtype = {"double": "float64", "float": "float32"}.get(self.dtype, self.dtype)
-        if not _names.known(self.dtype):
+        if self.dtype in _names.PLAIN:
+            return
+        if (name := _names.named(self.dtype)) is not None:
+            self.dtype = name
+        else:
             _names.arrow_type(self.dtype)
 
     @property

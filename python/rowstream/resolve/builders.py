@@ -10,6 +10,7 @@ from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.expr import Expr, from_filters
 from rowstream.features.schema import dtype_json, schema_from_features
+from rowstream.resolve import encodings
 from rowstream.resolve.hub import remembered
 from rowstream.skipped import Skipped, from_argument
 
@@ -39,6 +40,7 @@ _WITHOUT_EFFECT = (
     "warn_bad_lines",
 )
 
+_TEXTS = ("csv", "json", "text")
 _NULLS = tuple(",#N/A,#N/A N/A,#NA,-1.#IND,-1.#QNAN,-NaN,-nan,1.#IND,1.#QNAN,<NA>,N/A,NA,NULL,NaN,None,n/a,nan,null".split(","))  # noqa: SIM905
 
 
@@ -104,8 +106,7 @@ def reading(format: str, options: dict[str, Any], features: Any) -> Reading:
         raise UnsupportedError("trust_remote_code: rowstream never runs code of a data set")
     made: dict[str, Any] = {}
     rows = None
-    if format in ("csv", "json", "text"):
-        _text_options(format, left)
+    encoding = encodings.option(format, left.pop("encoding", None), left.pop("encoding_errors", None)) if format in _TEXTS else None
     if format == "csv":
         made = _csv(left)
         usecols = left.pop("usecols", None)
@@ -117,6 +118,8 @@ def reading(format: str, options: dict[str, Any], features: Any) -> Reading:
         made = {key: left.pop(key) for key in ("sample_by", "keep_linebreaks") if key in left}
         if made.get("sample_by", "line") not in ("line", "paragraph", "document"):
             raise InvalidArgumentError(f'sample_by is "line", "paragraph" or "document", found {made["sample_by"]!r}')
+    if encoding is not None:
+        made["encoding"] = encoding
     skipped = from_argument(left.pop("on_error", None))
     if skipped is not None and format not in ("json", "csv", "webdataset"):
         raise UnsupportedError(f"on_error is for json, csv and webdataset: in {format} no record stands apart from the others")
@@ -131,9 +134,9 @@ def reading(format: str, options: dict[str, Any], features: Any) -> Reading:
 
 def _known(format: str) -> str:
     own = {
-        "csv": ", sep=, header=, names=, skiprows=, quotechar=, escapechar=, comment=, na_values=, dtype=, usecols=, nrows=, …",
-        "json": ", field=",
-        "text": ", sample_by=, keep_linebreaks=",
+        "csv": ", sep=, header=, names=, skiprows=, quotechar=, escapechar=, comment=, na_values=, dtype=, usecols=, nrows=, encoding=, …",
+        "json": ", field=, encoding=",
+        "text": ", sample_by=, keep_linebreaks=, encoding=",
     }
     return (
         "columns=[…], features=, filters="
@@ -141,14 +144,6 @@ def _known(format: str) -> str:
         + (', infer="all"' if format in ("csv", "json", "webdataset") else "")
         + own.get(format, "")
     )
-
-
-def _text_options(format: str, left: dict[str, Any]) -> None:
-    """Takes the options that all formats of text have."""
-    if str(left.pop("encoding", None) or "utf-8").lower().replace("_", "-") not in ("utf-8", "utf8", "utf-8-sig", "ascii", "us-ascii"):
-        raise UnsupportedError(f"{format} is read as UTF-8; convert files of other encodings first, as iconv does")
-    if left.pop("encoding_errors", None) not in (None, "strict"):
-        raise UnsupportedError("encoding_errors is always 'strict': what is not UTF-8 is an error that says where")
 
 
 def _byte(name: str, value: Any) -> int | None:

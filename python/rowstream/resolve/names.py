@@ -32,6 +32,9 @@ def is_of_hub(path: str, data_files: Any = None, data_dir: str | None = None) ->
     """Whether a name can only be that of a data set of the Hub."""
     if is_url(path) or not is_name(path) or path.endswith((".py", ".json")):
         return False
+    folder = path.rpartition("/")[0]
+    if formats.by_name(path) is not None and (not folder or Path(folder).is_dir()):
+        return False  # the name of a file
     return format_named(path, data_files, data_dir) is None and not Path(path).expanduser().exists()
 
 
@@ -72,8 +75,9 @@ def _asked(names: list[str]) -> str:
 
 def _close(name: str, among: Any) -> list[str]:
     """The names that are like one, whatever the case of letters."""
-    by_lower = {one.lower(): one for one in among}
-    return [by_lower[one] for one in get_close_matches(name.lower(), by_lower, 2, _ALIKE)]
+    lower, by_lower = name.lower(), {one.lower(): one for one in among}
+    same = [one for one in by_lower if sorted(one) == sorted(lower)]
+    return [by_lower[one] for one in dict.fromkeys([*same, *get_close_matches(lower, by_lower, 2, _ALIKE)])]
 
 
 def _like_here(path: str) -> list[str]:

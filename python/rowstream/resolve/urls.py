@@ -105,9 +105,14 @@ def chosen(paths: Iterable[str], pattern: str, odd: Iterable[str] = (), within: 
         fits = re.compile(re.escape(start) + translated(choice.removeprefix("./")).pattern, re.DOTALL).match
         plain = not _MAGIC.search(choice)
         found += sorted(path for path in paths if fits(path) and (plain or patterns.wanted(path, choice)))
-        if left := sorted(path for path in odd if fits(path)):
+        if left := sorted(path for path in odd if fits(path) or fits(_plain(path))):
             warnings.warn(f"{pattern!r} leaves out what has an odd name: {left[0]!r}{' and others' * (len(left) > 1)}", stacklevel=2)
     return list(dict.fromkeys(found))
+
+
+def _plain(key: str) -> str:
+    """A key without the parts that no path has."""
+    return "/".join(part for part in key.split("/") if part not in ("", ".", ".."))
 
 
 def _literal(start: str, pattern: str, there: Callable[[str], bool]) -> tuple[str, str]:

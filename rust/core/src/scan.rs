@@ -164,7 +164,8 @@ pub async fn list(store: Arc<dyn Store>, paths: &[Named], name: &str, options: s
     let (named, mut fields): (Vec<FieldRef>, Vec<FieldRef>) = schema.fields().iter().cloned().partition(|field| crate::format::tar::is_name(field.name()));
     fields.extend(named);
     let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
-    let pieces = pieces(&files, as_the_others(&files, cuts));
+    let encoded = options.get("encoding").is_some();
+    let pieces = pieces(&files, as_the_others(&files, cuts, encoded));
     let lanes = lanes(floor, pieces.len());
     Ok(Scan { format: name.into(), options, files, pieces, schema, declared, lanes, floor })
 }
@@ -190,12 +191,14 @@ fn looked_at(listed: &[(FileEntry, Option<Known>)], format: &dyn crate::format::
     looked
 }
 
-/// Where files can be cut that nobody looked at: anywhere, if that is so of all that were looked at and are not compressed.
-fn as_the_others(files: &[FileEntry], cuts: Vec<Option<Cuts>>) -> Vec<Cuts> {
-    let anywhere = files.iter().zip(&cuts).all(|(file, cuts)| match cuts {
-        None | Some(Cuts::Anywhere) => true,
-        Some(_) => file.codec.is_some(),
-    });
+/// Where files can be cut that nobody looked at: anywhere, if that is so of all that were looked at and are not compressed; nowhere where
+/// they are of another encoding than UTF-8.
+fn as_the_others(files: &[FileEntry], cuts: Vec<Option<Cuts>>, encoded: bool) -> Vec<Cuts> {
+    let anywhere = !encoded
+        && files.iter().zip(&cuts).all(|(file, cuts)| match cuts {
+            None | Some(Cuts::Anywhere) => true,
+            Some(_) => file.codec.is_some(),
+        });
     let made = |(file, cuts): (&FileEntry, Option<Cuts>)| match cuts {
         Some(cuts) => cuts,
         None if anywhere && !packed(&file.path) => Cuts::Anywhere,

@@ -18,10 +18,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{DataType, IntervalUnit, Schema, SchemaRef};
 
 use crate::engine::{Engine, forks};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::format::parquet::viewed;
 use crate::plan::cursor::{At, Base, Cursor, Part};
 use crate::plan::global::Global;
@@ -188,6 +188,19 @@ impl Drop for Stream {
     }
 }
 
+/// A type in a type that rows cannot have.
+fn strange(data_type: &DataType) -> Option<&DataType> {
+    match data_type {
+        DataType::Union(..) | DataType::Interval(IntervalUnit::YearMonth | IntervalUnit::DayTime) => Some(data_type),
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) | DataType::Map(item, _) => strange(item.data_type()),
+        DataType::ListView(item) | DataType::LargeListView(item) => strange(item.data_type()),
+        DataType::Struct(fields) => fields.iter().find_map(|field| strange(field.data_type())),
+        DataType::Dictionary(_, values) => strange(values),
+        DataType::RunEndEncoded(_, values) => strange(values.data_type()),
+        _ => None,
+    }
+}
+
 /// What all lanes together should have in flight: memory that is touched for the first time costs more than it saves.
 const IN_FLIGHT: u64 = 64 << 20;
 
@@ -207,6 +220,12 @@ impl Stream {
         let program = Arc::new(Program::new(Arc::clone(plan)));
         let cursor = cursor.for_consumer(&program, c, of)?;
         let schema = plan.schema()?;
+        for field in schema.fields() {
+            if let Some(strange) = strange(field.data_type()) {
+                let what = format!("the column {:?} has the type {strange}, which rows cannot have: leave it out, as by select_columns", field.name());
+                return Err(Error::new(Kind::Unsupported, what).in_file(plan.scan.files.first().map_or("", |file| &file.path)));
+            }
+        }
         let sources: Vec<String> = match &plan.columns {
             Some(columns) => columns.iter().map(|(source, _)| source.clone()).collect(),
             None => schema.fields().iter().map(|f| f.name().clone()).collect(),
@@ -279,7 +298,7 @@ impl Stream {
         let nothing = Base::new();
         let base = self.cursor.bases.get(&self.pass).unwrap_or(&nothing);
         if at.iter().any(|a| a.0 >= order.lanes.len() || a.1 as usize >= order.lanes[a.0].len()) {
-            return Err(Error::new(crate::Kind::Checkpoint, "the state names a lane or a piece that this data set does not have"));
+            return Err(Error::new(Kind::Checkpoint, "the state names a lane or a piece that this data set does not have"));
         }
         for v in order.owned(self.c, self.of) {
             let lane = Lane::new(v, self.c, self.of, base, at.iter().find(|a| a.0 == v));

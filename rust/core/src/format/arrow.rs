@@ -9,7 +9,7 @@ use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::FileDecoder;
-use arrow_ipc::{Block, Endianness, Message, MetadataVersion, RecordBatch as Header, root_as_footer, root_as_message};
+use arrow_ipc::{Block, Endianness, Message, MessageHeader, MetadataVersion, RecordBatch as Header, root_as_footer, root_as_message};
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use super::contain::contain;
 use super::endian;
 use super::parquet::plain_fields;
 use super::{Cuts, Decoder, Depth, Facts, Format, Found, Look, Options, STREAM_FLOOR, Source, Step, unasked};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::schema::Adapter;
 
 /// What a file begins and ends with; a stream does not.
@@ -59,6 +59,7 @@ impl Format for Arrow {
             at: 0,
             next: (file.size > 0).then(|| 0..file.size.min(FIRST)),
             tail: false,
+            ended: false,
             file: false,
             layout: Layout::default(),
             schema: None,
@@ -105,6 +106,9 @@ impl Format for Arrow {
     }
 }
 
+/// Bytes that may stand between the messages of a file and its footer: the end mark, and what fills up to a round number.
+const MARGIN: u64 = 128;
+
 fn cut(at: u64) -> Error {
     Error::data(format!("the file ends in the middle of the message at byte {at}: it was cut"))
 }
@@ -125,7 +129,17 @@ fn header_length(bytes: &[u8]) -> Option<u64> {
 fn message(header: &[u8]) -> Result<Message<'_>> {
     let from = if header.starts_with(&[0xFF; 4]) { 8 } else { 4 };
     let bytes = header.get(from..).unwrap_or(&[]);
-    root_as_message(bytes).map_err(|e| Error::data(format!("a malformed message: {e}")))
+    let message = root_as_message(bytes).map_err(|e| Error::data(format!("a malformed message: {e}")))?;
+    let (version, kind) = (message.version(), message.header_type());
+    if !(MetadataVersion::V1..=MetadataVersion::V5).contains(&version) {
+        let what = format!("metadata of version {}, which nobody knows: the file is newer than this rowstream, or damaged", version.0);
+        return Err(Error::new(Kind::Unsupported, what));
+    }
+    if !matches!(kind, MessageHeader::Schema | MessageHeader::DictionaryBatch | MessageHeader::RecordBatch) {
+        let what = kind.variant_name().map_or_else(|| format!("of kind {}, which nobody knows", kind.0), |name| format!("of kind {name}"));
+        return Err(Error::new(Kind::Unsupported, format!("a message {what}, which is no rows")));
+    }
+    Ok(message)
 }
 
 /// The values of the dictionary with a number, as a field.
@@ -203,6 +217,8 @@ struct Looking {
     next: Option<Range<u64>>,
     /// Whether what is read next is the end of a file.
     tail: bool,
+    /// Whether what is read next follows the end of a stream.
+    ended: bool,
     file: bool,
     layout: Layout,
     schema: Option<Schema>,
@@ -254,6 +270,11 @@ impl Looking {
         let footer = root_as_footer(&rest[rest.len() - length as usize..]).map_err(|e| Error::data(format!("a malformed footer: {e}")))?;
         let schema = footer.schema().ok_or_else(|| Error::data("a footer without a schema"))?;
         let schema = contain(|| try_fb_to_schema(schema).map_err(|e| Error::data(format!("a malformed schema: {e}"))))?;
+        let start = range.end - length - 10;
+        if !self.far && start.saturating_sub(self.at) > MARGIN {
+            let what = format!("something else stands between the last batch, which ends at byte {}, and the footer at byte {start}: a file has one", self.at);
+            return Err(Error::data(what));
+        }
         if self.schema.as_ref().is_none_or(|first| first.fields() != schema.fields()) {
             return Err(Error::data("the footer has another schema than the first message"));
         }
@@ -286,6 +307,13 @@ impl Looking {
             self.at = 8;
             return self.ask(8, FIRST);
         }
+        if self.ended {
+            if bytes.iter().any(|byte| *byte != 0) {
+                let what = format!("another stream, or something else, begins at byte {} after the end of the first: a file has one", self.at);
+                return Err(Error::data(what));
+            }
+            return self.end();
+        }
         let Some(length) = header_length(bytes) else {
             if bytes.is_empty() && !self.file {
                 return self.end();
@@ -296,6 +324,12 @@ impl Looking {
             // Some writers begin at a place that is a multiple of 64.
             self.at += 8;
             return self.ask(self.at, FIRST);
+        }
+        if length == 0 && !self.file && !self.ended {
+            // Nothing follows the end of a stream but zeros.
+            let mark = if bytes.starts_with(&[0xFF; 4]) { 8 } else { 4 };
+            (self.at, self.ended) = (self.at + mark, true);
+            return if self.at < self.size { self.ask(self.at, 8) } else { self.end() };
         }
         if length == 0 {
             return self.end();

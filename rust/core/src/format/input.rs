@@ -1,10 +1,13 @@
-//! The bytes of a file, or of a range of it, in order, decompressed where they are compressed.
+//! The bytes of a file, or of a range of it, in order: decompressed where they are compressed, and as UTF-8 where they are text of
+//! another encoding.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::compress::{Codec, Decompressor};
+use super::encoding::{Encoding, Transcoder};
 use crate::error::Result;
 
 /// What comes next.
@@ -26,12 +29,21 @@ pub(super) struct Input {
     /// What was read and not yet given.
     packed: Bytes,
     ended: bool,
+    /// What makes UTF-8 of it, and whether it made all.
+    text: Option<Transcoder>,
+    told: bool,
 }
 
 impl Input {
     /// The bytes in a range of a file. `codec`: how they are compressed; if that is not said, the first bytes of the file say it.
     pub(super) fn new(range: Range<u64>, codec: Option<Codec>) -> Result<Self> {
-        Ok(Self { rest: range, codec: codec.map(Decompressor::new).transpose()?, packed: Bytes::new(), ended: false })
+        Ok(Self { rest: range, codec: codec.map(Decompressor::new).transpose()?, packed: Bytes::new(), ended: false, text: None, told: false })
+    }
+
+    /// The same, as UTF-8 of text of an encoding, if there is one.
+    pub(super) fn encoded(mut self, encoding: Option<&Arc<Encoding>>) -> Result<Self> {
+        self.text = encoding.map(Transcoder::new).transpose()?;
+        Ok(self)
     }
 
     /// The bytes to read next, at most `most`; none where there are some, or all were read.
@@ -57,6 +69,24 @@ impl Input {
 
     /// The next block: what was read, or about `unit` bytes of what it decompresses to, after `front`.
     pub(super) fn next(&mut self, front: &[u8], unit: usize) -> Result<Part> {
+        while self.text.is_some() && !self.told {
+            let bytes = match self.unpacked(&[], unit)? {
+                Part::Bytes(bytes) => Some(bytes),
+                Part::Need => return Ok(Part::Need),
+                Part::End => None,
+            };
+            self.told = bytes.is_none();
+            let Some(text) = &mut self.text else { break };
+            let mut out = front.to_vec();
+            text.run(bytes.as_deref().unwrap_or_default(), self.told, &mut out)?;
+            if out.len() > front.len() {
+                return Ok(Part::Bytes(out.into()));
+            }
+        }
+        if self.text.is_some() { Ok(Part::End) } else { self.unpacked(front, unit) }
+    }
+
+    fn unpacked(&mut self, front: &[u8], unit: usize) -> Result<Part> {
         let Some(codec) = &mut self.codec else {
             let bytes = std::mem::take(&mut self.packed);
             if bytes.is_empty() {
@@ -85,7 +115,7 @@ impl Input {
 
     /// Whether what is read is not what the file's bytes are.
     pub(super) fn compressed(&self) -> bool {
-        self.codec.is_some()
+        self.codec.is_some() || self.text.is_some()
     }
 
     /// Where the bytes end that are read.
@@ -95,6 +125,6 @@ impl Input {
 
     /// Whether all was given.
     pub(super) fn done(&self) -> bool {
-        self.rest.is_empty() && self.packed.is_empty() && (self.codec.is_none() || self.ended)
+        self.rest.is_empty() && self.packed.is_empty() && (self.codec.is_none() || self.ended) && (self.text.is_none() || self.told)
     }
 }

@@ -3,12 +3,14 @@
 //! A line belongs to the range in which its first byte lies.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use memchr::{memchr, memrchr};
 
 use super::BEYOND;
 use super::compress::Codec;
+use super::encoding::Encoding;
 use super::input::{Input, Part};
 use crate::error::{Error, Result};
 
@@ -64,6 +66,15 @@ impl Lines {
             most,
             unit,
         })
+    }
+
+    /// The same, of text of an encoding, if there is one: all of the file's lines.
+    pub(super) fn encoded(mut self, encoding: Option<&Arc<Encoding>>) -> Result<Self> {
+        self.input = self.input.encoded(encoding)?;
+        if encoding.is_some() {
+            self.end = u64::MAX;
+        }
+        Ok(self)
     }
 
     /// The bytes that are needed for more lines; none where there are some, or none any more.

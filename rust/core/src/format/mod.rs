@@ -7,6 +7,7 @@ pub mod arrow;
 pub mod compress;
 pub mod contain;
 pub mod csv;
+pub mod encoding;
 mod endian;
 mod input;
 pub mod json;

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use memchr::{memchr, memchr2};
 use serde::Deserialize;
 
+use super::encoding::Encoding;
 use super::input::{Input, Part};
 use super::json::view;
 use super::lines::{Chunk, Lines};
@@ -31,7 +32,7 @@ pub enum Sample {
 }
 
 /// Text files.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Text {
     /// What a row is.
@@ -40,13 +41,16 @@ pub struct Text {
     /// Whether lines keep their ends.
     #[serde(default)]
     pub keep_linebreaks: bool,
+    /// The encoding of the text, if it is not UTF-8.
+    #[serde(default)]
+    pub encoding: Option<Arc<Encoding>>,
 }
 
 struct Looking(Text, Facts);
 
 impl Format for Text {
     fn look(&self, file: &Facts, _depth: Depth) -> Result<Box<dyn Look>> {
-        Ok(Box::new(Looking(*self, file.clone())))
+        Ok(Box::new(Looking(self.clone(), file.clone())))
     }
 
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
@@ -56,11 +60,14 @@ impl Format for Text {
         let columns = if options.wants(field.name()) { vec![Field::new(field.name(), DataType::Utf8View, true)] } else { Vec::new() };
         let unit = options.unit.min(512 << 10) as usize;
         let from = match self.sample_by {
-            Sample::Line => From::Lines(Lines::new(&(piece.at..piece.at + piece.bytes), piece.size, piece.codec, unit, options.most)?),
-            _ => From::Input(Input::new(0..piece.size, piece.codec)?, Bytes::new()),
+            Sample::Line => {
+                let lines = Lines::new(&(piece.at..piece.at + piece.bytes), piece.size, piece.codec, unit, options.most)?;
+                From::Lines(lines.encoded(self.encoding.as_ref())?)
+            }
+            _ => From::Input(Input::new(0..piece.size, piece.codec)?.encoded(self.encoding.as_ref())?, Bytes::new()),
         };
         let schema = Arc::new(Schema::new(columns));
-        Ok(Box::new(TextDecoder { text: *self, from, schema, next: 0, rows: options.rows.clone(), asked: None, done: false, unit, most: options.most }))
+        Ok(Box::new(TextDecoder { text: self.clone(), from, schema, next: 0, rows: options.rows.clone(), asked: None, done: false, unit, most: options.most }))
     }
 }
 
@@ -77,7 +84,7 @@ impl Look for Looking {
         let schema = Schema::new(vec![Field::new("text", DataType::Utf8, true)]);
         let cuts = match self.0.sample_by {
             Sample::Document => Cuts::Pieces(vec![(0, Some(1), self.1.size)]),
-            Sample::Line if self.1.codec.is_none() => Cuts::Anywhere,
+            Sample::Line if self.1.codec.is_none() && self.0.encoding.is_none() => Cuts::Anywhere,
             _ => Cuts::Whole,
         };
         Ok(Found::stream(Some(schema), cuts))
@@ -140,7 +147,7 @@ fn universal(text: &[u8]) -> Cow<'_, [u8]> {
 fn checked(bytes: &[u8], at: u64) -> Result<()> {
     simdutf8::compat::from_utf8(bytes).map(drop).map_err(|e| {
         let what = if at == 0 && (bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF")) { "the file is UTF-16" } else { "the text is not UTF-8" };
-        Error::data(format!("{what}; text is read as UTF-8")).at(format_args!("byte {}", at + e.valid_up_to() as u64))
+        Error::data(format!("{what}; text is read as UTF-8, unless encoding= says what it is")).at(format_args!("byte {}", at + e.valid_up_to() as u64))
     })
 }
 

@@ -13,6 +13,7 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use bytes::Bytes;
 use serde::Deserialize;
 
+use super::encoding::Encoding;
 use super::{Bad, Cuts, Decoder, Depth, Facts, Format, Found, HEAD_BYTES, Look, Options, Part, Source, Step, unasked};
 use crate::error::{Error, Kind, Result};
 use column::{Column, Seen};
@@ -58,6 +59,8 @@ pub struct Csv {
     pub thousands: Option<u8>,
     /// Columns whose type is given: they are not looked at.
     pub types: std::collections::BTreeMap<String, arrow_schema::DataType>,
+    /// The encoding of the text, if it is not UTF-8.
+    pub encoding: Option<Arc<Encoding>>,
     /// How long a null that begins with a byte may be: most texts are none by this alone.
     #[serde(skip)]
     longest: Vec<usize>,
@@ -88,6 +91,7 @@ impl Default for Csv {
             decimal: b'.',
             thousands: None,
             types: std::collections::BTreeMap::new(),
+            encoding: None,
             longest: Vec::new(),
         }
     }

@@ -49,7 +49,7 @@ pub(super) struct Rows {
 impl Rows {
     pub(super) fn new(csv: Csv, size: u64, codec: Option<Codec>, unit: usize, most: usize, lenient: bool) -> Result<Self> {
         Ok(Self {
-            input: Input::new(0..size, codec)?,
+            input: Input::new(0..size, codec)?.encoded(csv.encoding.as_ref())?,
             block: Bytes::new(),
             used: 0,
             fields: Fields::default(),
@@ -161,7 +161,11 @@ impl Rows {
                 self.line += memchr_iter(b'\n', &self.block[..e.valid_up_to()]).count() as u64;
                 self.base += e.valid_up_to() as u64;
                 let utf16 = self.block.starts_with(b"\xFF\xFE") || self.block.starts_with(b"\xFE\xFF");
-                return Err(self.wrong(if utf16 { "the file is UTF-16; CSV is read as UTF-8" } else { "the text is not UTF-8" }));
+                return Err(self.wrong(if utf16 {
+                    "the file is UTF-16; pass encoding=\"utf-16\""
+                } else {
+                    "the text is not UTF-8; encoding= says what it is"
+                }));
             }
         };
         self.fields.clear();

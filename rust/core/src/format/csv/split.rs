@@ -46,9 +46,11 @@ impl Fields {
         Some(&self.places[start..])
     }
 
-    fn end(&mut self, csv: &Csv, start: usize, end: usize, quoted: bool) {
-        let blank = self.rows.last().copied().unwrap_or(0) as usize == self.places.len() && start == end && !quoted;
-        if !(blank && csv.skip_blank_lines) {
+    /// Ends a row with a field: one that has nothing but blanks is none, as pandas has it, unless a comment follows them.
+    fn end(&mut self, csv: &Csv, block: &[u8], (start, end): (usize, usize), quoted: bool, commented: bool) {
+        let alone = self.rows.last().copied().unwrap_or(0) as usize == self.places.len() && !quoted;
+        let blank = || start == end || (!commented && block[start..end].iter().all(|byte| matches!(byte, b' ' | b'\t')));
+        if !(alone && csv.skip_blank_lines && blank()) {
             self.field(start, end, quoted);
             self.rows.push(self.places.len() as u32);
         }
@@ -133,7 +135,7 @@ pub(super) fn split(csv: &Csv, block: &[u8], last: bool, fields: &mut Fields) ->
 fn finish(csv: &Csv, block: &[u8], start: usize, quoted: bool, fields: &mut Fields) -> usize {
     let begun = fields.rows.last().copied().unwrap_or(0) as usize != fields.places.len();
     if start < block.len() || begun {
-        fields.end(csv, start, block.len(), quoted);
+        fields.end(csv, block, (start, block.len()), quoted, false);
     }
     block.len()
 }
@@ -189,7 +191,7 @@ fn fast(csv: &Csv, block: &[u8], last: bool, fields: &mut Fields) -> Option<usiz
             if block[at] == b'\r' && at + 1 == block.len() && !last {
                 return Some(whole);
             }
-            fields.end(csv, start, at, quoted && at > start);
+            fields.end(csv, block, (start, at), quoted && at > start, false);
             (start, whole) = (at + 1, at + 1);
         }
     }
@@ -301,7 +303,7 @@ fn slow(csv: &Csv, block: &[u8], last: bool, fields: &mut Fields) -> Result<usiz
                     return Ok(block.len());
                 }
                 if end > start || start > row || quoted {
-                    fields.end(csv, start, end, quoted);
+                    fields.end(csv, block, (start, end), quoted, comment.is_some());
                 }
                 return Ok(block.len());
             }
@@ -313,7 +315,7 @@ fn slow(csv: &Csv, block: &[u8], last: bool, fields: &mut Fields) -> Result<usiz
                     break 'rows;
                 }
                 if at >= block.len() {
-                    fields.end(csv, at, at, false);
+                    fields.end(csv, block, (at, at), false, false);
                     return Ok(block.len());
                 }
                 continue;
@@ -323,7 +325,7 @@ fn slow(csv: &Csv, block: &[u8], last: bool, fields: &mut Fields) -> Result<usiz
             }
             // A line that is only a comment is no row.
             if !(comment.is_some() && end == row) {
-                fields.end(csv, start, end, quoted);
+                fields.end(csv, block, (start, end), quoted, comment.is_some());
             }
             at += if block[at..].starts_with(b"\r\n") { 2 } else { 1 };
             whole = at;
@@ -364,6 +366,8 @@ mod tests {
             ("\"a,\nb\",\"c\"\"d\"\n,\n", vec![vec!["a,\nb", "c\"d"], vec!["", ""]]),
             ("\"\"\n\n\"x\"", vec![vec![""], vec!["x"]]),
             ("\"ab\"c,d\n", vec![vec!["abc", "d"]]),
+            (" \na,b\n \t \r\n1,2\n\t", vec![vec!["a", "b"], vec!["1", "2"]]),
+            ("a\n\" \"\n , \n", vec![vec!["a"], vec![" "], vec![" ", " "]]),
         ] {
             assert_eq!(
                 rows(&csv, text, true).as_deref(),

@@ -13,6 +13,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 
 use super::super::compress::Codec;
+use super::super::encoding::Encoding;
 use super::super::input::{Input, Part};
 use super::super::{Decoder, Options, Source, Step, unasked};
 use super::column::{Column, Object};
@@ -110,6 +111,12 @@ impl Documents {
         })
     }
 
+    /// The same, of text of an encoding, if there is one.
+    pub(super) fn encoded(mut self, encoding: Option<&Arc<Encoding>>) -> Result<Self> {
+        self.input = self.input.encoded(encoding)?;
+        Ok(self)
+    }
+
     /// What the document has, as far as that is known.
     pub(super) fn layout(&self) -> Layout {
         self.layout
@@ -166,7 +173,7 @@ impl Documents {
             Err(e) => {
                 self.pos = e.valid_up_to();
                 let utf16 = self.base == 0 && (self.block.starts_with(b"\xFF\xFE") || self.block.starts_with(b"\xFE\xFF"));
-                return Err(self.wrong(if utf16 { "the file is UTF-16; JSON is UTF-8" } else { "the document is not UTF-8" }));
+                return Err(self.wrong(if utf16 { "the file is UTF-16; pass encoding=\"utf-16\"" } else { "the document is not UTF-8" }));
             }
         };
         self.fresh = true;
@@ -429,6 +436,12 @@ impl DocumentDecoder {
             first: options.rows.start,
             unit: options.unit,
         })
+    }
+
+    /// The same, of text of an encoding, if there is one.
+    pub(super) fn encoded(mut self, encoding: Option<&Arc<Encoding>>) -> Result<Self> {
+        self.documents = self.documents.encoded(encoding)?;
+        Ok(self)
     }
 
     fn batch(&mut self) -> Result<RecordBatch> {

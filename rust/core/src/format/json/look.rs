@@ -1,11 +1,13 @@
 //! What a JSON file has, and the types of its rows.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use arrow_schema::{DataType, FieldRef, Schema};
 use bytes::Bytes;
 use memchr::memchr;
 
+use super::super::encoding::Encoding;
 use super::super::lines::{Chunk, Lines};
 use super::super::{Cuts, Depth, Facts, Found, HEAD_BYTES, Look};
 use super::document::{Documents, Flow, Sink};
@@ -16,6 +18,7 @@ use crate::error::{Error, Result};
 /// Finds the layout of a file and the types of its rows, from its first bytes or from all.
 pub(super) struct Looking {
     file: Facts,
+    encoding: Option<Arc<Encoding>>,
     depth: Depth,
     /// Lines, as long as it seems to have them.
     lines: Option<Lines>,
@@ -50,14 +53,16 @@ impl Sink for Shapes<'_> {
 }
 
 impl Looking {
-    pub(super) fn new(field: Option<&str>, file: &Facts, depth: Depth) -> Result<Self> {
+    pub(super) fn new(field: Option<&str>, encoding: Option<&Arc<Encoding>>, file: &Facts, depth: Depth) -> Result<Self> {
         let head = if depth == Depth::All { file.size } else { HEAD_BYTES.min(file.size) };
-        let mut made = Self { file: file.clone(), depth, lines: None, line: 0, documents: None, layout: Layout::Lines, shape: Shape::Null, enough: false };
+        let encoding = encoding.cloned();
+        let mut made =
+            Self { file: file.clone(), encoding, depth, lines: None, line: 0, documents: None, layout: Layout::Lines, shape: Shape::Null, enough: false };
         if field.is_some() {
             // Whether the field has an array or columns shows when it is reached.
-            made.documents = Some(Documents::new(Layout::Array, field, file.size, file.codec, 256 << 10, file.most)?);
+            made.documents = Some(made.opened(Layout::Array, field)?);
         } else {
-            made.lines = Some(Lines::new(&(0..head), file.size, file.codec, 256 << 10, file.most)?);
+            made.lines = Some(Lines::new(&(0..head), file.size, file.codec, 256 << 10, file.most)?.encoded(made.encoding.as_ref())?);
         }
         Ok(made)
     }
@@ -65,8 +70,12 @@ impl Looking {
     /// Begins again with the file as one document.
     fn document(&mut self, layout: Layout) -> Result<()> {
         (self.layout, self.lines, self.shape) = (layout, None, Shape::Null);
-        self.documents = Some(Documents::new(layout, None, self.file.size, self.file.codec, 256 << 10, self.file.most)?);
+        self.documents = Some(self.opened(layout, None)?);
         Ok(())
+    }
+
+    fn opened(&self, layout: Layout, field: Option<&str>) -> Result<Documents> {
+        Documents::new(layout, field, self.file.size, self.file.codec, 256 << 10, self.file.most)?.encoded(self.encoding.as_ref())
     }
 
     fn see(&mut self, chunk: &Chunk) -> Result<()> {
@@ -192,7 +201,7 @@ impl Look for Looking {
             schema = Schema::new(schema.fields().iter().map(item).collect::<Result<Vec<_>>>()?);
         }
         let plain = layout == Layout::Lines;
-        let packed = self.file.codec.is_some();
+        let packed = self.file.codec.is_some() || self.encoding.is_some();
         let mut found = Found::stream(Some(schema), if plain && !packed { Cuts::Anywhere } else { Cuts::Whole });
         if !plain {
             found.note = Some(serde_json::to_value(layout).map_err(|e| Error::internal(e.to_string()))?);

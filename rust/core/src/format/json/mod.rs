@@ -20,6 +20,7 @@ use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
 use super::compress::Codec;
+use super::encoding::Encoding;
 use super::lines::{Chunk, Lines};
 use super::{Bad, Decoder, Depth, Facts, Format, Look, Options, Part, Source, Step, unasked};
 use crate::error::{Error, Kind, Result};
@@ -41,6 +42,9 @@ pub struct Json {
     /// The field of the one object of a file that has the rows.
     #[serde(default)]
     pub field: Option<String>,
+    /// The encoding of the text, if it is not UTF-8.
+    #[serde(default)]
+    pub encoding: Option<Arc<Encoding>>,
 }
 
 /// What a file has.
@@ -61,7 +65,7 @@ pub(super) enum Layout {
 
 impl Format for Json {
     fn look(&self, file: &Facts, depth: Depth) -> Result<Box<dyn Look>> {
-        Ok(Box::new(Looking::new(self.field.as_deref(), file, depth)?))
+        Ok(Box::new(Looking::new(self.field.as_deref(), self.encoding.as_ref(), file, depth)?))
     }
 
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
@@ -69,9 +73,10 @@ impl Format for Json {
         match layout.map_err(|e| Error::internal(e.to_string()))? {
             Layout::Lines => {
                 let range = piece.at..piece.at + piece.bytes;
-                Ok(Box::new(LinesDecoder::new(range, piece.size, piece.codec, piece.schema, piece.declared, options)?))
+                let decoder = LinesDecoder::new(range, piece.size, piece.codec, piece.schema, piece.declared, options)?;
+                Ok(Box::new(decoder.encoded(self.encoding.as_ref())?))
             }
-            layout => Ok(Box::new(DocumentDecoder::new(layout, self.field.as_deref(), piece, options)?)),
+            layout => Ok(Box::new(DocumentDecoder::new(layout, self.field.as_deref(), piece, options)?.encoded(self.encoding.as_ref())?)),
         }
     }
 }
@@ -140,6 +145,12 @@ impl LinesDecoder {
         })
     }
 
+    /// The same, of text of an encoding, if there is one.
+    pub fn encoded(mut self, encoding: Option<&Arc<Encoding>>) -> Result<Self> {
+        self.lines = self.lines.encoded(encoding)?;
+        Ok(self)
+    }
+
     fn step(&mut self) -> Result<Step> {
         loop {
             if let Some((failure, counted)) = self.failed.take() {
@@ -205,7 +216,7 @@ impl LinesDecoder {
             let line = body[..good].iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1);
             let before = memchr::memchr_iter(b'\n', &body[..line]).count() as u64;
             let what = if good == 0 && at == 0 && (body.starts_with(b"\xFF\xFE") || body.starts_with(b"\xFE\xFF")) {
-                "the file is UTF-16; JSON Lines are UTF-8"
+                "the file is UTF-16; pass encoding=\"utf-16\""
             } else {
                 "the line is not UTF-8"
             };
