@@ -32,7 +32,7 @@ BELOW = {
     "options": {"exceptions"},
     "access": {"config", "exceptions", "foreign", "options"},
     "resolve": {"access", "foreign", "exceptions", "expr", "features", "permissions", "skipped"},
-    "formats": {"exceptions", "formatting"},
+    "formats": {"exceptions", "features", "formatting"},
     "ops": {"exceptions", "features", "formats"},
     "plan": {"access", "exceptions", "expr", "ops", "skipped"},
     "dataset": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from rowstream import config
+from rowstream.features.exact import FAILED, located, wider
 from rowstream.features.extension import ArrayType, array_storage, list_array
 from rowstream.features.features import (
     cast_to_python_objects,
@@ -18,8 +20,19 @@ from rowstream.features.features import (
     plain,
     require_storage_embed,
 )
+from rowstream.features.natural import natural_array
 from rowstream.features.types import Features, Json, LargeList, List, Value, dumps, visit
-from rowstream.table import array_cast, cast_array_to_feature, embed_table_storage, stored, stored_schema, table_cast
+from rowstream.table import (
+    InMemoryTable,
+    MemoryMappedTable,
+    array_cast,
+    cast_array_to_feature,
+    embed_table_storage,
+    restored,
+    stored,
+    stored_schema,
+    table_cast,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +109,9 @@ def mixed_paths(examples: list[Any], allow_root: bool = True) -> list[list[Any]]
 
 def _family(value: Any) -> str:
     """What Arrow takes together: numbers, text, bytes, and everything else by its type."""
-    return "number" if isinstance(value, (int, float)) and not isinstance(value, bool) else type(value).__name__
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return "number"
+    return next((kind.__name__ for kind in (dt.datetime, dt.timedelta) if isinstance(value, kind)), type(value).__name__)
 
 
 def encoded_at(value: Any, path: list[Any], encode: Callable[[Any], Any] | None = None) -> Any:
@@ -165,7 +180,7 @@ def _raw(data: Any, thorough: bool = False) -> Any:
     arrays = isinstance(data, list) and isinstance(first := _first(data), np.ndarray) and first.dtype != object
     if arrays and all(one is None or isinstance(one, np.ndarray) for one in data):
         return _of_arrays(data)
-    return pa.array(cast_to_python_objects(data, only_1d_for_numpy=True, optimize_list_casting=not thorough))
+    return natural_array(cast_to_python_objects(data, only_1d_for_numpy=True, optimize_list_casting=not thorough))
 
 
 def _of_arrays(data: list[Any]) -> Any:
@@ -174,7 +189,7 @@ def _of_arrays(data: list[Any]) -> Any:
 
     there = [one for one in data if one is not None]
     if any(one.ndim != there[0].ndim for one in there):
-        return pa.array([None if one is None else one.tolist() for one in data])
+        return natural_array([None if one is None else one.tolist() for one in data])
     if there[0].ndim == 0:
         return pa.array([None if one is None else one[()] for one in data])
     lengths = [0 if one is None else len(one) for one in data]
@@ -186,7 +201,7 @@ def _of_arrays(data: list[Any]) -> Any:
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, mask=mask)
 
 
-_FAILED = (TypeError, ValueError, OverflowError, pa.ArrowException)
+_INTEGERS = {int, type(None)}
 _NARROW = {"attention_mask": "int8", "special_tokens_mask": "int8", "input_ids": "int32", "token_type_ids": "int8"}
 """Columns of tokenizers, whose integers are small."""
 
@@ -247,18 +262,21 @@ def column(
                     data = [encoded_at(one, path) for one in data]
             elif (quick := _quick(data, wanted, kind)) is not None:
                 return quick, wanted
-            return cast_array_to_feature(_raw(data), wanted, **allowed), wanted
-        except _FAILED as error:
+            array = _raw(data)
+            made = cast_array_to_feature(array, wanted, **allowed)
+            if feature is not None or _same_text(array, made):
+                return made, wanted
+        except FAILED as error:
             if feature is not None:
                 return _again(data, feature, allowed, error), feature
     try:
         array = _raw(data)
-    except _FAILED as error:
+    except FAILED as error:
         if "overflow" in str(error):
             raise OverflowError(f"There was an overflow: reduce writer_batch_size to have batches smaller than 2GB.\n({error})") from None
         try:
             array = _raw(data, thorough=True)
-        except _FAILED:
+        except FAILED:
             paths = mixed_paths(cast_to_python_objects(list(data), optimize_list_casting=False)) if on_mixed_types == "use_json" else []
             if not paths:
                 raise error from None
@@ -270,14 +288,56 @@ def column(
     return array, generate_from_arrow_type(array.type)
 
 
+def given_column(data: Any, feature: Any, name: str | None = None, before: int = 0) -> Any:
+    """An Arrow array of values that have to be of a feature.
+
+    Args:
+        data: as `column` takes it.
+        feature: what they have to be.
+        name: the column's name, for errors.
+        before: rows before these, for errors.
+
+    Raises:
+        InexactError: a value is not one of the feature.
+        TypeError, ValueError, pyarrow.ArrowException: other values that are none; noted with the row.
+    """
+    try:
+        return column(data, feature, None, name)[0]
+    except FAILED as error:
+        if isinstance(error, OverflowError):
+            raise
+        raise located(error, name, data, feature, lambda some: column(some, feature), before) from None
+
+
+def encoded(features: Features, row: Any, number: int) -> dict[str, Any]:
+    """A row as Arrow takes it. An error says which row it is."""
+    try:
+        return features.encode_example(row)
+    except (TypeError, ValueError) as error:
+        error.add_note(f"row {number}")
+        raise
+
+
+def _same_text(before: Any, after: Any) -> bool:
+    """Whether text that was read as numbers or times would be written as it was."""
+    if not _is_text(before.type) or _is_text(after.type) or pa.types.is_nested(after.type):
+        return True
+    return isinstance(after, pa.ExtensionArray) or bool(after.cast(before.type).equals(before))
+
+
+def _is_text(kind: Any) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
 def _quick(data: Any, wanted: Any, kind: Any) -> Any:
     """A column of plain values, in one step; `None` where it takes more."""
     if isinstance(data, list) and isinstance(wanted, Value) and wanted.dtype in ("string", "int64", "float64", "bool"):
         first = _first(data)
-        if type(first) in (str, int, float, bool):
+        # Of floats, pyarrow would make integers.
+        if type(first) in (str, int, float, bool) and (wanted.dtype != "int64" or {*map(type, data)} <= _INTEGERS):
             try:
                 return pa.array(data, kind)
-            except _FAILED:
+            except FAILED:
                 return None
     return None
 
@@ -368,6 +428,8 @@ class ArrowWriter:
         self.pa_writer: Any = None
         # Where the file has only some of the columns: the order of all.
         self.columns_beside: list[str] | None = None
+        # Whether types are those that rows showed: they get wider with later rows.
+        self._found = self._features is None or update_features
         self._num_examples = self._num_bytes = 0
         self.current_examples: list[dict[str, Any]] = []
         self.current_rows: list[Any] = []
@@ -417,6 +479,10 @@ class ArrowWriter:
             features, schema = Features({name: keep.get(name, one) for name, one in found.items()}), seen
         else:
             features, schema = self._features, self.schema
+        self._begin(features, schema)
+
+    def _begin(self, features: Features, schema: Any) -> None:
+        """Begins the file."""
         if self.disable_nullable:
             schema = pa.schema([pa.field(of.name, of.type, nullable=False) for of in schema])
         metadata = {"huggingface": json.dumps(_metadata(features, self.fingerprint))} if self.with_metadata else {}
@@ -442,7 +508,7 @@ class ArrowWriter:
         if not self.current_examples:
             return
         examples, self.current_examples = self.current_examples, []
-        self._write_columns({name: [_item(row[name]) for row in examples] for name in self._order(examples[0])})
+        self._write_columns({name: _items([row[name] for row in examples]) for name in self._order(examples[0])})
 
     def write_row(self, row: Any, writer_batch_size: int | None = None) -> None:
         """Adds a row, as a pyarrow table."""
@@ -475,17 +541,90 @@ class ArrowWriter:
         if columns and len(next(iter(columns.values()))) == 0:
             return
         begun = self.pa_writer is not None
-        fixed = self._features if begun or not self.update_features else None
-        hints = self._features if not begun and self.update_features and try_original_type else None
-        arrays, features = [], {}
-        for name in self._order(columns):
-            feature = None if fixed is None else fixed[name]
-            self._check_null(name, feature, columns[name])
-            hint = None if hints is None else hints.get(name)
-            array, features[name] = column(columns[name], feature, hint, name, self.on_mixed_types)
-            arrays.append(array)
+        known = self._features if begun or not self.update_features else None
+        if known is not None:
+            arrays = self._fitted({name: columns[name] for name in self._order(columns)}, known)
+            features = {name: known[name] for name in arrays}
+        else:
+            hints = self._features if self._features is not None and try_original_type else {}
+            made = {name: column(columns[name], None, hints.get(name), name, self.on_mixed_types) for name in self._order(columns)}
+            arrays, features = {name: array for name, (array, _) in made.items()}, {name: of for name, (_, of) in made.items()}
         schema = self.schema if begun else Features(features).arrow_schema
-        self.write_table(pa.Table.from_arrays(arrays, schema=schema), writer_batch_size)
+        self.write_table(pa.Table.from_arrays(list(arrays.values()), schema=schema), writer_batch_size)
+
+    def _fitted(self, columns: dict[str, Any], known: Features) -> dict[str, Any]:
+        """Columns with the types that are known. Of those that earlier rows showed, some may get wider for it."""
+        if not (self._found and self.pa_writer is not None):
+            for name, values in columns.items():
+                self._check_null(name, known[name], values)
+            return {name: given_column(values, known[name], name, self._num_examples) for name, values in columns.items()}
+        made = {name: self._fitting(name, values, known[name]) for name, values in columns.items()}
+        if changed := {name: of for name, (_, of) in made.items() if of != known[name]}:
+            self._widen(changed)
+        return {name: array for name, (array, _) in made.items()}
+
+    def _fitting(self, name: str, values: Any, known: Any) -> tuple[Any, Any]:
+        """A column with the type that earlier rows showed, or a wider one that has its values too."""
+        if isinstance(values, (pa.Array, pa.ChunkedArray)):
+            try:
+                return cast_array_to_feature(values, known), known
+            except FAILED:
+                own = generate_from_arrow_type(values.type)
+        else:
+            array, own = column(values, None, known, name, self.on_mixed_types)
+            if own == known:
+                return array, known
+        to = wider(known, own) if self._again else known
+        if to is None and _is_text(get_nested_type(own)) and isinstance(known, Value):
+            # Text that says a number is none.
+            error = pa.ArrowInvalid(f"earlier rows are {known!r}: set its type with features=")
+            raise located(error, name, values, known, lambda some: self._same_kind(some, known), self._num_examples)
+        to = known if to is None else to
+        self._check_null(name, to, values)
+        return given_column(values, to, name, self._num_examples), to
+
+    @staticmethod
+    def _same_kind(values: Any, known: Any) -> None:
+        if column(values, None, known)[1] != known:
+            raise TypeError(known)
+
+    @property
+    def _again(self) -> bool:
+        """Whether what was written can be written again."""
+        return isinstance(self.stream, pa.BufferOutputStream) or (self._own and "://" not in os.fspath(self._path or ""))
+
+    def _widen(self, changed: dict[str, Any]) -> None:
+        """Writes the rows so far again, some of their columns with wider types."""
+        features = Features({**(self._features or {}), **changed})
+        self.pa_writer.close()
+        self._num_examples = self._num_bytes = 0
+        if isinstance(self.stream, pa.BufferOutputStream):
+            written, self.stream = self.stream.getvalue(), pa.BufferOutputStream()
+            self._write_again(self._read(written), changed, features)
+            return
+        path = os.fspath(self._path or "")
+        narrow = f"{path}.narrow"
+        self.stream.close()
+        os.replace(path, narrow)
+        try:
+            self.stream = open(path, "wb")
+            self._write_again(self._read(narrow), changed, features)
+        finally:
+            os.remove(narrow)
+
+    def _write_again(self, before: Any, changed: dict[str, Any], features: Features) -> None:
+        schema = self._schema
+        for name, of in changed.items():
+            schema = schema.set(schema.get_field_index(name), pa.field(name, get_nested_type(of)))
+        self._begin(features, schema)
+        for start in range(0, before.num_rows, self.writer_batch_size):
+            part = before.slice(start, self.writer_batch_size)
+            columns = [given_column(part[name], features[name], name, start) if name in changed else part[name] for name in schema.names]
+            self._put(pa.Table.from_arrays(columns, schema=self._schema))
+
+    def _read(self, written: Any) -> Any:
+        """What was written: a file of this name, or these bytes."""
+        return (MemoryMappedTable.from_file(written) if isinstance(written, str) else InMemoryTable.from_buffer(written)).table
 
     def _check_null(self, name: str, feature: Any, values: Any) -> None:
         """A column that had only nulls so far cannot have anything else."""
@@ -508,10 +647,15 @@ class ArrowWriter:
     def _write_table(self, pa_table: Any, writer_batch_size: int | None = None) -> None:
         if self.pa_writer is None:
             self._start(pa_table.schema)
-        for of in self._schema:
-            if pa.types.is_null(of.type) and of.name in pa_table.column_names:
-                self._check_null(of.name, Value("null"), pa_table[of.name])
-        table = table_cast(pa_table, self._schema)
+        there = {of.name: of.type for of in self._schema}
+        other = [of.name for of in pa_table.schema if there.get(of.name, of.type) != of.type]
+        if other and self._features is not None:
+            for name, array in self._fitted({name: pa_table[name] for name in other}, self._features).items():
+                pa_table = pa_table.set_column(pa_table.column_names.index(name), name, array)
+        self._put(table_cast(pa_table, self._schema), writer_batch_size)
+
+    def _put(self, table: Any, writer_batch_size: int | None = None) -> None:
+        """Adds a table of the schema."""
         if self.embed_local_files and require_storage_embed(self._features):
             table = embed_table_storage(table, local_files=True, remote_files=False)
         self._num_bytes += table.nbytes
@@ -547,10 +691,22 @@ class ParquetWriter(ArrowWriter):
 
         return parquet.ParquetWriter(self.stream, stored_schema(self._schema))
 
+    def _read(self, written: Any) -> Any:
+        from pyarrow import parquet
 
-def _item(value: Any) -> Any:
-    """A value of a row, where it is an Arrow array of one."""
-    return value.to_pylist()[0] if isinstance(value, (pa.Array, pa.ChunkedArray)) else value
+        return restored(parquet.read_table(written if isinstance(written, str) else pa.BufferReader(written)))
+
+
+_ARROW = (pa.Array, pa.ChunkedArray)
+
+
+def _items(values: list[Any]) -> Any:
+    """The values of rows, of which some may be Arrow arrays of one. If all are, they stay what they are."""
+    if not any(isinstance(one, _ARROW) for one in values):
+        return values
+    if all(isinstance(one, _ARROW) and one.type == values[0].type for one in values):
+        return pa.chunked_array([chunk for one in values for chunk in (one.chunks if isinstance(one, pa.ChunkedArray) else [one])])
+    return [one.to_pylist()[0] if isinstance(one, _ARROW) else one for one in values]
 
 
 def _metadata(features: Any, fingerprint: str | None = None) -> dict[str, Any]:
@@ -577,6 +733,8 @@ __all__ = [
     "SchemaInferenceError",
     "column",
     "dumps",
+    "encoded",
     "get_arrow_writer_batch_size_from_features",
+    "given_column",
     "with_features",
 ]

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from rowstream import config, progress
 from rowstream.access import Access
-from rowstream.arrow_writer import ArrowWriter, ParquetWriter, SchemaInferenceError
+from rowstream.arrow_writer import ArrowWriter, ParquetWriter, SchemaInferenceError, encoded
 from rowstream.dataset import IterableDataset, IterableDatasetDict, concatenate_datasets
 from rowstream.dataset.dicts import DatasetDict
 from rowstream.dataset.map_style import Dataset
@@ -657,7 +657,7 @@ class _Share:
                 if arrow:
                     writer.write_table(one)
                 else:
-                    writer.write(features.encode_example(one) if features is not None else one)
+                    writer.write(one if features is None else encoded(features, one, len(writer)))
                 n = len(one) if arrow else 1
                 if isinstance(key, Key):
                     originals.extend([0] * (key.original_shard_id + 1 - len(originals)))

@@ -422,6 +422,25 @@ def _list_kind(kind: Any) -> str:
     return "fixed" if pa.types.is_fixed_size_list(kind) else "large" if pa.types.is_large_list(kind) else "list"
 
 
+def _is_number(kind: Any) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+def _cast(array: Any, pa_type: Any) -> Any:
+    """What pyarrow casts. What it would cut without a word is an error too: numbers as truth values, times as dates, infinite floats."""
+    made, of = array.cast(pa_type), array.type
+    if pa.types.is_floating(of) and pa.types.is_floating(pa_type):
+        lost = pc.not_equal(pc.is_inf(array), pc.is_inf(made)) if of.bit_width > pa_type.bit_width else None
+    elif (pa.types.is_boolean(pa_type) and _is_number(of)) or (pa.types.is_date(pa_type) and pa.types.is_timestamp(of)):
+        lost = pc.not_equal(array, made.cast(of))
+    else:
+        lost = None
+    if lost is not None and pc.any(lost).as_py():
+        value = array.filter(lost)[0].as_py()
+        raise pa.ArrowInvalid(f"{value!r} of {of} is no value of {pa_type}")
+    return made
+
+
 @_by_chunk
 def array_cast(array: Any, pa_type: Any, allow_primitive_to_str: bool = True, allow_decimal_to_str: bool = True) -> Any:
     """An array in another type: what pyarrow casts, structs in another order, lists of another kind, and extension types.
@@ -461,7 +480,7 @@ def array_cast(array: Any, pa_type: Any, allow_primitive_to_str: bool = True, al
                 raise TypeError(f"Couldn't cast array of type {_short(array.type)} to {_short(pa_type)}: decimals are not made text here")
         if pa.types.is_null(pa_type) and not pa.types.is_null(array.type):
             raise TypeError(f"Couldn't cast array of type {_short(array.type)} to {_short(pa_type)}")
-        return array.cast(pa_type)
+        return _cast(array, pa_type)
     raise TypeError(f"Couldn't cast array of type {_short(array.type)} to {_short(pa_type)}")
 
 
@@ -483,6 +502,8 @@ def cast_array_to_feature(array: Any, feature: Any, allow_primitive_to_str: bool
         return feature.cast_storage(array)
     if pa.types.is_struct(array.type) and isinstance(feature, dict):
         there = [field.name for field in array.type]
+        if not feature and not there:
+            return array  # objects without fields, of which pyarrow makes none by their fields
         if set(there) <= set(feature):
             children = dict(zip(there, array.flatten(), strict=True))
             nulls = pa.nulls(len(array))
@@ -536,7 +557,17 @@ def cast_table_to_features(table: Any, features: Features) -> Any:
             table_column_names=table.column_names,
             requested_column_names=list(features),
         )
-    return pa.Table.from_arrays([cast_array_to_feature(table[name], one) for name, one in features.items()], schema=features.arrow_schema)
+    return pa.Table.from_arrays([_cast_column(name, table[name], one) for name, one in features.items()], schema=features.arrow_schema)
+
+
+def _cast_column(name: str, array: Any, feature: Any) -> Any:
+    """A column as the storage of a feature. An error says which, and what does not fit."""
+    from rowstream.features.exact import FAILED, located
+
+    try:
+        return cast_array_to_feature(array, feature)
+    except FAILED as error:
+        raise located(error, name, array, feature, lambda some: cast_array_to_feature(some, feature), None) from None
 
 
 def cast_table_to_schema(table: Any, schema: Any) -> Any:
@@ -553,7 +584,7 @@ def cast_table_to_schema(table: Any, schema: Any) -> Any:
             table_column_names=table.column_names,
             requested_column_names=list(features),
         )
-    arrays = [cast_array_to_feature(table[name] if name in there else pa.nulls(len(table)), one) for name, one in features.items()]
+    arrays = [_cast_column(name, table[name] if name in there else pa.nulls(len(table)), one) for name, one in features.items()]
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
@@ -575,7 +606,7 @@ def embed_array_storage(
     inner = partial(embed_array_storage, token_per_repo_id=token_per_repo_id, local_files=local_files, remote_files=remote_files)
     if hasattr(feature, "embed_storage"):
         return feature.embed_storage(array, token_per_repo_id=token_per_repo_id, local_files=local_files, remote_files=remote_files)
-    if isinstance(feature, dict):
+    if isinstance(feature, dict) and feature:
         children = dict(zip((field.name for field in array.type), array.flatten(), strict=True))
         arrays = [inner(children[name], one) for name, one in feature.items()]
         return pa.StructArray.from_arrays(arrays, names=list(feature), mask=array.is_null() if array.null_count else None)

@@ -92,12 +92,20 @@ def _schema(features: Any, table: Any) -> Any:
     return pa.schema([(name, pyarrow_type(feature)) for name, feature in features.items()])
 
 
-def _column(values: Any, name: str) -> Any:
-    """A column of Python objects. An error says which."""
+def _column(values: Any, name: str, kind: Any = None) -> Any:
+    """A column of Python objects, of a type if it is given. An error says which, and what does not fit."""
     import pyarrow as pa
 
+    from rowstream.features.exact import FAILED, exact_array, located
+    from rowstream.features.natural import natural_array
+
+    if kind is not None:
+        try:
+            return exact_array(values, kind)
+        except FAILED as error:
+            raise located(error, name, values, str(kind), lambda some: exact_array(some, kind)) from error
     try:
-        return pa.array(values)
+        return natural_array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise InvalidArgumentError(f"column {name!r}: its values have no common type: {error}") from error
 
@@ -175,7 +183,7 @@ class Building:
         if len(set(lengths.values())) > 1:
             raise InvalidArgumentError(f"from_dict: columns have one length, found {lengths}")
         types = {name: pyarrow_type(of) for name, of in (features or {}).items()}
-        columns = {name: pa.array(column, types[name]) if name in types else _column(column, name) for name, column in mapping.items()}
+        columns = {name: _column(column, name, types.get(name)) for name, column in mapping.items()}
         return cls._made(held(pa.table(columns), features, num_shards), info, split)
 
     @classmethod

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rowstream.arrow_writer import column
+from rowstream.arrow_writer import column, given_column
 from rowstream.dataset.column import Column
 from rowstream.dataset.format_kept import transmit_format
 from rowstream.exceptions import InvalidArgumentError
@@ -89,7 +89,7 @@ class Columns:
         """The data set with another column, of as many values as there are rows."""
         if name in self.column_names:
             raise InvalidArgumentError(f"The table can't have duplicated columns but columns ['{name}'] are duplicated.")
-        array, found = _column_of(column, feature)
+        array, found = _column_of(name, column, feature)
         if len(array) != len(self):
             raise InvalidArgumentError(f"add_column expects a value for each of {len(self)} rows, found {len(array)}")
         base = self.flatten_indices() if self._indices is not None else self
@@ -256,8 +256,8 @@ def _aligned(batch: Any, column: str, ids: list[int]) -> Any:
     return batch
 
 
-def _column_of(values: Any, feature: Any) -> tuple[Any, Any]:
+def _column_of(name: str, values: Any, feature: Any) -> tuple[Any, Any]:
     if isinstance(values, Column):
         values = list(values)
-    array, found = column(values, feature)
+    array, found = column(values) if feature is None else (given_column(values, feature, name), feature)
     return array, found

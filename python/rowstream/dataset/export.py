@@ -61,13 +61,15 @@ def _typed(rows: list[dict[str, Any]], schema: Any) -> Any:
     """Rows that functions made, as a table of a schema."""
     import pyarrow as pa
 
+    from rowstream.features.exact import exact_array
+
     columns = columns_of(rows)
     if new := [name for name in columns if name not in schema.names]:
         raise InvalidArgumentError(f"a function made columns that earlier rows did not have: {new}; name all columns with map(features=…)")
     made = []
     for field in schema:
         try:
-            made.append(pa.array(columns.get(field.name, [None] * len(rows)), field.type))
+            made.append(exact_array(columns.get(field.name, [None] * len(rows)), field.type))
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise SchemaError(
                 f"column {field.name!r}: {error}; earlier rows were {field.type}: name the types with map(features=…)"
@@ -129,6 +131,8 @@ class Exporting:
         """The rows as Arrow tables of one schema."""
         import pyarrow as pa
 
+        from rowstream.features.natural import natural_table
+
         size, features = batch_size or _ROWS, self.features
         schema = None if features is None else pa_schema(features)
         if self._plan.direct:
@@ -141,7 +145,7 @@ class Exporting:
         while schema is None and len(first) < _LOOKED_AT and (group := list(islice(rows, size))):
             first.append(group)
         if schema is None:
-            seen = [pa.Table.from_pydict(columns_of(group)).schema for group in first]
+            seen = [natural_table(columns_of(group)).schema for group in first]
             schema = pa.unify_schemas(seen, promote_options="permissive") if seen else pa.schema([])
         yield from (_typed(group, schema) for group in first)
         while group := list(islice(rows, size)):
@@ -152,11 +156,11 @@ class Exporting:
         if self.features is not None:
             yield from self._tables(batch_size)
             return
-        import pyarrow as pa
+        from rowstream.features.natural import natural_table
 
         rows = iter(self.with_format(None)._with(_decoding=None))
         while group := list(islice(rows, batch_size or _ROWS)):
-            yield pa.Table.from_pydict(columns_of(group))
+            yield natural_table(columns_of(group))
 
     def _table(self, batch_size: int | None) -> Any:
         import pyarrow as pa

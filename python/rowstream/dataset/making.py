@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 
 from rowstream import fingerprint as prints
-from rowstream.arrow_writer import column
+from rowstream.arrow_writer import column, given_column
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.features.features import _fix_for_backward_compatible_features, generate_from_arrow_type
+from rowstream.features.features import _fix_for_backward_compatible_features
 from rowstream.features.types import Features
 from rowstream.info import DatasetInfo
 from rowstream.splits import Split
-from rowstream.table import InMemoryTable, MemoryMappedTable, Table, cast_array_to_feature, cast_table_to_features
+from rowstream.table import InMemoryTable, MemoryMappedTable, Table, cast_table_to_features
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,12 +83,11 @@ class Making:
             if features is not None and name not in features:
                 raise KeyError(name)
             of = None if features is None else features[name]
-            if isinstance(data, (pa.Array, pa.ChunkedArray)):
-                array = data if of is None else cast_array_to_feature(data, of)
-                found[name] = generate_from_arrow_type(array.type) if of is None else of
+            if features is not None:
+                arrow = isinstance(data, (pa.Array, pa.ChunkedArray))
+                array, found[name] = given_column(data if arrow else _plain(features.encode_column(data, name)), of, name), of
             else:
-                values = data if features is None else features.encode_column(data, name)
-                array, found[name] = column(_plain(values), of, None, name, on_mixed_types)
+                array, found[name] = column(_plain(data), None, None, name, on_mixed_types)
             arrays.append(array)
         info.features = Features(found) if features is None else Features({**{name: features[name] for name in found}})
         table = pa.Table.from_arrays(arrays, names=list(mapping))

@@ -26,6 +26,7 @@ from rowstream.dataset.once import made_by, moved
 from rowstream.dataset.processes import run_in_processes
 from rowstream.dataset.steps import parts_there
 from rowstream.exceptions import InvalidArgumentError, RowstreamError
+from rowstream.features.exact import agreed
 from rowstream.features.types import Features
 from rowstream.formatting import LazyBatch, LazyDict, PythonFormatter, format_table, get_formatter
 from rowstream.ops.apply import table_of
@@ -204,6 +205,8 @@ class _Function:
         untouched: Callable[[str], bool] | None = given.untouched if isinstance(given, LazyBatch) else None
         if self.job.batched and (self.merges or untouched is not None):
             columns.kept = tuple(name for name in merged if name not in made and (self.merges or untouched is None or untouched(name)))
+            # What the function has only looked at is what it was, whatever Python has for it.
+            columns.update({name: part[name] for name in columns.kept})
         return columns
 
     def check(self, made: Any) -> None:
@@ -378,7 +381,7 @@ class _Output:
         info = job.shard.info.copy()
         info.features = writer._features
         if self.path is None:
-            return Dataset.from_buffer(self.target.getvalue(), info=info, split=job.shard.split)
+            return Dataset.from_buffer(writer.stream.getvalue(), info=info, split=job.shard.split)
         moved(self.path, str(job.cache_file_name))
         made = _opened(job, info)
         if made is None:
@@ -529,7 +532,7 @@ def mapped(ds: Dataset, job: Job, *, num_proc: int | None, load: bool, suffix: s
     else:
         shown = name if parts == 1 else f"{stem}{suffix.replace('{rank:05d}', '*').format(rank=0, num_proc=parts)}{ending}"
         _logger.info(f"Loading cached processed dataset at {shown}")
-    whole = made[0] if parts == 1 else concatenate_map_style(made)
+    whole = made[0] if parts == 1 else concatenate_map_style(made if job.features is not None else _agreed(made))
     changed = any(one._fingerprint != shard._fingerprint for one, shard in zip(made, shards, strict=True))
     if changed:
         whole = whole if whole is not ds else ds._copy()
@@ -537,6 +540,19 @@ def mapped(ds: Dataset, job: Job, *, num_proc: int | None, load: bool, suffix: s
     else:
         whole = ds
     return whole
+
+
+def _agreed(parts: list[Any]) -> list[Any]:
+    """Parts whose rows showed different types, with types that have the values of all."""
+    several = [ds.features for ds in parts]
+    made = []
+    for ds, features in zip(parts, agreed(several), strict=True):
+        if features != ds.features:
+            ds = ds._copy()
+            ds._data = ds._data.cast(features.arrow_schema)
+            ds._info.features = features
+        made.append(ds)
+    return made
 
 
 def _cached(job: Job) -> Any:

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from rowstream import config, progress
-from rowstream.arrow_writer import ArrowWriter, SchemaInferenceError
+from rowstream.arrow_writer import ArrowWriter, SchemaInferenceError, encoded
 from rowstream.dataset import mixed
 from rowstream.dataset.in_place import Copy, ParquetTable, suits
 from rowstream.dataset.map_style import Dataset
 from rowstream.dataset.once import once
 from rowstream.dataset.processes import run_in_processes
 from rowstream.dataset.steps import folder
+from rowstream.features.exact import agreed
 from rowstream.features.features import get_nested_type
 from rowstream.features.types import Features
 from rowstream.fingerprint import Hasher, generate_random_fingerprint, is_caching_enabled
@@ -265,7 +266,14 @@ def generated(
         for _, one in todo:
             with progress.bar(None, f"Generating {split} split") as bar:
                 one(bar.update)
-    table = concat_tables([_opened(file, keep_in_memory) for file in files])
+    tables = [_opened(file, keep_in_memory) for file in files]
+    if given is None:
+        several = [Features.from_arrow_schema(table.schema) for table in tables]
+        tables = [
+            table if features == own else table.cast(features.arrow_schema)
+            for table, own, features in zip(tables, several, agreed(several), strict=True)
+        ]
+    table = concat_tables(tables)
     info = DatasetInfo(builder_name="generator", dataset_name="generator", config_name="default", features=given)
     ds = Dataset(table, info=info, split=split)
     ds._fingerprint = name
@@ -290,7 +298,7 @@ class _Part:
         try:
             with ArrowWriter(path=temporary, features=self.features, fingerprint=self.name) as writer:
                 for row in self.generator(**self.kwargs):
-                    writer.write(self.features.encode_example(row) if self.features is not None else row)
+                    writer.write(row if self.features is None else encoded(self.features, row, len(writer)))
                     told(1)
                 writer.finalize()
         except SchemaInferenceError:

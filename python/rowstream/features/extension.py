@@ -177,7 +177,9 @@ def array_storage(data: Any, pa_type: ArrayType) -> Any:
         return list_array(data, dtype)
     if isinstance(data, np.ndarray):
         return array_storage(list(data), pa_type)
-    return pa.array([_lists(one) for one in data], pa_type.storage_dtype)
+    from rowstream.features.exact import exact_array
+
+    return exact_array([_lists(one) for one in data], pa_type.storage_dtype)
 
 
 def _lists(value: Any) -> Any:

@@ -309,10 +309,6 @@ def _cast_to_python_objects(obj: Any, only_1d_for_numpy: bool, optimize_list_cas
             return of(obj.tolist())[0], True
         if isinstance(obj, pd.DataFrame):
             return {name: of(one)[0] for name, one in obj.to_dict("series").items()}, True
-        if isinstance(obj, pd.Timestamp):
-            return obj.to_pydatetime(), True
-        if isinstance(obj, pd.Timedelta):
-            return obj.to_pytimedelta(), True
     if isinstance(obj, Mapping):
         return {name: of(one)[0] for name, one in obj.items()}, True
     if hasattr(obj, "__array__"):

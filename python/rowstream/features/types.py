@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Sequence as Listed
 from dataclasses import InitVar, dataclass, field
+from numbers import Integral
 from typing import Any, ClassVar
 
 from rowstream.features import names as _names
@@ -60,9 +61,23 @@ class Value:
         return self.pa_type
 
     def encode_example(self, value: Any) -> Any:
-        """A value as Arrow takes it."""
+        """A value as Arrow takes it.
+
+        Raises:
+            ValueError: it is a number that the type does not have.
+        """
         make = _names.python_type(self.dtype)
-        return value if make is None else make(value)
+        if make is None or type(value) is make:
+            return value
+        if make is bool:
+            exact = bool(value in (0, 1))
+        else:
+            # Text says a number. Of floats, the nearest stands for a decimal.
+            exact = make is str or isinstance(value, (str, bytes)) or (make is float and not isinstance(value, Integral))
+        made = make(value)
+        if not (exact or made == value):
+            raise ValueError(f"{value!r} is no {self.dtype}")
+        return made
 
     def __repr__(self) -> str:
         """As `datasets` writes it."""
@@ -570,14 +585,38 @@ class Features(dict[str, Any]):
         """A row as Arrow takes it."""
         from rowstream.features.features import cast_to_python_objects, encode_nested_example
 
-        made: dict[str, Any] = encode_nested_example(self, cast_to_python_objects(example))
+        values = cast_to_python_objects(example)
+        try:
+            made: dict[str, Any] = encode_nested_example(self, values)
+        except (TypeError, ValueError) as error:
+            if isinstance(values, Mapping):
+                self._named(error, values)
+            raise
         return made
+
+    def _named(self, error: Exception, example: Mapping[str, Any]) -> None:
+        """Notes which column of a row is at fault."""
+        from rowstream.features.features import encode_nested_example
+
+        for name, feature in self.items():
+            try:
+                encode_nested_example(feature, example.get(name), level=1)
+            except (TypeError, ValueError):
+                error.add_note(f"column {name!r} has {example.get(name)!r}")
+                return
 
     def encode_column(self, column: Any, column_name: str) -> list[Any]:
         """A column as Arrow takes it."""
         from rowstream.features.features import cast_to_python_objects, encode_nested_example
 
-        return [encode_nested_example(self[column_name], one, level=1) for one in cast_to_python_objects(column)]
+        made: list[Any] = []
+        feature = self[column_name]
+        try:
+            made.extend(encode_nested_example(feature, one, level=1) for one in cast_to_python_objects(column))
+        except (TypeError, ValueError) as error:
+            error.add_note(f"column {column_name!r}, row {len(made)}")
+            raise
+        return made
 
     def encode_batch(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
         """Columns as Arrow takes them."""
