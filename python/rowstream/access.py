@@ -163,7 +163,11 @@ class Access:
             given = settings.get("patience", {})
             # One that was silent before is not waited for long.
             timeout = 10 if tries else 2
-            settings["patience"] = {**given, "timeout": min(given.get("timeout", timeout), timeout), "deadline": min(given.get("deadline", 20), 20)}
+            settings["patience"] = {
+                **given,
+                "timeout": min(given.get("timeout", timeout), timeout),
+                "deadline": min(given.get("deadline", 20), 20),
+            }
             settings["patience"]["retries"] = min(given.get("retries", 6), tries)
             self.made[name] = _core.Access(json.dumps(settings))
         return self.made[name]

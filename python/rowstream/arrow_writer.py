@@ -5,13 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from rowstream import config
-from rowstream.features.exact import FAILED, located, wider
-from rowstream.features.extension import ArrayType, array_storage, list_array
+from rowstream.features.exact import located, wider
 from rowstream.features.features import (
     cast_to_python_objects,
     features_of_schema,
@@ -20,7 +19,7 @@ from rowstream.features.features import (
     plain,
     require_storage_embed,
 )
-from rowstream.features.natural import natural_array
+from rowstream.features.raw import FAILED, encoded_at, first_there, raw_array, typed_array
 from rowstream.features.types import Features, Json, LargeList, List, Value, dumps, visit
 from rowstream.table import (
     InMemoryTable,
@@ -33,10 +32,6 @@ from rowstream.table import (
     stored_schema,
     table_cast,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 BESIDE = "rowstream.columns"
 """The key of the metadata that says which columns a file has and which lie elsewhere: the names of all, in order."""
@@ -69,20 +64,12 @@ def get_arrow_writer_batch_size_from_features(features: Features | None) -> int 
 # ---------------------------------------------------------------------------------------------------------- columns
 
 
-def _first(values: Any) -> Any:
-    """The first value that is there and not empty."""
-    for value in values:
-        if value is not None and not (isinstance(value, (list, tuple)) and not len(value)):
-            return value
-    return None
-
-
 def _deep_arrays(value: Any) -> bool:
     """Whether a value is a NumPy array, or a list whose first is one."""
     import numpy as np
 
     while isinstance(value, list) and value:
-        value = _first(value)
+        value = first_there(value)
     return isinstance(value, np.ndarray)
 
 
@@ -114,29 +101,6 @@ def _family(value: Any) -> str:
     return next((kind.__name__ for kind in (dt.datetime, dt.timedelta) if isinstance(value, kind)), type(value).__name__)
 
 
-def encoded_at(value: Any, path: list[Any], encode: Callable[[Any], Any] | None = None) -> Any:
-    """A value with what is at a path as JSON text: as `Json` encodes it, or another function."""
-    if value is None:
-        return None
-    if not path:
-        return Json().encode_example(value) if encode is None else encode(value)
-    at, *rest = path
-    if at == 0:
-        return [encoded_at(one, rest, encode) for one in value]
-    return {**value, at: encoded_at(value.get(at), rest, encode)}
-
-
-def json_paths(feature: Any, path: tuple[Any, ...] = ()) -> list[list[Any]]:
-    """Where a feature has `Json`."""
-    if isinstance(feature, Json):
-        return [list(path)]
-    if isinstance(feature, dict):
-        return [found for name, one in feature.items() for found in json_paths(one, (*path, name))]
-    if isinstance(feature, (List, LargeList)):
-        return json_paths(feature.feature, (*path, 0))
-    return []
-
-
 def with_json(feature: Any, paths: list[list[Any]], path: tuple[Any, ...] = ()) -> Any:
     """A feature with `Json` at some places."""
     if list(path) in paths:
@@ -159,7 +123,7 @@ def _media(data: Any) -> tuple[Any, Any]:
         return data, None
     from rowstream.features.media import Image
 
-    first = _first(data)
+    first = first_there(data)
     if isinstance(first, pillow.Image):
         image = Image()
         return [None if one is None else image.encode_example(one) for one in data], image
@@ -167,38 +131,6 @@ def _media(data: Any) -> tuple[Any, Any]:
         image = Image()
         return [None if one is None else [image.encode_example(item) for item in one] for one in data], List(image)
     return data, None
-
-
-def _raw(data: Any, thorough: bool = False) -> Any:
-    """An Arrow array of values, by their own types."""
-    import numpy as np
-
-    if isinstance(data, np.ndarray):
-        if data.dtype != object:
-            return list_array(data) if data.ndim > 1 else pa.array(data)
-        data = list(data)
-    arrays = isinstance(data, list) and isinstance(first := _first(data), np.ndarray) and first.dtype != object
-    if arrays and all(one is None or isinstance(one, np.ndarray) for one in data):
-        return _of_arrays(data)
-    return natural_array(cast_to_python_objects(data, only_1d_for_numpy=True, optimize_list_casting=not thorough))
-
-
-def _of_arrays(data: list[Any]) -> Any:
-    """A column of lists of NumPy arrays."""
-    import numpy as np
-
-    there = [one for one in data if one is not None]
-    if any(one.ndim != there[0].ndim for one in there):
-        return natural_array([None if one is None else one.tolist() for one in data])
-    if there[0].ndim == 0:
-        return pa.array([None if one is None else one[()] for one in data])
-    lengths = [0 if one is None else len(one) for one in data]
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    values = pa.concat_arrays([list_array(one) for one in there])
-    mask = pa.array([one is None for one in data]) if len(there) < len(data) else None
-    if offsets[-1] >= 1 << 31:
-        return pa.LargeListArray.from_arrays(pa.array(offsets, pa.int64()), values, mask=mask)
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), values, mask=mask)
 
 
 _INTEGERS = {int, type(None)}
@@ -252,30 +184,22 @@ def column(
         feature = wanted
     allowed = {"allow_primitive_to_str": feature is not None, "allow_decimal_to_str": feature is not None}
     if wanted is not None:
-        kind = get_nested_type(wanted)
         try:
-            if isinstance(kind, ArrayType):
-                return pa.ExtensionArray.from_storage(kind, array_storage(data, kind)), wanted
-            if paths := json_paths(wanted):
-                data = cast_to_python_objects(data)
-                for path in paths:
-                    data = [encoded_at(one, path) for one in data]
-            elif (quick := _quick(data, wanted, kind)) is not None:
+            if (quick := _quick(data, wanted)) is not None:
                 return quick, wanted
-            array = _raw(data)
-            made = cast_array_to_feature(array, wanted, **allowed)
-            if feature is not None or _same_text(array, made):
+            made = typed_array(data, wanted, **allowed)
+            if feature is not None or not isinstance(first_there(data), str) or _same_text(raw_array(data), made):
                 return made, wanted
         except FAILED as error:
             if feature is not None:
                 return _again(data, feature, allowed, error), feature
     try:
-        array = _raw(data)
+        array = raw_array(data)
     except FAILED as error:
         if "overflow" in str(error):
             raise OverflowError(f"There was an overflow: reduce writer_batch_size to have batches smaller than 2GB.\n({error})") from None
         try:
-            array = _raw(data, thorough=True)
+            array = raw_array(data, thorough=True)
         except FAILED:
             paths = mixed_paths(cast_to_python_objects(list(data), optimize_list_casting=False)) if on_mixed_types == "use_json" else []
             if not paths:
@@ -329,14 +253,14 @@ def _is_text(kind: Any) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _quick(data: Any, wanted: Any, kind: Any) -> Any:
+def _quick(data: Any, wanted: Any) -> Any:
     """A column of plain values, in one step; `None` where it takes more."""
     if isinstance(data, list) and isinstance(wanted, Value) and wanted.dtype in ("string", "int64", "float64", "bool"):
-        first = _first(data)
+        first = first_there(data)
         # Of floats, pyarrow would make integers.
         if type(first) in (str, int, float, bool) and (wanted.dtype != "int64" or {*map(type, data)} <= _INTEGERS):
             try:
-                return pa.array(data, kind)
+                return pa.array(data, wanted.pa_type)
             except FAILED:
                 return None
     return None
@@ -364,7 +288,7 @@ def _again(data: Any, feature: Any, allowed: dict[str, bool], error: Exception) 
         raise OverflowError(f"There was an overflow: reduce writer_batch_size to have batches smaller than 2GB.\n({error})") from None
     if isinstance(error, pa.ArrowNotImplementedError) or not any(part in text for part in ("Could not convert", "cannot mix", "Expected ")):
         raise error
-    return cast_array_to_feature(_raw(data, thorough=True), feature, **allowed)
+    return typed_array(data, feature, thorough=True, **allowed)
 
 
 # ----------------------------------------------------------------------------------------------------------- writers

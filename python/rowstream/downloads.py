@@ -410,7 +410,7 @@ class _Header(tarfile.TarInfo):
     """A header of an archive. After the end of one another may follow; what says that it is a header, and is damaged, is an error."""
 
     @classmethod
-    def frombuf(cls, buf: Any, encoding: str, errors: str) -> tarfile.TarInfo:
+    def frombuf(cls, buf: Any, encoding: str, errors: str) -> Self:
         try:
             return super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
 from functools import cached_property, partial
 from importlib.util import find_spec
 from operator import is_
@@ -15,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.extension import ArrayType
 from rowstream.features.features import decode_nested_example
+from rowstream.features.raw import array_of, first_there
+from rowstream.features.rows import pydict
 from rowstream.features.types import Value, requires_decoding
 
 ALIASES = {
@@ -193,29 +192,6 @@ class PythonFormatter(Formatter):
         return {name: self._decoded(name, column) if self._decodes(name) else column for name, column in made.items()}
 
 
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """No search for cycles while many objects are made, none of which is in one: it would look at all of them again and again."""
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
-
-
-def pydict(table: Any) -> dict[str, list[Any]]:
-    """The columns of a table as lists of Python objects."""
-    with uncollected():
-        try:
-            made: dict[str, list[Any]] = _core.Table(table).to_pydict()
-        except NotImplementedError:
-            # Types that the core makes no objects of.
-            return {name: column.to_pylist() for name, column in zip(table.column_names, table.columns, strict=True)}
-    return made
-
-
 class ArrowFormatter(Formatter):
     """pyarrow tables."""
 
@@ -308,17 +284,23 @@ class TensorFormatter(Formatter):
         """A value with tensors in place of numbers and arrays, inside dicts and lists too."""
         if isinstance(value, Mapping):
             return {name: self.recursive_tensorize(one) for name, one in value.items()}
-        if not self.own(value) and hasattr(value, "__array__") and not isinstance(value, (np.ndarray, np.character, np.number)):
-            if type(value).__module__.startswith("PIL"):
-                return self.image(value)
+        if self.own(value):
+            return self.kept(value)
+        if _is_image(value):
+            return self.pixels(np.asarray(value))
+        if hasattr(value, "__array__") and not isinstance(value, (np.ndarray, np.character, np.number)):
             value = value.__array__()
         if (isinstance(value, np.ndarray) and value.dtype == object) or isinstance(value, (list, tuple)):
             return self.stack([self.recursive_tensorize(one) for one in value])
         return self.leaf(value)
 
-    def image(self, value: Any) -> Any:
-        """A Pillow image as a tensor."""
-        return self.leaf(np.asarray(value))
+    def kept(self, value: Any) -> Any:
+        """A tensor of the library: as it is, but for what the options say."""
+        return self.leaf(value) if self.kwargs else value
+
+    def pixels(self, array: Any) -> Any:
+        """The pixels of an image as a tensor, in their own type."""
+        raise NotImplementedError
 
     def _column(self, pa_table: Any, name: str) -> Any:
         if self._decodes(name):
@@ -343,9 +325,36 @@ class TensorFormatter(Formatter):
             made[name] = self.format_column(pa_table.select([name])) if values is None else self.numbers(values)
         return made
 
+    def format_columns(self, columns: Mapping[str, list[Any]]) -> dict[str, Any]:
+        """Columns of Python objects as those of a table of them; what Arrow does not have, such as images, value by value."""
+        made = {}
+        for name, values in columns.items():
+            if _has_images(values):
+                made[name] = self.recursive_tensorize(values)
+                continue
+            try:
+                table = pa.table({name: array_of(values)})
+            except (pa.ArrowException, TypeError, ValueError, OverflowError):
+                made[name] = self.recursive_tensorize(values)
+            else:
+                made[name] = self.format_batch(table)[name]
+        return made
+
     def numbers(self, values: Any) -> Any:
         """Numbers as a tensor: what `leaf` makes of them."""
         return self.leaf(values)
+
+
+def _is_image(value: Any) -> bool:
+    """Whether a value is an image of Pillow, of which some versions have no `__array__`."""
+    return type(value).__module__.startswith("PIL.")
+
+
+def _has_images(value: Any) -> bool:
+    """Whether there are images in a value, as the first items of lists show."""
+    if isinstance(value, Mapping):
+        return any(map(_has_images, value.values()))
+    return _has_images(first_there(value)) if isinstance(value, (list, tuple)) else _is_image(value)
 
 
 def _alike(column: list[Any], kind: Any) -> bool:
@@ -369,6 +378,9 @@ class NumpyFormatter(TensorFormatter):
         if isinstance(value, np.ndarray):
             dtype = np.int64 if np.issubdtype(value.dtype, np.integer) else np.float32 if np.issubdtype(value.dtype, np.floating) else None
         return np.asarray(value, **({"dtype": dtype} if dtype is not None else {}) | self.kwargs)
+
+    def pixels(self, array: Any) -> Any:
+        return np.asarray(array, **self.kwargs)
 
     def recursive_tensorize(self, value: Any) -> Any:
         if type(value).__module__ == "torch":
@@ -399,9 +411,14 @@ class TorchFormatter(TensorFormatter):
     def stack(self, column: list[Any]) -> Any:
         return self.torch.stack(column) if _alike(column, self.torch.Tensor) else column
 
-    def image(self, value: Any) -> Any:
-        array = np.asarray(value)
-        return self.leaf((array[:, :, np.newaxis] if array.ndim == 2 else array).transpose((2, 0, 1)))
+    def kept(self, value: Any) -> Any:
+        return value.detach().to(**self.kwargs) if self.kwargs else value.detach()
+
+    def pixels(self, array: Any) -> Any:
+        # Colours first, and memory of its own: an image's may not be written.
+        colours = (array[:, :, np.newaxis] if array.ndim == 2 else array).transpose((2, 0, 1))
+        made = self.torch.from_numpy(colours.copy(order="C"))
+        return made.to(**self.kwargs) if self.kwargs else made
 
     def leaf(self, value: Any) -> Any:
         torch = self.torch
@@ -461,9 +478,16 @@ class JaxFormatter(TensorFormatter):
                 dtype = jnp.int64 if self.jax.config.jax_enable_x64 else jnp.int32
             elif np.issubdtype(value.dtype, np.floating):
                 dtype = jnp.float32
+        return self._placed(value, {"dtype": dtype} if dtype is not None else {})
+
+    def pixels(self, array: Any) -> Any:
+        return self._placed(array, {})
+
+    def _placed(self, value: Any, options: dict[str, Any]) -> Any:
+        """An array on the device."""
         devices = {str(one): one for one in self.jax.devices()}
         with self.jax.default_device(devices.get(self.device, self.jax.devices()[0])):
-            return jnp.array(value, **({"dtype": dtype} if dtype is not None else {}) | self.kwargs)
+            return self.jax.numpy.array(value, **options | self.kwargs)
 
 
 class TFFormatter(TensorFormatter):
@@ -500,6 +524,9 @@ class TFFormatter(TensorFormatter):
                 dtype = self.tf.float32
         return self.tf.convert_to_tensor(value, **({"dtype": dtype} if dtype is not None else {}) | self.kwargs)
 
+    def pixels(self, array: Any) -> Any:
+        return self.tf.convert_to_tensor(array, **self.kwargs)
+
 
 class MlxFormatter(TensorFormatter):
     """Dicts of MLX arrays."""
@@ -526,6 +553,9 @@ class MlxFormatter(TensorFormatter):
         if isinstance(value, (np.character, np.ndarray)) and np.issubdtype(value.dtype, np.character):
             return value.tolist()
         return self.mx.array(value, **self.kwargs)
+
+    def pixels(self, array: Any) -> Any:
+        return self.mx.array(array, **self.kwargs)
 
 
 class CustomFormatter(Formatter):

@@ -492,7 +492,7 @@ def cast_array_to_feature(array: Any, feature: Any, allow_primitive_to_str: bool
     Raises:
         TypeError: there is no way from its type to the feature's.
     """
-    from rowstream.features.features import get_nested_type
+    from rowstream.features.features import generate_from_arrow_type, get_nested_type
 
     allowed = {"allow_primitive_to_str": allow_primitive_to_str, "allow_decimal_to_str": allow_decimal_to_str}
     inner = partial(cast_array_to_feature, **allowed)
@@ -500,6 +500,9 @@ def cast_array_to_feature(array: Any, feature: Any, allow_primitive_to_str: bool
         array = array.storage
     if hasattr(feature, "cast_storage"):
         return feature.cast_storage(array)
+    if pa.types.is_struct(array.type) and not isinstance(feature, (dict, List, LargeList)) and pa.types.is_struct(kind := feature()):
+        # A feature of fields with a name of its own.
+        feature = {of.name: generate_from_arrow_type(of.type) for of in kind}
     if pa.types.is_struct(array.type) and isinstance(feature, dict):
         there = [field.name for field in array.type]
         if not feature and not there:

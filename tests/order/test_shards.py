@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
-from rowstream import Dataset, IterableDataset, col, concatenate_datasets, interleave_datasets, load_dataset, split_dataset_by_node
+from rowstream import Dataset, IterableDataset, concatenate_datasets, interleave_datasets, load_dataset, split_dataset_by_node
 
 UNEVEN = [50, 50, 50, 50, 3]
 GROUPS = {
@@ -188,8 +188,6 @@ def test_parts_that_pieces_are_balanced_in_stay_what_they_were(tmp_path):
     assert [dict(op) for op in ds.shard(3, 1)._plan.segments[0].ops] == [{"op": "shard", "of": 3, "index": 1, "contiguous": True}]
 
 
-
-
 @pytest.mark.parametrize("format", ["parquet", "jsonl", "memory"])
 @pytest.mark.parametrize("shuffled", [False, True])
 def test_ranks_by_a_strategy(tmp_path, format, shuffled):
@@ -201,10 +199,10 @@ def test_ranks_by_a_strategy(tmp_path, format, shuffled):
     ds = ds.shuffle(seed=1, buffer_size=20) if shuffled else ds
     whole = sorted(row["id"] for row in ds)
     by_rows = [[row["id"] for row in split_dataset_by_node(ds, r, 2, strategy="examples")] for r in range(2)]
-    assert sorted(sum(by_rows, [])) == whole
+    assert sorted(chain(*by_rows)) == whole
     assert sorted(map(len, by_rows)) == [101, 102]
     by_pieces = [[row["id"] for row in split_dataset_by_node(ds, r, 2, strategy="shards")] for r in range(2)]
-    assert sorted(sum(by_pieces, [])) == whole
+    assert sorted(chain(*by_pieces)) == whole
     if format == "parquet":
         assert sorted(map(len, by_pieces)) == [100, 103]
     with pytest.raises(ValueError, match="some nodes would not be assigned any shard"):

@@ -292,7 +292,7 @@ def test_a_mixture_goes_on_with_other_weights_or_one_more_part():
                     again.load_state_dict(through_json(other.state_dict()))
                     rest += names(again)
                 assert sorted(given + rest) == whole, (shuffled, counts, count)
-    with pytest.raises(CheckpointMismatchError, match="strict=False is for mixtures|another stream"):
+    with pytest.raises(CheckpointMismatchError, match=r"strict=False is for mixtures|another stream"):
         mixed("ab", [0.5, 0.5], 1, shuffled=False).load_state_dict(held().state_dict(), strict=False)
 
 

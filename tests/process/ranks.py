@@ -91,7 +91,7 @@ class Model(PreTrainedModel):
         super().__init__(config)
         self.inner, self.given = torch.nn.Linear(1, 1), []
 
-    def forward(self, id=None, **_):  # noqa: A002 - the column
+    def forward(self, id=None, **_):
         self.given.append(id.tolist())
         return {"loss": self.inner(id.float().reshape(-1, 1) / 1000).sum()}
 
@@ -122,7 +122,9 @@ def cases():
         "taken": lambda: stream("uneven").shuffle(seed=1).take(150),
         "in memory": lambda: datasets.Dataset.from_dict({"id": list(range(203))}).to_iterable_dataset(num_shards=4),
         "concatenated": lambda: datasets.concatenate_datasets([stream("two"), stream("three")]),
-        "interleaved": lambda: datasets.interleave_datasets([stream("two"), stream("three")], stopping_strategy="all_exhausted_without_replacement"),
+        "interleaved": lambda: datasets.interleave_datasets(
+            [stream("two"), stream("three")], stopping_strategy="all_exhausted_without_replacement"
+        ),
     }
     for name, make in steps.items():
         yield f"{name}; sharded", lambda make=make: loaded(make, "sharded")
@@ -130,7 +132,10 @@ def cases():
     beside = lambda: datasets.concatenate_datasets([datasets.IterableDataset.from_generator(given), steps["mapped"]()])  # noqa: E731
     yield "beside a generator; sharded", lambda: loaded(beside, "sharded")
     yield "uneven; sharded, workers", lambda: loaded(lambda: stream("uneven"), "sharded", workers=2)
-    yield "map-style; sharded", lambda: loaded(lambda: datasets.load_dataset("parquet", data_files=files("uneven"), split="train"), "sharded")
+    yield (
+        "map-style; sharded",
+        lambda: loaded(lambda: datasets.load_dataset("parquet", data_files=files("uneven"), split="train"), "sharded"),
+    )
     yield "uneven; Trainer", lambda: of_trainer(lambda: stream("uneven"), 13, dispatch_batches=False)
     yield "uneven; Trainer, dispatched", lambda: of_trainer(lambda: stream("uneven"), 13)
 
@@ -141,7 +146,7 @@ if __name__ == "__main__":
     for name, run in cases():
         try:
             found = run()
-        except Exception as error:  # noqa: BLE001 - the others are tried too
+        except Exception as error:
             found = {"error": f"{type(error).__name__}: {error}"}
         if dist.get_rank() == 0 or "error" in found:
             print("found: " + json.dumps([name, found]), flush=True)

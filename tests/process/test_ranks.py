@@ -15,7 +15,9 @@ import pytest
 
 pytestmark = [
     pytest.mark.heavy,
-    pytest.mark.skipif(any(find_spec(name) is None for name in ("torch", "transformers", "accelerate")), reason="accelerate is not installed"),
+    pytest.mark.skipif(
+        any(find_spec(name) is None for name in ("torch", "transformers", "accelerate")), reason="accelerate is not installed"
+    ),
 ]
 
 BALANCED = [  # routes that give each rank a part
@@ -45,7 +47,13 @@ def found(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true"}
+    shared = {
+        "WORLD_SIZE": "2",
+        "LOCAL_WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "ACCELERATE_USE_CPU": "true",
+    }
     ranks = [
         subprocess.Popen(
             [sys.executable, "-m", "rowstream.alias", str(Path(__file__).parent / "ranks.py"), str(folder)],

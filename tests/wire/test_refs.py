@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import rowstream
 from rowstream import DownloadConfig, DownloadManager, load_dataset
-from rowstream.exceptions import DatasetNotFoundError, DataFilesNotFoundError
+from rowstream.exceptions import DataFilesNotFoundError, DatasetNotFoundError
 
 from tests.wire.conftest import lines, parquet
 

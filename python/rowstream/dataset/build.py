@@ -94,10 +94,8 @@ def _schema(features: Any, table: Any) -> Any:
 
 def _column(values: Any, name: str, kind: Any = None) -> Any:
     """A column of Python objects, of a type if it is given. An error says which, and what does not fit."""
-    import pyarrow as pa
-
-    from rowstream.features.exact import FAILED, exact_array, located
-    from rowstream.features.natural import natural_array
+    from rowstream.features.exact import exact_array, located
+    from rowstream.features.raw import FAILED, array_of
 
     if kind is not None:
         try:
@@ -105,8 +103,8 @@ def _column(values: Any, name: str, kind: Any = None) -> Any:
         except FAILED as error:
             raise located(error, name, values, str(kind), lambda some: exact_array(some, kind)) from error
     try:
-        return natural_array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        return array_of(values)
+    except FAILED as error:
         raise InvalidArgumentError(f"column {name!r}: its values have no common type: {error}") from error
 
 
@@ -164,8 +162,9 @@ class Building:
             ...             yield {"text": line}
             >>> ds = IterableDataset.from_generator(rows, gen_kwargs={"paths": ["a.txt", "b.txt"]})
         """
-        plan = SourcePlan(scan="", source=generated(generator, gen_kwargs, deterministic=deterministic))
-        return cls._made(plan, DatasetInfo(builder_name="generator"), split, features)
+        typed = None if features is None else Features(features)
+        plan = SourcePlan(scan="", source=generated(generator, gen_kwargs, deterministic=deterministic, features=typed))
+        return cls._made(plan, DatasetInfo(builder_name="generator"), split, typed)
 
     @classmethod
     def from_spark(cls, df: Any, split: Any = None, features: Any = None, **kwargs: Any) -> Self:

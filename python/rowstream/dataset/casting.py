@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError, SchemaError, UnsupportedError
-from rowstream.features.schema import pyarrow_type, schema_from_features
-from rowstream.features.types import requires_decoding
+from rowstream.features import Features
+from rowstream.features.rows import Typing
+from rowstream.features.schema import schema_from_features
 from rowstream.ops import Call, Map
 
 if TYPE_CHECKING:
-    from rowstream.features import Features
     from rowstream.plan import Plan
 
 
-def cast(plan: Plan, features: dict[str, Any], known: Features | None) -> tuple[Plan, dict[str, Any]]:
-    """The plan with columns of other types, and those features."""
+def cast(plan: Plan, features: dict[str, Any], known: Features | None, *, whole: bool) -> tuple[Plan, dict[str, Any]]:
+    """The plan with columns of other types, and those features. `whole`: whether they are all columns."""
     labels = {
         name: of for name, of in features.items() if _is_label(of) and (known is None or getattr(known.get(name), "dtype", None) in _TEXTS)
     }
@@ -29,7 +29,8 @@ def cast(plan: Plan, features: dict[str, Any], known: Features | None) -> tuple[
     direct = {name: of for name, of in features.items() if name not in labels}
     if plan.direct and direct:
         plan, direct = _declared(plan, direct), {}
-    return plan.then(Map(Call(partial(_row, _Types({**direct, **labels})), "cast"))), features
+    typed = Features(features) if whole and known is None else None
+    return plan.then(Map(Call(partial(_row, _Types({**direct, **labels})), "cast"), features=typed)), features
 
 
 _TEXTS = ("string", "large_string", "string_view", None)
@@ -65,6 +66,11 @@ class _Types:
 
     features: dict[str, Any]
 
+    @cached_property
+    def typing(self) -> Typing:
+        """What makes them so."""
+        return Typing(Features(self.features))
+
     def __repr__(self) -> str:
         """The same in every process."""
         return repr(self.features)
@@ -72,23 +78,9 @@ class _Types:
 
 def _row(types: _Types, row: dict[str, Any]) -> dict[str, Any]:
     """A row that a function made, in other types."""
-    import pyarrow as pa
-
-    made = {}
-    for name, feature in types.features.items():
-        if name not in row:
-            raise InvalidArgumentError(f"cast: there is no column {name!r}; the columns are {list(row)}")
-        value = row[name]
-        if _is_label(feature) and isinstance(value, str):
-            if value not in feature.names:
-                raise SchemaError(f"cast: column {name!r} has {value!r}, which is none of the names {feature.names}")
-            made[name] = feature.names.index(value)
-            continue
-        if hasattr(feature, "encode_example") and requires_decoding(feature, True):
-            made[name] = None if value is None else feature.encode_example(value)
-            continue
-        try:
-            made[name] = pa.array([value]).cast(pyarrow_type(feature))[0].as_py()
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
-            raise SchemaError(f"cast: column {name!r} has {value!r}, which cannot be {feature!r}: {error}") from error
-    return made
+    if missing := [name for name in types.features if name not in row]:
+        raise InvalidArgumentError(f"cast: there is no column {', '.join(map(repr, missing))}; the columns are {list(row)}")
+    try:
+        return types.typing.row({name: row[name] for name in types.features})
+    except SchemaError as error:
+        raise SchemaError(f"cast: {error}") from error

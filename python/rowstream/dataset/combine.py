@@ -291,8 +291,8 @@ def _checked(what: str, datasets: Any) -> list[IterableDataset]:
     for i, ds in enumerate(parts):
         if ds._rank != parts[0]._rank:
             raise InvalidArgumentError(
-                f"Datasets should be identically split_by_node before they are put together: the one at index 0 is {_said(parts[0])}, the one "
-                f"at index {i} is {_said(ds)}"
+                f"Datasets should be identically split_by_node before they are put together: the one at index 0 is {_said(parts[0])}, "
+                f"the one at index {i} is {_said(ds)}"
             )
     return parts
 

@@ -52,7 +52,8 @@ def _taken_apart(signature: str) -> tuple[str, list[str]]:
 
 def _split(text: str, between: str, most: int | None = None) -> list[str]:
     """Parts of a text that no bracket is open between."""
-    parts, start, depth = [], 0, 0
+    parts: list[str] = []
+    start, depth = 0, 0
     for i, letter in enumerate(text):
         depth += (letter in "([{") - (letter in ")]}")
         if depth == 0 and text.startswith(between, i) and i >= start and (most is None or len(parts) < most):
@@ -63,7 +64,12 @@ def _split(text: str, between: str, most: int | None = None) -> list[str]:
 
 def _source(had: str, has: str, had_of: Any, has_of: Any) -> str:
     kinds = [text.partition("(")[0] if "(" in text else "files" for text in (had, has)]
-    words = {"mixed": "a mixture", "chained": "streams one after another", "zipped": "streams beside each other", "generated": "a generator"}
+    words = {
+        "mixed": "a mixture",
+        "chained": "streams one after another",
+        "zipped": "streams beside each other",
+        "generated": "a generator",
+    }
     if kinds[0] != kinds[1]:
         return f"it is of {words.get(kinds[0], kinds[0])}, this stream is of {words.get(kinds[1], kinds[1])}"
     if kinds[0] == "files":

@@ -25,7 +25,11 @@ def _of_source(source: Any) -> list[str]:
         more += ["deterministic"] if source.shares else []
         return [", ".join([f"generator {name_of(source.function)}", _count(len(source.order), "shard"), *more])]
     if isinstance(source, Mixed):
-        how = "in turn" if source.probabilities is None else f"by probabilities {', '.join(map(str, source.probabilities))}, seed {source.seed}"
+        how = (
+            "in turn"
+            if source.probabilities is None
+            else f"by probabilities {', '.join(map(str, source.probabilities))}, seed {source.seed}"
+        )
         ends = {"first_exhausted": "until the first ends", "all_exhausted": "until all have ended, those that end before begin again"}
         head = f"mixture   {_count(len(source.parts), 'part')}, {how}, {ends.get(source.strategy, 'until all have ended, each row once')}"
     elif isinstance(source, Chained):

@@ -61,7 +61,7 @@ def _typed(rows: list[dict[str, Any]], schema: Any) -> Any:
     """Rows that functions made, as a table of a schema."""
     import pyarrow as pa
 
-    from rowstream.features.exact import exact_array
+    from rowstream.features.raw import FAILED
 
     columns = columns_of(rows)
     if new := [name for name in columns if name not in schema.names]:
@@ -69,12 +69,24 @@ def _typed(rows: list[dict[str, Any]], schema: Any) -> Any:
     made = []
     for field in schema:
         try:
-            made.append(exact_array(columns.get(field.name, [None] * len(rows)), field.type))
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            made.append(_as(columns.get(field.name, [None] * len(rows)), field.type))
+        except FAILED as error:
             raise SchemaError(
                 f"column {field.name!r}: {error}; earlier rows were {field.type}: name the types with map(features=…)"
             ) from error
     return pa.table(made, schema=schema)
+
+
+def _as(values: list[Any], kind: Any) -> Any:
+    """Values as an array of a type, arrays of several dimensions and tensors too."""
+    from rowstream.features.exact import exact_array
+    from rowstream.features.raw import FAILED, array_of
+    from rowstream.table import array_cast
+
+    try:
+        return exact_array(values, kind)
+    except FAILED:
+        return array_cast(array_of(values), kind)
 
 
 def signed(table: Any) -> Any:
@@ -131,7 +143,7 @@ class Exporting:
         """The rows as Arrow tables of one schema."""
         import pyarrow as pa
 
-        from rowstream.features.natural import natural_table
+        from rowstream.formats.arrow import columns
 
         size, features = batch_size or _ROWS, self.features
         schema = None if features is None else pa_schema(features)
@@ -145,7 +157,7 @@ class Exporting:
         while schema is None and len(first) < _LOOKED_AT and (group := list(islice(rows, size))):
             first.append(group)
         if schema is None:
-            seen = [natural_table(columns_of(group)).schema for group in first]
+            seen = [columns(columns_of(group)).schema for group in first]
             schema = pa.unify_schemas(seen, promote_options="permissive") if seen else pa.schema([])
         yield from (_typed(group, schema) for group in first)
         while group := list(islice(rows, size)):
@@ -156,11 +168,11 @@ class Exporting:
         if self.features is not None:
             yield from self._tables(batch_size)
             return
-        from rowstream.features.natural import natural_table
+        from rowstream.formats.arrow import columns
 
         rows = iter(self.with_format(None)._with(_decoding=None))
         while group := list(islice(rows, batch_size or _ROWS)):
-            yield natural_table(columns_of(group))
+            yield columns(columns_of(group))
 
     def _table(self, batch_size: int | None) -> Any:
         import pyarrow as pa

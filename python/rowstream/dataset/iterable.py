@@ -19,11 +19,11 @@ from rowstream.dataset.described import Described
 from rowstream.dataset.differences import differs, order_differs
 from rowstream.dataset.explain import explained
 from rowstream.dataset.export import Exporting, pa_schema
-from rowstream.dataset.running import Items, Iteration, Pipeline, Rows, State, node, signature
 from rowstream.dataset.remixing import remixed, sequences_of
+from rowstream.dataset.running import Items, Iteration, Pipeline, Rows, State, node, signature
 from rowstream.dataset.sources import Mixed, SourcePlan
 from rowstream.dataset.torch_loader import Joining, Shared, is_worker, spawning, worker
-from rowstream.dataset.transforms import extended, filtered, flattened, mapped, names, permuted
+from rowstream.dataset.transforms import extended, filtered, flattened, mapped, names, permuted, typed_column
 from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, UnsupportedError
 from rowstream.expr import Expr
 from rowstream.features import Features, List, features_from_schema
@@ -118,13 +118,15 @@ class IterableDataset(Building, Exporting, Described, Joining):
         features = self.features if self._format in TABLES and not self._plan.grouped else None
         return formatter(self._format) if features is None else Typed(formatter(self._format), pa_schema(features))
 
+    def _decodes(self) -> bool:
+        """Whether there is something that features decode, and it is not yet. Tables have what is stored."""
+        if self._decoding is None or self._format in TABLES or self._plan.grouped:
+            return False
+        return (known := self.features) is not None and requires_decoding(known)
+
     def _decoded(self) -> Plan:
-        """The plan with what its features decode decoded. Tables have what is stored."""
-        plan = self._plan
-        known = None if self._decoding is None or self._format in TABLES or plan.grouped else self.features
-        if known is None or not requires_decoding(known):
-            return plan
-        return plan.then(Decode(known, self._decoding or 0))
+        """The plan with what its features decode decoded."""
+        return self._plan.then(Decode(self.features or Features(), self._decoding or 0)) if self._decodes() else self._plan
 
     def __getitem__(self, column_name: str) -> IterableColumn:
         """A column. It may be iterated again and again; of files, no other column is read.
@@ -453,7 +455,8 @@ class IterableDataset(Building, Exporting, Described, Joining):
             before, among, how = self._rank
             if strategy not in ("auto", how):
                 raise InvalidArgumentError(
-                    f"Cannot change the strategy when splitting an already distributed iterable dataset: it is {how!r}, the new one {strategy!r}"
+                    f"Cannot change the strategy when splitting an already distributed iterable dataset: it is {how!r}, "
+                    f"the new one {strategy!r}"
                 )
             strategy, whole = how, (before * of + rank, among * of, how)
         else:
@@ -568,7 +571,7 @@ class IterableDataset(Building, Exporting, Described, Joining):
             raise InvalidArgumentError(
                 f"cast: features= names {sorted(features)}, the columns are {sorted(there)}; cast_column() casts one"
             )
-        return self._cast(dict(features))
+        return self._cast(dict(features), whole=True)
 
     def cast_column(self, column: str, feature: Any) -> IterableDataset:
         """Another type for one column."""
@@ -577,11 +580,11 @@ class IterableDataset(Building, Exporting, Described, Joining):
             raise InvalidArgumentError(f"cast_column: there is no column {column!r}; the columns are {there}")
         return self._cast({column: feature})
 
-    def _cast(self, features: dict[str, Any]) -> IterableDataset:
+    def _cast(self, features: dict[str, Any], *, whole: bool = False) -> IterableDataset:
         known = self.features
-        plan, rest = cast(self._plan, features, known)
+        plan, rest = cast(self._plan, features, known, whole=whole)
         if known is None or not plan.python:
-            return self._with(plan, _decoding=0)
+            return self._with(plan, _known=Features(features) if whole and plan.python else known, _decoding=0)
         # What was decoded already is stored again by the cast, as far as it is of these columns.
         again = self._decoding is not None or any(requires_decoding(of, True) for of in features.values())
         return self._with(plan, _known=Features({name: rest.get(name, of) for name, of in known.items()}), _decoding=0 if again else None)
@@ -621,6 +624,7 @@ class IterableDataset(Building, Exporting, Described, Joining):
         Example:
             >>> ds = ds.map(lambda row: {"length": len(row["text"])})
         """
+        typed = None if features is None else Features(features)
         plan = mapped(
             self._decoded(),
             self._format,
@@ -634,8 +638,9 @@ class IterableDataset(Building, Exporting, Described, Joining):
             fn_kwargs=fn_kwargs,
             num_threads=num_threads,
             num_proc=num_proc,
+            features=typed,
         )
-        return self._with(plan, _known=None if features is None else Features(features), _decoding=0)
+        return self._with(plan, _known=typed, _decoding=0)
 
     def filter(
         self,
@@ -680,7 +685,12 @@ class IterableDataset(Building, Exporting, Described, Joining):
 
     def add_column(self, name: str, column: Any) -> IterableDataset:
         """One more column: a list or array with a value for each row of the stream, in its order."""
-        return self._with(extended(self._decoded(), name, column), _known=None, _decoding=0)
+        known, before = self.features, self._decoded()
+        if known is None or self._plan.grouped:
+            return self._with(extended(before, name, column), _known=None, _decoding=0)
+        values, feature = typed_column(name, column)
+        decoding = None if self._decodes() else 0
+        return self._with(extended(before, name, values), _known=Features({**known, name: feature}), _decoding=decoding)
 
     def decode(self, enable: bool = True, num_threads: int | None = None) -> IterableDataset:
         """Whether media, and what else features decode, are decoded; and in how many threads beside the loop.

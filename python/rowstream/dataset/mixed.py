@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from rowstream import progress
-from rowstream.arrow_writer import ArrowWriter, column, dumps, encoded_at, json_paths, mixed_paths, with_json
+from rowstream.arrow_writer import ArrowWriter, column, dumps, mixed_paths, with_json
 from rowstream.exceptions import FileFormatError, SchemaError
+from rowstream.features.raw import encoded_at, json_paths
 from rowstream.features.types import Features
 
 if TYPE_CHECKING:

@@ -131,7 +131,7 @@ def run_in_processes(
             busy[ours] = worker
             _tell(ours, waiting)
         while left:
-            ready = connection.wait(list(busy), timeout=1)
+            ready: list[Any] = connection.wait(list(busy), timeout=1)
             # What a worker has started itself may hold its end of the pipe open.
             for pipe in ready or [pipe for pipe, worker in busy.items() if not worker.is_alive()]:
                 kind, content = _heard(pipe, busy[pipe], what)

@@ -59,7 +59,7 @@ def _consumer(state: dict[str, Any], source: Mixed) -> dict[str, Any]:
             "a mixture with other weights goes on from the states of all workers and ranks together: load what merge_state_dicts gives"
         )
     lanes = {}
-    for v, (k, layers, j, inner, done, *more) in state["lanes"].items():
+    for v, (k, layers, j, inner, _, *more) in state["lanes"].items():
         if layers or more:
             # Rows up to the furthest of those that shared the sequence are drawn as they were.
             until = max((most for layer in layers for most in layer[1].values()), default=k)
@@ -101,5 +101,6 @@ def _places(there: list[str], wanted: list[str]) -> list[Any]:
     for key in wanted:
         at = next((i for i, other in left.items() if other == key), None)
         places.append(at)
-        left.pop(at, None)
+        if at is not None:
+            del left[at]
     return places

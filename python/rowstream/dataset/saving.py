@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from rowstream import config, progress
-from rowstream.arrow_writer import ArrowWriter, json_paths
+from rowstream.arrow_writer import ArrowWriter
 from rowstream.dataset.export import inserted, signed, written
 from rowstream.dataset.shards import Output
 from rowstream.dataset.sinks import ParquetSink, TextSink, parquet_overhead
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError
 from rowstream.features.features import plain, require_decoding
-from rowstream.formatting import pydict, uncollected
+from rowstream.features.raw import json_paths
+from rowstream.features.rows import pydict, uncollected
 from rowstream.info import DatasetInfo
 from rowstream.splits import Split
 from rowstream.table import InMemoryTable, MemoryMappedTable, concat_tables, embed_table_storage, stored, stored_schema

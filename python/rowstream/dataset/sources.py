@@ -23,6 +23,7 @@ from rowstream import _core
 from rowstream.dataset.remixing import as_it_was, moved
 from rowstream.dataset.running import node
 from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, UnsupportedError
+from rowstream.features.rows import Typing
 from rowstream.ops import Every, Shuffle
 from rowstream.ops.base import World
 from rowstream.plan import Plan
@@ -257,6 +258,7 @@ class _Generating:
 
     def __init__(self, source: Generated, shard: int, state: Any) -> None:
         self._count = state or 0
+        self._typing = None if source.features is None else Typing(source.features)
         self._rows = iter(source.function(**source.shard_kwargs(shard)))
         for _ in islice(self._rows, self._count):
             pass
@@ -266,7 +268,7 @@ class _Generating:
         if not isinstance(row, dict):
             raise InvalidArgumentError(f"from_generator: the generator must yield dicts, it yielded {type(row).__name__}")
         self._count += 1
-        return row
+        return row if self._typing is None else self._typing.row(row)
 
     def state(self) -> Any:
         return self._count
@@ -425,6 +427,7 @@ class Generated:
         shuffled: the seed of the order of the shards, if they are shuffled.
         shares: whether each run of a shard gives the same rows in the same order, so that several consumers may each run it and take
             their part of its rows.
+        features: what its rows are, if it is known. A state does not name them.
     """
 
     function: Callable[..., Any]
@@ -432,6 +435,7 @@ class Generated:
     order: tuple[int, ...]
     shuffled: int | None = None
     shares: bool = False
+    features: Any = field(default=None, compare=False)
     turns = False
 
     @property
@@ -468,7 +472,9 @@ def _permutation(seed: int, epoch: int, number: int, n: int) -> list[int]:
     return _core.permutation([seed, epoch, number, 3], n)
 
 
-def generated(function: Callable[..., Any], kwargs: Mapping[str, Any] | None, *, deterministic: bool = False) -> Generated:
+def generated(
+    function: Callable[..., Any], kwargs: Mapping[str, Any] | None, *, deterministic: bool = False, features: Any = None
+) -> Generated:
     """A source of a generator, with a shard for each item of the lists in its arguments, which are of one length."""
     if not callable(function):
         raise InvalidArgumentError(f"from_generator expects a function that gives rows, found {function!r}")
@@ -479,7 +485,7 @@ def generated(function: Callable[..., Any], kwargs: Mapping[str, Any] | None, *,
             f"from_generator: the lists in gen_kwargs are shards, so they have one length; found {lengths}. "
             "What is no list of shards is passed as a tuple"
         )
-    return Generated(function, kwargs, tuple(range(next(iter(lengths.values()), 1))), shares=deterministic)
+    return Generated(function, kwargs, tuple(range(next(iter(lengths.values()), 1))), shares=deterministic, features=features)
 
 
 # ------------------------------------------------------------------------------------------------------------ consumers
@@ -588,15 +594,12 @@ class Consumer:
             lane.rows = self._opened(lane)
         shared = self._is_shared(lane.v)
         while True:
-            try:
-                if lane.before is not None and lane.k >= lane.before["until"]:
-                    raise StopIteration
-                row = lane.rows.pull()
-            except StopIteration:
+            row = None if lane.before is not None and lane.k >= lane.before["until"] else _pulled(lane.rows)
+            if row is None:
                 if lane.before is None:
                     lane.done = True
                     return None
-                lane.state, lane.before, lane.layers = moved(lane.rows.state(), lane.before["mixture"], self._source), None, []
+                lane.state, lane.before, lane.layers = moved(lane.rows.state(), lane.before["mixture"], self._source), None, []  # type: ignore[arg-type]
                 lane.rows = self._opened(lane)
                 continue
             k, lane.k = lane.k, lane.k + 1
@@ -651,6 +654,13 @@ class Consumer:
                 yield row
 
 
+def _pulled(rows: Sequence) -> Row | None:
+    try:
+        return rows.pull()
+    except StopIteration:
+        return None
+
+
 def _add(runs: list[list[int]], v: int) -> None:
     """Puts a number into runs `[first, after the last]` in order."""
     at = bisect_left(runs, [v])
@@ -670,7 +680,9 @@ def merge(states: list[Any]) -> Any:
     if all("of" not in state for state in states) and all(state == states[0] for state in states):
         return states[0]  # that of an earlier run, after which nobody has had a row
     if any("of" not in state for state in states):
-        raise CheckpointMismatchError("merge_state_dicts: some of the states were loaded and not gone on from: take them again, with this rowstream")
+        raise CheckpointMismatchError(
+            "merge_state_dicts: some of the states were loaded and not gone on from: take them again, with this rowstream"
+        )
     of = states[0]["of"][1]
     if sorted(state["of"] for state in states) != [[c, of] for c in range(of)]:
         raise CheckpointMismatchError(
@@ -685,7 +697,14 @@ def merge(states: list[Any]) -> Any:
         # What all are past needs no layer.
         if len(sharers) > 1 and not done:
             layers.append([of, behind, j])
-        lanes[v] = [k, [layer for layer in layers if any(n > k for n in layer[1].values())], 0 if len(sharers) > 1 else j, inner, done, *before]
+        lanes[v] = [
+            k,
+            [layer for layer in layers if any(n > k for n in layer[1].values())],
+            0 if len(sharers) > 1 else j,
+            inner,
+            done,
+            *before,
+        ]
     finished: list[list[int]] = []
     for first, end in sorted(run for state in states for run in state.get("done", ())):
         if finished and first <= finished[-1][1]:
@@ -748,7 +767,7 @@ class SourcePlan(Plan):
         return _Core(self.source)
 
     @property
-    def described(self) -> dict[str, Any]:  # type: ignore[override]
+    def described(self) -> dict[str, Any]:
         """What a state says of it: of the first parts."""
         parts = [part.plan.described for part in getattr(self.source, "parts", ())[:_PARTS]]
         return {**({"parts": parts} if parts else {}), **self._described_steps()}
@@ -800,8 +819,8 @@ class SourcePlan(Plan):
         if isinstance(source, Generated) and len(source.order) >= of:
             n = len(source.order)
             start = index * (n // of) + min(index, n % of)
-            part = source.order[start : start + n // of + (index < n % of)] if contiguous else source.order[index::of]
-            return replace(self, source=replace(source, order=part))
+            order = source.order[start : start + n // of + (index < n % of)] if contiguous else source.order[index::of]
+            return replace(self, source=replace(source, order=order))
         if isinstance(source, (Mixed, Chained)):
             parts = []
             for part in source.parts:
@@ -821,8 +840,8 @@ class SourcePlan(Plan):
             return self.then(Every(of, index))  # type: ignore[return-value]
         if isinstance(source, Generated):
             raise UnsupportedError(
-                f"shard({of}, …): the generator has {len(source.order)} shards, and one of them is run as a whole: give it lists in gen_kwargs, "
-                "of at least as many items, or deterministic=True"
+                f"shard({of}, …): the generator has {len(source.order)} shards, and one of them is run as a whole: give it lists in "
+                "gen_kwargs, of at least as many items, or deterministic=True"
             )
         raise UnsupportedError("shard() of streams beside each other: shard the parts before")
 
@@ -862,7 +881,9 @@ def held_rows(ds: Any, num_shards: int) -> Any:
         base = ds.with_format("arrow")
         shards = [base.shard(num_shards, i, contiguous=True) for i in range(num_shards)] if num_shards > 1 else [base]
         made = IterableDataset(
-            SourcePlan(scan="", source=generated(_shard_rows, {"shards": shards}, deterministic=True)), info, None if ds.split is None else str(ds.split)
+            SourcePlan(scan="", source=generated(_shard_rows, {"shards": shards}, deterministic=True)),
+            info,
+            None if ds.split is None else str(ds.split),
         )
         made._known = ds.features
     return made.with_format(ds._format_type) if ds._format_type != "custom" else made

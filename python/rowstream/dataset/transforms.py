@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.expr import Expr
+from rowstream.features.types import requires_decoding
 from rowstream.formats import TABLES
 from rowstream.ops import As, Call, Filter, FlatMap, Map, beside
 from rowstream.plan import ALL_ROWS
@@ -32,13 +33,14 @@ def mapped(
     fn_kwargs: Mapping[str, Any] | None,
     num_threads: int | None,
     num_proc: int | None,
+    features: Any,
 ) -> Plan:
     """The plan with a `map`."""
     call = _call("map", function or _same, with_indices=with_indices, input_columns=input_columns, fn_kwargs=fn_kwargs)
     pool = beside(call, *_workers(call, num_threads, num_proc))
     size = _size(batched, batch_size)
     return _prepared(plan, format, batched=size is not None).then(
-        Map(call, size, format, pool, drop_last_batch, names(remove_columns or ()))
+        Map(call, size, format, pool, drop_last_batch, names(remove_columns or ()), features)
     )
 
 
@@ -94,6 +96,17 @@ def extended(plan: Plan, name: str, column: Any) -> Plan:
     return _prepared(plan, None).then(Map(call))
 
 
+def typed_column(name: str, column: Any) -> tuple[Any, Any]:
+    """The values of a column as rows have them, and its feature. What is decoded stays as it was given."""
+    import pyarrow as pa
+
+    from rowstream.arrow_writer import column as column_of
+    from rowstream.features.rows import pydict
+
+    array, feature = column_of(column, name=name)
+    return (column if requires_decoding(feature) else pydict(pa.table({name: array}))[name]), feature
+
+
 def _added(name: str, column: Any, row: dict[str, Any], index: int) -> dict[str, Any]:
     if name in row:
         raise InvalidArgumentError(f"add_column: there is a column {name!r} already")
@@ -110,7 +123,9 @@ def _prepared(plan: Plan, format: str | None, *, batched: bool = False) -> Plan:
     """What a function is given has the data set's format, also where it comes of another function; a batch is a dict."""
     if batched and format in TABLES and not plan.grouped:
         return plan  # rows become one table, with the types that they have together
-    return plan.then(As(format)) if plan.grouped or ((plan.steps or plan.python) and format is not None) else plan
+    if plan.grouped:
+        return plan.then(As(format))
+    return plan.then(As(format, batched)) if (plan.steps or plan.python) and format is not None else plan
 
 
 def names(columns: str | Sequence[str]) -> tuple[str, ...]:

@@ -12,14 +12,13 @@ import pyarrow as pa
 from rowstream.exceptions import SchemaError
 from rowstream.features.features import generate_from_arrow_type, get_nested_type
 from rowstream.features.natural import natural_array
+from rowstream.features.raw import FAILED
 from rowstream.features.types import Features, LargeList, List, Value
 from rowstream.table import cast_array_to_feature
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FAILED = (TypeError, ValueError, OverflowError, pa.ArrowException)
-"""What goes wrong with values that do not fit a type."""
 _SHOWN = 200  # characters of a value in an error
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rowstream.features.names import arrow_type
 
@@ -167,7 +168,23 @@ class ArrayExtensionArray(pa.ExtensionArray):  # type: ignore[misc]  # likewise
 
 
 def array_storage(data: Any, pa_type: ArrayType) -> Any:
-    """The storage of arrays: of NumPy arrays, or of lists."""
+    """The storage of arrays: of NumPy arrays, or of lists.
+
+    Raises:
+        ValueError: one has another shape.
+    """
+    made = _storage(data, pa_type)
+    level = made
+    for length in pa_type.shape:
+        lengths = pc.list_value_length(level)
+        if length is not None and pc.any(pc.not_equal(lengths, length)).as_py():
+            found = pc.filter(lengths, pc.not_equal(lengths, length))[0]
+            raise ValueError(f"arrays of the shape {pa_type.shape} were expected, found a dimension of {found} in place of {length}")
+        level = level.flatten()
+    return made
+
+
+def _storage(data: Any, pa_type: ArrayType) -> Any:
     dtype = arrow_type(pa_type.value_type)
     if isinstance(data, (list, tuple)) and any(isinstance(one, np.ndarray) for one in data):
         data = list(data)
@@ -176,7 +193,7 @@ def array_storage(data: Any, pa_type: ArrayType) -> Any:
     if isinstance(data, np.ndarray) and data.dtype != object:
         return list_array(data, dtype)
     if isinstance(data, np.ndarray):
-        return array_storage(list(data), pa_type)
+        return _storage(list(data), pa_type)
     from rowstream.features.exact import exact_array
 
     return exact_array([_lists(one) for one in data], pa_type.storage_dtype)

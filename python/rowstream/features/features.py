@@ -48,6 +48,7 @@ __all__ = [
     "require_storage_cast",
     "require_storage_embed",
     "string_to_arrow",
+    "times",
 ]
 
 # ------------------------------------------------------------------------------------------------------------- types
@@ -272,6 +273,19 @@ def _as_array(obj: Any) -> Any:
     return None
 
 
+def times(value: Any) -> Any:
+    """A NumPy time or array of times, in a unit that Arrow has: days as dates; anything else as it is."""
+    import numpy as np
+
+    kind = value.dtype.kind
+    unit = np.datetime_data(value.dtype)[0] if kind in "Mm" else None
+    if unit in (None, "s", "ms", "us", "ns"):
+        return value
+    if kind == "M" and unit in ("Y", "M", "W", "D", "generic"):
+        return value.astype("datetime64[D]").astype(object)
+    return value.astype(f"{kind}8[s]") if unit in ("W", "D", "h", "m") else value
+
+
 def _cast_to_python_objects(obj: Any, only_1d_for_numpy: bool, optimize_list_casting: bool) -> tuple[Any, bool]:
     """What Arrow can take in place of a value, and whether it is another."""
 
@@ -282,6 +296,9 @@ def _cast_to_python_objects(obj: Any, only_1d_for_numpy: bool, optimize_list_cas
 
     if obj is None or isinstance(obj, (str, bytes, bool, int, float)):
         return obj, False
+    if isinstance(obj, (np.datetime64, np.timedelta64)):
+        timed = times(obj)
+        return timed, timed is not obj
     if isinstance(obj, dict):
         made = {name: of(one) for name, one in obj.items()}
         changed = any(one[1] for one in made.values())
@@ -295,6 +312,7 @@ def _cast_to_python_objects(obj: Any, only_1d_for_numpy: bool, optimize_list_cas
         return obj, False
     array = _as_array(obj)
     if array is not None:
+        array = times(array)
         if array.ndim == 0:
             return array[()], True
         if not only_1d_for_numpy or array.ndim == 1:

@@ -49,6 +49,10 @@ class Formatter(Protocol):
         """A row that a function made."""
         ...
 
+    def columns(self, columns: dict[str, Any]) -> Any:
+        """A batch of rows that functions made: of a dict of lists."""
+        ...
+
     def item(self, batch: Any) -> Any:
         """A batch as one item of a batched data set; or items that `group` put together, as one."""
         ...
@@ -68,7 +72,7 @@ class Typed:
 
     def __init__(self, make: Any, schema: Any) -> None:
         self._make, self._schema = make, schema
-        self.row, self.batch, self.item, self.group = make.row, make.batch, make.item, make.group
+        self.row, self.batch, self.columns, self.item, self.group = make.row, make.batch, make.columns, make.item, make.group
 
     def example(self, example: dict[str, Any]) -> Any:
         """A row that a function made."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from rowstream.features.raw import array_of
+
 if TYPE_CHECKING:
     from rowstream import _core
 
@@ -41,9 +43,7 @@ def example(example: dict[str, Any], schema: Any = None) -> pa.Table:
 
 def columns(columns: dict[str, Any]) -> pa.Table:
     """A batch that functions made: a dict of lists."""
-    from rowstream.features.natural import natural_table
-
-    return natural_table(columns)
+    return pa.table({name: array_of(values) for name, values in columns.items()})
 
 
 def item(batch: _core.Batch | pa.Table) -> pa.Table:

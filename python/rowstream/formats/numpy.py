@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rowstream.formatting import NumpyFormatter
+
 if TYPE_CHECKING:
     from rowstream import _core
 
@@ -28,6 +30,11 @@ def row(batch: _core.Batch) -> dict[str, Any]:
 def example(example: dict[str, Any]) -> dict[str, Any]:
     """A row that a function made."""
     return {name: _scalar(_value(value)) for name, value in example.items()}
+
+
+def columns(columns: dict[str, Any]) -> dict[str, Any]:
+    """A batch that functions made: a dict of lists."""
+    return NumpyFormatter().format_columns(columns)
 
 
 def item(batch: _core.Batch | dict[str, Any]) -> dict[str, Any]:

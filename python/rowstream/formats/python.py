@@ -23,6 +23,11 @@ def example(example: dict[str, Any]) -> dict[str, Any]:
     return example
 
 
+def columns(columns: dict[str, Any]) -> dict[str, Any]:
+    """A batch that functions made: a dict of lists."""
+    return columns
+
+
 def item(batch: _core.Batch | dict[str, list[Any]]) -> dict[str, list[Any]]:
     """A batch as one item."""
     return batch if isinstance(batch, dict) else batch.to_pydict()

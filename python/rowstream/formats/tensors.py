@@ -39,6 +39,11 @@ class Tensors:
         """A row that a function made."""
         return {name: self._make.recursive_tensorize(value) for name, value in example.items()}
 
+    def columns(self, columns: dict[str, Any]) -> dict[str, Any]:
+        """A batch that functions made: a dict of lists."""
+        made: dict[str, Any] = self._make.format_columns(columns)
+        return made
+
     def item(self, batch: _core.Batch | dict[str, Any]) -> dict[str, Any]:
         """A batch as one item."""
         return batch if isinstance(batch, dict) else self.batch(batch)

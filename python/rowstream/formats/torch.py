@@ -33,6 +33,11 @@ def example(example: dict[str, Any]) -> dict[str, Any]:
     return {name: tensorize(value) for name, value in example.items()}
 
 
+def columns(columns: dict[str, Any]) -> dict[str, Any]:
+    """A batch that functions made: a dict of lists."""
+    return TorchFormatter().format_columns(columns)
+
+
 def item(batch: _core.Batch | dict[str, Any]) -> dict[str, Any]:
     """A batch as one item."""
     return batch if isinstance(batch, dict) else {name: _tensors(column) for name, column in numpy.batch(batch).items()}

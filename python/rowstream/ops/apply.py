@@ -167,7 +167,16 @@ def mask_of(made: Any) -> list[Any]:
 
 def rows_of(columns: Columns) -> Iterator[Columns]:
     """Columns as rows."""
-    return _core.Dicts(columns)
+    return _core.Dicts({name: _sequence(column) for name, column in columns.items()})
+
+
+def _sequence(column: Any) -> Any:
+    """A column whose values can be taken one by one: arrays of Arrow as Python objects, tensors as a list of them."""
+    if isinstance(column, (list, tuple)):
+        return column
+    if hasattr(column, "to_pylist"):
+        return column.to_pylist()
+    return list(column) if type(column).__module__.partition(".")[0] == "torch" else column
 
 
 def length_of(columns: Any) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError
@@ -114,6 +115,10 @@ class _Function:
         """A row as it is before the function, which may change what it is given."""
         return dict(row) if isinstance(row, dict) else row
 
+    def _kept(self, rows: Any, columns: Any) -> Any:
+        """A batch as it is before the function: its rows or its columns."""
+        return self._before(columns)
+
     def _row(self, row: Any, index: int) -> Any:
         kept = self._before(row)
         return self._row_made(row, kept, self.call(row, index))
@@ -126,21 +131,22 @@ class _Function:
         columns, indices = self._columns(rows, index)
         if columns is None:
             return []
-        kept = self._before(columns)
+        kept = self._kept(rows, columns)
         return self._batch_made(columns, kept, self.call(columns, indices))
 
     async def _batch_later(self, rows: Any, index: int) -> Iterable[Any]:
         columns, indices = self._columns(rows, index)
         if columns is None:
             return []
-        kept = self._before(columns)
+        kept = self._kept(rows, columns)
         return self._batch_made(columns, kept, await self.call.awaited(columns, indices))
 
     def _columns(self, rows: Any, index: int) -> tuple[Any, list[int]]:
         """The columns of a batch, or its table, and the positions of its rows; no columns where a short batch is left out."""
         columns = columns_of(rows) if isinstance(rows, list) else rows
-        if self.format in TABLES and isinstance(columns, dict):
-            columns = formatter(self.format).columns(columns)  # type: ignore[attr-defined]
+        made = isinstance(columns, dict) and (self.format in TABLES or columns is not rows)
+        if made and self.format is not None:
+            columns = formatter(self.format).columns(columns)
         n, size = length_of(columns), self.size or 0
         if self.drop_last and n < size:
             return None, []
@@ -149,9 +155,22 @@ class _Function:
 
 @dataclass(frozen=True)
 class Map(_Function):
-    """Each row, or batch of `size` rows, through a function; its columns are added to those there are."""
+    """Each row, or batch of `size` rows, through a function; its columns are added to those there are.
+
+    Attributes:
+        remove: columns that go.
+        features: what rows are then, if it is known. A state does not name them.
+    """
 
     remove: tuple[str, ...] = ()
+    features: Any = field(default=None, compare=False)
+
+    @cached_property
+    def _typing(self) -> Any:
+        """What makes rows and columns what the features say."""
+        from rowstream.features.rows import Typing
+
+        return Typing(self.features)
 
     @property
     def one_to_one(self) -> bool:
@@ -161,7 +180,7 @@ class Map(_Function):
     def _row_made(self, row: Any, kept: Any, made: Any) -> Any:
         whole = merged(self.call.what, row, kept, made, self.remove)
         if isinstance(row, dict):
-            return whole
+            return whole if self.features is None else self._typing.row(whole)
         check_lengths(self.call.what, whole, whole)
         rows = list(rows_of(whole))
         if len(rows) != 1:
@@ -169,12 +188,13 @@ class Map(_Function):
                 f"{self.call.what}: a function of one row returns a table of one row, it returned {len(rows)}: batched=True may change "
                 "the number of rows"
             )
-        return rows[0]
+        return rows[0] if self.features is None else self._typing.row(rows[0])
 
     def _batch_made(self, columns: Any, kept: Any, made: Any) -> Iterable[Any]:
         what = self.call.what
         whole = merged(what, columns, kept, made, self.remove)
         check_lengths(what, made if isinstance(columns, dict) else whole, whole)
+        whole = whole if self.features is None else self._typing.columns(whole)
         return rows_of(whole) if self.pool is None else list(rows_of(whole))
 
     def __repr__(self) -> str:
@@ -199,11 +219,16 @@ class Filter(_Function):
             return row if made else None
         return next(rows_of(columns_of(row))) if all(mask_of(made)) else None
 
+    def _kept(self, rows: Any, columns: Any) -> Any:
+        """The rows, if they are at hand: those that stay are what they were."""
+        return rows if isinstance(rows, list) else self._before(columns)
+
     def _batch_made(self, columns: Any, kept: Any, made: Any) -> Iterable[Any]:
-        if not isinstance(kept, dict):
-            kept, made = table_of(kept).to_pydict(), mask_of(made)
-        check_lengths(self.call.what, {"the result": made}, kept)
-        return [row for row, keep in zip(rows_of(kept), made, strict=True) if keep]
+        made = made if isinstance(columns, dict) else mask_of(made)
+        if not isinstance(kept, (dict, list)):
+            kept = table_of(kept).to_pydict()
+        check_lengths(self.call.what, {"the result": made}, kept if isinstance(kept, dict) else {"the rows": kept})
+        return [row for row, keep in zip(rows_of(kept) if isinstance(kept, dict) else kept, made, strict=True) if keep]
 
     def __repr__(self) -> str:
         """The same in every process."""

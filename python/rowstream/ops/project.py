@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError
@@ -43,11 +43,19 @@ class Project(RowWise):
 
 @dataclass(frozen=True)
 class As(RowWise):
-    """Batches, or rows that a function made, as dicts in a format, for the function that follows."""
+    """Batches, or rows that a function made, as dicts in a format, for the function that follows.
+
+    Attributes:
+        format: the format.
+        batched: whether the function takes batches: it makes columns of rows in that format itself. States are the same for both.
+    """
 
     format: str | None
+    batched: bool = field(default=False, repr=False)
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
         """The step at work."""
+        if self.batched:
+            return upstream(state, number)
         make = formatter(self.format)
         return Each(upstream, state, number, lambda item, _: formatted(make, item), indexed=False, pool=None)

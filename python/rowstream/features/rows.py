@@ -1,0 +1,171 @@
+"""Rows of Arrow tables as Python objects, and what functions and generators give as features say."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gc
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rowstream import _core
+from rowstream.exceptions import SchemaError
+from rowstream.features.types import ClassLabel, Json, LargeList, List, Translation, Value, _ArrayXD, visit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from rowstream.features.types import Features
+
+_SHOWN = 100  # characters of a value in an error
+_TYPES: dict[str, type] = {
+    "string": str,
+    "large_string": str,
+    "bool": bool,
+    "float64": float,
+    "binary": bytes,
+    "large_binary": bytes,
+    "date32": dt.date,
+}
+_BITS = {f"{sign}int{bits}": (sign, bits) for sign in ("", "u") for bits in (8, 16, 32, 64)}
+# What takes its values as they are, but for the types in them.
+_PLAIN = (Value, ClassLabel, Json, List, LargeList, Translation, _ArrayXD)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No search for cycles while many objects are made, none of which is in one: it would look at all of them again and again."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
+
+
+def pydict(table: Any) -> dict[str, list[Any]]:
+    """The columns of a table as lists of Python objects."""
+    with uncollected():
+        try:
+            made: dict[str, list[Any]] = _core.Table(table).to_pydict()
+        except NotImplementedError:
+            # Types that the core makes no objects of.
+            return {name: column.to_pylist() for name, column in zip(table.column_names, table.columns, strict=True)}
+    return made
+
+
+class Typing:
+    """Makes rows and columns what features say: each column in its type, those that are missing null.
+
+    What has its type already is passed on as it is; the rest goes to Arrow and back.
+
+    Args:
+        features: the types of all columns.
+    """
+
+    def __init__(self, features: Features) -> None:
+        self._features = features
+        self._columns = [(name, feature, fitting(feature)) for name, feature in features.items()]
+
+    def __reduce__(self) -> Any:
+        """Only the features."""
+        return Typing, (self._features,)
+
+    def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """A row.
+
+        Raises:
+            SchemaError: a value does not have the type of its column, or there is another column.
+        """
+        made = {}
+        for name, feature, fits in self._columns:
+            value = row.get(name)
+            made[name] = value if value is None or fits(value) else _stored(name, [value], feature)[0]
+        self._check(row)
+        return made
+
+    def columns(self, columns: Mapping[str, Any]) -> dict[str, Any]:
+        """The columns of a batch.
+
+        Raises:
+            SchemaError: as of a row.
+        """
+        self._check(columns)
+        n = len(next(iter(columns.values()), ()))
+        made: dict[str, Any] = {}
+        for name, feature, fits in self._columns:
+            values = columns.get(name)
+            if values is None:
+                made[name] = [None] * n
+            elif isinstance(values, (list, tuple)) and all(value is None or fits(value) for value in values):
+                made[name] = values
+            else:
+                made[name] = _stored(name, values, feature)
+        return made
+
+    def _check(self, columns: Mapping[str, Any]) -> None:
+        if not columns.keys() <= self._features.keys():
+            new = [name for name in columns if name not in self._features]
+            raise SchemaError(f"there are columns that features= does not name: {new}; it names {list(self._features)}")
+
+
+def fitting(feature: Any) -> Callable[[Any], bool]:
+    """What says of a value whether it is one that rows of a feature have: it may say no of one that is."""
+    if isinstance(feature, Value):
+        if feature.dtype in _BITS:
+            sign, bits = _BITS[feature.dtype]
+            least, most = (0, 1 << bits) if sign else (-(1 << bits - 1), 1 << bits - 1)
+            return lambda value: type(value) is int and least <= value < most
+        kind = _TYPES.get(feature.dtype)
+        return _never if kind is None else lambda value: type(value) is kind
+    if isinstance(feature, ClassLabel):
+        n = len(feature.names or ())
+        return lambda value: type(value) is int and -1 <= value < n
+    if isinstance(feature, List) and feature.length < 0:
+        inner = fitting(feature.feature)
+        return lambda value: type(value) is list and all(one is None or inner(one) for one in value)
+    if isinstance(feature, dict):
+        names, fields = list(feature), [(name, fitting(one)) for name, one in feature.items()]
+        return lambda value: (
+            type(value) is dict and list(value) == names and all(value[name] is None or fits(value[name]) for name, fits in fields)
+        )
+    return _never
+
+
+def _never(value: Any) -> bool:
+    return False
+
+
+def _stored(name: str, values: Any, feature: Any) -> list[Any]:
+    """Values as rows have them, through Arrow."""
+    import pyarrow as pa
+
+    array = _array(name, values, feature)
+    made: list[Any] = pydict(pa.table({name: array}))[name]
+    return made
+
+
+def _array(name: str, values: Any, feature: Any) -> Any:
+    from rowstream.features.features import cast_to_python_objects, encode_nested_example
+    from rowstream.features.raw import FAILED, typed_array
+
+    try:
+        if _encodes(feature):
+            values = [None if one is None else encode_nested_example(feature, cast_to_python_objects(one), 1) for one in values]
+        return typed_array(values, feature)
+    except (*FAILED, LookupError) as error:
+        if len(values) > 1:
+            for one in values:
+                _array(name, [one], feature)
+        text = repr(values[0]) if len(values) == 1 else repr(values)
+        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+        if isinstance(feature, ClassLabel) and isinstance(values[0], str):
+            raise SchemaError(f"column {name!r} has {shown}, which is none of the names {feature.names}") from error
+        raise SchemaError(f"column {name!r} has {shown}, which cannot be {feature!r}: {error}") from error
+
+
+def _encodes(feature: Any) -> bool:
+    """Whether a feature has a way of its own to store what it is given: media, and those of users."""
+    found: list[bool] = []
+    visit(feature, lambda one: found.append(hasattr(one, "encode_example") and not isinstance(one, _PLAIN)))
+    return any(found)
