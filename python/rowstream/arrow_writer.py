@@ -626,10 +626,14 @@ _ARROW = (pa.Array, pa.ChunkedArray)
 
 def _items(values: list[Any]) -> Any:
     """The values of rows, of which some may be Arrow arrays of one. If all are, they stay what they are."""
-    if not any(isinstance(one, _ARROW) for one in values):
+    arrow = [isinstance(one, _ARROW) for one in values]
+    if not any(arrow):
         return values
-    if all(isinstance(one, _ARROW) and one.type == values[0].type for one in values):
-        return pa.chunked_array([chunk for one in values for chunk in (one.chunks if isinstance(one, pa.ChunkedArray) else [one])])
+    if all(arrow):
+        try:
+            return pa.concat_arrays([one.chunk(0) if isinstance(one, pa.ChunkedArray) else one for one in values])
+        except pa.ArrowInvalid:
+            pass  # of several types
     return [one.to_pylist()[0] if isinstance(one, _ARROW) else one for one in values]
 
 

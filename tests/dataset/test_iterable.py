@@ -97,7 +97,7 @@ def test_states_of_other_data_are_refused(listing):
     ds = listing([50] * 4)
     state = ds.shuffle(seed=1).state_dict()
     for other in (ds, ds.shuffle(seed=2), ds.shuffle(seed=1).take(5), listing([49] * 4).shuffle(seed=1), ds.shuffle(seed=1).batch(2)):
-        with pytest.raises(exceptions.CheckpointMismatchError, match="another data set or of other steps"):
+        with pytest.raises(exceptions.CheckpointMismatchError, match="of another stream"):
             other.load_state_dict(state)
     for wrong in (None, {}, {"epoch": 0}, {"rowstream": 1, "epoch": 0}, {"rowstream": 1, "epoch": 0, "cursor": "{}"}, {"rowstream": 9}):
         with pytest.raises(exceptions.CheckpointMismatchError):

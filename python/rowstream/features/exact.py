@@ -36,6 +36,8 @@ def exact_array(values: Any, kind: Any) -> Any:
     Raises:
         pyarrow.ArrowInvalid: the type does not have a value.
     """
+    if _sure(values, kind):
+        return pa.array(values, kind)
     try:
         own = natural_array(values)
     except FAILED:
@@ -51,6 +53,16 @@ def exact_array(values: Any, kind: Any) -> Any:
     except (TypeError, NotImplementedError):
         return made  # a way that only objects have
     return made
+
+
+def _sure(values: Any, kind: Any) -> bool:
+    """Whether pyarrow cuts nothing: of types for which it takes no others, and of integers. This saves looking for their own type."""
+    if pa.types.is_integer(kind):
+        return isinstance(values, list) and {*map(type, values)} <= {int, type(None)}
+    if pa.types.is_list(kind) or pa.types.is_struct(kind):
+        inner = [kind.value_type] if pa.types.is_list(kind) else [of.type for of in kind]
+        return all(_sure(None, of) for of in inner)
+    return bool(pa.types.is_string(kind) or pa.types.is_boolean(kind) or pa.types.is_float64(kind))
 
 
 def first_misfit(rows: int, fits: Callable[[int, int], Any]) -> int | None:

@@ -417,8 +417,8 @@ def configuration(of: Repo, name: str | None, data_dir: str | None, access: Acce
     info = _infos(of).get(label, {})
     if data_dir is not None and "splits" in info:
         # The card counts the files of the whole configuration, which may not be those of the folder.
-        config: dict[str, Any] | None = next((one for one in configs if str(one["config_name"]) == label), None)
-        whole = _of_folder(of, "") if config is None else _of_card(of, config)
+        named = [one for one in configs if str(one["config_name"]) == label]
+        whole = _of_card(of, named[0]) if named else _of_folder(of, "")
         alike = [one for one in info["splits"] or () if isinstance(one, dict) and _same(files, whole, one.get("name"))]
         info = {**info, "splits": alike}
     return Configuration(label, of, files, format, options, info)
