@@ -36,7 +36,7 @@ def test_types_widen_over_the_lines_and_the_files(lines, tmp_path):
 
 
 def test_what_does_not_fit_names_file_line_and_field(lines):
-    rows = [{"id": i, "text": "x" * 1000} for i in range(1500)]
+    rows = [{"id": i, "text": "x" * 10_000} for i in range(1500)]
     with pytest.raises(
         exceptions.SchemaError, match=r"data\.jsonl: line 1501 \(byte \d+\): field \"id\": expected Int64, found 0\.5; pass features"
     ):
@@ -49,8 +49,6 @@ def test_what_does_not_fit_names_file_line_and_field(lines):
     assert lines(*rows, {"id": 0.5}, infer="all").features["id"] == Value("float64")
     features = Features({"id": Value("float32"), "text": Value("string")})
     assert list(lines(*rows, {"id": 0.5}, features=features))[-1] == {"id": 0.5, "text": None}
-    with pytest.raises(exceptions.SchemaError, match="a string here, an integer in earlier lines"):
-        lines({"x": 1}, {"x": "a"}, filters=[("x", "==", 1)])
     mixed = lines({"x": 1}, {"x": "a"}, {"x": {"y": [1]}}, features={"x": Value("string")})
     assert [row["x"] for row in mixed] == ["1", "a", '{"y": [1]}']
 
@@ -63,7 +61,7 @@ def test_fields_of_mixed_types_are_json(lines, tmp_path):
     assert list(ds) == rows
     assert sorted(row["id"] for row in ds.shuffle(seed=1, buffer_size=3)) == list(range(len(rows)))
     assert [row["a"] for row in ds.filter(lambda row: isinstance(row["a"], dict))] == [{"b": 2}, {"b": "c", "d": [{}]}]
-    assert [json.loads(row["a"] or "null") if i != 1 else row["a"] for i, row in enumerate(ds.decode(False).take(3))] == values[:3]
+    assert [json.loads(row["a"]) for row in ds.decode(False).take(3)] == values[:3]
     rows_again = iter(ds)
     first = [next(rows_again) for _ in range(4)]
     ds.load_state_dict(ds.state_dict())
@@ -73,8 +71,8 @@ def test_fields_of_mixed_types_are_json(lines, tmp_path):
         list(load_dataset("parquet", data_files=str(tmp_path / "mixed.parquet"), split="train", streaming=True, features=ds.features))
         == rows
     )
-    with pytest.raises(exceptions.SchemaError, match="a string here, an integer in earlier lines"):
-        lines({"x": 1}, {"x": "a"}, filters=[("x", "==", 1)])
+    with pytest.raises(exceptions.SchemaError, match='column "x" has values of mixed types'):
+        lines({"x": 1}, {"x": "a"}, filters=[("x", "==", "a")])
 
 
 def test_features_that_json_has_no_values_for(lines):

@@ -114,7 +114,7 @@ def with_json(feature: Any, paths: list[list[Any]], path: tuple[Any, ...] = ()) 
     return feature
 
 
-def _media(data: Any) -> tuple[Any, Any]:
+def media(data: Any) -> tuple[Any, Any]:
     """Objects of media as what is stored of them, and their feature."""
     import sys
 
@@ -180,7 +180,7 @@ def column(
         return column(data.to_arrow(), feature, try_feature, name, on_mixed_types)
     wanted = feature if feature is not None else try_feature
     if wanted is None:
-        data, wanted = _media(data)
+        data, wanted = media(data)
         feature = wanted
     allowed = {"allow_primitive_to_str": feature is not None, "allow_decimal_to_str": feature is not None}
     if wanted is not None:
@@ -357,6 +357,8 @@ class ArrowWriter:
         self._num_examples = self._num_bytes = 0
         self.current_examples: list[dict[str, Any]] = []
         self.current_rows: list[Any] = []
+        # The types of columns that came without rows, for a file that gets no others.
+        self._without_rows: Features | None = None
 
     def __len__(self) -> int:
         """Rows that were written, or wait to be."""
@@ -451,9 +453,20 @@ class ArrowWriter:
     def write_batch(
         self, batch_examples: dict[str, Any], writer_batch_size: int | None = None, try_original_type: bool | None = True
     ) -> None:
-        """Adds rows, as columns. A batch without rows says nothing."""
+        """Adds rows, as columns. A batch without rows says no more than its columns."""
         self.write_examples_on_file()
+        lengths = {name: len(values) for name, values in batch_examples.items()}
+        if 0 in lengths.values():
+            if any(lengths.values()):
+                raise ValueError(f"the columns of a batch have one length, found {lengths}")
+            self._note(batch_examples)
         self._write_columns(batch_examples, writer_batch_size, try_original_type)
+
+    def _note(self, columns: dict[str, Any]) -> None:
+        """Notes the columns of a batch without rows."""
+        if self.pa_writer is None and self.update_features:
+            known: Features = self._features or Features()
+            self._without_rows = Features({name: column(columns[name], None, known.get(name), name)[1] for name in self._order(columns)})
 
     def _order(self, columns: Any) -> list[str]:
         """The names in the order of the schema, then new ones."""
@@ -594,6 +607,8 @@ class ArrowWriter:
         """
         self.write_rows_on_file()
         self.write_examples_on_file()
+        if self.pa_writer is None and self._without_rows is not None:
+            self._start(self._without_rows.arrow_schema)
         if self.pa_writer is None and self.schema is not None:
             self._start(self.schema)
         if self.pa_writer is None:

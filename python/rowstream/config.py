@@ -17,6 +17,8 @@ DOWNLOADED_DATASETS_PATH: Any = Path(os.environ.get("HF_DATASETS_DOWNLOADED_DATA
 EXTRACTED_DATASETS_PATH: Any = Path(
     os.environ.get("HF_DATASETS_EXTRACTED_DATASETS_PATH", os.path.join(DOWNLOADED_DATASETS_PATH, "extracted"))
 )
+# No code is ever downloaded: nothing of ours is there.
+HF_MODULES_CACHE = os.environ.get("HF_MODULES_CACHE", os.path.join(HF_CACHE_HOME, "modules"))
 HF_DATASETS_OFFLINE = os.environ.get("HF_DATASETS_OFFLINE", "0").upper() in ("1", "ON", "YES", "TRUE")
 HF_HUB_OFFLINE = HF_DATASETS_OFFLINE or os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "ON", "YES", "TRUE")
 HF_UPDATE_DOWNLOAD_COUNTS = False
@@ -72,10 +74,33 @@ _PROBED = {
     "LZ4": "lz4",
     "PY7ZR": "py7zr",
 }
+_VERSIONS = {
+    "PY": "python",
+    "PYARROW": "pyarrow",
+    "FSSPEC": "fsspec",
+    "DILL": "dill",
+    "PANDAS": "pandas",
+    **{short: _PROBED[short] for short in ("TORCH", "TF", "JAX", "POLARS", "DUCKDB")},
+}
+
+
+def _version(package: str) -> Any:
+    """The version of Python or of a library, as `packaging` has it; `"N/A"` where it is not installed."""
+    from importlib.metadata import PackageNotFoundError, version
+    from platform import python_version
+
+    from packaging.version import parse
+
+    try:
+        return parse(python_version() if package == "python" else version(package))
+    except PackageNotFoundError:
+        return "N/A"
 
 
 def __getattr__(name: str) -> Any:
-    """Whether a library is installed: `TORCH_AVAILABLE` and the like."""
+    """Whether a library is installed, and which version: `TORCH_AVAILABLE`, `TORCH_VERSION` and the like; `PY_VERSION`."""
     if name.endswith("_AVAILABLE") and (short := name.removesuffix("_AVAILABLE")) in _PROBED:
         return find_spec(_PROBED[short]) is not None
+    if name.endswith("_VERSION") and (short := name.removesuffix("_VERSION")) in _VERSIONS:
+        return _version(_VERSIONS[short])
     raise AttributeError(f"module 'rowstream.config' has no attribute {name!r}")

@@ -7,7 +7,6 @@ import json
 import os
 import re
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,9 +89,9 @@ def load_dataset(
         storage_options: options of the sources: credentials, endpoints, `timeout`, `retries`; by the names of fsspec's file systems or
             of the `object_store` crate. They are never part of what is pickled, but to start a process of this machine.
         **config_kwargs: options of the format, and those of rowstream: `columns`, the columns to read, where others are not touched
-            (Parquet), or passed over (JSON); `infer="all"`, which finds the types of JSON lines from all of them, rather than from each
-            file's first megabyte; `cache_limit`, the bytes that a stream's cache may take, where what is wanted last goes first; `lock`,
-            a file that `ds.lock(path)` wrote, whose files and versions are read exactly, and `path` is not needed.
+            (Parquet), or passed over (JSON); `infer="all"`, which finds the types of JSON from all rows, rather than from the first
+            10 MB of the first file and the first megabyte of each other; `cache_limit`, the bytes that a stream's cache may take,
+            where what is wanted last goes first; `lock`, a file that `ds.lock(path)` wrote, whose files and versions are read exactly, and `path` is not needed.
 
     Returns:
         A `Dataset`, or an `IterableDataset` of a stream; a list of them if `split` is a list; a `DatasetDict` or an
@@ -166,12 +165,6 @@ def load_dataset_builder(
     return FilesBuilder(request, cache_dir, hub, token, storage_options)
 
 
-def _has_json(features: Features) -> bool:
-    from rowstream.dataset.mixed import of_features
-
-    return of_features(features) is not None
-
-
 def _of_class(
     of: Any,
     name: Any,
@@ -225,11 +218,16 @@ class _Request:
         counts = self.counts if checked else None
         try:
             return _prepared(self.how, self.found, split, cache_dir, self.declared, keep_in_memory, anew, counts)
-        except (SchemaError, UnsupportedError):
+        except (SchemaError, UnsupportedError) as error:
             if self.declared is None or self.found.format not in ("json", "csv"):
                 raise
+            from pyarrow import ArrowInvalid
+
             # Values that are not of the types that are wanted, and become so: they are read as they are, and cast.
-            return _prepared(self.plain, self.found, split, cache_dir, self.declared, keep_in_memory, anew, counts)
+            try:
+                return _prepared(self.plain, self.found, split, cache_dir, self.declared, keep_in_memory, anew, counts)
+            except ArrowInvalid as wrong:
+                raise error from wrong
 
     def streamed(self, split: Any) -> Any:
         """Streams."""
@@ -241,12 +239,12 @@ class _Request:
                 made = {one: _sliced(how, parts, found, one) for one, parts in parts_of.items()}
                 rest = [one for one in several if str(one) not in parts_of]
                 by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(rest)}
-                made |= {one: _typed(how, found, by_split_[one], one) for one in (_wanted(rest, list(by_split_)) if rest else [])}
+                made |= {one: _stream(how, found, by_split_[one], one) for one in (_wanted(rest, list(by_split_)) if rest else [])}
                 return [made[str(one)] for one in split] if isinstance(split, list) else made[str(split)]
             # Splits together: "train+test", "all".
             by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(split)}
         wanted = _wanted(split, list(by_split_))
-        made = {one: _typed(how, found, by_split_[one], one) for one in wanted}
+        made = {one: _stream(how, found, by_split_[one], one) for one in wanted}
         if split is None:
             return IterableDatasetDict(made)
         return [made[one] for one in split] if isinstance(split, list) else made[wanted[0]]
@@ -275,9 +273,6 @@ def _requested(
     found.cut = bool(config_kwargs.keys() - _WHOLE)
     declared = None if features is None else Features(_modern(features))
     options = {**found.options, **config_kwargs}
-    if declared is not None and found.format == "json" and not streaming and _has_json(declared):
-        plain = reading(found.format, dict(options), None)
-        return _Request(plain, found, declared, plain)
     if declared is None or streaming or found.format not in ("json", "csv"):
         # Other formats say the types of their values, which are cast afterwards.
         how = reading(found.format, dict(options), declared if streaming else None)
@@ -296,28 +291,15 @@ def _prepared(
 ) -> Any:
     """Map-style data sets of files: the splits that are asked for."""
     from rowstream.dataset.dicts import DatasetDict
-    from rowstream.dataset.prepared import of_lines, of_plan
+    from rowstream.dataset.prepared import of_plan
     from rowstream.splits import SplitDict, SplitInfo
 
     names = list(found.files) if split is None else _used(list(found.files), split)
-    lines = _lines(how, found, features) if how.format == "json" else None
     made: dict[str, Any] = {}
     files = 0
     for name in names:
-        stream: Any = None
-        if features is None or lines is None:
-            try:
-                stream = _stream(how, found, found.files[name], name)
-            except SchemaError:
-                # No type holds a field's values: they are stored as JSON, if the files are lines.
-                if lines is None or lines(name)[1] is None:
-                    raise
-        if stream is None and lines is not None:
-            stream, told = lines(name)
-            made[name] = of_lines(stream, told, replace(stream.info, builder_name="json"), name, cache_dir, keep_in_memory, anew)
-        else:
-            again = None if lines is None else partial(lines, name)
-            made[name] = of_plan(stream._plan, stream.info, name, cache_dir, features, keep_in_memory, anew, again)
+        stream = _stream(how, found, found.files[name], name)
+        made[name] = of_plan(stream._plan, stream.info, name, cache_dir, features, keep_in_memory, anew)
         files += stream.info.download_size or 0
     splits = SplitDict(dataset_name=found.label)
     for name, ds in made.items():
@@ -333,28 +315,6 @@ def _prepared(
     if split is None:
         return DatasetDict(made)
     return _chosen(made, split, list(found.files))
-
-
-def _lines(how: Reading, found: _Found, features: Any) -> Any:
-    """What gives a split's files as lines, and how those are read where fields are mixed, as the first split shows; `None` where types
-    are given and none is `Json`, or where not all of the lines is read.
-    """
-    from rowstream.dataset import mixed
-
-    given = None if features is None else mixed.of_features(features)
-    if (features is not None and given is None) or found.info.get("features") is not None:
-        return None
-    encoding = {name: of for name, of in how.options.items() if name == "encoding"}
-    if how.columns is not None or how.condition is not None or how.options != encoding or how.rows is not None or how.skipped is not None:
-        return None
-    text = replace(reading("text", {}, None), options=encoding)
-    first = next(iter(found.files))
-
-    @cache
-    def told() -> Any:
-        return given if given is not None else mixed.mixed(_stream(text, found, found.files[first], first))
-
-    return lambda name: (_stream(text, replace(found, info={}), found.files[name], name), told())
 
 
 def _asked(split: Any) -> list[tuple[Any, list[Instruction]]]:
@@ -620,18 +580,6 @@ def _stream(how: Reading, found: _Found, files: list[str], split: str) -> Iterab
         plan = planned(replace(how, schema=schema_from_features(said)), files, found.places)
     info = informed(plan, how.format, found.label, split)
     return IterableDataset(plan, replace(info, config_name=found.config), split)
-
-
-def _typed(how: Reading, found: _Found, files: list[str], split: str) -> IterableDataset:
-    """The stream of files; fields of JSON lines that have no one type are read as their text, of type `Json`."""
-    try:
-        return _stream(how, found, files, split)
-    except SchemaError:
-        lines = _lines(how, replace(found, files={split: files}), None) if how.format == "json" and how.schema is None else None
-        told = None if lines is None else lines(split)[1]
-        if told is None:
-            raise
-        return _stream(replace(how, schema=schema_from_features(told[0])), found, files, split)
 
 
 def _same(said: Any, schema: dict[str, Any]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowstream.exceptions import FileFormatError, UnsupportedError
+from rowstream.features.checks import check_labels, check_shapes, check_table
 from rowstream.features.extension import NAMES, ArrayType, array_shape, array_type
 from rowstream.features.types import Features, LargeList, List, dumps
 
@@ -303,7 +304,7 @@ def _converted(table: Any, field: Callable[[Any], Any]) -> Any:
         return table
     fields = [field(of) if _named(of) else of for of in table.schema]
     columns = [
-        column if made is of else pa.chunked_array([array_cast(chunk, made.type) for chunk in column.chunks], made.type)
+        column if made is of else pa.chunked_array([array_cast(chunk, made.type, shapes=False) for chunk in column.chunks], made.type)
         for of, made, column in zip(table.schema, fields, table.columns, strict=True)
     ]
     return pa.Table.from_arrays(columns, schema=pa.schema(fields, table.schema.metadata))
@@ -442,19 +443,25 @@ def _cast(array: Any, pa_type: Any) -> Any:
 
 
 @_by_chunk
-def array_cast(array: Any, pa_type: Any, allow_primitive_to_str: bool = True, allow_decimal_to_str: bool = True) -> Any:
+def array_cast(
+    array: Any, pa_type: Any, allow_primitive_to_str: bool = True, allow_decimal_to_str: bool = True, shapes: bool = True
+) -> Any:
     """An array in another type: what pyarrow casts, structs in another order, lists of another kind, and extension types.
 
     Raises:
         TypeError: there is no way from the one type to the other.
+        ValueError: an array of several dimensions has another shape; not looked at if not `shapes`.
     """
-    inner = partial(array_cast, allow_primitive_to_str=allow_primitive_to_str, allow_decimal_to_str=allow_decimal_to_str)
+    inner = partial(array_cast, allow_primitive_to_str=allow_primitive_to_str, allow_decimal_to_str=allow_decimal_to_str, shapes=shapes)
     if array.type == pa_type and not isinstance(pa_type, ArrayType):
         return array
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     if isinstance(pa_type, pa.BaseExtensionType):
-        return pa_type.wrap_array(inner(array, pa_type.storage_type))
+        storage = inner(array, pa_type.storage_type)
+        if shapes and isinstance(pa_type, ArrayType):
+            check_shapes(storage, pa_type.shape)
+        return pa_type.wrap_array(storage)
     if array.type == pa_type:
         return array
     if pa.types.is_struct(array.type):
@@ -473,6 +480,8 @@ def array_cast(array: Any, pa_type: Any, allow_primitive_to_str: bool = True, al
             if made is not None:
                 return made
     else:
+        if _is_list(pa_type) and pa.types.is_primitive(array.type):
+            raise TypeError(f"Couldn't cast array of type {_short(array.type)} to {_short(pa_type)}")
         if pa.types.is_string(pa_type):
             if not allow_primitive_to_str and pa.types.is_primitive(array.type):
                 raise TypeError(f"Couldn't cast array of type {_short(array.type)} to {_short(pa_type)}: numbers are not made text here")
@@ -497,7 +506,8 @@ def cast_array_to_feature(array: Any, feature: Any, allow_primitive_to_str: bool
     allowed = {"allow_primitive_to_str": allow_primitive_to_str, "allow_decimal_to_str": allow_decimal_to_str}
     inner = partial(cast_array_to_feature, **allowed)
     if isinstance(array, pa.ExtensionArray):
-        array = array.storage
+        texts = array.type.extension_name == "arrow.json" and isinstance(feature, (List, LargeList, dict))
+        array = pa.array([text and json.loads(text) for text in array.storage.to_pylist()]) if texts else array.storage
     if hasattr(feature, "cast_storage"):
         return feature.cast_storage(array)
     if pa.types.is_struct(array.type) and not isinstance(feature, (dict, List, LargeList)) and pa.types.is_struct(kind := feature()):
@@ -525,14 +535,16 @@ def cast_array_to_feature(array: Any, feature: Any, allow_primitive_to_str: bool
 
 
 def label_storage(storage: Any, label: Any) -> Any:
-    """An array of names or integers as one of labels."""
-    if pa.types.is_integer(storage.type) and len(storage):
-        most = pc.max(storage).as_py()
-        if most is not None and most >= label.num_classes:
-            raise ValueError(f"Class label {most} greater than configured num_classes {label.num_classes}")
-    elif pa.types.is_string(storage.type) or pa.types.is_large_string(storage.type) or pa.types.is_string_view(storage.type):
+    """An array of names or integers as one of labels.
+
+    Raises:
+        ValueError: one is no label.
+    """
+    if pa.types.is_string(storage.type) or pa.types.is_large_string(storage.type) or pa.types.is_string_view(storage.type):
         storage = pa.array([None if name is None else label._strval2int(name) for name in storage.to_pylist()], pa.int64())
-    return array_cast(storage, label.pa_type)
+    made = array_cast(storage, label.pa_type)
+    check_labels(made, label)
+    return made
 
 
 def json_storage(storage: Any, feature: Any) -> Any:
@@ -591,10 +603,24 @@ def cast_table_to_schema(table: Any, schema: Any) -> Any:
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
+@lru_cache(maxsize=64)
+def _said(metadata: bytes) -> Features:
+    """The features that the metadata of a schema name, if some of them say more than types."""
+    if b"ClassLabel" not in metadata and b"Array" not in metadata:
+        return Features()
+    return Features.from_dict((json.loads(metadata).get("info") or {}).get("features") or {})
+
+
 def table_cast(table: Any, schema: Any) -> Any:
-    """A table with another schema, cast where types differ."""
+    """A table with another schema, cast where types differ.
+
+    Raises:
+        CastError: it has columns that the schema has not.
+        ValueError: integers of it are none of the labels that the schema says, or arrays have other shapes.
+    """
     if table.schema != schema:
         return cast_table_to_schema(table, schema)
+    check_table(table, _said((schema.metadata or {}).get(b"huggingface", b"")))
     return table.replace_schema_metadata(schema.metadata) if table.schema.metadata != schema.metadata else table
 
 

@@ -150,11 +150,12 @@ def test_concatenate_of_any_streams(parts):
 
 
 def test_columns_beside_each_other(parts):
-    ds = concatenate_datasets([parts[0], parts[1].rename_columns({"part": "p", "id": "i"})], axis=1)
-    found = list(ds)
-    assert len(found) == 230
+    second = parts[1].rename_columns({"part": "p", "id": "i"})
+    found = list(concatenate_datasets([parts[0].take(20), second.take(20)], axis=1))
+    assert len(found) == 20
     assert found[3] == {"part": 0, "id": 3, "p": 1, "i": 3}
-    assert found[200] == {"part": None, "id": None, "p": 1, "i": 200}
+    with pytest.raises(ValueError, match="number of rows must match"):
+        list(concatenate_datasets([parts[0], second], axis=1))
     with pytest.raises(ValueError, match="more than one data set has the columns"):
         concatenate_datasets(parts[:2], axis=1)
 

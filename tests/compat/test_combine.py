@@ -50,8 +50,8 @@ def test_interleave_after_functions_and_before(files):
 def test_concatenate(files, axis):
     def what(of, parts):
         if axis == 1:
-            parts[1] = parts[1].rename_columns({"part": "p", "id": "i"})
-            parts = parts[:2]
+            # Of unequal lengths `datasets` fills in nulls; here that is an error.
+            parts = [parts[0].take(20), parts[1].rename_columns({"part": "p", "id": "i"}).take(20)]
         return of.concatenate_datasets(parts, axis=axis)
 
     ours, theirs = both(files, what)

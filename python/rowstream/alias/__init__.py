@@ -22,6 +22,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from rowstream.utils import logging
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -30,65 +32,142 @@ VERSION = "5.2.0"
 
 _HERE = str(Path(__file__).parent / "path")
 
-# Where the names of each module are.
+# Where the names of each module are. The modules are those of `datasets` 5.2, all of them: some have nothing that is there.
 _MODULES: dict[str, tuple[str, ...]] = {
     "": ("rowstream",),
     "arrow_dataset": ("dataset.map_style", "dataset.mapping", "dataset.combine"),
+    "arrow_reader": ("compat.arrow_reader",),
     "arrow_writer": ("arrow_writer",),
     "builder": ("builder",),
     "combine": ("dataset.combine",),
+    "commands": (),
+    "commands.datasets_cli": (),
+    "commands.delete_from_hub": (),
+    "commands.env": (),
+    "commands.test": (),
     "config": ("config",),
+    "data_files": ("compat.data_files",),
     "dataset_dict": ("dataset.dicts",),
     "distributed": ("distributed",),
     "download": ("downloads",),
     "download.download_config": ("downloads",),
     "download.download_manager": ("downloads",),
-    "download.streaming_download_manager": ("downloads",),
+    "download.streaming_download_manager": ("downloads", "compat.file_utils"),
     "exceptions": ("exceptions",),
     "features": ("features", "features.features"),
+    "features._torchcodec": (),
     "features.audio": ("features",),
-    "features.features": ("features.features", "features"),
-    "features.image": ("features",),
+    "features.bio_sequence": ("features",),
+    "features.bio_structure": ("features",),
+    "features.features": ("features.features", "features", "features.extension"),
+    "features.image": ("features", "features.media"),
+    "features.mesh": ("features",),
+    "features.nifti": ("features",),
+    "features.pdf": ("features",),
     "features.translation": ("features",),
     "features.video": ("features",),
+    "filesystems": ("compat.filesystems",),
+    "filesystems.compression": (),
     "fingerprint": ("fingerprint",),
     "formatting": ("formatting",),
     "formatting.formatting": ("formatting",),
+    "formatting.jax_formatter": ("formatting",),
+    "formatting.np_formatter": ("formatting",),
+    "formatting.polars_formatter": ("formatting",),
+    "formatting.tf_formatter": ("formatting",),
+    "formatting.torch_formatter": ("formatting",),
+    "hub": (),
     "info": ("info",),
     "inspect": ("inspect",),
+    "io": (),
+    "io.abc": ("compat.io",),
+    "io.csv": ("compat.io",),
+    "io.generator": ("compat.io",),
+    "io.json": ("compat.io",),
+    "io.parquet": ("compat.io",),
+    "io.spark": (),
+    "io.sql": ("compat.io",),
+    "io.text": ("compat.io",),
     "iterable_dataset": ("dataset.iterable", "dataset.column"),
     "load": ("load",),
+    "logging": ("utils.logging",),
+    "naming": ("compat.naming",),
+    "packaged_modules": ("compat.packaged_modules",),
+    "parallel": (),
+    "parallel.parallel": (),
     "search": ("dataset.search",),
     "splits": ("splits",),
+    "streaming": ("compat.file_utils",),
     "table": ("table",),
-    "utils": ("utils", "progress"),
+    "utils": ("utils", "progress", "compat.bars"),
+    "utils._dataset_viewer": (),
+    "utils._dill": (),
+    "utils._filelock": ("compat.filelock",),
+    "utils.deprecation_utils": (),
+    "utils.doc_utils": (),
+    "utils.experimental": ("utils",),
+    "utils.extract": ("compat.extract",),
+    "utils.file_utils": ("compat.file_utils",),
+    "utils.filelock": ("compat.filelock",),
+    "utils.hub": (),
     "utils.info_utils": ("builder", "downloads"),
-    "utils.logging": ("utils.logging",),
+    "utils.json": (),
+    "utils.logging": ("utils.logging", "compat.bars"),
     "utils.metadata": ("utils.metadata",),
-    "utils.py_utils": ("utils.py_utils",),
+    "utils.patching": (),
+    "utils.py_utils": ("utils.py_utils", "compat.py_utils"),
+    "utils.resources": (),
+    "utils.sharding": (),
+    "utils.stratify": (),
     "utils.tf_utils": ("utils.tf_utils",),
-    "utils.tqdm": ("progress",),
+    "utils.tqdm": ("progress", "compat.bars"),
+    "utils.track": (),
+    "utils.typing": ("compat.py_utils",),
     "utils.version": ("version",),
+    "packaged_modules.folder_based_builder": (),
+    "packaged_modules.folder_based_builder.folder_based_builder": (),
+    "packaged_modules.webdataset._tenbin": (),
 }
+# Each format has a module, with one of the same name in it; those that are read have their builders there.
+_FORMATS = (
+    *("arrow", "audiofolder", "cache", "conll", "csv", "eval", "fasta", "fastq", "genbank", "generator", "harbor", "hdf5", "iceberg"),
+    *("imagefolder", "json", "lance", "meshfolder", "mmcif", "niftifolder", "pandas", "parquet", "pdb", "pdffolder", "spark", "sql"),
+    *("text", "tsfile", "videofolder", "vortex", "webdataset", "xml"),
+)
+_READ = frozenset(("arrow", "csv", "json", "parquet", "text", "webdataset"))
+for _format in _FORMATS:
+    _where = ("compat.builders",) if _format in _READ else ()
+    _MODULES |= {f"packaged_modules.{_format}": _where, f"packaged_modules.{_format}.{_format}": _where}
+
+# Modules whose packages have something else under their names: they are only imported from.
+_BEHIND = frozenset(("utils.experimental", "utils.tqdm"))
+
+
+def _within(module: str) -> str:
+    """The name of a module within `datasets`."""
+    return module.removeprefix("datasets").removeprefix(".")
 
 
 class _Module(ModuleType):
     """A module whose names are those of others. What is set goes to where the name is."""
 
     def _targets(self) -> Iterator[ModuleType]:
-        for name in _MODULES[self.__name__.removeprefix("datasets").removeprefix(".")]:
+        for name in _MODULES[_within(self.__name__)]:
             yield importlib.import_module(name if name == "rowstream" else f"rowstream.{name}")
 
     def __getattr__(self, name: str) -> Any:
-        """A name of the modules, or a public one of rowstream."""
-        if name.startswith("__") and name.endswith("__") and name != "__all__":
+        """A module in it, a name of the modules, or a public one of rowstream."""
+        if name == "__all__":
+            several = (getattr(target, "__all__", None) or vars(target) for target in self._targets())
+            return sorted({one for names in several for one in names if not one.startswith("_")})
+        if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
+        full = f"{self.__name__}.{name}"
+        if _within(full) in _MODULES and _within(full) not in _BEHIND:
+            return importlib.import_module(full)
         for target in self._targets():
             if hasattr(target, name):
                 return getattr(target, name)
-        full = f"{self.__name__}.{name}"
-        if full.removeprefix("datasets.") in _MODULES:
-            return importlib.import_module(full)
         import rowstream
 
         if name in rowstream.__all__:
@@ -97,11 +176,13 @@ class _Module(ModuleType):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Sets a name where it is."""
-        if (name.startswith("__") and name.endswith("__")) or isinstance(value, _Module):
-            super().__setattr__(name, value)
+        if isinstance(value, _Module) and _within(value.__name__) in _BEHIND:
             return
-        targets = list(self._targets())
-        setattr(next((target for target in targets if name in vars(target)), targets[0]), name, value)
+        targets = [] if (name.startswith("__") and name.endswith("__")) or isinstance(value, _Module) else list(self._targets())
+        if targets:
+            setattr(next((target for target in targets if name in vars(target)), targets[0]), name, value)
+        else:
+            super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
         """Removes a name where it is."""
@@ -135,7 +216,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """The module's spec, if it is of `datasets`."""
         if fullname != "datasets" and not fullname.startswith("datasets."):
             return None
-        if fullname.removeprefix("datasets").removeprefix(".") not in _MODULES:
+        if _within(fullname) not in _MODULES:
             return None
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
 
@@ -181,6 +262,7 @@ def install() -> None:
     before = os.environ.get("PYTHONPATH")
     if _HERE not in (before or "").split(os.pathsep):
         os.environ["PYTHONPATH"] = _HERE if not before else f"{_HERE}{os.pathsep}{before}"
+    logging.below("datasets")
     importlib.import_module("datasets")
 
 

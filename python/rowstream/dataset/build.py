@@ -10,7 +10,9 @@ from rowstream.access import Access
 from rowstream.dataset.sources import SourcePlan, generated
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features import Features
+from rowstream.features.features import generate_from_arrow_type
 from rowstream.features.schema import pyarrow_type, schema_from_features
+from rowstream.features.types import requires_decoding
 from rowstream.info import DatasetInfo, SplitInfo
 from rowstream.plan import Plan
 from rowstream.resolve.builders import Reading, reading
@@ -58,7 +60,15 @@ def held(table: Any, features: Any = None, num_shards: int | None = None) -> Pla
     import pyarrow as pa
 
     if features is not None:
-        table = table.cast(_schema(features, table))
+        from rowstream.features.checks import check_table
+        from rowstream.table import cast_array_to_feature
+
+        schema = _schema(features, table)
+        for name, feature in features.items():
+            if requires_decoding(feature, True):  # what is stored of media is more than a cast makes
+                table = table.set_column(table.column_names.index(name), name, cast_array_to_feature(table[name], feature))
+        table = table.cast(schema)
+        check_table(table, features)  # the core knows only the types
     if num_shards is not None and num_shards > max(1, table.num_rows):
         raise InvalidArgumentError(
             f"Unable to shard a dataset of size {table.num_rows} into {num_shards} shards (the number of shards exceeds the number of "
@@ -92,18 +102,26 @@ def _schema(features: Any, table: Any) -> Any:
     return pa.schema([(name, pyarrow_type(feature)) for name, feature in features.items()])
 
 
-def _column(values: Any, name: str, kind: Any = None) -> Any:
-    """A column of Python objects, of a type if it is given. An error says which, and what does not fit."""
+def _column(values: Any, name: str, feature: Any = None) -> tuple[Any, Any]:
+    """A column of Python objects, and its feature, if it is given or they say it. An error says which, and what does not fit."""
+    import pyarrow as pa
+
+    from rowstream.arrow_writer import given_column, media
     from rowstream.features.exact import exact_array, located
     from rowstream.features.raw import FAILED, array_of
 
-    if kind is not None:
+    if feature is not None and requires_decoding(feature, True):
+        arrow = isinstance(values, (pa.Array, pa.ChunkedArray))
+        return given_column(values if arrow else Features({name: feature}).encode_column(values, name), feature, name), feature
+    if feature is not None:
+        kind = pyarrow_type(feature)
         try:
-            return exact_array(values, kind)
+            return exact_array(values, kind), feature
         except FAILED as error:
             raise located(error, name, values, str(kind), lambda some: exact_array(some, kind)) from error
+    stored, found = media(values)
     try:
-        return array_of(values)
+        return (array_of(stored), None) if found is None else (given_column(stored, found, name), found)
     except FAILED as error:
         raise InvalidArgumentError(f"column {name!r}: its values have no common type: {error}") from error
 
@@ -181,9 +199,10 @@ class Building:
         lengths = {name: len(column) for name, column in mapping.items()}
         if len(set(lengths.values())) > 1:
             raise InvalidArgumentError(f"from_dict: columns have one length, found {lengths}")
-        types = {name: pyarrow_type(of) for name, of in (features or {}).items()}
-        columns = {name: _column(column, name, types.get(name)) for name, column in mapping.items()}
-        return cls._made(held(pa.table(columns), features, num_shards), info, split)
+        columns = {name: _column(column, name, (features or {}).get(name)) for name, column in mapping.items()}
+        if features is None and any(of is not None for _, of in columns.values()):
+            features = {name: of or generate_from_arrow_type(array.type) for name, (array, of) in columns.items()}
+        return cls._made(held(pa.table({name: array for name, (array, _) in columns.items()}), features, num_shards), info, split)
 
     @classmethod
     def from_list(

@@ -87,10 +87,10 @@ def concatenate_datasets(dsets: Sequence[Any], info: Any = None, split: Any = No
     if axis not in (0, 1):
         raise InvalidArgumentError(f"axis is 0 for rows or 1 for columns, found {axis!r}")
     if axis == 1:
-        names = [name for ds in parts for name in ds.column_names or ()]
+        known = [ds.features if ds.features is not None else _first_features(ds) for ds in parts]
+        names = [name for ds, one in zip(parts, known, strict=True) for name in one or ds.column_names or ()]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InvalidArgumentError(f"concatenate_datasets(axis=1): more than one data set has the columns {twice}")
-        known = [ds.features if ds.features is not None else _first_features(ds) for ds in parts]
         beside = Features({name: of for one in known for name, of in one.items()}) if None not in known else None  # type: ignore[union-attr]
         every = None if beside is None else tuple(beside)
         return _over(Zipped(tuple(map(_part, parts)), every), parts, beside, info, split)
@@ -149,8 +149,9 @@ def concatenate_map_style(datasets: list[Any], info: Any = None, split: Any = No
     from rowstream.info import DatasetInfo
     from rowstream.table import concat_tables
 
-    parts = [ds for ds in datasets if ds.num_rows > 0] or datasets[:1]
-    if len(parts) == 1 and parts[0].num_rows == 0:
+    # Beside each other, a part without rows has columns all the same.
+    parts = datasets if axis == 1 else [ds for ds in datasets if ds.num_rows > 0] or datasets[:1]
+    if axis == 0 and len(parts) == 1 and parts[0].num_rows == 0:
         return parts[0]
     if axis == 0:
         _check_if_features_can_be_aligned([ds.features for ds in parts])
@@ -430,7 +431,7 @@ def _over(
     made = IterableDataset(SourcePlan(scan="", source=source), _info(parts, info), split or parts[0].split)
     # What some parts have decoded already, the others decode too; else it is done at the end.
     decoding: int | None = 0
-    if any(ds._decoding is None for ds in parts):
+    if any(ds._decoding is None or ds._partly is not None for ds in parts):
         plans = [ds.with_format(None)._decoded() for ds in parts]
         source = replace(source, parts=tuple(replace(part, plan=plan) for part, plan in zip(source.parts, plans, strict=True)))
         made, decoding = made._with(SourcePlan(scan="", source=source)), None

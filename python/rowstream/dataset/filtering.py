@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rowstream.ops.apply import truth, truths
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -52,10 +54,8 @@ class Kept:
             yield (*given, *([row] if self.with_indices else []), *([rank] if self.with_rank else []))
 
     def _rows(self, args: tuple[Any, ...], answers: list[Any]) -> dict[str, Any]:
-        mask = answers[0] if self.batched else answers
-        if isinstance(mask, (pa.Array, pa.ChunkedArray)):
-            mask = mask.to_pylist()
-        rows = pa.array([row for row, keep in zip(args[-2], mask, strict=False) if keep], pa.uint64())
+        mask = truths("filter", answers[0], len(args[-2])) if self.batched else [truth("filter", answer) for answer in answers]
+        rows = pa.array([row for row, keep in zip(args[-2], mask, strict=True) if keep], pa.uint64())
         return {"indices": rows if self.listed is None else pc.take(self.listed.table.column(0), rows)}
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def kept_rows(
             else:
                 given = [row] if names is None else [row[name] for name in names]
                 keep = function(*given, *([i] if with_indices else []), *([None] if with_rank else []), **kwargs)
-            if keep:
+            if keep is True or (keep is not False and truth("filter", keep)):
                 kept.append(i)
             if i % 1000 == 999:
                 bar.update(1000)

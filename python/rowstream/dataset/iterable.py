@@ -65,6 +65,8 @@ class IterableDataset(Building, Exporting, Described, Joining):
         self._shared = Shared()
         # The types of what functions make, where they are known.
         self._known: Features | None = None
+        # Where they are not: those of columns that were cast since.
+        self._partly: Features | None = None
         # Whether values are yet to be decoded by their features, and in how many threads.
         self._decoding: int | None = 0
         self._consumer = (0, 1)
@@ -122,11 +124,13 @@ class IterableDataset(Building, Exporting, Described, Joining):
         """Whether there is something that features decode, and it is not yet. Tables have what is stored."""
         if self._decoding is None or self._format in TABLES or self._plan.grouped:
             return False
-        return (known := self.features) is not None and requires_decoding(known)
+        return (known := self.features or self._partly) is not None and requires_decoding(known)
 
     def _decoded(self) -> Plan:
         """The plan with what its features decode decoded."""
-        return self._plan.then(Decode(self.features or Features(), self._decoding or 0)) if self._decodes() else self._plan
+        if not self._decodes():
+            return self._plan
+        return self._plan.then(Decode(self.features or self._partly or Features(), self._decoding or 0))
 
     def __getitem__(self, column_name: str) -> IterableColumn:
         """A column. It may be iterated again and again; of files, no other column is read.
@@ -356,6 +360,8 @@ class IterableDataset(Building, Exporting, Described, Joining):
         made.__dict__.update(self.__dict__)
         made.__dict__.update(_shared=Shared(self._shared.epoch), _running=None, _plan=self._plan if plan is None else plan)
         made.__dict__.update(_resume=self._loaded(), _loads=1)
+        if "_known" in changes:
+            made._partly = None
         made.__dict__.update(changes)
         if plan is not None and made._resume is not None:
             made._fits(made._resume)
@@ -559,7 +565,12 @@ class IterableDataset(Building, Exporting, Described, Joining):
                 known = Features({name: of for name, of in known.items() if name not in names})
             else:
                 known = Features({names.get(name, name): of for name, of in known.items()})
-        return self._with(self._plan.then(Project(kind, tuple(names.items()))), _known=known)
+        partly = self._partly
+        if partly is not None and kind != "rename":
+            partly = Features({name: of for name, of in partly.items() if (name in names) == (kind == "select")})
+        elif partly is not None:
+            partly = Features({names.get(name, name): of for name, of in partly.items()})
+        return self._with(self._plan.then(Project(kind, tuple(names.items()))), _known=known, _partly=partly)
 
     def cast(self, features: Any) -> IterableDataset:
         """Other types for all columns: those of files are read so, where the decoder makes them.
@@ -584,7 +595,8 @@ class IterableDataset(Building, Exporting, Described, Joining):
         known = self.features
         plan, rest = cast(self._plan, features, known, whole=whole)
         if known is None or not plan.python:
-            return self._with(plan, _known=Features(features) if whole and plan.python else known, _decoding=0)
+            partly = None if whole or not plan.python else Features({**(self._partly or {}), **rest})
+            return self._with(plan, _known=Features(features) if whole and plan.python else known, _partly=partly, _decoding=0)
         # What was decoded already is stored again by the cast, as far as it is of these columns.
         again = self._decoding is not None or any(requires_decoding(of, True) for of in features.values())
         return self._with(plan, _known=Features({name: rest.get(name, of) for name, of in known.items()}), _decoding=0 if again else None)
@@ -671,7 +683,7 @@ class IterableDataset(Building, Exporting, Described, Joining):
             num_threads=num_threads,
             num_proc=num_proc,
         )
-        return self._with(plan, _known=self.features, **({} if before is self._plan else {"_decoding": None}))
+        return self._with(plan, _known=self.features, **({"_partly": self._partly} if before is self._plan else {"_decoding": None}))
 
     def flat_map(self, function: Callable[..., Any], fn_kwargs: dict[str, Any] | None = None) -> IterableDataset:
         """The rows that a function gives for each row, one after another: none, one or many, also lazily.

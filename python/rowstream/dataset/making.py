@@ -31,6 +31,21 @@ def _agreed(features: Any, info: DatasetInfo | None) -> tuple[Features | None, D
     return None if wanted is None else Features(_fix_for_backward_compatible_features(wanted)), made
 
 
+def _whole(mapping: Any, features: Features | None) -> Any:
+    """The columns of a dict, which are those that features name; all of them without rows where there are none.
+
+    Raises:
+        InvalidArgumentError: some are not there.
+    """
+    if features is None:
+        return mapping
+    if not mapping:
+        return {name: [] for name in features}
+    if missing := [name for name in features if name not in mapping]:
+        raise InvalidArgumentError(f"features= names columns that are not there: {missing}; the columns are {list(mapping)}")
+    return mapping
+
+
 class Making:
     """What data sets are made of."""
 
@@ -78,6 +93,7 @@ class Making:
             >>> Dataset.from_dict({"text": ["a", "b"], "label": [0, 1]})
         """
         features, info = _agreed(features, info)
+        mapping = _whole(mapping, features)
         arrays, found = [], {}
         for name, data in mapping.items():
             if features is not None and name not in features:
@@ -102,14 +118,19 @@ class Making:
         split: Any = None,
         on_mixed_types: str | None = None,
     ) -> Self:
-        """The rows of a list of dicts, kept in memory. The columns are those of the first row; what a row lacks is null there.
+        """The rows of a list of dicts, kept in memory. The columns are those of the first row, and those that features name; what a row
+        lacks is null there.
 
         Arguments as those of `from_dict`.
 
         Example:
             >>> Dataset.from_list([{"text": "a", "label": 0}, {"text": "b", "label": 1}])
         """
-        names = list(mapping[0]) if mapping else []
+        wanted, _ = _agreed(features, info)
+        names: Any = list(mapping[0]) if mapping else []
+        if wanted is not None:
+            # Those that are not named are an error.
+            names = dict.fromkeys([*(name for row in mapping for name in row), *wanted])
         return cls.from_dict({name: [row.get(name) for row in mapping] for name in names}, features, info, split, on_mixed_types)
 
     @classmethod
@@ -142,7 +163,7 @@ class Making:
     @classmethod
     def _of_table(cls, table: Any, features: Features | None, info: DatasetInfo, split: Any) -> Self:
         if features is not None:
-            table = cast_table_to_features(table.select(list(features)) if set(features) < set(table.column_names) else table, features)
+            table = cast_table_to_features(table, features)
             info.features = features
         return cls(Table(table), info=info, split=split)
 

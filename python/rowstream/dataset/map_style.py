@@ -456,6 +456,9 @@ class Dataset(Described, Indexable, Columns, Choosing, Making, Saving):
         num_proc = num_proc or None
         _suffix_fields(suffix_template)
         if not len(self):
+            if features is not None:
+                features = _fix_for_backward_compatible_features(Features(features))
+                return self._made(Table(features.arrow_schema.empty_table()), features, new_fingerprint)
             empty = self if self._indices is None else self._copy(_data=self._data.slice(0, 0), _indices=None)
             return empty.remove_columns(remove_columns) if remove_columns else empty
         there = self.column_names

@@ -29,7 +29,7 @@ from rowstream.exceptions import InvalidArgumentError, RowstreamError
 from rowstream.features.exact import agreed
 from rowstream.features.types import Features
 from rowstream.formatting import LazyBatch, LazyDict, PythonFormatter, format_table, get_formatter
-from rowstream.ops.apply import table_of
+from rowstream.ops.apply import check_lengths, table_of
 from rowstream.table import MemoryMappedTable, Table, as_table, concat_tables
 from rowstream.utils import logging
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from rowstream.dataset.map_style import Dataset
 
 _logger = logging.get_logger(__name__)
+_SOME_NONE = "map: the function returned None for some rows and columns for others{}: a row that stays as it is, is returned as it is"
 
 
 class DatasetTransformationNotAllowedError(RowstreamError):
@@ -199,9 +200,11 @@ class _Function:
             raise DatasetTransformationNotAllowedError(
                 "map(batched=True) on a data set with an index may not add or leave out rows: drop_index() first, and add the index again"
             )
+        columns = _Columns({**merged, **made} if isinstance(given, Mapping) else made)
+        if self.job.batched:
+            check_lengths("map", made, columns)
         if not isinstance(given, Mapping):
             return made
-        columns = _Columns({**merged, **made})
         untouched: Callable[[str], bool] | None = given.untouched if isinstance(given, LazyBatch) else None
         if self.job.batched and (self.merges or untouched is not None):
             columns.kept = tuple(name for name in merged if name not in made and (self.merges or untouched is None or untouched(name)))
@@ -245,11 +248,16 @@ def _parts(job: Job) -> Iterator[tuple[Any, Any]]:
             for i in range(some.num_rows):
                 yield start + i, some.slice(i, 1)
         return
-    step = size if size and size > 0 else n
-    stop = n // step * step if job.drop_last_batch else n
+    step, stop = size if size and size > 0 else max(1, n), _given(job, n)
     for start in range(0, stop, step):
         end = min(start + step, stop)
         yield list(range(start, end)), ds._query(slice(start, end))
+
+
+def _given(job: Job, n: int) -> int:
+    """How many of the `n` rows of a part the function is given: none of a last batch that is left out."""
+    size = job.batch_size or 0
+    return n // size * size if job.batched and job.drop_last_batch and size > 0 else n
 
 
 def _results(job: Job) -> Iterator[tuple[int, Any]]:
@@ -306,6 +314,7 @@ class _Output:
         self.target: Any = None
         self.writer: ArrowWriter | None = None
         self._done = 0
+        self._none: bool | None = None
         self._kept: tuple[str, ...] = ()
         in_file = not job.keep_in_memory and job.cache_file_name is not None
         mapped = ds._indices is None and bool(ds._data.files) and not hasattr(type(ds._data), "gather")
@@ -327,6 +336,7 @@ class _Output:
 
     def write(self, made: Any, rows: int) -> None:
         """Adds what became of so many rows; `None` is nothing."""
+        self._agree(none=made is None)
         kept = made.kept if self._may_keep and isinstance(made, _Columns) else ()
         own = {name: column for name, column in made.items() if name not in kept} if kept else made
         if kept and (not own or any(len(column) != rows for column in own.values())):
@@ -344,6 +354,25 @@ class _Output:
             _write(self.writer, made, self._job)
         self._done += rows
         self._may_keep = bool(self._kept)
+
+    def _agree(self, *, none: bool) -> None:
+        """A function gives something for all rows or for none of them: else some would go, or stay as they were, without a word."""
+        if self._none is None:
+            self._none = none
+        elif self._none != none:
+            raise InvalidArgumentError(_SOME_NONE.format(f" from row {self._done + self._job.offset} on"))
+
+    def end(self) -> None:
+        """Ends the file. It has no rows where the function was never called, as the only batch was short and left out."""
+        job = self._job
+        if self._kept and self._done != len(job.shard):
+            self._write_all()
+        if self.writer is None and not self._done:
+            there = {name: of for name, of in job.shard.features.items() if name not in (job.remove_columns or ())}
+            features = Features(there) if job.features is None else job.features
+            self._open().write_table(features.arrow_schema.empty_table())
+        if self.writer is not None:
+            self.writer.finalize()
 
     def _write_all(self) -> None:
         """Writes the rows so far again, with all columns."""
@@ -419,8 +448,7 @@ def run(job: Job, told: Callable[[int], None]) -> Any:
         for n, made in _results(job):
             out.write(made, n)
             told(n)
-        if out.writer is not None:
-            out.writer.finalize()
+        out.end()
         done = True
     finally:
         if not done:
@@ -491,7 +519,7 @@ def mapped(ds: Dataset, job: Job, *, num_proc: int | None, load: bool, suffix: s
     if name and load and (there := parts_there(name, suffix, usable)):
         # The most complete set; then the one of nearly as many parts.
         parts = min(there, key=lambda of: ((of - there[of]) / of, abs(of - parts), of))
-    shards = [ds] if parts == 1 else [ds.shard(parts, i, contiguous=True, keep_in_memory=job.keep_in_memory) for i in range(parts)]
+    shards = _shards(ds, job, parts)
     made: list[Any] = [None] * parts
     todo: list[tuple[int, Job]] = []
     before = 0
@@ -527,6 +555,7 @@ def mapped(ds: Dataset, job: Job, *, num_proc: int | None, load: bool, suffix: s
             else:
                 for i, own in todo:
                     made[i] = run(own, bar.update)
+        made = _agreeing(job, made, shards)
         if parts > 1:
             _logger.info(f"Concatenating {parts} shards")
     else:
@@ -553,6 +582,24 @@ def _agreed(parts: list[Any]) -> list[Any]:
             ds._info.features = features
         made.append(ds)
     return made
+
+
+def _shards(ds: Dataset, job: Job, parts: int) -> list[Any]:
+    """The rows of each process: runs of nearly one length, of whole batches where a short one is left out, so that only one is."""
+    if parts == 1:
+        return [ds]
+    size = max(1, job.batch_size or 1) if job.batched and job.drop_last_batch else 1
+    each, more = divmod(len(ds) // size, parts)
+    starts = [size * (each * i + min(i, more)) for i in range(parts)]
+    return [ds.select(range(start, end), job.keep_in_memory) for start, end in zip(starts, [*starts[1:], len(ds)], strict=True)]
+
+
+def _agreeing(job: Job, made: list[Any], shards: list[Any]) -> list[Any]:
+    """What became of the parts: the parts themselves where the function gave nothing for any row."""
+    none = [one is shard for one, shard in zip(made, shards, strict=True) if _given(job, len(shard))]
+    if any(none) and not all(none):
+        raise InvalidArgumentError(_SOME_NONE.format(""))
+    return shards if any(none) else made
 
 
 def _cached(job: Job) -> Any:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from rowstream import config, progress
 from rowstream.arrow_writer import ArrowWriter, SchemaInferenceError, encoded
-from rowstream.dataset import mixed
 from rowstream.dataset.in_place import Copy, ParquetTable, suits
 from rowstream.dataset.map_style import Dataset
 from rowstream.dataset.once import once
@@ -36,7 +37,7 @@ from rowstream.table import (
 from rowstream.utils import logging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from rowstream.plan import Plan
 
@@ -108,12 +109,10 @@ def of_plan(
     features: Any,
     keep_in_memory: bool | None,
     anew: bool = False,
-    lines: Callable[[], tuple[Any, mixed.Found | None]] | None = None,
 ) -> Dataset:
     """The rows of files as a map-style data set: read once by the core, written as Arrow, mapped.
 
-    Parquet and Arrow files of this machine that are read as they are, are read where they lie. `lines` gives the same rows as lines of
-    JSON, and how those are read whose fields are mixed.
+    Parquet and Arrow files of this machine that are read as they are, are read where they lie.
     """
     known = features_of_plan(plan)
     wanted = Features(features) if features is not None else known
@@ -136,32 +135,11 @@ def of_plan(
 
     def write(temporary: str) -> None:
         _note(path, plan)
-        if lines is not None and mixed.may_be_mixed(plan.schema):
-            texts, how = lines()
-            if how is not None:
-                mixed.write(temporary, texts, how, name, split)
-                return
         total = (info.splits or {}).get(split)
         copy.write(temporary, None if total is None else total.num_examples)
 
     once(path, write, anew)
-    # The file says its features: of lines with mixed fields, others than the plan.
-    return Dataset(_opened(path, keep_in_memory), info=_with(info, wanted if lines is None else None), split=split)
-
-
-def of_lines(
-    texts: Any, how: mixed.Found, info: DatasetInfo, split: str, cache_dir: Any, keep_in_memory: bool | None, anew: bool = False
-) -> Dataset:
-    """The rows of lines of JSON with mixed fields."""
-    name = Hasher.hash([_said(texts._plan), "mixed", how[0].to_dict(), how[1], split])
-    path = os.path.join(folder(cache_dir, info.dataset_name or "json", info.config_name or "default", name), f"{split}.arrow")
-
-    def write(temporary: str) -> None:
-        _note(path, texts._plan)
-        mixed.write(temporary, texts, how, name, split)
-
-    once(path, write, anew)
-    return Dataset(_opened(path, keep_in_memory), info=_with(info, None), split=split)
+    return Dataset(_opened(path, keep_in_memory), info=_with(info, wanted), split=split)
 
 
 def _note(path: str, plan: Plan) -> None:
@@ -251,6 +229,7 @@ def generated(
     if not is_caching_enabled():
         name = generate_random_fingerprint()
     given = None if features is None else Features(features)
+    checked = generator if given is None else partial(_checked, generator, given)
     parts = shares(kwargs, num_proc)
     place = folder(cache_dir, "generator", f"default-{name}")
     files = [os.path.join(place, f"{split}{f'-{i:05d}-of-{len(parts):05d}' if len(parts) > 1 else ''}.arrow") for i in range(len(parts))]
@@ -258,7 +237,7 @@ def generated(
     todo: list[tuple[int, _Part]] = []
     for i in missing:
         part = name if len(parts) == 1 else f"{name}{i}"
-        todo.append((i, _Part(generator, parts[i], given, files[i], part, split)))
+        todo.append((i, _Part(checked, parts[i], given, files[i], part, split)))
     if len(todo) > 1:
         with progress.bar(None, f"Generating {split} split (num_proc={num_proc})") as bar:
             run_in_processes(todo, len(parts), bar.update, None, "from_generator")
@@ -278,6 +257,16 @@ def generated(
     ds = Dataset(table, info=info, split=split)
     ds._fingerprint = name
     return ds
+
+
+def _checked(generator: Callable[..., Any], features: Features, /, **kwargs: Any) -> Iterator[Any]:
+    """The rows of a generator, which have no other columns than those that features name."""
+    from rowstream.exceptions import InvalidArgumentError
+
+    for row in generator(**kwargs):
+        if isinstance(row, Mapping) and not row.keys() <= features.keys():
+            raise InvalidArgumentError(f"features= does not name the columns {[name for name in row if name not in features]}")
+        yield row
 
 
 @dataclass

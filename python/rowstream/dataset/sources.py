@@ -238,11 +238,15 @@ class _Zipping:
         self._parts = [_Reading(part, v, source.sequences, epoch, number, one) for part, one in zip(source.parts, parts, strict=True)]
 
     def pull(self) -> Row:
-        live = [part for part in self._parts if part.more]
-        if not live:
+        ended = [i for i, part in enumerate(self._parts) if not part.more]
+        if len(ended) == len(self._parts):
             raise StopIteration
+        if ended:
+            raise InvalidArgumentError(
+                f"concatenate_datasets(axis=1): the number of rows must match for all data sets: those at {ended} end while others go on"
+            )
         row: Row = {}
-        for part in live:
+        for part in self._parts:
             for name, value in part.take()[0].items():
                 if name in row:
                     raise InvalidArgumentError(f"concatenate_datasets(axis=1): two data sets have a column {name!r}")

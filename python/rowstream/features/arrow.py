@@ -7,7 +7,10 @@ from typing import Any
 
 from rowstream.features.features import generate_from_dict
 from rowstream.features.names import core_name, named
-from rowstream.features.types import FEATURE_TYPES, ClassLabel, Features, LargeList, List, Value
+from rowstream.features.types import FEATURE_TYPES, ClassLabel, Features, Json, LargeList, List, Value
+
+EXTENSION, JSON = "ARROW:extension:name", "arrow.json"
+"""What fields of JSON texts say of themselves."""
 
 
 def features_from_schema(schema: dict[str, Any], columns: list[tuple[str, str]] | None = None) -> Features:
@@ -21,9 +24,9 @@ def features_from_schema(schema: dict[str, Any], columns: list[tuple[str, str]] 
     is stored.
     """
     known = _written_by_datasets(schema)
-    fields = {field["name"]: field["data_type"] for field in schema["fields"]}
+    fields = {field["name"]: field for field in schema["fields"]}
     # What the core calls the file of a row, and its number there.
-    fields |= {"\0file": "Utf8", "\0row": "Int64"}
+    fields |= {"\0file": {"data_type": "Utf8"}, "\0row": {"data_type": "Int64"}}
     pairs = columns if columns is not None else [(field["name"], field["name"]) for field in schema["fields"]]
     return Features({name: _feature(fields[source], known.get(source)) for source, name in pairs})
 
@@ -39,8 +42,9 @@ def _written_by_datasets(schema: dict[str, Any]) -> dict[str, Any]:
     return features if isinstance(features, dict) else {}
 
 
-def _feature(data_type: Any, known: Any = None) -> Any:
-    """The feature of one type; `known` is what `datasets` wrote of it."""
+def _feature(field: dict[str, Any], known: Any = None) -> Any:
+    """The feature of one field; `known` is what `datasets` wrote of it."""
+    data_type = field["data_type"]
     # Lists were once written as a list of one type.
     written = (
         {"_type": "List", "feature": known[0]} if isinstance(known, list) and len(known) == 1 else known if isinstance(known, dict) else {}
@@ -48,21 +52,23 @@ def _feature(data_type: Any, known: Any = None) -> Any:
     inner = written.get("feature")
     if (said := _said(data_type, written)) is not None:
         return said
+    if data_type in _TEXTS and (field.get("metadata") or {}).get(EXTENSION) == JSON:
+        return Json()
     of: Any
     kind, of = next(iter(data_type.items())) if isinstance(data_type, dict) else (data_type, None)
     match kind:
         case "List":
-            return List(_feature(of["data_type"], inner))
+            return List(_feature(of, inner))
         case "LargeList":
-            return LargeList(_feature(of["data_type"], inner))
+            return LargeList(_feature(of, inner))
         case "FixedSizeList":
-            field, length = of
-            return List(_feature(field["data_type"], inner), length=length)
+            item, length = of
+            return List(_feature(item, inner), length=length)
         case "Struct":
-            return {field["name"]: _feature(field["data_type"], written.get(field["name"])) for field in of}
+            return {one["name"]: _feature(one, written.get(one["name"])) for one in of}
         case "Map":
-            field, _ = of
-            return List(_feature(field["data_type"]))
+            entries, _ = of
+            return List(_feature(entries))
     return _value(core_name(data_type))
 
 

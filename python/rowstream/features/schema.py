@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.features.arrow import EXTENSION, JSON
 from rowstream.features.features import plain
 from rowstream.features.names import arrow_type, core_name, core_type
 from rowstream.features.types import List, Value
@@ -75,7 +76,7 @@ def _field(name: str, feature: Any) -> dict[str, Any]:
         "nullable": True,
         "dict_id": 0,
         "dict_is_ordered": False,
-        "metadata": {},
+        "metadata": {EXTENSION: JSON, "ARROW:extension:metadata": ""} if _is(feature, "Json") else {},
     }
 
 

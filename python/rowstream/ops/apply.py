@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -163,6 +163,27 @@ def mask_of(made: Any) -> list[Any]:
             made = getattr(made, name)()
             break
     return made if isinstance(made, list) else [made]
+
+
+def truth(what: str, made: Any) -> bool:
+    """Whether a function says of one row that it stays: a truth value, or an array of one."""
+    if not any(hasattr(made, name) for name in ("to_pylist", "to_list", "as_py")):
+        return bool(made)  # arrays of NumPy and tensors of several are an error there
+    mask = mask_of(made)
+    if len(mask) != 1:
+        raise InvalidArgumentError(f"{what}: a function of one row returns one truth value, it returned {len(mask)}")
+    return bool(mask[0])
+
+
+def truths(what: str, made: Any, n: int) -> list[Any]:
+    """What a function says of which rows of a batch stay: a truth value for each, in a list or an array of any library."""
+    table = isinstance(made, Mapping) or hasattr(made, "columns") or hasattr(made, "column_names")
+    if table or isinstance(made, (str, bytes)) or not isinstance(made, Iterable) or getattr(made, "ndim", 1) == 0:
+        raise InvalidArgumentError(f"{what}: a batched function returns a truth value for each row, it returned {type(made).__name__}")
+    mask = list(made.to_pylist() if hasattr(made, "to_pylist") else made)
+    if len(mask) != n:
+        raise InvalidArgumentError(f"{what}: lengths differ: the function returned {len(mask)} truth values for a batch of {n} rows")
+    return mask
 
 
 def rows_of(columns: Columns) -> Iterator[Columns]:

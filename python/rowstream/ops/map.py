@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.formats import TABLES, formatter
-from rowstream.ops.apply import Call, check_lengths, columns_of, length_of, mask_of, merged, rows_of, table_of
+from rowstream.ops.apply import Call, check_lengths, columns_of, length_of, merged, rows_of, table_of, truth, truths
 from rowstream.ops.base import Stage, Whole
 
 if TYPE_CHECKING:
@@ -216,19 +216,18 @@ class Filter(_Function):
 
     def _row_made(self, row: Any, kept: Any, made: Any) -> Any:
         if isinstance(row, dict):
-            return row if made else None
-        return next(rows_of(columns_of(row))) if all(mask_of(made)) else None
+            return row if made is True or (made is not False and truth(self.call.what, made)) else None
+        return next(rows_of(columns_of(row))) if truth(self.call.what, made) else None
 
     def _kept(self, rows: Any, columns: Any) -> Any:
         """The rows, if they are at hand: those that stay are what they were."""
         return rows if isinstance(rows, list) else self._before(columns)
 
     def _batch_made(self, columns: Any, kept: Any, made: Any) -> Iterable[Any]:
-        made = made if isinstance(columns, dict) else mask_of(made)
+        mask = truths(self.call.what, made, length_of(columns))
         if not isinstance(kept, (dict, list)):
             kept = table_of(kept).to_pydict()
-        check_lengths(self.call.what, {"the result": made}, kept if isinstance(kept, dict) else {"the rows": kept})
-        return [row for row, keep in zip(rows_of(kept) if isinstance(kept, dict) else kept, made, strict=True) if keep]
+        return [row for row, keep in zip(rows_of(kept) if isinstance(kept, dict) else kept, mask, strict=True) if keep]
 
     def __repr__(self) -> str:
         """The same in every process."""

@@ -22,7 +22,22 @@ def _set_up() -> None:
 
 def get_logger(name: str | None = None) -> logging.Logger:
     """The logger of a module, below that of rowstream."""
-    return logging.getLogger(name or "rowstream")
+    return logging.getLogger(name) if name else _root
+
+
+def below(name: str) -> None:
+    """Hangs rowstream's logger below another, whose level, handlers and propagation count from now on: they are ours at first."""
+    global _root
+    ours, other = _root, logging.getLogger(name)
+    if other is ours:
+        return
+    for handler in list(ours.handlers):
+        ours.removeHandler(handler)
+        other.addHandler(handler)
+    other.propagate, ours.propagate, ours.parent = ours.propagate, True, other
+    other.setLevel(ours.level)
+    ours.setLevel(NOTSET)
+    _root = other
 
 
 def get_verbosity() -> int:

@@ -35,6 +35,8 @@ pub struct Error {
     /// Which kind of failure this is.
     pub kind: Kind,
     message: String,
+    /// The row that it is about, by a number that only who made it knows how to count.
+    row: Option<u64>,
     file: Option<String>,
 }
 
@@ -44,7 +46,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of a kind, with its message.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), file: None }
+        Self { kind, message: message.into(), row: None, file: None }
     }
 
     /// Bytes that are not what their format says.
@@ -74,6 +76,35 @@ impl Error {
     pub fn at(mut self, place: impl fmt::Display) -> Self {
         self.message = format!("{place}: {}", self.message);
         self
+    }
+
+    /// The same error, about a row.
+    #[must_use]
+    pub(crate) fn on_row(mut self, row: u64) -> Self {
+        self.row = Some(row);
+        self
+    }
+
+    /// The row that it is about, as it is counted where it comes from.
+    #[cfg(test)]
+    pub(crate) fn row(&self) -> Option<u64> {
+        self.row
+    }
+
+    /// The same error, its row counted as the caller counts.
+    #[must_use]
+    pub(crate) fn counted(mut self, count: impl FnOnce(u64) -> u64) -> Self {
+        self.row = self.row.map(count);
+        self
+    }
+
+    /// The same error, about no row, or saying which it is before the message.
+    #[must_use]
+    pub(crate) fn placed(mut self, place: impl FnOnce(u64) -> Option<String>) -> Self {
+        match self.row.take().and_then(place) {
+            Some(place) => self.at(place),
+            None => self,
+        }
     }
 
     /// The same error, saying more after the message.

@@ -2,6 +2,7 @@
 //! runs them under a budget of bytes. It knows nothing of Python.
 
 pub mod budget;
+mod conform;
 pub mod engine;
 pub mod error;
 pub mod exec;

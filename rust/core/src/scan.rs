@@ -20,10 +20,10 @@ use arrow_schema::{DataType, Field, FieldRef, Schema};
 
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
-use crate::exec::files::{Files, Opened, entries, packed};
+use crate::exec::files::{Asked, Files, Opened, entries, packed};
 use crate::format::{Cuts, Depth, Found};
 use crate::plan::{FileEntry, PieceEntry, Scan};
-use crate::schema::widen;
+use crate::schema::{Mixed, widen};
 use crate::source::{Known, Store};
 
 /// The most lanes of a shuffle.
@@ -116,15 +116,17 @@ pub async fn list(store: Arc<dyn Store>, paths: &[Named], name: &str, options: s
     let looked = looked_at(&listed, &*format, depth);
     let (mut files, mut cuts): (Vec<FileEntry>, Vec<Option<Cuts>>) = (Vec::new(), Vec::new());
     let (mut schema, mut first, mut floor): (Option<Schema>, String, u64) = (None, String::new(), 1);
+    let mixed = Mixed::of(name);
     for (some, looks) in listed.chunks(AT_ONCE).zip(looked.chunks(AT_ONCE)) {
-        let work = some.iter().zip(looks).map(|((entry, known), look)| {
+        let work = (files.len()..).zip(some.iter().zip(looks)).map(|(i, ((entry, known), look))| {
             let (store, entry, format, known, look) = (Arc::clone(&store), entry.clone(), Arc::clone(&format), known.clone(), *look);
+            let asked = Asked { lenient, first: i == 0, ..Asked::default() };
             async move {
                 if !look {
                     return Ok(None);
                 }
                 let opened = Files::open(engine, &*store, &*format, &entry, known.as_ref()).await?;
-                let found = opened.look(engine, &*format, &entry.name(), depth, (false, lenient)).await?;
+                let found = opened.look(engine, &*format, &entry.name(), depth, asked).await?;
                 Ok(Some((opened, found)))
             }
         });
@@ -144,7 +146,7 @@ pub async fn list(store: Arc<dyn Store>, paths: &[Named], name: &str, options: s
                     first = entry.name();
                     Some(seen)
                 }
-                (Some(schema), Some(seen)) if !seen.fields().is_empty() || !cut.empty() => Some(widen(&schema, &first, &seen, &entry.name())?),
+                (Some(schema), Some(seen)) if !seen.fields().is_empty() || !cut.empty() => Some(widen(&schema, &first, &seen, &entry.name(), mixed)?),
                 (schema, _) => schema,
             };
             floor = floor.max(keeps);
@@ -232,7 +234,7 @@ pub fn join(scans: Vec<Scan>) -> Result<Scan> {
             return Err(Error::new(Kind::Unsupported, "files of one format, read alike, can be one listing"));
         }
         let name = |files: &[FileEntry]| files.first().map_or_else(String::new, FileEntry::name);
-        joined.schema = widen(&joined.schema, &name(&joined.files), &scan.schema, &name(&scan.files))?;
+        joined.schema = widen(&joined.schema, &name(&joined.files), &scan.schema, &name(&scan.files), Mixed::of(&joined.format))?;
         let before = u32::try_from(joined.files.len()).map_err(|_| Error::new(Kind::Value, "more files than can be numbered"))?;
         joined.files.extend(scan.files);
         joined.pieces.extend(scan.pieces.into_iter().map(|(file, at, rows, bytes)| (file + before, at, rows, bytes)));

@@ -3,26 +3,56 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_array::types::{Int64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array, UInt64Array, new_null_array};
 use arrow_buffer::BooleanBuffer;
-use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::extension::{EXTENSION_TYPE_METADATA_KEY, EXTENSION_TYPE_NAME_KEY};
 use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use arrow_select::take::take;
 
+use crate::conform::conform;
 use crate::error::{Error, Kind, Result};
 use crate::format::parquet::viewed;
 use crate::plan::expr::{Bounds, Expr};
 
+/// The name of Arrow's type of JSON texts.
+const JSON: &str = "arrow.json";
+
+/// A column of values that no one type holds, each as its JSON text.
+pub fn json_field(name: &str) -> Field {
+    let said = [(EXTENSION_TYPE_NAME_KEY, JSON), (EXTENSION_TYPE_METADATA_KEY, "")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    Field::new(name, DataType::Utf8, true).with_metadata(said)
+}
+
+/// Whether a column is one of JSON texts.
+pub fn is_json(field: &Field) -> bool {
+    field.extension_type_name() == Some(JSON)
+}
+
+/// What becomes of values that no one type holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mixed {
+    /// They are an error.
+    Error,
+    /// They are kept as JSON text, and so are objects of which some lack what others have.
+    Json,
+}
+
+impl Mixed {
+    /// In files of a format.
+    pub fn of(format: &str) -> Self {
+        if format == "json" { Self::Json } else { Self::Error }
+    }
+}
+
 /// Widens `schema` so that rows of another file fit: its new columns are added, a type that holds both is taken.
 /// `first` and `file` are named in the error where none does.
-pub fn widen(schema: &Schema, first: &str, other: &Schema, file: &str) -> Result<Schema> {
+pub fn widen(schema: &Schema, first: &str, other: &Schema, file: &str, mixed: Mixed) -> Result<Schema> {
     let mut fields: Vec<FieldRef> = schema.fields().to_vec();
     for field in other.fields() {
         match fields.iter().position(|f| f.name() == field.name()) {
             None => fields.push(Arc::new(Field::clone(field).with_nullable(true))),
             Some(i) => {
-                let both = common(fields[i].data_type(), field.data_type()).ok_or_else(|| {
+                fields[i] = common_field(&fields[i], field, mixed).ok_or_else(|| {
                     Error::new(
                         Kind::Schema,
                         format!(
@@ -34,8 +64,6 @@ pub fn widen(schema: &Schema, first: &str, other: &Schema, file: &str) -> Result
                     )
                     .in_file(file)
                 })?;
-                let nullable = fields[i].is_nullable() || field.is_nullable();
-                fields[i] = Arc::new(Field::clone(&fields[i]).with_data_type(both).with_nullable(nullable));
             }
         }
     }
@@ -50,12 +78,14 @@ pub fn widen(schema: &Schema, first: &str, other: &Schema, file: &str) -> Result
 
 /// The type that holds the values of both. 64-bit integers beside floats become 64-bit floats, as they do where pandas
 /// meets a missing number; one that would not be exact is an error when it is read.
-fn common(a: &DataType, b: &DataType) -> Option<DataType> {
+fn common(a: &DataType, b: &DataType, mixed: Mixed) -> Option<DataType> {
     use DataType::{
-        Binary, BinaryView, FixedSizeList, Float16, Float32, Float64, Int8, Int16, Int32, Int64, LargeBinary, LargeList, LargeUtf8, List, Null, Struct,
+        Binary, BinaryView, FixedSizeList, Float16, Float32, Float64, Int8, Int16, Int32, Int64, LargeBinary, LargeList, LargeUtf8, List, Map, Null, Struct,
         Timestamp, UInt8, UInt16, UInt32, UInt64, Utf8, Utf8View,
     };
-    if a.equals_datatype(b) {
+    // Where mixed types become JSON, the fields of nested ones may say that they are.
+    let nested = |t: &DataType| matches!(t, List(_) | LargeList(_) | FixedSizeList(..) | Struct(_));
+    if a == b || (same(a, b) && (mixed != Mixed::Json || !nested(a))) {
         return Some(a.clone());
     }
     let signed = |t: &DataType| [Int8, Int16, Int32, Int64].iter().position(|s| s == t);
@@ -68,13 +98,17 @@ fn common(a: &DataType, b: &DataType) -> Option<DataType> {
         (Utf8 | Utf8View | LargeUtf8, Utf8 | Utf8View | LargeUtf8) => LargeUtf8,
         (Binary | BinaryView | LargeBinary, Binary | BinaryView | LargeBinary) => LargeBinary,
         (Timestamp(one, zone), Timestamp(other, too)) if zone == too => Timestamp(*one.max(other), zone.clone()),
-        (List(f), List(g)) => List(common_field(f, g)?),
-        (List(f) | LargeList(f) | FixedSizeList(f, _), List(g) | LargeList(g) | FixedSizeList(g, _)) => LargeList(common_field(f, g)?),
+        (List(f), List(g)) => List(common_field(f, g, mixed)?),
+        (FixedSizeList(f, n), FixedSizeList(g, m)) if n == m => FixedSizeList(common_field(f, g, mixed)?, *n),
+        (List(f) | LargeList(f) | FixedSizeList(f, _), List(g) | LargeList(g) | FixedSizeList(g, _)) => LargeList(common_field(f, g, mixed)?),
         (Struct(f), Struct(g)) => {
+            if mixed == Mixed::Json && (f.len() != g.len() || !f.iter().all(|field| g.find(field.name()).is_some())) {
+                return None;
+            }
             let mut fields: Vec<FieldRef> = Vec::new();
             for field in f {
                 fields.push(match g.iter().find(|other| other.name() == field.name()) {
-                    Some(other) => common_field(field, other)?,
+                    Some(other) => common_field(field, other, mixed)?,
                     None => Arc::new(Field::clone(field).with_nullable(true)),
                 });
             }
@@ -82,6 +116,11 @@ fn common(a: &DataType, b: &DataType) -> Option<DataType> {
                 g.iter().filter(|field| !f.iter().any(|other| other.name() == field.name())).map(|field| Arc::new(Field::clone(field).with_nullable(true))),
             );
             Struct(Fields::from(fields))
+        }
+        (Map(f, sorted), Map(g, too)) if sorted == too => {
+            let (Struct(f_pair), Struct(g_pair)) = (f.data_type(), g.data_type()) else { return None };
+            let pair = f_pair.iter().zip(g_pair).map(|(one, other)| common_field(one, other, mixed)).collect::<Option<Fields>>()?;
+            Map(Arc::new(Field::clone(f).with_data_type(Struct(pair))), *sorted)
         }
         _ => match (signed(a).or_else(|| signed(b)), unsigned(a).or_else(|| unsigned(b)), float(a).or_else(|| float(b))) {
             (Some(_), None, None) => [Int8, Int16, Int32, Int64][signed(a)?.max(signed(b)?)].clone(),
@@ -94,9 +133,30 @@ fn common(a: &DataType, b: &DataType) -> Option<DataType> {
     })
 }
 
-fn common_field(a: &FieldRef, b: &FieldRef) -> Option<FieldRef> {
-    let both = common(a.data_type(), b.data_type())?;
-    Some(Arc::new(Field::clone(a).with_data_type(both).with_nullable(a.is_nullable() || b.is_nullable())))
+/// Whether two types are the same, names of fields too; those of a list's items and of a map's keys and values say nothing.
+fn same(a: &DataType, b: &DataType) -> bool {
+    use DataType::{FixedSizeList, LargeList, LargeListView, List, ListView, Map, Struct};
+    let alike = |f: &FieldRef, g: &FieldRef| f.is_nullable() == g.is_nullable() && same(f.data_type(), g.data_type());
+    match (a, b) {
+        (Struct(f), Struct(g)) => f.len() == g.len() && f.iter().zip(g).all(|(f, g)| f.name() == g.name() && alike(f, g)),
+        (List(f), List(g)) | (LargeList(f), LargeList(g)) | (ListView(f), ListView(g)) | (LargeListView(f), LargeListView(g)) => alike(f, g),
+        (FixedSizeList(f, long), FixedSizeList(g, too)) => long == too && alike(f, g),
+        (Map(f, sorted), Map(g, too)) => match (f.data_type(), g.data_type()) {
+            (Struct(f), Struct(g)) => sorted == too && f.len() == g.len() && f.iter().zip(g).all(|(f, g)| alike(f, g)),
+            _ => false,
+        },
+        _ => a.equals_datatype(b),
+    }
+}
+
+/// The column that holds the values of both, called as the first.
+fn common_field(a: &FieldRef, b: &FieldRef, mixed: Mixed) -> Option<FieldRef> {
+    let json = mixed == Mixed::Json && (is_json(a) || is_json(b));
+    match common(a.data_type(), b.data_type(), mixed).filter(|_| !json) {
+        Some(both) => Some(Arc::new(Field::clone(a).with_data_type(both).with_nullable(a.is_nullable() || b.is_nullable()))),
+        None if mixed == Mixed::Json => Some(Arc::new(json_field(a.name()))),
+        None => None,
+    }
 }
 
 /// The names under which a row may ask for its file, and for its number there.
@@ -137,28 +197,28 @@ impl Adapter {
         &self.sources
     }
 
-    /// A file's batch, in the columns and types of a row.
+    /// A file's batch, in the columns and types of a row. An error does not say which of its rows it is about.
     pub fn adapt(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        self.adapt_rows(batch, 0, None)
+        self.adapt_rows(batch, 0, None).map_err(|e| e.placed(|_| None))
     }
 
     /// A file's batch, whose rows are those of the piece from `first` on, or `kept` of them.
     pub fn adapt_rows(&self, batch: &RecordBatch, first: u64, kept: Option<&[u32]>) -> Result<RecordBatch> {
         let rows = batch.num_rows();
+        let row = |i: usize| first + kept.map_or(i as u64, |kept| kept[i].into());
         let column = |(field, source): (&FieldRef, &String)| -> Result<ArrayRef> {
             if source == ROW {
-                let row = |i: usize| (self.base + first + kept.map_or(i as u64, |kept| kept[i].into())).cast_signed();
-                return Ok(Arc::new((0..rows).map(|i| Some(row(i))).collect::<Int64Array>()));
+                return Ok(Arc::new((0..rows).map(|i| Some((self.base + row(i)).cast_signed())).collect::<Int64Array>()));
             }
             let Some(column) = batch.column_by_name(source) else {
                 let Some(value) = self.constants.get(source) else { return Ok(new_null_array(field.data_type(), rows)) };
-                let value = conform(value, field.data_type()).map_err(|e| e.at(format_args!("column {source:?}")))?;
+                let value = conform(value, field.data_type()).map_err(|e| e.placed(|_| None).at(format_args!("column {source:?}")))?;
                 return take(&value, &UInt32Array::from(vec![0; rows]), None).map_err(|e| Error::internal(e.to_string()));
             };
             if column.data_type() == field.data_type() {
                 return Ok(Arc::clone(column));
             }
-            conform(column, field.data_type()).map_err(|e| e.at(format_args!("column {source:?}")))
+            conform(column, field.data_type()).map_err(|e| e.counted(|i| row(i as usize)).at(format_args!("column {source:?}")))
         };
         let columns = self.schema.fields().iter().zip(&self.sources).map(column).collect::<Result<Vec<_>>>()?;
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
@@ -214,43 +274,4 @@ pub fn declared(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> 
     let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| conform(column, field.data_type())).collect::<Result<Vec<_>>>()?;
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &RecordBatchOptions::new().with_row_count(Some(batch.num_rows())))
         .map_err(|e| Error::data(e.to_string()))
-}
-
-/// A column as another type that holds its values.
-fn conform(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
-    if array.data_type() == to {
-        return Ok(Arc::clone(array));
-    }
-    use arrow_array::{ListArray, StructArray, cast::AsArray};
-    if let (DataType::Struct(_), DataType::Struct(fields)) = (array.data_type(), to) {
-        let from: &StructArray = array.as_struct();
-        let columns = fields
-            .iter()
-            .map(|f| match from.column_by_name(f.name()) {
-                Some(column) => conform(column, f.data_type()),
-                None => Ok(new_null_array(f.data_type(), from.len())),
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let made = StructArray::try_new_with_length(fields.clone(), columns, from.nulls().cloned(), from.len());
-        return Ok(Arc::new(made.map_err(|e| Error::data(e.to_string()))?));
-    }
-    if let (DataType::List(_), DataType::List(field)) = (array.data_type(), to) {
-        let from = array.as_list::<i32>();
-        let values = conform(from.values(), field.data_type())?;
-        let made = ListArray::try_new(Arc::clone(field), from.offsets().clone(), values, from.nulls().cloned());
-        return Ok(Arc::new(made.map_err(|e| Error::data(e.to_string()))?));
-    }
-    if matches!((array.data_type(), to), (DataType::Int64 | DataType::UInt64, DataType::Float64)) {
-        let exact = |too_large: Option<String>| match too_large {
-            None => Ok(()),
-            Some(value) => Err(Error::new(Kind::Schema, format!("{value} is not exact as the float64 that the column has in other files"))),
-        };
-        const MOST: u64 = 1 << 53;
-        match array.data_type() {
-            DataType::Int64 => exact(array.as_primitive::<Int64Type>().iter().flatten().find(|v| v.unsigned_abs() > MOST).map(|v| v.to_string()))?,
-            _ => exact(array.as_primitive::<UInt64Type>().iter().flatten().find(|v| *v > MOST).map(|v| v.to_string()))?,
-        }
-    }
-    let options = CastOptions { safe: false, ..CastOptions::default() };
-    cast_with_options(array, to, &options).map_err(|e| Error::new(Kind::Schema, format!("{} cannot be read as {to}: {e}", array.data_type())))
 }

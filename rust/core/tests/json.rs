@@ -49,6 +49,56 @@ fn lines_conform() {
 }
 
 #[test]
+fn several_objects_on_a_line_conform() {
+    let text: String =
+        lines(60).split_inclusive("\r\n").enumerate().map(|(i, line)| if i % 4 == 3 { line.to_owned() } else { line.replace("\r\n", " ") }).collect();
+    check(&json(), &Bytes::from(text.clone()), 60);
+    check(&Read { columns: Some(vec![]), ..json() }, &Bytes::from(text.clone()), 60);
+    check(&json(), &Bytes::from(text.replace(['\r', '\n'], "")), 60);
+    // What looks like two objects in a string is none.
+    let text = r#"{"a": "}{"} {"a": "} {"}{"a": {"b": [{}, {}]}}"#;
+    check(&json(), &Bytes::from(format!("{text}\n{text}")), 6);
+    for wrong in [r#"{"a": 1} 2"#, r#"{"a": 1},{"a": 2}"#, r#"{"a": 1}{"a": "#, r#"{"a": 1}[2]"#] {
+        assert!(json().look(&Bytes::from(wrong)).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn values_of_mixed_types_are_texts_and_what_objects_lack_is_not_null() {
+    use arrow_array::cast::AsArray;
+    let rows = [
+        r#"{"a": 1, "b": [{"x": 1}, {"y": 2}], "c": {"d": "3"}, "e": {"x": 1}, "f": {}}"#,
+        r#"{"a": "1", "b": [], "c": {"d": NaN}, "e": {"x": null}, "f": {}, "g": 1}"#,
+        r#"{"a": null, "b": null, "c": null, "e": null, "f": null, "g": -Infinity}"#,
+    ];
+    for text in [rows.join("\n"), format!("[{}]", rows.join(", ")), format!("\u{feff}{}", rows.join(" "))] {
+        let file = Bytes::from(text);
+        check(&json(), &file, 3);
+        let schema = json().look(&file).unwrap().schema.unwrap();
+        let told: Vec<String> = schema.fields().iter().map(|field| said(field)).collect();
+        assert_eq!(told, ["json", "[json]", "{d: json}", "{x: Int64}", "json", "Float64"]);
+        let batch = run(json().open(&file, 0..u64::MAX, 1 << 20, 1 << 20).unwrap(), &file).unwrap();
+        let texts: Vec<Option<&str>> = batch.column(0).as_string_view().iter().collect();
+        assert_eq!(texts, [Some("1"), Some("\"1\""), None]);
+        let inside: Vec<Option<&str>> = batch.column(1).as_list::<i32>().values().as_string_view().iter().collect();
+        assert_eq!(inside, [Some("{\"x\": 1}"), Some("{\"y\": 2}")]);
+        let inside: Vec<Option<&str>> = batch.column(2).as_struct().column(0).as_string_view().iter().collect();
+        assert_eq!(inside, [Some("\"3\""), Some("NaN"), None]);
+    }
+}
+
+/// A type, for people.
+fn said(field: &arrow_schema::Field) -> String {
+    use arrow_schema::DataType;
+    match field.data_type() {
+        _ if rowstream_core::schema::is_json(field) => "json".into(),
+        DataType::List(item) => format!("[{}]", said(item)),
+        DataType::Struct(fields) => format!("{{{}}}", fields.iter().map(|field| format!("{}: {}", field.name(), said(field))).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
+
+#[test]
 fn ranges_cover_a_file_whatever_their_length() {
     let file = Bytes::from(lines(40));
     let size = file.len() as u64;

@@ -216,6 +216,14 @@ fn zipped(head: &[u8]) -> Result<()> {
 /// The last bytes of a file that is read at any place, which usually say what it is.
 const TAIL: u64 = 64 << 10;
 
+/// What else is asked of a look, as a format's `Facts` say it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Asked {
+    pub(crate) statistics: bool,
+    pub(crate) lenient: bool,
+    pub(crate) first: bool,
+}
+
 impl Opened {
     /// What a format sees of the file.
     pub(crate) async fn look(
@@ -224,11 +232,11 @@ impl Opened {
         format: &dyn Format,
         name: &str,
         depth: Depth,
-        (statistics, lenient): (bool, bool),
+        Asked { statistics, lenient, first }: Asked,
     ) -> Result<Found> {
         let (size, most) = (self.object.size(), engine.budget.for_rows() as usize);
         // By its name, so that a copy that happens to be here is read in the same order.
-        let facts = Facts { size, codec: self.codec, most, statistics, lenient, far: name.contains("://") };
+        let facts = Facts { size, codec: self.codec, most, statistics, lenient, far: name.contains("://"), first };
         let found = looked_at(engine, &self.object, format.look(&facts, depth)?).await;
         found.map_err(|e| e.in_file(name))
     }
@@ -333,7 +341,7 @@ impl Files {
             let known = known(entry);
             let mut opened = Self::open(engine, &*self.store, &*self.format, entry, known.as_ref()).await?;
             if self.format.again() && opened.object.size() == entry.size {
-                let found = opened.look(engine, &*self.format, name, Depth::Shape, (self.statistics, false)).await?;
+                let found = opened.look(engine, &*self.format, name, Depth::Shape, Asked { statistics: self.statistics, ..Asked::default() }).await?;
                 opened.head = found.head;
                 if opened.object.version().is_none() {
                     opened.version = found.version.unwrap_or(opened.version);

@@ -115,6 +115,7 @@ impl Shared {
             filter: self.filter.clone(),
             lenient: self.plan.lenient,
             base: self.bases.get(piece as usize).copied().unwrap_or(0),
+            whence: Some((Arc::clone(&self.plan.scan), piece)),
             deep: self.deep,
             ..Piece::alone(entry, rows)
         }

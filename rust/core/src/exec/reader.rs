@@ -19,7 +19,7 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::format::contain::contain;
 use crate::format::{Bad, Decoder, Options, Part, Source, Step};
-use crate::plan::PieceEntry;
+use crate::plan::{PieceEntry, Scan};
 use crate::schema::{Adapter, FILE, Filter};
 use crate::source::Object;
 use crate::source::remote::cache::Purpose;
@@ -183,6 +183,8 @@ pub(crate) struct Piece {
     pub(crate) lenient: bool,
     /// The number of its first row in its file, where that is asked for.
     pub(crate) base: u64,
+    /// Which piece of which listing it is, for errors that say where a row is.
+    pub(crate) whence: Option<(Arc<Scan>, u32)>,
     /// Units that the queue holds at most, where the budget has room.
     pub(crate) deep: usize,
 }
@@ -192,7 +194,7 @@ impl Piece {
     pub(crate) fn alone(&(file, at, count, bytes): &PieceEntry, rows: Range<u64>) -> Self {
         let (unit, window) = (UNIT.end, WINDOW.end);
         let (wire, pace, purpose, filter) = (0, Arc::default(), None, None);
-        Self { file, at, bytes, rows, count, unit, window, wire, pace, purpose, filter, lenient: false, base: 0, deep: 1 }
+        Self { file, at, bytes, rows, count, unit, window, wire, pace, purpose, filter, lenient: false, base: 0, whence: None, deep: 1 }
     }
 }
 
@@ -360,11 +362,22 @@ pub(super) struct Reading {
     start: u64,
     /// Rows that are left out by what the file's path says, without opening it.
     out: Option<u64>,
+    whence: Option<(Arc<Scan>, u32)>,
+}
+
+/// Where a row of a piece is in its file.
+fn place(scan: &Scan, piece: u32, row: u64) -> String {
+    let (file, at, ..) = scan.pieces[piece as usize];
+    let earlier = scan.pieces[..piece as usize].iter().rev().take_while(|piece| piece.0 == file);
+    match earlier.map(|piece| piece.2).sum::<Option<u64>>() {
+        Some(before) => format!("row {}", before + row),
+        None => format!("row {row} after byte {at}"),
+    }
 }
 
 /// Opens a piece, to decode its rows.
 pub(super) async fn decoded(engine: &'static Engine, files: &Arc<Files>, adapter: &Adapter, mut piece: Piece) -> Result<Reading> {
-    let (file, start) = (piece.file, piece.rows.start);
+    let (file, start, whence) = (piece.file, piece.rows.start, piece.whence.take());
     let named = |e: Error| e.in_file(files.name(file));
     let constants = constants(files, file);
     let filter = piece.filter.take();
@@ -376,7 +389,7 @@ pub(super) async fn decoded(engine: &'static Engine, files: &Arc<Files>, adapter
         && !filter.may()?
     {
         let out = piece.rows.end.min(rows).saturating_sub(start);
-        return Ok(Reading { decoder: None, making, object: None, file, start, out: Some(out) });
+        return Ok(Reading { decoder: None, making, object: None, file, start, out: Some(out), whence: None });
     }
     let opened = files.get(engine, file).await?;
     let (object, wire, pace, purpose) = (Arc::clone(&opened.object), piece.wire, Arc::clone(&piece.pace), piece.purpose.take());
@@ -392,7 +405,7 @@ pub(super) async fn decoded(engine: &'static Engine, files: &Arc<Files>, adapter
     let (decoder, ranges) = engine.cpu(move || decoder(&here, &opened, &piece, columns, most)).await?.map_err(named)?;
     let object = purpose.and_then(|purpose| object.purposed(&purpose)).unwrap_or(object);
     let object = if ranges.is_empty() { object } else { Arc::new(Ahead::new(engine, object, &ranges, wire, pace)) };
-    Ok(Reading { decoder: Some(decoder), making, object: Some(object), file, start, out: None })
+    Ok(Reading { decoder: Some(decoder), making, object: Some(object), file, start, out: None, whence })
 }
 
 impl Reading {
@@ -418,7 +431,7 @@ impl Reading {
                 })
                 .await?;
             decoder = back;
-            match step.map_err(|e| e.in_file(path))? {
+            match step.map_err(|e| e.placed(|row| self.whence.as_ref().map(|(scan, piece)| place(scan, *piece, row))).in_file(path))? {
                 Made::Need(ranges) => {
                     let parts = object.read(&ranges).await.map_err(|e| e.in_file(path))?;
                     for (range, bytes) in ranges.into_iter().zip(parts) {

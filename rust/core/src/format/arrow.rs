@@ -426,8 +426,8 @@ impl Columns {
         Ok(Buffer::from_vec([head, &turned].concat()))
     }
 
-    /// Rows of a batch, of the messages of its schema, its dictionaries, and its own.
-    fn rows(&self, messages: &[Bytes], rows: &Range<u64>) -> Result<Option<RecordBatch>> {
+    /// Rows of a batch, of the messages of its schema, its dictionaries, and its own. `first`: the number of its first.
+    fn rows(&self, messages: &[Bytes], rows: &Range<u64>, first: u64) -> Result<Option<RecordBatch>> {
         contain(|| {
             let batch = self.batch(messages)?;
             let n = batch.num_rows() as u64;
@@ -435,7 +435,7 @@ impl Columns {
             if from >= upto {
                 return Ok(None);
             }
-            self.adapter.adapt(&batch.slice(from as usize, (upto - from) as usize)).map(Some)
+            self.adapter.adapt_rows(&batch.slice(from as usize, (upto - from) as usize), first + from, None).map(Some)
         })
     }
 
@@ -515,7 +515,7 @@ impl Decoder for BatchDecoder {
             return Ok(Step::Need(self.asked.clone()));
         }
         self.done = true;
-        Ok(self.columns.rows(&self.messages, &self.rows)?.map_or(Step::Done, Step::Batch))
+        Ok(self.columns.rows(&self.messages, &self.rows, 0)?.map_or(Step::Done, Step::Batch))
     }
 }
 
@@ -597,7 +597,7 @@ impl StreamDecoder {
                 continue;
             }
             let wanted = self.rows.start.saturating_sub(self.row)..self.rows.end - self.row;
-            let made = self.columns.rows(&self.messages, &wanted)?;
+            let made = self.columns.rows(&self.messages, &wanted, self.row)?;
             self.messages.pop();
             self.row += rows;
             self.pass(whole);

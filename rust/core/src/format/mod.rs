@@ -105,6 +105,8 @@ pub struct Facts {
     pub lenient: bool,
     /// Whether it is far away, where each look takes time: then only what shows its types, and where it can be cut for little.
     pub far: bool,
+    /// Whether it is the first of its data set, whose rows show most of the types.
+    pub first: bool,
 }
 
 /// How much is looked at.
@@ -191,6 +193,9 @@ pub(crate) const STREAM_FLOOR: u64 = 1 << 20;
 
 /// The bytes of a file from which types are found.
 pub(crate) const HEAD_BYTES: u64 = 1 << 20;
+
+/// Those of the first file of JSON, where `datasets` looks as far.
+pub(crate) const FIRST_BYTES: u64 = 10 << 20;
 
 impl Found {
     /// Of a file that is read from its start to its end.

@@ -16,6 +16,7 @@ use arrow_select::nullif::nullif;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
+use crate::schema::is_json;
 
 /// How two values are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,7 +148,7 @@ impl Expr {
     /// The columns that it looks at.
     pub fn columns(&self) -> Vec<String> {
         let mut found = Vec::new();
-        self.visit(&mut |column| {
+        self.visit(&mut |column, _| {
             if !found.contains(&column[0]) {
                 found.push(column[0].clone());
             }
@@ -155,9 +156,11 @@ impl Expr {
         found
     }
 
-    fn visit(&self, see: &mut dyn FnMut(&[String])) {
+    /// Says each column, and whether it is compared with a value.
+    fn visit(&self, see: &mut dyn FnMut(&[String], bool)) {
         match self {
-            Self::Compare { column, .. } | Self::In { column, .. } | Self::Null { column } | Self::Starts { column, .. } => see(column),
+            Self::Compare { column, .. } | Self::In { column, .. } | Self::Starts { column, .. } => see(column, true),
+            Self::Null { column } => see(column, false),
             Self::And { of } | Self::Or { of } => of.iter().for_each(|one| one.visit(see)),
             Self::Not { of } => of.visit(see),
         }
@@ -165,12 +168,16 @@ impl Expr {
 
     /// Checks that the columns are there, and that their types can be compared so.
     pub fn check(&self, schema: &Schema) -> Result<()> {
-        let mut missing = None;
-        self.visit(&mut |column| {
-            if missing.is_none() && type_of(schema.fields(), column).is_none() {
-                missing = Some(column.join("."));
-            }
+        let (mut missing, mut mixed) = (None, None);
+        self.visit(&mut |column, compared| match field_of(schema.fields(), column) {
+            None if missing.is_none() => missing = Some(column.join(".")),
+            Some(field) if mixed.is_none() && compared && is_json(field) => mixed = Some(column.join(".")),
+            _ => {}
         });
+        if let Some(mixed) = mixed {
+            let what = "has values of mixed types, which are kept as JSON text: filter(lambda row: …) can compare them";
+            return Err(Error::new(Kind::Schema, format!("filter: column {mixed:?} {what}")));
+        }
         if let Some(missing) = missing {
             let names: Vec<&String> = schema.fields().iter().map(|f| f.name()).collect();
             return Err(Error::new(Kind::Schema, format!("filter: there is no column {missing:?}; the columns are {names:?}")));
@@ -343,12 +350,14 @@ fn both(a: &BooleanArray, b: &BooleanArray) -> BooleanArray {
     BooleanArray::new(values, None)
 }
 
-fn type_of<'a>(fields: &'a Fields, column: &[String]) -> Option<&'a DataType> {
+/// A column, or a field of one; what has it where that is JSON text.
+fn field_of<'a>(fields: &'a Fields, column: &[String]) -> Option<&'a Field> {
     let (name, rest) = column.split_first()?;
     let field = fields.iter().find(|field| field.name() == name)?;
     match (rest, field.data_type()) {
-        ([], data_type) => Some(data_type),
-        (rest, DataType::Struct(fields)) => type_of(fields, rest),
+        ([], _) => Some(field),
+        _ if is_json(field) => Some(field),
+        (rest, DataType::Struct(fields)) => field_of(fields, rest),
         _ => None,
     }
 }
@@ -441,7 +450,7 @@ fn compare(column: &str, array: &ArrayRef, cmp: Cmp, value: &Literal) -> Mask {
             let floats = wide.as_primitive::<Float64Type>().values().clone();
             Ok(BooleanArray::new(BooleanBuffer::collect_bool(array.len(), |i| ordered(cmp, &floats[i], &value)), array.logical_nulls()))
         }
-        Literal::Int(_) | Literal::Big(_) | Literal::Float(_) if matches!(data_type, DataType::Decimal128(..) | DataType::Decimal256(..)) => {
+        Literal::Int(_) | Literal::Big(_) | Literal::Float(_) if data_type.is_decimal() => {
             let value = match value {
                 Literal::Int(value) => value.to_string(),
                 Literal::Big(value) => value.to_string(),
@@ -454,9 +463,7 @@ fn compare(column: &str, array: &ArrayRef, cmp: Cmp, value: &Literal) -> Mask {
         Literal::Bytes(value) if is_bytes(data_type) => {
             by_scalar(array, cmp, &cast_scalar(Arc::new(arrow_array::BinaryArray::from(vec![value.as_slice()])), data_type)?)
         }
-        Literal::Text(value) | Literal::Other(value) if data_type.is_temporal() || matches!(data_type, DataType::Decimal128(..) | DataType::Decimal256(..)) => {
-            by_scalar(array, cmp, &text(value, data_type)?)
-        }
+        Literal::Text(value) | Literal::Other(value) if data_type.is_temporal() || data_type.is_decimal() => by_scalar(array, cmp, &text(value, data_type)?),
         value => Err(misfit(column, data_type, value)),
     }
 }

@@ -619,7 +619,13 @@ impl Share {
     /// How many of the first `rows` rows of the piece consumer `c` has.
     fn of(self, c: u64, rows: u64) -> u64 {
         match self {
-            Self::Whole(owner) => if owner == c { rows } else { 0 },
+            Self::Whole(owner) => {
+                if owner == c {
+                    rows
+                } else {
+                    0
+                }
+            }
             Self::Rows { .. } => (0..rows).filter(|&k| self.owner(k) == c).count() as u64,
         }
     }

@@ -40,7 +40,7 @@ impl Read {
     }
 
     fn facts(&self, file: &Bytes) -> Facts {
-        Facts { size: file.len() as u64, codec: Codec::of(file), most: 1 << 20, statistics: false, lenient: false, far: self.far }
+        Facts { size: file.len() as u64, codec: Codec::of(file), most: 1 << 20, statistics: false, lenient: false, far: self.far, first: false }
     }
 
     /// Looks at a file.

@@ -10,8 +10,9 @@ use arrow_schema::{DataType, FieldRef};
 
 use super::Csv;
 use super::split::text;
+use crate::conform::is_media;
 use crate::error::{Error, Kind, Result};
-use crate::format::json::view;
+use crate::format::json::{view, whole};
 
 /// What a text is, read as pandas does.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,6 +75,22 @@ impl Csv {
         float(self.plain(text, &mut side))
     }
 
+    /// An integer, also one that is written as a float.
+    #[inline]
+    fn integer(&self, text: &[u8]) -> Option<i64> {
+        self.int(text).or_else(|| self.whole(text).map(|value| value as i64))
+    }
+
+    /// The same of those that have no sign.
+    fn large(&self, text: &[u8]) -> Option<u64> {
+        self.big(text).or_else(|| self.whole(text).filter(|value| *value >= 0.0).map(|value| value as u64))
+    }
+
+    #[cold]
+    fn whole(&self, text: &[u8]) -> Option<f64> {
+        self.float(text).filter(|value| whole(*value) && !digits(text))
+    }
+
     fn scalar(&self, text: &[u8]) -> Scalar {
         if self.is_null(text) {
             Scalar::Null
@@ -81,7 +98,7 @@ impl Csv {
             Scalar::Int(value)
         } else if let Some(value) = self.big(text) {
             Scalar::Big(value)
-        } else if let Some(value) = self.float(text).filter(|_| !whole(text)) {
+        } else if let Some(value) = self.float(text).filter(|_| !digits(text)) {
             Scalar::Float(value)
         } else if let Some(value) = self.bool(text) {
             Scalar::Bool(value)
@@ -92,7 +109,7 @@ impl Csv {
 }
 
 /// Digits and a sign, and nothing else: too many of them are a text, not a float.
-fn whole(text: &[u8]) -> bool {
+fn digits(text: &[u8]) -> bool {
     let text = text.trim_ascii();
     text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text).iter().all(u8::is_ascii_digit)
 }
@@ -214,17 +231,20 @@ type Misfit = (usize, String);
 impl Column {
     pub(super) fn new(field: &FieldRef) -> Result<Self> {
         use DataType::{
-            Binary, BinaryView, Boolean, Date32, Date64, Decimal128, Decimal256, Float16, Float32, Float64, Int8, Int16, Int32, Int64, LargeBinary, LargeUtf8,
-            Null, Time32, Time64, Timestamp, UInt8, UInt16, UInt32, UInt64, Utf8, Utf8View,
+            Binary, BinaryView, Boolean, Date32, Date64, Decimal32, Decimal64, Decimal128, Decimal256, Duration, FixedSizeBinary, Float16, Float32, Float64,
+            Int8, Int16, Int32, Int64, LargeBinary, LargeUtf8, Null, Struct, Time32, Time64, Timestamp, UInt8, UInt16, UInt32, UInt64, Utf8, Utf8View,
         };
         let values = match field.data_type() {
             Null => Values::Null(0),
             Boolean => Values::Bool(BooleanBufferBuilder::new(0)),
-            Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 => Values::Int(Vec::new()),
+            // A duration is a number of its unit.
+            Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | Duration(_) => Values::Int(Vec::new()),
             UInt64 => Values::Big(Vec::new()),
             Float16 | Float32 | Float64 => Values::Float(Vec::new()),
-            Utf8 | LargeUtf8 | Utf8View | Binary | LargeBinary | BinaryView | Timestamp(..) | Date32 | Date64 | Time32(_) | Time64(_) | Decimal128(..)
-            | Decimal256(..) => Values::Text(Vec::new()),
+            Utf8 | LargeUtf8 | Utf8View | Binary | LargeBinary | BinaryView | FixedSizeBinary(_) | Timestamp(..) | Date32 | Date64 | Time32(_) | Time64(_)
+            | Decimal32(..) | Decimal64(..) | Decimal128(..) | Decimal256(..) => Values::Text(Vec::new()),
+            // A path.
+            Struct(fields) if is_media(fields) => Values::Text(Vec::new()),
             other => return Err(Error::new(Kind::Unsupported, format!("column {:?}: CSV has no values of type {other}", field.name()))),
         };
         Ok(Self { name: field.name().clone(), values, nulls: NullBufferBuilder::new(0) })
@@ -248,8 +268,8 @@ impl Column {
             || match &self.values {
                 Values::Null(_) => false,
                 Values::Bool(_) => csv.bool(text).is_some(),
-                Values::Int(_) => csv.int(text).is_some(),
-                Values::Big(_) => csv.big(text).is_some(),
+                Values::Int(_) => csv.integer(text).is_some(),
+                Values::Big(_) => csv.large(text).is_some(),
                 Values::Float(_) => csv.float(text).is_some(),
                 Values::Text(_) => true,
             }
@@ -342,8 +362,8 @@ impl Column {
                     }
                 }
             }
-            Values::Int(values) => each!(|text| csv.int(text), |value| values.push(value), values.push(0)),
-            Values::Big(values) => each!(|text| csv.big(text), |value| values.push(value), values.push(0)),
+            Values::Int(values) => each!(|text| csv.integer(text), |value| values.push(value), values.push(0)),
+            Values::Big(values) => each!(|text| csv.large(text), |value| values.push(value), values.push(0)),
             Values::Float(values) => each!(|text| csv.float(text), |value| values.push(value), values.push(0.0)),
             Values::Text(views) => {
                 for place in places {

@@ -9,8 +9,11 @@ use arrow_buffer::{Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBu
 use arrow_data::ByteView;
 use arrow_schema::{DataType, Field, FieldRef, Fields};
 
+use super::shape::Lacking;
 use super::syntax::{Fault, Number, Parsed, Reader, Text, unescape};
+use crate::conform::is_media;
 use crate::error::{Error, Kind, Result};
+use crate::schema::is_json;
 
 /// Where strings of a batch lie: in the block that was read, as far as they can.
 pub(in crate::format) struct Texts {
@@ -67,16 +70,26 @@ enum Values {
     Int(Vec<i64>),
     Big(Vec<u64>),
     Float(Vec<f64>),
-    /// `any`: values that are no strings are taken as their JSON text.
     Text {
         views: Vec<u128>,
-        any: bool,
+        takes: Takes,
     },
     List {
         offsets: Vec<i32>,
         item: Box<Column>,
     },
     Object(Object),
+}
+
+/// What a column of text takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    /// Strings.
+    Strings,
+    /// And other values, as their JSON text.
+    Any,
+    /// All values as their JSON text, strings too.
+    Json,
 }
 
 /// A column, or what lies below one.
@@ -97,7 +110,7 @@ pub(in crate::format) struct Object {
 impl Object {
     /// `wanted`: the fields that are read. `any`: strings take any value.
     pub(in crate::format) fn new(fields: &Fields, wanted: impl Fn(&str) -> bool, any: bool) -> Result<Self> {
-        let column = |field: &FieldRef| Column::new(field.name(), field.data_type(), wanted(field.name()), any);
+        let column = |field: &FieldRef| Column::new(field, wanted(field.name()), any);
         Ok(Self { fields: fields.iter().map(column).collect::<Result<_>>()?, rows: 0 })
     }
 
@@ -124,6 +137,18 @@ impl Object {
             fields.iter_mut().filter(|column| column.len() < *rows).for_each(Column::null);
         }
         Ok(())
+    }
+
+    /// Takes in the path of media, in the place of an object with it.
+    fn take_path(&mut self, reader: &mut Reader, texts: &mut Texts, depth: usize) -> Parsed<()> {
+        self.rows += 1;
+        self.fields.iter_mut().try_for_each(|column| {
+            if column.name == "path" {
+                return column.take(reader, texts, depth);
+            }
+            column.null();
+            Ok(())
+        })
     }
 
     /// Counts an object that is not read.
@@ -181,48 +206,59 @@ fn unknown(reader: &mut Reader, name: Text, depth: usize) -> Fault {
     let at = reader.at;
     let mut shape = super::shape::Shape::Null;
     let feature = match shape.see(reader, depth + 1) {
-        Ok(()) => feature(&shape.data_type()),
+        Ok(()) => feature(&shape.field("", Lacking::Text)),
         Err(_) => "Value(\"string\")".into(),
     };
     Fault { feature: Some(feature), ..Fault::new(at, "a field that the schema does not have") }.within(&name)
 }
 
+/// Whether a float is an integer, and the one that its text says.
+pub(in crate::format) fn whole(value: f64) -> bool {
+    value.abs() < (1_u64 << 53) as f64 && value.fract() == 0.0
+}
+
 /// A type as `features=` says it.
-fn feature(of: &DataType) -> String {
-    match of {
+fn feature(of: &Field) -> String {
+    match of.data_type() {
+        _ if is_json(of) => "Json()".into(),
         DataType::Null => "Value(\"null\")".into(),
         DataType::Boolean => "Value(\"bool\")".into(),
         DataType::Int64 => "Value(\"int64\")".into(),
         DataType::UInt64 => "Value(\"uint64\")".into(),
         DataType::Float64 => "Value(\"float64\")".into(),
-        DataType::List(item) => format!("List({})", feature(item.data_type())),
+        DataType::List(item) => format!("List({})", feature(item)),
         DataType::Struct(fields) => {
-            format!("{{{}}}", fields.iter().map(|f| format!("{:?}: {}", f.name(), feature(f.data_type()))).collect::<Vec<_>>().join(", "))
+            format!("{{{}}}", fields.iter().map(|f| format!("{:?}: {}", f.name(), feature(f))).collect::<Vec<_>>().join(", "))
         }
         _ => "Value(\"string\")".into(),
     }
 }
 
 impl Column {
-    pub(in crate::format) fn new(name: &str, declared: &DataType, wanted: bool, any: bool) -> Result<Self> {
+    /// `any`: strings take any value.
+    pub(in crate::format) fn new(field: &Field, wanted: bool, any: bool) -> Result<Self> {
         use DataType::{
-            Binary, BinaryView, Boolean, Date32, Date64, Decimal128, Decimal256, FixedSizeList, Float16, Float32, Float64, Int8, Int16, Int32, Int64,
-            LargeBinary, LargeList, LargeUtf8, List, Null, Struct, Time32, Time64, Timestamp, UInt8, UInt16, UInt32, UInt64, Utf8, Utf8View,
+            Binary, BinaryView, Boolean, Date32, Date64, Decimal32, Decimal64, Decimal128, Decimal256, Duration, FixedSizeBinary, FixedSizeList, Float16,
+            Float32, Float64, Int8, Int16, Int32, Int64, LargeBinary, LargeList, LargeUtf8, List, Map, Null, Struct, Time32, Time64, Timestamp, UInt8, UInt16,
+            UInt32, UInt64, Utf8, Utf8View,
         };
+        let (name, declared) = (field.name(), field.data_type());
+        let text = |takes| Values::Text { views: Vec::new(), takes };
         let values = match declared {
             _ if !wanted => Values::Passed(0),
             Null => Values::Null(0),
             Boolean => Values::Bool(BooleanBufferBuilder::new(0)),
-            Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 => Values::Int(Vec::new()),
+            // A duration is a number of its unit.
+            Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | Duration(_) => Values::Int(Vec::new()),
             UInt64 => Values::Big(Vec::new()),
             Float16 | Float32 | Float64 => Values::Float(Vec::new()),
-            Utf8 | LargeUtf8 | Utf8View => Values::Text { views: Vec::new(), any },
+            Utf8 | LargeUtf8 | Utf8View if is_json(field) => text(Takes::Json),
+            Utf8 | LargeUtf8 | Utf8View => text(if any { Takes::Any } else { Takes::Strings }),
             // What JSON has no values for is written as strings.
-            Binary | LargeBinary | BinaryView | Timestamp(..) | Date32 | Date64 | Time32(_) | Time64(_) | Decimal128(..) | Decimal256(..) => {
-                Values::Text { views: Vec::new(), any: true }
-            }
-            List(item) | LargeList(item) | FixedSizeList(item, _) => {
-                Values::List { offsets: vec![0], item: Box::new(Self::new(item.name(), item.data_type(), true, any)?) }
+            Binary | LargeBinary | BinaryView | FixedSizeBinary(_) | Timestamp(..) | Date32 | Date64 | Time32(_) | Time64(_) | Decimal32(..)
+            | Decimal64(..) | Decimal128(..) | Decimal256(..) => text(Takes::Any),
+            List(item) | LargeList(item) | FixedSizeList(item, _) | Map(item, _) => {
+                Values::List { offsets: vec![0], item: Box::new(Self::new(item, true, any)?) }
             }
             Struct(fields) => Values::Object(Object::new(fields, |_| true, any)?),
             other => return Err(Error::new(Kind::Unsupported, format!("column {name:?}: JSON has no values of type {other}"))),
@@ -296,25 +332,27 @@ impl Column {
             return Ok(());
         }
         match (&mut self.values, first) {
-            (Values::Text { views, .. }, b'"') => {
+            (Values::Text { views, takes: Takes::Strings | Takes::Any }, b'"') => {
                 let text = reader.string()?;
                 views.push(texts.view(reader.bytes, text.start, text.end, text.escaped));
             }
-            (Values::Text { views, any: true }, _) => {
+            (Values::Text { views, takes: Takes::Any | Takes::Json }, _) => {
                 reader.skip(depth)?;
                 views.push(texts.view(reader.bytes, at, reader.at, false));
             }
-            (Values::Int(values), b'-' | b'0'..=b'9') => match reader.number()? {
+            (Values::Int(values), b'-' | b'0'..=b'9' | b'N' | b'I') => match reader.number()? {
                 Number::Int(value) => values.push(value),
+                Number::Float(value) if whole(value) => values.push(value as i64),
                 Number::Big(_) => return Err(self.misfit(reader, at, "uint64")),
                 Number::Float(_) | Number::Huge(_) => return Err(self.misfit(reader, at, "float64")),
             },
-            (Values::Big(values), b'-' | b'0'..=b'9') => match reader.number()? {
+            (Values::Big(values), b'-' | b'0'..=b'9' | b'N' | b'I') => match reader.number()? {
                 Number::Int(value) if value >= 0 => values.push(value.cast_unsigned()),
                 Number::Big(value) => values.push(value),
+                Number::Float(value) if whole(value) && value >= 0.0 => values.push(value as u64),
                 Number::Int(_) | Number::Float(_) | Number::Huge(_) => return Err(self.misfit(reader, at, "float64")),
             },
-            (Values::Float(values), b'-' | b'0'..=b'9') => values.push(match reader.number()? {
+            (Values::Float(values), b'-' | b'0'..=b'9' | b'N' | b'I') => values.push(match reader.number()? {
                 Number::Int(value) => value as f64,
                 Number::Big(value) => value as f64,
                 Number::Float(value) | Number::Huge(value) => value,
@@ -335,6 +373,9 @@ impl Column {
                 offsets.push(i32::try_from(item.len()).map_err(|_| Fault::new(at, "more than 2^31 items in the lists of one batch"))?);
             }
             (Values::Object(object), b'{') => object.take(reader, texts, depth)?,
+            (Values::Object(object), b'"') if matches!(&self.declared, DataType::Struct(fields) if is_media(fields)) => {
+                object.take_path(reader, texts, depth)?;
+            }
             _ => {
                 reader.skip(depth)?;
                 return Err(self.misfit(reader, at, "string"));
@@ -351,7 +392,7 @@ impl Column {
         let feature = if matches!(self.values, Values::Null(_)) {
             let mut shape = super::shape::Shape::Null;
             match shape.see(&mut Reader::new(&reader.bytes[at..reader.at]), 0) {
-                Ok(()) => self::feature(&shape.data_type()),
+                Ok(()) => self::feature(&shape.field("", Lacking::Text)),
                 Err(_) => "Value(\"string\")".into(),
             }
         } else {

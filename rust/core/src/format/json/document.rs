@@ -410,7 +410,7 @@ impl DocumentDecoder {
             _ => object.natural(),
         };
         let text = piece.schema.field_with_name("text").ok().filter(|_| layout == Layout::Values && options.wants("text"));
-        let value = text.map(|field| Column::new("text", field.data_type(), true, piece.declared)).transpose()?;
+        let value = text.map(|field| Column::new(field, true, piece.declared)).transpose()?;
         let schema = match &value {
             Some(value) => Schema::new(vec![Field::new("text", value.natural(), true)]),
             None => Schema::new(natural),

@@ -9,10 +9,10 @@ use memchr::memchr;
 
 use super::super::encoding::Encoding;
 use super::super::lines::{Chunk, Lines};
-use super::super::{Cuts, Depth, Facts, Found, HEAD_BYTES, Look};
+use super::super::{Cuts, Depth, FIRST_BYTES, Facts, Found, HEAD_BYTES, Look};
 use super::document::{Documents, Flow, Sink};
 use super::syntax::{Fault, Parsed, Reader};
-use super::{BOM, Layout, Shape, describe};
+use super::{BOM, Lacking, Layout, Shape, describe};
 use crate::error::{Error, Result};
 
 /// Finds the layout of a file and the types of its rows, from its first bytes or from all.
@@ -20,9 +20,14 @@ pub(super) struct Looking {
     file: Facts,
     encoding: Option<Arc<Encoding>>,
     depth: Depth,
+    /// The bytes that are looked at.
+    head: u64,
+    unit: usize,
     /// Lines, as long as it seems to have them.
     lines: Option<Lines>,
     line: u64,
+    /// Bytes of lines that were looked at.
+    seen: u64,
     documents: Option<Documents>,
     layout: Layout,
     shape: Shape,
@@ -37,10 +42,10 @@ impl Sink for Shapes<'_> {
         match layout {
             Layout::Values => {
                 if matches!(self.0, Shape::Null) {
-                    *self.0 = Shape::Object(vec![("text".into(), Shape::Null)]);
+                    *self.0 = Shape::of_one("text");
                 }
-                let Shape::Object(fields) = &mut *self.0 else { return Err(reader.unexpected("a value")) };
-                fields[0].1.see(reader, 0)
+                let Some(text) = self.0.first() else { return Err(reader.unexpected("a value")) };
+                text.see(reader, 0)
             }
             _ if reader.peek()? != b'{' => Err(reader.unexpected("an object")),
             _ => self.0.see(reader, 0),
@@ -54,15 +59,33 @@ impl Sink for Shapes<'_> {
 
 impl Looking {
     pub(super) fn new(field: Option<&str>, encoding: Option<&Arc<Encoding>>, file: &Facts, depth: Depth) -> Result<Self> {
-        let head = if depth == Depth::All { file.size } else { HEAD_BYTES.min(file.size) };
-        let encoding = encoding.cloned();
-        let mut made =
-            Self { file: file.clone(), encoding, depth, lines: None, line: 0, documents: None, layout: Layout::Lines, shape: Shape::Null, enough: false };
+        let head = match depth {
+            Depth::All => u64::MAX,
+            _ if file.first => FIRST_BYTES,
+            _ => HEAD_BYTES,
+        };
+        // Each read of a file that is far away takes time.
+        let unit = if file.far && file.first { 1 << 20 } else { 256 << 10 };
+        let (encoding, lines, documents) = (encoding.cloned(), None, None);
+        let mut made = Self {
+            file: file.clone(),
+            encoding,
+            depth,
+            head,
+            unit,
+            lines,
+            line: 0,
+            seen: 0,
+            documents,
+            layout: Layout::Lines,
+            shape: Shape::Null,
+            enough: false,
+        };
         if field.is_some() {
             // Whether the field has an array or columns shows when it is reached.
             made.documents = Some(made.opened(Layout::Array, field)?);
         } else {
-            made.lines = Some(Lines::new(&(0..head), file.size, file.codec, 256 << 10, file.most)?.encoded(made.encoding.as_ref())?);
+            made.lines = Some(Lines::new(&(0..head.min(file.size)), file.size, file.codec, unit, file.most)?.encoded(made.encoding.as_ref())?);
         }
         Ok(made)
     }
@@ -75,7 +98,7 @@ impl Looking {
     }
 
     fn opened(&self, layout: Layout, field: Option<&str>) -> Result<Documents> {
-        Documents::new(layout, field, self.file.size, self.file.codec, 256 << 10, self.file.most)?.encoded(self.encoding.as_ref())
+        Documents::new(layout, field, self.file.size, self.file.codec, self.unit, self.file.most)?.encoded(self.encoding.as_ref())
     }
 
     fn see(&mut self, chunk: &Chunk) -> Result<()> {
@@ -99,12 +122,10 @@ impl Looking {
                 let mut reader = Reader::new(line);
                 let before = self.file.lenient.then(|| self.shape.clone());
                 let first = matches!(self.shape, Shape::Null);
-                let seen = match reader.peek() {
-                    Ok(b'{') => self.shape.see(&mut reader, 0).and_then(|()| reader.end()),
-                    Ok(b'[') if first => return self.document(Layout::Array),
-                    _ => Err(reader.unexpected("an object")),
-                };
-                match seen {
+                if first && matches!(reader.peek(), Ok(b'[')) {
+                    return self.document(Layout::Array);
+                }
+                match self.objects(&mut reader) {
                     // The first object goes on in the next line.
                     Err(fault) if first && fault.at >= line.trim_ascii_end().len() && !rest.is_empty() => return self.document(Layout::Objects),
                     // What a line has that cannot be read says nothing.
@@ -121,18 +142,37 @@ impl Looking {
         Ok(())
     }
 
+    /// Takes in the objects of a line, which most files have one of.
+    fn objects(&mut self, reader: &mut Reader) -> Parsed<()> {
+        loop {
+            if reader.peek()? != b'{' {
+                return Err(reader.unexpected("an object"));
+            }
+            self.shape.see(reader, 0)?;
+            if reader.peek().map_or(true, |next| next != b'{') {
+                return reader.end();
+            }
+        }
+    }
+
     /// The bytes that lines still need.
     fn lines(&mut self) -> Result<Option<Range<u64>>> {
         while let Some(lines) = &mut self.lines {
             if let Some(chunk) = lines.next()? {
                 self.see(&chunk)?;
+                self.seen += (chunk.head.len() + chunk.body.len()) as u64;
                 if self.enough {
                     return Ok(None);
                 }
                 continue;
             }
             // A compressed file does not say where its first bytes end.
-            let enough = self.depth != Depth::All && lines.compressed() && self.line > 0;
+            let enough = lines.compressed()
+                && match self.depth {
+                    Depth::All => false,
+                    _ if self.file.first => self.seen >= self.head,
+                    _ => self.line > 0,
+                };
             return Ok(if enough || lines.done() { None } else { lines.need() });
         }
         Ok(None)
@@ -164,7 +204,7 @@ impl Look for Looking {
                 }
                 continue;
             }
-            if self.enough || (self.depth != Depth::All && documents.at() >= HEAD_BYTES) || (self.depth == Depth::Shape && documents.rows() > 0) {
+            if self.enough || documents.at() >= self.head || (self.depth == Depth::Shape && documents.rows() > 0) {
                 return Ok(None);
             }
             match documents.run(&mut Shapes(&mut self.shape))? {
@@ -185,10 +225,7 @@ impl Look for Looking {
 
     fn found(self: Box<Self>) -> Result<Found> {
         let layout = self.documents.as_ref().map_or(self.layout, Documents::layout);
-        let mut schema = match &self.shape {
-            Shape::Object(fields) => Schema::new(Shape::fields(fields)),
-            _ => Schema::empty(),
-        };
+        let mut schema = Schema::new(self.shape.fields(Lacking::Text));
         if layout == Layout::Columns && self.depth != Depth::Shape {
             let item = |field: &FieldRef| match field.data_type() {
                 DataType::List(item) => Ok(FieldRef::new(item.as_ref().clone().with_name(field.name()).with_nullable(true))),

@@ -25,10 +25,10 @@ use super::lines::{Chunk, Lines};
 use super::{Bad, Decoder, Depth, Facts, Format, Look, Options, Part, Source, Step, unasked};
 use crate::error::{Error, Kind, Result};
 use column::Object;
-pub(super) use column::{Column, Texts, view};
+pub(super) use column::{Column, Texts, view, whole};
 use document::DocumentDecoder;
 use look::Looking;
-pub(super) use shape::Shape;
+pub(super) use shape::{Lacking, Shape};
 pub(super) use syntax::Reader as SyntaxReader;
 use syntax::{Fault, Parsed, Reader};
 
@@ -235,67 +235,75 @@ impl LinesDecoder {
         Ok(Part { batch, rows: count, kept, bad })
     }
 
-    /// Reads one line; one that cannot be read is left out, if that is allowed. `check`: whether it may not be UTF-8.
+    /// Reads one line: a row for each of its objects, which is one in most files. What cannot be read is left out, if that is
+    /// allowed. `check`: whether it may not be UTF-8.
     #[inline]
     fn take(&mut self, line: &[u8], texts: &mut Texts, at: u64, rows: &mut Rows, check: bool) -> std::result::Result<(), Failure> {
-        let before = self.next;
-        let read = if check && simdutf8::basic::from_utf8(line).is_err() {
-            (self.line, self.next) = (self.line + 1, self.next + 1);
-            Err(Error::data("the line is not UTF-8"))
-        } else {
-            self.row(line, texts, at)
-        };
-        let wanted = self.next > before && self.next > self.rows.start;
-        match read {
-            Ok(()) if wanted => {
-                if self.lenient {
-                    rows.kept.push(rows.count as u32);
-                }
-                rows.count += 1;
-            }
-            Ok(()) => {}
-            Err(error) if self.lenient => {
-                self.object.truncate(rows.kept.len());
+        self.line += 1;
+        let mut reader = Reader::new(line);
+        if at == 0 && line.starts_with(BOM) {
+            reader.at = BOM.len();
+        }
+        if line[reader.at..].iter().all(u8::is_ascii_whitespace) {
+            return Ok(());
+        }
+        let bad = check && simdutf8::basic::from_utf8(line).is_err();
+        // Rows that are passed over are told apart only where a line seems to have several.
+        let mut several = None;
+        loop {
+            let start = reader.at;
+            self.next += 1;
+            let wanted = self.next > self.rows.start;
+            let read = if bad {
+                Err(Error::data("the line is not UTF-8"))
+            } else if wanted && !self.counting {
+                self.row(&mut reader, texts).map_err(|fault| describe(&fault))
+            } else {
                 if wanted {
-                    let known = self.range.start == 0 || self.lines.compressed();
-                    let place = if known { format!("line {} (byte {at})", self.line) } else { format!("byte {at}") };
-                    rows.bad.push(Bad { row: rows.count as u32, error: error.at(place) });
+                    self.object.pass();
+                    rows.kept.extend(self.lenient.then_some(rows.count as u32));
                     rows.count += 1;
                 }
+                let more = *several.get_or_insert_with(|| may_be_several(&line[start..])) && pass(&mut reader);
+                if more && self.next < self.rows.end {
+                    continue;
+                }
+                return Ok(());
+            };
+            match read {
+                Ok(()) => {
+                    rows.kept.extend(self.lenient.then_some(rows.count as u32));
+                    rows.count += 1;
+                }
+                Err(error) if self.lenient => {
+                    self.object.truncate(rows.kept.len());
+                    if wanted {
+                        let known = self.range.start == 0 || self.lines.compressed();
+                        let place = if known { format!("line {} (byte {at})", self.line) } else { format!("byte {at}") };
+                        rows.bad.push(Bad { row: rows.count as u32, error: error.at(place) });
+                        rows.count += 1;
+                    }
+                    reader.at = start;
+                    if bad || !pass(&mut reader) {
+                        return Ok(());
+                    }
+                }
+                Err(error) => return Err(Failure { error, line: self.line - 1, at }),
             }
-            Err(error) => return Err(Failure { error, line: self.line - 1, at }),
+            if self.next >= self.rows.end || reader.peek().is_err() {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
-    /// Reads one line, unless it is blank or before the rows that are wanted.
+    /// Reads one object, after which another begins, or nothing follows.
     #[inline]
-    fn row(&mut self, mut line: &[u8], texts: &mut Texts, at: u64) -> Result<()> {
-        self.line += 1;
-        if at == 0 && line.starts_with(BOM) {
-            line = &line[BOM.len()..];
-            texts.line = texts.line.map(|at| at + BOM.len());
+    fn row(&mut self, reader: &mut Reader, texts: &mut Texts) -> Parsed<()> {
+        if reader.peek()? != b'{' {
+            return Err(reader.unexpected("an object"));
         }
-        if line.iter().all(u8::is_ascii_whitespace) {
-            return Ok(());
-        }
-        self.next += 1;
-        if self.next <= self.rows.start {
-            return Ok(());
-        }
-        if self.counting {
-            self.object.pass();
-            return Ok(());
-        }
-        let mut reader = Reader::new(line);
-        let mut read = |reader: &mut Reader| -> Parsed<()> {
-            if reader.peek()? != b'{' {
-                return Err(reader.unexpected("an object"));
-            }
-            self.object.take(reader, texts, 0)?;
-            reader.end()
-        };
-        read(&mut reader).map_err(|fault| describe(&fault))
+        self.object.take(reader, texts, 0)?;
+        if reader.peek().is_ok_and(|next| next == b'{') { Ok(()) } else { reader.end() }
     }
 
     fn finish(&mut self, chunk: &Chunk, texts: Texts) -> Result<RecordBatch> {
@@ -305,6 +313,17 @@ impl LinesDecoder {
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
             .map_err(|e| Error::internal(e.to_string()))
     }
+}
+
+/// Whether a line seems to have several objects: of one, only a string can look like that.
+fn may_be_several(line: &[u8]) -> bool {
+    let follows = |end: usize| line[end + 1..].iter().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+    memchr::memchr_iter(b'}', line).any(|end| follows(end) == Some(&b'{'))
+}
+
+/// Passes over an object; whether another one begins after it.
+fn pass(reader: &mut Reader) -> bool {
+    reader.peek().is_ok_and(|first| first == b'{') && reader.skip(0).is_ok() && reader.peek().is_ok_and(|next| next == b'{')
 }
 
 /// An error of what is wrong with a value.

@@ -214,8 +214,11 @@ impl<'a> Reader<'a> {
         let whole = start + usize::from(minus);
         let n = digits(whole);
         let mut at = whole + n;
-        if n == 0 || (n > 1 && bytes[whole] == b'0') {
-            return Err(if n == 0 { self.unexpected("a value") } else { Fault::new(start, "a number with a leading zero") });
+        if n == 0 {
+            return self.no_digits(whole, minus);
+        }
+        if n > 1 && bytes[whole] == b'0' {
+            return Err(Fault::new(start, "a number with a leading zero"));
         }
         let mut float = false;
         if bytes.get(at) == Some(&b'.') {
@@ -251,6 +254,19 @@ impl<'a> Reader<'a> {
             Ok(value) if value.is_finite() => Ok(if float { Number::Float(value) } else { Number::Huge(value) }),
             _ => Err(Fault::new(start, "a number that is too large for 64 bits")),
         }
+    }
+
+    /// A number that is a word: JSON has none, and Python writes them. `at`: where the word begins.
+    #[cold]
+    fn no_digits(&mut self, at: usize, minus: bool) -> Parsed<Number> {
+        for (word, value) in [("NaN", f64::NAN), ("Infinity", f64::INFINITY), ("Inf", f64::INFINITY)] {
+            let rest = self.bytes[at..].strip_prefix(word.as_bytes());
+            if rest.is_some_and(|rest| !rest.first().is_some_and(u8::is_ascii_alphanumeric)) {
+                self.at = at + word.len();
+                return Ok(Number::Float(if minus { -value } else { value }));
+            }
+        }
+        Err(self.unexpected("a value"))
     }
 
     /// `true`, `false` or `null`.
@@ -381,10 +397,15 @@ mod tests {
             ("0.1", Number::Float(0.1)),
             ("-1.5e-3", Number::Float(-0.0015)),
             ("1E400".get(..3).unwrap_or(""), Number::Float(1e4)),
+            ("Infinity", Number::Float(f64::INFINITY)),
+            ("-Inf", Number::Float(f64::NEG_INFINITY)),
         ] {
             assert_eq!(number(text), Ok(value), "{text}");
         }
-        for wrong in ["", "-", "01", "1.", ".5", "1e", "+1", "1E400", "0x1", "1_000", "NaN", "1 2"] {
+        for nan in ["NaN", "-NaN"] {
+            assert!(matches!(number(nan), Ok(Number::Float(value)) if value.is_nan()), "{nan}");
+        }
+        for wrong in ["", "-", "01", "1.", ".5", "1e", "+1", "1E400", "0x1", "1_000", "nan", "NaNs", "+Infinity", "Infinit", "--Inf", "N", "1 2"] {
             assert!(wrong.is_empty() || number(wrong).is_err(), "{wrong}");
         }
     }

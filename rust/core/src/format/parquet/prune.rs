@@ -84,9 +84,7 @@ impl PageIndexProvider for Pages {
 fn ordered(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
     let from = array.data_type();
     let text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
-    let same = from == to
-        || (from.is_numeric() && to.is_numeric() && !matches!(from, DataType::Decimal128(..) | DataType::Decimal256(..)))
-        || (text(from) && text(to));
+    let same = from == to || (from.is_numeric() && to.is_numeric() && !from.is_decimal()) || (text(from) && text(to));
     let array = cast_with_options(array, to, &CastOptions::default()).ok().filter(|_| same)?;
     // A bound that is no number bounds nothing.
     let nan = |nan: BooleanBuffer| nullif(&array, &BooleanArray::new(nan, None)).ok();

@@ -12,7 +12,7 @@ use super::header::{self, BLOCK, Entry, sample};
 use super::links::{Names, Target, noted};
 use super::{KEY, URL, is_json, is_text, member, torn, utf8};
 use crate::error::{Error, Kind, Result};
-use crate::format::json::{Shape, SyntaxReader, describe};
+use crate::format::json::{Lacking, Shape, SyntaxReader, describe};
 use crate::format::{Cuts, Facts, Found, Look};
 use crate::plan::hash;
 
@@ -85,7 +85,8 @@ impl Index {
     fn schema(&self) -> Schema {
         let field = |name: &String| -> FieldRef {
             let data_type = match self.shapes.get(name) {
-                Some(shape) => shape.data_type(),
+                // What one sample lacks of another's is null.
+                Some(shape) => return Arc::new(shape.field(name, Lacking::Null)),
                 None if is_text(name) => DataType::Utf8,
                 None if is_json(name) => DataType::Null,
                 None => DataType::Binary,

@@ -15,7 +15,10 @@ const DEEPEST: usize = 40;
 #[derive(Debug, Clone, Copy)]
 enum Named {
     /// A file: its content is `size` bytes from `at` on.
-    File { at: u64, size: u64 },
+    File {
+        at: u64,
+        size: u64,
+    },
     /// The link of this number.
     Link(usize),
     Folder,

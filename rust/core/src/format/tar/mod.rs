@@ -204,7 +204,7 @@ impl TarDecoder {
             } else if name == URL {
                 (Values::Url, DataType::Utf8View)
             } else if is_json(name) {
-                let column = Column::new(name, field.data_type(), true, false)?;
+                let column = Column::new(field, true, false)?;
                 let natural = column.natural();
                 (Values::Json(Box::new(column)), natural)
             } else if is_text(name) {

@@ -45,9 +45,10 @@ fn split(location: &str) -> Result<(&'static str, String, Path)> {
         return Err(wrong("a key that begins with a slash cannot be asked for; copy the object to another name"));
     }
     let part = |path: Path, part: &str| PathPart::parse(part).map(|part| path.join(part));
-    let key = key.split('/').try_fold(Path::ROOT, part).map_err(|_| {
-        wrong("a key with a part \".\" or \"..\", or with control characters, cannot be asked for; copy the object to another name")
-    })?;
+    let key = key
+        .split('/')
+        .try_fold(Path::ROOT, part)
+        .map_err(|_| wrong("a key with a part \".\" or \"..\", or with control characters, cannot be asked for; copy the object to another name"))?;
     let scheme = if kind == "gs" { "gs" } else { scheme };
     Ok((kind, format!("{scheme}://{bucket}"), key))
 }

@@ -1,0 +1,164 @@
+"""Arrow files as arguments of `Dataset`, for code that reads again what `ArrowWriter` wrote."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rowstream.compat.naming import filenames_for_dataset_split
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.splits import ReadInstruction, Split
+from rowstream.table import InMemoryTable, MemoryMappedTable, concat_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rowstream.info import DatasetInfo
+    from rowstream.splits import SplitInfo
+    from rowstream.table import Table
+
+__all__ = ["ArrowReader", "BaseReader", "FileInstructions", "ReadInstruction", "make_file_instructions"]
+
+
+@dataclass(frozen=True)
+class FileInstructions:
+    """Which rows of which files.
+
+    Attributes:
+        num_examples: how many rows.
+        file_instructions: dicts of `filename`, `skip` and `take`; all the rest of a file if that is -1.
+    """
+
+    num_examples: int
+    file_instructions: list[dict[str, Any]]
+
+
+def make_file_instructions(
+    name: str,
+    split_infos: Iterable[SplitInfo],
+    instruction: str | ReadInstruction,
+    filetype_suffix: str | None = None,
+    prefix_path: str | None = None,
+) -> FileInstructions:
+    """The rows of files that an instruction names.
+
+    Args:
+        name: the name of the data set.
+        split_infos: its splits, with their rows and those of their files.
+        instruction: `"train[:10%]"` and the like.
+        filetype_suffix: how the files end: `"arrow"`.
+        prefix_path: the folder.
+
+    Raises:
+        TypeError, ValueError: the name is none, or there is no such split.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"Expected str 'name', but got: {type(name).__name__}")
+    if not name:
+        raise InvalidArgumentError("Expected non-empty str 'name'")
+    splits = {str(one.name): one for one in split_infos}
+    wanted = instruction if isinstance(instruction, ReadInstruction) else ReadInstruction.from_spec(instruction)
+    made = []
+    for part in wanted.to_absolute({split: one.num_examples or 0 for split, one in splits.items()}):
+        lengths = splits[part.splitname].shard_lengths
+        files = filenames_for_dataset_split(prefix_path or "", name, part.splitname, filetype_suffix, lengths)
+        start, stop = part.from_ or 0, splits[part.splitname].num_examples or 0 if part.to is None else part.to
+        made += _of_files(files, lengths, start, stop)
+    return FileInstructions(sum(rows for _, rows in made), [one for one, _ in made])
+
+
+def _of_files(files: list[str], lengths: list[int] | None, start: int, stop: int) -> list[tuple[dict[str, Any], int]]:
+    """What to read of the files of a split, and how many rows that is of each."""
+    if lengths is None:
+        return [({"filename": files[0], "skip": start, "take": stop - start}, stop - start)] if stop != start else []
+    made, first = [], 0
+    for file, length in zip(files, lengths, strict=True):
+        skip, end = max(0, start - first), min(length, stop - first)
+        if skip < end:
+            made.append(({"filename": file, "skip": skip, "take": -1 if stop >= first + length else end - skip}, end - skip))
+        first += length
+    return made
+
+
+class BaseReader:
+    """Reads files of one kind: what `ArrowReader` and a user's own have in common.
+
+    Args:
+        path: the folder of the files.
+        info: what is known of them.
+    """
+
+    _filetype_suffix: str | None = None
+
+    def __init__(self, path: str, info: DatasetInfo | None) -> None:
+        self._path, self._info = path, info
+
+    def _get_table_from_filename(self, filename_skip_take: dict[str, Any], in_memory: bool = False) -> Table:
+        """The rows of one file."""
+        raise NotImplementedError
+
+    def get_file_instructions(self, name: str, instruction: Any, split_infos: Iterable[SplitInfo]) -> list[dict[str, Any]]:
+        """Which rows of which files an instruction names."""
+        return make_file_instructions(name, split_infos, instruction, self._filetype_suffix, self._path).file_instructions
+
+    def read(self, name: str, instructions: Any, split_infos: Iterable[SplitInfo], in_memory: bool = False) -> dict[str, Any]:
+        """The arguments of a `Dataset` of the rows that an instruction names.
+
+        Raises:
+            ValueError: those are none.
+        """
+        files = self.get_file_instructions(name, instructions, split_infos)
+        if not files:
+            raise InvalidArgumentError(f'Instruction "{instructions}" corresponds to no data!')
+        return self.read_files(files, instructions, in_memory)
+
+    def read_files(self, files: list[dict[str, Any]], original_instructions: Any = None, in_memory: bool = False) -> dict[str, Any]:
+        """The arguments of a `Dataset` of some files, one after another.
+
+        Args:
+            files: dicts of `filename`, below the folder, and `skip` and `take`, if not all rows are wanted.
+            original_instructions: the split that these are.
+            in_memory: read them into memory, rather than map them.
+
+        Raises:
+            ValueError: there are no files, or no rows and no features.
+        """
+        if not files or not all(isinstance(one, dict) for one in files):
+            raise InvalidArgumentError("please provide valid file informations")
+        there = [{**one, "filename": os.path.join(self._path, one["filename"])} for one in files]
+        tables = [self._get_table_from_filename(one, in_memory=in_memory) for one in there]
+        table = concat_tables([one for one in tables if one.num_rows] or [self._empty()])
+        split = None if original_instructions is None else Split(str(original_instructions))
+        return {"arrow_table": table, "info": self._info, "split": split}
+
+    def _empty(self) -> Table:
+        if self._info is None or self._info.features is None:
+            raise InvalidArgumentError(
+                "Tried to read an empty table. Please specify at least info.features to create an empty table with the right type."
+            )
+        return InMemoryTable.from_batches([], schema=self._info.features.arrow_schema)
+
+
+class ArrowReader(BaseReader):
+    """Reads Arrow files and streams.
+
+    Example:
+        >>> reader = ArrowReader("folder", DatasetInfo(features=features))
+        >>> ds = Dataset(**reader.read_files([{"filename": "0.arrow"}, {"filename": "1.arrow", "skip": 10, "take": 5}]))
+    """
+
+    _filetype_suffix = "arrow"
+
+    def _get_table_from_filename(self, filename_skip_take: dict[str, Any], in_memory: bool = False) -> Table:
+        table = self.read_table(filename_skip_take["filename"], in_memory=in_memory)
+        skip, take = filename_skip_take.get("skip"), filename_skip_take.get("take")
+        if skip is None and take is None:
+            return table
+        sliced: Table = table.slice(skip or 0) if take in (None, -1) else table.slice(skip or 0, take)
+        return sliced
+
+    @staticmethod
+    def read_table(filename: str, in_memory: bool = False) -> Table:
+        """The table of a file: in memory, or mapped."""
+        return (InMemoryTable if in_memory else MemoryMappedTable).from_file(filename)

@@ -1,0 +1,39 @@
+"""The progress bar of `datasets`: tqdm's, which `disable_progress_bars` switches off."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from rowstream.progress import are_progress_bars_disabled
+
+
+@cache
+def _bar() -> Any:
+    from tqdm.auto import tqdm as plain
+
+    class tqdm(plain):  # type: ignore[misc]  # tqdm comes without types  # noqa: N801 - its name in `datasets`
+        """tqdm, but nothing is drawn where progress bars are switched off."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            if are_progress_bars_disabled():
+                kwargs["disable"] = True
+            super().__init__(*args, **kwargs)
+
+        def __delattr__(self, attr: str) -> None:
+            # tqdm's own threads take a lock away that may be gone.
+            try:
+                super().__delattr__(attr)
+            except AttributeError:
+                if attr != "_lock":
+                    raise
+
+    tqdm.__qualname__ = "tqdm"
+    return tqdm
+
+
+def __getattr__(name: str) -> Any:
+    """`tqdm`, which is imported only where somebody asks for it."""
+    if name == "tqdm":
+        return _bar()
+    raise AttributeError(f"module 'rowstream.compat.bars' has no attribute {name!r}")

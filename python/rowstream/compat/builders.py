@@ -1,0 +1,245 @@
+"""Builders of the formats that are read, as classes: for code that makes one, or asks what a builder is."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from rowstream.access import Access
+from rowstream.builder import BuilderConfig
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.inspect import FilesBuilder
+from rowstream.load import _requested, load_dataset
+from rowstream.resolve.urls import is_url, origins
+
+__all__ = [
+    "Arrow",
+    "ArrowConfig",
+    "Csv",
+    "CsvConfig",
+    "Json",
+    "JsonConfig",
+    "Parquet",
+    "ParquetConfig",
+    "Text",
+    "TextConfig",
+    "WebDataset",
+]
+
+# ---------------------------------------------------------------------------------------------------- configurations
+
+
+@dataclass
+class ArrowConfig(BuilderConfig):
+    """Options of Arrow files."""
+
+    features: Any = None
+
+
+@dataclass
+class ParquetConfig(BuilderConfig):
+    """Options of Parquet files."""
+
+    batch_size: int | None = None
+    columns: list[str] | None = None
+    features: Any = None
+    filters: Any = None
+    fragment_scan_options: Any = None
+    on_bad_files: str = "error"
+
+
+@dataclass
+class TextConfig(BuilderConfig):
+    """Options of text."""
+
+    features: Any = None
+    encoding: str = "utf-8"
+    encoding_errors: str | None = None
+    chunksize: int = 10 << 20
+    keep_linebreaks: bool = False
+    sample_by: str = "line"
+
+
+@dataclass
+class JsonConfig(BuilderConfig):
+    """Options of JSON."""
+
+    features: Any = None
+    encoding: str = "utf-8"
+    encoding_errors: str | None = None
+    field: str | None = None
+    use_threads: bool = True
+    block_size: int | None = None
+    chunksize: int = 10 << 20
+    newlines_in_values: bool | None = None
+    on_mixed_types: str | None = "use_json"
+    parse_agent_traces: bool = True
+
+
+@dataclass
+class CsvConfig(BuilderConfig):
+    """Options of CSV: those of pandas."""
+
+    sep: str = ","
+    delimiter: str | None = None
+    header: Any = "infer"
+    names: list[str] | None = None
+    column_names: list[str] | None = None
+    index_col: Any = None
+    usecols: Any = None
+    prefix: str | None = None
+    mangle_dupe_cols: bool = True
+    engine: str | None = None
+    converters: Any = None
+    true_values: list[Any] | None = None
+    false_values: list[Any] | None = None
+    skipinitialspace: bool = False
+    skiprows: Any = None
+    nrows: int | None = None
+    na_values: Any = None
+    keep_default_na: bool = True
+    na_filter: bool = True
+    verbose: bool = False
+    skip_blank_lines: bool = True
+    thousands: str | None = None
+    decimal: str = "."
+    lineterminator: str | None = None
+    quotechar: str = '"'
+    quoting: int = 0
+    escapechar: str | None = None
+    comment: str | None = None
+    encoding: str | None = None
+    dialect: str | None = None
+    error_bad_lines: bool = True
+    warn_bad_lines: bool = True
+    skipfooter: int = 0
+    doublequote: bool = True
+    memory_map: bool = False
+    float_precision: str | None = None
+    chunksize: int = 10_000
+    features: Any = None
+    encoding_errors: str | None = "strict"
+    on_bad_lines: str = "error"
+    date_format: str | None = None
+
+    def __post_init__(self) -> None:
+        """Takes other names for options."""
+        super().__post_init__()
+        self.sep = self.sep if self.delimiter is None else self.delimiter
+        self.names = self.names if self.column_names is None else self.column_names
+
+
+# ---------------------------------------------------------------------------------------------------------- builders
+
+
+class _OfFormat(FilesBuilder):
+    """The builder of files of a format. Arguments as those of `DatasetBuilder`; options as those of `load_dataset`.
+
+    Raises:
+        ValueError: no files are named.
+    """
+
+    FORMAT: ClassVar[str]
+
+    def __init__(
+        self,
+        cache_dir: str | None = None,
+        dataset_name: str | None = None,
+        config_name: str | None = None,
+        hash: str | None = None,
+        base_path: str | None = None,
+        info: Any = None,
+        features: Any = None,
+        token: bool | str | None = None,
+        repo_id: str | None = None,
+        data_files: Any = None,
+        data_dir: str | None = None,
+        storage_options: dict[str, Any] | None = None,
+        writer_batch_size: int | None = None,
+        config_id: str | None = None,
+        **config_kwargs: Any,
+    ) -> None:
+        if data_files is None and data_dir is None:
+            raise InvalidArgumentError(f"At least one data file must be specified, but got data_files={data_files}")
+        base = _below(base_path, data_dir)
+        access = Access(token, storage_options, origins=origins(base, data_files))
+        request = _requested(self.FORMAT, None, base, data_files, features, None, access, dict(config_kwargs), streaming=False)
+        request.found.config = config_name or "default"
+        request.found.label = dataset_name or request.found.label
+        self._options = dict(config_kwargs)
+        super().__init__(request, cache_dir, repo_id, token, storage_options)
+        for name, value in {**config_kwargs, "data_dir": data_dir, "features": features}.items():
+            if value is not None and hasattr(self.config, name):
+                setattr(self.config, name, value)
+        self.config.__post_init__()
+        self.hash, self.base_path = hash, base_path or "."
+        if info is not None:
+            features = self.info.features
+            self.info = info.copy()
+            self.info.features = self.info.features or features
+
+    def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
+        """The streams that `load_dataset(…, streaming=True)` gives."""
+        return load_dataset(
+            self.FORMAT,
+            data_files=self._request.found.files,
+            features=self._request.declared,
+            split=split,
+            streaming=True,
+            token=self.token,
+            storage_options=self.storage_options or None,
+            **self._options,
+        )
+
+
+def _below(base_path: str | None, data_dir: str | None) -> str | None:
+    """The folder that files are in."""
+    if base_path is None or data_dir is None or is_url(data_dir) or os.path.isabs(data_dir):
+        return base_path if data_dir is None else data_dir
+    return f"{base_path.rstrip('/')}/{data_dir}"
+
+
+class Arrow(_OfFormat):
+    """Arrow files and streams."""
+
+    BUILDER_CONFIG_CLASS = ArrowConfig
+    FORMAT = "arrow"
+
+
+class Csv(_OfFormat):
+    """CSV."""
+
+    BUILDER_CONFIG_CLASS = CsvConfig
+    FORMAT = "csv"
+
+
+class Json(_OfFormat):
+    """JSON: lines, or one array or object."""
+
+    BUILDER_CONFIG_CLASS = JsonConfig
+    FORMAT = "json"
+
+
+class Parquet(_OfFormat):
+    """Parquet files.
+
+    Example:
+        >>> Parquet(data_files={"train": "data/*.parquet"}, columns=["text"]).as_streaming_dataset("train")
+    """
+
+    BUILDER_CONFIG_CLASS = ParquetConfig
+    FORMAT = "parquet"
+
+
+class Text(_OfFormat):
+    """Text, by lines, paragraphs or files."""
+
+    BUILDER_CONFIG_CLASS = TextConfig
+    FORMAT = "text"
+
+
+class WebDataset(_OfFormat):
+    """Tar archives of samples."""
+
+    FORMAT = "webdataset"

@@ -1,0 +1,271 @@
+"""The files of splits, as code for `datasets.data_files` names and finds them."""
+
+from __future__ import annotations
+
+import os
+import re
+from glob import has_magic
+from typing import TYPE_CHECKING, Any, Self
+
+from rowstream.access import Access
+from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError
+from rowstream.resolve.splits import by_split
+from rowstream.resolve.urls import Places, is_url, origins
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rowstream.downloads import DownloadConfig
+
+__all__ = [
+    "DataFilesDict",
+    "DataFilesList",
+    "DataFilesPatternsDict",
+    "DataFilesPatternsList",
+    "EmptyDatasetError",
+    "get_data_patterns",
+    "resolve_pattern",
+    "sanitize_patterns",
+]
+
+EmptyDatasetError = DataFilesNotFoundError
+
+
+def _places(named: Any, how: DownloadConfig | None) -> Places:
+    token, options = (None, None) if how is None else (how.token, how.storage_options or None)
+    return Places(Access(token, options, origins=origins(named)))
+
+
+def sanitize_patterns(patterns: Any) -> dict[str, list[str]]:
+    """Files as `data_files=` takes them, as a dict of lists by split; those of no split are `train`.
+
+    Raises:
+        ValueError: an entry is not as that of a card, or a split is there twice.
+    """
+    if isinstance(patterns, dict):
+        return {str(split): _listed(some) for split, some in patterns.items()}
+    some = _listed(patterns)
+    if not any(isinstance(one, dict) for one in some):
+        return {"train": some}
+    for one in some:
+        if not isinstance(one, dict) or set(one) != {"split", "path"} or not isinstance(one["path"], (str, list)):
+            raise InvalidArgumentError(
+                "Invalid format for data_files entry. Each item must be a dictionary with the structure "
+                f"{{'split': <split_name>, 'path': <path_or_list_of_paths>}}.\nReceived: {one}"
+            )
+    splits = [str(one["split"]) for one in some]
+    if len(set(splits)) < len(splits):
+        raise InvalidArgumentError(f"Some splits are duplicated in data_files: {splits}")
+    return {str(one["split"]): _listed(one["path"]) for one in some}
+
+
+def _listed(some: Any) -> list[Any]:
+    return some if isinstance(some, list) else [some] if isinstance(some, (str, os.PathLike)) else list(some)
+
+
+def resolve_pattern(
+    pattern: str, base_path: str, allowed_extensions: Sequence[str] | None = None, download_config: DownloadConfig | None = None
+) -> list[str]:
+    """The files of a pattern, as `load_dataset` finds them.
+
+    Args:
+        pattern: a path, a URL or a pattern of one.
+        base_path: the folder or URL that it is below.
+        allowed_extensions: the endings (`".csv"`) that names may have, the last or before others.
+        download_config: the token and options of sources.
+
+    Raises:
+        DataFilesNotFoundError: there is none.
+    """
+    found = _places([pattern, base_path], download_config).resolve(pattern, base_path)
+    if allowed_extensions is not None:
+        allowed = set(allowed_extensions)
+        found = [path for path in found if any(f".{ending}" in allowed for ending in path.rsplit("/", 1)[-1].split(".")[1:])]
+        if not found:
+            raise DataFilesNotFoundError(f"Unable to find '{pattern}' with any supported extension {list(allowed_extensions)}")
+    return found
+
+
+def get_data_patterns(base_path: str, download_config: DownloadConfig | None = None) -> dict[str, list[str]]:
+    """The files of each split of a folder, relative to it: names, where `datasets` gives patterns that fit the same files.
+
+    Raises:
+        EmptyDatasetError: there are none.
+    """
+    try:
+        found = by_split(_places(base_path, download_config).walk(base_path))
+    except DataFilesNotFoundError:
+        found = {}
+    if not found:
+        raise EmptyDatasetError(f"The directory at {base_path} doesn't contain any data files")
+    return found
+
+
+class DataFilesList(list[str]):
+    """The files of a split.
+
+    Args:
+        data_files: paths and URLs.
+        origin_metadata: what tells a version of each from others.
+    """
+
+    def __init__(self, data_files: Sequence[str], origin_metadata: Sequence[tuple[str, ...]] = ()) -> None:
+        super().__init__(data_files)
+        self.origin_metadata = list(origin_metadata)
+
+    def __add__(self, other: Any) -> DataFilesList:  # type: ignore[override]  # of lists of any type
+        return DataFilesList([*self, *other], self.origin_metadata + getattr(other, "origin_metadata", []))
+
+    @classmethod
+    def from_patterns(
+        cls,
+        patterns: Sequence[str],
+        base_path: str | None = None,
+        allowed_extensions: Sequence[str] | None = None,
+        download_config: DownloadConfig | None = None,
+    ) -> Self:
+        """The files of patterns. Of several patterns, one may have none; a name may not.
+
+        Raises:
+            DataFilesNotFoundError: a file that is named is not there.
+        """
+        made: list[str] = []
+        for pattern in patterns:
+            try:
+                made += resolve_pattern(pattern, os.getcwd() if base_path is None else base_path, allowed_extensions, download_config)
+            except FileNotFoundError:
+                if not has_magic(pattern):
+                    raise
+        return cls(made, [_version(path) for path in made])
+
+    from_local_or_remote = from_patterns
+
+    @classmethod
+    def from_hf_repo(
+        cls,
+        patterns: Sequence[str],
+        dataset_info: Any,
+        base_path: str | None = None,
+        allowed_extensions: Sequence[str] | None = None,
+        download_config: DownloadConfig | None = None,
+    ) -> Self:
+        """The files of patterns in a data set of the Hub, as `huggingface_hub` describes it."""
+        return cls.from_patterns(patterns, _repo(dataset_info, base_path), allowed_extensions, download_config)
+
+    def filter(self, *, extensions: Sequence[str] | None = None, file_names: Sequence[str] | None = None) -> DataFilesList:
+        """Those that have one of some endings, whatever follows it, or one of some names; all if neither is given."""
+        wanted = []
+        if extensions:
+            wanted.append(re.compile(f".*({'|'.join(map(re.escape, extensions))})(\\..+)?$"))
+        if file_names:
+            wanted.append(re.compile(rf".*[\/]?({'|'.join(map(re.escape, file_names))})$"))
+        kept = [path for path in self if not wanted or any(one.match(path) for one in wanted)]
+        return DataFilesList(kept, self.origin_metadata)
+
+
+def _version(path: str) -> tuple[str, ...]:
+    """What tells a version of a file: of URLs, themselves, which name a commit where they are of the Hub."""
+    return (path,) if is_url(path) else (str(os.stat(path).st_mtime),)
+
+
+def _repo(info: Any, base_path: str | None) -> str:
+    return f"hf://datasets/{info.id}@{info.sha}/{base_path or ''}".rstrip("/")
+
+
+class DataFilesDict(dict[str, DataFilesList]):
+    """The files of each split."""
+
+    @classmethod
+    def from_patterns(
+        cls,
+        patterns: dict[str, Any],
+        base_path: str | None = None,
+        allowed_extensions: Sequence[str] | None = None,
+        download_config: DownloadConfig | None = None,
+    ) -> Self:
+        """The files of patterns by split. A list of files stays as it is."""
+        made = cls()
+        for split, some in patterns.items():
+            known = isinstance(some, DataFilesList)
+            made[split] = some if known else DataFilesList.from_patterns(some, base_path, allowed_extensions, download_config)
+        return made
+
+    from_local_or_remote = from_patterns
+
+    @classmethod
+    def from_hf_repo(
+        cls,
+        patterns: dict[str, Any],
+        dataset_info: Any,
+        base_path: str | None = None,
+        allowed_extensions: Sequence[str] | None = None,
+        download_config: DownloadConfig | None = None,
+    ) -> Self:
+        """The files of patterns in a data set of the Hub, as `huggingface_hub` describes it."""
+        return cls.from_patterns(patterns, _repo(dataset_info, base_path), allowed_extensions, download_config)
+
+    def filter(self, *, extensions: Sequence[str] | None = None, file_names: Sequence[str] | None = None) -> Self:
+        """As `DataFilesList.filter`, of each split."""
+        made = type(self)()
+        for split, some in self.items():
+            made[split] = some.filter(extensions=extensions, file_names=file_names)
+        return made
+
+
+class DataFilesPatternsList(list[str]):
+    """Patterns of files, which are looked for later.
+
+    Args:
+        patterns: the patterns.
+        allowed_extensions: the endings that names may have, of each pattern; any if `None`.
+    """
+
+    def __init__(self, patterns: Sequence[str], allowed_extensions: Sequence[Any]) -> None:
+        super().__init__(patterns)
+        self.allowed_extensions = list(allowed_extensions)
+
+    def __add__(self, other: Any) -> DataFilesPatternsList:  # type: ignore[override]  # likewise
+        return DataFilesPatternsList([*self, *other], self.allowed_extensions + other.allowed_extensions)
+
+    @classmethod
+    def from_patterns(cls, patterns: Sequence[str], allowed_extensions: Sequence[str] | None = None) -> Self:
+        """Patterns whose files may have the same endings."""
+        return cls(patterns, [allowed_extensions] * len(patterns))
+
+    def resolve(self, base_path: str, download_config: DownloadConfig | None = None) -> DataFilesList:
+        """Their files."""
+        made = DataFilesList([])
+        for pattern, allowed in zip(self, self.allowed_extensions, strict=True):
+            made += DataFilesList.from_patterns([pattern], base_path, allowed, download_config)
+        return made
+
+    def filter_extensions(self, extensions: Sequence[str]) -> DataFilesPatternsList:
+        """The same, with these endings allowed too."""
+        return DataFilesPatternsList(self, [[*(allowed or ()), *extensions] for allowed in self.allowed_extensions])
+
+
+class DataFilesPatternsDict(dict[str, DataFilesPatternsList]):
+    """Patterns of the files of each split."""
+
+    @classmethod
+    def from_patterns(cls, patterns: dict[str, Any], allowed_extensions: Sequence[str] | None = None) -> Self:
+        """Patterns by split."""
+        made = cls()
+        for split, some in patterns.items():
+            known = isinstance(some, DataFilesPatternsList)
+            made[split] = some if known else DataFilesPatternsList.from_patterns(some, allowed_extensions)
+        return made
+
+    def resolve(self, base_path: str, download_config: DownloadConfig | None = None) -> DataFilesDict:
+        """Their files."""
+        made = DataFilesDict()
+        for split, some in self.items():
+            made[split] = some.resolve(base_path, download_config)
+        return made
+
+    def filter_extensions(self, extensions: Sequence[str]) -> Self:
+        """The same, with these endings allowed too."""
+        made = type(self)()
+        for split, some in self.items():
+            made[split] = some.filter_extensions(extensions)
+        return made

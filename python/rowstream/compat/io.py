@@ -1,0 +1,211 @@
+"""Readers and writers of files, as classes: what `from_csv`, `to_csv` and their like do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from rowstream.dataset import IterableDataset
+from rowstream.dataset.map_style import Dataset
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.load import load_dataset
+from rowstream.splits import Split
+
+__all__ = [
+    "AbstractDatasetInputStream",
+    "AbstractDatasetReader",
+    "CsvDatasetReader",
+    "CsvDatasetWriter",
+    "GeneratorDatasetInputStream",
+    "JsonDatasetReader",
+    "JsonDatasetWriter",
+    "ParquetDatasetReader",
+    "ParquetDatasetWriter",
+    "SqlDatasetReader",
+    "SqlDatasetWriter",
+    "TextDatasetReader",
+]
+
+# ----------------------------------------------------------------------------------------------------------- readers
+
+
+class AbstractDatasetInputStream(ABC):
+    """What gives a data set. Arguments as those of `Dataset.from_generator` and its like."""
+
+    def __init__(
+        self,
+        features: Any = None,
+        cache_dir: str | None = None,
+        keep_in_memory: bool = False,
+        streaming: bool = False,
+        num_proc: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.features, self.cache_dir, self.keep_in_memory = features, cache_dir, keep_in_memory
+        self.streaming, self.num_proc, self.kwargs = streaming, num_proc, kwargs
+
+    @abstractmethod
+    def read(self) -> Any:
+        """The data set."""
+
+
+class AbstractDatasetReader(AbstractDatasetInputStream):
+    """What gives a data set of files.
+
+    Args:
+        path_or_paths: the files: a pattern, a list, or a dict by split.
+        split: the split that they are, or that is wanted; `train` if `None`, all of a dict.
+        features, cache_dir, keep_in_memory, streaming, num_proc, kwargs: as those of `load_dataset`.
+    """
+
+    def __init__(
+        self,
+        path_or_paths: Any = None,
+        split: Any = None,
+        features: Any = None,
+        cache_dir: str | None = None,
+        keep_in_memory: bool = False,
+        streaming: bool = False,
+        num_proc: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(features, cache_dir, keep_in_memory, streaming, num_proc, **kwargs)
+        self.path_or_paths = path_or_paths
+        self.split = split if split or isinstance(path_or_paths, dict) else "train"
+
+
+class _FilesReader(AbstractDatasetReader):
+    FORMAT: ClassVar[str]
+
+    def read(self) -> Any:
+        """The rows of the files: a data set, or a stream; a dict of them if no split is named."""
+        paths = self.path_or_paths
+        return load_dataset(
+            self.FORMAT,
+            data_files=paths if isinstance(paths, dict) else {str(self.split): paths},
+            split=None if self.split is None else str(self.split),
+            features=self.features,
+            cache_dir=self.cache_dir,
+            keep_in_memory=self.keep_in_memory or None,
+            streaming=self.streaming,
+            num_proc=None if self.streaming else self.num_proc,
+            **self.kwargs,
+        )
+
+
+class CsvDatasetReader(_FilesReader):
+    """CSV."""
+
+    FORMAT = "csv"
+
+
+class JsonDatasetReader(_FilesReader):
+    """JSON; `field=` is the one that rows are in."""
+
+    FORMAT = "json"
+
+
+class ParquetDatasetReader(_FilesReader):
+    """Parquet files."""
+
+    FORMAT = "parquet"
+
+
+class TextDatasetReader(_FilesReader):
+    """Text."""
+
+    FORMAT = "text"
+
+
+class GeneratorDatasetInputStream(AbstractDatasetInputStream):
+    """The rows that a generator gives. Arguments as those of `Dataset.from_generator`."""
+
+    def __init__(
+        self,
+        generator: Any,
+        features: Any = None,
+        cache_dir: str | None = None,
+        keep_in_memory: bool = False,
+        streaming: bool = False,
+        gen_kwargs: dict[str, Any] | None = None,
+        num_proc: int | None = None,
+        split: Any = Split.TRAIN,
+        fingerprint: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(features, cache_dir, keep_in_memory, streaming, num_proc, **kwargs)
+        self.generator, self.gen_kwargs, self.split, self.fingerprint = generator, gen_kwargs, split, fingerprint
+
+    def read(self) -> Any:
+        """The rows: a data set, or a stream."""
+        if self.streaming:
+            return IterableDataset.from_generator(self.generator, self.features, self.gen_kwargs, self.split)
+        return Dataset.from_generator(
+            self.generator,
+            self.features,
+            self.cache_dir,
+            self.keep_in_memory,
+            self.gen_kwargs,
+            self.num_proc,
+            self.split,
+            self.fingerprint,
+            **self.kwargs,
+        )
+
+
+class SqlDatasetReader(AbstractDatasetInputStream):
+    """The rows of a query or a table. Arguments as those of `Dataset.from_sql`."""
+
+    def __init__(
+        self, sql: Any, con: Any, features: Any = None, cache_dir: str | None = None, keep_in_memory: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(features, cache_dir, keep_in_memory, **kwargs)
+        self.sql, self.con = sql, con
+
+    def read(self) -> Any:
+        """The rows."""
+        return Dataset.from_sql(self.sql, self.con, self.features, self.cache_dir, self.keep_in_memory, **self.kwargs)
+
+
+# ----------------------------------------------------------------------------------------------------------- writers
+
+
+class _Writer:
+    """What writes a data set. Arguments as those of its methods `to_csv` and their like."""
+
+    METHOD: ClassVar[str]
+
+    def __init__(self, dataset: Any, *where: Any, num_proc: int | None = None, **options: Any) -> None:
+        if num_proc is not None and num_proc <= 0:
+            raise InvalidArgumentError(f"num_proc {num_proc} must be an integer > 0.")
+        self.dataset, self.num_proc = dataset, num_proc
+        self._where, self._options = where, options if num_proc is None else {**options, "num_proc": num_proc}
+
+    def write(self) -> int:
+        """Writes the rows; gives the bytes, or the rows of a database."""
+        made: int = getattr(self.dataset, self.METHOD)(*self._where, **self._options)
+        return made
+
+
+class CsvDatasetWriter(_Writer):
+    """CSV."""
+
+    METHOD = "to_csv"
+
+
+class JsonDatasetWriter(_Writer):
+    """JSON Lines."""
+
+    METHOD = "to_json"
+
+
+class ParquetDatasetWriter(_Writer):
+    """Parquet."""
+
+    METHOD = "to_parquet"
+
+
+class SqlDatasetWriter(_Writer):
+    """A table of a database."""
+
+    METHOD = "to_sql"

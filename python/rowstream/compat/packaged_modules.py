@@ -1,0 +1,30 @@
+"""Which format a file has by its ending, and which module of `datasets` reads it: tables for code that looks into them."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from rowstream.resolve import formats
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def _hash_python_lines(lines: Iterable[str]) -> str:
+    """The hash of a module's lines, without comments and empty ones."""
+    kept = (re.sub(r"#.*", "", line) for line in lines)
+    return sha256("\n".join(line for line in kept if line).encode()).hexdigest()
+
+
+_EXTENSION_TO_MODULE: dict[str, tuple[str, dict[str, Any]]] = {
+    ending: (name, {"sep": "\t"} if ending == ".tsv" else {}) for name, endings in formats._EXTENSIONS.items() for ending in endings
+}
+_MODULE_TO_EXTENSIONS: dict[str, list[str]] = {name: [*endings, ".zip"] for name, endings in formats._EXTENSIONS.items()}
+_ALL_EXTENSIONS = [*_EXTENSION_TO_MODULE, ".zip"]
+
+# Those that are read: each with the module that it is in, and a hash of what reads it.
+_PACKAGED_DATASETS_MODULES: dict[str, tuple[str, str]] = {
+    name: (f"datasets.packaged_modules.{name}.{name}", _hash_python_lines([f"rowstream reads {name}"])) for name in formats.READ
+}
