@@ -72,7 +72,7 @@ def test_fields_of_mixed_types_are_json(lines, tmp_path):
         == rows
     )
     with pytest.raises(exceptions.SchemaError, match='column "x" has values of mixed types'):
-        lines({"x": 1}, {"x": "a"}, filters=[("x", "==", "a")])
+        list(lines({"x": 1}, {"x": "a"}, filters=[("x", "==", "a")]))
 
 
 def test_features_that_json_has_no_values_for(lines):

@@ -35,7 +35,7 @@ def archive(folder):
     with tarfile.open(folder / "a.tar", "w") as out:
         for i in range(200):
             text = b"\xff" if i in BAD and i % 2 else f"text {i}".encode()
-            facts = b'{"id": "x"}' if i in BAD and not i % 2 else json.dumps({"id": i}).encode()
+            facts = b'{"id": ' if i in BAD and not i % 2 else json.dumps({"id": i}).encode()
             for name, content in ((f"{i:04}.txt", text), (f"{i:04}.json", facts)):
                 info = tarfile.TarInfo(name)
                 info.size = len(content)

@@ -16,7 +16,7 @@ from rowstream.dataset.build import informed, planned
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, SchemaError, UnsupportedError
 from rowstream.features.card import features_of_card
 from rowstream.features.schema import schema_from_features
-from rowstream.features.types import Features, Value
+from rowstream.features.types import Features, Json, Value, visit
 from rowstream.features.types import modern as _modern
 from rowstream.lock import read as read_lock
 from rowstream.resolve import formats
@@ -91,7 +91,8 @@ def load_dataset(
         **config_kwargs: options of the format, and those of rowstream: `columns`, the columns to read, where others are not touched
             (Parquet), or passed over (JSON); `infer="all"`, which finds the types of JSON from all rows, rather than from the first
             10 MB of the first file and the first megabyte of each other; `cache_limit`, the bytes that a stream's cache may take,
-            where what is wanted last goes first; `lock`, a file that `ds.lock(path)` wrote, whose files and versions are read exactly, and `path` is not needed.
+            where what is wanted last goes first; `lock`, a file that `ds.lock(path)` wrote,
+            whose files and versions are read exactly, and `path` is not needed.
 
     Returns:
         A `Dataset`, or an `IterableDataset` of a stream; a list of them if `split` is a list; a `DatasetDict` or an
@@ -244,7 +245,7 @@ class _Request:
             # Splits together: "train+test", "all".
             by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(split)}
         wanted = _wanted(split, list(by_split_))
-        made = {one: _stream(how, found, by_split_[one], one) for one in wanted}
+        made = _streams(how, found, {one: by_split_[one] for one in wanted})
         if split is None:
             return IterableDatasetDict(made)
         return [made[one] for one in split] if isinstance(split, list) else made[wanted[0]]
@@ -297,8 +298,7 @@ def _prepared(
     names = list(found.files) if split is None else _used(list(found.files), split)
     made: dict[str, Any] = {}
     files = 0
-    for name in names:
-        stream = _stream(how, found, found.files[name], name)
+    for name, stream in _streams(how, found, {name: found.files[name] for name in names}).items():
         made[name] = of_plan(stream._plan, stream.info, name, cache_dir, features, keep_in_memory, anew)
         files += stream.info.download_size or 0
     splits = SplitDict(dataset_name=found.label)
@@ -580,6 +580,29 @@ def _stream(how: Reading, found: _Found, files: list[str], split: str) -> Iterab
         plan = planned(replace(how, schema=schema_from_features(said)), files, found.places)
     info = informed(plan, how.format, found.label, split)
     return IterableDataset(plan, replace(info, config_name=found.config), split)
+
+
+def _streams(how: Reading, found: _Found, files: dict[str, list[str]]) -> dict[str, IterableDataset]:
+    """The streams of splits. Fields of mixed types are JSON in all of them where they are in one, so that splits have the same types."""
+    made = {name: _stream(how, found, some, name) for name, some in files.items()}
+    if how.format != "json" or how.schema is not None or len(made) < 2:
+        return made
+    mixed: dict[str, Any] = {}
+    for ds in made.values():
+        for name, feature in (ds.features or {}).items():
+            if _has_json(feature):
+                mixed[name] = feature if mixed.get(name, feature) == feature else Json()
+    for split, ds in made.items():
+        features = Features({name: mixed.get(name, feature) for name, feature in (ds.features or {}).items()})
+        if features != ds.features:
+            made[split] = _stream(replace(how, schema=schema_from_features(features)), found, files[split], split)
+    return made
+
+
+def _has_json(feature: Any) -> bool:
+    found: list[bool] = []
+    visit(feature, lambda one: found.append(isinstance(one, Json)))
+    return any(found)
 
 
 def _same(said: Any, schema: dict[str, Any]) -> bool:

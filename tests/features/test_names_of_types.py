@@ -201,13 +201,6 @@ def test_filters_of_small_decimals():
     assert len(list(ds.filter(col("x") == Decimal("1.25")))) == 1
 
 
-def test_maps_take_their_own_features(tmp_path):
-    table = pa.table({"x": pa.array([[("a", 1), ("b", None)], None, []], pa.map_(pa.string(), pa.int32()))})
-    pq.write_table(table, tmp_path / "a.parquet")
-    ds = load_dataset("parquet", data_files=f"{tmp_path}/*", split="train", streaming=True)
-    assert list(load_dataset("parquet", data_files=f"{tmp_path}/*", split="train", streaming=True, features=ds.features)) == list(ds)
-
-
 def test_bytes_of_another_length_are_an_error(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"x": "abcd"}\n{"x": "abc"}\n')
     ds = load_dataset(

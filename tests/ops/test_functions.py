@@ -183,7 +183,7 @@ def test_an_error_of_a_function_is_the_users_own(listing, how):
         (lambda ds: ds[0], "a stream has no row 0"),
         (lambda ds: ds.map(lambda batch: {"x": 1}, batched=True), "a list for each column, 'x' is a int"),
         (lambda ds: ds.map(doubled, input_columns=["none"]), "no column 'none' in input_columns; the columns are"),
-        (lambda ds: ds.filter(lambda batch: [True], batched=True), "one length"),
+        (lambda ds: ds.filter(lambda batch: [True], batched=True), "lengths differ"),
         (lambda ds: ds.map("text"), "map expects a function, found 'text'"),
         (lambda ds: ds.map(doubled, num_threads=2, num_proc=2), "not both"),
         (lambda ds: ds.map(doubled, num_proc=0), "num_proc must be at least 1"),

@@ -25,7 +25,7 @@ from rowstream.arrow_writer import BESIDE, ArrowWriter
 from rowstream.dataset.once import made_by, moved
 from rowstream.dataset.processes import run_in_processes
 from rowstream.dataset.steps import parts_there
-from rowstream.exceptions import InvalidArgumentError, RowstreamError
+from rowstream.exceptions import FileFormatError, InvalidArgumentError, RowstreamError
 from rowstream.features.exact import agreed
 from rowstream.features.types import Features
 from rowstream.formatting import LazyBatch, LazyDict, PythonFormatter, format_table, get_formatter
@@ -608,7 +608,7 @@ def _cached(job: Job) -> Any:
     info.features = job.features
     try:
         return _opened(job, info)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, FileFormatError) as error:
         _logger.warning(f"{job.cache_file_name} is damaged, and is made anew: {error}")
         return None
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rowstream import _core
 from rowstream.dataset.remixing import as_it_was, moved
 from rowstream.dataset.running import node
-from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, UnsupportedError
+from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, SchemaError, UnsupportedError
 from rowstream.features.rows import Typing
 from rowstream.ops import Every, Shuffle
 from rowstream.ops.base import World
@@ -272,7 +272,13 @@ class _Generating:
         if not isinstance(row, dict):
             raise InvalidArgumentError(f"from_generator: the generator must yield dicts, it yielded {type(row).__name__}")
         self._count += 1
-        return row if self._typing is None else self._typing.row(row)
+        if self._typing is None:
+            return row
+        try:
+            return self._typing.row(row)
+        except SchemaError as error:
+            error.add_note(f"row {self._count - 1} that the generator gave")
+            raise
 
     def state(self) -> Any:
         return self._count

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from rowstream.exceptions import InvalidArgumentError
+from rowstream.exceptions import InvalidArgumentError, SchemaError
 from rowstream.formats import TABLES, formatter
 from rowstream.ops.apply import Call, check_lengths, columns_of, length_of, merged, rows_of, table_of, truth, truths
 from rowstream.ops.base import Stage, Whole
@@ -43,7 +43,11 @@ class Each:
             return
         call = self._call
         for item in self._upstream:
-            made = call(item, self._index)
+            try:
+                made = call(item, self._index)
+            except SchemaError as error:
+                error.add_note(f"row {self._index} since the iteration began")
+                raise
             self._index += 1
             if made is not None:
                 yield made

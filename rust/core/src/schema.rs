@@ -99,7 +99,7 @@ fn common(a: &DataType, b: &DataType, mixed: Mixed) -> Option<DataType> {
         (Binary | BinaryView | LargeBinary, Binary | BinaryView | LargeBinary) => LargeBinary,
         (Timestamp(one, zone), Timestamp(other, too)) if zone == too => Timestamp(*one.max(other), zone.clone()),
         (List(f), List(g)) => List(common_field(f, g, mixed)?),
-        (FixedSizeList(f, n), FixedSizeList(g, m)) if n == m => FixedSizeList(common_field(f, g, mixed)?, *n),
+        (FixedSizeList(f, long), FixedSizeList(g, too)) if long == too => FixedSizeList(common_field(f, g, mixed)?, *long),
         (List(f) | LargeList(f) | FixedSizeList(f, _), List(g) | LargeList(g) | FixedSizeList(g, _)) => LargeList(common_field(f, g, mixed)?),
         (Struct(f), Struct(g)) => {
             if mixed == Mixed::Json && (f.len() != g.len() || !f.iter().all(|field| g.find(field.name()).is_some())) {

@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn keys_and_values_of_maps_go_by_their_place() -> Result<()> {
         let pair = |value: DataType, names: [&str; 2]| Fields::from(vec![Field::new(names[0], DataType::Int32, false), Field::new(names[1], value, true)]);
-        let entries = Fields::from(pair(DataType::Int64, ["keys", "values"]));
+        let entries = pair(DataType::Int64, ["keys", "values"]);
         let columns: Vec<ArrayRef> = vec![Arc::new(Int32Array::from(vec![1, 2])), Arc::new(Int64Array::from(vec![10, 20]))];
         let field = Arc::new(Field::new("entries", DataType::Struct(entries.clone()), false));
         let offsets = OffsetBuffer::new(ScalarBuffer::from(vec![0, 1, 2]));

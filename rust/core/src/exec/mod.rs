@@ -193,8 +193,12 @@ impl Drop for Stream {
 fn strange(data_type: &DataType) -> Option<&DataType> {
     match data_type {
         DataType::Union(..) | DataType::Interval(IntervalUnit::YearMonth | IntervalUnit::DayTime) => Some(data_type),
-        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) | DataType::Map(item, _) => strange(item.data_type()),
-        DataType::ListView(item) | DataType::LargeListView(item) => strange(item.data_type()),
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::Map(item, _)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item) => strange(item.data_type()),
         DataType::Struct(fields) => fields.iter().find_map(|field| strange(field.data_type())),
         DataType::Dictionary(_, values) => strange(values),
         DataType::RunEndEncoded(_, values) => strange(values.data_type()),

@@ -208,6 +208,7 @@ fn check_packed(header: Header, body: &[u8], most: usize) -> Result<()> {
 }
 
 /// Walks the messages of a file.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the file")]
 struct Looking {
     size: u64,
     most: usize,

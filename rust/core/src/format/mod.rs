@@ -92,6 +92,7 @@ pub fn of(name: &str, options: &Value) -> Result<Arc<dyn Format>> {
 
 /// What is known of a file before its bytes are.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the file")]
 pub struct Facts {
     /// Its length.
     pub size: u64,

@@ -149,7 +149,7 @@ impl Looking {
                 return Err(reader.unexpected("an object"));
             }
             self.shape.see(reader, 0)?;
-            if reader.peek().map_or(true, |next| next != b'{') {
+            if !reader.peek().is_ok_and(|next| next == b'{') {
                 return reader.end();
             }
         }

@@ -85,11 +85,10 @@ impl Shape {
             _ => match reader.number()? {
                 Number::Int(_) => Self::Int,
                 Number::Big(_) => Self::Big,
-                Number::Float(_) => Self::Float,
                 Number::Huge(_) if matches!(self, Self::Null | Self::Int | Self::Big) => {
                     return Err(Fault { feature: Some("Value(\"string\")".into()), ..Fault::new(at, "an integer of more than 64 bits") });
                 }
-                Number::Huge(_) => Self::Float,
+                Number::Float(_) | Number::Huge(_) => Self::Float,
             },
         };
         *self = match (&*self, simple) {

@@ -166,9 +166,8 @@ fn pax(mut bytes: &[u8], more: &mut More) -> Result<()> {
         let (key, value) = (&record[..equals], &record[equals + 1..]);
         match key {
             b"path" if value.is_empty() => more.name = None,
-            b"path" if value.contains(&0) => return Err(bad()),
+            b"path" | b"linkpath" if value.contains(&0) => return Err(bad()),
             b"path" => more.name = Some(text(value)?),
-            b"linkpath" if value.contains(&0) => return Err(bad()),
             b"linkpath" => more.link = Some(text(value)?),
             b"size" => more.size = Some(std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok()).ok_or_else(bad)?),
             key if key.starts_with(b"GNU.sparse.") => return Err(sparse()),

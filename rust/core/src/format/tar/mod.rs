@@ -100,6 +100,7 @@ struct Builder {
 }
 
 /// Decodes the samples of a range of an archive.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of where it is")]
 pub struct TarDecoder {
     input: Archive,
     range: Range<u64>,

@@ -31,7 +31,7 @@ pub(crate) struct Failure {
     /// There is no such range because there is nothing at all.
     pub(crate) empty: bool,
     /// The server that refused.
-    pub(crate) by: Option<Origin>,
+    pub(crate) by: Option<Box<Origin>>,
 }
 
 /// Whether to ask again.
@@ -265,7 +265,7 @@ pub(crate) async fn refused(response: Response, url: &Url) -> Failure {
         _ => Again::Never,
     };
     let empty = status == StatusCode::RANGE_NOT_SATISFIABLE && headers.get(header::CONTENT_RANGE).is_some_and(|range| range.as_bytes() == b"bytes */0");
-    Failure { empty, by: Some(url.origin()), ..Failure::new(error, again) }
+    Failure { empty, by: Some(Box::new(url.origin())), ..Failure::new(error, again) }
 }
 
 /// The first bytes of a short text that a server sent with an error.

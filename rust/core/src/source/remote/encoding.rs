@@ -106,14 +106,13 @@ impl Undoing {
             let used = self.decoder.run(&self.rest, &mut out).map_err(wrong)?;
             self.rest = self.rest.slice(used..);
             if out.is_empty() && self.rest.is_empty() {
-                match self.body.next().await.transpose()? {
-                    Some(bytes) => (self.rest, self.begun) = (bytes, true),
-                    None => {
-                        if self.begun {
-                            self.decoder.finish(&mut out).map_err(|_| Failure::soon("the answer was cut"))?;
-                        }
-                        self.ended = true;
+                if let Some(bytes) = self.body.next().await.transpose()? {
+                    (self.rest, self.begun) = (bytes, true);
+                } else {
+                    if self.begun {
+                        self.decoder.finish(&mut out).map_err(|_| Failure::soon("the answer was cut"))?;
                     }
+                    self.ended = true;
                 }
             }
             if !out.is_empty() {

@@ -105,7 +105,7 @@ impl Http {
     /// What becomes of a failure. `known`: whether it was asked where redirects led before.
     fn refused(&self, failure: Failure, known: bool) -> Failure {
         let Failure { mut error, mut again, by, .. } = failure;
-        let elsewhere = by.clone().filter(|by| *by != self.url.origin());
+        let elsewhere = by.clone().filter(|by| **by != self.url.origin());
         // A signed URL that is not good, or no longer: the first one knows another. What others redirect to may just not be there.
         let signed = error.kind == Kind::Permission || (error.kind == Kind::NotFound && (known || self.immutable));
         if signed && (known || elsewhere.is_some()) {

@@ -68,10 +68,14 @@ fn escaped(part: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"!$&'()*+,-.:;=@_~[]|^".contains(&byte) {
             made.push(byte.into());
         } else {
-            made.push_str(&format!("%{byte:02X}"));
+            made.extend(['%', hex_digit(byte >> 4), hex_digit(byte & 15)]);
         }
         made
     })
+}
+
+fn hex_digit(digit: u8) -> char {
+    char::from_digit(digit.into(), 16).unwrap_or('0').to_ascii_uppercase()
 }
 
 #[cfg(test)]

@@ -16,9 +16,9 @@ pub(super) fn marked(listing: &Bytes) -> Bytes {
         let plain = unescaped(key);
         // A slash at its end is what a folder's mark has; paths leave it out.
         let sound = Path::parse(&plain).is_ok_and(|path| path.as_ref() == plain);
-        let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = |text: &str| text.bytes().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect::<String>();
         let key = if sound { key.to_owned() } else { format!("{MARK}{}", hex(&plain)) };
-        made.push_str(&format!("<{name}>{key}</{name}>"));
+        made.extend(["<", name, ">", &key, "</", name, ">"]);
         rest = &rest[after..];
     }
     made.push_str(rest);
@@ -79,7 +79,7 @@ mod tests {
     fn odd_keys_go_through_a_listing() {
         let keys = ["a/b.csv", "of//x", "of/./x", "../up", "a&b/<c>", "line\nbreak", "folder/", "/first"];
         let escaped = |key: &str| key.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\n', "&#10;");
-        let listing: String = keys.iter().map(|key| format!("<Contents><Key>{}</Key><Size>1</Size></Contents>", escaped(key))).collect();
+        let listing = keys.map(|key| format!("<Contents><Key>{}</Key><Size>1</Size></Contents>", escaped(key))).concat();
         let made = marked(&Bytes::from(listing));
         let mut rest = std::str::from_utf8(&made).unwrap();
         let mut found = Vec::new();
