@@ -355,24 +355,20 @@ def test_bad_objects_are_skipped_and_counted_alike_wherever_reading_begins(tmp_p
     """A bad object is one record; one that is no JSON takes the rest of its line along."""
     text = '{"a": 1}{"a": "x"}{"a": 2}\n{"a": 3} {"a": nan} {"a": 4}\n{"a": 5}\n'
     (tmp_path / "a.jsonl").write_text(text)
-    features = Features({"a": Value("int64")})
-    ds = load_dataset("json", data_files=str(tmp_path / "a.jsonl"), split="train", streaming=True, features=features, on_error="skip")
-    whole = [row["a"] for row in ds]
-    assert whole == [1, 2, 3, 5]
+    options = {"features": Features({"a": Value("int64")}), "on_error": "skip"}
+
+    def opened():
+        return load_dataset("json", data_files=str(tmp_path / "a.jsonl"), split="train", streaming=True, **options)
+
+    ds = opened()
+    assert [row["a"] for row in ds] == [1, 2, 3, 5]
     assert ds.skipped.count == 2
-    for n in range(5):
+    for n in range(4):
+        ds, again = opened(), opened()
         reading = iter(ds)
-        first = [next(reading)["a"] for _ in range(n)] if n < 5 else []
-        other = ds.take(4)
-        other.load_state_dict({**other.state_dict()})
-        state = ds.state_dict()
-        ds.load_state_dict(state)
-        assert first + [row["a"] for row in ds] == whole, n
-        ds.load_state_dict(
-            load_dataset(
-                "json", data_files=str(tmp_path / "a.jsonl"), split="train", streaming=True, features=features, on_error="skip"
-            ).state_dict()
-        )
+        first = [next(reading)["a"] for _ in range(n)]
+        again.load_state_dict(ds.state_dict())
+        assert first + [row["a"] for row in again] == [1, 2, 3, 5]
 
 
 @pytest.mark.parametrize("condition", [[("a", "==", "x")], [("a", "in", ["x"])], [("b.x", "==", 1)]])

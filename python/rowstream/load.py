@@ -14,6 +14,7 @@ from rowstream.access import Access
 from rowstream.dataset import IterableDataset, IterableDatasetDict, concatenate_datasets
 from rowstream.dataset.build import informed, planned
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, SchemaError, UnsupportedError
+from rowstream.features import features_from_schema
 from rowstream.features.card import features_of_card
 from rowstream.features.schema import schema_from_features
 from rowstream.features.types import Features, Json, Value, visit
@@ -587,14 +588,16 @@ def _streams(how: Reading, found: _Found, files: dict[str, list[str]]) -> dict[s
     made = {name: _stream(how, found, some, name) for name, some in files.items()}
     if how.format != "json" or how.schema is not None or len(made) < 2:
         return made
+    # Of all columns of the files, those that are not asked for too.
+    known = {split: features_from_schema(ds._plan.schema) for split, ds in made.items()}
     mixed: dict[str, Any] = {}
-    for ds in made.values():
-        for name, feature in (ds.features or {}).items():
+    for there in known.values():
+        for name, feature in there.items():
             if _has_json(feature):
                 mixed[name] = feature if mixed.get(name, feature) == feature else Json()
-    for split, ds in made.items():
-        features = Features({name: mixed.get(name, feature) for name, feature in (ds.features or {}).items()})
-        if features != ds.features:
+    for split, there in known.items():
+        features = Features({name: mixed.get(name, feature) for name, feature in there.items()})
+        if features != there:
             made[split] = _stream(replace(how, schema=schema_from_features(features)), found, files[split], split)
     return made
 

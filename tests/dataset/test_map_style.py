@@ -306,7 +306,7 @@ def test_lines_whose_fields_are_mixed(tmp_path):
     with pytest.raises(exceptions.FileFormatError, match=r"a\.jsonl: line 5"):
         read(split="train")  # lines that are no objects are not taken for mixed ones
     path.write_text('{"a": 1}\n{"a": "x"}\n' + ('{"a": "' + "y" * 1000 + '"}\n') * 11_000 + '{"new": 1}\n')
-    with pytest.raises(exceptions.SchemaError, match=r"a\.jsonl: line 11003: field 'new'.*features="):
+    with pytest.raises(exceptions.SchemaError, match=r"a\.jsonl: line 11003 .*field .new..*features="):
         read(split="train")
 
 
