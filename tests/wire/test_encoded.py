@@ -237,16 +237,16 @@ def test_a_file_that_became_shorter_did_change(packing, told):
 
 
 def test_a_hub_that_packs_its_answers(packing, server, monkeypatch):
-    server.repo("org/packed", {"train.jsonl": lines(9)})
+    server.repo("packs/packed", {"train.jsonl": lines(9)})
     import urllib.request
 
-    with urllib.request.urlopen(f"{server.hub}/api/datasets/org/packed/revision/main?blobs=true") as answer:
-        packing.contents["/api/datasets/org/packed/revision/main"] = text = answer.read()
+    with urllib.request.urlopen(f"{server.hub}/api/datasets/packs/packed/revision/main?blobs=true") as answer:
+        packing.contents["/api/datasets/packs/packed/revision/main"] = text = answer.read()
     sha = json.loads(text)["sha"]
-    packing.contents[f"/datasets/org/packed/resolve/{sha}/train.jsonl"] = lines(9)
+    packing.contents[f"/datasets/packs/packed/resolve/{sha}/train.jsonl"] = lines(9)
     packing.how = {"encoding": "gzip"}
     monkeypatch.setenv("HF_ENDPOINT", packing.url("").rstrip("/?"))
-    assert len(rows(load_dataset("org/packed", split="train", streaming=True, storage_options=dict(FAST)))) == 9
+    assert len(rows(load_dataset("packs/packed", split="train", streaming=True, storage_options=dict(FAST)))) == 9
 
 
 @pytest.mark.heavy

@@ -35,9 +35,9 @@ def commit(server, name, token=None):
 def cached(server, tmp_path, monkeypatch):
     """Two data sets that were read before, by number and as a stream with a cache."""
     monkeypatch.setattr(config, "HF_DATASETS_CACHE", tmp_path / "hf" / "datasets")
-    server.repo("org/lines", {"train.jsonl": lines(15_000)})
-    server.repo("org/packed", {"train.parquet": parquet(15_000, 5_000)})
-    for name in ("org/lines", "org/packed"):
+    server.repo("quiet/lines", {"train.jsonl": lines(15_000)})
+    server.repo("quiet/packed", {"train.parquet": parquet(15_000, 5_000)})
+    for name in ("quiet/lines", "quiet/packed"):
         rows(name)
         rows(name, streaming=True, cache_dir=str(tmp_path / "ranges"))
     server.control("DELETE", "log")
@@ -56,28 +56,27 @@ def streamed(tmp_path):
 @pytest.mark.parametrize("fault", [*BUSY, {"kind": "latency", "ms": 700}, *NOBODY], ids=str)
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_last_revision_is_taken_with_a_warning(cached, tmp_path, monkeypatch, fault, stream):
-    sha = commit(cached, "org/lines")
+    sha = commit(cached, "quiet/lines")
     if isinstance(fault, str):
         monkeypatch.setenv("HF_ENDPOINT", NOBODY[fault])
     else:
         cached.faults({**fault, "origin": "hub"})
     options = streamed(tmp_path) if stream else {}
-    with pytest.warns(UserWarning, match=f"org/lines.*{sha}"):
-        assert rows("org/lines", **options) == 15_000
-    with pytest.warns(UserWarning, match="org/packed"):
-        assert rows("org/packed", **options) == 15_000
+    with pytest.warns(UserWarning, match=f"quiet/lines.*{sha}"):
+        assert rows("quiet/lines", **options) == 15_000
+    with pytest.warns(UserWarning, match="quiet/packed"):
+        assert rows("quiet/packed", **options) == 15_000
 
 
-@pytest.mark.parametrize("stream", [False, True])
-def test_what_was_seen_of_files_need_not_be_there(cached, tmp_path, stream):
+def test_what_was_seen_of_files_need_not_be_there(cached, tmp_path):
     """The beginnings and ends of files are a cache of their own, which forgets what is oldest."""
     shutil.rmtree(tmp_path / "rowstream", ignore_errors=True)
     code = f"""
         import warnings
         from rowstream import load_dataset
         warnings.simplefilter("ignore")
-        for name in ("org/lines", "org/packed"):
-            print(sum(1 for _ in load_dataset(name, split="train", storage_options={QUICK!r}, **{streamed(tmp_path) if stream else {}!r})))
+        for name in ("quiet/lines", "quiet/packed"):
+            print(sum(1 for _ in load_dataset(name, split="train", storage_options={QUICK!r})))
     """
     cached.faults({"kind": "status", "status": 503})
     # Another process, which has seen nothing.
@@ -87,63 +86,63 @@ def test_what_was_seen_of_files_need_not_be_there(cached, tmp_path, stream):
 def test_what_was_never_listed_is_an_error(cached):
     cached.faults({"kind": "status", "status": 503})
     with pytest.raises(ReadError, match="503"):
-        rows("org/unknown")
+        rows("quiet/unknown")
     with pytest.raises(ReadError, match="503"):
-        rows("org/lines", revision="other")
+        rows("quiet/lines", revision="other")
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
 def test_a_hub_that_refuses_did_answer(cached, status):
     cached.faults({"kind": "status", "status": status, "match": "/api/"})
     with pytest.raises((DatasetNotFoundError, PermissionError)):
-        rows("org/lines")
+        rows("quiet/lines")
 
 
 def test_every_way_to_a_file_of_the_hub(cached, tmp_path):
     manager = DownloadManager(download_config=DownloadConfig(disable_tqdm=True, storage_options=dict(QUICK)))
-    url = "hf://datasets/org/packed/train.parquet"
+    url = "hf://datasets/quiet/packed/train.parquet"
     path = manager.download(url)
-    rowstream.get_dataset_config_names("org/lines")
+    rowstream.get_dataset_config_names("quiet/lines")
     cached.faults({"kind": "status", "status": 503})
-    with pytest.warns(UserWarning, match="org/packed"):
+    with pytest.warns(UserWarning, match="quiet/packed"):
         assert manager.download(url) == path
-    with pytest.warns(UserWarning, match="org/packed"):
+    with pytest.warns(UserWarning, match="quiet/packed"):
         ds = load_dataset("parquet", data_files=url, split="train", storage_options=QUICK)
     assert len(ds) == 15_000
-    with pytest.warns(UserWarning, match="org/packed"), rowstream.open(url, "rb", storage_options=QUICK) as file:
+    with pytest.warns(UserWarning, match="quiet/packed"), rowstream.open(url, "rb", storage_options=QUICK) as file:
         assert file.read(4) == b"PAR1"
 
 
 def test_a_hub_that_answers_again_is_believed(cached):
     cached.faults({"kind": "status", "status": 503})
-    with pytest.warns(UserWarning, match="org/lines"):
-        assert rows("org/lines") == 15_000
+    with pytest.warns(UserWarning, match="quiet/lines"):
+        assert rows("quiet/lines") == 15_000
     cached.faults()
-    cached.repo("org/lines", {"train.jsonl": lines(5)})
-    assert rows("org/lines") == 5
+    cached.repo("quiet/lines", {"train.jsonl": lines(5)})
+    assert rows("quiet/lines") == 5
 
 
 def test_the_converted_revision_too(server, tmp_path, monkeypatch):
     monkeypatch.setattr(config, "HF_DATASETS_CACHE", tmp_path / "hf" / "datasets")
-    folder = server.repo("org/turned", {"data.bin": b"x"})
+    folder = server.repo("quiet/turned", {"data.bin": b"x"})
     path = folder / ".revisions" / "refs%2Fconvert%2Fparquet" / "default" / "train" / "0000.parquet"
     path.parent.mkdir(parents=True)
     path.write_bytes(parquet(6))
-    assert rows("org/turned") == 6
+    assert rows("quiet/turned") == 6
     server.faults({"kind": "status", "status": 503})
-    with pytest.warns(UserWarning, match="org/turned"):
-        assert rows("org/turned") == 6
+    with pytest.warns(UserWarning, match="quiet/turned"):
+        assert rows("quiet/turned") == 6
 
 
 def test_offline_asks_nobody(server, monkeypatch):
-    server.repo("org/far", {"train.parquet": parquet(15_000, 5_000)})
-    load_dataset("org/far", split="train", streaming=True)
+    server.repo("quiet/far", {"train.parquet": parquet(15_000, 5_000)})
+    load_dataset("quiet/far", split="train", streaming=True)
     server.control("DELETE", "log")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(OSError, match="HF_HUB_OFFLINE"):
-        list(load_dataset("org/far", split="train", streaming=True, storage_options=FAST))
+        list(load_dataset("quiet/far", split="train", streaming=True, storage_options=FAST))
     with pytest.raises(OSError, match="HF_HUB_OFFLINE"):
-        DownloadManager(download_config=DownloadConfig(disable_tqdm=True)).download("hf://datasets/org/far/train.parquet")
+        DownloadManager(download_config=DownloadConfig(disable_tqdm=True)).download("hf://datasets/quiet/far/train.parquet")
     assert not server.log()
     # Other servers are no Hub.
     assert len(list(load_dataset("json", data_files=f"{server.http}/a.jsonl", split="train", streaming=True))) == 6000
@@ -153,7 +152,7 @@ def test_offline_asks_nobody(server, monkeypatch):
 
 FILL = """
     from rowstream import load_dataset
-    for name in ("org/lines", "org/private"):
+    for name in ("quiet/lines", "quiet/private"):
         print(len(load_dataset(name, split="train")), len(list(load_dataset(name, split="train", streaming=True))))
 """
 
@@ -172,8 +171,8 @@ def run(code: str, **env: str) -> str:
 @pytest.mark.heavy
 @pytest.mark.parametrize("variable", ["HF_HOME", "HF_DATASETS_CACHE"])
 def test_offline_finds_what_others_filled(server, tmp_path, variable):
-    server.repo("org/lines", {"train.jsonl": lines(30)})
-    server.repo("org/private", {"train.parquet": parquet(20)}, private=True)
+    server.repo("quiet/lines", {"train.jsonl": lines(30)})
+    server.repo("quiet/private", {"train.parquet": parquet(20)}, private=True)
     shared = {variable: str(tmp_path / "shared")}
     made = run(FILL, HOME=str(tmp_path / "one"), HF_TOKEN="hf_member", **shared)
     assert made == "30 30\n20 20"
@@ -188,17 +187,17 @@ def test_offline_finds_what_others_filled(server, tmp_path, variable):
 
 @pytest.mark.heavy
 def test_a_token_sees_no_more_than_the_hub_lets_it(server, tmp_path):
-    server.repo("org/private", {"train.parquet": parquet(20)}, private=True)
-    server.repo("org/lines", {"train.jsonl": lines(30)})
+    server.repo("quiet/private", {"train.parquet": parquet(20)}, private=True)
+    server.repo("quiet/lines", {"train.jsonl": lines(30)})
     shared = {"HF_HOME": str(tmp_path / "shared"), "HOME": str(tmp_path / "one")}
     run(FILL, HF_TOKEN="hf_member", **shared)
     code = f"""
         from rowstream import load_dataset
         from rowstream.exceptions import DatasetNotFoundError
-        for revision in (None, "main", {commit(server, "org/private", "hf_member")!r}):
+        for revision in (None, "main", {commit(server, "quiet/private", "hf_member")!r}):
             for stream in (False, True):
                 try:
-                    print("seen", load_dataset("org/private", revision=revision, split="train", streaming=stream))
+                    print("seen", load_dataset("quiet/private", revision=revision, split="train", streaming=stream))
                 except DatasetNotFoundError as error:
                     print("not seen")
     """
@@ -208,11 +207,11 @@ def test_a_token_sees_no_more_than_the_hub_lets_it(server, tmp_path):
 
 @pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
 def test_the_shared_cache_of_the_hub_has_the_rights_of_new_files(server, tmp_path, mask):
-    server.repo("org/rights", {"train.jsonl": lines(10), "folder/train.parquet": parquet(10)})
+    server.repo("quiet/rights", {"train.jsonl": lines(10), "folder/train.parquet": parquet(10)})
     before = os.umask(mask)
     try:
         manager = DownloadManager(download_config=DownloadConfig(disable_tqdm=True))
-        manager.download([f"hf://datasets/org/rights/{name}" for name in ("train.jsonl", "folder/train.parquet")])
+        manager.download([f"hf://datasets/quiet/rights/{name}" for name in ("train.jsonl", "folder/train.parquet")])
     finally:
         os.umask(before)
     made = [path for path in (tmp_path / "hf" / "hub").rglob("*") if not path.is_symlink()]
@@ -228,9 +227,9 @@ def refuse(path: Path) -> None:
 
 @pytest.mark.heavy
 @pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
-@pytest.mark.parametrize("refused", ["hub", "hub/datasets--org--refused", "hub/datasets--org--refused/blobs", "hub/.locks"])
+@pytest.mark.parametrize("refused", ["hub", "hub/datasets--quiet--refused", "hub/datasets--quiet--refused/blobs", "hub/.locks"])
 def test_what_another_users_folder_refuses_is_put_elsewhere(server, tmp_path, refused):
-    server.repo("org/refused", {"train.parquet": parquet(10)})
+    server.repo("quiet/refused", {"train.parquet": parquet(10)})
     home = tmp_path / "home"
     home.mkdir()
     refuse(tmp_path / "hf" / refused)
@@ -246,7 +245,7 @@ def test_what_another_users_folder_refuses_is_put_elsewhere(server, tmp_path, re
         os.environ.update(HF_HOME={str(tmp_path / "hf")!r}, HOME={str(home)!r}, ROWSTREAM_CACHE={str(home / "own")!r})
         if os.getuid() == 0:
             os.setuid(65534)
-        print(manager.download("hf://datasets/org/refused/train.parquet"))
+        print(manager.download("hf://datasets/quiet/refused/train.parquet"))
     """
     path = Path(run(code, ROWSTREAM_CACHE=str(tmp_path / "warm"), HF_HOME=str(tmp_path / "warm")))
     assert path.read_bytes() == parquet(10)

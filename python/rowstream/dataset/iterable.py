@@ -345,7 +345,8 @@ class IterableDataset(Building, Exporting, Described, Joining):
         state = self.__dict__.copy()
         # A worker has another part of the rows than whoever pickles it, and begins as a forked one does.
         if self._running is not None and not spawning():
-            state["_resume"] = self._running.state()
+            # What comes after an iteration that ended begins anew, there as here.
+            state["_resume"] = None if self._running.ended else self._running.state()
         state["_running"] = None
         return state
 

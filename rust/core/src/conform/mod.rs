@@ -154,7 +154,11 @@ impl Lists {
         };
         let in_row = |e: Error| e.counted(|item| self.offsets.partition_point(|at| *at as u64 <= item) as u64 - 1);
         let items: ArrayRef = match (self.items.data_type(), field.data_type()) {
-            (DataType::Struct(pair), DataType::Struct(fields)) if self.map && pair.len() == 2 && fields.len() == 2 => {
+            (DataType::Struct(pair), DataType::Struct(fields))
+                if pair.len() == 2
+                    && fields.len() == 2
+                    && (self.map || (matches!(to, DataType::Map(..)) && fields.iter().any(|field| pair.iter().all(|one| one.name() != field.name())))) =>
+            {
                 Arc::new(entries(self.items.as_struct(), fields).map_err(in_row)?)
             }
             _ => conform(&self.items, field.data_type()).map_err(in_row)?,
