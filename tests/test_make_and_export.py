@@ -12,7 +12,17 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from rowstream import ClassLabel, Features, IterableDataset, Value, exceptions, load_dataset, merge_state_dicts, split_dataset_by_node
+from rowstream import (
+    ClassLabel,
+    Dataset,
+    Features,
+    IterableDataset,
+    Value,
+    exceptions,
+    load_dataset,
+    merge_state_dicts,
+    split_dataset_by_node,
+)
 
 ROWS = [{"id": i, "text": "x" * (i % 40), "n": [i] * (i % 3)} for i in range(3000)]
 
@@ -192,3 +202,16 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["out.parquet"]
     with pytest.raises(exceptions.InvalidArgumentError, match="no folder"):
         IterableDataset.from_list(ROWS).to_json(tmp_path / "nowhere" / "x.jsonl")
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_integers_beside_nulls_are_written_as_they_are(tmp_path, streaming):
+    """Also inside lists and structs: as floats, those beyond 2^53 would be others."""
+    big = 2**53 + 1
+    rows = [{"n": big, "l": [big, None], "s": {"a": big}}, {"n": None, "l": [], "s": {"a": None}}]
+    ds = Dataset.from_list(rows)
+    ds = ds.to_iterable_dataset() if streaming else ds
+    ds.to_json(str(tmp_path / "a.jsonl"))
+    assert [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()] == rows
+    ds.to_csv(str(tmp_path / "a.csv"))
+    assert (tmp_path / "a.csv").read_text().count(str(big)) == 3

@@ -295,11 +295,13 @@ class Exporting:
         """Writes the rows as CSV, whole or not at all. Gives the bytes written. Other arguments as `pandas.DataFrame.to_csv` has them;
         `num_shards` and `max_shard_size` as in `to_parquet`.
         """
+        from rowstream.features.frames import exact_frame
+
         options = {"index": False, **to_csv_kwargs}
         header = options.pop("header", True)
 
         def text(table: Any, header: Any = False) -> bytes:
-            return str(table.to_pandas().to_csv(header=header, **options)).encode()
+            return str(exact_frame(table).to_csv(header=header, **options)).encode()
 
         output = self._output(path_or_buf, storage_options, num_shards, max_shard_size)
         return self._texts(output, ".csv", batch_size, text, lambda table: text(table, header))
@@ -316,11 +318,13 @@ class Exporting:
         """Writes the rows as JSON Lines, whole or not at all. Gives the bytes written. Other arguments as those of pandas;
         `num_shards` and `max_shard_size` as in `to_parquet`.
         """
+        from rowstream.features.frames import exact_frame
+
         options = {"orient": "records", "lines": True, "force_ascii": False, **to_json_kwargs}
         if options["orient"] != "records" or not options["lines"]:
             raise UnsupportedError("to_json writes lines, an object each; to_pandas().to_json() writes all else")
         output = self._output(path_or_buf, storage_options, num_shards, max_shard_size)
-        return self._texts(output, ".jsonl", batch_size, lambda table: _ended(table.to_pandas().to_json(**options)).encode())
+        return self._texts(output, ".jsonl", batch_size, lambda table: _ended(exact_frame(table).to_json(**options)).encode())
 
     @staticmethod
     def _output(path_or_buf: Any, storage_options: Any, num_shards: int | None, max_shard_size: str | int | None) -> Output:
@@ -357,7 +361,9 @@ class Exporting:
             batch_size: rows that are written at once.
             sql_writer_kwargs: those of pandas.
         """
-        return inserted((signed(table).to_pandas() for table in self._tables(batch_size)), name, con, sql_writer_kwargs)
+        from rowstream.features.frames import exact_frame
+
+        return inserted((exact_frame(signed(table)) for table in self._tables(batch_size)), name, con, sql_writer_kwargs)
 
     def _texts(
         self, output: Output, ending: str, batch_size: int | None, text: Callable[[Any], bytes], head: Callable[[Any], bytes] | None = None

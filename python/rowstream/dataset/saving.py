@@ -204,10 +204,9 @@ class Saving:
 
     def _frame(self, table: Any, exact: bool = False) -> Any:
         """A table as a frame. `exact`: integers with missing values stay integers."""
-        from rowstream.features.frames import nullable, pandas_types_mapper
+        from rowstream.features.frames import exact_frame, pandas_types_mapper
 
-        types = {of.type for of, one in zip(table.schema, table.columns, strict=True) if one.null_count} if exact else set()
-        frame = table.to_pandas(types_mapper=lambda kind: nullable(kind) if kind in types else pandas_types_mapper(kind))
+        frame = exact_frame(table) if exact else table.to_pandas(types_mapper=pandas_types_mapper)
         for name, *path in json_paths(self.features):
             frame[name] = [_decoded_json(one, path) for one in table.column(name).to_pylist()]
         return frame

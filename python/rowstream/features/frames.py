@@ -150,3 +150,10 @@ def nullable(dtype: Any) -> Any:
     if not pa.types.is_integer(dtype):
         return pandas_types_mapper(dtype)
     return getattr(pd, f"{'U' if pa.types.is_unsigned_integer(dtype) else ''}Int{dtype.bit_width}Dtype")()
+
+
+def exact_frame(table: Any) -> Any:
+    """A table as a frame whose integers stay integers beside missing values, inside lists and structs too."""
+    types = {of.type for of, one in zip(table.schema, table.columns, strict=True) if one.null_count}
+    mapper = lambda kind: nullable(kind) if kind in types else pandas_types_mapper(kind)  # noqa: E731
+    return table.to_pandas(types_mapper=mapper, integer_object_nulls=True)
