@@ -205,7 +205,7 @@ STEPS = {
     "select": lambda ds, k, file: ds.select([k, 0], indices_cache_file_name=file),
     "flatten_indices": lambda ds, k, file: ds.select([k, 0]).flatten_indices(cache_file_name=file),
     "train_test_split": lambda ds, k, file: ds.train_test_split(
-        test_size=2, seed=k, train_indices_cache_file_name=file, test_indices_cache_file_name=f"{file}.2.arrow"
+        test_size=2, seed=k, train_indices_cache_file_name=file, test_indices_cache_file_name=file and f"{file}.2.arrow"
     )["test"],
 }
 
