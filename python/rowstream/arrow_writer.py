@@ -434,7 +434,10 @@ class ArrowWriter:
         if not self.current_examples:
             return
         examples, self.current_examples = self.current_examples, []
-        self._write_columns({name: _items([row[name] for row in examples]) for name in self._order(examples[0])})
+        first, names = examples[0].keys(), examples[0]
+        if any(row.keys() != first for row in examples):
+            names = dict.fromkeys(name for row in examples for name in row)
+        self._write_columns({name: _items([row.get(name) for row in examples]) for name in self._order(names)})
 
     def write_row(self, row: Any, writer_batch_size: int | None = None) -> None:
         """Adds a row, as a pyarrow table."""
@@ -478,6 +481,8 @@ class ArrowWriter:
         if columns and len(next(iter(columns.values()))) == 0:
             return
         begun = self.pa_writer is not None
+        if begun and self._found:
+            columns = self._all(columns)
         known = self._features if begun or not self.update_features else None
         if known is not None:
             arrays = self._fitted({name: columns[name] for name in self._order(columns)}, known)
@@ -488,6 +493,18 @@ class ArrowWriter:
             arrays, features = {name: array for name, (array, _) in made.items()}, {name: of for name, (_, of) in made.items()}
         schema = self.schema if begun else Features(features).arrow_schema
         self.write_table(pa.Table.from_arrays(list(arrays.values()), schema=schema), writer_batch_size)
+
+    def _all(self, columns: dict[str, Any]) -> dict[str, Any]:
+        """Columns, and those that only earlier rows have, null here. What earlier rows lack is null in them."""
+        known = self._features or Features()
+        if new := [name for name in columns if name not in known]:
+            if not self._again:
+                raise ValueError(f"the first {self._num_examples} rows have not the columns {new}: name them with features=")
+            if self.columns_beside is not None:
+                self.columns_beside += [name for name in new if name not in self.columns_beside]
+            self._widen({name: Value("null") for name in new})
+        n = len(next(iter(columns.values()), ()))
+        return {**columns, **{name: pa.nulls(n) for name in known if name not in columns}}
 
     def _fitted(self, columns: dict[str, Any], known: Features) -> dict[str, Any]:
         """Columns with the types that are known. Of those that earlier rows showed, some may get wider for it."""
@@ -552,10 +569,13 @@ class ArrowWriter:
     def _write_again(self, before: Any, changed: dict[str, Any], features: Features) -> None:
         schema = self._schema
         for name, of in changed.items():
-            schema = schema.set(schema.get_field_index(name), pa.field(name, get_nested_type(of)))
+            at, field = schema.get_field_index(name), pa.field(name, get_nested_type(of))
+            schema = schema.append(field) if at < 0 else schema.set(at, field)
         self._begin(features, schema)
         for start in range(0, before.num_rows, self.writer_batch_size):
             part = before.slice(start, self.writer_batch_size)
+            for name in schema.names:
+                part = part if name in part.column_names else part.append_column(name, pa.nulls(len(part)))
             columns = [given_column(part[name], features[name], name, start) if name in changed else part[name] for name in schema.names]
             self._put(pa.Table.from_arrays(columns, schema=self._schema))
 

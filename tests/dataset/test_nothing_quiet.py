@@ -153,6 +153,51 @@ def test_batches_may_become_no_rows():
     assert some["x"][:] == [4, 5]
 
 
+KEYS = {
+    "later rows lack a column": lambda row: {"y": 1} if row["x"] < 2 else {},
+    "later rows have one more": lambda row: {} if row["x"] < 2 else {"y": 1},
+    "later rows have another": lambda row: {"y": 1} if row["x"] < 2 else {"z": 1},
+}
+
+
+@pytest.mark.parametrize("how", [{}, {"writer_batch_size": 2}, {"batched": True, "batch_size": 2}])
+@pytest.mark.parametrize("kind", KEYS)
+def test_rows_with_other_columns(kind, how):
+    """A column that only some rows have is null in the others, or an error: it is never dropped."""
+    ds = numbers(4)
+    function = KEYS[kind]
+
+    def batched(batch):
+        return {name: [value] * len(batch["x"]) for name, value in function({"x": batch["x"][0]}).items()}
+
+    found = outcome(lambda: ds.map(batched if how.get("batched") else function, **how).remove_columns("s").to_list())
+    if found != "an error":
+        rows = [{"x": i, **function({"x": i})} for i in range(4)]
+        names = {name for row in rows for name in row}
+        assert found == [{name: row.get(name) for name in names} for row in rows]
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("kind", KEYS)
+@pytest.mark.parametrize(
+    "how", [{}, {"num_proc": 2}, {"from files": True}, {"from files": True, "batched": True}, {"keep_in_memory": True}]
+)
+def test_columns_of_some_rows_are_null_in_the_others(kind, how, tmp_path):
+    """However many rows are written at once, and wherever they are of."""
+    ds, function, how = numbers(4), KEYS[kind], dict(how)
+    if how.pop("from files", False):
+        ds.save_to_disk(tmp_path / "saved")
+        ds = load_from_disk(tmp_path / "saved")
+
+    def batched(batch):
+        return {name: [value] * len(batch["x"]) for name, value in function({"x": batch["x"][0]}).items()}
+
+    how = {**how, "batch_size": 2} if how.get("batched") else {**how, "writer_batch_size": 3}
+    rows = [{"x": i, "s": str(i), **function({"x": i})} for i in range(4)]
+    names = {name for row in rows for name in row}
+    assert ds.map(batched if how.get("batched") else function, **how).to_list() == [{name: row.get(name) for name in names} for row in rows]
+
+
 # --------------------------------------------------------------------------------------------------------------- masks
 
 MASKS = {

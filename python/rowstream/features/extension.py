@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from rowstream.features.checks import check_shapes
 from rowstream.features.names import arrow_type
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 NAMES = {n: f"datasets.features.features.Array{n}DExtensionType" for n in (2, 3, 4, 5)}
 """What files call the types."""
@@ -171,20 +167,6 @@ class ArrayExtensionArray(pa.ExtensionArray):  # type: ignore[misc]  # likewise
         return made
 
 
-def _checked(make: Callable[[Any, ArrayType], Any]) -> Callable[[Any, ArrayType], Any]:
-    """What makes the storage of arrays, which have the shape then that their type says."""
-
-    def of(data: Any, pa_type: ArrayType) -> Any:
-        made = make(data, pa_type)
-        if made.type != pa_type.storage_dtype:
-            raise ValueError(f"arrays of {made.type} are none of the shape {pa_type.shape}")
-        check_shapes(made, pa_type.shape)
-        return made
-
-    return of
-
-
-@_checked
 def array_storage(data: Any, pa_type: ArrayType) -> Any:
     """The storage of arrays: of NumPy arrays, or of lists.
 
@@ -192,13 +174,9 @@ def array_storage(data: Any, pa_type: ArrayType) -> Any:
         ValueError: one has another shape.
     """
     made = _storage(data, pa_type)
-    level = made
-    for length in pa_type.shape:
-        lengths = pc.list_value_length(level)
-        if length is not None and pc.any(pc.not_equal(lengths, length)).as_py():
-            found = pc.filter(lengths, pc.not_equal(lengths, length))[0]
-            raise ValueError(f"arrays of the shape {pa_type.shape} were expected, found a dimension of {found} in place of {length}")
-        level = level.flatten()
+    if made.type != pa_type.storage_dtype:
+        raise ValueError(f"arrays of {made.type} have not the shape {pa_type.shape}")
+    check_shapes(made, pa_type.shape)
     return made
 
 
