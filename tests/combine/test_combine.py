@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rowstream import concatenate_datasets, exceptions, interleave_datasets, load_dataset, merge_state_dicts, split_dataset_by_node
+from rowstream.dataset.sources import Mixed
 
 
 @pytest.fixture(scope="module")
@@ -173,3 +174,17 @@ def test_errors(parts):
     first, second = interleave_datasets(parts[:2]), interleave_datasets(parts[1:3])
     with pytest.raises(exceptions.CheckpointMismatchError):
         second.load_state_dict(first.state_dict())
+
+
+def test_the_parts_are_not_asked_for_every_row(parts, monkeypatch):
+    def asked(n):
+        count = Counter()
+        for name in ("sequences", "shares"):
+            plain = getattr(Mixed, name).fget
+            monkeypatch.setattr(Mixed, name, property(lambda self, name=name, plain=plain: (count.update([name]), plain(self))[1]))
+        assert len(rows(interleave_datasets([interleave_datasets(parts[:2]), parts[2]]).take(n))) == n
+        monkeypatch.undo()
+        return count
+
+    assert asked(2) == asked(60)
+    assert asked(60)["sequences"]

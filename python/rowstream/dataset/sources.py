@@ -550,8 +550,10 @@ class Consumer:
             # A copy: what is counted here is not the user's.
             saved = {int(v): copy.deepcopy(lane) for v, lane in state["lanes"].items()}
             self._done = [list(run) for run in state.get("done", ())]
-        v_most, c, of = source.sequences, world.c, world.of
-        self._mine = [v for v in range(c * v_most // of, -(-(c + 1) * v_most // of)) if source.shares or self._first(v, of) == c]
+        # Asked once: a nested source works them out of its parts, and they are used for every row.
+        self._sequences, self._shares = source.sequences, source.shares
+        v_most, c, of = self._sequences, world.c, world.of
+        self._mine = [v for v in range(c * v_most // of, -(-(c + 1) * v_most // of)) if self._shares or self._owner(v, 0, of) == c]
         # Sequences that are read now, or were read by others too.
         self._lanes: dict[int, _Lane] = {}
         for v in self._mine:
@@ -567,17 +569,13 @@ class Consumer:
         made.before = saved[5] if saved and len(saved) > 5 else None
         return made
 
-    def _first(self, v: int, of: int) -> int:
-        """The first of the consumers that have a part of a sequence."""
-        return v * of // self._source.sequences
-
     def _owner(self, v: int, k: int, of: int) -> int:
-        """Who of the consumers that share a sequence has its `k`-th row."""
-        return (v * of + _golden(k, of)) // self._source.sequences
+        """Who of the consumers that share a sequence has its `k`-th row; the first of them has the row 0."""
+        return (v * of + _golden(k, of)) // self._sequences
 
     def _is_shared(self, v: int) -> bool:
-        of, lanes = self._world.of, self._source.sequences
-        return self._source.shares and v * of // lanes != (v * of + of - 1) // lanes
+        of, lanes = self._world.of, self._sequences
+        return self._shares and v * of // lanes != (v * of + of - 1) // lanes
 
     def _is_done(self, v: int) -> bool:
         return any(start <= v < end for start, end in self._done)
