@@ -121,7 +121,7 @@ class Plan:
     @cached_property
     def described(self) -> dict[str, Any]:
         """What a state says of the stream that it is of, for the error where it is loaded into another one."""
-        names = [(re.split(r"[/\\\\]", file["path"])[-1], file["size"], file["version"]) for file in self.listing["files"]]
+        names = [(re.split(r"[/\\]", file["path"])[-1], file["size"], file["version"]) for file in self.listing["files"]]
         order = [order_of(segment) for segment in self.segments] + [f"{order_of(segment)}, for ever" for segment in self.cycle]
         if self.batch is not None:
             order.append(f"batch({self.batch[0]})")
@@ -266,7 +266,7 @@ class Plan:
             return self.then(Every(of, index))
         plan = self
         if self._raw(self.segments[0].ops if self.segments else ()).core.rows(0) is None:
-            if any("://" in file["path"] for file in self.listing["files"]):
+            if self._is_far:
                 return self.each(_op("shard", of=of, index=index, contiguous=contiguous))
             plan = self._counted_all()
 
@@ -306,14 +306,19 @@ class Plan:
         """The rows of the files after these transforms, before any filter."""
         return replace(self, condition=None, skipped=None, batch=None, steps=(), segments=(Segment(ops),), cycle=(), first=0)
 
+    @property
+    def _is_far(self) -> bool:
+        """Whether a file is not on this machine, so that its rows are not read to count them."""
+        return any("://" in file["path"] for file in self.listing["files"])
+
     def pieces_of(self, of: int, index: int) -> Plan:
         """Every `of`-th piece, however many rows it has."""
         return self.each(_op("shard", of=of, index=index, contiguous=False))
 
     def rows_of(self, of: int, index: int) -> Plan:
         """Every `of`-th row; where nobody may count them, of those that come."""
-        far = self.core.rows(0) is None and any("://" in file["path"] for file in self.listing["files"])
-        return self.then(Every(of, index)) if far else self.shard(of, index, contiguous=False)
+        uncounted = self.core.rows(0) is None and self._is_far
+        return self.then(Every(of, index)) if uncounted else self.shard(of, index, contiguous=False)
 
     def part(self, of: int, index: int) -> Plan:
         """What consumer `index` of `of` has, as a plan of its own."""

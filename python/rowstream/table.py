@@ -185,6 +185,23 @@ class ConcatenationTable(Table):
         return concat_tables(list(tables), axis)
 
 
+def open_arrow(source: Any) -> Any:
+    """A reader of an Arrow stream or file, in whichever of the two formats it is.
+
+    Raises:
+        pyarrow.ArrowInvalid: it is none.
+    """
+    try:
+        return pa.ipc.open_stream(source)
+    except pa.ArrowInvalid as error:
+        if hasattr(source, "seek"):
+            source.seek(0)
+        try:
+            return pa.ipc.open_file(source)
+        except pa.ArrowInvalid:
+            raise error from None
+
+
 def _reader(source: Any, name: str = "what is in memory") -> Any:
     """The table of an Arrow stream or file.
 
@@ -192,17 +209,8 @@ def _reader(source: Any, name: str = "what is in memory") -> Any:
         FileFormatError: it is none, or is damaged.
         UnsupportedError: a column has types that rows cannot have, some of which pyarrow crashes on.
     """
-    reader: Any
     try:
-        try:
-            reader = pa.ipc.open_stream(source)
-        except pa.ArrowInvalid as error:
-            if hasattr(source, "seek"):
-                source.seek(0)
-            try:
-                reader = pa.ipc.open_file(source)
-            except pa.ArrowInvalid:
-                raise error from None
+        reader = open_arrow(source)
         for field in reader.schema:
             if strange := _strange(field.type):
                 raise UnsupportedError(f"{name}: the column {field.name!r} has the type {strange}, which rows cannot have")

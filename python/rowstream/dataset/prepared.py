@@ -31,6 +31,7 @@ from rowstream.table import (
     Table,
     cast_table_to_features,
     concat_tables,
+    open_arrow,
     stored,
     stored_schema,
 )
@@ -169,11 +170,7 @@ def _in_place(plan: Plan) -> bool:
 def _is_plain(file: dict[str, Any]) -> bool:
     """Whether all types of an Arrow file are ones that tables of ours keep; what is stored otherwise, the core decodes."""
     with pa.memory_map(file["path"]) as source:
-        try:
-            schema = pa.ipc.open_stream(source).schema
-        except pa.ArrowInvalid:
-            source.seek(0)
-            schema = pa.ipc.open_file(source).schema
+        schema = open_arrow(source).schema
     return all(_is_kept(field.type) for field in schema)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -240,10 +241,7 @@ class Items:
 
     def _opened(self) -> Node:
         if self._node is None:
-            if self._whole:
-                with undivided():
-                    self._node = self._open(self._place)
-            else:
+            with undivided() if self._whole else nullcontext():
                 self._node = self._open(self._place)
         return self._node
 
