@@ -20,7 +20,7 @@ from rowstream.features.features import (
     require_storage_embed,
 )
 from rowstream.features.raw import FAILED, encoded_at, first_there, raw_array, typed_array
-from rowstream.features.types import Features, Json, LargeList, List, Value, dumps, visit
+from rowstream.features.types import Features, Json, LargeList, List, Value, dumps, relisted, visit
 from rowstream.table import (
     InMemoryTable,
     MemoryMappedTable,
@@ -107,10 +107,8 @@ def with_json(feature: Any, paths: list[list[Any]], path: tuple[Any, ...] = ()) 
         return Json()
     if isinstance(feature, dict):
         return {name: with_json(one, paths, (*path, name)) for name, one in feature.items()}
-    if isinstance(feature, List):
-        return List(with_json(feature.feature, paths, (*path, 0)), length=feature.length)
-    if isinstance(feature, LargeList):
-        return LargeList(with_json(feature.feature, paths, (*path, 0)))
+    if isinstance(feature, (List, LargeList)):
+        return relisted(feature, with_json(feature.feature, paths, (*path, 0)))
     return feature
 
 

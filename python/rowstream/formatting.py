@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.extension import ArrayType
 from rowstream.features.features import decode_nested_example
+from rowstream.features.maps import polars_frame
 from rowstream.features.raw import array_of, first_there
 from rowstream.features.rows import pydict
 from rowstream.features.types import Value, requires_decoding
@@ -88,6 +89,8 @@ def numpy_column(column: Any) -> Any:
         parts = [_uniform(chunk) for chunk in chunks if len(chunk)]
         if parts and all(part is not None and part.shape[1:] == parts[0].shape[1:] for part in parts):
             return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    if pa.types.is_map(kind):
+        return _objects(column.to_pylist())
     rows = [row for chunk in chunks for row in chunk.to_numpy(zero_copy_only=False)]
     several = any(isinstance(row, np.ndarray) for row in rows)
     if several:
@@ -255,7 +258,7 @@ class PolarsFormatter(FrameFormatter):
             import polars as pl
         except ImportError as error:
             raise ValueError("Polars needs to be installed to be able to return Polars dataframes.") from error
-        frame = pl.from_arrow(pa_table)
+        frame = polars_frame(pa_table)
         for name in pa_table.column_names:
             if self._decodes(name):
                 values = [

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.access import Access
 from rowstream.dataset import IterableDataset, IterableDatasetDict, concatenate_datasets
-from rowstream.dataset.build import informed, planned
+from rowstream.dataset.build import informed, labelled, planned
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, SchemaError, UnsupportedError
 from rowstream.features import features_from_schema
 from rowstream.features.card import features_of_card
@@ -241,12 +241,13 @@ class _Request:
                 made = {one: _sliced(how, parts, found, one) for one, parts in parts_of.items()}
                 rest = [one for one in several if str(one) not in parts_of]
                 by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(rest)}
-                made |= {one: _stream(how, found, by_split_[one], one) for one in (_wanted(rest, list(by_split_)) if rest else [])}
+                names = _wanted(rest, list(by_split_)) if rest else []
+                made |= {one: labelled(_stream(how, found, by_split_[one], one)) for one in names}
                 return [made[str(one)] for one in split] if isinstance(split, list) else made[str(split)]
             # Splits together: "train+test", "all".
             by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(split)}
         wanted = _wanted(split, list(by_split_))
-        made = _streams(how, found, {one: by_split_[one] for one in wanted})
+        made = {one: labelled(ds) for one, ds in _streams(how, found, {one: by_split_[one] for one in wanted}).items()}
         if split is None:
             return IterableDatasetDict(made)
         return [made[one] for one in split] if isinstance(split, list) else made[wanted[0]]
@@ -393,7 +394,9 @@ def _of_lock(path: str | os.PathLike[str], split: Any, access: Access) -> Any:
     """The streams of a lock file's splits."""
     plans, label = read_lock(path, access)
     wanted = _wanted(split, list(plans))
-    made = {one: IterableDataset(plans[one], informed(plans[one], plans[one].listing["format"], label, one), one) for one in wanted}
+    made = {
+        one: labelled(IterableDataset(plans[one], informed(plans[one], plans[one].listing["format"], label, one), one)) for one in wanted
+    }
     if split is None:
         return IterableDatasetDict(made)
     return [made[one] for one in wanted] if isinstance(split, list) else made[wanted[0]]
@@ -411,7 +414,8 @@ def _parts(name: str, there: list[str]) -> list[str]:
 
 def _sliced(how: Reading, parts: list[Instruction], found: _Found, name: str) -> IterableDataset:
     """Parts of splits, one after another."""
-    made, there = [], found.files
+    made: list[IterableDataset] = []
+    there = found.files
     for part in parts:
         names = list(there) if part.split == "all" else _wanted([part.split], list(there))
         ds = _stream(how, found, [file for one in names for file in there[one]], name)
@@ -420,7 +424,7 @@ def _sliced(how: Reading, parts: list[Instruction], found: _Found, name: str) ->
             plan = plan.numbered()
             start, stop = part.rows(plan.core.rows(0) or 0)
             plan = plan.skip(start).take(max(0, stop - start))
-        made.append(ds._with(plan, _split=name))
+        made.append(labelled(ds._with(plan, _split=name)))
     return made[0] if len(made) == 1 else concatenate_datasets(made, split=name)
 
 

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from rowstream.exceptions import FileFormatError, UnsupportedError
 from rowstream.features.checks import check_labels, check_shapes, check_table
 from rowstream.features.extension import NAMES, ArrayType, array_shape, array_type
-from rowstream.features.types import Features, LargeList, List, dumps
+from rowstream.features.maps import entries_of, has_entries, is_view, list_of_view, map_of, offsets_of
+from rowstream.features.types import Features, LargeList, List, Pairs, dumps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -273,15 +274,37 @@ def _mapped_type(kind: Any, field: Any) -> Any:
         return pa.list_(field(kind.value_field), kind.list_size)
     if pa.types.is_large_list(kind):
         return pa.large_list(field(kind.value_field))
+    if pa.types.is_map(kind):
+        return pa.map_(field(kind.key_field), field(kind.item_field))
     return pa.list_(field(kind.value_field)) if pa.types.is_list(kind) else kind
 
 
-def _stored_field(field: Any) -> Any:
-    kind = field.type
+_MAP = {"rowstream.map": "1"}
+"""What says of a field of lists of keys and values that it is of maps, which `datasets` does not read."""
+
+
+def _stored_field(field: Any, maps: bool = False) -> Any:
+    kind, inner = field.type, partial(_stored_field, maps=maps)
+    if pa.types.is_map(kind) and not maps:
+        entries = pa.struct([inner(pa.field("key", kind.key_type)), inner(pa.field("value", kind.item_type))])
+        return pa.field(field.name, pa.list_(entries), field.nullable, _MAP)
     if isinstance(kind, ArrayType):
         metadata = {"ARROW:extension:name": NAMES[len(kind.shape)], "ARROW:extension:metadata": kind.__arrow_ext_serialize__()}
         return pa.field(field.name, kind.storage_type, field.nullable, metadata)
-    return pa.field(field.name, _mapped_type(kind, _stored_field), field.nullable, field.metadata)
+    return pa.field(field.name, _mapped_type(kind, inner), field.nullable, field.metadata)
+
+
+def _listed_field(field: Any) -> Any:
+    kind = field.type
+    if pa.types.is_map(kind):
+        entries = pa.struct([_listed_field(pa.field("key", kind.key_type)), _listed_field(pa.field("value", kind.item_type))])
+        return pa.field(field.name, pa.list_(entries), field.nullable)
+    return pa.field(field.name, _mapped_type(kind, _listed_field), field.nullable, field.metadata)
+
+
+def without_maps(table: Any) -> Any:
+    """A table with lists of keys and values in the place of maps."""
+    return _converted(table, _listed_field)
 
 
 def _restored_field(field: Any) -> Any:
@@ -291,11 +314,14 @@ def _restored_field(field: Any) -> Any:
         return field if isinstance(kind, ArrayType) else pa.field(field.name, array_type(*known), field.nullable)
     if metadata.get(b"ARROW:extension:name", b"").decode() in NAMES.values():
         return pa.field(field.name, array_type(*json.loads(metadata[b"ARROW:extension:metadata"])), field.nullable)
+    if b"rowstream.map" in metadata and _is_list(kind) and has_entries(kind):
+        key, value = map(_restored_field, kind.value_type)
+        return pa.field(field.name, pa.map_(key.type, value.type), field.nullable)
     return pa.field(field.name, _mapped_type(kind, _restored_field), field.nullable, field.metadata)
 
 
 def _arrays_inside(kind: Any) -> bool:
-    if array_shape(kind) is not None:
+    if array_shape(kind) is not None or pa.types.is_map(kind):
         return True
     if pa.types.is_struct(kind):
         return any(_named(of) for of in kind)
@@ -303,11 +329,12 @@ def _arrays_inside(kind: Any) -> bool:
 
 
 def _named(field: Any) -> bool:
-    return b"ARROW:extension:name" in (field.metadata or {}) or _arrays_inside(field.type)
+    known = field.metadata or {}
+    return b"ARROW:extension:name" in known or b"rowstream.map" in known or _arrays_inside(field.type)
 
 
 def _converted(table: Any, field: Callable[[Any], Any]) -> Any:
-    """A table with other fields, where they are of arrays of several dimensions."""
+    """A table with other fields, where they are of arrays of several dimensions or of maps."""
     if not any(map(_named, table.schema)):
         return table
     fields = [field(of) if _named(of) else of for of in table.schema]
@@ -318,18 +345,23 @@ def _converted(table: Any, field: Callable[[Any], Any]) -> Any:
     return pa.Table.from_arrays(columns, schema=pa.schema(fields, table.schema.metadata))
 
 
-def stored(table: Any) -> Any:
-    """A table as files have it: arrays of several dimensions under the name that `datasets` knows."""
-    return _converted(table, _stored_field)
+def stored(table: Any, maps: bool = False) -> Any:
+    """A table as files have it: arrays of several dimensions under the name that `datasets` knows, maps as lists of keys and values.
+
+    Args:
+        table: the table.
+        maps: whether maps stay maps, which Parquet has.
+    """
+    return _converted(table, partial(_stored_field, maps=maps))
 
 
-def stored_schema(schema: Any) -> Any:
-    """A schema as files have it."""
-    return pa.schema([_stored_field(of) for of in schema], schema.metadata)
+def stored_schema(schema: Any, maps: bool = False) -> Any:
+    """A schema as files have it. `maps`: as `stored` has it."""
+    return pa.schema([_stored_field(of, maps) for of in schema], schema.metadata)
 
 
 def restored(table: Any) -> Any:
-    """A table of a file, with arrays of several dimensions as columns of ours."""
+    """A table of a file, with arrays of several dimensions and maps as columns of ours."""
     return _converted(table, _restored_field)
 
 
@@ -378,15 +410,6 @@ def _short(value: Any) -> str:
     return text if len(text) <= 3000 else f"{text[:1500]}\n...\n{text[-1500:]}"
 
 
-def _offsets(array: Any) -> Any:
-    """Where the lists of an array begin; null for those that are."""
-    offsets = array.offsets
-    if array.null_count:
-        first = pc.replace_with_mask(offsets[:-1], array.is_null(), pa.nulls(len(array), offsets.type))
-        offsets = pa.concat_arrays([first, offsets[-1:]])
-    return offsets
-
-
 def _fixed_values(array: Any, length: int) -> Any:
     """The values of lists of one length, those of missing lists too."""
     if pa.types.is_fixed_size_list(array.type):
@@ -418,7 +441,7 @@ def _list_of(array: Any, kind: str, length: int, values: Callable[[Any], Any]) -
         offsets = (np.arange(len(array) + 1) + array.offset) * array.type.list_size
         narrow = offsets.astype(np.int32 if kind == "list" else np.int64)
         return make.from_arrays(pa.array(narrow), values(array.values), mask=array.is_null() if array.null_count else None)
-    offsets = _offsets(array)
+    offsets = offsets_of(array)
     wanted = pa.int32() if kind == "list" else pa.int64()
     return make.from_arrays(offsets if offsets.type == wanted else offsets.cast(wanted), values(array.values))
 
@@ -429,6 +452,13 @@ def _is_list(kind: Any) -> bool:
 
 def _list_kind(kind: Any) -> str:
     return "fixed" if pa.types.is_fixed_size_list(kind) else "large" if pa.types.is_large_list(kind) else "list"
+
+
+def _listed(array: Any) -> Any:
+    """Maps and views of lists as lists; anything else as it is."""
+    if pa.types.is_map(array.type):
+        return entries_of(array)
+    return list_of_view(array) if is_view(array.type) else array
 
 
 def _is_number(kind: Any) -> bool:
@@ -472,6 +502,10 @@ def array_cast(
         return pa_type.wrap_array(storage)
     if array.type == pa_type:
         return array
+    array = _listed(array)
+    if pa.types.is_map(pa_type) and _is_list(array.type) and has_entries(array.type):
+        entries = pa.struct([pa.field("key", pa_type.key_type, nullable=False), ("value", pa_type.item_type)])
+        return map_of(inner(array, pa.list_(entries)))
     if pa.types.is_struct(array.type):
         if pa.types.is_struct(pa_type) and {field.name for field in pa_type} == {field.name for field in array.type}:
             if not array.type.num_fields:
@@ -518,6 +552,11 @@ def cast_array_to_feature(array: Any, feature: Any, allow_primitive_to_str: bool
         array = pa.array([text and json.loads(text) for text in array.storage.to_pylist()]) if texts else array.storage
     if hasattr(feature, "cast_storage"):
         return feature.cast_storage(array)
+    if pa.types.is_map(array.type) and isinstance(feature, Pairs) and array.type == get_nested_type(feature):
+        return array
+    array = _listed(array)
+    if isinstance(feature, Pairs) and _is_list(array.type) and has_entries(array.type):
+        return array_cast(inner(array, List(feature.feature)), get_nested_type(feature))
     if pa.types.is_struct(array.type) and not isinstance(feature, (dict, List, LargeList)) and pa.types.is_struct(kind := feature()):
         # A feature of fields with a name of its own.
         feature = {of.name: generate_from_arrow_type(of.type) for of in kind}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import rowstream
-from rowstream import ClassLabel, load_dataset
+from rowstream import ClassLabel, Features, Value, load_dataset
 
 from tests.wire.conftest import lines, parquet
 
@@ -185,6 +188,24 @@ def test_cold_and_warm_requests(server):
         server.control("DELETE", "log")
         next(iter(load_dataset("org/few", data_files=name, split="train", streaming=True)))
         assert len(asked(server)) <= warm, asked(server)
+
+
+def test_labels_are_found_without_a_further_request(server):
+    content = io.BytesIO()
+    pq.write_table(pa.table({"y": ["no", "yes"] * 50}), content)
+    server.repo(
+        "org/labels", {"train.parquet": content.getvalue(), "lines.jsonl": b'{"y": "yes"}\n' * 100, "rows.csv": b"y\n" + b"yes\n" * 100}
+    )
+    for name in ("train.parquet", "lines.jsonl", "rows.csv"):
+        counts = []
+        for feature in (Value("string"), ClassLabel(names=["no", "yes"])):
+            path = f"{server.hub}/datasets/org/labels/resolve/main/{name}"
+            server.control("DELETE", "log")
+            format = {"jsonl": "json"}.get(name.split(".")[1], name.split(".")[1])
+            row = next(iter(load_dataset(format, data_files=path, split="train", streaming=True, features=Features({"y": feature}))))
+            counts.append(len(server.log()))
+        assert isinstance(row["y"], int)
+        assert counts[0] == counts[1] > 0
 
 
 def test_one_listing_whatever_the_number_of_files(server):

@@ -11,6 +11,7 @@ from rowstream.dataset.sources import SourcePlan, generated
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features import Features
 from rowstream.features.features import generate_from_arrow_type
+from rowstream.features.labels import labels_of, named
 from rowstream.features.schema import pyarrow_type, schema_from_features
 from rowstream.features.types import requires_decoding
 from rowstream.info import DatasetInfo, SplitInfo
@@ -39,6 +40,13 @@ def planned(how: Reading, files: list[str], places: Places) -> Plan:
     return plan if how.rows is None else plan.take(how.rows)
 
 
+def labelled(ds: Any) -> Any:
+    """A stream of files, in which labels that files have the names of are integers."""
+    names = ds.column_names
+    labels = {name: of for name, of in labels_of(ds._plan.schema).items() if name in names}
+    return ds._cast(labels) if labels else ds
+
+
 def informed(plan: Plan, format: str, label: str | None, split: str) -> DatasetInfo:
     """What is known of the rows of files."""
     size = sum(file["size"] for file in plan.listing["files"])
@@ -65,7 +73,8 @@ def held(table: Any, features: Any = None, num_shards: int | None = None) -> Pla
 
         schema = _schema(features, table)
         for name, feature in features.items():
-            if requires_decoding(feature, True):  # what is stored of media is more than a cast makes
+            # What is stored of media, and of names of labels, is more than a cast makes.
+            if requires_decoding(feature, True) or named(feature, None):
                 table = table.set_column(table.column_names.index(name), name, cast_array_to_feature(table[name], feature))
         table = table.cast(schema)
         check_table(table, features)  # the core knows only the types
@@ -88,7 +97,7 @@ def held(table: Any, features: Any = None, num_shards: int | None = None) -> Pla
                 writer.write_table(piece)
     content = _core.Held(sink.getvalue().to_pybytes())
     schema = None if features is None else schema_from_features(features)
-    return replace(Plan(_core.scan([content.name], "arrow", None, schema)), held=(content,))
+    return replace(Plan(_core.scan([content.name], "arrow", None, schema)[0]), held=(content,))
 
 
 def _schema(features: Any, table: Any) -> Any:
@@ -110,7 +119,7 @@ def _column(values: Any, name: str, feature: Any = None) -> tuple[Any, Any]:
     from rowstream.features.exact import exact_array, located
     from rowstream.features.raw import FAILED, array_of
 
-    if feature is not None and requires_decoding(feature, True):
+    if feature is not None and (requires_decoding(feature, True) or named(feature, None)):
         arrow = isinstance(values, (pa.Array, pa.ChunkedArray))
         return given_column(values if arrow else Features({name: feature}).encode_column(values, name), feature, name), feature
     if feature is not None:
@@ -149,7 +158,8 @@ class Building:
         places = Places(Access(storage_options=storage_options, origins=origins(some)))
         plan = planned(how, [file for pattern in some for file in places.resolve(pattern, ".")], places)
         name = "train" if split is None else str(split)
-        return cls._made(plan, informed(plan, format, None, name), name)
+        made: Self = labelled(cls._made(plan, informed(plan, format, None, name), name))
+        return made
 
     @classmethod
     def from_generator(

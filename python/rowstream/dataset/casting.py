@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError, SchemaError, UnsupportedError
 from rowstream.features import Features
+from rowstream.features.labels import named
 from rowstream.features.rows import Typing
-from rowstream.features.schema import schema_from_features
+from rowstream.features.schema import fields_declared, schema_from_features
 from rowstream.ops import Call, Map
 
 if TYPE_CHECKING:
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
 
 def cast(plan: Plan, features: dict[str, Any], known: Features | None, *, whole: bool) -> tuple[Plan, dict[str, Any]]:
     """The plan with columns of other types, and those features. `whole`: whether they are all columns."""
-    labels = {
-        name: of for name, of in features.items() if _is_label(of) and (known is None or getattr(known.get(name), "dtype", None) in _TEXTS)
-    }
+    labels = {name: of for name, of in features.items() if named(of, None if known is None else known.get(name))}
     if plan.direct and not labels:
         return _declared(plan, features), features
     if plan.batch is not None:
@@ -33,13 +32,6 @@ def cast(plan: Plan, features: dict[str, Any], known: Features | None, *, whole:
     return plan.then(Map(Call(partial(_row, _Types({**direct, **labels})), "cast"), features=typed)), features
 
 
-_TEXTS = ("string", "large_string", "string_view", None)
-
-
-def _is_label(feature: Any) -> bool:
-    return type(feature).__name__ == "ClassLabel"
-
-
 def _declared(plan: Plan, features: dict[str, Any]) -> Plan:
     """The listing with other types for columns."""
     sources = dict(zip(plan.column_names, plan._sources(), strict=True))
@@ -48,9 +40,9 @@ def _declared(plan: Plan, features: dict[str, Any]) -> Plan:
     if plan.batch is not None:
         raise UnsupportedError("batches are not cast: cast before batch()")
     made = json.loads(schema_from_features({sources[name]: of for name, of in features.items()}))
-    types = {field["name"]: field["data_type"] for field in made["fields"]}
     listing = plan.listing
     schema = listing["schema"]
+    types = {field["name"]: field["data_type"] for field in fields_declared(made["fields"], schema["fields"])}
     fields = [{**field, "data_type": types.get(field["name"], field["data_type"])} for field in schema["fields"]]
     metadata = dict(schema.get("metadata") or {})
     written = json.loads(metadata.get("huggingface", "null")) or {"info": {"features": {}}}

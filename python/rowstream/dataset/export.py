@@ -248,11 +248,12 @@ class Exporting:
         self, batch_size: int | None = None, batched: bool = False, schema_overrides: dict[str, Any] | None = None, rechunk: bool = True
     ) -> Any:
         """All rows as a Polars frame; one for each `batch_size` rows if `batched`."""
-        import polars as pl
+        from rowstream.features.maps import polars_frame
 
+        options = {"schema_overrides": schema_overrides, "rechunk": rechunk}
         if batched:
-            return (pl.from_arrow(table, schema_overrides=schema_overrides, rechunk=rechunk) for table in self._batches(batch_size))
-        return pl.from_arrow(self._table(batch_size), schema_overrides=schema_overrides, rechunk=rechunk)
+            return (polars_frame(table, **options) for table in self._batches(batch_size))
+        return polars_frame(self._table(batch_size), **options)
 
     def to_parquet(
         self,

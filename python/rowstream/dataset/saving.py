@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from rowstream.dataset.shards import Output
 from rowstream.dataset.sinks import ParquetSink, TextSink, parquet_overhead
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError
 from rowstream.features.features import plain, require_decoding
+from rowstream.features.maps import polars_frame
 from rowstream.features.raw import json_paths
 from rowstream.features.rows import pydict, uncollected
 from rowstream.info import DatasetInfo
@@ -215,14 +217,12 @@ class Saving:
         self, batch_size: int | None = None, batched: bool = False, schema_overrides: dict[str, Any] | None = None, rechunk: bool = True
     ) -> Any:
         """All rows as a Polars frame; one for each `batch_size` rows if `batched`."""
-        try:
-            import polars as pl
-        except ImportError as error:
-            raise ValueError("Polars needs to be installed to be able to return Polars dataframes.") from error
+        if find_spec("polars") is None:
+            raise ValueError("Polars needs to be installed to be able to return Polars dataframes.")
         options = {"schema_overrides": schema_overrides, "rechunk": rechunk}
         if batched:
-            return (pl.from_arrow(table, **options) for table in self._tables(batch_size))
-        return pl.from_arrow(self._query(slice(None)), **options)
+            return (polars_frame(table, **options) for table in self._tables(batch_size))
+        return polars_frame(self._query(slice(None)), **options)
 
     def to_hf(self) -> Any:
         """The rows as a `datasets.Dataset`, for code that insists on one."""
@@ -264,7 +264,7 @@ class Saving:
         output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
         size = max(1, self._estimate_nbytes())
         rows = batch_size or max(1, len(self) * convert_file_size_to_int(config.MAX_ROW_GROUP_SIZE) // size)
-        schema = stored_schema(self.features.arrow_schema)
+        schema = stored_schema(self.features.arrow_schema, maps=True)
         options = {"write_page_index": True, "use_content_defined_chunking": config.DEFAULT_CDC_OPTIONS, **parquet_writer_kwargs}
         if options["use_content_defined_chunking"] is True:
             options["use_content_defined_chunking"] = config.DEFAULT_CDC_OPTIONS
@@ -282,7 +282,7 @@ class Saving:
             table = self._query(slice(start, start + rows))
             if require_decoding(self.features, ignore_decode_attribute=True):
                 table = embed_table_storage(table, local_files=True, remote_files=False)
-            yield stored(table.replace_schema_metadata(schema.metadata))
+            yield stored(table.replace_schema_metadata(schema.metadata), maps=True)
 
     def _called(self) -> str:
         """What files of the rows are called."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from rowstream.features.features import generate_from_dict
 from rowstream.features.names import core_name, named
-from rowstream.features.types import FEATURE_TYPES, ClassLabel, Features, Json, LargeList, List, Value
+from rowstream.features.types import FEATURE_TYPES, ClassLabel, Features, Json, LargeList, List, Pairs, Value
 
 EXTENSION, JSON = "ARROW:extension:name", "arrow.json"
 """What fields of JSON texts say of themselves."""
@@ -68,7 +68,8 @@ def _feature(field: dict[str, Any], known: Any = None) -> Any:
             return {one["name"]: _feature(one, written.get(one["name"])) for one in of}
         case "Map":
             entries, _ = of
-            return List(_feature(entries))
+            key, value = map(_feature, entries["data_type"]["Struct"])
+            return Pairs({"key": key, "value": value})
     return _value(core_name(data_type))
 
 

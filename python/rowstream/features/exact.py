@@ -13,7 +13,7 @@ from rowstream.exceptions import SchemaError
 from rowstream.features.features import generate_from_arrow_type, get_nested_type
 from rowstream.features.natural import natural_array
 from rowstream.features.raw import FAILED
-from rowstream.features.types import Features, LargeList, List, Value
+from rowstream.features.types import Features, LargeList, List, Pairs, Value
 from rowstream.table import cast_array_to_feature
 
 if TYPE_CHECKING:
@@ -121,6 +121,8 @@ def wider(one: Any, other: Any) -> Any:
         inner = wider(one.feature, other.feature)
         if inner is None or isinstance(one, LargeList) or isinstance(other, LargeList):
             return None if inner is None else LargeList(inner)
+        if isinstance(one, Pairs) and isinstance(other, Pairs):
+            return Pairs(inner)
         return List(inner, length=one.length if one.length == other.length else -1)
     if isinstance(one, Value) and isinstance(other, Value):
         return _wider_value(one, other)

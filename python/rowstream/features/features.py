@@ -20,9 +20,11 @@ from rowstream.features.types import (
     Json,
     LargeList,
     List,
+    Pairs,
     Sequence,
     Value,
     _ArrayXD,
+    relisted,
 )
 from rowstream.features.types import modern as _fix_for_backward_compatible_features
 from rowstream.features.types import requires_decoding as require_decoding
@@ -66,6 +68,8 @@ def get_nested_type(schema: Any) -> Any:
         return pa.list_(get_nested_type(schema[0]))
     if isinstance(schema, LargeList):
         return pa.large_list(get_nested_type(schema.feature))
+    if isinstance(schema, Pairs):
+        return pa.map_(get_nested_type(schema.feature["key"]), get_nested_type(schema.feature["value"]))
     if isinstance(schema, List):
         return pa.list_(get_nested_type(schema.feature), schema.length)
     return schema()
@@ -81,12 +85,12 @@ def generate_from_arrow_type(pa_type: Any) -> Any:
         return {of.name: generate_from_arrow_type(of.type) for of in pa_type}
     if isinstance(pa_type, pa.FixedSizeListType):
         return List(generate_from_arrow_type(pa_type.value_type), length=pa_type.list_size)
-    if pa.types.is_large_list(pa_type):
+    if pa.types.is_large_list(pa_type) or pa.types.is_large_list_view(pa_type):
         return LargeList(generate_from_arrow_type(pa_type.value_type))
     if pa.types.is_list(pa_type) or pa.types.is_list_view(pa_type):
         return List(generate_from_arrow_type(pa_type.value_type))
     if pa.types.is_map(pa_type):
-        return List({"key": generate_from_arrow_type(pa_type.key_type), "value": generate_from_arrow_type(pa_type.item_type)})
+        return Pairs({"key": generate_from_arrow_type(pa_type.key_type), "value": generate_from_arrow_type(pa_type.item_type)})
     if (array := array_shape(pa_type)) is not None:
         shape, dtype = array
         return {2: Array2D, 3: Array3D, 4: Array4D, 5: Array5D}[len(shape)](shape=shape, dtype=dtype)
@@ -168,7 +172,8 @@ def reordered(source: Any, target: Any, place: str = "") -> Any:
             if not isinstance(target, kind):
                 raise ValueError(f"Type mismatch: between {source} and {target}{at}")
             inner = reordered(source.feature, target.feature, f"{place}.<list>")
-            return List(inner, length=source.length) if isinstance(source, List) else LargeList(inner)
+            # What is written down of maps is that of lists.
+            return relisted(target if isinstance(target, Pairs) else source, inner)
     return source
 
 
@@ -355,6 +360,19 @@ def _differs(made: Any, obj: Any) -> bool:
         return False
 
 
+def _entries(value: Any) -> list[tuple[Any, Any]]:
+    """The keys and values of a map: of pairs, of objects that have them, or of a dict."""
+    if isinstance(value, Mapping):
+        return list(value.items())
+    return [(one["key"], one["value"]) if isinstance(one, Mapping) else tuple(one) for one in value]
+
+
+def _entry(of: Any, schema: Any, entry: tuple[Any, Any], *args: Any) -> tuple[Any, Any]:
+    """A key and a value, each through a function of a feature and a value."""
+    key, value = entry
+    return of(schema.feature["key"], key, *args), of(schema.feature["value"], value, *args)
+
+
 def encode_nested_example(schema: Any, obj: Any, level: int = 0) -> Any:
     """A value as Arrow takes it, by its feature: names of labels as integers, images as bytes."""
     if isinstance(schema, dict):
@@ -363,6 +381,8 @@ def encode_nested_example(schema: Any, obj: Any, level: int = 0) -> Any:
                 raise ValueError("Got None but expected a dictionary instead")
             return None
         return {name: encode_nested_example(one, obj.get(name), level + 1) for name, one in schema.items()}
+    if isinstance(schema, Pairs):
+        return None if obj is None else [_entry(encode_nested_example, schema, one, level + 1) for one in _entries(obj)]
     if isinstance(schema, (List, LargeList)):
         if obj is None:
             return None
@@ -384,6 +404,8 @@ def decode_nested_example(schema: Any, obj: Any, token_per_repo_id: Any = None) 
         return {name: decode_nested_example(one, obj[name], token_per_repo_id) for name, one in schema.items() if name in obj}
     if isinstance(schema, (list, tuple)):
         schema = List(schema[0])
+    if isinstance(schema, Pairs) and require_decoding(schema.feature):
+        return [_entry(decode_nested_example, schema, one, token_per_repo_id) for one in _entries(obj)]
     if isinstance(schema, (List, LargeList)):
         if not require_decoding(schema.feature):
             return list(obj)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from rowstream.features.extension import ArrayType, array_storage, list_array
 from rowstream.features.features import cast_to_python_objects, get_nested_type, times
 from rowstream.features.natural import natural_array
-from rowstream.features.types import Json, LargeList, List, Value
+from rowstream.features.types import Json, LargeList, List, Pairs, Value
 
 FAILED = (TypeError, ValueError, OverflowError, pa.ArrowException)
 """What Arrow raises of values that it has no array for."""
@@ -93,6 +93,13 @@ def json_paths(feature: Any, path: tuple[Any, ...] = ()) -> list[list[Any]]:
     return []
 
 
+def has_pairs(feature: Any) -> bool:
+    """Whether there are maps in a feature."""
+    if isinstance(feature, dict):
+        return any(map(has_pairs, feature.values()))
+    return isinstance(feature, Pairs) or (isinstance(feature, (List, LargeList)) and has_pairs(feature.feature))
+
+
 def typed_array(data: Any, feature: Any, thorough: bool = False, **allowed: bool) -> Any:
     """An Arrow array of values, as a feature has them. `allowed`: as `cast_array_to_feature` has it.
 
@@ -108,6 +115,10 @@ def typed_array(data: Any, feature: Any, thorough: bool = False, **allowed: bool
         # By themselves the times of pandas have microseconds.
         with suppress(*FAILED):
             return pa.array(data, kind)
+    if has_pairs(feature):
+        # By themselves pairs are lists, of two things of one type.
+        with suppress(*FAILED):
+            return pa.array(cast_to_python_objects(data), kind)
     if paths := json_paths(feature):
         data = cast_to_python_objects(data)
         for path in paths:

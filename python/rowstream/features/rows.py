@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
 from rowstream.exceptions import SchemaError
-from rowstream.features.types import ClassLabel, Json, LargeList, List, Translation, Value, _ArrayXD, visit
+from rowstream.features.types import ClassLabel, Json, LargeList, List, Pairs, Translation, Value, _ArrayXD, visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -121,7 +121,7 @@ def fitting(feature: Any) -> Callable[[Any], bool]:
     if isinstance(feature, ClassLabel):
         n = len(feature.names or ())
         return lambda value: type(value) is int and -1 <= value < n
-    if isinstance(feature, List) and feature.length < 0:
+    if isinstance(feature, List) and not isinstance(feature, Pairs) and feature.length < 0:
         inner = fitting(feature.feature)
         return lambda value: type(value) is list and all(one is None or inner(one) for one in value)
     if isinstance(feature, dict):

@@ -57,6 +57,9 @@ def _pyarrow(data_type: Any) -> Any:
         case "FixedSizeList":
             field, length = of
             return pa.list_(_pyarrow(field["data_type"]), length)
+        case "Map":
+            field, _ = of
+            return pa.map_(*(_pyarrow(one["data_type"]) for one in field["data_type"]["Struct"]))
     return arrow_type(core_name(data_type))
 
 
@@ -87,6 +90,10 @@ def _type(path: str, feature: Any) -> Any:
         return {"List": _field("item", feature[0])}
     if _is(feature, "ClassLabel"):
         return "Int64"
+    if _is(feature, "Pairs"):
+        key, value = (_field(name, feature.feature[name]) for name in ("key", "value"))
+        struct = {"Struct": [{**key, "nullable": False}, value]}
+        return {"Map": [{**key, "name": "key_value", "data_type": struct, "nullable": False}, False]}
     if _is(feature, "LargeList"):
         return {"LargeList": _field("item", feature.feature)}
     if _is(feature, "List", "Sequence", "LegacyList"):
@@ -107,6 +114,42 @@ def _type(path: str, feature: Any) -> Any:
         f"features: {path!r} is {feature!r}; expected a Value, List, LargeList, ClassLabel, Json, an array, a type of media, or a dict of "
         "them for an object"
     )
+
+
+def fields_declared(fields: list[Any], found: list[Any]) -> list[Any]:
+    """Fields of a declared schema, with maps where a file has them of what is declared as lists of keys and values."""
+    types = {field["name"]: field["data_type"] for field in found}
+    return [{**field, "data_type": _maps_declared(field["data_type"], types.get(field["name"]))} for field in fields]
+
+
+def may_be_maps(schema: str) -> bool:
+    """Whether there may be lists of keys and values in the JSON of a schema."""
+    return '"name": "key"' in schema and '"name": "value"' in schema
+
+
+def _maps_declared(declared: Any, found: Any) -> Any:
+    """The JSON of a declared type, as a map where a file has one of what is declared as lists of keys and values.
+
+    Features that were written down do not tell the two apart.
+    """
+    if not isinstance(declared, dict) or not isinstance(found, dict):
+        return declared
+    ((kind, of),), ((other, there),) = declared.items(), found.items()
+    if kind == "Struct" and other == "Struct":
+        return {kind: fields_declared(of, there)}
+    if kind in ("List", "LargeList") and other in ("List", "LargeList"):
+        return {kind: {**of, "data_type": _maps_declared(of["data_type"], there["data_type"])}}
+    if kind == "FixedSizeList" and other in ("List", "LargeList", "FixedSizeList"):
+        field = there[0] if other == "FixedSizeList" else there
+        return {kind: [{**of[0], "data_type": _maps_declared(of[0]["data_type"], field["data_type"])}, of[1]]}
+    inner = of["data_type"].get("Struct", ()) if kind == "List" and isinstance(of["data_type"], dict) else ()
+    if kind in ("List", "Map") and other == "Map" and (kind == "Map" or [field["name"] for field in inner] == ["key", "value"]):
+        entries, ordered = there
+        fields = entries["data_type"]["Struct"]
+        types = inner or of[0]["data_type"]["Struct"]
+        made = [{**b, "data_type": _maps_declared(a["data_type"], b["data_type"])} for a, b in zip(types, fields, strict=True)]
+        return {"Map": [{**entries, "data_type": {"Struct": made}}, ordered]}
+    return declared
 
 
 def _says_more(feature: Any) -> bool:

@@ -118,6 +118,31 @@ class List(Sequence):
         return hash(repr(self))
 
 
+class Pairs(List):
+    """Keys and values: what map columns of Arrow are. It is written down, and looks, as the list of objects that it is.
+
+    Args:
+        feature: `{"key": …, "value": …}`.
+    """
+
+    def __new__(cls, *_: Any, **__: Any) -> Any:
+        """One of these."""
+        return object.__new__(cls)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other has the same keys and values, in maps or in lists of objects."""
+        return isinstance(other, List) and other.length == -1 and self.feature == other.feature
+
+    __hash__ = List.__hash__
+
+
+def relisted(feature: Any, inner: Any) -> Any:
+    """A list of the kind that another is, of another type."""
+    if isinstance(feature, LargeList):
+        return LargeList(inner)
+    return Pairs(inner) if isinstance(feature, Pairs) else List(inner, length=feature.length)
+
+
 @dataclass(repr=False)
 class LargeList:
     """A list of another type, with 64-bit offsets."""
@@ -463,10 +488,8 @@ def visit(feature: Any, func: Callable[[Any], Any]) -> Any:
     if isinstance(feature, dict):
         kind = Features if isinstance(feature, Features) else dict
         made = kind({name: visit(one, func) for name, one in feature.items()})
-    elif isinstance(feature, LargeList):
-        made = LargeList(visit(feature.feature, func))
-    elif isinstance(feature, List):
-        made = List(visit(feature.feature, func), length=feature.length)
+    elif isinstance(feature, (List, LargeList)):
+        made = relisted(feature, visit(feature.feature, func))
     out = func(made)
     return feature if out is None else out
 

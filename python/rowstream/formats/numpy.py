@@ -94,7 +94,7 @@ def _other(batch: _core.Batch, i: int) -> Any:
     import pyarrow as pa
 
     column = pa.record_batch(batch).column(i)
-    if pa.types.is_struct(column.type):
+    if pa.types.is_struct(column.type) or pa.types.is_map(column.type):
         return _consolidate([_value(value) for value in column.to_pylist()])
     items = [_value(item) for item in column.to_numpy(zero_copy_only=False)]
     if items and all(isinstance(item, (str, bytes)) for item in items):

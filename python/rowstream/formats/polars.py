@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rowstream.features.maps import polars_frame
 from rowstream.formats import arrow
 
 if TYPE_CHECKING:
     from rowstream import _core
 
 
-def _frame(table: Any) -> Any:
-    import polars as pl
-
-    return pl.from_arrow(table)
-
-
 def batch(batch: _core.Batch) -> Any:
     """A batch, as a frame."""
-    return _frame(arrow.batch(batch))
+    return polars_frame(arrow.batch(batch))
 
 
 row = batch
@@ -26,17 +21,17 @@ row = batch
 
 def example(example: dict[str, Any], schema: Any = None) -> Any:
     """A row that a function made, with the types of a schema if there is one."""
-    return _frame(arrow.example(example, schema))
+    return polars_frame(arrow.example(example, schema))
 
 
 def columns(columns: dict[str, Any]) -> Any:
     """A batch that functions made: a dict of lists."""
-    return _frame(arrow.columns(columns))
+    return polars_frame(arrow.columns(columns))
 
 
 def item(batch: Any) -> Any:
     """A batch as one item: a frame of one row, whose columns are lists."""
-    return batch if hasattr(batch, "get_columns") else _frame(arrow.item(batch))
+    return batch if hasattr(batch, "get_columns") else polars_frame(arrow.item(batch))
 
 
 def group(items: list[Any]) -> Any:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.expr import Expr, from_filters
-from rowstream.features.schema import dtype_json, schema_from_features
+from rowstream.features.labels import may_be_labels, names_declared
+from rowstream.features.schema import dtype_json, fields_declared, may_be_maps, schema_from_features
 from rowstream.resolve import encodings
 from rowstream.resolve.hub import remembered
 from rowstream.skipped import Skipped, from_argument
@@ -75,8 +76,20 @@ class Reading:
         access = None if places is None or not files else places.access.core(files[0])
         lenient = self.skipped is not None
 
+        # What is declared tells neither lists of keys and values from maps, nor labels from their names: files show it.
+        maps = self.schema is not None and self.format in ("parquet", "arrow") and may_be_maps(self.schema)
+        compare = maps or (self.schema is not None and may_be_labels(self.schema))
+
         def scan() -> str:
-            return _core.scan(refs, self.format, options, self.schema, all=self.every, lenient=lenient, access=access)
+            scan, shown = _core.scan(
+                refs, self.format, options, self.schema, all=self.every, lenient=lenient, compare=compare, access=access
+            )
+            if shown is None:
+                return scan
+            listing, found = json.loads(scan), json.loads(shown)["fields"]
+            said = listing["schema"]
+            listing["schema"] = names_declared({**said, "fields": fields_declared(said["fields"], found)}, found)
+            return json.dumps(listing)
 
         if not files or not all(isinstance(ref, tuple) and ref[0].startswith("hf://") for ref in refs):
             return scan()

@@ -46,7 +46,12 @@ pub enum Types {
     /// From what the files say, or all their rows.
     All,
     /// They are given.
-    Declared(Schema),
+    Declared {
+        /// The types of the rows.
+        schema: Schema,
+        /// Whether those that the first bytes of files show are told beside them.
+        compare: bool,
+    },
 }
 
 /// Does work for some files at once; gives what came of each, in their order.
@@ -94,13 +99,23 @@ impl From<String> for Named {
 }
 
 /// Lists the pieces of files of a format, in the order of `paths`. `lenient`: records that cannot be read say nothing of types.
-pub async fn list(store: Arc<dyn Store>, paths: &[Named], name: &str, options: serde_json::Value, types: Types, lenient: bool) -> Result<Scan> {
+///
+/// Beside the listing it gives the types that the files show, where those of the rows are given and they are to be compared.
+pub async fn list(
+    store: Arc<dyn Store>,
+    paths: &[Named],
+    name: &str,
+    options: serde_json::Value,
+    types: Types,
+    lenient: bool,
+) -> Result<(Scan, Option<Schema>)> {
     let engine = Engine::current()?;
     let format = crate::format::of(name, &options)?;
-    let depth = match types {
-        Types::Head => Depth::Head,
-        Types::All => Depth::All,
-        Types::Declared(_) => Depth::Shape,
+    let (depth, compare) = match types {
+        Types::Head => (Depth::Head, false),
+        Types::All => (Depth::All, false),
+        Types::Declared { compare: true, .. } => (Depth::Head, true),
+        Types::Declared { .. } => (Depth::Shape, false),
     };
     let mut listed: Vec<(FileEntry, Option<Known>)> = Vec::new();
     for some in paths.chunks(AT_ONCE) {
@@ -120,13 +135,17 @@ pub async fn list(store: Arc<dyn Store>, paths: &[Named], name: &str, options: s
     for (some, looks) in listed.chunks(AT_ONCE).zip(looked.chunks(AT_ONCE)) {
         let work = (files.len()..).zip(some.iter().zip(looks)).map(|(i, ((entry, known), look))| {
             let (store, entry, format, known, look) = (Arc::clone(&store), entry.clone(), Arc::clone(&format), known.clone(), *look);
-            let asked = Asked { lenient, first: i == 0, ..Asked::default() };
+            let asked = Asked { lenient, first: i == 0 && !compare, ..Asked::default() };
             async move {
                 if !look {
                     return Ok(None);
                 }
                 let opened = Files::open(engine, &*store, &*format, &entry, known.as_ref()).await?;
-                let found = opened.look(engine, &*format, &entry.name(), depth, asked).await?;
+                let found = match opened.look(engine, &*format, &entry.name(), depth, asked).await {
+                    // What shows no one type can still be of the type that is given.
+                    Err(e) if compare && e.kind == Kind::Schema => opened.look(engine, &*format, &entry.name(), Depth::Shape, asked).await?,
+                    found => found?,
+                };
                 Ok(Some((opened, found)))
             }
         });
@@ -146,7 +165,10 @@ pub async fn list(store: Arc<dyn Store>, paths: &[Named], name: &str, options: s
                     first = entry.name();
                     Some(seen)
                 }
-                (Some(schema), Some(seen)) if !seen.fields().is_empty() || !cut.empty() => Some(widen(&schema, &first, &seen, &entry.name(), mixed)?),
+                (Some(schema), Some(seen)) if !seen.fields().is_empty() || !cut.empty() => match widen(&schema, &first, &seen, &entry.name(), mixed) {
+                    Err(_) if compare => Some(schema),
+                    widened => Some(widened?),
+                },
                 (schema, _) => schema,
             };
             floor = floor.max(keeps);
@@ -156,9 +178,9 @@ pub async fn list(store: Arc<dyn Store>, paths: &[Named], name: &str, options: s
             files.push(FileEntry { size: object.size(), version, note, codec: codec.filter(|_| told), told, ..entry.clone() });
         }
     }
-    let (schema, declared) = match types {
-        Types::Declared(schema) => (schema, true),
-        _ => (schema.ok_or_else(|| Error::new(Kind::Value, "no files to read"))?, false),
+    let (schema, shown, declared) = match types {
+        Types::Declared { schema: given, .. } => (given, schema.filter(|_| compare), true),
+        _ => (schema.ok_or_else(|| Error::new(Kind::Value, "no files to read"))?, None, false),
     };
     let schema = partitioned(&schema, &files, declared);
     unique(&schema, files.first().map_or("", |file| &file.path))?;
@@ -169,7 +191,7 @@ pub async fn list(store: Arc<dyn Store>, paths: &[Named], name: &str, options: s
     let encoded = options.get("encoding").is_some();
     let pieces = pieces(&files, as_the_others(&files, cuts, encoded));
     let lanes = lanes(floor, pieces.len());
-    Ok(Scan { format: name.into(), options, files, pieces, schema, declared, lanes, floor })
+    Ok((Scan { format: name.into(), options, files, pieces, schema, declared, lanes, floor }, shown))
 }
 
 /// Files far away that are looked at, where it is known of all how long they are and which version.
