@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from rowstream.exceptions import FileFormatError, UnsupportedError
 from rowstream.features.checks import check_labels, check_shapes, check_table
 from rowstream.features.extension import NAMES, ArrayType, array_shape, array_type
-from rowstream.features.maps import entries_of, has_entries, is_view, list_of_view, map_of, offsets_of
+from rowstream.features.maps import entries_of, has_entries, is_view, list_of_view, map_of, offsets_of, without_hidden
 from rowstream.features.types import Features, LargeList, List, Pairs, dumps
 
 if TYPE_CHECKING:
@@ -441,6 +441,7 @@ def _list_of(array: Any, kind: str, length: int, values: Callable[[Any], Any]) -
         offsets = (np.arange(len(array) + 1) + array.offset) * array.type.list_size
         narrow = offsets.astype(np.int32 if kind == "list" else np.int64)
         return make.from_arrays(pa.array(narrow), values(array.values), mask=array.is_null() if array.null_count else None)
+    array = without_hidden(array)
     offsets = offsets_of(array)
     wanted = pa.int32() if kind == "list" else pa.int64()
     return make.from_arrays(offsets if offsets.type == wanted else offsets.cast(wanted), values(array.values))

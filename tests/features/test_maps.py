@@ -247,3 +247,37 @@ def test_features_of_maps_are_written_down_as_lists():
     assert hash(features["c"]) == hash(plain["c"])
     assert features["c"] != List({"key": Value("string"), "value": Value("int32")})
     assert pickle.loads(pickle.dumps(features)).arrow_schema.field("c").type == PLAIN
+
+
+HIDDEN = {
+    "maps": pa.MapArray.from_arrays(
+        pa.array([0, 1, 2, 3], pa.int32()), pa.array(list("abc")), pa.array([1, 2, 3]), mask=pa.array([False, True, False])
+    ),
+    "lists": pa.ListArray.from_arrays(pa.array([0, 1, 3, 4], pa.int32()), pa.array([1, 2, 3, 4]), mask=pa.array([False, True, False])),
+    "large lists": pa.LargeListArray.from_arrays(pa.array([0, 1, 3, 4]), pa.array([1, 2, 3, 4]), mask=pa.array([False, True, False])),
+    "in objects": pa.StructArray.from_arrays(
+        [pa.ListArray.from_arrays(pa.array([0, 1, 3, 4], pa.int32()), pa.array([1, 2, 3, 4]))], ["l"], mask=pa.array([False, True, False])
+    ),
+}
+WIDER = {
+    "maps": pa.map_(pa.string(), pa.int32()),
+    "lists": pa.list_(pa.int32()),
+    "large lists": pa.list_(pa.int64()),
+    "in objects": pa.struct({"l": pa.large_list(pa.int32())}),
+}
+
+
+@pytest.mark.parametrize("part", [slice(0, 3), slice(1, 3), slice(0, 2)], ids=["all", "from the second", "the first two"])
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_what_lies_under_a_null_is_no_part_of_the_row_before(kind, part, tmp_path):
+    """Arrow allows items of lists that are null: Polars makes them."""
+    column = HIDDEN[kind].slice(part.start, part.stop - part.start)
+    expected = column.to_pylist()
+    ds = Dataset.from_arrow(pa.table({"c": column}))
+    ds.save_to_disk(tmp_path / "saved")
+    cast = ds.cast(Features.from_arrow_schema(pa.schema({"c": WIDER[kind]})))
+    ways = {"saved": load_from_disk(tmp_path / "saved"), "pickled": pickle.loads(pickle.dumps(ds)), "cast": cast, "plain": ds}
+    for name, way in ways.items():
+        assert way[:]["c"] == expected, name
+        assert [row["c"] for row in way.to_iterable_dataset()] == expected, name
+    assert list(map(pairs, ds.to_polars()["c"].to_list())) == expected

@@ -12,8 +12,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 
+def without_hidden(array: Any) -> Any:
+    """Lists or maps, of which those that are null have no items: what is left of them would become items of the row before."""
+    if array.null_count:
+        lengths = np.diff(array.offsets.to_numpy())
+        if lengths[array.is_null().to_numpy(zero_copy_only=False)].any():
+            return array.take(pa.array(np.arange(len(array))))
+    return array
+
+
 def offsets_of(array: Any) -> Any:
-    """Where the lists of an array begin; null for those that are."""
+    """Where the lists of an array begin, of which those that are null have no items; null for those that are."""
     offsets = array.offsets
     if array.null_count:
         first = pc.replace_with_mask(offsets[:-1], array.is_null(), pa.nulls(len(array), offsets.type))
@@ -23,12 +32,14 @@ def offsets_of(array: Any) -> Any:
 
 def entries_of(array: Any) -> Any:
     """A map array as one of lists of structs of a key and a value."""
+    array = without_hidden(array)
     entries = pa.StructArray.from_arrays([array.keys, array.items], names=["key", "value"])
     return pa.ListArray.from_arrays(offsets_of(array), entries)
 
 
 def map_of(array: Any) -> Any:
     """An array of lists of structs of a key and a value as a map array."""
+    array = without_hidden(array)
     keys, values = array.values.flatten()
     return pa.MapArray.from_arrays(offsets_of(array), keys, values)
 
