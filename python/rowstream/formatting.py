@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from datetime import date, time, timedelta
+from decimal import Decimal
 from functools import cached_property, partial
 from importlib.util import find_spec
 from operator import is_
@@ -73,7 +75,7 @@ def _uniform(array: Any) -> Any:
 
 
 def numpy_column(column: Any) -> Any:
-    """A pyarrow column as a NumPy array: of numbers, of arrays where rows have one shape, or else of objects."""
+    """A pyarrow column, or an array, as a NumPy array: of numbers, of arrays where rows have one shape, or else of objects."""
     kind = column.type
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     if isinstance(kind, ArrayType):
@@ -97,7 +99,10 @@ def numpy_column(column: Any) -> Any:
         first = next(row for row in rows if isinstance(row, np.ndarray))
         alike = all(isinstance(row, np.ndarray) and row.dtype != object and row.shape == first.shape for row in rows)
         return np.asarray(rows) if alike else _objects(rows)
-    return np.asarray(rows)
+    made = np.asarray(rows)
+    # NumPy's own types of text and of bytes lose zeros at the end.
+    loses = made.dtype.kind == "S" or (made.dtype.kind == "U" and any(row.endswith("\0") for row in rows))
+    return _objects(rows) if loses else made
 
 
 _NUMBERS = frozenset(
@@ -111,6 +116,31 @@ def _plain_numbers(column: Any) -> Any:
     if column.type not in _NUMBERS or not n or column.null_count:
         return None
     return column.chunk(0).to_numpy() if n == 1 else np.concatenate([chunk.to_numpy() for chunk in column.chunks])
+
+
+_NO_NUMBERS = (date, time, timedelta, Decimal)
+"""What rows have of times, durations and decimal numbers, which no library but NumPy has arrays of."""
+_INT64, _FLOAT32 = np.dtype(np.int64), np.dtype(np.float32)
+_INT64_MAX = np.iinfo(np.int64).max
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, (str, bytes)) or (isinstance(value, np.ndarray) and value.dtype.kind in "SU")
+
+
+def _default_type(dtype: Any, values: Any) -> Any:
+    """The type that arrays of numbers have: 64-bit integers, and floating-point numbers of 32 bits, as `datasets` has them.
+
+    Args:
+        dtype: the type of the values.
+        values: an array or a scalar of NumPy.
+    """
+    if dtype.kind == "f":
+        return _FLOAT32
+    # What has the highest bit would become negative.
+    if dtype.kind == "u" and dtype.itemsize == 8 and np.size(values) and np.max(values) > _INT64_MAX:
+        return dtype
+    return _INT64
 
 
 def _objects(values: list[Any]) -> Any:
@@ -293,9 +323,20 @@ class TensorFormatter(Formatter):
             return self.pixels(np.asarray(value))
         if hasattr(value, "__array__") and not isinstance(value, (np.ndarray, np.character, np.number)):
             value = value.__array__()
+        if isinstance(value, np.ndarray) and value.dtype == object and not value.ndim:
+            return self.recursive_tensorize(value.item())
         if (isinstance(value, np.ndarray) and value.dtype == object) or isinstance(value, (list, tuple)):
             return self.stack([self.recursive_tensorize(one) for one in value])
+        if self.stays(value):
+            # Texts, also those of an array, as Python has them.
+            return value.tolist() if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "SU" else value
         return self.leaf(value)
+
+    def stays(self, value: Any) -> bool:
+        """Whether a value is one that the library has no tensors of, and stays as it is."""
+        if isinstance(value, (np.ndarray, np.generic)):
+            return value.dtype.kind in "mMSU"
+        return value is None or isinstance(value, (str, bytes, *_NO_NUMBERS))
 
     def kept(self, value: Any) -> Any:
         """A tensor of the library: as it is, but for what the options say."""
@@ -369,18 +410,22 @@ class NumpyFormatter(TensorFormatter):
 
     name = "numpy"
 
+    def numbers(self, values: Any) -> Any:
+        return self.leaf(values) if self.kwargs else values.astype(_default_type(values.dtype, values), copy=False)
+
     def stack(self, column: list[Any]) -> Any:
         return np.stack(column) if _alike(column, (np.ndarray, np.number, np.bool_)) else _objects(column)
 
     def leaf(self, value: Any) -> Any:
-        if isinstance(value, (str, bytes, type(None), np.number)):
-            return value
-        if isinstance(value, (np.character, np.ndarray)) and np.issubdtype(value.dtype, np.character):
-            return value
-        dtype = None
         if isinstance(value, np.ndarray):
-            dtype = np.int64 if np.issubdtype(value.dtype, np.integer) else np.float32 if np.issubdtype(value.dtype, np.floating) else None
-        return np.asarray(value, **({"dtype": dtype} if dtype is not None else {}) | self.kwargs)
+            kind = value.dtype.kind
+            if kind in "SU":
+                return value
+            return np.asarray(value, **({"dtype": _default_type(value.dtype, value)} if kind in "iuf" else {}) | self.kwargs)
+        return value if isinstance(value, (str, bytes, type(None), np.number)) else np.asarray(value, **self.kwargs)
+
+    def stays(self, value: Any) -> bool:
+        return False
 
     def pixels(self, array: Any) -> Any:
         return np.asarray(array, **self.kwargs)
@@ -409,7 +454,7 @@ class TorchFormatter(TensorFormatter):
 
     def numbers(self, values: Any) -> Any:
         # A tensor's memory may be written, so it is always a copy.
-        return self.torch.from_numpy(values.astype(np.float32 if values.dtype.kind == "f" else np.int64))
+        return self.torch.from_numpy(values.astype(_default_type(values.dtype, values)))
 
     def stack(self, column: list[Any]) -> Any:
         return self.torch.stack(column) if _alike(column, self.torch.Tensor) else column
@@ -424,25 +469,14 @@ class TorchFormatter(TensorFormatter):
         return made.to(**self.kwargs) if self.kwargs else made
 
     def leaf(self, value: Any) -> Any:
-        torch = self.torch
-        if isinstance(value, (str, bytes, type(None))):
-            return value
-        if isinstance(value, (np.character, np.ndarray)) and np.issubdtype(value.dtype, np.character):
-            return value.tolist()
-        dtype = None
-        if isinstance(value, (np.number, np.ndarray)):
-            if np.issubdtype(value.dtype, np.integer):
-                dtype = torch.int64
-                if value.dtype in (np.uint16, np.uint32, np.uint64):
-                    value = value.astype(np.int64)
-            elif np.issubdtype(value.dtype, np.floating):
-                dtype = torch.float32
-        options = ({"dtype": dtype} if dtype is not None else {}) | self.kwargs
-        if isinstance(value, np.ndarray) and value.dtype.kind in "iufb" and value.ndim:
-            # One copy, of memory that may not be written; `torch.tensor` warns of it.
-            kept = torch.from_numpy(np.array(value, dtype=value.dtype.newbyteorder("=")))
-            return kept.to(**options) if options else kept
-        return torch.tensor(value, **options)
+        torch, options = self.torch, self.kwargs
+        if not isinstance(value, (np.number, np.bool_, np.ndarray)):
+            return torch.tensor(value, **options)
+        number = value.dtype.kind in "iuf" and "dtype" not in options
+        dtype = _default_type(value.dtype, value) if number else value.dtype.newbyteorder("=")
+        # One copy, of memory that may not be written; `torch.tensor` warns of it.
+        kept = torch.from_numpy(np.array(value, dtype))
+        return kept.to(**options) if options else kept
 
 
 class JaxFormatter(TensorFormatter):
@@ -471,17 +505,18 @@ class JaxFormatter(TensorFormatter):
         return self.jax.numpy.stack(column, axis=0) if _alike(column, self.jax.Array) else column
 
     def leaf(self, value: Any) -> Any:
-        if isinstance(value, (str, bytes, type(None))):
-            return value
-        if isinstance(value, (np.character, np.ndarray)) and np.issubdtype(value.dtype, np.character):
-            return value.tolist()
-        jnp, dtype = self.jax.numpy, None
-        if isinstance(value, (np.number, np.ndarray)):
-            if np.issubdtype(value.dtype, np.integer):
-                dtype = jnp.int64 if self.jax.config.jax_enable_x64 else jnp.int32
-            elif np.issubdtype(value.dtype, np.floating):
-                dtype = jnp.float32
-        return self._placed(value, {"dtype": dtype} if dtype is not None else {})
+        if not isinstance(value, (np.number, np.ndarray)) or value.dtype.kind not in "iuf":
+            return self._placed(value, {})
+        wanted = _default_type(value.dtype, value)
+        if wanted.kind != "f" and not self.jax.config.jax_enable_x64:
+            wanted = np.dtype(np.int32)
+            limits = np.iinfo(wanted)
+            if np.size(value) and not self.kwargs and (np.max(value) > limits.max or np.min(value) < limits.min):
+                raise OverflowError(
+                    f"integers up to {max(int(np.max(value)), -int(np.min(value)))} do not fit in the 32 bits that JAX has for them: "
+                    'allow 64 with jax.config.update("jax_enable_x64", True), or ask for floating-point numbers with dtype='
+                )
+        return self._placed(value, {"dtype": wanted})
 
     def pixels(self, array: Any) -> Any:
         return self._placed(array, {})
@@ -517,15 +552,13 @@ class TFFormatter(TensorFormatter):
         return tf.ragged.stack(column) if ragged and all(one.ndim == 1 for one in column) else column
 
     def leaf(self, value: Any) -> Any:
-        if value is None:
-            return value
-        dtype = None
-        if isinstance(value, (np.number, np.ndarray)):
-            if np.issubdtype(value.dtype, np.integer):
-                dtype = self.tf.int64
-            elif np.issubdtype(value.dtype, np.floating):
-                dtype = self.tf.float32
-        return self.tf.convert_to_tensor(value, **({"dtype": dtype} if dtype is not None else {}) | self.kwargs)
+        options = self.kwargs
+        if isinstance(value, (np.number, np.ndarray)) and value.dtype.kind in "iuf":
+            options = {"dtype": _default_type(value.dtype, value).name, **options}
+        return self.tf.convert_to_tensor(value, **options)
+
+    def stays(self, value: Any) -> bool:
+        return not _is_text(value) and super().stays(value)
 
     def pixels(self, array: Any) -> Any:
         return self.tf.convert_to_tensor(array, **self.kwargs)
@@ -551,10 +584,6 @@ class MlxFormatter(TensorFormatter):
         return self.mx.stack(column) if _alike(column, self.mx.array) else column
 
     def leaf(self, value: Any) -> Any:
-        if isinstance(value, (str, bytes, type(None))):
-            return value
-        if isinstance(value, (np.character, np.ndarray)) and np.issubdtype(value.dtype, np.character):
-            return value.tolist()
         return self.mx.array(value, **self.kwargs)
 
     def pixels(self, array: Any) -> Any:

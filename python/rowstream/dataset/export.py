@@ -296,13 +296,13 @@ class Exporting:
         """Writes the rows as CSV, whole or not at all. Gives the bytes written. Other arguments as `pandas.DataFrame.to_csv` has them;
         `num_shards` and `max_shard_size` as in `to_parquet`.
         """
-        from rowstream.features.frames import exact_frame
+        from rowstream.features.frames import csv_bytes, exact_frame
 
         options = {"index": False, **to_csv_kwargs}
         header = options.pop("header", True)
 
         def text(table: Any, header: Any = False) -> bytes:
-            return str(exact_frame(table).to_csv(header=header, **options)).encode()
+            return csv_bytes(exact_frame(table), header=header, **options)
 
         output = self._output(path_or_buf, storage_options, num_shards, max_shard_size)
         return self._texts(output, ".csv", batch_size, text, lambda table: text(table, header))

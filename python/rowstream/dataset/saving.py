@@ -301,11 +301,13 @@ class Saving:
         """Writes the rows as CSV, whole or not at all. Gives the bytes written. Other arguments as `pandas.DataFrame.to_csv` has them;
         `num_shards` and `max_shard_size` as in `to_parquet`.
         """
+        from rowstream.features.frames import csv_bytes
+
         options = {"index": False, **to_csv_kwargs}
         header = options.pop("header", True)
 
         def text(table: Any, header: Any = False) -> bytes:
-            return str(self._frame(table, exact=True).to_csv(header=header, **options)).encode()
+            return csv_bytes(self._frame(table, exact=True), header=header, **options)
 
         output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
         return self._texts(output, ".csv", batch_size, num_proc, text, text(self.features.arrow_schema.empty_table(), header))

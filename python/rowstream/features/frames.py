@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -157,3 +158,9 @@ def exact_frame(table: Any) -> Any:
     types = {of.type for of, one in zip(table.schema, table.columns, strict=True) if one.null_count}
     mapper = lambda kind: nullable(kind) if kind in types else pandas_types_mapper(kind)  # noqa: E731
     return table.to_pandas(types_mapper=mapper, integer_object_nulls=True)
+
+
+def csv_bytes(frame: Any, **options: Any) -> bytes:
+    """A frame as CSV, with all items of lists, and all digits of the numbers in them, which NumPy would leave out."""
+    with np.printoptions(threshold=sys.maxsize, floatmode="unique"):
+        return str(frame.to_csv(**options)).encode()

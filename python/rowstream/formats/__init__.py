@@ -1,4 +1,4 @@
-"""Formats of rows and batches, one a file: `python` (the default), `numpy`, `torch`, `arrow`, `pandas`, `polars`; `tensors`, all others."""
+"""Formats of rows and batches, one a file: `python` (the default), `arrow`, `pandas`, `polars`; `tensors`, all others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FORMATS = {
 }
 TABLES = ("arrow", "pandas", "polars")
 """Formats whose rows and batches are tables or frames."""
-_TENSORS = ("jax", "tensorflow", "mlx")
+_TENSORS = ("numpy", "torch", "jax", "tensorflow", "mlx")
 
 
 class Formatter(Protocol):
