@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.access import Access
 from rowstream.builder import ArrowBasedBuilder
-from rowstream.dataset.build import labelled
 from rowstream.features.card import features_of_card
 from rowstream.info import DatasetInfo
 from rowstream.load import _chosen, _Request, _stream, load_dataset_builder
@@ -57,7 +56,7 @@ class FilesBuilder(ArrowBasedBuilder):
         found = self._request.found
         if features is None and self._request.declared is None and found.files:
             split, files = next(iter(found.files.items()))
-            features = labelled(_stream(self._request.how, found, files, split)).features
+            features = _stream(self._request.how, found, files, split).features
         info.features = features
         return info
 
@@ -65,7 +64,7 @@ class FilesBuilder(ArrowBasedBuilder):
         return [SplitGenerator(split, {"split": split, "files": list(files)}) for split, files in self._request.found.files.items()]
 
     def _generate_tables(self, *, split: str = "train", files: Any = (), **kwargs: Any) -> Iterator[tuple[Any, Any]]:
-        rows = labelled(_stream(self._request.how, self._request.found, list(files), split)).with_format("arrow")
+        rows = _stream(self._request.how, self._request.found, list(files), split).with_format("arrow")
         yield from enumerate(rows.iter(10_000))
 
     def download_and_prepare(self, output_dir: str | None = None, *args: Any, **kwargs: Any) -> None:

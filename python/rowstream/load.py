@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.access import Access
 from rowstream.dataset import IterableDataset, IterableDatasetDict, concatenate_datasets
-from rowstream.dataset.build import informed, labelled, planned
+from rowstream.dataset.build import informed, planned
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, SchemaError, UnsupportedError
 from rowstream.features import features_from_schema
 from rowstream.features.card import features_of_card
 from rowstream.features.schema import schema_from_features
-from rowstream.features.types import Features, Json, Value, visit
+from rowstream.features.types import ClassLabel, Features, Json, Value, has_labels, visit
 from rowstream.features.types import modern as _modern
 from rowstream.lock import read as read_lock
 from rowstream.resolve import formats
@@ -242,12 +242,12 @@ class _Request:
                 rest = [one for one in several if str(one) not in parts_of]
                 by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(rest)}
                 names = _wanted(rest, list(by_split_)) if rest else []
-                made |= {one: labelled(_stream(how, found, by_split_[one], one)) for one in names}
+                made |= {one: _stream(how, found, by_split_[one], one) for one in names}
                 return [made[str(one)] for one in split] if isinstance(split, list) else made[str(split)]
             # Splits together: "train+test", "all".
             by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(split)}
         wanted = _wanted(split, list(by_split_))
-        made = {one: labelled(ds) for one, ds in _streams(how, found, {one: by_split_[one] for one in wanted}).items()}
+        made = _streams(how, found, {one: by_split_[one] for one in wanted})
         if split is None:
             return IterableDatasetDict(made)
         return [made[one] for one in split] if isinstance(split, list) else made[wanted[0]]
@@ -277,14 +277,15 @@ def _requested(
     declared = None if features is None else Features(_modern(features))
     options = {**found.options, **config_kwargs}
     if declared is None or streaming or found.format not in ("json", "csv"):
-        # Other formats say the types of their values, which are cast afterwards.
-        how = reading(found.format, dict(options), declared if streaming else None)
+        # Other formats say the types of their values, which are cast afterwards; but a condition is one of labels, not of their names.
+        conditions = options.get("filters") is not None and has_labels(declared)
+        how = reading(found.format, dict(options), declared if streaming or conditions else None)
         return _Request(how, found, declared, how)
     if found.format == "json":
         return _Request(reading("json", dict(options), declared), found, declared, reading("json", dict(options), None))
-    # What is declared is not guessed from a text, so that 007 stays that where strings are wanted. Labels and the like are texts first.
-    texts = Features({name: of if isinstance(of, Value) else Value("string") for name, of in declared.items()})
-    strings = {name: of for name, of in texts.items() if of.dtype.endswith("string")}
+    # What is declared is not guessed from a text, so that 007 stays that where strings are wanted. Lists and the like are texts first.
+    texts = Features({name: of if isinstance(of, (Value, ClassLabel)) else Value("string") for name, of in declared.items()})
+    strings = {name: Value("string") for name, of in texts.items() if isinstance(of, ClassLabel) or of.dtype.endswith("string")}
     plain = reading("csv", {**options, "dtype": {**strings, **options.get("dtype", {})}}, None)
     return _Request(reading("csv", dict(options), texts), found, declared, plain)
 
@@ -394,9 +395,7 @@ def _of_lock(path: str | os.PathLike[str], split: Any, access: Access) -> Any:
     """The streams of a lock file's splits."""
     plans, label = read_lock(path, access)
     wanted = _wanted(split, list(plans))
-    made = {
-        one: labelled(IterableDataset(plans[one], informed(plans[one], plans[one].listing["format"], label, one), one)) for one in wanted
-    }
+    made = {one: IterableDataset(plans[one], informed(plans[one], plans[one].listing["format"], label, one), one) for one in wanted}
     if split is None:
         return IterableDatasetDict(made)
     return [made[one] for one in wanted] if isinstance(split, list) else made[wanted[0]]
@@ -414,8 +413,7 @@ def _parts(name: str, there: list[str]) -> list[str]:
 
 def _sliced(how: Reading, parts: list[Instruction], found: _Found, name: str) -> IterableDataset:
     """Parts of splits, one after another."""
-    made: list[IterableDataset] = []
-    there = found.files
+    made, there = [], found.files
     for part in parts:
         names = list(there) if part.split == "all" else _wanted([part.split], list(there))
         ds = _stream(how, found, [file for one in names for file in there[one]], name)
@@ -424,7 +422,7 @@ def _sliced(how: Reading, parts: list[Instruction], found: _Found, name: str) ->
             plan = plan.numbered()
             start, stop = part.rows(plan.core.rows(0) or 0)
             plan = plan.skip(start).take(max(0, stop - start))
-        made.append(labelled(ds._with(plan, _split=name)))
+        made.append(ds._with(plan, _split=name))
     return made[0] if len(made) == 1 else concatenate_datasets(made, split=name)
 
 
@@ -616,5 +614,25 @@ def _same(said: Any, schema: dict[str, Any]) -> bool:
     """Whether a card's features have the columns and types of files, which themselves say nothing of features."""
     if "huggingface" in (schema.get("metadata") or {}):
         return False
-    there = {field["name"]: field["data_type"] for field in schema["fields"]}
-    return {field["name"]: field["data_type"] for field in json.loads(schema_from_features(said))["fields"]} == there
+    declared = {field["name"]: field for field in json.loads(schema_from_features(said))["fields"]}
+    found = {field["name"]: field for field in schema["fields"]}
+    return declared.keys() == found.keys() and all(_same_type(field, found[name]) for name, field in declared.items())
+
+
+def _same_type(declared: dict[str, Any], found: dict[str, Any]) -> bool:
+    """Whether a field of a file has the type that is declared, of which labels may be written by their names."""
+    one, other = declared["data_type"], found["data_type"]
+    if "rowstream.labels" in declared["metadata"]:
+        return one == other or other in ("Utf8", "LargeUtf8", "Utf8View")
+    if not isinstance(one, dict) or not isinstance(other, dict) or one.keys() != other.keys():
+        return bool(one == other)
+    ((kind, of),), (there,) = one.items(), other.values()
+    match kind:
+        case "List" | "LargeList":
+            return _same_type(of, there)
+        case "FixedSizeList":
+            return _same_type(of[0], there[0]) and of[1] == there[1]
+        case "Struct":
+            fields = {field["name"]: field for field in there}
+            return len(of) == len(there) and all(field["name"] in fields and _same_type(field, fields[field["name"]]) for field in of)
+    return bool(one == other)

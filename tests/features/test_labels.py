@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from itertools import islice
 
 import pandas as pd
@@ -192,3 +194,130 @@ def test_a_resumed_stream_of_labels_goes_on(tmp_path):
         again = make()
         again.load_state_dict(json.loads(json.dumps(ds.state_dict())))
         assert [*head, *(row["y"] for row in again)] == whole
+
+
+def streamed(format, path, features, **named):
+    return load_dataset(format, data_files=str(path), split="train", streaming=True, features=Features(features), **named)
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_name_that_looks_like_an_integer_is_the_name(kind, streaming, tmp_path):
+    """Stars from 1 to 5, and codes that begin with zeros."""
+    stars, codes = ClassLabel(names=["1", "2", "3", "4", "5"]), ClassLabel(names=["010", "007"])
+    assert [row["y"] for row in read(kind, ["1", "5", "3"], "features", tmp_path, of=stars, streaming=streaming)] == [0, 4, 2]
+    assert [row["y"] for row in read(kind, ["007", "010"], "features", tmp_path, of=codes, streaming=streaming)] == [1, 0]
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize("how", ["features", "cast_column"])
+@pytest.mark.parametrize("value", [7, 2, -2])
+@pytest.mark.parametrize("kind", ["jsonl", "array", "csv", "parquet", "arrow"])
+def test_integers_that_are_no_labels_are_an_error(kind, value, how, streaming, tmp_path):
+    """-1 is: a label that is not known."""
+    with pytest.raises(ERRORS, match=rf"{value}"):
+        list(read(kind, [0, value], how, tmp_path, streaming=streaming))
+    (tmp_path / "other").mkdir()
+    assert [row["y"] for row in read(kind, [0, -1], how, tmp_path / "other", streaming=streaming)] == [0, -1]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "array", "parquet", "arrow"])
+@pytest.mark.parametrize(("of", "value"), [(List(LABEL), [0, 5]), ({"l": LABEL}, {"l": 9}), (List({"l": LABEL}), [{"l": 9}])])
+def test_inside_lists_and_objects_too(of, value, kind, tmp_path):
+    """The same check."""
+    with pytest.raises(ERRORS, match=r"[59] is no label|found [59]"):
+        list(read(kind, [value], "features", tmp_path, of=of))
+
+
+def test_conditions_look_at_integers(tmp_path):
+    """Wherever the condition stands, and whatever files have."""
+    for kind in ("jsonl", "csv", "parquet", "arrow"):
+        folder = tmp_path / kind
+        folder.mkdir()
+        ds = read(kind, ["yes", "no", "yes", None], "features", folder)
+        assert [row["y"] for row in ds.filter(rowstream.col("y") == 1)] == [1, 1]
+        assert [row["y"] for row in ds.filter(rowstream.col("y") < 1)] == [0]
+        with pytest.raises(ERRORS, match="string cannot be compared"):
+            list(ds.filter(rowstream.col("y") == "yes"))
+    features = {"y": LABEL, "z": Value("int64")}
+    for streaming in (True, False):
+        ds = load_dataset(
+            "csv",
+            data_files=str(tmp_path / "csv" / "a.csv"),
+            split="train",
+            streaming=streaming,
+            features=Features(features),
+            filters=[("y", "=", 1)],
+        )
+        assert [row["y"] for row in ds] == [1, 1]
+
+
+def test_a_bad_label_can_be_left_out(tmp_path):
+    """As any record that cannot be read."""
+    (tmp_path / "a.jsonl").write_text('{"y": "yes"}\n{"y": "maybe"}\n{"y": 5}\n{"y": 0}\n')
+    (tmp_path / "a.csv").write_text("y\nyes\nmaybe\n5\n0\n")
+    for format, name in (("json", "a.jsonl"), ("csv", "a.csv")):
+        assert [row["y"] for row in streamed(format, tmp_path / name, {"y": LABEL}, on_error="skip")] == [1, 0]
+
+
+def test_names_after_many_integers_and_nulls(tmp_path):
+    """Nothing depends on what the beginning of a file shows."""
+    values = [None] * 200_000 + [0] * 200_000 + ["yes"]
+    (tmp_path / "a.jsonl").write_text(lines(values))
+    (tmp_path / "a.csv").write_text("y,z\n" + "".join(f"{'' if v is None else v},1\n" for v in values))
+    assert [row["y"] for row in streamed("json", tmp_path / "a.jsonl", {"y": LABEL}).skip(400_000)] == [1]
+    assert [row["y"] for row in streamed("csv", tmp_path / "a.csv", {"y": LABEL, "z": Value("int64")}).skip(400_000)] == [1]
+    for i, values in enumerate(([1, 0], ["yes", "no"])):
+        pq.write_table(pa.table({"y": values}), tmp_path / f"{i}.parquet")
+    assert [row["y"] for row in streamed("parquet", tmp_path / "*.parquet", {"y": LABEL})] == [1, 0, 1, 0]
+
+
+def test_objects_whose_keys_vary(tmp_path):
+    """A label in some of them."""
+    (tmp_path / "a.jsonl").write_text('{"y":[{"l":"yes"},{"l":"no","m":1}]}\n{"y":[{"m":2}]}\n')
+    ds = streamed("json", tmp_path / "a.jsonl", {"y": List({"l": LABEL, "m": Value("int64")})})
+    assert [row["y"] for row in ds] == [[{"l": 1, "m": None}, {"l": 0, "m": 1}], [{"l": None, "m": 2}]]
+
+
+def test_members_of_archives(tmp_path):
+    """The bytes of a `.cls`, as a name or a number."""
+    with tarfile.open(tmp_path / "a.tar", "w") as tar:
+        for i, text in enumerate((b"yes", b"0\n")):
+            info = tarfile.TarInfo(f"{i}.cls")
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text))
+    ds = streamed("webdataset", tmp_path / "a.tar", {"cls": LABEL, "__key__": Value("string"), "__url__": Value("string")})
+    assert [row["cls"] for row in ds] == [1, 0]
+
+
+def test_in_maps(tmp_path):
+    """Values of maps are labels as those of lists are."""
+    pq.write_table(pa.table({"c": pa.array([[("a", "yes")], []], pa.map_(pa.string(), pa.string()))}), tmp_path / "a.parquet")
+    of = List({"key": Value("string"), "value": LABEL})
+    ds = streamed("parquet", tmp_path / "a.parquet", {"c": of})
+    assert [row["c"] for row in ds] == [[("a", 1)], []]
+    assert ds.features["c"] == of
+
+
+def test_tables_of_a_stream_say_nothing_of_labels(tmp_path):
+    """How the names reach the core is nobody else's matter."""
+    (tmp_path / "a.jsonl").write_text(lines(["yes"]))
+    (table,) = streamed("json", tmp_path / "a.jsonl", {"y": LABEL}).with_format("arrow").iter(1)
+    assert not table.schema.field("y").metadata
+    assert not pa.table(streamed("json", tmp_path / "a.jsonl", {"y": LABEL})).schema.field("y").metadata
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("streaming", [True, False])
+def test_a_card_names_the_labels_of_parquet_files(streaming, nested, tmp_path):
+    """Where files have the names, as where they have the integers."""
+    for names, values in (("names", ["yes", "no"]), ("ids", [1, 0])):
+        folder = tmp_path / names
+        folder.mkdir()
+        pq.write_table(pa.table({"y": [[one] for one in values] if nested else values}), folder / "a.parquet")
+        label = "class_label: {names: {'0': 'no', '1': 'yes'}}"
+        feature = f"list: {{{label}}}" if nested else f"dtype: {{{label}}}"
+        (folder / "README.md").write_text(f"---\ndataset_info:\n  features:\n  - {{name: y, {feature}}}\n---\n")
+        ds = load_dataset(str(folder), split="train", streaming=streaming)
+        assert [row["y"] for row in ds] == ([[1], [0]] if nested else [1, 0])
+        assert ds.features["y"] == (List(LABEL) if nested else LABEL)

@@ -281,3 +281,11 @@ def test_what_lies_under_a_null_is_no_part_of_the_row_before(kind, part, tmp_pat
         assert way[:]["c"] == expected, name
         assert [row["c"] for row in way.to_iterable_dataset()] == expected, name
     assert list(map(pairs, ds.to_polars()["c"].to_list())) == expected
+
+
+def test_keys_and_values_go_by_name(tmp_path):
+    """Where features have them in the other order."""
+    pq.write_table(pa.table({"c": pa.array([[("k", "v")]], pa.map_(pa.string(), pa.string()))}), tmp_path / "a.parquet")
+    other = Features({"c": List({"value": Value("string"), "key": Value("string")})})
+    ds = load_dataset("parquet", data_files=str(tmp_path / "a.parquet"), split="train", streaming=True, features=other)
+    assert list(ds) == [{"c": [{"value": "v", "key": "k"}]}]

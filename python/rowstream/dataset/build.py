@@ -11,9 +11,8 @@ from rowstream.dataset.sources import SourcePlan, generated
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features import Features
 from rowstream.features.features import generate_from_arrow_type
-from rowstream.features.labels import labels_of, named
 from rowstream.features.schema import pyarrow_type, schema_from_features
-from rowstream.features.types import requires_decoding
+from rowstream.features.types import has_labels, requires_decoding
 from rowstream.info import DatasetInfo, SplitInfo
 from rowstream.plan import Plan
 from rowstream.resolve.builders import Reading, reading
@@ -38,13 +37,6 @@ def planned(how: Reading, files: list[str], places: Places) -> Plan:
         names = plan.column_names
         plan = plan.select([names[one] if isinstance(one, int) and one < len(names) else str(one) for one in how.columns])
     return plan if how.rows is None else plan.take(how.rows)
-
-
-def labelled(ds: Any) -> Any:
-    """A stream of files, in which labels that files have the names of are integers."""
-    names = ds.column_names
-    labels = {name: of for name, of in labels_of(ds._plan.schema).items() if name in names}
-    return ds._cast(labels) if labels else ds
 
 
 def informed(plan: Plan, format: str, label: str | None, split: str) -> DatasetInfo:
@@ -74,7 +66,7 @@ def held(table: Any, features: Any = None, num_shards: int | None = None) -> Pla
         schema = _schema(features, table)
         for name, feature in features.items():
             # What is stored of media, and of names of labels, is more than a cast makes.
-            if requires_decoding(feature, True) or named(feature, None):
+            if requires_decoding(feature, True) or has_labels(feature):
                 table = table.set_column(table.column_names.index(name), name, cast_array_to_feature(table[name], feature))
         table = table.cast(schema)
         check_table(table, features)  # the core knows only the types
@@ -119,7 +111,7 @@ def _column(values: Any, name: str, feature: Any = None) -> tuple[Any, Any]:
     from rowstream.features.exact import exact_array, located
     from rowstream.features.raw import FAILED, array_of
 
-    if feature is not None and (requires_decoding(feature, True) or named(feature, None)):
+    if feature is not None and (requires_decoding(feature, True) or has_labels(feature)):
         arrow = isinstance(values, (pa.Array, pa.ChunkedArray))
         return given_column(values if arrow else Features({name: feature}).encode_column(values, name), feature, name), feature
     if feature is not None:
@@ -158,8 +150,7 @@ class Building:
         places = Places(Access(storage_options=storage_options, origins=origins(some)))
         plan = planned(how, [file for pattern in some for file in places.resolve(pattern, ".")], places)
         name = "train" if split is None else str(split)
-        made: Self = labelled(cls._made(plan, informed(plan, format, None, name), name))
-        return made
+        return cls._made(plan, informed(plan, format, None, name), name)
 
     @classmethod
     def from_generator(

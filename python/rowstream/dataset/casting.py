@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError, SchemaError, UnsupportedError
 from rowstream.features import Features
-from rowstream.features.labels import named
 from rowstream.features.rows import Typing
 from rowstream.features.schema import fields_declared, schema_from_features
 from rowstream.ops import Call, Map
@@ -20,16 +19,12 @@ if TYPE_CHECKING:
 
 def cast(plan: Plan, features: dict[str, Any], known: Features | None, *, whole: bool) -> tuple[Plan, dict[str, Any]]:
     """The plan with columns of other types, and those features. `whole`: whether they are all columns."""
-    labels = {name: of for name, of in features.items() if named(of, None if known is None else known.get(name))}
-    if plan.direct and not labels:
+    if plan.direct:
         return _declared(plan, features), features
     if plan.batch is not None:
         raise UnsupportedError("batches are not cast: cast before batch()")
-    direct = {name: of for name, of in features.items() if name not in labels}
-    if plan.direct and direct:
-        plan, direct = _declared(plan, direct), {}
     typed = Features(features) if whole and known is None else None
-    return plan.then(Map(Call(partial(_row, _Types({**direct, **labels})), "cast"), features=typed)), features
+    return plan.then(Map(Call(partial(_row, _Types(features)), "cast"), features=typed)), features
 
 
 def _declared(plan: Plan, features: dict[str, Any]) -> Plan:
@@ -42,8 +37,8 @@ def _declared(plan: Plan, features: dict[str, Any]) -> Plan:
     made = json.loads(schema_from_features({sources[name]: of for name, of in features.items()}))
     listing = plan.listing
     schema = listing["schema"]
-    types = {field["name"]: field["data_type"] for field in fields_declared(made["fields"], schema["fields"])}
-    fields = [{**field, "data_type": types.get(field["name"], field["data_type"])} for field in schema["fields"]]
+    types = {field["name"]: field for field in fields_declared(made["fields"], schema["fields"])}
+    fields = [types.get(field["name"], field) for field in schema["fields"]]
     metadata = dict(schema.get("metadata") or {})
     written = json.loads(metadata.get("huggingface", "null")) or {"info": {"features": {}}}
     kept = {name: of for name, of in (written.get("info", {}).get("features") or {}).items() if name not in types}

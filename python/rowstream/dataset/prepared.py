@@ -21,7 +21,6 @@ from rowstream.dataset.processes import run_in_processes
 from rowstream.dataset.steps import folder
 from rowstream.features.exact import agreed
 from rowstream.features.features import get_nested_type
-from rowstream.features.labels import labels_of
 from rowstream.features.types import Features
 from rowstream.fingerprint import Hasher, generate_random_fingerprint, is_caching_enabled
 from rowstream.info import DatasetInfo
@@ -67,7 +66,6 @@ def features_of_plan(plan: Plan) -> Features | None:
     found = IterableDataset(plan).features
     if found is None:
         return None
-    found = Features({**found, **{name: of for name, of in labels_of(plan.schema).items() if name in found}})
     text = (plan.listing["schema"].get("metadata") or {}).get("huggingface")
     if not text:
         return found

@@ -68,8 +68,9 @@ def _feature(field: dict[str, Any], known: Any = None) -> Any:
             return {one["name"]: _feature(one, written.get(one["name"])) for one in of}
         case "Map":
             entries, _ = of
-            key, value = map(_feature, entries["data_type"]["Struct"])
-            return Pairs({"key": key, "value": value})
+            said = inner if isinstance(inner, dict) else {}
+            names = ("key", "value")
+            return Pairs({name: _feature(one, said.get(name)) for name, one in zip(names, entries["data_type"]["Struct"], strict=True)})
     return _value(core_name(data_type))
 
 

@@ -6,65 +6,20 @@ import copy
 import re
 from typing import Any
 
-from rowstream.features.types import ClassLabel, Features, LargeList, List, Value
-
-
-class _Unknown(Exception):  # noqa: N818 - it never leaves this module
-    """A type that is not there."""
+from rowstream.features.types import Features, Value, requires_decoding
 
 
 def features_of_card(said: Any) -> Features | None:
-    """The features of a card's `dataset_info`: a list of `{name, dtype}`, or of `list`, `struct` and the like. `None` where a type is
-    not there, such as an image: then the files say what there is.
+    """The features of a card's `dataset_info`: a list of `{name, dtype}`, or of `list`, `struct` and the like. `None` where they are none,
+    or where a type is one of media or not there: then the files say what there is.
     """
     if not isinstance(said, list) or not said:
         return None
     try:
-        return Features(_struct(said))
-    except (_Unknown, KeyError, TypeError, ValueError):
+        found = features_from_card(said)
+    except (KeyError, TypeError, ValueError, AttributeError):
         return None
-
-
-def _struct(fields: list[dict[str, Any]]) -> dict[str, Any]:
-    return {str(field["name"]): _of(field) for field in fields}
-
-
-def _of(field: Any) -> Any:
-    """A field: `{dtype: …}`, `{list: …}`, `{sequence: …}`, `{struct: …}`; or the bare name of a type."""
-    if isinstance(field, str):
-        return _scalar(field)
-    if "struct" in field:
-        return _struct(field["struct"])
-    for kind, made in (("list", List), ("sequence", List), ("large_list", LargeList)):
-        if kind in field:
-            inner, length = field[kind], -1
-            if isinstance(inner, dict) and "length" in inner:
-                inner, length = {key: value for key, value in inner.items() if key != "length"}, int(field[kind]["length"])
-            of = _struct(inner) if isinstance(inner, list) else _of(inner)
-            if kind == "sequence" and isinstance(of, dict):
-                # A sequence of structs is a struct of lists, in files as in rows.
-                return {name: List(one) for name, one in of.items()}
-            return List(of, length=length) if made is List else LargeList(of)
-    dtype = field["dtype"]
-    if isinstance(dtype, dict):
-        if "class_label" not in dtype:
-            raise _Unknown
-        names = dtype["class_label"]["names"]
-        return ClassLabel(
-            names=[str(names[key]) for key in sorted(names, key=int)] if isinstance(names, dict) else [str(one) for one in names]
-        )
-    return _scalar(str(dtype))
-
-
-def _scalar(name: str) -> Value:
-    from rowstream.features.schema import pyarrow_type
-
-    value = Value({"float": "float32", "double": "float64"}.get(name, name))
-    pyarrow_type(value)  # raises where there is no such type
-    return value
-
-
-# --------------------------------------------------------------------------------------------------- as datasets has it
+    return None if requires_decoding(found, ignore_decode_attribute=True) else found
 
 
 def _snake(name: str) -> str:
@@ -137,6 +92,7 @@ def _read(said: Any) -> Any:
     if kind == "dtype":
         if not isinstance(inner, str):
             return _read(inner)
+        inner = {"float": "float32", "double": "float64"}.get(inner, inner)
         try:
             Value(inner)
         except ValueError:

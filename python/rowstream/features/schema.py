@@ -72,6 +72,13 @@ def _is(feature: Any, *names: str) -> bool:
     return type(feature).__name__ in names
 
 
+def _metadata(feature: Any) -> dict[str, str]:
+    if _is(feature, "Json"):
+        return {EXTENSION: JSON, "ARROW:extension:metadata": ""}
+    # What the core reads the names of labels by.
+    return {"rowstream.labels": json.dumps(list(feature.names))} if _is(feature, "ClassLabel") and feature.names else {}
+
+
 def _field(name: str, feature: Any) -> dict[str, Any]:
     return {
         "name": name,
@@ -79,7 +86,7 @@ def _field(name: str, feature: Any) -> dict[str, Any]:
         "nullable": True,
         "dict_id": 0,
         "dict_is_ordered": False,
-        "metadata": {EXTENSION: JSON, "ARROW:extension:metadata": ""} if _is(feature, "Json") else {},
+        "metadata": _metadata(feature),
     }
 
 
@@ -147,7 +154,8 @@ def _maps_declared(declared: Any, found: Any) -> Any:
         entries, ordered = there
         fields = entries["data_type"]["Struct"]
         types = inner or of[0]["data_type"]["Struct"]
-        made = [{**b, "data_type": _maps_declared(a["data_type"], b["data_type"])} for a, b in zip(types, fields, strict=True)]
+        pairs = zip(types, fields, strict=True)
+        made = [{**b, "data_type": _maps_declared(a["data_type"], b["data_type"]), "metadata": a["metadata"]} for a, b in pairs]
         return {"Map": [{**entries, "data_type": {"Struct": made}}, ordered]}
     return declared
 

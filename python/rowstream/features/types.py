@@ -136,6 +136,13 @@ class Pairs(List):
     __hash__ = List.__hash__
 
 
+def has_labels(feature: Any) -> bool:
+    """Whether there are labels in a feature."""
+    if isinstance(feature, dict):
+        return any(map(has_labels, feature.values()))
+    return isinstance(feature, ClassLabel) or (isinstance(feature, (List, LargeList)) and has_labels(feature.feature))
+
+
 def relisted(feature: Any, inner: Any) -> Any:
     """A list of the kind that another is, of another type."""
     if isinstance(feature, LargeList):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.expr import Expr, from_filters
-from rowstream.features.labels import may_be_labels, names_declared
 from rowstream.features.schema import dtype_json, fields_declared, may_be_maps, schema_from_features
 from rowstream.resolve import encodings
 from rowstream.resolve.hub import remembered
@@ -76,9 +75,8 @@ class Reading:
         access = None if places is None or not files else places.access.core(files[0])
         lenient = self.skipped is not None
 
-        # What is declared tells neither lists of keys and values from maps, nor labels from their names: files show it.
-        maps = self.schema is not None and self.format in ("parquet", "arrow") and may_be_maps(self.schema)
-        compare = maps or (self.schema is not None and may_be_labels(self.schema))
+        # What is declared does not tell lists of keys and values from maps: files show it.
+        compare = self.schema is not None and self.format in ("parquet", "arrow") and may_be_maps(self.schema)
 
         def scan() -> str:
             scan, shown = _core.scan(
@@ -86,9 +84,8 @@ class Reading:
             )
             if shown is None:
                 return scan
-            listing, found = json.loads(scan), json.loads(shown)["fields"]
-            said = listing["schema"]
-            listing["schema"] = names_declared({**said, "fields": fields_declared(said["fields"], found)}, found)
+            listing = json.loads(scan)
+            listing["schema"]["fields"] = fields_declared(listing["schema"]["fields"], json.loads(shown)["fields"])
             return json.dumps(listing)
 
         if not files or not all(isinstance(ref, tuple) and ref[0].startswith("hf://") for ref in refs):

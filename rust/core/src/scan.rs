@@ -129,6 +129,7 @@ pub async fn list(
         listed.extend(at_once(engine, work).await?.into_iter().flatten());
     }
     let looked = looked_at(&listed, &*format, depth);
+    let given = matches!(types, Types::Declared { .. });
     let (mut files, mut cuts): (Vec<FileEntry>, Vec<Option<Cuts>>) = (Vec::new(), Vec::new());
     let (mut schema, mut first, mut floor): (Option<Schema>, String, u64) = (None, String::new(), 1);
     let mixed = Mixed::of(name);
@@ -166,7 +167,8 @@ pub async fn list(
                     Some(seen)
                 }
                 (Some(schema), Some(seen)) if !seen.fields().is_empty() || !cut.empty() => match widen(&schema, &first, &seen, &entry.name(), mixed) {
-                    Err(_) if compare => Some(schema),
+                    // Whether they can be what is given shows where they are read.
+                    Err(_) if given => Some(schema),
                     widened => Some(widened?),
                 },
                 (schema, _) => schema,

@@ -9,7 +9,7 @@ use arrow_schema::extension::{EXTENSION_TYPE_METADATA_KEY, EXTENSION_TYPE_NAME_K
 use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use arrow_select::take::take;
 
-use crate::conform::conform;
+use crate::conform::{LABELS, Labels, conform, conform_field};
 use crate::error::{Error, Kind, Result};
 use crate::format::parquet::viewed;
 use crate::plan::expr::{Bounds, Expr};
@@ -212,13 +212,13 @@ impl Adapter {
             }
             let Some(column) = batch.column_by_name(source) else {
                 let Some(value) = self.constants.get(source) else { return Ok(new_null_array(field.data_type(), rows)) };
-                let value = conform(value, field.data_type()).map_err(|e| e.placed(|_| None).at(format_args!("column {source:?}")))?;
+                let value = conform_field(value, field).map_err(|e| e.placed(|_| None).at(format_args!("column {source:?}")))?;
                 return take(&value, &UInt32Array::from(vec![0; rows]), None).map_err(|e| Error::internal(e.to_string()));
             };
-            if column.data_type() == field.data_type() {
+            if column.data_type() == field.data_type() && Labels::of(field).is_none() {
                 return Ok(Arc::clone(column));
             }
-            conform(column, field.data_type()).map_err(|e| e.counted(|i| row(i as usize)).at(format_args!("column {source:?}")))
+            conform_field(column, field).map_err(|e| e.counted(|i| row(i as usize)).at(format_args!("column {source:?}")))
         };
         let columns = self.schema.fields().iter().zip(&self.sources).map(column).collect::<Result<Vec<_>>>()?;
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
@@ -259,13 +259,32 @@ impl Filter {
     pub fn may(&self) -> Result<bool> {
         let bounds = |column: &str| {
             let value = self.adapter.constants.get(column)?;
-            let to = self.adapter.schema.field_with_name(column).ok()?.data_type();
-            let value = conform(value, to).ok()?;
+            let value = conform_field(value, self.adapter.schema.field_with_name(column).ok()?).ok()?;
             let nulls = UInt64Array::from(vec![value.null_count() as u64]);
             Some(Bounds { min: Arc::clone(&value), max: value, nulls, rows: vec![1], exact: true })
         };
         Ok(self.expr.may(1, &bounds)?.value(0))
     }
+}
+
+/// The fields of a row as whoever asks for it sees them: without the names of labels, which are for those who read files.
+pub fn plain(fields: &Fields) -> Fields {
+    use DataType::{FixedSizeList, LargeList, List, Map, Struct};
+    let field = |field: &FieldRef| -> FieldRef {
+        let one = |of: &FieldRef| Arc::clone(&plain(&Fields::from(vec![Arc::clone(of)]))[0]);
+        let of = match field.data_type() {
+            List(item) => List(one(item)),
+            LargeList(item) => LargeList(one(item)),
+            FixedSizeList(item, length) => FixedSizeList(one(item), *length),
+            Map(entries, sorted) => Map(one(entries), *sorted),
+            Struct(fields) => Struct(plain(fields)),
+            other => other.clone(),
+        };
+        let mut metadata = field.metadata().clone();
+        metadata.remove(LABELS);
+        Arc::new(Field::clone(field).with_data_type(of).with_metadata(metadata))
+    };
+    fields.iter().map(field).collect()
 }
 
 /// A batch in the types that its schema declares: views become strings and bytes of their own, which also leaves

@@ -14,7 +14,7 @@ use rowstream_core::exec::{Next, Stream as CoreStream, Unit};
 use rowstream_core::format::contain::message;
 use rowstream_core::plan::Plan as CorePlan;
 use rowstream_core::plan::cursor::Cursor;
-use rowstream_core::schema::declared;
+use rowstream_core::schema::{declared, plain};
 use rowstream_core::source::Sources;
 use rowstream_core::{Error, Kind};
 
@@ -138,7 +138,7 @@ impl Stream {
                 return Err(raise(&Error::new(Kind::Value, format!("there is no consumer {c} of {of}"))));
             }
             let core = Arc::clone(&plan.core);
-            let read = py.detach(|| Ok((core.schema()?, Cursor::parse(cursor, &core.fingerprint())?)));
+            let read = py.detach(|| Ok((Arc::new(Schema::new(plain(core.schema()?.fields()))), Cursor::parse(cursor, &core.fingerprint())?)));
             let (declared, cursor) = read.map_err(|e: Error| raise(&e))?;
             let made = Self {
                 plan: core,
@@ -272,7 +272,7 @@ pub fn arrow_stream<'py>(py: Python<'py>, plan: &Plan, c: u64, of: u64, cursor: 
     let (core, sources) = (Arc::clone(&plan.core), Arc::clone(&plan.sources));
     let opened = py.detach(|| -> Result<_, Error> {
         let cursor = Cursor::parse(cursor, &core.fingerprint())?;
-        Ok((core.schema()?, CoreStream::open(&core, sources, c, of, cursor)?))
+        Ok((Arc::new(Schema::new(plain(core.schema()?.fields()))), CoreStream::open(&core, sources, c, of, cursor)?))
     });
     let (declared, stream) = opened.map_err(|e| raise(&e))?;
     let threading = py.import("threading")?;

@@ -49,7 +49,7 @@ fn first(array: &dyn Array, is: impl Fn(usize) -> bool) -> Option<usize> {
     (0..array.len()).find(|row| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(*row)) && is(*row))
 }
 
-fn misfit(array: &dyn Array, row: usize, what: &str) -> Error {
+pub(super) fn misfit(array: &dyn Array, row: usize, what: &str) -> Error {
     let value = array_value_to_string(array, row).unwrap_or_default();
     let short: String = value.chars().take(60).collect();
     let more = if short.len() < value.len() { "…" } else { "" };

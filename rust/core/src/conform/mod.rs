@@ -1,19 +1,26 @@
 //! Arrays brought to another type that holds their values: what lies in structs goes by name, and no value is cut.
 
 mod exact;
+mod labels;
 
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, FixedSizeListArray, LargeListArray, ListArray, MapArray, StructArray, UInt64Array, new_null_array};
 use arrow_buffer::{BooleanBufferBuilder, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow_schema::{ArrowError, DataType, FieldRef, Fields};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields};
 use arrow_select::filter::filter;
 use arrow_select::nullif::nullif;
 use arrow_select::take::take;
 
 use crate::error::{Error, Kind, Result};
 use exact::{exact, text};
+pub(crate) use labels::{LABELS, Labels};
+
+/// A column as a field has it: as its type, and as the labels that it says.
+pub(crate) fn conform_field(array: &ArrayRef, field: &Field) -> Result<ArrayRef> {
+    Labels::of(field).map_or_else(|| conform(array, field.data_type()), |labels| labels.made(array))
+}
 
 /// A column as another type that holds its values. An error knows the row of the value that it does not hold.
 pub(crate) fn conform(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
@@ -52,9 +59,7 @@ fn named(from: &StructArray, fields: &Fields) -> Result<StructArray> {
         }
     }
     let column = |field: &FieldRef| match from.column_by_name(field.name()) {
-        Some(column) => {
-            conform(&beneath(column, field.data_type(), from.nulls())?, field.data_type()).map_err(|e| e.at(format_args!("field {:?}", field.name())))
-        }
+        Some(column) => conform_field(&beneath(column, field.data_type(), from.nulls())?, field).map_err(|e| e.at(format_args!("field {:?}", field.name()))),
         None => Ok(new_null_array(field.data_type(), from.len())),
     };
     let columns = fields.iter().map(column).collect::<Result<Vec<_>>>()?;
@@ -86,8 +91,17 @@ fn media(array: &ArrayRef, fields: &Fields) -> Result<ArrayRef> {
 
 /// The key and the value of entries, which go by their place.
 fn entries(from: &StructArray, fields: &Fields) -> Result<StructArray> {
-    let columns = from.columns().iter().zip(fields).map(|(column, field)| conform(column, field.data_type())).collect::<Result<Vec<_>>>()?;
+    let columns = from.columns().iter().zip(fields).map(|(column, field)| conform_field(column, field)).collect::<Result<Vec<_>>>()?;
     StructArray::try_new_with_length(fields.clone(), columns, from.nulls().cloned(), from.len()).map_err(failed)
+}
+
+/// The same of a map, where the fields may be called in the other order.
+fn pairs(from: &StructArray, fields: &Fields) -> Result<StructArray> {
+    if fields[0].name() == "value" && fields[1].name() == "key" {
+        let swapped: Fields = [&fields[1], &fields[0]].into_iter().cloned().collect();
+        return named(&entries(from, &swapped)?, fields);
+    }
+    entries(from, fields)
 }
 
 /// What a struct has in a field, null where the struct itself is: what stands there is no value.
@@ -159,9 +173,9 @@ impl Lists {
                     && fields.len() == 2
                     && (self.map || (matches!(to, DataType::Map(..)) && fields.iter().any(|field| pair.iter().all(|one| one.name() != field.name())))) =>
             {
-                Arc::new(entries(self.items.as_struct(), fields).map_err(in_row)?)
+                Arc::new(if self.map { pairs(self.items.as_struct(), fields) } else { entries(self.items.as_struct(), fields) }.map_err(in_row)?)
             }
-            _ => conform(&self.items, field.data_type()).map_err(in_row)?,
+            _ => conform_field(&self.items, field).map_err(in_row)?,
         };
         let narrow = || {
             let offsets =
@@ -204,7 +218,6 @@ mod tests {
     use super::*;
     use arrow_array::{Int32Array, Int64Array};
     use arrow_buffer::Buffer;
-    use arrow_schema::Field;
 
     fn item(of: DataType) -> FieldRef {
         Arc::new(Field::new("item", of, true))

@@ -1,5 +1,6 @@
 //! Columns of text that become numbers, booleans or strings.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow_array::builder::BooleanBufferBuilder;
@@ -10,7 +11,7 @@ use arrow_schema::{DataType, FieldRef};
 
 use super::Csv;
 use super::split::text;
-use crate::conform::is_media;
+use crate::conform::{Labels, is_media};
 use crate::error::{Error, Kind, Result};
 use crate::format::json::{view, whole};
 
@@ -223,6 +224,13 @@ pub(super) struct Column {
     pub(super) name: String,
     values: Values,
     nulls: NullBufferBuilder,
+    /// The labels that it has, if it has some: they may be written by their names.
+    labels: Option<Arc<Labels>>,
+}
+
+/// The label that a text is.
+fn label(labels: &Labels, text: &[u8]) -> Option<i64> {
+    labels.id(std::str::from_utf8(text).ok()?)
 }
 
 /// A row that could not be taken, and its text.
@@ -247,7 +255,7 @@ impl Column {
             Struct(fields) if is_media(fields) => Values::Text(Vec::new()),
             other => return Err(Error::new(Kind::Unsupported, format!("column {:?}: CSV has no values of type {other}", field.name()))),
         };
-        Ok(Self { name: field.name().clone(), values, nulls: NullBufferBuilder::new(0) })
+        Ok(Self { name: field.name().clone(), values, nulls: NullBufferBuilder::new(0), labels: Labels::of(field) })
     }
 
     /// The type that its values are made in.
@@ -266,6 +274,7 @@ impl Column {
     pub(super) fn fits(&self, csv: &Csv, text: &[u8]) -> bool {
         csv.is_null(text)
             || match &self.values {
+                _ if self.labels.is_some() => self.labels.as_ref().and_then(|labels| label(labels, text)).is_some(),
                 Values::Null(_) => false,
                 Values::Bool(_) => csv.bool(text).is_some(),
                 Values::Int(_) => csv.integer(text).is_some(),
@@ -275,13 +284,14 @@ impl Column {
             }
     }
 
-    pub(super) fn type_name(&self) -> &'static str {
-        match &self.values {
-            Values::Null(_) => "null",
-            Values::Bool(_) => "true or false",
-            Values::Int(_) | Values::Big(_) => "an integer",
-            Values::Float(_) => "a number",
-            Values::Text(_) => "a string",
+    pub(super) fn type_name(&self) -> Cow<'static, str> {
+        match (&self.values, &self.labels) {
+            (_, Some(labels)) => labels.expected().into(),
+            (Values::Null(_), _) => "null".into(),
+            (Values::Bool(_), _) => "true or false".into(),
+            (Values::Int(_) | Values::Big(_), _) => "an integer".into(),
+            (Values::Float(_), _) => "a number".into(),
+            (Values::Text(_), _) => "a string".into(),
         }
     }
 
@@ -361,6 +371,10 @@ impl Column {
                         None => return Err((row, String::from_utf8_lossy(found).into_owned())),
                     }
                 }
+            }
+            Values::Int(values) if let Some(labels) = &self.labels => {
+                // A name that is also one of the nulls is null, as it is in a column of text.
+                each!(|text| label(labels, text).filter(|_| !csv.is_null(text)), |value| values.push(value), values.push(0));
             }
             Values::Int(values) => each!(|text| csv.integer(text), |value| values.push(value), values.push(0)),
             Values::Big(values) => each!(|text| csv.large(text), |value| values.push(value), values.push(0)),

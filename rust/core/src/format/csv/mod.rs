@@ -263,7 +263,7 @@ impl CsvDecoder {
             let misfit = |(column, place): (&Column, &Option<usize>)| {
                 let place = (*place)?;
                 let found = text(csv, block, *places.get(place)?, &mut side);
-                (!column.fits(csv, found)).then(|| self.rows.misfit(row, &names[place], column.type_name(), &String::from_utf8_lossy(found)))
+                (!column.fits(csv, found)).then(|| self.rows.misfit(row, &names[place], &column.type_name(), &String::from_utf8_lossy(found)))
             };
             let error = if !self.rows.is_text(row) {
                 Some(self.rows.no_text(row))
@@ -313,7 +313,7 @@ impl CsvDecoder {
                 None => column.take(csv, block, (from..upto).map(|i| fields.row(i).get(place).copied()), &mut side),
             };
             if let Err((row, found)) = failed {
-                return Err(self.rows.misfit(from + row, &names[place], column.type_name(), &found));
+                return Err(self.rows.misfit(from + row, &names[place], &column.type_name(), &found));
             }
         }
         let buffers: Arc<[Buffer]> = [Buffer::from(block.clone()), Buffer::from_vec(side)].into();

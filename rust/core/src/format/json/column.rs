@@ -11,7 +11,7 @@ use arrow_schema::{DataType, Field, FieldRef, Fields};
 
 use super::shape::Lacking;
 use super::syntax::{Fault, Number, Parsed, Reader, Text, unescape};
-use crate::conform::is_media;
+use crate::conform::{Labels, is_media};
 use crate::error::{Error, Kind, Result};
 use crate::schema::is_json;
 
@@ -99,6 +99,8 @@ pub(in crate::format) struct Column {
     nulls: NullBufferBuilder,
     /// What it is declared as.
     declared: DataType,
+    /// The labels that it has, if it has some: they may be written by their names.
+    labels: Option<Arc<Labels>>,
 }
 
 /// Fields of objects.
@@ -263,7 +265,7 @@ impl Column {
             Struct(fields) => Values::Object(Object::new(fields, |_| true, any)?),
             other => return Err(Error::new(Kind::Unsupported, format!("column {name:?}: JSON has no values of type {other}"))),
         };
-        Ok(Self { name: name.into(), values, nulls: NullBufferBuilder::new(0), declared: declared.clone() })
+        Ok(Self { name: name.into(), values, nulls: NullBufferBuilder::new(0), declared: declared.clone(), labels: Labels::of(field) })
     }
 
     fn len(&self) -> usize {
@@ -340,7 +342,15 @@ impl Column {
                 reader.skip(depth)?;
                 views.push(texts.view(reader.bytes, at, reader.at, false));
             }
+            (Values::Int(values), b'"') if let Some(labels) = &self.labels => {
+                let text = reader.string()?;
+                match std::str::from_utf8(&reader.text(text)).ok().and_then(|name| labels.id(name)) {
+                    Some(id) => values.push(id),
+                    None => return Err(self.misfit(reader, at, "string")),
+                }
+            }
             (Values::Int(values), b'-' | b'0'..=b'9' | b'N' | b'I') => match reader.number()? {
+                Number::Int(value) if self.labels.as_ref().is_some_and(|labels| !labels.holds(value)) => return Err(self.misfit(reader, at, "int64")),
                 Number::Int(value) => values.push(value),
                 Number::Float(value) if whole(value) => values.push(value as i64),
                 Number::Big(_) => return Err(self.misfit(reader, at, "uint64")),
@@ -398,6 +408,9 @@ impl Column {
         } else {
             format!("Value({feature:?})")
         };
+        if let Some(labels) = &self.labels {
+            return Fault::new(at, format!("expected {}, found {short}", labels.expected()));
+        }
         Fault { feature: Some(feature), ..Fault::new(at, format!("expected {}, found {short}", self.declared)) }
     }
 
