@@ -11,6 +11,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaD
 use parquet::schema::types::ColumnDescriptor;
 
 use super::feed::Chunk;
+use super::known::known;
 use super::thrift::{Stop, check_schema, check_struct};
 use crate::error::{Error, Kind, Result};
 use crate::format::contain::contain;
@@ -79,7 +80,9 @@ pub fn read(tail: &Bytes, size: u64, statistics: bool) -> Result<Tail> {
             .with_encoding_stats_as_mask(false)
             .with_column_stats_policy(if statistics { ParquetStatisticsPolicy::KeepAll } else { ParquetStatisticsPolicy::SkipAll })
             .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
-        let metadata = ParquetMetaDataReader::decode_metadata_with_options(bytes, Some(&options)).map_err(|e| Error::data(format!("malformed footer: {e}")))?;
+        let read = |bytes: &[u8]| ParquetMetaDataReader::decode_metadata_with_options(bytes, Some(&options));
+        let metadata = read(bytes).or_else(|e| known(bytes).ok().and_then(|known| read(&known).ok()).ok_or(e));
+        let metadata = metadata.map_err(|e| Error::data(format!("malformed footer: {e}")))?;
         let file = metadata.file_metadata();
         let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata()).map_err(|e| Error::data(format!("malformed schema: {e}")))?;
         let schema = Schema::new_with_metadata(plain_fields(schema.fields()), schema.metadata().clone());

@@ -4,6 +4,7 @@ mod codec;
 mod feed;
 mod filtered;
 mod footer;
+mod known;
 mod page;
 mod prune;
 mod thrift;

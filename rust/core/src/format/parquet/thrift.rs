@@ -10,7 +10,7 @@ pub(super) enum Stop {
     Bad(&'static str),
 }
 
-type Read<T> = Result<T, Stop>;
+pub(super) type Read<T> = Result<T, Stop>;
 
 /// The types of the compact protocol that appear in Parquet.
 const TRUE: u8 = 1;
@@ -25,7 +25,7 @@ pub(super) struct Reader<'a> {
 /// The header of a field.
 pub(super) struct Field {
     pub(super) id: i16,
-    kind: u8,
+    pub(super) kind: u8,
 }
 
 impl<'a> Reader<'a> {
@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
         Err(Stop::Bad("a number of more than 64 bits"))
     }
 
-    fn zigzag(&mut self) -> Read<i64> {
+    pub(super) fn zigzag(&mut self) -> Read<i64> {
         let n = self.varint()?;
         Ok((n >> 1).cast_signed() ^ -(n & 1).cast_signed())
     }
@@ -106,13 +106,24 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn list(&mut self) -> Read<(usize, u8)> {
+    /// The length of a list and the kind of its items.
+    pub(super) fn list(&mut self) -> Read<(usize, u8)> {
         let byte = self.byte()?;
         let n = if byte >> 4 == 15 { self.varint()? } else { u64::from(byte >> 4) };
         if n > (self.bytes.len() - self.at) as u64 {
             return Err(Stop::Bad("a list of more items than there are bytes"));
         }
         Ok((n as usize, byte & 0x0F))
+    }
+
+    /// Passes over a value of a kind, which is no item of a list.
+    pub(super) fn pass(&mut self, kind: u8) -> Read<()> {
+        self.value(kind, DEEPEST, false)
+    }
+
+    /// The bytes from a place to here.
+    pub(super) fn between(&self, from: usize) -> &'a [u8] {
+        &self.bytes[from..self.at]
     }
 
     /// Passes over a field.
