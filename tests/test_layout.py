@@ -22,8 +22,9 @@ BELOW = {
     "skipped": {"exceptions"},
     # Casts of labels and JSON are the table's; what media name is opened by it.
     "features": {"exceptions", "table", "files"},
-    "table": {"exceptions", "features"},
-    "arrow_writer": {"config", "features", "files", "table"},
+    "sealed": {"exceptions"},
+    "table": {"exceptions", "features", "sealed"},
+    "arrow_writer": {"config", "features", "files", "sealed", "table"},
     "fingerprint": {"config", "exceptions", "table", "utils"},
     "formatting": {"exceptions", "features"},
     "splits": {"exceptions", "resolve"},
@@ -37,7 +38,7 @@ BELOW = {
     "plan": {"access", "exceptions", "expr", "ops", "skipped"},
     "dataset": {
         *("access", "arrow_writer", "config", "exceptions", "expr", "features", "files", "fingerprint", "formats", "formatting", "info"),
-        *("lock", "ops", "permissions", "plan", "progress", "resolve", "skipped", "splits", "table", "utils"),
+        *("lock", "ops", "permissions", "plan", "progress", "resolve", "sealed", "skipped", "splits", "table", "utils"),
         # What reads files by their names is asked for by from_csv and its like.
         "load",
     },

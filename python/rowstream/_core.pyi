@@ -7,10 +7,12 @@ __all__ = [
     "Access",
     "ArrowBuffer",
     "Batch",
+    "Checks",
     "Dicts",
     "Download",
     "File",
     "Held",
+    "Mapped",
     "Plan",
     "Request",
     "Stream",
@@ -23,6 +25,8 @@ __all__ = [
     "next_request",
     "permutation",
     "scan",
+    "seal",
+    "sealed_files",
 ]
 
 @final
@@ -143,6 +147,22 @@ class Table:
     def rows(self, start: int, stop: int) -> TableRows: ...
     def rows_at(self, at: bytes) -> TableRows: ...
     def matches(self, condition: str) -> bytes: ...
+
+@final
+class Mapped:
+    @staticmethod
+    def of(path: str, file: Any) -> Mapped | None: ...
+    def check(self) -> None: ...
+
+@final
+class Checks:
+    @staticmethod
+    def of(table: Any) -> Checks | None: ...
+    def run(self, start: int, stop: int, column: int | None = None) -> bool: ...
+    def rows(self, at: bytes, column: int | None = None) -> bool: ...
+
+def seal(file: Any) -> bytes: ...
+def sealed_files() -> bool: ...
 
 @final
 class TableRows:

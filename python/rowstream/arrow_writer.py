@@ -21,6 +21,7 @@ from rowstream.features.features import (
 )
 from rowstream.features.raw import FAILED, encoded_at, first_there, raw_array, typed_array
 from rowstream.features.types import Features, Json, LargeList, List, Value, dumps, relisted, visit
+from rowstream.sealed import is_local, marked, seal
 from rowstream.table import (
     InMemoryTable,
     MemoryMappedTable,
@@ -337,6 +338,8 @@ class ArrowWriter:
         self._schema: Any = schema if features is None else None
         self._path = path
         self._own = stream is None
+        # A file of this machine, which is whole when the writer is done, gets checksums.
+        self._sealed = self._own and type(self) is ArrowWriter and is_local(path)
         if stream is None:
             from rowstream.files import open as open_file
 
@@ -419,7 +422,8 @@ class ArrowWriter:
         return bool(get_nested_type(self._features[name]) == get_nested_type(found[name]))  # type: ignore[index]  # there are features
 
     def _open(self) -> Any:
-        return pa.RecordBatchStreamWriter(self.stream, stored_schema(self._schema))
+        schema = stored_schema(self._schema)
+        return pa.RecordBatchStreamWriter(self.stream, marked(schema) if self._sealed else schema)
 
     def write(self, example: dict[str, Any], writer_batch_size: int | None = None) -> None:
         """Adds a row."""
@@ -635,8 +639,10 @@ class ArrowWriter:
             raise SchemaInferenceError("Please pass `features` or at least one example when writing data")
         self.pa_writer.close()
         self.pa_writer = None
-        if close_stream:
+        if close_stream or self._sealed:
             self.stream.close()
+        if self._sealed:
+            seal(os.fspath(self._path))  # type: ignore[arg-type]  # it is not None
         return self._num_examples, self._num_bytes
 
 

@@ -843,20 +843,29 @@ def query_table(table: Any, key: Any, indices: Any = None) -> Any:
     """The rows or the column of a table that a key asks for, through a list of rows if there is one."""
     # What reads its rows itself does so; else they are those of the pyarrow table.
     plain = table if hasattr(type(table), "gather") else getattr(table, "table", table)
+    check, column = getattr(type(table), "check", _unchecked), key if isinstance(key, str) else None
     if isinstance(key, str):
         if key not in plain.column_names:
             raise KeyError(f"Column {key} not in the dataset. Current columns in the dataset: {plain.column_names}")
         plain, key = plain.select([key]), slice(None)
     key_to_query_type(key)
     if indices is None:
-        return gather(plain, _positions(key, plain.num_rows))
+        positions = _positions(key, plain.num_rows)
+        check(table, positions, column)
+        return gather(plain, positions)
+    getattr(type(indices), "check", _unchecked)(indices)
     mapping = getattr(indices, "table", indices).column(0)
     positions = _positions(key, len(mapping))
     if isinstance(positions, range) and positions.step == 1:
         rows = mapping.slice(positions.start, len(positions)).to_numpy()
     else:
         rows = pc.take(mapping, pa.array(np.asarray(positions), pa.int64())).to_numpy()
+    check(table, rows, column)
     return gather(plain, rows)
+
+
+def _unchecked(table: Any, rows: Any = None, column: str | None = None) -> None:
+    """What is no table of ours lies in no file of ours."""
 
 
 def format_table(

@@ -11,11 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rowstream import _core
 from rowstream.exceptions import FileFormatError, UnsupportedError
 from rowstream.features.checks import check_labels, check_shapes, check_table
 from rowstream.features.extension import NAMES, ArrayType, array_shape, array_type
 from rowstream.features.maps import entries_of, has_entries, is_view, list_of_view, map_of, offsets_of, without_hidden
 from rowstream.features.types import Features, LargeList, List, Pairs, dumps
+from rowstream.sealed import check_end, content, unmarked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 # ------------------------------------------------------------------------------------------------------------ tables
 
 _REPLAYED = ("slice", "select", "rename_columns", "cast", "drop", "replace_schema_metadata", "flatten", "set_column")
+
+
+_UNKNOWN = object()
 
 
 class Table:
@@ -35,6 +40,8 @@ class Table:
         table: the pyarrow table.
         files: the files that it is mapped from, in order.
     """
+
+    _checks: Any = _UNKNOWN
 
     def __init__(
         self,
@@ -57,6 +64,29 @@ class Table:
     def at_home(self, place: str) -> Table:
         """The same with another folder for what is made of it."""
         return Table(self.table, self.files, self.replays, self._parts, place)
+
+    def check(self, rows: Any = None, column: str | None = None) -> None:
+        """Check what rows are made of, where it lies in a file with checksums and was not looked at before.
+
+        Args:
+            rows: a range, or an array of numbers; all rows if `None`.
+            column: only that column.
+
+        Raises:
+            FileFormatError: it is not what was written.
+        """
+        if self._checks is _UNKNOWN:
+            self._checks = _core.Checks.of(self.table) if _core.sealed_files() else None
+        if self._checks is None:
+            return
+        at = None if column is None else self.table.schema.get_field_index(column)
+        rows = range(self.table.num_rows) if rows is None else rows
+        if isinstance(rows, range) and rows.step == 1:
+            done = self._checks.run(rows.start, rows.stop, at)
+        else:
+            done = self._checks.rows(np.ascontiguousarray(rows, dtype=np.int64).tobytes(), at)
+        if done:
+            self._checks = None
 
     @property
     def where(self) -> str:
@@ -96,6 +126,7 @@ class Table:
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         """The rows, as an Arrow stream."""
+        self.check()
         return self.table.__arrow_c_stream__(requested_schema)
 
     def __deepcopy__(self, memo: Any) -> Table:
@@ -139,7 +170,8 @@ class InMemoryTable(Table):
     @classmethod
     def from_file(cls, filename: str) -> Table:
         """The rows of an Arrow stream or file, read."""
-        return Table(restored(_reader(pa.OSFile(os.path.expanduser(os.fspath(filename))), os.fspath(filename))))
+        path = os.path.expanduser(os.fspath(filename))
+        return Table(restored(_read(pa.OSFile(path), os.fspath(filename), whole=True)))
 
     @classmethod
     def from_buffer(cls, buffer: Any) -> Table:
@@ -174,7 +206,7 @@ class MemoryMappedTable(Table):
     def from_file(cls, filename: str, replays: Any = None) -> Table:
         """The rows of an Arrow stream or file, mapped: read when they are looked at."""
         path = os.path.abspath(os.path.expanduser(os.fspath(filename)))
-        return Table(restored(_reader(pa.memory_map(path), path)), (path,))
+        return Table(restored(_read(pa.memory_map(path), path)), (path,))
 
 
 class ConcatenationTable(Table):
@@ -201,6 +233,16 @@ def open_arrow(source: Any) -> Any:
             return pa.ipc.open_file(source)
         except pa.ArrowInvalid:
             raise error from None
+
+
+def _read(source: Any, path: str, whole: bool = False) -> Any:
+    """The table of a file, whose checksums are checked where it has some: as its rows are looked at, or all now."""
+    with source:
+        buffer, sealed = content(source, path, whole)
+    table = _reader(pa.BufferReader(buffer), path)
+    if not sealed:
+        check_end(table.schema, buffer, path)
+    return unmarked(table)
 
 
 def _reader(source: Any, name: str = "what is in memory") -> Any:

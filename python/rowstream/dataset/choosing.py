@@ -19,6 +19,7 @@ from rowstream.features.features import _align_features
 from rowstream.features.types import ClassLabel, Features
 from rowstream.fingerprint import fingerprint_transform, is_caching_enabled
 from rowstream.formatting import query_table
+from rowstream.sealed import marked, seal
 from rowstream.table import MemoryMappedTable, Table, concat_tables
 from rowstream.utils import logging
 
@@ -118,6 +119,7 @@ class Choosing:
         numbers = np.ascontiguousarray(rows, dtype=np.uint64)
         array = pa.Array.from_buffers(pa.uint64(), len(numbers), [None, pa.py_buffer(numbers)])
         if self._indices is not None:
+            self._indices.check()
             array = pc.take(self._indices.table.column(0), array)
         table = Table(pa.table({"indices": array}))
         if file is not None:
@@ -413,8 +415,9 @@ def _indices_file(table: Any, path: str, fingerprint: str | None) -> Table:
     table = table.replace_schema_metadata({"huggingface": json.dumps({"fingerprint": fingerprint})})
 
     def write(temporary: str) -> None:
-        with pa.OSFile(temporary, "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        with pa.OSFile(temporary, "wb") as sink, pa.ipc.new_stream(sink, marked(table.schema)) as writer:
             writer.write_table(table)
+        seal(temporary)
 
     once(os.path.abspath(path), write, anew=True)
     return MemoryMappedTable.from_file(path)

@@ -225,6 +225,7 @@ def _flat(data: Table, features: Features) -> tuple[Table, Features]:
     made: dict[str, Any] = {}
     for name, feature in features.items():
         fields = _fields(feature)
+        data.check(column=name)
         column = data.table.column(name)
         if fields is None:
             arrays.append(column)

@@ -196,16 +196,19 @@ class Exporting:
         path = os.path.join(get_temporary_cache_files_directory(), f"stream-{generate_random_fingerprint()}.arrow")
         import pyarrow as pa
 
+        from rowstream.sealed import marked, seal
+
         tables = self._tables(10_000)
         first = next(tables, None)
         if first is None:
             first = self._table(None)
         # Names of labels, and what media are, are kept in the schema.
         schema = first.schema if self.features is None else first.schema.with_metadata(self.features.arrow_schema.metadata)
-        with pa.OSFile(path, "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
+        with pa.OSFile(path, "wb") as sink, pa.ipc.new_stream(sink, marked(schema)) as writer:
             writer.write_table(first)
             for table in tables:
                 writer.write_table(table)
+        seal(path)
         return Dataset.from_file(path)
 
     def push_to_hub(

@@ -63,7 +63,10 @@ def rows_of(ds: Dataset) -> Rows | None:
     core = core_of(ds._data)
     if core is None:
         return None
-    mapping = None if ds._indices is None else ds._indices.table.column(0).to_numpy()
+    mapping = None
+    if ds._indices is not None:
+        ds._indices.check()
+        mapping = ds._indices.table.column(0).to_numpy()
     return Rows(core, len(ds), mapping)
 
 
@@ -100,5 +103,6 @@ def matching(ds: Dataset, condition: Expr, names: list[str]) -> Any:
     masks = [np.frombuffer(_core.Table(part).matches(text), dtype=np.uint8).astype(bool) for part in parts]
     mask = np.concatenate(masks) if masks else np.zeros(0, dtype=bool)
     if ds._indices is not None:
+        ds._indices.check()
         mask = mask[ds._indices.table.column(0).to_numpy()]
     return np.flatnonzero(mask)

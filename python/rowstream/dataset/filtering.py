@@ -56,6 +56,8 @@ class Kept:
     def _rows(self, args: tuple[Any, ...], answers: list[Any]) -> dict[str, Any]:
         mask = truths("filter", answers[0], len(args[-2])) if self.batched else [truth("filter", answer) for answer in answers]
         rows = pa.array([row for row, keep in zip(args[-2], mask, strict=True) if keep], pa.uint64())
+        if self.listed is not None:
+            self.listed.check()
         return {"indices": rows if self.listed is None else pc.take(self.listed.table.column(0), rows)}
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:

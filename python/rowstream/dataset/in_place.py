@@ -402,6 +402,7 @@ class ParquetTable(Table):
     def gather(self, positions: Any) -> Any:
         """Some rows, as a pyarrow table. `positions`: a range, or an array."""
         if self.mapped:
+            self._copied.check(positions)
             return gather(self.table, positions)
         if isinstance(positions, range) and positions.step == 1:
             parts, at, stop = [], self._start + positions.start, self._start + positions.stop
@@ -437,6 +438,13 @@ class ParquetTable(Table):
         if "table" not in self.__dict__ and config.ARROW_COPIES and self._groups.again > _kept.budget:
             _ = self.table
         return "table" in self.__dict__
+
+    def check(self, rows: Any = None, column: str | None = None) -> None:
+        """Nothing yet: rows of the copy are checked where they are gathered."""
+
+    @cached_property
+    def _copied(self) -> Table:
+        return Table(self.table)
 
     @cached_property
     def table(self) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -164,13 +165,14 @@ class Saving:
 
             def write(i: int) -> None:
                 shard = self.shard(num_shards, i, contiguous=True) if num_shards > 1 else self
-                with target(names[i], "wb") as stream:
-                    writer = ArrowWriter(features=shard.features, stream=stream, embed_local_files=True)
+                with ExitStack() as stack:
+                    place = {"path": f"{folder}/{names[i]}"} if fs is None else {"stream": stack.enter_context(target(names[i], "wb"))}
+                    writer = stack.enter_context(ArrowWriter(features=shard.features, embed_local_files=True, **place))
                     for start in range(0, len(shard), 1000):
                         table = shard._query(slice(start, start + 1000))
                         writer.write_table(table)
                         bar.update(table.num_rows)
-                    writer.finalize(close_stream=False)
+                    writer.finalize()
 
             with ThreadPoolExecutor(num_proc or 1) as pool:
                 list(pool.map(write, range(num_shards)))

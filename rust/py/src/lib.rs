@@ -8,9 +8,11 @@ mod dicts;
 mod door;
 mod error;
 mod foreign;
+mod given;
 mod plan;
 mod rows;
 mod scalars;
+mod sealed;
 mod stream;
 mod table;
 
@@ -46,6 +48,8 @@ mod _core {
     use super::foreign::{Request, next_request};
     #[pymodule_export]
     use super::plan::{Held, Plan, join_scans, memory, merge_cursors, permutation, scan};
+    #[pymodule_export]
+    use super::sealed::{Checks, Mapped, seal, sealed_files};
     #[pymodule_export]
     use super::stream::{Stream, arrow_stream};
     #[pymodule_export]

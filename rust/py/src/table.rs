@@ -3,18 +3,19 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
-use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use pyo3::exceptions::{PyIndexError, PyTypeError};
+use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList};
+use pyo3::types::{PyBytes, PyDict, PyList};
+use rowstream_core::Error;
+use rowstream_core::format::sealed::check;
 use rowstream_core::plan::expr::Expr;
 use rowstream_core::schema::Filter;
-use rowstream_core::{Error, Kind};
 
 use crate::door::detached;
 use crate::error::raise;
+use crate::given::Given;
 use crate::rows::{Columns, Shape};
 
 /// Rows that are fetched ahead of the one that is made.
@@ -24,6 +25,8 @@ const AHEAD: usize = 4;
 struct Rows {
     schema: SchemaRef,
     batches: Vec<RecordBatch>,
+    /// Where their columns' buffers lie.
+    places: Vec<Vec<Vec<usize>>>,
     /// The columns of each, their types looked at, once a row of it was asked for.
     columns: Vec<OnceLock<Columns>>,
     /// Where each begins, and the end.
@@ -37,10 +40,16 @@ impl Rows {
         (batch < self.batches.len()).then(|| (batch, row - self.starts[batch]))
     }
 
+    /// Checks what a batch is made of, where it lies in a file with checksums.
+    fn check(&self, batch: usize) -> Result<(), Error> {
+        self.places[batch].iter().try_for_each(|column| check(column))
+    }
+
     fn columns(&self, batch: usize) -> PyResult<&Columns> {
         if let Some(columns) = self.columns[batch].get() {
             return Ok(columns);
         }
+        self.check(batch).map_err(|e| raise(&e))?;
         let made = Columns::new(&self.batches[batch])?;
         Ok(self.columns[batch].get_or_init(|| made))
     }
@@ -88,21 +97,15 @@ impl Table {
     /// The rows of anything with the Arrow `PyCapsule` protocol, without a copy.
     #[new]
     fn new(table: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let capsule = table.call_method0("__arrow_c_stream__")?.cast_into::<PyCapsule>().map_err(|e| PyTypeError::new_err(e.to_string()))?;
-        let pointer = capsule.pointer_checked(Some(c"arrow_array_stream"))?;
-        let failed = |e: arrow_schema::ArrowError| raise(&Error::new(Kind::Unsupported, e.to_string()));
-        // SAFETY: the capsule has this name, so it holds a stream, which is moved out of it.
-        let reader = unsafe { RecordBatchStreamReader::from_raw(pointer.as_ptr().cast::<FFI_ArrowArrayStream>()) }.map_err(failed)?;
-        let schema = reader.schema();
+        let Given { schema, batches, places } = Given::of(table)?;
         // Whether all types can be rows is known before any is asked for.
         Columns::new(&RecordBatch::new_empty(Arc::clone(&schema)))?;
-        let batches = reader.collect::<Result<Vec<_>, _>>().map_err(failed)?;
         let mut starts = vec![0];
         for batch in &batches {
             starts.push(starts[starts.len() - 1] + batch.num_rows());
         }
         let columns = batches.iter().map(|_| OnceLock::new()).collect();
-        Ok(Self { rows: Arc::new(Rows { schema, batches, columns, starts }), shape: Mutex::new(None) })
+        Ok(Self { rows: Arc::new(Rows { schema, batches, places, columns, starts }), shape: Mutex::new(None) })
     }
 
     /// A row.
@@ -187,7 +190,8 @@ impl Table {
             let expr: Expr = serde_json::from_str(condition).map_err(|e| Error::internal(e.to_string()))?;
             let filter = Filter::new(expr, &self.rows.schema)?;
             let mut mask = Vec::with_capacity(self.rows.starts[self.rows.batches.len()]);
-            for batch in &self.rows.batches {
+            for (i, batch) in self.rows.batches.iter().enumerate() {
+                self.rows.check(i)?;
                 mask.extend(filter.keep(batch)?.iter().map(u8::from));
             }
             Ok(mask)

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::contain::contain;
 use super::endian;
 use super::parquet::plain_fields;
+use super::sealed::SEAL;
 use super::{Cuts, Decoder, Depth, Facts, Format, Found, Look, Options, STREAM_FLOOR, Source, Step, unasked};
 use crate::error::{Error, Kind, Result};
 use crate::schema::Adapter;
@@ -60,6 +61,7 @@ impl Format for Arrow {
             next: (file.size > 0).then(|| 0..file.size.min(FIRST)),
             tail: false,
             ended: false,
+            sealed: false,
             file: false,
             layout: Layout::default(),
             schema: None,
@@ -114,7 +116,7 @@ fn cut(at: u64) -> Error {
 }
 
 /// The length of a message's header with what stands before it, from its first bytes; zero at the end of the messages.
-fn header_length(bytes: &[u8]) -> Option<u64> {
+pub(super) fn header_length(bytes: &[u8]) -> Option<u64> {
     let number = |bytes: &[u8]| u64::from(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
     match bytes {
         [0xFF, 0xFF, 0xFF, 0xFF, rest @ ..] if rest.len() >= 4 => Some(number(rest)).map(|n| if n == 0 { 0 } else { n + 8 }),
@@ -126,7 +128,7 @@ fn header_length(bytes: &[u8]) -> Option<u64> {
 }
 
 /// A message of a header with what stands before it.
-fn message(header: &[u8]) -> Result<Message<'_>> {
+pub(super) fn message(header: &[u8]) -> Result<Message<'_>> {
     let from = if header.starts_with(&[0xFF; 4]) { 8 } else { 4 };
     let bytes = header.get(from..).unwrap_or(&[]);
     let message = root_as_message(bytes).map_err(|e| Error::data(format!("a malformed message: {e}")))?;
@@ -220,6 +222,8 @@ struct Looking {
     tail: bool,
     /// Whether what is read next follows the end of a stream.
     ended: bool,
+    /// Whether it may be the checksums of a stream.
+    sealed: bool,
     file: bool,
     layout: Layout,
     schema: Option<Schema>,
@@ -308,6 +312,10 @@ impl Looking {
             self.at = 8;
             return self.ask(8, FIRST);
         }
+        if self.sealed {
+            self.sealed = false;
+            return if bytes == SEAL { self.end() } else { self.ask(self.at, 8) };
+        }
         if self.ended {
             if bytes.iter().any(|byte| *byte != 0) {
                 let what = format!("another stream, or something else, begins at byte {} after the end of the first: a file has one", self.at);
@@ -327,10 +335,12 @@ impl Looking {
             return self.ask(self.at, FIRST);
         }
         if length == 0 && !self.file && !self.ended {
-            // Nothing follows the end of a stream but zeros.
+            // Nothing follows the end of a stream but its checksums, or zeros.
             let mark = if bytes.starts_with(&[0xFF; 4]) { 8 } else { 4 };
             (self.at, self.ended) = (self.at + mark, true);
-            return if self.at < self.size { self.ask(self.at, 8) } else { self.end() };
+            self.sealed = self.size - self.at.min(self.size) >= SEAL.len() as u64;
+            let next = if self.sealed { self.size - SEAL.len() as u64 } else { self.at };
+            return if self.at < self.size { self.ask(next, SEAL.len() as u64) } else { self.end() };
         }
         if length == 0 {
             return self.end();

@@ -13,6 +13,7 @@ mod input;
 pub mod json;
 mod lines;
 pub mod parquet;
+pub mod sealed;
 pub mod tar;
 pub mod text;
 pub(crate) mod zip;
