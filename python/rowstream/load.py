@@ -300,6 +300,10 @@ def _prepared(
 
     names = list(found.files) if split is None else _used(list(found.files), split)
     made: dict[str, Any] = {}
+    if features is not None and how.columns is not None:
+        # Of the features, those of the columns that are asked for.
+        chosen = [name for name in how.columns if name in features]
+        features = Features({name: features[name] for name in chosen}) if len(chosen) == len(how.columns) else features
     files = 0
     for name, stream in _streams(how, found, {name: found.files[name] for name in names}).items():
         made[name] = of_plan(stream._plan, stream.info, name, cache_dir, features, keep_in_memory, anew)

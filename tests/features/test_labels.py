@@ -321,3 +321,27 @@ def test_a_card_names_the_labels_of_parquet_files(streaming, nested, tmp_path):
         ds = load_dataset(str(folder), split="train", streaming=streaming)
         assert [row["y"] for row in ds] == ([[1], [0]] if nested else [1, 0])
         assert ds.features["y"] == (List(LABEL) if nested else LABEL)
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_parquet_of_a_stream_names_its_labels(kind, tmp_path):
+    """As that of a map-style data set does."""
+    ds = read(kind, ["yes", "no"], "features", tmp_path)
+    ds.to_parquet(tmp_path / "out.parquet")
+    again = load_dataset("parquet", data_files=str(tmp_path / "out.parquet"), split="train")
+    assert again.features == ds.features
+    assert again["y"][:] == [1, 0]
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet", "arrow"])
+def test_features_of_more_columns_than_are_asked_for(kind, streaming, tmp_path):
+    """Those of the others are passed over."""
+    format, write = FILES[kind]
+    write(tmp_path / "a", ["yes", "no"])
+    features = Features({"y": LABEL, "z": Value("int64")} if kind == "csv" else {"y": LABEL, "more": Value("string")})
+    if kind != "csv":
+        features = Features({"y": LABEL})
+    ds = load_dataset(format, data_files=str(tmp_path / "a"), split="train", streaming=streaming, features=features, columns=["y"])
+    assert list(ds) == [{"y": 1}, {"y": 0}]
+    assert ds.features == Features({"y": LABEL})

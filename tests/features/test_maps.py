@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import rowstream
-from rowstream import Dataset, Features, List, Value, concatenate_datasets, load_dataset, load_from_disk
+from rowstream import ClassLabel, Dataset, Features, List, Value, concatenate_datasets, load_dataset, load_from_disk
 
 
 @pytest.fixture(autouse=True)
@@ -289,3 +289,34 @@ def test_keys_and_values_go_by_name(tmp_path):
     other = Features({"c": List({"value": Value("string"), "key": Value("string")})})
     ds = load_dataset("parquet", data_files=str(tmp_path / "a.parquet"), split="train", streaming=True, features=other)
     assert list(ds) == [{"c": [{"value": "v", "key": "k"}]}]
+
+
+def labelled(ds):
+    features = Features({"c": List({"key": Value("string"), "value": ClassLabel(names=["no", "yes"])})})
+    return Features({"c": type(ds.features["c"])(features["c"].feature)})
+
+
+def test_maps_of_labels():
+    """Cast, generated, from memory: integers and names; what is no label is an error."""
+    ds = Dataset.from_arrow(pa.table({"c": pa.array([[("a", 1)]], PLAIN)}))
+    features = labelled(ds)
+    assert ds.cast(features)[:]["c"] == [[("a", 1)]]
+    for value in ("yes", 1):
+        for kind in (Dataset, rowstream.IterableDataset):
+            assert [row["c"] for row in kind.from_dict({"c": [[("a", value)]]}, features=features)] == [[("a", 1)]]
+            made = kind.from_generator(lambda value: iter([{"c": [("a", value)]}]), features=features, gen_kwargs={"value": value})
+            assert [row["c"] for row in made] == [[("a", 1)]]
+    with pytest.raises(ValueError, match="7"):
+        Dataset.from_arrow(pa.table({"c": pa.array([[("a", 7)]], PLAIN)})).cast(features)[:]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_maps_and_lists_of_objects_together(first):
+    """Their features are the same, so they are put together, as maps."""
+    maps = Dataset.from_arrow(pa.table({"c": pa.array([[("a", 1)], None], PLAIN)}))
+    lists = Dataset.from_dict({"c": [[{"key": "b", "value": 2}], []]})
+    parts = [maps, lists] if not first else [lists, maps]
+    expected = [[("a", 1)], None, [("b", 2)], []]
+    expected = expected if not first else [*expected[2:], *expected[:2]]
+    assert concatenate_datasets(parts)[:]["c"] == expected
+    assert maps.add_item(maps[0])[:]["c"] == [[("a", 1)], None, [("a", 1)]]

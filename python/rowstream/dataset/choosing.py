@@ -16,6 +16,7 @@ from rowstream.dataset.once import made_by, once
 from rowstream.dataset.splitting import stratified
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.features import _align_features
+from rowstream.features.raw import has_pairs, typed_array
 from rowstream.features.types import ClassLabel, Features
 from rowstream.fingerprint import fingerprint_transform, is_caching_enabled
 from rowstream.formatting import query_table
@@ -352,7 +353,8 @@ class Choosing:
     @fingerprint_transform(inplace=False)
     def add_item(self, item: dict[str, Any], new_fingerprint: str | None = None) -> Dataset:
         """The data set with another row at its end."""
-        row = pa.Table.from_pydict({name: [value] for name, value in item.items()})
+        known = {name: of for name, of in self.features.items() if name in item and has_pairs(of)}
+        row = pa.table({name: typed_array([value], known[name]) if name in known else [value] for name, value in item.items()})
         own, other = _align_features([self.features, Features.from_arrow_schema(row.schema)])
         data = self._data.cast(own.arrow_schema) if own != self.features else self._data
         added = Table(row).cast(other.arrow_schema)

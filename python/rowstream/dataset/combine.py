@@ -139,6 +139,14 @@ def _map_style(what: str, datasets: Any) -> list[Any] | None:
     return several if kinds[0] == "map-style" else None
 
 
+def _aligned(ds: Any, features: Features, maps: dict[str, Any]) -> Any:
+    """The table of a data set with the types of features."""
+    schema = features.arrow_schema
+    if ds.features == features and all(ds._data.schema.field(name).type == schema.field(name).type for name in maps if name in features):
+        return ds._data
+    return ds._data.cast(schema)
+
+
 def concatenate_map_style(datasets: list[Any], info: Any = None, split: Any = None, axis: int = 0) -> Any:
     """Map-style data sets as one: their rows one after another, or their columns beside each other if `axis` is 1."""
     from rowstream import fingerprint
@@ -146,6 +154,7 @@ def concatenate_map_style(datasets: list[Any], info: Any = None, split: Any = No
     from rowstream.dataset.in_place import ParquetTable
     from rowstream.dataset.map_style import Dataset
     from rowstream.features.features import _align_features, _check_if_features_can_be_aligned
+    from rowstream.features.raw import has_pairs
     from rowstream.info import DatasetInfo
     from rowstream.table import concat_tables
 
@@ -172,10 +181,10 @@ def concatenate_map_style(datasets: list[Any], info: Any = None, split: Any = No
             indices = concat_tables([_listed_rows(ds, start) for ds, start in zip(parts, starts, strict=False)])
     if axis == 0:
         aligned = _align_features([ds.features for ds in parts])
-        tables = [
-            ds._data if ds.features == features else ds._data.cast(features.arrow_schema)
-            for ds, features in zip(parts, aligned, strict=True)
-        ]
+        # Maps, and the lists of objects that they are taken for, are one where they meet.
+        maps = {name: of for ds in parts for name, of in ds.features.items() if has_pairs(of)}
+        aligned = [Features({name: maps.get(name, of) for name, of in some.items()}) for some in aligned]
+        tables = [_aligned(ds, features, maps) for ds, features in zip(parts, aligned, strict=True)]
     else:
         aligned, tables = [ds.features for ds in parts], [ds._data for ds in parts]
     features = Features({name: one for some in aligned for name, one in some.items()})

@@ -283,8 +283,12 @@ class Exporting:
         with self._rows_for(output, batch_size) as (tables, rows, empty):
             pieces = output.pieces(tables, empty, rows, beside=parquet_overhead(len(empty.schema)))
             full = 0 if batch_size is not None else _ROW_GROUP
+            notes = _notes(self.features, empty.schema)
             return output.write(
-                pieces, lambda file: ParquetSink(file, parquet_writer_kwargs, lambda _, size: size >= full), ".parquet", self._called()
+                pieces,
+                lambda file: ParquetSink(file, parquet_writer_kwargs, lambda _, size: size >= full, notes),
+                ".parquet",
+                self._called(),
             )
 
     def to_csv(
@@ -376,6 +380,17 @@ class Exporting:
             top = b"" if head is None else head(empty)
             pieces = output.pieces(tables, empty, rows, text, len, len(top))
             return output.write(pieces, lambda file: TextSink(file, top), ending, self._called())
+
+
+def _notes(features: Features | None, schema: Any) -> dict[str, str] | None:
+    """What a Parquet file says of its columns that their types do not, such as the names of labels."""
+    from rowstream.features.features import generate_from_arrow_type
+
+    if features is None or set(features) != set(schema.names):
+        return None
+    types = features.arrow_schema
+    same = {of.name: features[of.name] if types.field(of.name).type == of.type else generate_from_arrow_type(of.type) for of in schema}
+    return {name.decode(): text.decode() for name, text in Features(same).arrow_schema.metadata.items()}
 
 
 def _ended(text: str) -> str:

@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rowstream.features.maps import entries_of
+
 
 def check_labels(array: Any, label: Any) -> None:
     """Looks at integers that are to be labels: those of the names, or -1 where the label is not known.
@@ -71,7 +73,7 @@ def check(array: Any, feature: Any) -> None:
         for of, child in zip(storage.type, storage.flatten(), strict=True):
             check(child, feature.get(of.name))
     else:
-        check(storage.flatten(), _inner(feature))
+        check((entries_of(storage) if pa.types.is_map(storage.type) else storage).flatten(), _inner(feature))
 
 
 def check_table(table: Any, features: Mapping[str, Any]) -> None:

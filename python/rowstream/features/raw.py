@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from rowstream.features.extension import ArrayType, array_storage, list_array
-from rowstream.features.features import cast_to_python_objects, get_nested_type, times
+from rowstream.features.features import cast_to_python_objects, encode_nested_example, get_nested_type, times
 from rowstream.features.natural import natural_array
 from rowstream.features.types import Json, LargeList, List, Pairs, Value
 
@@ -118,7 +118,8 @@ def typed_array(data: Any, feature: Any, thorough: bool = False, **allowed: bool
     if has_pairs(feature):
         # By themselves pairs are lists, of two things of one type.
         with suppress(*FAILED):
-            return pa.array(cast_to_python_objects(data), kind)
+            made = [None if one is None else encode_nested_example(feature, one) for one in data]
+            return pa.array(cast_to_python_objects(made), kind)
     if paths := json_paths(feature):
         data = cast_to_python_objects(data)
         for path in paths:
