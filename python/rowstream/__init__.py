@@ -60,6 +60,7 @@ from rowstream.splits import (
 )
 from rowstream.utils import experimental
 from rowstream.version import Version
+from rowstream.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from rowstream import cache as cache
@@ -81,8 +82,6 @@ if TYPE_CHECKING:
         get_dataset_infos,
         get_dataset_split_names,
     )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Array2D",

@@ -1,4 +1,4 @@
-"""Versions of data sets: three numbers."""
+"""The version of this library, and versions of data sets: three numbers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, fields
 from functools import total_ordering
 from typing import Any
+
+__version__ = "0.1.0"
 
 _VERSION = re.compile(r"(?P<major>\d+)\.(?P<minor>\d+)\.(?P<patch>\d+)")
 

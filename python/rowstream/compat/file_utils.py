@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlparse
 
-from rowstream import __version__, files
+from rowstream import files
 from rowstream.downloads import DownloadConfig, Downloads, extract
 from rowstream.exceptions import DataFilesNotFoundError
+from rowstream.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable

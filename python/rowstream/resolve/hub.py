@@ -211,7 +211,7 @@ def repo(name: str, revision: str | None, access: Access, kind: str = "datasets"
 
 def remembered(of: Any, find: Callable[[], str]) -> str:
     """A text that follows from files of commits; where the Hub does not give them, it is what it was before."""
-    from rowstream import __version__
+    from rowstream.version import __version__
 
     path = _kept("scan", __version__, json.dumps(of, sort_keys=True))
     try:
