@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
 import struct
@@ -10,7 +12,7 @@ import sys
 
 import pyarrow as pa
 import pytest
-from rowstream import load_dataset
+from rowstream import Dataset, load_dataset
 from rowstream.exceptions import RowstreamError
 
 # What a process of its own does with each file, since some of it crashed: a line of JSON for each step.
@@ -330,3 +332,14 @@ def test_an_error_of_a_damaged_file_names_the_file_map_style_as_in_streams(rows,
     struct.pack_into("<q", data, batch[3], -8)
     with pytest.raises(RowstreamError, match=r"made\.arrow"):
         rows(data)
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lambda content: content])
+def test_compressed_files(pack, streaming, tmp_path):
+    """Arrow files that are compressed, map-style too; those of ours have checksums after their end."""
+    ds = Dataset.from_dict({"i": list(range(100)), "s": [f"text {i}" for i in range(100)]})
+    ds.save_to_disk(tmp_path / "data")
+    (tmp_path / "a.arrow.gz").write_bytes(pack((tmp_path / "data" / "data-00000-of-00001.arrow").read_bytes()))
+    again = load_dataset("arrow", data_files=str(tmp_path / "a.arrow.gz"), split="train", streaming=streaming)
+    assert list(again) == list(ds)

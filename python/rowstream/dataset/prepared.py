@@ -15,14 +15,16 @@ import pyarrow as pa
 from rowstream import config, progress
 from rowstream.arrow_writer import ArrowWriter, SchemaInferenceError, encoded
 from rowstream.dataset.in_place import Copy, ParquetTable, suits
+from rowstream.dataset.iterable import IterableDataset
 from rowstream.dataset.map_style import Dataset
 from rowstream.dataset.once import once
 from rowstream.dataset.processes import run_in_processes
 from rowstream.dataset.steps import folder
+from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.exact import agreed
 from rowstream.features.features import get_nested_type
 from rowstream.features.types import Features
-from rowstream.fingerprint import Hasher, generate_random_fingerprint, is_caching_enabled
+from rowstream.fingerprint import Hasher, generate_random_fingerprint, is_caching_enabled, update_fingerprint, validate_fingerprint
 from rowstream.info import DatasetInfo
 from rowstream.resolve.urls import without_query
 from rowstream.table import (
@@ -61,7 +63,6 @@ def features_of_plan(plan: Plan) -> Features | None:
     """The features that files say, types of media too; `None` where only the rows show them."""
     if plan.python or not plan.scan:
         return None
-    from rowstream.dataset.iterable import IterableDataset
 
     found = IterableDataset(plan).features
     if found is None:
@@ -170,7 +171,11 @@ def _in_place(plan: Plan) -> bool:
 def _is_plain(file: dict[str, Any]) -> bool:
     """Whether all types of an Arrow file are ones that tables of ours keep; what is stored otherwise, the core decodes."""
     with pa.memory_map(file["path"]) as source:
-        schema = open_arrow(source).schema
+        try:
+            schema = open_arrow(source).schema
+        except pa.ArrowInvalid:
+            # Compressed, or damaged: the core reads it, or says what is wrong.
+            return False
     return all(_is_kept(field.type) for field in schema)
 
 
@@ -214,8 +219,6 @@ def generated(
     fingerprint: str | None,
 ) -> Dataset:
     """The rows of a generator."""
-    from rowstream.fingerprint import update_fingerprint, validate_fingerprint
-
     kwargs = dict(gen_kwargs or {})
     if fingerprint is not None:
         validate_fingerprint(fingerprint)
@@ -258,8 +261,6 @@ def generated(
 
 def _checked(generator: Callable[..., Any], features: Features, /, **kwargs: Any) -> Iterator[Any]:
     """The rows of a generator, which have no other columns than those that features name."""
-    from rowstream.exceptions import InvalidArgumentError
-
     for row in generator(**kwargs):
         if isinstance(row, Mapping) and not row.keys() <= features.keys():
             raise InvalidArgumentError(f"features= does not name the columns {[name for name in row if name not in features]}")
@@ -317,7 +318,6 @@ def queried(sql: Any, con: Any, features: Features | None, cache_dir: Any, keep_
 
     size = options.pop("chunksize", _ROWS)
     given = None if features is None else Features(features)
-    from rowstream.fingerprint import update_fingerprint
 
     said = {"sql": str(sql), "con": con, "options": repr(sorted(options.items())), "features": None if given is None else given.to_dict()}
     name = update_fingerprint("sql", "rowstream.from_sql@1", said)
