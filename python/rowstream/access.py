@@ -11,6 +11,7 @@ from typing import Any
 
 from rowstream import _core, config
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.foreign import serve
 from rowstream.options import PATIENCE, flag, hub_token, of_cloud, of_http
 
 _AT_FIRST = config.HF_DATASETS_CACHE
@@ -185,8 +186,6 @@ class Access:
 
     def _foreign(self) -> _core.Access:
         """What the core needs for files that fsspec reads."""
-        from rowstream.foreign import serve
-
         if "fsspec" not in self.made:
             number = hash(json.dumps(self.foreign(), sort_keys=True, default=str)) & (2**63 - 1)
             serve(number, self.foreign())

@@ -19,8 +19,10 @@ from rowstream.features.features import (
     plain,
     require_storage_embed,
 )
+from rowstream.features.media import Image
 from rowstream.features.raw import FAILED, encoded_at, first_there, raw_array, typed_array
 from rowstream.features.types import Features, Json, LargeList, List, Value, dumps, relisted, visit
+from rowstream.files import open as open_file
 from rowstream.sealed import is_local, marked, seal
 from rowstream.table import (
     InMemoryTable,
@@ -120,7 +122,6 @@ def media(data: Any) -> tuple[Any, Any]:
     pillow = sys.modules.get("PIL.Image")
     if pillow is None:
         return data, None
-    from rowstream.features.media import Image
 
     first = first_there(data)
     if isinstance(first, pillow.Image):
@@ -341,8 +342,6 @@ class ArrowWriter:
         # A file of this machine, which is whole when the writer is done, gets checksums.
         self._sealed = self._own and type(self) is ArrowWriter and is_local(path)
         if stream is None:
-            from rowstream.files import open as open_file
-
             stream = open(path, "wb") if "://" not in os.fspath(path) else open_file(path, "wb", storage_options=storage_options)  # type: ignore[arg-type]  # it is not None
         self.stream = stream
         self.fingerprint, self.disable_nullable, self.update_features = fingerprint, disable_nullable, update_features

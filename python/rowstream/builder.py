@@ -39,6 +39,7 @@ from rowstream.exceptions import (
     ExpectedMoreSplitsError,
     FileFormatError,
     InvalidArgumentError,
+    ManualDownloadError,
     NonMatchingChecksumError,
     NonMatchingSplitsSizesError,
     RowstreamError,
@@ -46,10 +47,12 @@ from rowstream.exceptions import (
     UnexpectedSplitsError,
     UnsupportedError,
 )
-from rowstream.features.features import _fix_for_backward_compatible_features
-from rowstream.features.types import Features
+from rowstream.features.types import Features, modern
+from rowstream.files import open as open_url
 from rowstream.fingerprint import Hasher
 from rowstream.info import DatasetInfo
+from rowstream.load import chosen_splits, listed_files
+from rowstream.permissions import umask
 from rowstream.resolve.urls import Places, is_url, origins
 from rowstream.splits import NamedSplit, SplitDict, SplitGenerator, SplitInfo
 from rowstream.table import InMemoryTable, MemoryMappedTable, concat_tables
@@ -223,7 +226,7 @@ class DatasetBuilder(ABC):
         given = {key: value for key, value in {**config_kwargs, "data_dir": data_dir}.items() if key != "data_dir" or value is not None}
         if data_files is not None:
             given["data_files"] = self._located(data_files, data_dir)
-        wanted = None if features is None else Features(_fix_for_backward_compatible_features(features))
+        wanted = None if features is None else Features(modern(features))
         self.config, self.config_id = self._configured(config_name, wanted, config_id, given)
         self.info: DatasetInfo = self._info() if info is None else info.copy()
         self.info.builder_name, self.info.dataset_name = self.name, self.dataset_name
@@ -281,11 +284,9 @@ class DatasetBuilder(ABC):
         return os.path.dirname(inspect.getfile(inspect.getmodule(cls) or cls))
 
     def _located(self, data_files: Any, data_dir: str | None) -> dict[str, list[str]]:
-        from rowstream.load import _listed
-
         access = Access(self.token, self.storage_options or None, origins=origins(self.base_path, data_dir, data_files))
         base = os.path.join(self.base_path, data_dir) if data_dir and not os.path.isabs(data_dir) else data_dir or self.base_path
-        return _listed(data_files, base, Places(access))
+        return listed_files(data_files, base, Places(access))
 
     def _configured(self, name: str | None, features: Features | None, config_id: str | None, given: dict[str, Any]) -> tuple[Any, str]:
         there = self.builder_configs
@@ -386,12 +387,12 @@ class DatasetBuilder(ABC):
         Example:
             >>> builder.download_and_prepare("out", file_format="parquet", max_shard_size="100MB")
         """
-        from rowstream.dataset.saving import _filesystem
+        from rowstream.dataset.saving import file_system
 
         if file_format not in ("arrow", "parquet"):
             raise InvalidArgumentError(f"Invalid file format {file_format!r}: expected 'arrow' or 'parquet'")
         wanted = os.fspath(output_dir) if output_dir is not None else self._cache_dir
-        self._fs, place = _filesystem(wanted, storage_options)
+        self._fs, place = file_system(wanted, storage_options)
         wanted = place if self._fs is None else wanted
         mode = DownloadMode(download_mode or DownloadMode.REUSE_DATASET_IF_EXISTS)
         checks = VerificationMode(verification_mode or VerificationMode.BASIC_CHECKS)
@@ -404,8 +405,6 @@ class DatasetBuilder(ABC):
                 self.info = DatasetInfo.from_dict(json.load(file))
             return
         if self.manual_download_instructions is not None and self.config.data_dir is None:
-            from rowstream.exceptions import ManualDownloadError
-
             raise ManualDownloadError(
                 f"The dataset {self.dataset_name} with config {self.config.name} requires manual data.\n"
                 f"{self.manual_download_instructions}\nGive the folder that it is in as data_dir."
@@ -447,7 +446,6 @@ class DatasetBuilder(ABC):
                 if name != _CODE:
                     self._fs.put_file(os.path.join(temporary, name), f"{place}/{name}")
             return
-        from rowstream.permissions import umask
 
         os.chmod(temporary, 0o777 & ~umask())
         if os.path.isdir(place) and (anew or not os.path.exists(f"{place}/{config.DATASET_INFO_FILENAME}")):
@@ -504,8 +502,6 @@ class DatasetBuilder(ABC):
         Raises:
             DataFilesNotFoundError: it was not made yet.
         """
-        from rowstream.load import _chosen
-
         if self._file_format not in (None, "arrow"):
             raise FileFormatError('Loading a dataset not written in the "arrow" format is not supported: read it with load_dataset')
         if is_url(self._output_dir):
@@ -517,7 +513,7 @@ class DatasetBuilder(ABC):
             )
         _logger.debug(f"Constructing Dataset for split {split or ', '.join(self.info.splits)}, from {self._output_dir}")
         made = {name: self._mapped(name, one, in_memory) for name, one in self.info.splits.items()}
-        return DatasetDict(made) if split is None else _chosen(made, split)
+        return DatasetDict(made) if split is None else chosen_splits(made, split)
 
     def _mapped(self, name: str, split: SplitInfo, in_memory: bool) -> Dataset:
         kind = InMemoryTable if in_memory else MemoryMappedTable
@@ -592,8 +588,6 @@ def _opens_urls(of: type) -> None:
 
 def _open(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
     import builtins
-
-    from rowstream.files import open as open_url
 
     if isinstance(file, (str, os.PathLike)) and is_url(os.fspath(file)):
         return open_url(file, mode, *args, **kwargs)

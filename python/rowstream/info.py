@@ -9,7 +9,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rowstream import config
+from rowstream.features.features import plain
 from rowstream.features.types import Features
+from rowstream.files import open as open_file
 from rowstream.splits import SplitDict, SplitInfo
 from rowstream.version import Version
 
@@ -83,8 +86,6 @@ class DatasetInfo:
                 setattr(self, of.name, copy.deepcopy(value))
 
     def _to_dict(self) -> dict[str, Any]:
-        from rowstream.features.features import plain
-
         made: dict[str, Any] = plain(self)
         return made
 
@@ -96,9 +97,6 @@ class DatasetInfo:
 
     def write_to_directory(self, dataset_info_dir: Any, pretty_print: bool = False, storage_options: dict[str, Any] | None = None) -> None:
         """Writes it as `dataset_info.json` into a folder, and the licence beside it."""
-        from rowstream import config
-        from rowstream.files import open as open_file
-
         if not dataset_info_dir:
             raise ValueError("Calling DatasetInfo.write_to_directory() with undefined dataset_info_dir.")
         text = json.dumps(self._to_dict(), indent=4 if pretty_print else None)
@@ -110,9 +108,6 @@ class DatasetInfo:
     @classmethod
     def from_directory(cls, dataset_info_dir: Any, storage_options: dict[str, Any] | None = None) -> DatasetInfo:
         """What `write_to_directory` wrote."""
-        from rowstream import config
-        from rowstream.files import open as open_file
-
         if not dataset_info_dir:
             raise ValueError("Calling DatasetInfo.from_directory() with undefined dataset_info_dir.")
         with open_file(f"{os.fspath(dataset_info_dir)}/{config.DATASET_INFO_FILENAME}", "r", storage_options=storage_options) as file:
@@ -160,8 +155,6 @@ class DatasetInfosDict(dict[str, DatasetInfo]):
         """Writes it into the card of a folder, `README.md`."""
         from huggingface_hub import DatasetCard, DatasetCardData
 
-        from rowstream import config
-
         folder = Path(os.fspath(dataset_infos_dir))
         infos = DatasetInfosDict() if overwrite else self.from_directory(folder)
         infos.update(self)
@@ -177,8 +170,6 @@ class DatasetInfosDict(dict[str, DatasetInfo]):
     @classmethod
     def from_directory(cls, dataset_infos_dir: Any) -> DatasetInfosDict:
         """What the card of a folder says."""
-        from rowstream import config
-
         folder = Path(os.fspath(dataset_infos_dir))
         if (folder / config.REPOCARD_FILENAME).exists():
             from huggingface_hub import DatasetCard

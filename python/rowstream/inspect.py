@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.access import Access
 from rowstream.builder import ArrowBasedBuilder
+from rowstream.dataset.dicts import DatasetDict
 from rowstream.features.card import features_of_card
 from rowstream.info import DatasetInfo
-from rowstream.load import _chosen, _Request, _stream, load_dataset_builder
+from rowstream.load import Request, chosen_splits, load_dataset_builder, stream_of
 from rowstream.resolve.hub import configurations, folder
 from rowstream.resolve.names import format_named, is_of_hub, named_repo
 from rowstream.resolve.urls import Places
@@ -26,7 +27,7 @@ class FilesBuilder(ArrowBasedBuilder):
     """The builder of what `load_dataset` names: files of a format that the core reads."""
 
     def __init__(
-        self, request: _Request, cache_dir: str | None, repo_id: str | None, token: Any, storage_options: dict[str, Any] | None
+        self, request: Request, cache_dir: str | None, repo_id: str | None, token: Any, storage_options: dict[str, Any] | None
     ) -> None:
         self._request = request
         self._made: dict[str, Any] | None = None
@@ -56,7 +57,7 @@ class FilesBuilder(ArrowBasedBuilder):
         found = self._request.found
         if features is None and self._request.declared is None and found.files:
             split, files = next(iter(found.files.items()))
-            features = _stream(self._request.how, found, files, split).features
+            features = stream_of(self._request.how, found, files, split).features
         info.features = features
         return info
 
@@ -64,7 +65,7 @@ class FilesBuilder(ArrowBasedBuilder):
         return [SplitGenerator(split, {"split": split, "files": list(files)}) for split, files in self._request.found.files.items()]
 
     def _generate_tables(self, *, split: str = "train", files: Any = (), **kwargs: Any) -> Iterator[tuple[Any, Any]]:
-        rows = _stream(self._request.how, self._request.found, list(files), split).with_format("arrow")
+        rows = stream_of(self._request.how, self._request.found, list(files), split).with_format("arrow")
         yield from enumerate(rows.iter(10_000))
 
     def download_and_prepare(self, output_dir: str | None = None, *args: Any, **kwargs: Any) -> None:
@@ -85,13 +86,11 @@ class FilesBuilder(ArrowBasedBuilder):
 
     def as_dataset(self, split: Any = None, in_memory: bool = False) -> Any:
         """The data set that `load_dataset` gives."""
-        from rowstream.dataset.dicts import DatasetDict
-
         if self._output_dir != self._cache_dir:
             return super().as_dataset(split, in_memory)
         made = None if in_memory else self._made
         made = dict(self._request.prepared(None, self._cache, in_memory or None)) if made is None else made
-        return DatasetDict(made) if split is None else _chosen(made, split)
+        return DatasetDict(made) if split is None else chosen_splits(made, split)
 
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
         """The streams that `load_dataset(…, streaming=True)` gives."""

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 from rowstream.access import Access
 from rowstream.dataset import IterableDataset, IterableDatasetDict, concatenate_datasets
 from rowstream.dataset.build import informed, planned
+from rowstream.dataset.combine import concatenate_map_style
+from rowstream.dataset.dicts import DatasetDict
+from rowstream.downloads import DownloadMode, VerificationMode
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, SchemaError, UnsupportedError
 from rowstream.features import features_from_schema
 from rowstream.features.card import features_of_card
@@ -27,7 +30,7 @@ from rowstream.resolve.instructions import Instruction, instructions
 from rowstream.resolve.names import format_named, is_of_hub, meant, named_repo
 from rowstream.resolve.splits import by_split
 from rowstream.resolve.urls import Places, is_url, origins, without_query
-from rowstream.splits import named
+from rowstream.splits import ReadInstruction, SplitDict, SplitInfo, named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -125,7 +128,7 @@ def load_dataset(
             return builder.as_streaming_dataset(split)
         builder.download_and_prepare(None, download_config, download_mode, verification_mode, num_proc=num_proc)
         return builder.as_dataset(split, in_memory=bool(keep_in_memory))
-    request = _requested(path, name, data_dir, data_files, features, revision, access, config_kwargs, streaming)
+    request = requested(path, name, data_dir, data_files, features, revision, access, config_kwargs, streaming)
     return request.streamed(split) if streaming else request.prepared(split, cache_dir, keep_in_memory, download_mode, verification_mode)
 
 
@@ -162,7 +165,7 @@ def load_dataset_builder(
     if download_config is not None and token is None:
         token = download_config.token
     access = Access(token, storage_options, origins=origins(path, data_dir, data_files))
-    request = _requested(path, name, data_dir, data_files, features, revision, access, config_kwargs, streaming=False)
+    request = requested(path, name, data_dir, data_files, features, revision, access, config_kwargs, streaming=False)
     hub = path if is_of_hub(os.fspath(path), data_files, data_dir) else None
     return FilesBuilder(request, cache_dir, hub, token, storage_options)
 
@@ -196,7 +199,7 @@ def _of_class(
 
 
 @dataclass
-class _Request:
+class Request:
     """What is to be loaded: which files, and how they are read."""
 
     how: Reading
@@ -207,14 +210,10 @@ class _Request:
     @property
     def counts(self) -> Any:
         """The splits as the card counts them; nothing of it where a caller's options may leave rows out."""
-        from rowstream.splits import SplitDict
-
         return SplitDict() if self.found.cut else SplitDict.of_card(self.found.info.get("splits"))
 
     def prepared(self, split: Any, cache_dir: Any, keep_in_memory: bool | None, mode: Any = None, checks: Any = None) -> Any:
         """Map-style data sets."""
-        from rowstream.downloads import DownloadMode, VerificationMode
-
         anew = mode is not None and DownloadMode(mode) is DownloadMode.FORCE_REDOWNLOAD
         checked = VerificationMode(checks or VerificationMode.BASIC_CHECKS) is not VerificationMode.NO_CHECKS
         counts = self.counts if checked else None
@@ -242,7 +241,7 @@ class _Request:
                 rest = [one for one in several if str(one) not in parts_of]
                 by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(rest)}
                 names = _wanted(rest, list(by_split_)) if rest else []
-                made |= {one: _stream(how, found, by_split_[one], one) for one in names}
+                made |= {one: stream_of(how, found, by_split_[one], one) for one in names}
                 return [made[str(one)] for one in split] if isinstance(split, list) else made[str(split)]
             # Splits together: "train+test", "all".
             by_split_ |= {one: [f for part in _parts(one, list(by_split_)) for f in by_split_[part]] for one in _several(split)}
@@ -253,7 +252,7 @@ class _Request:
         return [made[one] for one in split] if isinstance(split, list) else made[wanted[0]]
 
 
-def _requested(
+def requested(
     path: Any,
     name: str | None,
     data_dir: str | None,
@@ -263,7 +262,7 @@ def _requested(
     access: Access,
     config_kwargs: dict[str, Any],
     streaming: bool,
-) -> _Request:
+) -> Request:
     """The files that arguments name, and how they are read."""
     found = _files(os.fspath(path), name, data_dir, data_files, revision, Places(access))
     if format_named(path, data_files, data_dir) is not None:
@@ -280,23 +279,21 @@ def _requested(
         # Other formats say the types of their values, which are cast afterwards; but a condition is one of labels, not of their names.
         conditions = options.get("filters") is not None and has_labels(declared)
         how = reading(found.format, dict(options), declared if streaming or conditions else None)
-        return _Request(how, found, declared, how)
+        return Request(how, found, declared, how)
     if found.format == "json":
-        return _Request(reading("json", dict(options), declared), found, declared, reading("json", dict(options), None))
+        return Request(reading("json", dict(options), declared), found, declared, reading("json", dict(options), None))
     # What is declared is not guessed from a text, so that 007 stays that where strings are wanted. Lists and the like are texts first.
     texts = Features({name: of if isinstance(of, (Value, ClassLabel)) else Value("string") for name, of in declared.items()})
     strings = {name: Value("string") for name, of in texts.items() if isinstance(of, ClassLabel) or of.dtype.endswith("string")}
     plain = reading("csv", {**options, "dtype": {**strings, **options.get("dtype", {})}}, None)
-    return _Request(reading("csv", dict(options), texts), found, declared, plain)
+    return Request(reading("csv", dict(options), texts), found, declared, plain)
 
 
 def _prepared(
     how: Reading, found: _Found, split: Any, cache_dir: Any, features: Any, keep_in_memory: bool | None, anew: bool, counts: Any
 ) -> Any:
     """Map-style data sets of files: the splits that are asked for."""
-    from rowstream.dataset.dicts import DatasetDict
     from rowstream.dataset.prepared import of_plan
-    from rowstream.splits import SplitDict, SplitInfo
 
     names = list(found.files) if split is None else _used(list(found.files), split)
     made: dict[str, Any] = {}
@@ -321,13 +318,11 @@ def _prepared(
         ds.info.download_size, ds.info.dataset_size, ds.info.size_in_bytes = files, size, files + size
     if split is None:
         return DatasetDict(made)
-    return _chosen(made, split, list(found.files))
+    return chosen_splits(made, split, list(found.files))
 
 
 def _asked(split: Any) -> list[tuple[Any, list[Instruction]]]:
     """The splits that are asked for, each with its parts."""
-    from rowstream.splits import ReadInstruction
-
     several = list(split) if isinstance(split, (list, tuple)) else [split]
     return [(one, one.parts if isinstance(one, ReadInstruction) else _instructions(str(one))) for one in several]
 
@@ -341,10 +336,8 @@ def _used(there: list[str], split: Any) -> list[str]:
     return list(used)
 
 
-def _chosen(made: dict[str, Any], split: Any, there: list[str] | None = None) -> Any:
+def chosen_splits(made: dict[str, Any], split: Any, there: list[str] | None = None) -> Any:
     """Splits, parts of them and several together, of map-style splits."""
-    from rowstream.dataset.combine import concatenate_map_style
-
     there = list(made) if there is None else there
     _used(there, split)
 
@@ -380,11 +373,10 @@ def load_from_disk(dataset_path: Any, keep_in_memory: bool | None = None, storag
         FileNotFoundError: it is no such folder.
     """
     from rowstream import config
-    from rowstream.dataset.dicts import DatasetDict
-    from rowstream.dataset.saving import _filesystem, load_dataset_folder
+    from rowstream.dataset.saving import file_system, load_dataset_folder
 
     path = os.fspath(dataset_path)
-    fs, folder = _filesystem(path, storage_options)
+    fs, folder = file_system(path, storage_options)
     exists = (lambda name: os.path.isfile(f"{folder}/{name}")) if fs is None else (lambda name: fs.isfile(f"{folder}/{name}"))
     if not (os.path.exists(folder) if fs is None else fs.exists(folder)):
         raise DataFilesNotFoundError(f"Directory {path} not found{meant(path) if fs is None else ''}")
@@ -420,7 +412,7 @@ def _sliced(how: Reading, parts: list[Instruction], found: _Found, name: str) ->
     made, there = [], found.files
     for part in parts:
         names = list(there) if part.split == "all" else _wanted([part.split], list(there))
-        ds = _stream(how, found, [file for one in names for file in there[one]], name)
+        ds = stream_of(how, found, [file for one in names for file in there[one]], name)
         plan = ds._plan
         if part.sliced:
             plan = plan.numbered()
@@ -475,15 +467,15 @@ def _files(path: str, name: str | None, data_dir: str | None, data_files: DataFi
         if data_files is None and data_dir is None:
             raise InvalidArgumentError(f"load_dataset({path!r}, …) needs data_files or data_dir")
         base = data_dir or "."
-        found = _listed(data_files, base, places) if data_files is not None else _discovered(base, format_name, places)
+        found = listed_files(data_files, base, places) if data_files is not None else _discovered(base, format_name, places)
         return _Found(found, format_name, format_name, places)
     if is_url(path):
         base = f"{path.rstrip('/')}/{data_dir}" if data_dir else path
-        found = _listed(data_files, base, places) if data_files is not None else _of_url(base, places)
+        found = listed_files(data_files, base, places) if data_files is not None else _of_url(base, places)
         label = without_query(path).rstrip("/").rsplit("/", 1)[-1]
     elif here.is_dir():
         base = str(here / data_dir) if data_dir else str(here)
-        found = _listed(data_files, base, places) if data_files is not None else _discovered(base, None, places)
+        found = listed_files(data_files, base, places) if data_files is not None else _discovered(base, None, places)
         label = here.resolve().name
     elif here.is_file():
         found, label = {"train": [str(here.absolute())]}, here.resolve().name
@@ -519,7 +511,7 @@ def _of_hub(
     if data_files is None:
         return _configured(of, name, data_dir, label, places)
     base = f"{of.location('')}{data_dir.strip('/')}" if data_dir else of.location("").rstrip("/")
-    files = _listed(data_files, base, places)
+    files = listed_files(data_files, base, places)
     return _Found(
         files, formats.require(formats.of_files(file for some in files.values() for file in some)), label, places, name or "default"
     )
@@ -532,7 +524,7 @@ def _configured(of: Repo, name: str | None, data_dir: str | None, label: str, pl
     return _Found(files, config.format, label, places, config.name, config.options, config.info)
 
 
-def _listed(data_files: Any, base: str, places: Places) -> dict[str, list[str]]:
+def listed_files(data_files: Any, base: str, places: Places) -> dict[str, list[str]]:
     """The files that `data_files` names."""
     if isinstance(data_files, dict):
         by_name = data_files
@@ -575,7 +567,7 @@ def _discovered(folder: str, format_name: str | None, places: Places) -> dict[st
     return {split: [f"{root}/{path}" for path in paths] for split, paths in by_split(files).items()}
 
 
-def _stream(how: Reading, found: _Found, files: list[str], split: str) -> IterableDataset:
+def stream_of(how: Reading, found: _Found, files: list[str], split: str) -> IterableDataset:
     """The stream of files."""
     said = features_of_card(found.info.get("features")) if how.schema is None else None
     if said is not None and how.format != "parquet":
@@ -591,7 +583,7 @@ def _stream(how: Reading, found: _Found, files: list[str], split: str) -> Iterab
 
 def _streams(how: Reading, found: _Found, files: dict[str, list[str]]) -> dict[str, IterableDataset]:
     """The streams of splits. Fields of mixed types are JSON in all of them where they are in one, so that splits have the same types."""
-    made = {name: _stream(how, found, some, name) for name, some in files.items()}
+    made = {name: stream_of(how, found, some, name) for name, some in files.items()}
     if how.format != "json" or how.schema is not None or len(made) < 2:
         return made
     # Of all columns of the files, those that are not asked for too.
@@ -604,7 +596,7 @@ def _streams(how: Reading, found: _Found, files: dict[str, list[str]]) -> dict[s
     for split, there in known.items():
         features = Features({name: mixed.get(name, feature) for name, feature in there.items()})
         if features != there:
-            made[split] = _stream(replace(how, schema=schema_from_features(features)), found, files[split], split)
+            made[split] = stream_of(replace(how, schema=schema_from_features(features)), found, files[split], split)
     return made
 
 

@@ -15,6 +15,7 @@ from rowstream import _core
 from rowstream.exceptions import FileFormatError, UnsupportedError
 from rowstream.features.checks import check_labels, check_shapes, check_table
 from rowstream.features.extension import NAMES, ArrayType, array_shape, array_type
+from rowstream.features.features import generate_from_arrow_type, get_nested_type, require_storage_embed
 from rowstream.features.maps import entries_of, has_entries, is_view, list_of_view, map_of, offsets_of, without_hidden
 from rowstream.features.types import Features, LargeList, List, Pairs, dumps
 from rowstream.sealed import check_end, content, unmarked
@@ -586,8 +587,6 @@ def cast_array_to_feature(array: Any, feature: Any, allow_primitive_to_str: bool
     Raises:
         TypeError: there is no way from its type to the feature's.
     """
-    from rowstream.features.features import generate_from_arrow_type, get_nested_type
-
     allowed = {"allow_primitive_to_str": allow_primitive_to_str, "allow_decimal_to_str": allow_decimal_to_str}
     inner = partial(cast_array_to_feature, **allowed)
     if isinstance(array, pa.ExtensionArray):
@@ -737,8 +736,6 @@ def embed_array_storage(
 
 def embed_table_storage(table: Any, token_per_repo_id: Any = None, local_files: bool = True, remote_files: bool = True) -> Any:
     """A table into which the files are put that its columns of media name."""
-    from rowstream.features.features import require_storage_embed
-
     features = Features.from_arrow_schema(table.schema)
     arrays = [
         embed_array_storage(table[name], one, token_per_repo_id, local_files, remote_files) if require_storage_embed(one) else table[name]

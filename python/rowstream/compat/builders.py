@@ -10,7 +10,7 @@ from rowstream.access import Access
 from rowstream.builder import BuilderConfig
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.inspect import FilesBuilder
-from rowstream.load import _requested, load_dataset
+from rowstream.load import load_dataset, requested
 from rowstream.resolve.urls import is_url, origins
 
 __all__ = [
@@ -164,7 +164,7 @@ class _OfFormat(FilesBuilder):
             raise InvalidArgumentError(f"At least one data file must be specified, but got data_files={data_files}")
         base = _below(base_path, data_dir)
         access = Access(token, storage_options, origins=origins(base, data_files))
-        request = _requested(self.FORMAT, None, base, data_files, features, None, access, dict(config_kwargs), streaming=False)
+        request = requested(self.FORMAT, None, base, data_files, features, None, access, dict(config_kwargs), streaming=False)
         request.found.config = config_name or "default"
         request.found.label = dataset_name or request.found.label
         self._options = dict(config_kwargs)

@@ -10,12 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rowstream.dataset.combine import concatenate_map_style
+from rowstream.dataset.dicts import DatasetDict
 from rowstream.dataset.format_kept import transmit_format
 from rowstream.dataset.mapping import DatasetTransformationNotAllowedError
 from rowstream.dataset.once import made_by, once
 from rowstream.dataset.splitting import stratified
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.features.features import _align_features
+from rowstream.features.features import align_features
 from rowstream.features.raw import has_pairs, typed_array
 from rowstream.features.types import ClassLabel, Features
 from rowstream.fingerprint import fingerprint_transform, is_caching_enabled
@@ -139,8 +141,6 @@ class Choosing:
 
     def repeat(self, num_times: int) -> Dataset:
         """The rows several times, one pass after another."""
-        from rowstream.dataset.combine import concatenate_map_style
-
         if num_times is None:
             raise InvalidArgumentError("Map style datasets do not support indefinite repetition.")
         return concatenate_map_style([self] * num_times) if num_times > 0 else self.select([])
@@ -305,8 +305,6 @@ class Choosing:
             keep_in_memory, load_from_cache_file, train_indices_cache_file_name, test_indices_cache_file_name, writer_batch_size,
                 train_new_fingerprint, test_new_fingerprint: as those of `shuffle`.
         """
-        from rowstream.dataset.dicts import DatasetDict
-
         self._no_index("train_test_split")
         if not len(self):
             return DatasetDict({"train": self, "test": self})
@@ -355,7 +353,7 @@ class Choosing:
         """The data set with another row at its end."""
         known = {name: of for name, of in self.features.items() if name in item and has_pairs(of)}
         row = pa.table({name: typed_array([value], known[name]) if name in known else [value] for name, value in item.items()})
-        own, other = _align_features([self.features, Features.from_arrow_schema(row.schema)])
+        own, other = align_features([self.features, Features.from_arrow_schema(row.schema)])
         data = self._data.cast(own.arrow_schema) if own != self.features else self._data
         added = Table(row).cast(other.arrow_schema)
         table = concat_tables([data, added])

@@ -11,8 +11,7 @@ from rowstream.arrow_writer import column, given_column
 from rowstream.dataset.column import Column
 from rowstream.dataset.format_kept import transmit_format
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.features.features import _fix_for_backward_compatible_features
-from rowstream.features.types import ClassLabel, Features, List, Value, _fields
+from rowstream.features.types import ClassLabel, Features, List, Value, flat_fields, modern
 from rowstream.fingerprint import fingerprint_transform
 from rowstream.table import Table, concat_tables
 
@@ -103,7 +102,7 @@ class Columns:
         """The data set with a column for each field of columns of structs."""
         data, features = self._data, self.features
         for _ in range(1, max_depth):
-            if all(_fields(one) is None for one in features.values()):
+            if all(flat_fields(one) is None for one in features.values()):
                 break
             data, features = _flat(data, features)
         return self._retabled(data, features, new_fingerprint)
@@ -126,7 +125,7 @@ class Columns:
         """
         from rowstream.table import table_cast
 
-        features = _fix_for_backward_compatible_features(Features(features))
+        features = modern(Features(features))
         if sorted(features) != sorted(self.column_names):
             raise InvalidArgumentError(
                 f"The columns in features ({list(features)}) must be identical as the columns in the dataset: {self.column_names}"
@@ -224,7 +223,7 @@ def _flat(data: Table, features: Features) -> tuple[Table, Features]:
     arrays: list[Any] = []
     made: dict[str, Any] = {}
     for name, feature in features.items():
-        fields = _fields(feature)
+        fields = flat_fields(feature)
         data.check(column=name)
         column = data.table.column(name)
         if fields is None:

@@ -8,11 +8,13 @@ from dataclasses import replace
 from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any
 
-from rowstream import _core
+from rowstream import _core, fingerprint
+from rowstream.dataset.dicts import DatasetDict, IterableDatasetDict
 from rowstream.dataset.iterable import IterableDataset
 from rowstream.dataset.sources import Chained, Mixed, Part, SourcePlan, Zipped
 from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, SchemaError, UnsupportedError
 from rowstream.features import Features
+from rowstream.features.features import align_features, check_alignable
 from rowstream.info import DatasetInfo
 from rowstream.plan import Plan, Segment, op_of
 
@@ -108,8 +110,6 @@ def _map_style(what: str, datasets: Any) -> list[Any] | None:
     Raises:
         InvalidArgumentError: there are none, or of both kinds, or dicts of them.
     """
-    from rowstream.dataset.dicts import DatasetDict, IterableDatasetDict
-
     several = list(datasets)
     if not several:
         raise InvalidArgumentError(f"Unable to {what} an empty list of datasets.")
@@ -149,13 +149,10 @@ def _aligned(ds: Any, features: Features, maps: dict[str, Any]) -> Any:
 
 def concatenate_map_style(datasets: list[Any], info: Any = None, split: Any = None, axis: int = 0) -> Any:
     """Map-style data sets as one: their rows one after another, or their columns beside each other if `axis` is 1."""
-    from rowstream import fingerprint
     from rowstream.arrow_writer import with_features
     from rowstream.dataset.in_place import ParquetTable
     from rowstream.dataset.map_style import Dataset
-    from rowstream.features.features import _align_features, _check_if_features_can_be_aligned
     from rowstream.features.raw import has_pairs
-    from rowstream.info import DatasetInfo
     from rowstream.table import concat_tables
 
     # Beside each other, a part without rows has columns all the same.
@@ -163,7 +160,7 @@ def concatenate_map_style(datasets: list[Any], info: Any = None, split: Any = No
     if axis == 0 and len(parts) == 1 and parts[0].num_rows == 0:
         return parts[0]
     if axis == 0:
-        _check_if_features_can_be_aligned([ds.features for ds in parts])
+        check_alignable([ds.features for ds in parts])
     else:
         if len({ds.num_rows for ds in parts}) > 1:
             raise InvalidArgumentError("Number of rows must match for all datasets")
@@ -180,7 +177,7 @@ def concatenate_map_style(datasets: list[Any], info: Any = None, split: Any = No
             starts = [0, *accumulate(len(ds._data) for ds in parts)]
             indices = concat_tables([_listed_rows(ds, start) for ds, start in zip(parts, starts, strict=False)])
     if axis == 0:
-        aligned = _align_features([ds.features for ds in parts])
+        aligned = align_features([ds.features for ds in parts])
         # Maps, and the lists of objects that they are taken for, are one where they meet.
         maps = {name: of for ds in parts for name, of in ds.features.items() if has_pairs(of)}
         aligned = [Features({name: maps.get(name, of) for name, of in some.items()}) for some in aligned]

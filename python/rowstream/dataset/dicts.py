@@ -10,7 +10,9 @@ import re
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from rowstream import config
 from rowstream.dataset.iterable import IterableDataset
+from rowstream.dataset.pushing import push
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError
 from rowstream.lock import write
 
@@ -455,15 +457,14 @@ class DatasetDict(dict[str, Any]):
         storage_options: dict[str, Any] | None = None,
     ) -> None:
         """`Dataset.save_to_disk` of each split, each into a folder of its name."""
-        from rowstream import config
-        from rowstream.dataset.saving import _filesystem
+        from rowstream.dataset.saving import file_system
 
         self._check_values_type()
         if num_shards is not None and not isinstance(num_shards, dict):
             raise InvalidArgumentError(
                 "Please provide one `num_shards` per dataset in the dataset dictionary, e.g. {'train': 128, 'test': 4}"
             )
-        fs, folder = _filesystem(os.fspath(dataset_dict_path), storage_options)
+        fs, folder = file_system(os.fspath(dataset_dict_path), storage_options)
         if fs is None:
             folder = os.path.expanduser(folder)
             os.makedirs(folder, exist_ok=True)
@@ -486,11 +487,10 @@ class DatasetDict(dict[str, Any]):
         dataset_dict_path: Any, keep_in_memory: bool | None = None, storage_options: dict[str, Any] | None = None
     ) -> DatasetDict:
         """What `save_to_disk` wrote, of rowstream or of `datasets`."""
-        from rowstream import config
-        from rowstream.dataset.saving import _filesystem, load_dataset_folder
+        from rowstream.dataset.saving import file_system, load_dataset_folder
 
         path = os.fspath(dataset_dict_path)
-        fs, folder = _filesystem(path, storage_options)
+        fs, folder = file_system(path, storage_options)
 
         def there(name: str) -> bool:
             return os.path.isfile(f"{folder}/{name}") if fs is None else bool(fs.isfile(f"{folder}/{name}"))
@@ -569,8 +569,6 @@ class DatasetDict(dict[str, Any]):
         num_proc: int | None = None,
     ) -> Any:
         """Uploads the splits to a data set of the Hub. Arguments as those of `Dataset.push_to_hub`."""
-        from rowstream.dataset.pushing import push
-
         self._check_values_type()
         self._check_values_features()
         if num_shards is not None and not isinstance(num_shards, dict):

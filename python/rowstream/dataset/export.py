@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 from rowstream.dataset.shards import Output
 from rowstream.dataset.sinks import ParquetSink, TextSink, parquet_overhead
 from rowstream.exceptions import InvalidArgumentError, SchemaError, UnsupportedError
+from rowstream.features.features import generate_from_arrow_type
 from rowstream.features.types import Features, requires_decoding
+from rowstream.fingerprint import generate_random_fingerprint, get_temporary_cache_files_directory
 from rowstream.ops.apply import columns_of
+from rowstream.permissions import umask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +43,6 @@ def written(path_or_buf: Any) -> Iterator[Any]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        from rowstream.permissions import umask
 
         mode = 0o666 & ~umask()
         Path(name).chmod(mode)
@@ -191,7 +193,6 @@ class Exporting:
     def to_map_style(self) -> Any:
         """All rows as a map-style data set, in a file of a folder that goes with the process."""
         from rowstream.dataset.map_style import Dataset
-        from rowstream.fingerprint import generate_random_fingerprint, get_temporary_cache_files_directory
 
         path = os.path.join(get_temporary_cache_files_directory(), f"stream-{generate_random_fingerprint()}.arrow")
         import pyarrow as pa
@@ -384,8 +385,6 @@ class Exporting:
 
 def _notes(features: Features | None, schema: Any) -> dict[str, str] | None:
     """What a Parquet file says of its columns that their types do not, such as the names of labels."""
-    from rowstream.features.features import generate_from_arrow_type
-
     if features is None or set(features) != set(schema.names):
         return None
     types = features.arrow_schema

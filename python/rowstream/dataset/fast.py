@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rowstream import _core
-from rowstream.features.types import Value, requires_decoding
+from rowstream.features.types import ArrayXD, List, Value, requires_decoding, visit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,7 +58,7 @@ class Rows:
 
 def rows_of(ds: Dataset) -> Rows | None:
     """The rows of a data set as the core gives them; `None` where they need more than it knows: media, arrays of several dimensions."""
-    if requires_decoding(ds.features) or _has_arrays(ds.features):
+    if requires_decoding(ds.features) or has_arrays(ds.features):
         return None
     core = core_of(ds._data)
     if core is None:
@@ -82,14 +82,13 @@ def core_of(table: Any) -> Any:
     return table.core
 
 
-def _has_arrays(features: Any) -> bool:
-    from rowstream.features.types import List, _ArrayXD, visit
-
+def has_arrays(features: Any) -> bool:
+    """Whether there are arrays of several dimensions in features."""
     found: list[bool] = []
 
     def look(one: Any) -> None:
         kept = isinstance(one, (dict, List, Value)) or type(one).__name__ in ("LargeList", "ClassLabel")
-        found.append(isinstance(one, _ArrayXD) or not kept)
+        found.append(isinstance(one, ArrayXD) or not kept)
 
     visit(features, look)
     return any(found)

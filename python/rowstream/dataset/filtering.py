@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rowstream import progress
 from rowstream.ops.apply import truth, truths
 
 if TYPE_CHECKING:
@@ -80,8 +81,6 @@ def kept_rows(
     desc: str,
 ) -> Any:
     """The numbers of rows for which a function is true, called row by row."""
-    from rowstream import progress
-
     kept: list[int] = []
     plain = names is None and not with_indices and not with_rank and not kwargs
     with progress.bar(n, desc) as bar:

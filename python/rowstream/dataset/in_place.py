@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from rowstream import _core, config, progress
 from rowstream.arrow_writer import ArrowWriter
+from rowstream.dataset.iterable import IterableDataset
 from rowstream.dataset.once import fitted, once
 from rowstream.exceptions import SchemaError, UnsupportedError
 from rowstream.features.types import Features
@@ -63,8 +64,6 @@ def files_of(plan: Plan) -> str:
 
 def features_as_read(plan: Plan) -> Features | None:
     """The types that the core reads."""
-    from rowstream.dataset.iterable import IterableDataset
-
     return IterableDataset(plan).features
 
 
@@ -209,8 +208,6 @@ class Copy:
 
     def write(self, path: str, rows: int | None = None) -> None:
         """Writes it. `rows`: how many there are, for the progress bar."""
-        from rowstream.dataset.iterable import IterableDataset
-
         counts = [piece[2] for piece in self.plan.listing["pieces"]]
         total = rows if None in counts else sum(counts)
         with ArrowWriter(path=path, features=self.features, fingerprint=self.name, writer_batch_size=_BATCH) as writer:

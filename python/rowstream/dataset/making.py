@@ -9,10 +9,11 @@ import pyarrow as pa
 
 from rowstream import fingerprint as prints
 from rowstream.arrow_writer import column, given_column
+from rowstream.dataset.column import Column
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.features.features import _fix_for_backward_compatible_features
-from rowstream.features.types import Features
+from rowstream.features.types import Features, modern
 from rowstream.info import DatasetInfo
+from rowstream.load import load_dataset
 from rowstream.splits import Split
 from rowstream.table import InMemoryTable, MemoryMappedTable, Table, cast_table_to_features
 
@@ -28,7 +29,7 @@ def _agreed(features: Any, info: DatasetInfo | None) -> tuple[Features | None, D
         raise InvalidArgumentError(f"Features specified in `features` and `info.features` can't be different:\n{features}\n{info.features}")
     wanted = features if features is not None else info.features if info is not None else None
     made = info.copy() if info is not None else DatasetInfo()
-    return None if wanted is None else Features(_fix_for_backward_compatible_features(wanted)), made
+    return None if wanted is None else Features(modern(wanted)), made
 
 
 def _whole(mapping: Any, features: Features | None) -> Any:
@@ -306,8 +307,6 @@ class Making:
 
 
 def _plain(values: Any) -> Any:
-    from rowstream.dataset.column import Column
-
     if isinstance(values, (Column, range, tuple)):
         return list(values)
     return values
@@ -316,8 +315,6 @@ def _plain(values: Any) -> Any:
 def _of_files(
     format: str, paths: Any, split: Any, features: Any, cache_dir: Any, keep_in_memory: bool, num_proc: int | None, options: dict[str, Any]
 ) -> Any:
-    from rowstream.load import load_dataset
-
     files = paths if isinstance(paths, dict) else {str(split or "train"): paths if isinstance(paths, list) else [os.fspath(paths)]}
     return load_dataset(
         format,

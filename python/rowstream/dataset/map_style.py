@@ -20,14 +20,13 @@ from rowstream.dataset.columns import Columns
 from rowstream.dataset.described import Described
 from rowstream.dataset.format_kept import transmit_format
 from rowstream.dataset.making import Making
-from rowstream.dataset.mapping import DatasetTransformationNotAllowedError, Job, _columns, _suffix_fields, mapped
+from rowstream.dataset.mapping import DatasetTransformationNotAllowedError, Job, check_suffix, columns_named, mapped
 from rowstream.dataset.saving import Saving
 from rowstream.dataset.search import Indexable
 from rowstream.dataset.steps import SUFFIX, place_of, results_of
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.expr import Expr
-from rowstream.features.features import _fix_for_backward_compatible_features
-from rowstream.features.types import Features, List, Value
+from rowstream.features.types import Features, List, Value, modern
 from rowstream.fingerprint import fingerprint_transform, is_caching_enabled
 from rowstream.formatting import format_table, get_format_type_from_alias, get_formatter, query_table
 from rowstream.info import DatasetInfo
@@ -454,16 +453,16 @@ class Dataset(Described, Indexable, Columns, Choosing, Making, Saving):
         if num_proc is not None and num_proc < 0:
             raise InvalidArgumentError("num_proc must be >= 0 or None.")
         num_proc = num_proc or None
-        _suffix_fields(suffix_template)
+        check_suffix(suffix_template)
         if not len(self):
             if features is not None:
-                features = _fix_for_backward_compatible_features(Features(features))
+                features = modern(Features(features))
                 return self._made(Table(features.arrow_schema.empty_table()), features, new_fingerprint)
             empty = self if self._indices is None else self._copy(_data=self._data.slice(0, 0), _indices=None)
             return empty.remove_columns(remove_columns) if remove_columns else empty
         there = self.column_names
-        input_columns = _columns("Input column", input_columns, there)
-        remove_columns = _columns("Column to remove", remove_columns, there)
+        input_columns = columns_named("Input column", input_columns, there)
+        remove_columns = columns_named("Column to remove", remove_columns, there)
         if num_proc is not None and num_proc > len(self):
             _logger.warning(f"num_proc must be <= {len(self)}. Reducing num_proc to {len(self)} for dataset of size {len(self)}.")
             num_proc = len(self)
@@ -479,7 +478,7 @@ class Dataset(Described, Indexable, Columns, Choosing, Making, Saving):
             remove_columns=remove_columns,
             keep_in_memory=keep_in_memory,
             writer_batch_size=writer_batch_size,
-            features=None if features is None else _fix_for_backward_compatible_features(Features(features)),
+            features=None if features is None else modern(Features(features)),
             disable_nullable=disable_nullable,
             fn_kwargs=fn_kwargs or {},
             try_original_type=try_original_type,
@@ -569,7 +568,7 @@ class Dataset(Described, Indexable, Columns, Choosing, Making, Saving):
             else:
                 made = self._listed(kept, new_fingerprint, cache_file_name)
         else:
-            names = _columns("Input column", input_columns, self.column_names)
+            names = columns_named("Input column", input_columns, self.column_names)
             direct = not batched and not num_proc and self._plain() and not inspect.iscoroutinefunction(function)
             if direct and (rows := self._core_rows()) is not None:
                 file, made = self._kept_rows("processed dataset", cache_file_name, new_fingerprint, load_from_cache_file, keep_in_memory)

@@ -22,6 +22,8 @@ import pyarrow as pa
 
 from rowstream import config, progress
 from rowstream.arrow_writer import BESIDE, ArrowWriter
+from rowstream.dataset.column import Column
+from rowstream.dataset.combine import concatenate_map_style
 from rowstream.dataset.once import made_by, moved
 from rowstream.dataset.processes import run_in_processes
 from rowstream.dataset.steps import parts_there
@@ -94,7 +96,6 @@ def _listed(kinds: Any = (list, tuple)) -> tuple[type, ...]:
     ):
         if (loaded := sys.modules.get(module)) is not None:
             made += [getattr(loaded, name) for name in names]
-    from rowstream.dataset.column import Column
 
     return (*made, Column)
 
@@ -472,13 +473,15 @@ def _write(writer: ArrowWriter, made: Any, job: Job) -> None:
 # ------------------------------------------------------------------------------------------------------ several parts
 
 
-def _suffix_fields(template: str) -> None:
+def check_suffix(template: str) -> None:
+    """Check that the names of the parts' files differ: `{rank}` and `{num_proc}` are in the template, and nothing else is."""
     fields = {name for _, name, _, _ in string.Formatter().parse(template) if name}
     if fields != {"rank", "num_proc"}:
         raise InvalidArgumentError(f"suffix_template must contain exactly the fields 'rank' and 'num_proc', got: {fields}")
 
 
-def _columns(what: str, names: Any, there: list[str]) -> list[str] | None:
+def columns_named(what: str, names: Any, there: list[str]) -> list[str] | None:
+    """Columns that an argument names, one or several, of those that are there."""
     if names is None:
         return None
     made = [names] if isinstance(names, str) else list(names)
@@ -498,8 +501,6 @@ def mapped(ds: Dataset, job: Job, *, num_proc: int | None, load: bool, suffix: s
         suffix: how the files of parts are called.
         desc: what the progress bar says.
     """
-    from rowstream.dataset.combine import concatenate_map_style
-
     name = job.cache_file_name
     stem, ending = os.path.splitext(name) if name else ("", "")
     if name and not ending:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from rowstream.permissions import umask
 from rowstream.table import cast_table_to_features, table_cast
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 def moved(temporary: str, path: str) -> None:
     """Puts a whole file in its place, with the rights that new files have."""
-    from rowstream.permissions import umask
-
     with open(temporary, "rb") as file:
         os.fsync(file.fileno())
     os.chmod(temporary, 0o666 & ~umask())

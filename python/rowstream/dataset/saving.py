@@ -14,13 +14,17 @@ import pyarrow as pa
 from rowstream import config, progress
 from rowstream.arrow_writer import ArrowWriter
 from rowstream.dataset.export import inserted, signed, written
+from rowstream.dataset.pushing import push
 from rowstream.dataset.shards import Output
 from rowstream.dataset.sinks import ParquetSink, TextSink, parquet_overhead
+from rowstream.dataset.sources import held_rows
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError
 from rowstream.features.features import plain, require_decoding
 from rowstream.features.maps import polars_frame
 from rowstream.features.raw import json_paths
 from rowstream.features.rows import pydict, uncollected
+from rowstream.files import open as open_file
+from rowstream.fingerprint import get_temporary_cache_files_directory
 from rowstream.info import DatasetInfo
 from rowstream.splits import Split
 from rowstream.table import InMemoryTable, MemoryMappedTable, concat_tables, embed_table_storage, stored, stored_schema
@@ -61,14 +65,12 @@ def _is_url(path: str) -> bool:
 
 
 def _open(path: str, mode: str, storage_options: Any) -> Any:
-    from rowstream.files import open as open_file
-
     if _is_url(path) or path.startswith("file://"):
         return open_file(path, mode, storage_options=storage_options)
     return open(path, mode, encoding=None if "b" in mode else "utf-8")
 
 
-def _filesystem(path: str, storage_options: Any) -> Any:
+def file_system(path: str, storage_options: Any) -> Any:
     """The file system of fsspec that a URL is of, and the path in it; `None` for files of this machine."""
     if not _is_url(path) and not storage_options:
         return None, os.path.expanduser(path.removeprefix("file://"))
@@ -138,7 +140,7 @@ class Saving:
         if num_shards is None:
             most = convert_file_size_to_int(max_shard_size or config.MAX_SHARD_SIZE)
             num_shards = max(1, min(max(size // most + 1, num_proc or 1), len(self) or 1))
-        fs, folder = _filesystem(os.fspath(dataset_path), storage_options)
+        fs, folder = file_system(os.fspath(dataset_path), storage_options)
         if fs is None:
             folder = os.path.abspath(os.path.expanduser(folder))
             if folder in {os.path.dirname(os.path.realpath(one["filename"])) for one in self.cache_files}:
@@ -389,8 +391,6 @@ class Saving:
         Args:
             num_shards: accepted for `datasets`: a stream is cut into pieces by itself. No more than there are rows.
         """
-        from rowstream.dataset.sources import held_rows
-
         if num_shards is not None and num_shards > max(1, len(self)):
             raise InvalidArgumentError(
                 f"Unable to shard a dataset of size {len(self)} into {num_shards} shards (the number of shards exceeds the number of "
@@ -472,8 +472,6 @@ class Saving:
             embed_external_files: whether files that columns of media name are put in.
             num_proc: accepted; files are made one after another and uploaded side by side.
         """
-        from rowstream.dataset.pushing import push
-
         name = str(split or self.split or "train")
         return push(
             {name: self}, repo_id, config_name, set_default, data_dir, commit_message, commit_description, private, token, revision,
@@ -492,7 +490,7 @@ class _Target:
         if hasattr(self.of, "write"):
             return self.of
         path = os.fspath(self.of)
-        fs, inside = _filesystem(path, self.options)
+        fs, inside = file_system(path, self.options)
         self.inner = written(inside) if fs is None else fs.open(inside, "wb")
         return self.inner.__enter__()
 
@@ -500,7 +498,8 @@ class _Target:
         return None if self.inner is None else self.inner.__exit__(*error)
 
 
-def _target(path_or_buf: Any, storage_options: Any) -> Any:
+def open_target(path_or_buf: Any, storage_options: Any) -> Any:
+    """A context that gives a binary file to write: a buffer as it is, a file of this machine, or one of a URL."""
     return _Target(path_or_buf, storage_options)
 
 
@@ -535,7 +534,7 @@ def load_dataset_folder(dataset_path: Any, keep_in_memory: bool | None = None, s
     from rowstream.dataset.map_style import Dataset
 
     path = os.fspath(dataset_path)
-    fs, folder = _filesystem(path, storage_options)
+    fs, folder = file_system(path, storage_options)
     names = (config.DATASET_INFO_FILENAME, config.DATASET_STATE_JSON_FILENAME)
 
     def there(name: str) -> bool:
@@ -550,8 +549,6 @@ def load_dataset_folder(dataset_path: Any, keep_in_memory: bool | None = None, s
             f"Expected to load a `Dataset` object{hint}"
         )
     if fs is not None:
-        from rowstream.fingerprint import get_temporary_cache_files_directory
-
         local = os.path.join(get_temporary_cache_files_directory(), folder.strip("/").replace("/", "--"))
         os.makedirs(local, exist_ok=True)
         for name in fs.ls(folder, detail=False):

@@ -146,10 +146,10 @@ class Output:
 
     def write(self, pieces: Pieces, sink: Callable[[Any], Sink], ending: str, name: str) -> int:
         """Writes pieces into the files; gives their bytes. What files are called where the path is a folder: a name, and an ending."""
-        from rowstream.dataset.saving import _target
+        from rowstream.dataset.saving import open_target
 
         if not self.several:
-            return _poured(pieces, lambda: _target(self._of, self._options), sink)
+            return _poured(pieces, lambda: open_target(self._of, self._options), sink)
         with Shards(self._of, ending, name, self._options) as shards:
             return _poured(pieces, shards.open, sink)
 
@@ -182,10 +182,10 @@ class Shards:
     """
 
     def __init__(self, path: Any, ending: str, name: str, storage_options: Any = None) -> None:
-        from rowstream.dataset.saving import _filesystem
+        from rowstream.dataset.saving import file_system
 
         text = os.fspath(path)
-        self._fs, inside = _filesystem(text, storage_options)
+        self._fs, inside = file_system(text, storage_options)
         inside = inside if self._fs is not None else os.path.expanduser(inside)
         is_folder = text.endswith("/") or (os.path.isdir(inside) if self._fs is None else self._fs.isdir(inside))
         self._folder, last = os.path.split(inside)

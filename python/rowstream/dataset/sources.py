@@ -24,7 +24,10 @@ from rowstream.dataset.remixing import as_it_was, moved
 from rowstream.dataset.running import node
 from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, SchemaError, UnsupportedError
 from rowstream.features.rows import Typing
+from rowstream.features.types import requires_decoding
+from rowstream.info import DatasetInfo
 from rowstream.ops import Every, Shuffle
+from rowstream.ops.apply import name_of
 from rowstream.ops.base import World
 from rowstream.plan import Plan
 
@@ -469,8 +472,6 @@ class Generated:
 
     def key(self) -> str:
         """See `Source`."""
-        from rowstream.ops.apply import name_of
-
         # Thousands of shards are named by a hash: the key is in every state.
         order = str(self.order) if len(self.order) <= _NAMED else f"{len(self.order)} shards {zlib.crc32(repr(self.order).encode()):08x}"
         return f"generated({name_of(self.function)}, {sorted(self.kwargs)}, {order}, {self.shuffled})"
@@ -869,18 +870,16 @@ def _shard_rows(shards: list[Any]) -> Any:
 def held_rows(ds: Any, num_shards: int) -> Any:
     """The rows of a map-style data set as a stream: of its table where that is all it is, or of its rows as they are read."""
     from rowstream.dataset.build import held
-    from rowstream.dataset.fast import _has_arrays
+    from rowstream.dataset.fast import has_arrays
     from rowstream.dataset.in_place import ParquetTable
     from rowstream.dataset.iterable import IterableDataset
-    from rowstream.features.types import requires_decoding
-    from rowstream.info import DatasetInfo
 
     if ds._format_columns is not None or (ds._format_kwargs and ds._format_type != "custom"):
         raise UnsupportedError(
             "a stream has a format without options and without chosen columns: select_columns() first, and with_format() of the stream"
         )
     info = DatasetInfo(features=ds.features)
-    plain = not requires_decoding(ds.features) and not _has_arrays(ds.features)
+    plain = not requires_decoding(ds.features) and not has_arrays(ds.features)
     if ds._indices is None and isinstance(ds._data, ParquetTable) and plain and ds._data.whole and num_shards == 1:
         made = IterableDataset(ds._data.plan, info, None if ds.split is None else str(ds.split))
     elif ds._indices is None and plain and ds._data.nbytes < 1 << 28:

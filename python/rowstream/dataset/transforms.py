@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.expr import Expr
+from rowstream.features.rows import pydict
 from rowstream.features.types import requires_decoding
 from rowstream.formats import TABLES
 from rowstream.ops import As, Call, Filter, FlatMap, Map, beside
@@ -101,7 +102,6 @@ def typed_column(name: str, column: Any) -> tuple[Any, Any]:
     import pyarrow as pa
 
     from rowstream.arrow_writer import column as column_of
-    from rowstream.features.rows import pydict
 
     array, feature = column_of(column, name=name)
     return (column if requires_decoding(feature) else pydict(pa.table({name: array}))[name]), feature

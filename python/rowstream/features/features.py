@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from rowstream.features.media import encode_pil_image
 from rowstream.features.names import arrow_type as string_to_arrow
 from rowstream.features.names import dtype_of as _arrow_to_datasets_dtype
 from rowstream.features.types import (
@@ -16,6 +17,7 @@ from rowstream.features.types import (
     Array3D,
     Array4D,
     Array5D,
+    ArrayXD,
     Features,
     Json,
     LargeList,
@@ -23,7 +25,6 @@ from rowstream.features.types import (
     Pairs,
     Sequence,
     Value,
-    _ArrayXD,
     relisted,
 )
 from rowstream.features.types import modern as _fix_for_backward_compatible_features
@@ -31,13 +32,16 @@ from rowstream.features.types import requires_decoding as require_decoding
 from rowstream.features.types import visit as _visit
 
 __all__ = [
+    "ArrayXD",
     "_ArrayXD",
     "_align_features",
     "_arrow_to_datasets_dtype",
     "_check_if_features_can_be_aligned",
     "_fix_for_backward_compatible_features",
     "_visit",
+    "align_features",
     "cast_to_python_objects",
+    "check_alignable",
     "decode_nested_example",
     "encode_nested_example",
     "features_of_schema",
@@ -211,13 +215,13 @@ def _known_features(features_list: list[Any]) -> dict[str, Any]:
     return made
 
 
-def _align_features(features_list: list[Features]) -> list[Features]:
+def align_features(features_list: list[Features]) -> list[Features]:
     """Features in which a column of a name is of one type, if it is null in some of them."""
     known = _known_features(features_list)
     return [Features({name: known[name] for name in features}) for features in features_list]
 
 
-def _check_if_features_can_be_aligned(features_list: list[Any]) -> None:
+def check_alignable(features_list: list[Any]) -> None:
     """Raises where a column is of two types, neither of them null."""
     known: dict[str, Any] = {}
     for features in features_list:
@@ -227,7 +231,7 @@ def _check_if_features_can_be_aligned(features_list: list[Any]) -> None:
     for features in features_list:
         for name, feature in features.items():
             if isinstance(feature, dict) and isinstance(known[name], dict):
-                _check_if_features_can_be_aligned([known[name], feature])
+                check_alignable([known[name], feature])
             elif not _is_null_feature(feature) and known[name] != feature:
                 raise ValueError(
                     f"The features can't be aligned because the key {name} of features {features} has unexpected type - {feature} "
@@ -324,8 +328,6 @@ def _cast_to_python_objects(obj: Any, only_1d_for_numpy: bool, optimize_list_cas
             return array, array is not obj
         return [of(one)[0] for one in array], True
     if (pillow := _loaded("PIL.Image")) is not None and isinstance(obj, pillow.Image):
-        from rowstream.features.media import encode_pil_image
-
         return encode_pil_image(obj), True
     if (pd := _loaded("pandas")) is not None:
         if isinstance(obj, pd.Series):
@@ -413,3 +415,9 @@ def decode_nested_example(schema: Any, obj: Any, token_per_repo_id: Any = None) 
     if hasattr(schema, "decode_example") and getattr(schema, "decode", True):
         return schema.decode_example(obj, token_per_repo_id=token_per_repo_id)
     return obj
+
+
+# By these names code that was written for `datasets` imports them.
+_ArrayXD = ArrayXD
+_align_features = align_features
+_check_if_features_can_be_aligned = check_alignable

@@ -11,7 +11,8 @@ from io import BytesIO
 from typing import Any, ClassVar
 
 from rowstream.exceptions import UnsupportedError
-from rowstream.features.types import FEATURE_TYPES, Value, _kind
+from rowstream.features.types import FEATURE_TYPES, Value, type_field
+from rowstream.files import open as open_file
 
 
 class _Media:
@@ -91,8 +92,6 @@ class _Media:
         """What is stored, with the bytes of files in place of their paths."""
         import pyarrow as pa
 
-        from rowstream.files import open as open_file
-
         contents, paths = [], []
         for value in storage.to_pylist():
             content, path = (None, None) if value is None else (value["bytes"], value["path"])
@@ -120,7 +119,7 @@ class Image(_Media):
     mode: str | None = None
     decode: bool = True
     id: str | None = field(default=None, repr=False)
-    _type: str = _kind("Image")
+    _type: str = type_field("Image")
 
     __hash__ = object.__hash__
 
@@ -143,7 +142,6 @@ class Image(_Media):
         if content is None:
             if path is None:
                 raise ValueError(f"An image should have one of 'path' or 'bytes' but both are None in {value}.")
-            from rowstream.files import open as open_file
 
             with open_file(path, "rb") as file:
                 content = file.read()
@@ -221,7 +219,7 @@ class Audio(_Media):
     num_channels: int | None = None
     stream_index: int | None = None
     id: str | None = field(default=None, repr=False)
-    _type: str = _kind("Audio")
+    _type: str = type_field("Audio")
 
     __hash__ = object.__hash__
 
@@ -237,7 +235,7 @@ class Video(_Media):
     device: Any = "cpu"
     seek_mode: str = "exact"
     id: str | None = field(default=None, repr=False)
-    _type: str = _kind("Video")
+    _type: str = type_field("Video")
 
     __hash__ = object.__hash__
 
@@ -249,7 +247,7 @@ class BioSequence(_Media):
     format: str = "fasta"
     decode: bool = True
     id: str | None = field(default=None, repr=False)
-    _type: str = _kind("BioSequence")
+    _type: str = type_field("BioSequence")
 
     __hash__ = object.__hash__
 
@@ -261,7 +259,7 @@ class BioStructure(_Media):
     format: str = "pdb"
     decode: bool = True
     id: str | None = field(default=None, repr=False)
-    _type: str = _kind("BioStructure")
+    _type: str = type_field("BioStructure")
 
     __hash__ = object.__hash__
 
@@ -271,7 +269,7 @@ def _plain(name: str) -> Any:
     class Media(_Media):
         decode: bool = True
         id: str | None = field(default=None, repr=False)
-        _type: str = _kind(name)
+        _type: str = type_field(name)
 
         __hash__ = object.__hash__
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
 from rowstream.exceptions import SchemaError
-from rowstream.features.types import ClassLabel, Json, LargeList, List, Pairs, Translation, Value, _ArrayXD, visit
+from rowstream.features.features import cast_to_python_objects, encode_nested_example
+from rowstream.features.types import ArrayXD, ClassLabel, Json, LargeList, List, Pairs, Translation, Value, visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +29,7 @@ _TYPES: dict[str, type] = {
 }
 _BITS = {f"{sign}int{bits}": (sign, bits) for sign in ("", "u") for bits in (8, 16, 32, 64)}
 # What takes its values as they are, but for the types in them.
-_PLAIN = (Value, ClassLabel, Json, List, LargeList, Translation, _ArrayXD)
+_PLAIN = (Value, ClassLabel, Json, List, LargeList, Translation, ArrayXD)
 
 
 @contextmanager
@@ -146,7 +147,6 @@ def _stored(name: str, values: Any, feature: Any) -> list[Any]:
 
 
 def _array(name: str, values: Any, feature: Any) -> Any:
-    from rowstream.features.features import cast_to_python_objects, encode_nested_example
     from rowstream.features.raw import FAILED, typed_array
 
     try:

@@ -17,7 +17,7 @@ def _no_list(names: Any) -> bool:
     return isinstance(names, str) or not isinstance(names, Listed)
 
 
-def _kind(name: str) -> Any:
+def type_field(name: str) -> Any:
     """The field that says of which type a feature is, in what is written down of it."""
     return field(default=name, init=False, repr=False)
 
@@ -40,7 +40,7 @@ class Value:
 
     dtype: str
     id: str | None = field(default=None, repr=False)
-    _type: str = _kind("Value")
+    _type: str = type_field("Value")
 
     def __post_init__(self) -> None:
         """Checks the name."""
@@ -105,7 +105,7 @@ class List(Sequence):
     feature: Any
     length: int = -1
     id: str | None = field(default=None, repr=False)
-    _type: str = _kind("List")
+    _type: str = type_field("List")
 
     pa_type: ClassVar[Any] = None
 
@@ -156,7 +156,7 @@ class LargeList:
 
     feature: Any
     id: str | None = field(default=None, repr=False)
-    _type: str = _kind("LargeList")
+    _type: str = type_field("LargeList")
 
     pa_type: ClassVar[Any] = None
 
@@ -191,7 +191,7 @@ class ClassLabel:
     names: list[str] | None = None
     names_file: InitVar[str | None] = None
     id: str | None = field(default=None, repr=False)
-    _type: str = _kind("ClassLabel")
+    _type: str = type_field("ClassLabel")
 
     dtype: ClassVar[str] = "int64"
 
@@ -290,7 +290,7 @@ class Json:
 
     decode: bool = True
     id: str | None = field(default=None, repr=False)
-    _type: str = _kind("Json")
+    _type: str = type_field("Json")
 
     @property
     def pa_type(self) -> Any:
@@ -345,7 +345,7 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is nothing that JSON has")
 
 
-class _ArrayXD:
+class ArrayXD:
     """What arrays of two to five dimensions have in common."""
 
     shape: tuple[int | None, ...]
@@ -368,11 +368,11 @@ class _ArrayXD:
 
 def _array(n: int) -> Any:
     @dataclass
-    class Array(_ArrayXD):
+    class Array(ArrayXD):
         shape: tuple[int | None, ...]
         dtype: str
         id: str | None = field(default=None, repr=False)
-        _type: str = _kind(f"Array{n}D")
+        _type: str = type_field(f"Array{n}D")
 
         __hash__ = object.__hash__
 
@@ -402,7 +402,7 @@ class Translation:
 
     languages: list[str]
     id: str | None = field(default=None, repr=False)
-    _type: str = _kind("Translation")
+    _type: str = type_field("Translation")
 
     dtype: ClassVar[str] = "dict"
 
@@ -435,7 +435,7 @@ class TranslationVariableLanguages:
     languages: list[str] | None = None
     num_languages: int | None = None
     id: str | None = field(default=None, repr=False)
-    _type: str = _kind("TranslationVariableLanguages")
+    _type: str = type_field("TranslationVariableLanguages")
 
     dtype: ClassVar[str] = "dict"
 
@@ -697,9 +697,9 @@ class Features(dict[str, Any]):
         for _ in range(1, max_depth):
             made: dict[str, Any] = {}
             changed = False
-            kept = {name: one for name, one in features.items() if _fields(one) is None}
+            kept = {name: one for name, one in features.items() if flat_fields(one) is None}
             for name, one in features.items():
-                fields = _fields(one)
+                fields = flat_fields(one)
                 if fields is not None:
                     changed = True
                     made.update({f"{name}.{key}": of for key, of in fields.items()})
@@ -709,7 +709,7 @@ class Features(dict[str, Any]):
         return features
 
 
-def _fields(feature: Any) -> dict[str, Any] | None:
+def flat_fields(feature: Any) -> dict[str, Any] | None:
     """What a feature flattens to, if it does."""
     if isinstance(feature, dict):
         return feature

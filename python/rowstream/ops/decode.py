@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rowstream.features.features import decode_nested_example, encode_nested_example
 from rowstream.features.types import requires_decoding
 from rowstream.ops.base import RowWise
 from rowstream.ops.map import Each
+from rowstream.ops.pool import Pool
 
 if TYPE_CHECKING:
     from rowstream.features.types import Features
@@ -23,9 +25,6 @@ class Decode(RowWise):
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
         """The step at work."""
-        from rowstream.features.features import decode_nested_example, encode_nested_example
-        from rowstream.ops.pool import Pool
-
         those = {name: feature for name, feature in self.features.items() if requires_decoding(feature)}
 
         def decoded(row: dict[str, Any], _: int) -> dict[str, Any]:

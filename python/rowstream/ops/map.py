@@ -8,15 +8,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError, SchemaError
+from rowstream.features.rows import Typing
 from rowstream.formats import TABLES, formatter
 from rowstream.ops.apply import Call, check_lengths, columns_of, length_of, merged, rows_of, table_of, truth, truths
 from rowstream.ops.base import Stage, Whole
+from rowstream.ops.pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from rowstream.ops.base import Node, Upstream, World
-    from rowstream.ops.pool import Pool
 
 
 class Each:
@@ -172,8 +173,6 @@ class Map(_Function):
     @cached_property
     def _typing(self) -> Any:
         """What makes rows and columns what the features say."""
-        from rowstream.features.rows import Typing
-
         return Typing(self.features)
 
     @property
@@ -263,8 +262,6 @@ class FlatMap(Whole):
 
 def beside(call: Call, num_threads: int | None, num_proc: int | None) -> Pool | None:
     """Where a function runs, if not in the loop."""
-    from rowstream.ops.pool import Pool
-
     if call.is_async:
         return Pool("async", 1)
     if num_threads:

@@ -27,6 +27,7 @@ from rowstream.permissions import umask
 from rowstream.resolve import formats, patterns
 from rowstream.resolve.splits import by_split
 from rowstream.resolve.urls import Places, chosen
+from rowstream.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -211,8 +212,6 @@ def repo(name: str, revision: str | None, access: Access, kind: str = "datasets"
 
 def remembered(of: Any, find: Callable[[], str]) -> str:
     """A text that follows from files of commits; where the Hub does not give them, it is what it was before."""
-    from rowstream.version import __version__
-
     path = _kept("scan", __version__, json.dumps(of, sort_keys=True))
     try:
         text = find()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.access import CLOUDS, Access
 from rowstream.exceptions import DataFilesNotFoundError, FilePermissionError, InvalidArgumentError
+from rowstream.foreign import resolve
 from rowstream.resolve import patterns
 
 if TYPE_CHECKING:
@@ -151,8 +152,6 @@ class Places:
             folder = ""
         scheme = (folder or text).partition("://")[0]
         if foreign(folder + text):
-            from rowstream.foreign import resolve
-
             return resolve(folder + text, self.access.foreign())
         if scheme == "hf":
             from rowstream.resolve.hub import resolve_url

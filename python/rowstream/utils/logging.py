@@ -6,6 +6,8 @@ import logging
 import os
 from logging import CRITICAL, DEBUG, ERROR, FATAL, INFO, NOTSET, WARN, WARNING
 
+from rowstream.progress import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
 __all__ = ["CRITICAL", "DEBUG", "ERROR", "FATAL", "INFO", "NOTSET", "WARN", "WARNING", "get_logger", "get_verbosity", "set_verbosity"]
 
 _LEVELS = {"debug": DEBUG, "info": INFO, "warning": WARNING, "error": ERROR, "critical": CRITICAL}
@@ -82,22 +84,16 @@ def enable_propagation() -> None:
 
 def disable_progress_bar() -> None:
     """Draws no progress bars."""
-    from rowstream.progress import disable_progress_bars
-
     disable_progress_bars()
 
 
 def enable_progress_bar() -> None:
     """Draws progress bars."""
-    from rowstream.progress import enable_progress_bars
-
     enable_progress_bars()
 
 
 def is_progress_bar_enabled() -> bool:
     """Whether progress bars are drawn."""
-    from rowstream.progress import are_progress_bars_disabled
-
     return not are_progress_bars_disabled()
 
 

@@ -8,6 +8,7 @@ from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.features.features import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 def asdict(obj: Any) -> dict[str, Any]:
     """A dataclass, or a dict that has some inside, as plain data without what is a default."""
-    from rowstream.features.features import plain
-
     if not isinstance(obj, dict) and not (is_dataclass(obj) and not isinstance(obj, type)):
         raise TypeError(f"{obj} is not a dict or a dataclass")
     made: dict[str, Any] = plain(obj)
