@@ -14,7 +14,6 @@ from rowstream.info import DatasetInfo
 from rowstream.load import Request, chosen_splits, load_dataset_builder, stream_of
 from rowstream.resolve.hub import configurations, folder
 from rowstream.resolve.names import format_named, is_of_hub, named_repo
-from rowstream.resolve.urls import Places
 from rowstream.splits import SplitDict, SplitGenerator, SplitInfo
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ class FilesBuilder(ArrowBasedBuilder):
 def _configurations(path: Any, revision: Any, token: Any) -> tuple[list[str], str | None]:
     path, access = os.fspath(path), Access(token)
     if not is_of_hub(path):
-        local = folder(path, Places(access)) if format_named(path) is None and Path(path).expanduser().is_dir() else None
+        local = folder(path) if format_named(path) is None and Path(path).expanduser().is_dir() else None
         return (["default"], "default") if local is None else configurations(local, access)
     return configurations(named_repo(path, None if revision is None else str(revision), access), access)
 

@@ -458,7 +458,7 @@ def _files(path: str, name: str | None, data_dir: str | None, data_files: DataFi
     if is_of_hub(path, data_files, data_dir):
         return _of_hub(path, name, data_dir, data_files, revision, places)
     format_name = format_named(path, data_files, data_dir)
-    if format_name is None and data_files is None and here.is_dir() and (of := folder(path, places)) is not None:
+    if format_name is None and data_files is None and here.is_dir() and (of := folder(path)) is not None:
         return _configured(of, name, data_dir, here.resolve().name, places)
     if name not in (None, "default"):
         raise InvalidArgumentError(f"files have only the configuration 'default', not {name!r}; data sets of the Hub have others")
@@ -520,7 +520,7 @@ def _of_hub(
 def _configured(of: Repo, name: str | None, data_dir: str | None, label: str, places: Places) -> _Found:
     """A configuration that a card names."""
     config = configuration(of, name, data_dir, places.access)
-    files = {split: config.repo.locate(paths, places) for split, paths in config.files.items()}
+    files = {split: config.repo.locate(paths, places.known) for split, paths in config.files.items()}
     return _Found(files, config.format, label, places, config.name, config.options, config.info)
 
 

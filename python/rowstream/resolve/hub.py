@@ -25,8 +25,8 @@ from rowstream.exceptions import (
 )
 from rowstream.permissions import umask
 from rowstream.resolve import formats, patterns
+from rowstream.resolve.globs import matching
 from rowstream.resolve.splits import by_split
-from rowstream.resolve.urls import Places, chosen
 from rowstream.version import __version__
 
 if TYPE_CHECKING:
@@ -69,12 +69,12 @@ class Repo:
         """Where a file of this commit is."""
         return f"hf://{self.kind}/{self.id}@{self.sha}/{path}"
 
-    def locate(self, paths: list[str], places: Places) -> list[str]:
-        """Where files of this commit are; `places` knows their lengths and versions from now on."""
+    def locate(self, paths: list[str], known: dict[str, tuple[int, str | None]]) -> list[str]:
+        """Where files of this commit are; their lengths and versions are noted in `known`, by location."""
         made = []
         for path in paths:
             location = self.location(path)
-            places.known[location] = self.files.get(path) or self.odd[path]
+            known[location] = self.files.get(path) or self.odd[path]
             made.append(location)
         return made
 
@@ -86,7 +86,7 @@ class Folder(Repo):
         """Where a file of it is."""
         return f"{self.id}/{path}"
 
-    def locate(self, paths: list[str], places: Places) -> list[str]:  # noqa: ARG002 - as a repository's
+    def locate(self, paths: list[str], known: dict[str, tuple[int, str | None]]) -> list[str]:  # noqa: ARG002 - as a repository's
         """Where files of it are."""
         return [self.location(path) for path in paths]
 
@@ -94,7 +94,7 @@ class Folder(Repo):
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILINE)
 
 
-def folder(path: str, places: Places) -> Folder | None:
+def folder(path: str) -> Folder | None:
     """A folder with a card that names configurations or says what is in it; `None` if it has none.
 
     Raises:
@@ -117,7 +117,7 @@ def folder(path: str, places: Places) -> Folder | None:
         card = yaml.safe_load(found[1])
     except yaml.YAMLError as error:
         raise InvalidArgumentError(f"{root / 'README.md'}: its first lines are no YAML: {error}") from None
-    return Folder(str(root), "", dict.fromkeys(places.walk(str(root)), (0, "")), card if isinstance(card, dict) else {})
+    return Folder(str(root), "", dict.fromkeys(patterns.walk(str(root)), (0, "")), card if isinstance(card, dict) else {})
 
 
 def is_name(path: str) -> bool:
@@ -301,17 +301,17 @@ def pinned(url: str, access: Access) -> str:
     return repo(name, revision, access, kind).location(path)
 
 
-def resolve_url(folder: str, pattern: str, places: Places) -> list[str]:
+def resolve_url(folder: str, pattern: str, access: Access, known: dict[str, tuple[int, str | None]]) -> list[str]:
     """The files that `hf://datasets/org/name[@revision]/pattern` names: at one commit, by one request. `folder`: a URL that the pattern
-    is below, if it is not all of it.
+    is below, if it is not all of it; `known`: where their lengths and versions are noted.
     """
     kind, name, revision, path = taken_apart(folder or pattern)
-    of = repo(name, revision, places.access, kind)
+    of = repo(name, revision, access, kind)
     within, text = (path.rstrip("/"), pattern) if folder else ("", path)
-    paths = chosen(of.files, text, of.odd, within)
+    paths = matching(of.files, text, of.odd, within)
     if not paths:
         raise DataFilesNotFoundError(f"no file of {of.id} at {of.sha[:12]} matches {f'{within}/{text}' if within else text}")
-    return of.locate(paths, places)
+    return of.locate(paths, known)
 
 
 @dataclass(frozen=True)
@@ -357,7 +357,7 @@ def _of_card(of: Repo, config: dict[str, Any]) -> dict[str, list[str]]:
         some = entry["path"] if isinstance(entry["path"], list) else [entry["path"]]
         for pattern in some:
             inside = _inside(pattern, of.id)
-            found = chosen(there, inside, of.odd, folder)
+            found = matching(there, inside, of.odd, folder)
             if not found:
                 raise DataFilesNotFoundError(f"the card of {of.id} names {pattern!r} for {entry['split']!r}, and no file matches")
             made.setdefault(str(entry["split"]), []).extend(found)

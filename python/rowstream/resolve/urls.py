@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from rowstream.access import CLOUDS, Access
 from rowstream.exceptions import DataFilesNotFoundError, FilePermissionError, InvalidArgumentError
 from rowstream.foreign import resolve
-from rowstream.resolve import patterns
+from rowstream.resolve import hub, patterns
+from rowstream.resolve.globs import MAGIC, is_odd, literal_folder, matching
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[a-z]+://.*::")
 _OWN = ("http", "https", "hf", *CLOUDS)
-_MAGIC = re.compile(r"[*?\[]")
 
 
 def is_url(path: str | os.PathLike[str]) -> bool:
@@ -55,76 +54,6 @@ def origins(*named: Any) -> frozenset[str]:
     return frozenset(found)
 
 
-def translated(pattern: str) -> re.Pattern[str]:
-    """A pattern as a regular expression: `*` and `?` stop at slashes, `**` does not; what begins with a dot has to be named."""
-    made, at = "", 0
-    while at < len(pattern):
-        char = pattern[at]
-        start = at == 0 or pattern[at - 1] == "/"
-        hidden = r"(?!\.)" if start and char in "*?[" else ""
-        if pattern.startswith("**/", at) and start:
-            made += r"(?:(?!\.)[^/]+/)*"
-            at += 3
-            continue
-        if pattern.startswith("**", at):
-            made += hidden + (r"(?:(?!\.)[^/]+/)*(?!\.)[^/]*" if start else r"(?:[^/]*/(?!\.))*[^/]*")
-            at += 2
-            continue
-        if char == "[" and (end := pattern.find("]", at + 2)) > 0:
-            inner = pattern[at + 1 : end].replace("\\", r"\\").replace("[", r"\[")
-            made += f"{hidden}[{'^' + inner[1:] if inner[0] in '!^' else inner}]"
-            at = end + 1
-            continue
-        made += hidden + {"*": "[^/]*", "?": "[^/]"}.get(char, re.escape(char))
-        at += 1
-    return re.compile(made + r"\Z", re.DOTALL)
-
-
-def _odd(key: str) -> bool:
-    """Whether the key of an object is no path."""
-    return not {"", ".", ".."}.isdisjoint(key.split("/"))
-
-
-def chosen(paths: Iterable[str], pattern: str, odd: Iterable[str] = (), within: str = "") -> list[str]:
-    """Those of some relative paths that a pattern chooses, sorted; without what describes a data set or is kept apart. What has the name
-    itself is meant before what fits it.
-
-    Args:
-        paths: the paths.
-        pattern: the pattern.
-        odd: paths with names that only some can read: they have to be named. A pattern that would take one warns.
-        within: the folder that the pattern is below; no pattern itself.
-    """
-    paths, odd = list(paths), list(odd)
-    text = pattern.removeprefix("./")
-    start = f"{within}/" if within else ""
-    if start + text in {*paths, *odd}:
-        return [start + text]
-    start, text = _literal(start, text, lambda folder: any(path.startswith(folder) for path in paths))
-    found: list[str] = []
-    for choice in patterns.expand(text):
-        fits = re.compile(re.escape(start) + translated(choice.removeprefix("./")).pattern, re.DOTALL).match
-        plain = not _MAGIC.search(choice)
-        found += sorted(path for path in paths if fits(path) and (plain or patterns.wanted(path, choice)))
-        if left := sorted(path for path in odd if fits(path) or fits(_plain(path))):
-            warnings.warn(f"{pattern!r} leaves out what has an odd name: {left[0]!r}{' and others' * (len(left) > 1)}", stacklevel=2)
-    return list(dict.fromkeys(found))
-
-
-def _plain(key: str) -> str:
-    """A key without the parts that no path has."""
-    return "/".join(part for part in key.split("/") if part not in ("", ".", ".."))
-
-
-def _literal(start: str, pattern: str, there: Callable[[str], bool]) -> tuple[str, str]:
-    """A folder and what is below it: folders of a pattern that are there under just that name, with `[` and `{`, are no patterns."""
-    folder, slash, rest = pattern.partition("/")
-    while slash and not set(folder) & {"*", "?"} and there(f"{start}{folder}/"):
-        start = f"{start}{folder}/"
-        folder, slash, rest = (pattern := rest).partition("/")
-    return start, pattern
-
-
 @dataclass
 class Places:
     """Where the files of one data set are, how they are asked for, and what is known of them.
@@ -154,9 +83,7 @@ class Places:
         if foreign(folder + text):
             return resolve(folder + text, self.access.foreign())
         if scheme == "hf":
-            from rowstream.resolve.hub import resolve_url
-
-            return resolve_url(folder, text, self)
+            return hub.resolve_url(folder, text, self.access, self.known)
         if scheme in ("http", "https"):
             return list(dict.fromkeys(folder + choice for choice in patterns.expand(text)))
         found = self._objects(folder, text)
@@ -167,7 +94,7 @@ class Places:
     def _objects(self, folder: str, pattern: str) -> list[str]:
         """The objects of a pattern below a folder; of a URL if that is empty."""
         core = self.access.core(folder + pattern)
-        start, rest = _literal(folder, pattern, lambda at: set(at.split("/")[-2]).isdisjoint("[{") or bool(core.list(at)))
+        start, rest = literal_folder(folder, pattern, lambda at: set(at.split("/")[-2]).isdisjoint("[{") or bool(core.list(at)))
         if not set(rest).isdisjoint("[{") and set(rest).isdisjoint("*?"):
             with contextlib.suppress(DataFilesNotFoundError, FilePermissionError):
                 core.open(start + rest)
@@ -176,16 +103,16 @@ class Places:
 
     def _listed(self, url: str) -> list[str]:
         """The objects of a pattern without braces."""
-        magic = _MAGIC.search(url)
+        magic = MAGIC.search(url)
         if not magic:
             return [url]
         folder = url[: url.rindex("/", 0, magic.start()) + 1]
         if folder.count("/") < 3:
             raise InvalidArgumentError(f"{url}: the bucket has to be named, only what is in it can be a pattern")
         names = {location.removeprefix(folder): (location, size, version) for location, size, version in self.access.core(url).list(folder)}
-        odd = [name for name in names if _odd(name)]
+        odd = [name for name in names if is_odd(name)]
         found = []
-        for name in chosen(names.keys() - odd, url.removeprefix(folder), odd):
+        for name in matching(names.keys() - odd, url.removeprefix(folder), odd):
             location, size, version = names[name]
             self.known[location] = (size, version)
             found.append(location)
@@ -195,9 +122,7 @@ class Places:
         """A URL that goes on meaning the same: one of the Hub, at the commit that its revision is now."""
         if not url.startswith("hf://"):
             return url
-        from rowstream.resolve.hub import pinned
-
-        return pinned(url, self.access)
+        return hub.pinned(url, self.access)
 
     def walk(self, folder: str) -> list[str]:
         """All data files below a folder, sorted, relative to it."""
