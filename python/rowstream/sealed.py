@@ -16,6 +16,7 @@ from rowstream import _core
 from rowstream.exceptions import FileFormatError
 
 _MARK = b"rowstream.sealed"
+_FILE = b"ARROW1"
 _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 
 
@@ -45,18 +46,17 @@ def _bytes(buffer: Any) -> memoryview:
     return memoryview(buffer).cast("B")
 
 
-def content(source: Any, path: str, whole: bool = False) -> tuple[Any, bool]:
+def content(buffer: Any, path: str, whole: bool = False) -> tuple[Any, bool]:
     """The bytes of a file, of which those that have checksums are checked, and whether they have.
 
     Args:
-        source: the file, as pyarrow opens it.
+        buffer: the bytes, as pyarrow has them.
         path: what it is called in errors.
         whole: whether all of it is checked now.
 
     Raises:
         FileFormatError: what all batches need is damaged, or what is checked now.
     """
-    buffer = source.read_buffer()
     mapped = _core.Mapped.of(path, _bytes(buffer)) if len(buffer) else None
     if mapped is None:
         return buffer, False
@@ -72,7 +72,8 @@ def check_end(schema: Any, buffer: Any, path: str) -> None:
     Raises:
         FileFormatError: it does not.
     """
-    if _MARK in (schema.metadata or {}) and buffer[-len(_END_OF_STREAM) :].to_pybytes() != _END_OF_STREAM:
+    whole = buffer[: len(_FILE)].to_pybytes() == _FILE or buffer[-len(_END_OF_STREAM) :].to_pybytes() == _END_OF_STREAM
+    if _MARK in (schema.metadata or {}) and not whole:
         raise FileFormatError(
             f"{path}: its end is not what was written: the file was cut, or damaged since. Remove it and run again what made it: "
             "load_dataset, map and filter make files of the cache anew; a folder of save_to_disk has to be saved again"

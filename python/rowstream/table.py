@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _REPLAYED = ("slice", "select", "rename_columns", "cast", "drop", "replace_schema_metadata", "flatten", "set_column")
 
 
+_WITHOUT_ROWS = frozenset(("column_names", "field", "nbytes", "num_columns", "num_rows", "schema", "shape"))
+"""What a pyarrow table says without looking at its rows."""
 _UNKNOWN = object()
 
 
@@ -76,16 +78,18 @@ class Table:
         Raises:
             FileFormatError: it is not what was written.
         """
-        if self._checks is _UNKNOWN:
-            self._checks = _core.Checks.of(self.table) if _core.sealed_files() else None
-        if self._checks is None:
+        # Another thread may be done with them meanwhile.
+        checks = self._checks
+        if checks is _UNKNOWN:
+            checks = self._checks = _core.Checks.of(self.table) if _core.sealed_files() else None
+        if checks is None:
             return
         at = None if column is None else self.table.schema.get_field_index(column)
         rows = range(self.table.num_rows) if rows is None else rows
         if isinstance(rows, range) and rows.step == 1:
-            done = self._checks.run(rows.start, rows.stop, at)
+            done = checks.run(rows.start, rows.stop, at)
         else:
-            done = self._checks.rows(np.ascontiguousarray(rows, dtype=np.int64).tobytes(), at)
+            done = checks.rows(np.ascontiguousarray(rows, dtype=np.int64).tobytes(), at)
         if done:
             self._checks = None
 
@@ -98,12 +102,19 @@ class Table:
         """What the pyarrow table has."""
         if name.startswith("__") or name == "table":
             raise AttributeError(name)
-        found = getattr(self.table, name)
         if name in _REPLAYED:
             return partial(self._replayed, name)
-        return found
+        if name not in _WITHOUT_ROWS:
+            self.check()
+        return getattr(self.table, name)
 
     def _replayed(self, name: str, *args: Any, **kwargs: Any) -> Table:
+        if name == "cast":
+            # What is converted is no longer where it can be checked.
+            types = args[0] if args else kwargs["target_schema"]
+            for of in self.table.schema:
+                if types.get_field_index(of.name) < 0 or types.field(of.name).type != of.type:
+                    self.check(column=of.name)
         made = table_cast(self.table, *args, **kwargs) if name == "cast" else getattr(self.table, name)(*args, **kwargs)
         return Table(made, self.files, (*self.replays, (name, args, kwargs)), self._parts, self._home)
 
@@ -119,6 +130,7 @@ class Table:
 
     def __getitem__(self, i: Any) -> Any:
         """A column."""
+        self.check()
         return self.table[i]
 
     def __repr__(self) -> str:
@@ -177,7 +189,8 @@ class InMemoryTable(Table):
     @classmethod
     def from_buffer(cls, buffer: Any) -> Table:
         """The rows of an Arrow stream in memory."""
-        return Table(restored(_reader(buffer)))
+        content(made := pa.py_buffer(buffer), "what is in memory", whole=True)
+        return Table(restored(unmarked(_reader(pa.BufferReader(made)))))
 
     @classmethod
     def from_pydict(cls, *args: Any, **kwargs: Any) -> Table:
@@ -239,7 +252,7 @@ def open_arrow(source: Any) -> Any:
 def _read(source: Any, path: str, whole: bool = False) -> Any:
     """The table of a file, whose checksums are checked where it has some: as its rows are looked at, or all now."""
     with source:
-        buffer, sealed = content(source, path, whole)
+        buffer, sealed = content(source.read_buffer(), path, whole)
     table = _reader(pa.BufferReader(buffer), path)
     if not sealed:
         check_end(table.schema, buffer, path)

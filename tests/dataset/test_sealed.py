@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import random
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +13,19 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import rowstream
-from rowstream import Dataset, Features, Image, Value, col, concatenate_datasets, exceptions, load_dataset, load_from_disk
+from rowstream import (
+    Dataset,
+    DatasetInfo,
+    Features,
+    Image,
+    Value,
+    col,
+    concatenate_datasets,
+    exceptions,
+    interleave_datasets,
+    load_dataset,
+    load_from_disk,
+)
 
 N = 3000
 
@@ -224,3 +238,69 @@ def test_a_row_looks_only_at_its_batch(tmp_path):
     assert ds[N - 1]["i"] == N - 1
     with pytest.raises(exceptions.FileFormatError):
         list(ds)
+
+
+def test_a_fork_beside_threads_that_read(tmp_path):
+    """No lock that another thread has at a fork stays locked in the child."""
+    script = f"""
+import os, threading, rowstream
+rowstream.config.IN_MEMORY_MAX_SIZE = 0
+rowstream.disable_progress_bars()
+rowstream.Dataset.from_dict({{"i": list(range(3000))}}).save_to_disk({str(tmp_path / "data")!r})
+go = True
+def read():
+    while go:
+        rowstream.load_from_disk({str(tmp_path / "data")!r})[:]
+threads = [threading.Thread(target=read) for _ in range(3)]
+[thread.start() for thread in threads]
+from rowstream.table import MemoryMappedTable
+for _ in range(150):
+    child = os.fork()
+    if not child:
+        MemoryMappedTable.from_file({str(tmp_path / "data" / "data-00000-of-00001.arrow")!r}).check()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+go = False
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, timeout=120)
+
+
+def test_files_that_others_wrote_with_our_schema(tmp_path):
+    """In the format of files too, which ends otherwise."""
+    made().save_to_disk(tmp_path / "data")
+    table = pa.ipc.open_stream(pa.memory_map(str(tmp_path / "data" / "data-00000-of-00001.arrow"))).read_all()
+    with pa.OSFile(str(tmp_path / "a.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    assert list(Dataset.from_file(str(tmp_path / "a.arrow"))) == list(made())
+
+
+CONVERTED = {
+    "features": lambda file: load_dataset("arrow", data_files=file, split="train", features=Features({"i": Value("int32")})),
+    "from_file": lambda file: Dataset.from_file(file, info=DatasetInfo(features=Features({"i": Value("int32")}))),
+    "buffer": lambda file: Dataset.from_buffer(pa.py_buffer(Path(file).read_bytes())),
+    "data": lambda file: Dataset.from_file(file).data.to_pandas(),
+    "a column of data": lambda file: Dataset.from_file(file).data.column("i"),
+    "an item of data": lambda file: Dataset.from_file(file).data["i"],
+}
+
+
+@pytest.mark.parametrize("way", CONVERTED)
+def test_what_is_converted_is_looked_at_before(way, tmp_path):
+    """Afterwards it lies elsewhere."""
+    Dataset.from_dict({"i": list(range(N))}).save_to_disk(tmp_path / "data")
+    file = tmp_path / "data" / "data-00000-of-00001.arrow"
+    assert CONVERTED[way](str(file)) is not None
+    broken(file)
+    with pytest.raises(exceptions.FileFormatError, match=r"damaged|malformed"):
+        CONVERTED[way](str(file))
+
+
+@pytest.mark.parametrize("join", [concatenate_datasets, interleave_datasets])
+def test_lists_of_rows_together(join, tmp_path):
+    """Those of a later part are moved."""
+    made().save_to_disk(tmp_path / "data")
+    load_from_disk(tmp_path / "data").shuffle(seed=1)
+    (file,) = (tmp_path / "data").glob("cache-*")
+    broken(file)
+    with pytest.raises(exceptions.FileFormatError, match="damaged"):
+        join([load_from_disk(tmp_path / "data"), load_from_disk(tmp_path / "data").shuffle(seed=1)])[:]

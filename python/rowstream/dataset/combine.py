@@ -219,6 +219,7 @@ def _listed_rows(ds: Any, start: int) -> Any:
     if ds._indices is None:
         return Table(pa.table([pa.array(np.arange(start, start + len(ds), dtype=np.uint64))], schema=schema))
     named = ds._indices.rename_columns(schema.names).cast(schema)
+    named.check()
     return Table(pa.table([pc.add(named.table.column(0), pa.scalar(start, pa.uint64()))], schema=schema)) if start else named
 
 

@@ -7,9 +7,10 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, RwLock};
 
+use arc_swap::ArcSwapOption;
 use crc_fast::{CrcAlgorithm, Digest, checksum};
 
 use super::arrow::{header_length, message};
@@ -158,8 +159,17 @@ fn damaged(path: &str, what: &str) -> Error {
 /// The length of a mapped file, and its checksums.
 type Place = (usize, Arc<Sealed>);
 
-/// The files that are mapped, by where they lie in memory, with their lengths.
-static MAPPED: LazyLock<RwLock<BTreeMap<usize, Place>>> = LazyLock::new(RwLock::default);
+/// The files that are mapped, by where they lie in memory. Each change is another map: a lock that a thread has at a fork would be
+/// locked for ever in the child.
+static MAPPED: ArcSwapOption<BTreeMap<usize, Place>> = ArcSwapOption::const_empty();
+
+fn change(change: impl Fn(&mut BTreeMap<usize, Place>)) {
+    MAPPED.rcu(|mapped| {
+        let mut made = mapped.as_deref().cloned().unwrap_or_default();
+        change(&mut made);
+        Some(Arc::new(made))
+    });
+}
 
 /// A file that is mapped: its buffers are checked while this is there.
 pub struct Mapping {
@@ -175,9 +185,7 @@ impl Mapping {
     /// The bytes stay where they are for as long as the mapping is there.
     pub unsafe fn new(sealed: Sealed, file: &[u8]) -> Self {
         let (base, sealed) = (file.as_ptr().addr(), Arc::new(sealed));
-        if let Ok(mut mapped) = MAPPED.write() {
-            mapped.insert(base, (file.len(), Arc::clone(&sealed)));
-        }
+        change(|mapped| drop(mapped.insert(base, (file.len(), Arc::clone(&sealed)))));
         Self { base, sealed }
     }
 
@@ -189,15 +197,13 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        if let Ok(mut mapped) = MAPPED.write() {
-            mapped.remove(&self.base);
-        }
+        change(|mapped| drop(mapped.remove(&self.base)));
     }
 }
 
 /// Whether no file with checksums is mapped: then there is nothing to check.
 pub fn none() -> bool {
-    MAPPED.read().is_ok_and(|mapped| mapped.is_empty())
+    MAPPED.load().as_deref().is_none_or(BTreeMap::is_empty)
 }
 
 /// Checks what lies at places in memory, where these are in files with checksums.
@@ -214,7 +220,7 @@ pub fn covers(place: usize) -> bool {
 }
 
 fn found(place: usize) -> Option<(usize, Arc<Sealed>)> {
-    let mapped = MAPPED.read().ok()?;
-    let (base, (length, sealed)) = mapped.range(..=place).next_back()?;
+    let mapped = MAPPED.load();
+    let (base, (length, sealed)) = mapped.as_deref()?.range(..=place).next_back()?;
     (place < base + length).then(|| (*base, Arc::clone(sealed)))
 }
