@@ -345,3 +345,33 @@ def test_features_of_more_columns_than_are_asked_for(kind, streaming, tmp_path):
     ds = load_dataset(format, data_files=str(tmp_path / "a"), split="train", streaming=streaming, features=features, columns=["y"])
     assert list(ds) == [{"y": 1}, {"y": 0}]
     assert ds.features == Features({"y": LABEL})
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "parquet"])
+def test_labels_that_are_cast_again(kind, streaming, tmp_path):
+    """Their integers are, not the names in the file."""
+    names = ClassLabel(names=["a", "b", "c"])
+    for to, expected in (
+        (ClassLabel(names=["c", "b", "a"]), [0, 1, 2]),
+        (Value("string"), ["0", "1", "2"]),
+        (Value("int32"), [0, 1, 2]),
+        (names, [0, 1, 2]),
+    ):
+        ds = read(kind, ["a", "b", "c"], "features", tmp_path, of=names, streaming=streaming)
+        assert [row["y"] for row in ds.cast_column("y", to)] == expected
+    numbers = ClassLabel(names=["2", "1", "0"])
+    for how, expected in (("cast_column", [0, 1, 2]), ("features", [2, 1, 0] if kind == "csv" else [0, 1, 2])):
+        assert [row["y"] for row in read(kind, [0, 1, 2], how, tmp_path, of=numbers, streaming=streaming)] == expected
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+def test_spaces_and_booleans(streaming, tmp_path):
+    """As `datasets` takes them."""
+    (tmp_path / "a.csv").write_text('y,z\n no,1\n"yes ",2\n')
+    options = {"split": "train", "streaming": streaming}
+    ds = load_dataset("csv", data_files=str(tmp_path / "a.csv"), features=Features({"y": LABEL, "z": Value("int64")}), **options)
+    assert [row["y"] for row in ds] == [0, 1]
+    (tmp_path / "a.jsonl").write_text('{"y": true}\n{"y": false}\n')
+    ds = load_dataset("json", data_files=str(tmp_path / "a.jsonl"), features=Features({"y": LABEL}), **options)
+    assert [row["y"] for row in ds] == [1, 0]

@@ -11,6 +11,7 @@ from rowstream.exceptions import InvalidArgumentError, SchemaError, UnsupportedE
 from rowstream.features import Features
 from rowstream.features.rows import Typing
 from rowstream.features.schema import fields_declared, schema_from_features
+from rowstream.features.types import Value, has_labels
 from rowstream.ops import Call, Map
 
 if TYPE_CHECKING:
@@ -19,12 +20,24 @@ if TYPE_CHECKING:
 
 def cast(plan: Plan, features: dict[str, Any], known: Features | None, *, whole: bool) -> tuple[Plan, dict[str, Any]]:
     """The plan with columns of other types, and those features. `whole`: whether they are all columns."""
-    if plan.direct:
+    later = {name: of for name, of in features.items() if plan.direct and known is not None and _is_of_labels(plan, known.get(name), of)}
+    first = {name: of for name, of in features.items() if name not in later}
+    if plan.direct and not later:
         return _declared(plan, features), features
     if plan.batch is not None:
         raise UnsupportedError("batches are not cast: cast before batch()")
+    if plan.direct and first:
+        plan, first = _declared(plan, first), {}
     typed = Features(features) if whole and known is None else None
-    return plan.then(Map(Call(partial(_row, _Types(features)), "cast"), features=typed)), features
+    return plan.then(Map(Call(partial(_row, _Types({**first, **later})), "cast"), features=typed)), features
+
+
+def _is_of_labels(plan: Plan, known: Any, feature: Any) -> bool:
+    """Whether files would say something else of a column as another type: those of labels have the names, and numbers of CSV are texts."""
+    if known is None or known == feature:
+        return False
+    text = isinstance(known, Value) and known.dtype.endswith("string")
+    return has_labels(known) or (has_labels(feature) and plan.listing["format"] == "csv" and not text)
 
 
 def _declared(plan: Plan, features: dict[str, Any]) -> Plan:

@@ -342,6 +342,10 @@ impl Column {
                 reader.skip(depth)?;
                 views.push(texts.view(reader.bytes, at, reader.at, false));
             }
+            (Values::Int(values), b't' | b'f') if self.labels.as_ref().is_some_and(|labels| labels.holds(i64::from(first == b't'))) => {
+                reader.word(if first == b't' { "true" } else { "false" })?;
+                values.push(i64::from(first == b't'));
+            }
             (Values::Int(values), b'"') if let Some(labels) = &self.labels => {
                 let text = reader.string()?;
                 match std::str::from_utf8(&reader.text(text)).ok().and_then(|name| labels.id(name)) {
