@@ -250,7 +250,7 @@ class Plan:
         """Whether a step takes or skips items: what comes then is no longer that of pieces of files."""
         return any(isinstance(step, (Skip, Take)) for step in self.steps)
 
-    def shard(self, of: int, index: int, *, contiguous: bool, before: int = 0) -> Plan:
+    def shard(self, of: int, index: int, *, contiguous: bool, before: int = 0, by_rows: bool = False) -> Plan:
         """A fixed subset: of `of`, whose numbers of rows differ by one at most, where rows are counted or can be counted here.
 
         Runs of pieces where those are balanced already, else runs of rows; every `of`-th of them if not `contiguous`. Far away, rows
@@ -261,6 +261,7 @@ class Plan:
             index: which of them.
             contiguous: a run, rather than every `of`-th piece or row.
             before: rows of other plans that are divided before these, so that all together are balanced.
+            by_rows: whether single rows are dealt out, also where pieces are balanced.
         """
         if self.cut:
             return self.then(Every(of, index))
@@ -280,18 +281,18 @@ class Plan:
                 # Which subsets have a row more differs from pass to pass, so that they are balanced over all passes.
                 alone = bool(rows % of) and 1 < segment.times <= _UNROLLED and not which
                 for _ in range(segment.times if alone else 1):
-                    ops = plan._shard_ops(head, rows, of, index, before, number, contiguous=contiguous)
+                    ops = plan._shard_ops(head, rows, of, index, before, number, contiguous=contiguous, by_rows=by_rows)
                     made[which].append(replace(segment, ops=(*head, *ops, *tail), times=1 if alone else segment.times))
                     number += made[which][-1].times
                     before += rows * made[which][-1].times
         return replace(plan, segments=tuple(made[0]), cycle=tuple(made[1]))
 
     def _shard_ops(
-        self, head: tuple[Op, ...], rows: int, of: int, index: int, before: int, number: int, *, contiguous: bool
+        self, head: tuple[Op, ...], rows: int, of: int, index: int, before: int, number: int, *, contiguous: bool, by_rows: bool
     ) -> tuple[Op, ...]:
         """What makes a subset of the `rows` rows that the transforms `head` leave in the pass `number`."""
         pieces = [rows for _, _, rows, _ in self.listing["pieces"]]
-        if not head and not before and _balanced(pieces, of, contiguous=contiguous):
+        if not head and not before and not by_rows and _balanced(pieces, of, contiguous=contiguous):
             return (_op("shard", of=of, index=index, contiguous=contiguous),)
         if not head and not contiguous:
             return (_op("stride", of=of, index=(index + before) % of),)
@@ -318,7 +319,7 @@ class Plan:
     def rows_of(self, of: int, index: int) -> Plan:
         """Every `of`-th row; where nobody may count them, of those that come."""
         uncounted = self.core.rows(0) is None and self._is_far
-        return self.then(Every(of, index)) if uncounted else self.shard(of, index, contiguous=False)
+        return self.then(Every(of, index)) if uncounted else self.shard(of, index, contiguous=False, by_rows=True)
 
     def part(self, of: int, index: int) -> Plan:
         """What consumer `index` of `of` has, as a plan of its own."""

@@ -220,3 +220,31 @@ def test_ranks_by_a_strategy(tmp_path, format, shuffled):
                 together([split_dataset_by_node(ds, 0, 2), other])
         both = [together([split_dataset_by_node(ds, r, 2), split_dataset_by_node(ds, r, 2)]) for r in range(2)]
         assert all(len(list(one)) for one in both)
+
+
+@pytest.mark.parametrize("strategy", ["auto", "examples"])
+@pytest.mark.parametrize("shards", [(4, 4), (3, 5)])
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("of", [2, 3])
+def test_ranks_of_parts_are_parts_of_ranks(of, axis, shards, strategy):
+    """Streams one after another, and beside each other, whatever is done first."""
+    left = IterableDataset.from_dict({"a": list(range(12))}, num_shards=shards[0])
+    right = IterableDataset.from_dict({"a" if axis == 0 else "b": list(range(100, 112))}, num_shards=shards[1])
+    whole = concatenate_datasets([left, right], axis=axis)
+    seen = []
+    for rank in range(of):
+        parts = [split_dataset_by_node(ds, rank, of, strategy=strategy) for ds in (left, right)]
+        rows = list(concatenate_datasets(parts, axis=axis))
+        assert rows == list(split_dataset_by_node(whole, rank, of, strategy=strategy))
+        seen += rows
+    assert sorted(map(str, seen)) == sorted(map(str, whole))
+
+
+def test_streams_beside_each_other_have_shards():
+    """Of their rows together."""
+    parts = [IterableDataset.from_dict({name: list(range(10))}) for name in "ab"]
+    whole = concatenate_datasets(parts, axis=1)
+    shards = [list(whole.shard(3, i)) for i in range(3)]
+    assert sorted(row["a"] for rows in shards for row in rows) == list(range(10))
+    assert all(row["a"] == row["b"] for rows in shards for row in rows)
+    assert sorted(map(len, shards)) == [3, 3, 4]

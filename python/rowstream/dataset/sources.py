@@ -845,14 +845,12 @@ class SourcePlan(Plan):
                     before += _rows_of(part.plan) or 0
                 parts.append(replace(part, plan=plan))
             return replace(self, source=replace(source, parts=tuple(parts)))
-        if isinstance(source, Generated) and source.shares:
+        if isinstance(source, Zipped) or (isinstance(source, Generated) and source.shares):
             return self.then(Every(of, index))  # type: ignore[return-value]
-        if isinstance(source, Generated):
-            raise UnsupportedError(
-                f"shard({of}, …): the generator has {len(source.order)} shards, and one of them is run as a whole: give it lists in "
-                "gen_kwargs, of at least as many items, or deterministic=True"
-            )
-        raise UnsupportedError("shard() of streams beside each other: shard the parts before")
+        raise UnsupportedError(
+            f"shard({of}, …): the generator has {source.pieces()} shards, and one of them is run as a whole: give it lists in "
+            "gen_kwargs, of at least as many items, or deterministic=True"
+        )
 
     def _mapped(self, change: Callable[[Plan], Plan]) -> SourcePlan:
         """The same source of other parts."""
