@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn names_and_integers_become_labels() -> Result<()> {
-        let field = Field::new("y", DataType::Int64, true).with_metadata([(LABELS.to_owned(), r#"["2", "no"]"#.to_owned())].into());
+        let field = Field::new("y", DataType::Int64, true).with_metadata([(LABELS.to_owned(), r#"["2", "no"]"#.to_owned())]);
         let labels = Labels::of(&field).ok_or_else(|| Error::internal("no labels"))?;
         let made = |array: ArrayRef| labels.made(&array).map(|ids| ids.as_primitive::<Int64Type>().iter().collect::<Vec<_>>()).map_err(|e| e.to_string());
         // A name that looks like an integer is the name.
