@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import rowstream
 from rowstream import (
@@ -17,6 +20,8 @@ from rowstream import (
     List,
     Value,
     concatenate_datasets,
+    exceptions,
+    load_dataset,
     load_from_disk,
 )
 
@@ -606,3 +611,35 @@ def test_files_with_labels_and_shapes_load(tmp_path):
 def test_no_rows_are_a_stream_too():
     """One piece of nothing."""
     assert list(Dataset.from_dict({"a": []}).to_iterable_dataset()) == []
+
+
+@pytest.mark.parametrize("how", ["features", "cast_column"])
+@pytest.mark.parametrize("kind", ["json", "parquet", "arrow"])
+def test_streams_check_shapes(kind, how, tmp_path):
+    """Of arrays in files, also inside objects; whole arrays may be missing, and a dimension of any length has any."""
+
+    def stream(values, feature):
+        path = tmp_path / f"a.{kind}"
+        table = pa.table({"a": values})
+        if kind == "json":
+            path.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+        elif kind == "parquet":
+            pq.write_table(table, path)
+        else:
+            with pa.ipc.new_stream(str(path), table.schema) as writer:
+                writer.write_table(table)
+        features = {"features": Features({"a": feature})} if how == "features" else {}
+        ds = load_dataset(kind, data_files=str(path), split="train", streaming=True, **features)
+        return ds if features else ds.cast_column("a", feature)
+
+    good = [[[1, 2], [3, 4]], None, [[5, 6], [7, 8]]]
+    assert [row["a"] for row in stream(good, Array2D((2, 2), "int64"))] == good
+    long = [[[1, 2]], [[1, 2], [3, 4], [5, 6]]]
+    assert [row["a"] for row in stream(long, Array2D((None, 2), "int64"))] == long
+    for bad in ([[1, 2, 3], [4, 5, 6]], [[1, 2]], [[1, 2], [3]]):
+        with pytest.raises(exceptions.SchemaError, match="another shape"):
+            list(stream([good[0], bad], Array2D((2, 2), "int64")))
+        with pytest.raises(exceptions.SchemaError, match="another shape"):
+            list(stream([{"x": good[0]}, {"x": bad}], {"x": Array2D((2, 2), "int64")}))
+    (batch,) = stream(good, Array2D((2, 2), "int64")).with_format("arrow").iter(3)
+    assert not batch.schema.field("a").metadata

@@ -75,6 +75,8 @@ def _is(feature: Any, *names: str) -> bool:
 def _metadata(feature: Any) -> dict[str, str]:
     if _is(feature, "Json"):
         return {EXTENSION: JSON, "ARROW:extension:metadata": ""}
+    if _is(feature, "Array2D", "Array3D", "Array4D", "Array5D"):
+        return {"rowstream.shape": json.dumps(list(feature.shape))}
     # What the core reads the names of labels by.
     return {"rowstream.labels": json.dumps(list(feature.names))} if _is(feature, "ClassLabel") and feature.names else {}
 

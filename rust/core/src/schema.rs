@@ -9,7 +9,7 @@ use arrow_schema::extension::{EXTENSION_TYPE_METADATA_KEY, EXTENSION_TYPE_NAME_K
 use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use arrow_select::take::take;
 
-use crate::conform::{LABELS, Labels, conform, conform_field};
+use crate::conform::{LABELS, Labels, SHAPE, conform, conform_field, shaped};
 use crate::error::{Error, Kind, Result};
 use crate::format::parquet::viewed;
 use crate::plan::expr::{Bounds, Expr};
@@ -215,7 +215,7 @@ impl Adapter {
                 let value = conform_field(value, field).map_err(|e| e.placed(|_| None).at(format_args!("column {source:?}")))?;
                 return take(&value, &UInt32Array::from(vec![0; rows]), None).map_err(|e| Error::internal(e.to_string()));
             };
-            if column.data_type() == field.data_type() && Labels::of(field).is_none() {
+            if column.data_type() == field.data_type() && Labels::of(field).is_none() && !shaped(field) {
                 return Ok(Arc::clone(column));
             }
             conform_field(column, field).map_err(|e| e.counted(|i| row(i as usize)).at(format_args!("column {source:?}")))
@@ -267,7 +267,7 @@ impl Filter {
     }
 }
 
-/// The fields of a row as whoever asks for it sees them: without the names of labels, which are for those who read files.
+/// The fields of a row as whoever asks for it sees them: without the names of labels and shapes, which are for those who read files.
 pub fn plain(fields: &Fields) -> Fields {
     use DataType::{FixedSizeList, LargeList, List, Map, Struct};
     let field = |field: &FieldRef| -> FieldRef {
@@ -282,6 +282,7 @@ pub fn plain(fields: &Fields) -> Fields {
         };
         let mut metadata = field.metadata().clone();
         metadata.remove(LABELS);
+        metadata.remove(SHAPE);
         Arc::new(Field::clone(field).with_data_type(of).with_metadata(metadata))
     };
     fields.iter().map(field).collect()

@@ -2,6 +2,7 @@
 
 mod exact;
 mod labels;
+mod shapes;
 
 use std::sync::Arc;
 
@@ -16,10 +17,13 @@ use arrow_select::take::take;
 use crate::error::{Error, Kind, Result};
 use exact::{exact, text};
 pub(crate) use labels::{LABELS, Labels};
+pub(crate) use shapes::{SHAPE, shaped};
 
-/// A column as a field has it: as its type, and as the labels that it says.
+/// A column as a field has it: as its type, and as the labels or in the shape that it says.
 pub(crate) fn conform_field(array: &ArrayRef, field: &Field) -> Result<ArrayRef> {
-    Labels::of(field).map_or_else(|| conform(array, field.data_type()), |labels| labels.made(array))
+    let made = Labels::of(field).map_or_else(|| conform(array, field.data_type()), |labels| labels.made(array))?;
+    shapes::check(&made, field)?;
+    Ok(made)
 }
 
 /// A column as another type that holds its values. An error knows the row of the value that it does not hold.
