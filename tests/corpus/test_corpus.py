@@ -30,9 +30,6 @@ pytestmark = [pytest.mark.heavy, pytest.mark.skipif(not FILES, reason="ROWSTREAM
 # What two readers read and this one refuses, each with its reason.
 REFUSED = {
     "parquet/arrow-testing__parquet_fuzzing_clusterfuzz-testcase-minimized-parquet-arrow-fuzz-5068991573000192.parquet": "a decimal that its bytes cannot hold",
-    "parquet/fastparquet__dir_metadata_empty.parquet": "a converted type that does not exist",
-    "parquet/fastparquet__non-std-kvm.fp-0.8.2.parquet": "a footer with a type that Thrift does not have",
-    "parquet/parquet-testing__dict-page-offset-zero.parquet": "a footer with a list of another type",
     "parquet/parquet-testing__nation.dict-malformed.parquet": "a column chunk shorter than its pages",
     "parquet/parquet-testing__rle-dict-uncompressed-corrupt-checksum.parquet": "bytes that do not match their checksum",
 }
