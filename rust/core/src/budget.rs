@@ -43,7 +43,13 @@ impl Budget {
     pub fn from_environment() -> Result<Arc<Self>> {
         match std::env::var("ROWSTREAM_MEMORY") {
             Ok(text) => parse(&text).map(Self::new).ok_or_else(|| {
-                Error::new(Kind::Value, format!("ROWSTREAM_MEMORY is {text:?}; expected bytes, at least 16 MiB, such as 512MiB, 2GB or 536870912"))
+                Error::new(
+                    Kind::Value,
+                    format!(
+                        "ROWSTREAM_MEMORY is {text:?}; expected bytes, at least 16 MiB, such \
+                    as 512MiB, 2GB or 536870912"
+                    ),
+                )
             }),
             Err(_) => Ok(Self::new(DEFAULT)),
         }

@@ -5,12 +5,13 @@
 //! its parent's engine but none of its threads, so it makes a new one and leaks the old; nothing here joins a thread
 //! when dropped.
 
-use std::collections::{HashMap, VecDeque};
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Sender, unbounded};
 use tokio::runtime::{Builder, Runtime};
@@ -19,11 +20,7 @@ use tokio::task::AbortHandle;
 
 use crate::budget::Budget;
 use crate::error::{Error, Kind, Result};
-use crate::format::contain::message;
-use crate::source::Known;
-use crate::source::remote::Remote;
-use crate::source::remote::client::client;
-use crate::source::remote::cloud::Bucket;
+use crate::panic::message;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -38,19 +35,12 @@ pub struct Engine {
     pub threads: usize,
     /// The connections that may be busy at once.
     pub(crate) connections: Semaphore,
-    client: OnceLock<reqwest::Client>,
-    buckets: Mutex<HashMap<(u64, String), Arc<Bucket>>>,
-    remotes: Mutex<VecDeque<(u64, Arc<Remote>)>>,
+    /// What goes with the process's connections: those who make them know what it is.
+    open: Mutex<HashMap<TypeId, &'static (dyn Any + Send + Sync)>>,
 }
 
 /// Connections that may be busy at once.
 const CONNECTIONS: usize = 64;
-
-/// Objects on other machines that are remembered, with what was seen of them.
-const REMOTES: usize = 256;
-
-/// The bytes that they may hold of what was seen.
-const HELD: usize = 32 << 20;
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -130,55 +120,18 @@ impl Engine {
             budget,
             threads,
             connections: Semaphore::new(CONNECTIONS),
-            client: OnceLock::new(),
-            buckets: Mutex::default(),
-            remotes: Mutex::default(),
+            open: Mutex::default(),
         })
     }
 
-    /// The HTTP client, made when it is first needed.
-    pub(crate) fn client(&self) -> Result<&reqwest::Client> {
-        if let Some(client) = self.client.get() {
-            return Ok(client);
-        }
-        let made = client()?;
-        Ok(self.client.get_or_init(|| made))
-    }
-
-    /// A bucket, made when it is first needed. `id`: with which settings.
-    pub(crate) fn bucket(&self, id: u64, bucket: &str, make: impl FnOnce() -> Result<Bucket>) -> Result<Arc<Bucket>> {
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (id, bucket.to_owned());
-        if let Some(there) = buckets.get(&key) {
-            return Ok(Arc::clone(there));
-        }
-        let made = Arc::new(make()?);
-        buckets.insert(key, Arc::clone(&made));
-        Ok(made)
-    }
-
-    /// An object that was open before, with the same settings.
-    pub(crate) fn opened(&self, id: u64, location: &str, known: &Known) -> Option<Arc<Remote>> {
-        let remotes = self.remotes.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, found) = remotes.iter().find(|(with, remote)| *with == id && remote.location() == location && remote.is(known))?;
-        Some(Arc::clone(found))
-    }
-
-    /// Remembers an object, with what was seen of it.
-    pub(crate) fn keep_open(&self, id: u64, remote: &Arc<Remote>) {
-        let mut remotes = self.remotes.lock().unwrap_or_else(PoisonError::into_inner);
-        remotes.retain(|(with, other)| *with != id || other.location() != remote.location());
-        remotes.push_back((id, Arc::clone(remote)));
-        if remotes.len() > REMOTES {
-            remotes.pop_front();
-        }
-        // The newest keep what was seen of them.
-        let mut held = 0;
-        for (_, remote) in remotes.iter().rev() {
-            held += remote.holds();
-            if held > HELD {
-                remote.release();
-            }
+    /// What was opened with this engine, and goes with it: a forked child begins without.
+    pub(crate) fn open<T: Default + Any + Send + Sync>(&self) -> &'static T {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        // As long as the engine, which is never freed.
+        let found = open.entry(TypeId::of::<T>()).or_insert_with(|| Box::leak(Box::new(T::default())));
+        match (*found as &'static dyn Any).downcast_ref() {
+            Some(found) => found,
+            None => unreachable!("it is found by its type"),
         }
     }
 
@@ -196,7 +149,8 @@ impl Engine {
     pub async fn cpu<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let (send, receive) = oneshot::channel();
         let job = Box::new(move || {
-            let result = catch_unwind(AssertUnwindSafe(work)).map_err(|panic| Error::internal(format!("a panic in the CPU pool: {}", message(&*panic))));
+            let result = catch_unwind(AssertUnwindSafe(work))
+                .map_err(|panic| Error::internal(format!("a panic in the CPU pool: {}", message(&*panic))));
             drop(send.send(result));
         });
         self.jobs.send(job).map_err(|_| Error::internal("the CPU pool is gone"))?;
@@ -204,9 +158,14 @@ impl Engine {
     }
 
     /// Begins work on the CPU pool.
-    pub(crate) fn begin<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<oneshot::Receiver<T>> {
+    pub(crate) fn begin<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<oneshot::Receiver<T>> {
         let (send, receive) = oneshot::channel();
-        self.jobs.send(Box::new(move || drop(send.send(work())))).map_err(|_| Error::internal("the CPU pool is gone"))?;
+        self.jobs
+            .send(Box::new(move || drop(send.send(work()))))
+            .map_err(|_| Error::internal("the CPU pool is gone"))?;
         Ok(receive)
     }
 
@@ -214,4 +173,23 @@ impl Engine {
     pub fn block_on<T>(&self, task: impl Future<Output = T>) -> T {
         self.io.block_on(task)
     }
+}
+
+/// Does work for some files at once; gives what came of each, in their order.
+pub(crate) async fn at_once<T: Send + 'static, W: Future<Output = Result<T>> + Send + 'static>(
+    engine: &'static Engine,
+    work: impl Iterator<Item = W>,
+) -> Result<Vec<T>> {
+    let (send, mut receive) = tokio::sync::mpsc::unbounded_channel();
+    let mut made = Vec::new();
+    for (i, work) in work.enumerate() {
+        let send = send.clone();
+        made.push(None);
+        engine.spawn(async move { drop(send.send((i, work.await))) });
+    }
+    drop(send);
+    while let Some((i, result)) = receive.recv().await {
+        made[i] = Some(result);
+    }
+    made.into_iter().map(|result| result.ok_or_else(|| Error::internal("a file was lost"))?).collect()
 }

@@ -2,16 +2,22 @@
 //! runs them under a budget of bytes. It knows nothing of Python.
 
 pub mod budget;
+pub mod codec;
 mod conform;
 pub mod engine;
 pub mod error;
 pub mod exec;
+pub mod fields;
+pub(crate) mod files;
 pub mod format;
+pub mod hash;
+pub mod panic;
 pub mod plan;
 mod pool;
 pub mod rng;
 pub mod scan;
 pub mod schema;
 pub mod source;
+mod types;
 
 pub use error::{Error, Kind, Result};

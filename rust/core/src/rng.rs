@@ -45,8 +45,8 @@ impl Rng {
     }
 }
 
-/// A permutation of `0..n`, one value at a time and without memory: a Feistel network over the next even power of two, walked
-/// until it is below `n` (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002).
+/// A permutation of `0..n`, one value at a time and without memory: a Feistel network over the next even power of two,
+/// walked until it is below `n` (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002).
 #[derive(Debug, Clone)]
 pub struct Permutation {
     n: u64,
@@ -80,7 +80,8 @@ impl Permutation {
             let (mut left, mut right) = (value >> self.half, value & mask);
             for key in self.keys {
                 let mixed = (right ^ key).wrapping_mul(GAMMA);
-                (left, right) = (right, left ^ ((mixed ^ (mixed >> 32)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 32 & mask));
+                (left, right) =
+                    (right, left ^ ((mixed ^ (mixed >> 32)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 32 & mask));
             }
             value = left << self.half | right;
             if value < self.n {

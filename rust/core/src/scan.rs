@@ -1,15 +1,16 @@
 //! The listing: which pieces there are, resolved once, into the plan.
 //!
 //! **How pieces are cut and lanes are counted** (one rule, from metadata, the same on every machine):
-//! a Parquet row group and an Arrow batch are pieces, in the order of the files given and of those in each. A shuffle has
-//! `V = 64` lanes, fewer where there are fewer pieces, and at most `96 MiB / floor`, at least one, where `floor` is
-//! what an open piece keeps in memory at least. For Parquet that is a page and a dictionary of *every* column (so that the
-//! order does not depend on the columns that are read), of the row group and file where that is most; 1 MiB for the others.
+//! a Parquet row group and an Arrow batch are pieces, in the order of the files given and of those in each. A shuffle
+//! has `V = 64` lanes, fewer where there are fewer pieces, and at most `96 MiB / floor`, at least one, where `floor` is
+//! what an open piece keeps in memory at least. For Parquet that is a page and a dictionary of *every* column (so that
+//! the order does not depend on the columns that are read), of the row group and file where that is most; 1 MiB for the
+//! others.
 //!
-//! What can be cut anywhere, plain lines, is cut into ranges of `total / 1024` bytes, rounded up to 64 KiB, at least 1 MiB
-//! and at most 32 MiB, where `total` is the length of all files together; a row belongs to the range in which it begins. How
-//! many rows a range has is not known until it is read. What has known rows, an archive that is not compressed, is cut at
-//! the first row that begins after each such length. All else is one piece a file.
+//! What can be cut anywhere, plain lines, is cut into ranges of `total / 1024` bytes, rounded up to 64 KiB, at least 1
+//! MiB and at most 32 MiB, where `total` is the length of all files together; a row belongs to the range in which it
+//! begins. How many rows a range has is not known until it is read. What has known rows, an archive that is not
+//! compressed, is cut at the first row that begins after each such length. All else is one piece a file.
 //!
 //! A zip or tar archive of data files is as if they lay in a folder.
 
@@ -18,9 +19,9 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, FieldRef, Schema};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, at_once};
 use crate::error::{Error, Kind, Result};
-use crate::exec::files::{Asked, Files, Opened, entries, packed};
+use crate::files::{Asked, Files, Opened, entries, packed};
 use crate::format::{Cuts, Depth, Found};
 use crate::plan::{FileEntry, PieceEntry, Scan};
 use crate::schema::{Mixed, widen};
@@ -54,31 +55,15 @@ pub enum Types {
     },
 }
 
-/// Does work for some files at once; gives what came of each, in their order.
-pub(crate) async fn at_once<T: Send + 'static, W: Future<Output = Result<T>> + Send + 'static>(
-    engine: &'static Engine,
-    work: impl Iterator<Item = W>,
-) -> Result<Vec<T>> {
-    let (send, mut receive) = tokio::sync::mpsc::unbounded_channel();
-    let mut made = Vec::new();
-    for (i, work) in work.enumerate() {
-        let send = send.clone();
-        made.push(None);
-        engine.spawn(async move { drop(send.send((i, work.await))) });
-    }
-    drop(send);
-    while let Some((i, result)) = receive.recv().await {
-        made[i] = Some(result);
-    }
-    made.into_iter().map(|result| result.ok_or_else(|| Error::internal("a file was lost"))?).collect()
-}
-
 /// Two fields of one name would be one in a row.
 fn unique(schema: &Schema, path: &str) -> Result<()> {
     let mut names: Vec<&String> = schema.fields().iter().map(|f| f.name()).collect();
     names.sort();
     match names.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some([twice, _]) => Err(Error::new(Kind::Unsupported, format!("two columns are called {twice:?}, and a row can have only one")).in_file(path)),
+        Some([twice, _]) => {
+            Err(Error::new(Kind::Unsupported, format!("two columns are called {twice:?}, and a row can have only one"))
+                .in_file(path))
+        }
         _ => Ok(()),
     }
 }
@@ -98,9 +83,11 @@ impl From<String> for Named {
     }
 }
 
-/// Lists the pieces of files of a format, in the order of `paths`. `lenient`: records that cannot be read say nothing of types.
+/// Lists the pieces of files of a format, in the order of `paths`. `lenient`: records that cannot be read say nothing
+/// of types.
 ///
-/// Beside the listing it gives the types that the files show, where those of the rows are given and they are to be compared.
+/// Beside the listing it gives the types that the files show, where those of the rows are given and they are to be
+/// compared.
 pub async fn list(
     store: Arc<dyn Store>,
     paths: &[Named],
@@ -135,7 +122,8 @@ pub async fn list(
     let mixed = Mixed::of(name);
     for (some, looks) in listed.chunks(AT_ONCE).zip(looked.chunks(AT_ONCE)) {
         let work = (files.len()..).zip(some.iter().zip(looks)).map(|(i, ((entry, known), look))| {
-            let (store, entry, format, known, look) = (Arc::clone(&store), entry.clone(), Arc::clone(&format), known.clone(), *look);
+            let (store, entry, format, known, look) =
+                (Arc::clone(&store), entry.clone(), Arc::clone(&format), known.clone(), *look);
             let asked = Asked { lenient, first: i == 0 && !compare, ..Asked::default() };
             async move {
                 if !look {
@@ -144,7 +132,9 @@ pub async fn list(
                 let opened = Files::open(engine, &*store, &*format, &entry, known.as_ref()).await?;
                 let found = match opened.look(engine, &*format, &entry.name(), depth, asked).await {
                     // What shows no one type can still be of the type that is given.
-                    Err(e) if compare && e.kind == Kind::Schema => opened.look(engine, &*format, &entry.name(), Depth::Shape, asked).await?,
+                    Err(e) if compare && e.kind == Kind::Schema => {
+                        opened.look(engine, &*format, &entry.name(), Depth::Shape, asked).await?
+                    }
                     found => found?,
                 };
                 Ok(Some((opened, found)))
@@ -153,7 +143,8 @@ pub async fn list(
         for ((entry, known), found) in some.iter().zip(at_once(engine, work).await?) {
             u32::try_from(files.len()).map_err(|_| Error::new(Kind::Value, "more files than can be numbered"))?;
             let Some((opened, found)) = found else {
-                let Known { size, version } = known.clone().ok_or_else(|| Error::internal("a file that nobody looked at"))?;
+                let Known { size, version } =
+                    known.clone().ok_or_else(|| Error::internal("a file that nobody looked at"))?;
                 cuts.push(None);
                 files.push(FileEntry { size, version: version.unwrap_or_default(), told: true, ..entry.clone() });
                 continue;
@@ -166,18 +157,27 @@ pub async fn list(
                     first = entry.name();
                     Some(seen)
                 }
-                (Some(schema), Some(seen)) if !seen.fields().is_empty() || !cut.empty() => match widen(&schema, &first, &seen, &entry.name(), mixed) {
-                    // Whether they can be what is given shows where they are read.
-                    Err(_) if given => Some(schema),
-                    widened => Some(widened?),
-                },
+                (Some(schema), Some(seen)) if !seen.fields().is_empty() || !cut.empty() => {
+                    match widen(&schema, &first, &seen, &entry.name(), mixed) {
+                        // Whether they can be what is given shows where they are read.
+                        Err(_) if given => Some(schema),
+                        widened => Some(widened?),
+                    }
+                }
                 (schema, _) => schema,
             };
             floor = floor.max(keeps);
             // What can only be read from its start is one piece.
             cuts.push(Some(if object.ranged() { cut } else { Cuts::Whole }));
             let version = if told { version } else { better.unwrap_or(version) };
-            files.push(FileEntry { size: object.size(), version, note, codec: codec.filter(|_| told), told, ..entry.clone() });
+            files.push(FileEntry {
+                size: object.size(),
+                version,
+                note,
+                codec: codec.filter(|_| told),
+                told,
+                ..entry.clone()
+            });
         }
     }
     let (schema, shown, declared) = match types {
@@ -187,7 +187,8 @@ pub async fn list(
     let schema = partitioned(&schema, &files, declared);
     unique(&schema, files.first().map_or("", |file| &file.path))?;
     // What a sample is called stands last, as `datasets` has it.
-    let (named, mut fields): (Vec<FieldRef>, Vec<FieldRef>) = schema.fields().iter().cloned().partition(|field| crate::format::tar::is_name(field.name()));
+    let (named, mut fields): (Vec<FieldRef>, Vec<FieldRef>) =
+        schema.fields().iter().cloned().partition(|field| crate::format::tar::is_name(field.name()));
     fields.extend(named);
     let schema = Schema::new_with_metadata(fields, schema.metadata().clone());
     let encoded = options.get("encoding").is_some();
@@ -199,8 +200,8 @@ pub async fn list(
 /// Files far away that are looked at, where it is known of all how long they are and which version.
 const LOOKED_AT: usize = 32;
 
-/// Which files are looked at: all, or some at even distances where each look takes time and the others tell nothing that is
-/// needed to read them.
+/// Which files are looked at: all, or some at even distances where each look takes time and the others tell nothing
+/// that is needed to read them.
 fn looked_at(listed: &[(FileEntry, Option<Known>)], format: &dyn crate::format::Format, depth: Depth) -> Vec<bool> {
     let known = |(entry, known): &(FileEntry, Option<Known>)| {
         let told = known.as_ref().is_some_and(|known| known.version.is_some());
@@ -217,8 +218,8 @@ fn looked_at(listed: &[(FileEntry, Option<Known>)], format: &dyn crate::format::
     looked
 }
 
-/// Where files can be cut that nobody looked at: anywhere, if that is so of all that were looked at and are not compressed; nowhere where
-/// they are of another encoding than UTF-8.
+/// Where files can be cut that nobody looked at: anywhere, if that is so of all that were looked at and are not
+/// compressed; nowhere where they are of another encoding than UTF-8.
 fn as_the_others(files: &[FileEntry], cuts: Vec<Option<Cuts>>, encoded: bool) -> Vec<Cuts> {
     let anywhere = !encoded
         && files.iter().zip(&cuts).all(|(file, cuts)| match cuts {
@@ -233,8 +234,8 @@ fn as_the_others(files: &[FileEntry], cuts: Vec<Option<Cuts>>, encoded: bool) ->
     files.iter().zip(cuts).map(made).collect()
 }
 
-/// The schema with the columns that paths give, where all of them give the same: integers, or else strings. What a file has
-/// itself is not replaced.
+/// The schema with the columns that paths give, where all of them give the same: integers, or else strings. What a file
+/// has itself is not replaced.
 fn partitioned(schema: &Schema, files: &[FileEntry], declared: bool) -> Schema {
     let Some(first) = files.first().filter(|_| !declared) else { return schema.clone() };
     if files.iter().any(|file| !file.partition.keys().eq(first.partition.keys())) {
@@ -243,13 +244,15 @@ fn partitioned(schema: &Schema, files: &[FileEntry], declared: bool) -> Schema {
     let mut fields: Vec<FieldRef> = schema.fields().to_vec();
     for key in first.partition.keys().filter(|key| schema.field_with_name(key).is_err()) {
         let mut values = files.iter().filter_map(|file| file.partition[key].as_deref());
-        let integers = values.clone().next().is_some() && values.all(|value| value.parse::<i64>().is_ok_and(|n| n.to_string() == value));
+        let integers = values.clone().next().is_some()
+            && values.all(|value| value.parse::<i64>().is_ok_and(|n| n.to_string() == value));
         fields.push(Arc::new(Field::new(key, if integers { DataType::Int64 } else { DataType::Utf8 }, true)));
     }
     Schema::new_with_metadata(fields, schema.metadata().clone())
 }
 
-/// Several listings of one format as one: the files of the first, then those of the next. Its rows have the columns of all.
+/// Several listings of one format as one: the files of the first, then those of the next. Its rows have the columns of
+/// all.
 pub fn join(scans: Vec<Scan>) -> Result<Scan> {
     let mut scans = scans.into_iter();
     let mut joined = scans.next().ok_or_else(|| Error::new(Kind::Value, "there is nothing to join"))?;
@@ -258,8 +261,10 @@ pub fn join(scans: Vec<Scan>) -> Result<Scan> {
             return Err(Error::new(Kind::Unsupported, "files of one format, read alike, can be one listing"));
         }
         let name = |files: &[FileEntry]| files.first().map_or_else(String::new, FileEntry::name);
-        joined.schema = widen(&joined.schema, &name(&joined.files), &scan.schema, &name(&scan.files), Mixed::of(&joined.format))?;
-        let before = u32::try_from(joined.files.len()).map_err(|_| Error::new(Kind::Value, "more files than can be numbered"))?;
+        joined.schema =
+            widen(&joined.schema, &name(&joined.files), &scan.schema, &name(&scan.files), Mixed::of(&joined.format))?;
+        let before = u32::try_from(joined.files.len())
+            .map_err(|_| Error::new(Kind::Value, "more files than can be numbered"))?;
         joined.files.extend(scan.files);
         joined.pieces.extend(scan.pieces.into_iter().map(|(file, at, rows, bytes)| (file + before, at, rows, bytes)));
         joined.floor = joined.floor.max(scan.floor);
@@ -282,7 +287,10 @@ fn pieces(files: &[FileEntry], cuts: Vec<Cuts>) -> Vec<PieceEntry> {
         match cuts {
             Cuts::Whole if file.size == 0 => {}
             Cuts::Whole => pieces.push((i, 0, None, file.size)),
-            Cuts::Anywhere => pieces.extend((0..file.size).step_by(range as usize).map(|at| (i, at, None, range.min(file.size - at)))),
+            Cuts::Anywhere => {
+                pieces
+                    .extend((0..file.size).step_by(range as usize).map(|at| (i, at, None, range.min(file.size - at))));
+            }
             Cuts::Pieces(of) => pieces.extend(of.into_iter().map(|(at, rows, bytes)| (i, at, rows, bytes))),
             Cuts::Rows(starts) => {
                 let mut from = 0;

@@ -3,30 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array, UInt64Array, new_null_array};
+use arrow_array::{
+    Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array, UInt64Array, new_null_array,
+};
 use arrow_buffer::BooleanBuffer;
-use arrow_schema::extension::{EXTENSION_TYPE_METADATA_KEY, EXTENSION_TYPE_NAME_KEY};
 use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use arrow_select::take::take;
 
 use crate::conform::{LABELS, Labels, SHAPE, conform, conform_field, shaped};
 use crate::error::{Error, Kind, Result};
-use crate::format::parquet::viewed;
+pub use crate::fields::{FILE, ROW, is_json, json_field};
 use crate::plan::expr::{Bounds, Expr};
-
-/// The name of Arrow's type of JSON texts.
-const JSON: &str = "arrow.json";
-
-/// A column of values that no one type holds, each as its JSON text.
-pub fn json_field(name: &str) -> Field {
-    let said = [(EXTENSION_TYPE_NAME_KEY, JSON), (EXTENSION_TYPE_METADATA_KEY, "")].map(|(key, value)| (key.to_owned(), value.to_owned()));
-    Field::new(name, DataType::Utf8, true).with_metadata(said)
-}
-
-/// Whether a column is one of JSON texts.
-pub fn is_json(field: &Field) -> bool {
-    field.extension_type_name() == Some(JSON)
-}
+use crate::types::viewed;
 
 /// What becomes of values that no one type holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +44,8 @@ pub fn widen(schema: &Schema, first: &str, other: &Schema, file: &str, mixed: Mi
                     Error::new(
                         Kind::Schema,
                         format!(
-                            "column {:?} has type {} here and {} in {first}, and no type holds both: load the files as separate data sets, or only the columns that agree with columns=[…]",
+                            "column {:?} has type {} here and {} in {first}, and no type holds both: load the files \
+                             as separate data sets, or only the columns that agree with columns=[…]",
                             field.name(),
                             field.data_type(),
                             fields[i].data_type()
@@ -80,8 +69,8 @@ pub fn widen(schema: &Schema, first: &str, other: &Schema, file: &str, mixed: Mi
 /// meets a missing number; one that would not be exact is an error when it is read.
 fn common(a: &DataType, b: &DataType, mixed: Mixed) -> Option<DataType> {
     use DataType::{
-        Binary, BinaryView, FixedSizeList, Float16, Float32, Float64, Int8, Int16, Int32, Int64, LargeBinary, LargeList, LargeUtf8, List, Map, Null, Struct,
-        Timestamp, UInt8, UInt16, UInt32, UInt64, Utf8, Utf8View,
+        Binary, BinaryView, FixedSizeList, Float16, Float32, Float64, Int8, Int16, Int32, Int64, LargeBinary,
+        LargeList, LargeUtf8, List, Map, Null, Struct, Timestamp, UInt8, UInt16, UInt32, UInt64, Utf8, Utf8View,
     };
     // Where mixed types become JSON, the fields of nested ones may say that they are.
     let nested = |t: &DataType| matches!(t, List(_) | LargeList(_) | FixedSizeList(..) | Struct(_));
@@ -99,8 +88,12 @@ fn common(a: &DataType, b: &DataType, mixed: Mixed) -> Option<DataType> {
         (Binary | BinaryView | LargeBinary, Binary | BinaryView | LargeBinary) => LargeBinary,
         (Timestamp(one, zone), Timestamp(other, too)) if zone == too => Timestamp(*one.max(other), zone.clone()),
         (List(f), List(g)) => List(common_field(f, g, mixed)?),
-        (FixedSizeList(f, long), FixedSizeList(g, too)) if long == too => FixedSizeList(common_field(f, g, mixed)?, *long),
-        (List(f) | LargeList(f) | FixedSizeList(f, _), List(g) | LargeList(g) | FixedSizeList(g, _)) => LargeList(common_field(f, g, mixed)?),
+        (FixedSizeList(f, long), FixedSizeList(g, too)) if long == too => {
+            FixedSizeList(common_field(f, g, mixed)?, *long)
+        }
+        (List(f) | LargeList(f) | FixedSizeList(f, _), List(g) | LargeList(g) | FixedSizeList(g, _)) => {
+            LargeList(common_field(f, g, mixed)?)
+        }
         (Struct(f), Struct(g)) => {
             if mixed == Mixed::Json && (f.len() != g.len() || !f.iter().all(|field| g.find(field.name()).is_some())) {
                 return None;
@@ -113,33 +106,48 @@ fn common(a: &DataType, b: &DataType, mixed: Mixed) -> Option<DataType> {
                 });
             }
             fields.extend(
-                g.iter().filter(|field| !f.iter().any(|other| other.name() == field.name())).map(|field| Arc::new(Field::clone(field).with_nullable(true))),
+                g.iter()
+                    .filter(|field| !f.iter().any(|other| other.name() == field.name()))
+                    .map(|field| Arc::new(Field::clone(field).with_nullable(true))),
             );
             Struct(Fields::from(fields))
         }
         (Map(f, sorted), Map(g, too)) if sorted == too => {
             let (Struct(f_pair), Struct(g_pair)) = (f.data_type(), g.data_type()) else { return None };
-            let pair = f_pair.iter().zip(g_pair).map(|(one, other)| common_field(one, other, mixed)).collect::<Option<Fields>>()?;
+            let pair = f_pair
+                .iter()
+                .zip(g_pair)
+                .map(|(one, other)| common_field(one, other, mixed))
+                .collect::<Option<Fields>>()?;
             Map(Arc::new(Field::clone(f).with_data_type(Struct(pair))), *sorted)
         }
-        _ => match (signed(a).or_else(|| signed(b)), unsigned(a).or_else(|| unsigned(b)), float(a).or_else(|| float(b))) {
-            (Some(_), None, None) => [Int8, Int16, Int32, Int64][signed(a)?.max(signed(b)?)].clone(),
-            (None, Some(_), None) => [UInt8, UInt16, UInt32, UInt64][unsigned(a)?.max(unsigned(b)?)].clone(),
-            (Some(s), Some(u), None) => [Int8, Int16, Int32, Int64].get(s.max(u + 1))?.clone(),
-            (None, None, Some(_)) => [Float16, Float32, Float64][float(a)?.max(float(b)?)].clone(),
-            (Some(i), None, Some(f)) | (None, Some(i), Some(f)) => holds(i.max(f))?,
-            _ => return None,
-        },
+        _ => {
+            match (signed(a).or_else(|| signed(b)), unsigned(a).or_else(|| unsigned(b)), float(a).or_else(|| float(b)))
+            {
+                (Some(_), None, None) => [Int8, Int16, Int32, Int64][signed(a)?.max(signed(b)?)].clone(),
+                (None, Some(_), None) => [UInt8, UInt16, UInt32, UInt64][unsigned(a)?.max(unsigned(b)?)].clone(),
+                (Some(s), Some(u), None) => [Int8, Int16, Int32, Int64].get(s.max(u + 1))?.clone(),
+                (None, None, Some(_)) => [Float16, Float32, Float64][float(a)?.max(float(b)?)].clone(),
+                (Some(i), None, Some(f)) | (None, Some(i), Some(f)) => holds(i.max(f))?,
+                _ => return None,
+            }
+        }
     })
 }
 
-/// Whether two types are the same, names of fields too; those of a list's items and of a map's keys and values say nothing.
+/// Whether two types are the same, names of fields too; those of a list's items and of a map's keys and values say
+/// nothing.
 fn same(a: &DataType, b: &DataType) -> bool {
     use DataType::{FixedSizeList, LargeList, LargeListView, List, ListView, Map, Struct};
     let alike = |f: &FieldRef, g: &FieldRef| f.is_nullable() == g.is_nullable() && same(f.data_type(), g.data_type());
     match (a, b) {
-        (Struct(f), Struct(g)) => f.len() == g.len() && f.iter().zip(g).all(|(f, g)| f.name() == g.name() && alike(f, g)),
-        (List(f), List(g)) | (LargeList(f), LargeList(g)) | (ListView(f), ListView(g)) | (LargeListView(f), LargeListView(g)) => alike(f, g),
+        (Struct(f), Struct(g)) => {
+            f.len() == g.len() && f.iter().zip(g).all(|(f, g)| f.name() == g.name() && alike(f, g))
+        }
+        (List(f), List(g))
+        | (LargeList(f), LargeList(g))
+        | (ListView(f), ListView(g))
+        | (LargeListView(f), LargeListView(g)) => alike(f, g),
         (FixedSizeList(f, long), FixedSizeList(g, too)) => long == too && alike(f, g),
         (Map(f, sorted), Map(g, too)) => match (f.data_type(), g.data_type()) {
             (Struct(f), Struct(g)) => sorted == too && f.len() == g.len() && f.iter().zip(g).all(|(f, g)| alike(f, g)),
@@ -153,16 +161,13 @@ fn same(a: &DataType, b: &DataType) -> bool {
 fn common_field(a: &FieldRef, b: &FieldRef, mixed: Mixed) -> Option<FieldRef> {
     let json = mixed == Mixed::Json && (is_json(a) || is_json(b));
     match common(a.data_type(), b.data_type(), mixed).filter(|_| !json) {
-        Some(both) => Some(Arc::new(Field::clone(a).with_data_type(both).with_nullable(a.is_nullable() || b.is_nullable()))),
+        Some(both) => {
+            Some(Arc::new(Field::clone(a).with_data_type(both).with_nullable(a.is_nullable() || b.is_nullable())))
+        }
         None if mixed == Mixed::Json => Some(Arc::new(json_field(a.name()))),
         None => None,
     }
 }
-
-/// The names under which a row may ask for its file, and for its number there.
-pub const FILE: &str = "\0file";
-/// See `FILE`.
-pub const ROW: &str = "\0row";
 
 /// How the columns of a file become the columns of a row.
 #[derive(Debug, Clone)]
@@ -208,21 +213,32 @@ impl Adapter {
         let row = |i: usize| first + kept.map_or(i as u64, |kept| kept[i].into());
         let column = |(field, source): (&FieldRef, &String)| -> Result<ArrayRef> {
             if source == ROW {
-                return Ok(Arc::new((0..rows).map(|i| Some((self.base + row(i)).cast_signed())).collect::<Int64Array>()));
+                return Ok(Arc::new(
+                    (0..rows).map(|i| Some((self.base + row(i)).cast_signed())).collect::<Int64Array>(),
+                ));
             }
             let Some(column) = batch.column_by_name(source) else {
-                let Some(value) = self.constants.get(source) else { return Ok(new_null_array(field.data_type(), rows)) };
-                let value = conform_field(value, field).map_err(|e| e.placed(|_| None).at(format_args!("column {source:?}")))?;
-                return take(&value, &UInt32Array::from(vec![0; rows]), None).map_err(|e| Error::internal(e.to_string()));
+                let Some(value) = self.constants.get(source) else {
+                    return Ok(new_null_array(field.data_type(), rows));
+                };
+                let value = conform_field(value, field)
+                    .map_err(|e| e.placed(|_| None).at(format_args!("column {source:?}")))?;
+                return take(&value, &UInt32Array::from(vec![0; rows]), None)
+                    .map_err(|e| Error::internal(e.to_string()));
             };
             if column.data_type() == field.data_type() && Labels::of(field).is_none() && !shaped(field) {
                 return Ok(Arc::clone(column));
             }
-            conform_field(column, field).map_err(|e| e.counted(|i| row(i as usize)).at(format_args!("column {source:?}")))
+            conform_field(column, field)
+                .map_err(|e| e.counted(|i| row(i as usize)).at(format_args!("column {source:?}")))
         };
         let columns = self.schema.fields().iter().zip(&self.sources).map(column).collect::<Result<Vec<_>>>()?;
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
-            .map_err(|e| Error::internal(e.to_string()))
+        RecordBatch::try_new_with_options(
+            Arc::clone(&self.schema),
+            columns,
+            &RecordBatchOptions::new().with_row_count(Some(rows)),
+        )
+        .map_err(|e| Error::internal(e.to_string()))
     }
 }
 
@@ -239,9 +255,12 @@ impl Filter {
     /// A condition on rows of a schema.
     pub fn new(expr: Expr, schema: &Schema) -> Result<Self> {
         let columns = expr.columns();
-        let field = |name: &String| schema.field_with_name(name).cloned().map_err(|_| Error::internal("a filter of a column that is not there"));
+        let field = |name: &String| {
+            schema.field_with_name(name).cloned().map_err(|_| Error::internal("a filter of a column that is not there"))
+        };
         let fields = columns.iter().map(field).collect::<Result<Vec<_>>>()?;
-        let fields: Fields = viewed(&Fields::from(fields)).iter().map(|field| Field::clone(field).with_nullable(true)).collect();
+        let fields: Fields =
+            viewed(&Fields::from(fields)).iter().map(|field| Field::clone(field).with_nullable(true)).collect();
         Ok(Self { expr, adapter: Adapter::new(Arc::new(Schema::new(fields)), columns) })
     }
 
@@ -267,7 +286,8 @@ impl Filter {
     }
 }
 
-/// The fields of a row as whoever asks for it sees them: without the names of labels and shapes, which are for those who read files.
+/// The fields of a row as whoever asks for it sees them: without the names of labels and shapes, which are for those
+/// who read files.
 pub fn plain(fields: &Fields) -> Fields {
     use DataType::{FixedSizeList, LargeList, List, Map, Struct};
     let field = |field: &FieldRef| -> FieldRef {
@@ -291,7 +311,16 @@ pub fn plain(fields: &Fields) -> Fields {
 /// A batch in the types that its schema declares: views become strings and bytes of their own, which also leaves
 /// behind what the views pinned.
 pub fn declared(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| conform(column, field.data_type())).collect::<Result<Vec<_>>>()?;
-    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &RecordBatchOptions::new().with_row_count(Some(batch.num_rows())))
-        .map_err(|e| Error::data(e.to_string()))
+    let columns = batch
+        .columns()
+        .iter()
+        .zip(schema.fields())
+        .map(|(column, field)| conform(column, field.data_type()))
+        .collect::<Result<Vec<_>>>()?;
+    RecordBatch::try_new_with_options(
+        Arc::clone(schema),
+        columns,
+        &RecordBatchOptions::new().with_row_count(Some(batch.num_rows())),
+    )
+    .map_err(|e| Error::data(e.to_string()))
 }

@@ -1,6 +1,11 @@
 //! CSV, JSON documents, text and Arrow under the suite that all decoders share, and over mutated and truncated input.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test stops where something is wrong, and says what it tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test stops where something is wrong, and says what it tests"
+)]
 
 mod conformance;
 
@@ -23,7 +28,10 @@ fn packed(bytes: &[u8]) -> [Bytes; 5] {
     bzip2.write_all(bytes).unwrap();
     let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 1);
     xz.write_all(bytes).unwrap();
-    let mut lz4 = lz4_flex::frame::FrameEncoder::with_frame_info(lz4_flex::frame::FrameInfo::new().content_checksum(true), Vec::new());
+    let mut lz4 = lz4_flex::frame::FrameEncoder::with_frame_info(
+        lz4_flex::frame::FrameInfo::new().content_checksum(true),
+        Vec::new(),
+    );
     lz4.write_all(bytes).unwrap();
     [
         gzip.finish().unwrap().into(),
@@ -58,8 +66,16 @@ fn arrays_conform() {
     let objects: Vec<String> = (0..50).map(object).collect();
     let read = Read::new("json", Value::Null);
     conforms(&read, &format!("\u{feff} [{}]\n", objects.join(",\n")), 50);
-    conforms(&Read { columns: Some(vec!["text".into()]), ..Read::new("json", Value::Null) }, &format!("[{}]", objects.join(",")), 50);
-    conforms(&Read { columns: Some(vec![]), ..Read::new("json", Value::Null) }, &format!("[{}]", objects.join(",")), 50);
+    conforms(
+        &Read { columns: Some(vec!["text".into()]), ..Read::new("json", Value::Null) },
+        &format!("[{}]", objects.join(",")),
+        50,
+    );
+    conforms(
+        &Read { columns: Some(vec![]), ..Read::new("json", Value::Null) },
+        &format!("[{}]", objects.join(",")),
+        50,
+    );
     cut(&read, &Bytes::from(format!("[{}]", objects.join(", "))));
     // Anything but objects is a column.
     conforms(&read, "[1, 22, null, 333]", 4);
@@ -83,7 +99,12 @@ fn a_field_conforms() {
     cut(&read(), &Bytes::from(text.clone()));
     let ids: Vec<String> = (0..30).map(|i| i.to_string()).collect();
     let texts: Vec<String> = (0..30).map(|i| format!("\"{}\"", "x".repeat(i))).collect();
-    let columns = format!("{{\"v\": 1, \"data\": {{\"id\": [{}], \"text\": [{}], \"none\": [{}]}}}}", ids.join(","), texts.join(","), ["null"; 30].join(","));
+    let columns = format!(
+        "{{\"v\": 1, \"data\": {{\"id\": [{}], \"text\": [{}], \"none\": [{}]}}}}",
+        ids.join(","),
+        texts.join(","),
+        ["null"; 30].join(",")
+    );
     conforms(&read(), &columns, 30);
     conforms(&Read { columns: Some(vec!["text".into()]), ..read() }, &columns, 30);
     let error = |text: &str| {
@@ -99,7 +120,11 @@ fn a_field_conforms() {
 fn csv_conforms() {
     let mut text = "id,text,\"x,y\",flag,none\r\n".to_owned();
     for i in 0..60 {
-        let quoted = if i % 4 == 0 { format!("\"a \"\"{i}\"\",\n{}\"", "é".repeat(i)) } else { format!("plain {}", "t".repeat(i)) };
+        let quoted = if i % 4 == 0 {
+            format!("\"a \"\"{i}\"\",\n{}\"", "é".repeat(i))
+        } else {
+            format!("plain {}", "t".repeat(i))
+        };
         let flag = ["True", "false", ""][i % 3];
         write!(text, "{i},{quoted},{}.5,{flag},NA\r\n{}", i * 3, if i % 7 == 3 { "\r\n" } else { "" }).unwrap();
     }
@@ -110,7 +135,14 @@ fn csv_conforms() {
     conforms(&Read { columns: Some(vec![]), ..Read::new("csv", Value::Null) }, &text, 60);
     // Quotes inside of fields, escapes and comments are gone through byte by byte.
     let odd = "a;b # what they are\n\n1; say \"hi\" \n2;'x;\ny\\'z'\n# nothing\n3;\n";
-    conforms(&Read::new("csv", json!({"delimiter": 59, "quote": 39, "escape": 92, "comment": 35, "skip_initial_space": true})), odd, 3);
+    conforms(
+        &Read::new(
+            "csv",
+            json!({"delimiter": 59, "quote": 39, "escape": 92, "comment": 35, "skip_initial_space": true}),
+        ),
+        odd,
+        3,
+    );
     conforms(&Read::new("csv", json!({"header": false})), "1,2\r3\r4,5", 3);
 }
 
@@ -146,7 +178,12 @@ fn arrow(compression: Option<CompressionType>, file: bool) -> Bytes {
     let ids: ArrayRef = Arc::new((0..40).map(|i| (i % 5 > 0).then_some(i)).collect::<Int64Array>());
     let texts: ArrayRef = Arc::new((0..40).map(|i| (i % 3 > 0).then(|| "text".repeat(i % 7))).collect::<StringArray>());
     let labels: DictionaryArray<Int32Type> = (0..40).map(|i| ["a", "b", "a label"][i % 3]).collect();
-    let batch = RecordBatch::try_from_iter_with_nullable([("id", ids, true), ("text", texts, true), ("label", Arc::new(labels) as ArrayRef, false)]).unwrap();
+    let batch = RecordBatch::try_from_iter_with_nullable([
+        ("id", ids, true),
+        ("text", texts, true),
+        ("label", Arc::new(labels) as ArrayRef, false),
+    ])
+    .unwrap();
     let options = IpcWriteOptions::default().try_with_compression(compression).unwrap();
     if file {
         let mut writer = FileWriter::try_new_with_options(Vec::new(), &batch.schema(), options).unwrap();
@@ -162,7 +199,10 @@ fn arrow(compression: Option<CompressionType>, file: bool) -> Bytes {
 
 #[test]
 fn arrow_conforms() {
-    for (compression, far) in [None, Some(CompressionType::ZSTD), Some(CompressionType::LZ4_FRAME)].into_iter().flat_map(|c| [(c, false), (c, true)]) {
+    for (compression, far) in [None, Some(CompressionType::ZSTD), Some(CompressionType::LZ4_FRAME)]
+        .into_iter()
+        .flat_map(|c| [(c, false), (c, true)])
+    {
         for file in [true, false] {
             let bytes = arrow(compression, file);
             let read = Read { far, ..Read::new("arrow", Value::Null) };
@@ -182,7 +222,9 @@ fn arrow_conforms() {
 
 #[test]
 fn an_arrow_stream_far_away_is_one_piece() {
-    let batch = |from: i64| RecordBatch::try_from_iter([("id", Arc::new((from..from + 30).collect::<Int64Array>()) as ArrayRef)]).unwrap();
+    let batch = |from: i64| {
+        RecordBatch::try_from_iter([("id", Arc::new((from..from + 30).collect::<Int64Array>()) as ArrayRef)]).unwrap()
+    };
     let mut writer = StreamWriter::try_new(Vec::new(), &batch(0).schema()).unwrap();
     for i in 0..9 {
         writer.write(&batch(30 * i)).unwrap();

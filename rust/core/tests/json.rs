@@ -1,6 +1,11 @@
 //! The decoder of lines under the suite that all decoders share, and over mutated and truncated input.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test stops where something is wrong, and says what it tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test stops where something is wrong, and says what it tests"
+)]
 
 mod conformance;
 
@@ -17,7 +22,11 @@ fn json() -> Read {
 fn lines(n: usize) -> String {
     let line = |i: usize| {
         let text = "a\\nb é ".repeat(i % 9);
-        let more = if i.is_multiple_of(4) { String::new() } else { format!(",\"list\":[{{\"x\":{i}.5,\"y\":\"{text}\"}},null]") };
+        let more = if i.is_multiple_of(4) {
+            String::new()
+        } else {
+            format!(",\"list\":[{{\"x\":{i}.5,\"y\":\"{text}\"}},null]")
+        };
         let blank = if i % 11 == 3 { "  \n" } else { "" };
         format!("{{\"id\": {i}, \"text\":\"{text}{i}\"{more}, \"flag\":{}}}\r\n{blank}", i.is_multiple_of(3))
     };
@@ -50,8 +59,11 @@ fn lines_conform() {
 
 #[test]
 fn several_objects_on_a_line_conform() {
-    let text: String =
-        lines(60).split_inclusive("\r\n").enumerate().map(|(i, line)| if i % 4 == 3 { line.to_owned() } else { line.replace("\r\n", " ") }).collect();
+    let text: String = lines(60)
+        .split_inclusive("\r\n")
+        .enumerate()
+        .map(|(i, line)| if i % 4 == 3 { line.to_owned() } else { line.replace("\r\n", " ") })
+        .collect();
     check(&json(), &Bytes::from(text.clone()), 60);
     check(&Read { columns: Some(vec![]), ..json() }, &Bytes::from(text.clone()), 60);
     check(&json(), &Bytes::from(text.replace(['\r', '\n'], "")), 60);
@@ -93,7 +105,10 @@ fn said(field: &arrow_schema::Field) -> String {
     match field.data_type() {
         _ if rowstream_core::schema::is_json(field) => "json".into(),
         DataType::List(item) => format!("[{}]", said(item)),
-        DataType::Struct(fields) => format!("{{{}}}", fields.iter().map(|field| format!("{}: {}", field.name(), said(field))).collect::<Vec<_>>().join(", ")),
+        DataType::Struct(fields) => format!(
+            "{{{}}}",
+            fields.iter().map(|field| format!("{}: {}", field.name(), said(field))).collect::<Vec<_>>().join(", ")
+        ),
         other => other.to_string(),
     }
 }
@@ -106,9 +121,13 @@ fn ranges_cover_a_file_whatever_their_length() {
         let (mut ids, mut at) = (Vec::new(), 0);
         while at < size {
             let range = at..(at + step).min(size);
-            let batch = run(Read { range: Some(range.clone()), ..json() }.open(&file, 0..u64::MAX, 50, 50).unwrap(), &file).unwrap();
+            let batch =
+                run(Read { range: Some(range.clone()), ..json() }.open(&file, 0..u64::MAX, 50, 50).unwrap(), &file)
+                    .unwrap();
             let column = batch.column_by_name("id").unwrap();
-            ids.extend_from_slice(arrow_array::cast::AsArray::as_primitive::<arrow_array::types::Int64Type>(column).values());
+            ids.extend_from_slice(
+                arrow_array::cast::AsArray::as_primitive::<arrow_array::types::Int64Type>(column).values(),
+            );
             at = range.end;
         }
         assert_eq!(ids, (0..40).collect::<Vec<i64>>(), "{step}");
@@ -122,13 +141,26 @@ fn an_error_names_the_line_of_the_file() {
     text.push_str("{\"id\": \"forty\"}\n");
     let file = Bytes::from(text);
     let size = file.len() as u64;
-    let options = Options { columns: None, rows: 0..u64::MAX, unit: 100, window: 100, most: 1 << 20, filter: None, lenient: false };
+    let options = Options {
+        columns: None,
+        rows: 0..u64::MAX,
+        unit: 100,
+        window: 100,
+        most: 1 << 20,
+        filter: None,
+        lenient: false,
+    };
     let schema = json().look(&Bytes::from(lines(40))).unwrap().schema.unwrap();
     // 40 rows, and blank lines after those with i % 11 == 3.
     for range in [0..size, at..size] {
         let decoder = LinesDecoder::new(range, size, None, &schema, false, &options).unwrap();
         let error = run(Box::new(decoder), &file).unwrap_err().to_string();
-        assert!(error.contains("line 45 (byte ") && error.contains("field \"id\": expected Int64, found \"forty\"") && error.contains("features="), "{error}");
+        assert!(
+            error.contains("line 45 (byte ")
+                && error.contains("field \"id\": expected Int64, found \"forty\"")
+                && error.contains("features="),
+            "{error}"
+        );
     }
 }
 
@@ -139,10 +171,15 @@ fn mutated_lines_are_rows_or_an_error() {
     let packed = gzip(&plain).to_vec();
     let schema = json().look(&Bytes::from(plain.clone())).unwrap().schema.unwrap();
     let config = ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() };
-    let mut runner =
-        proptest::test_runner::TestRunner::new_with_rng(config, proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha));
-    let strategy =
-        (any::<bool>(), prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4), prop::option::weighted(0.3, any::<prop::sample::Index>()));
+    let mut runner = proptest::test_runner::TestRunner::new_with_rng(
+        config,
+        proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
+    );
+    let strategy = (
+        any::<bool>(),
+        prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        prop::option::weighted(0.3, any::<prop::sample::Index>()),
+    );
     runner
         .run(&strategy, |(zip, changes, cut)| {
             let mut file = if zip { packed.clone() } else { plain.clone() };
@@ -156,8 +193,17 @@ fn mutated_lines_are_rows_or_an_error() {
             }
             let unchanged = file == whole;
             let (file, zipped) = (Bytes::from(file), zip);
-            let options = Options { columns: None, rows: 0..u64::MAX, unit: 64, window: 64, most: 1 << 16, filter: None, lenient: false };
-            let decoder = LinesDecoder::new(0..file.len() as u64, file.len() as u64, None, &schema, false, &options).unwrap();
+            let options = Options {
+                columns: None,
+                rows: 0..u64::MAX,
+                unit: 64,
+                window: 64,
+                most: 1 << 16,
+                filter: None,
+                lenient: false,
+            };
+            let decoder =
+                LinesDecoder::new(0..file.len() as u64, file.len() as u64, None, &schema, false, &options).unwrap();
             let result = run(Box::new(decoder), &file);
             if unchanged || (zipped && result.is_ok()) {
                 // A changed gzip that passes its checksum has all its rows (a changed header does not matter).

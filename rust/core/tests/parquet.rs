@@ -1,17 +1,24 @@
 //! Parquet row groups against the decoder's promises, and against the reader of the `parquet` crate.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test stops where something is wrong, and says what it tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test stops where something is wrong, and says what it tests"
+)]
 
 mod conformance;
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::builder::{FixedSizeListBuilder, Float32Builder, Int64Builder, ListBuilder, MapBuilder, StringBuilder};
+use arrow_array::builder::{
+    FixedSizeListBuilder, Float32Builder, Int64Builder, ListBuilder, MapBuilder, StringBuilder,
+};
 use arrow_array::cast::AsArray;
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Decimal128Array, DictionaryArray, Int32Array, Int64Array, LargeStringArray, RecordBatch, StringArray,
-    StructArray, TimestampMicrosecondArray, types::Int32Type,
+    Array, ArrayRef, BinaryArray, BooleanArray, Decimal128Array, DictionaryArray, Int32Array, Int64Array,
+    LargeStringArray, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray, types::Int32Type,
 };
 use arrow_schema::{DataType, Field, Fields};
 use bytes::Bytes;
@@ -42,11 +49,13 @@ impl Format for FirstGroup {
         }
         let footer = footer(file)?;
         if footer.metadata.num_row_groups() != 1
-            || footer.metadata.row_group(0).num_rows() as u64 != rows.end.max(footer.metadata.row_group(0).num_rows() as u64)
+            || footer.metadata.row_group(0).num_rows() as u64
+                != rows.end.max(footer.metadata.row_group(0).num_rows() as u64)
         {
             return Err(rowstream_core::Error::data("another number of rows or row groups than was written"));
         }
-        let options = Options { columns: self.0.clone(), rows, unit, window, most: 64 << 20, filter: None, lenient: false };
+        let options =
+            Options { columns: self.0.clone(), rows, unit, window, most: 64 << 20, filter: None, lenient: false };
         Ok(Box::new(RowGroupDecoder::new(&footer, 0, &options)?))
     }
 }
@@ -92,12 +101,37 @@ fn rows(n: usize) -> RecordBatch {
         ("id", Arc::new(Int64Array::from_iter_values(0..n as i64))),
         ("small", Arc::new(Int32Array::from_iter((0..n).map(|i| (odd(i) % 3 > 0).then_some((odd(i) % 5) as i32))))),
         ("flag", Arc::new(BooleanArray::from_iter((0..n).map(|i| (odd(i) % 4 > 0).then_some(odd(i) % 2 == 0))))),
-        ("text", Arc::new(StringArray::from_iter((0..n).map(|i| (odd(i) % 10 > 0).then(|| format!("row {} {}", i, "x".repeat(odd(i) % 60))))))),
+        (
+            "text",
+            Arc::new(StringArray::from_iter(
+                (0..n).map(|i| (odd(i) % 10 > 0).then(|| format!("row {} {}", i, "x".repeat(odd(i) % 60)))),
+            )),
+        ),
         ("large", Arc::new(LargeStringArray::from_iter_values((0..n).map(|i| ["é", "two words", ""][i % 3])))),
-        ("bytes", Arc::new(BinaryArray::from_iter((0..n).map(|i| (odd(i) % 5 > 0).then(|| vec![i as u8; odd(i) % 20]))))),
-        ("words", Arc::new((0..n).map(|i| Some(["red", "green", "blue"][odd(i) % 3])).collect::<DictionaryArray<Int32Type>>())),
-        ("price", Arc::new(Decimal128Array::from_iter_values((0..n).map(|i| i as i128 * 101)).with_precision_and_scale(20, 2).unwrap())),
-        ("when", Arc::new(TimestampMicrosecondArray::from_iter_values((0..n).map(|i| i as i64 * 1_000_003)).with_timezone("UTC"))),
+        (
+            "bytes",
+            Arc::new(BinaryArray::from_iter((0..n).map(|i| (odd(i) % 5 > 0).then(|| vec![i as u8; odd(i) % 20])))),
+        ),
+        (
+            "words",
+            Arc::new(
+                (0..n).map(|i| Some(["red", "green", "blue"][odd(i) % 3])).collect::<DictionaryArray<Int32Type>>(),
+            ),
+        ),
+        (
+            "price",
+            Arc::new(
+                Decimal128Array::from_iter_values((0..n).map(|i| i as i128 * 101))
+                    .with_precision_and_scale(20, 2)
+                    .unwrap(),
+            ),
+        ),
+        (
+            "when",
+            Arc::new(
+                TimestampMicrosecondArray::from_iter_values((0..n).map(|i| i as i64 * 1_000_003)).with_timezone("UTC"),
+            ),
+        ),
         ("lists", Arc::new(lists.finish())),
         ("maps", Arc::new(maps.finish())),
         ("vectors", Arc::new(vectors.finish())),
@@ -116,17 +150,31 @@ fn written(batch: &RecordBatch, properties: WriterProperties) -> Bytes {
 }
 
 fn small_pages() -> parquet::file::properties::WriterPropertiesBuilder {
-    WriterProperties::builder().set_data_page_row_count_limit(17).set_write_batch_size(5).set_dictionary_page_size_limit(200)
+    WriterProperties::builder()
+        .set_data_page_row_count_limit(17)
+        .set_write_batch_size(5)
+        .set_dictionary_page_size_limit(200)
 }
 
 /// Ways of writing the same rows: every codec, both page versions, with and without an index, several encodings.
 fn ways() -> Vec<(&'static str, WriterProperties)> {
     let zstd = Compression::ZSTD(ZstdLevel::default());
     vec![
-        ("plain", small_pages().set_dictionary_enabled(false).set_offset_index_disabled(true).set_statistics_enabled(EnabledStatistics::None).build()),
+        (
+            "plain",
+            small_pages()
+                .set_dictionary_enabled(false)
+                .set_offset_index_disabled(true)
+                .set_statistics_enabled(EnabledStatistics::None)
+                .build(),
+        ),
         (
             "no index",
-            small_pages().set_offset_index_disabled(true).set_statistics_enabled(EnabledStatistics::Chunk).set_compression(Compression::SNAPPY).build(),
+            small_pages()
+                .set_offset_index_disabled(true)
+                .set_statistics_enabled(EnabledStatistics::Chunk)
+                .set_compression(Compression::SNAPPY)
+                .build(),
         ),
         ("index", small_pages().set_compression(zstd).build()),
         (
@@ -174,7 +222,14 @@ fn gives_what_the_crate_gives() {
     let batch = rows(400);
     for (name, properties) in ways() {
         let file = written(&batch, properties);
-        let expected = ParquetRecordBatchReaderBuilder::try_new(file.clone()).unwrap().with_batch_size(400).build().unwrap().next().unwrap().unwrap();
+        let expected = ParquetRecordBatchReaderBuilder::try_new(file.clone())
+            .unwrap()
+            .with_batch_size(400)
+            .build()
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap();
         let ours = conformance::run(FirstGroup(None).open(&file, 0..400, 5000, 300).unwrap(), &file).unwrap();
         let schema = Arc::new(footer(&file).unwrap().schema);
         let ours = declared(&ours, &schema).unwrap();
@@ -202,8 +257,12 @@ fn survives_changed_bytes() {
 
 #[test]
 fn a_changed_checksum_is_an_error() {
-    let ids = RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from_iter_values(0..1000)) as ArrayRef)]).unwrap();
-    let file = written(&ids, WriterProperties::builder().set_dictionary_enabled(false).set_write_page_header_statistics(false).build());
+    let ids =
+        RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from_iter_values(0..1000)) as ArrayRef)]).unwrap();
+    let file = written(
+        &ids,
+        WriterProperties::builder().set_dictionary_enabled(false).set_write_page_header_statistics(false).build(),
+    );
     let mut bytes = file.to_vec();
     // Inside the values of the only page: without a checksum this would be other rows.
     bytes[4000] ^= 1;
@@ -218,11 +277,24 @@ fn a_changed_checksum_is_an_error() {
 
 #[test]
 fn bombs_are_refused_before_memory_is_taken() {
-    let zeros = RecordBatch::try_from_iter([("text", Arc::new(StringArray::from_iter_values(["0".repeat(40 << 20)])) as ArrayRef)]).unwrap();
-    let file = written(&zeros, WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build());
+    let zeros = RecordBatch::try_from_iter([(
+        "text",
+        Arc::new(StringArray::from_iter_values(["0".repeat(40 << 20)])) as ArrayRef,
+    )])
+    .unwrap();
+    let file =
+        written(&zeros, WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build());
     assert!(file.len() < 1 << 20);
     let footer = footer(&file).unwrap();
-    let options = Options { columns: None, rows: 0..1, unit: 1 << 20, window: 1 << 20, most: 16 << 20, filter: None, lenient: false };
+    let options = Options {
+        columns: None,
+        rows: 0..1,
+        unit: 1 << 20,
+        window: 1 << 20,
+        most: 16 << 20,
+        filter: None,
+        lenient: false,
+    };
     let error = conformance::run(Box::new(RowGroupDecoder::new(&footer, 0, &options).unwrap()), &file).unwrap_err();
     assert!(error.to_string().contains("ROWSTREAM_MEMORY"), "{error}");
 }
@@ -230,8 +302,11 @@ fn bombs_are_refused_before_memory_is_taken() {
 #[test]
 fn errors_say_where() {
     let file = written(&rows(50), WriterProperties::builder().build());
-    for (bytes, expected) in [(file.slice(..file.len() - 1), "ends with"), (file.slice(..6), "too few"), (Bytes::from_static(b"PAR1aaaaaaaaPARE"), "encrypted")]
-    {
+    for (bytes, expected) in [
+        (file.slice(..file.len() - 1), "ends with"),
+        (file.slice(..6), "too few"),
+        (Bytes::from_static(b"PAR1aaaaaaaaPARE"), "encrypted"),
+    ] {
         let error = read_footer(&bytes, bytes.len() as u64, false).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }

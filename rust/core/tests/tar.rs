@@ -1,6 +1,11 @@
 //! The decoder of archives under the suite that all decoders share, and over mutated and truncated archives.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test stops where something is wrong, and says what it tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test stops where something is wrong, and says what it tests"
+)]
 
 mod conformance;
 
@@ -82,7 +87,11 @@ fn samples_whose_members_do_not_stand_together_are_an_error() {
     }
     out.resize(out.len() + 1024, 0);
     for file in [Bytes::from(out.clone()), gzip(&out)] {
-        let error = tar().open(&file, 0..9, 1 << 16, 1 << 16).and_then(|decoder| conformance::run(decoder, &file)).unwrap_err().to_string();
+        let error = tar()
+            .open(&file, 0..9, 1 << 16, 1 << 16)
+            .and_then(|decoder| conformance::run(decoder, &file))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("sample \"a\" do not stand together"), "{error}");
     }
     let mut twice = Vec::new();

@@ -76,7 +76,9 @@ impl Access {
         let sources = Arc::clone(&self.sources);
         let known = size.map(|size| Known { size, version });
         let shown = location.clone();
-        let object = interruptible(py, move || Engine::current()?.block_on(sources.open(&location, Hint::Head, known.as_ref())))?;
+        let object = interruptible(py, move || {
+            Engine::current()?.block_on(sources.open(&location, Hint::Head, known.as_ref()))
+        })?;
         Ok(File { object, location: shown })
     }
 }
@@ -107,7 +109,9 @@ impl File {
     fn download(&self, py: Python<'_>, path: String, sha256: Option<String>) -> PyResult<Download> {
         let object = Arc::clone(&self.object);
         let location = self.location.clone();
-        detached(py, move || Ok(Download { download: CoreDownload::start(Engine::current()?, object, path.into(), sha256), location }))
+        detached(py, move || {
+            Ok(Download { download: CoreDownload::start(Engine::current()?, object, path.into(), sha256), location })
+        })
     }
 
     /// Bytes `start..end` of it.

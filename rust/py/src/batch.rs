@@ -55,13 +55,19 @@ impl Batch {
         &self,
         py: Python<'py>,
         i: usize,
-    ) -> PyResult<Option<(&'static str, Vec<usize>, Bound<'py, columns::ArrowBuffer>, Option<Bound<'py, pyo3::types::PyBytes>>)>> {
+    ) -> PyResult<
+        Option<(&'static str, Vec<usize>, Bound<'py, columns::ArrowBuffer>, Option<Bound<'py, pyo3::types::PyBytes>>)>,
+    > {
         view(py, self.batch.column(i))
     }
 
     /// The batch by the Arrow `PyCapsule` protocol, in the types that the schema declares.
     #[pyo3(signature = (requested_schema = None))]
-    fn __arrow_c_array__<'py>(&self, py: Python<'py>, requested_schema: Option<Bound<'py, PyAny>>) -> PyResult<(Bound<'py, PyCapsule>, Bound<'py, PyCapsule>)> {
+    fn __arrow_c_array__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<(Bound<'py, PyCapsule>, Bound<'py, PyCapsule>)> {
         // A requested schema is a wish that need not be met; consumers cast.
         drop(requested_schema);
         let batch = detached(py, || declared(&self.batch, &self.declared))?;

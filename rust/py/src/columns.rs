@@ -39,7 +39,9 @@ type View<'py> = (&'static str, Vec<usize>, Bound<'py, ArrowBuffer>, Option<Boun
 
 /// How NumPy views a column, if it can.
 pub fn view<'py>(py: Python<'py>, array: &ArrayRef) -> PyResult<Option<View<'py>>> {
-    let mask = |nulls: Option<&NullBuffer>| nulls.filter(|n| n.null_count() > 0).map(|n| PyBytes::new(py, &n.iter().map(u8::from).collect::<Vec<_>>()));
+    let mask = |nulls: Option<&NullBuffer>| {
+        nulls.filter(|n| n.null_count() > 0).map(|n| PyBytes::new(py, &n.iter().map(u8::from).collect::<Vec<_>>()))
+    };
     let data = array.to_data();
     if let Some((dtype, width)) = dtype(array.data_type()) {
         let bytes = data.buffers()[0].slice_with_length(data.offset() * width, data.len() * width);

@@ -7,7 +7,7 @@ use std::thread::Builder;
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use rowstream_core::format::contain::message;
+use rowstream_core::panic::message;
 use rowstream_core::{Error, Result};
 
 use crate::error::raise;
@@ -17,8 +17,9 @@ pub const TICK: Duration = Duration::from_millis(50);
 
 /// Runs work whose panic shall be an exception, not the end of the process.
 pub fn guard<T>(work: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|panic| Err(raise(&Error::internal(format!("a defect of rowstream, please report it: {}", message(&*panic))))))
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        Err(raise(&Error::internal(format!("a defect of rowstream, please report it: {}", message(&*panic)))))
+    })
 }
 
 /// Runs short work detached.
@@ -27,10 +28,18 @@ pub fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send
 }
 
 /// Runs work of any length on a thread of its own, and leaves it behind when a signal's handler raises.
-pub fn interruptible<T: Send + 'static>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send + 'static) -> PyResult<T> {
+pub fn interruptible<T: Send + 'static>(
+    py: Python<'_>,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> PyResult<T> {
     let (send, receive) = channel();
     let failed = |e: std::io::Error| raise(&Error::internal(format!("no thread could be started: {e}")));
-    let work = move || drop(send.send(catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Error::internal(message(&*panic))))));
+    let work =
+        move || {
+            drop(send.send(
+                catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Error::internal(message(&*panic)))),
+            ));
+        };
     Builder::new().name("rowstream-call".into()).spawn(work).map_err(failed)?;
     let receive = std::sync::Mutex::new(receive);
     loop {

@@ -1,5 +1,5 @@
-//! Files that Python reads for the core: those of `fsspec`. The core asks through a channel, threads of Python answer; no
-//! thread of the core ever waits for the interpreter.
+//! Files that Python reads for the core: those of `fsspec`. The core asks through a channel, threads of Python answer;
+//! no thread of the core ever waits for the interpreter.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -66,7 +66,9 @@ impl Store for Foreign {
     fn open<'a>(&'a self, location: &'a str, _hint: Hint, _known: Option<&'a Known>) -> Reading<'a, Arc<dyn Object>> {
         Box::pin(async move {
             match ask(self.0, location, None).await? {
-                Answer::Opened(size, version) => Ok(Arc::new(Read { store: self.0, url: location.to_owned(), size, version }) as Arc<dyn Object>),
+                Answer::Opened(size, version) => {
+                    Ok(Arc::new(Read { store: self.0, url: location.to_owned(), size, version }) as Arc<dyn Object>)
+                }
                 Answer::Read(_) => Err(Error::internal("another answer than was asked for")),
             }
         })
@@ -104,7 +106,10 @@ impl Object for Read {
                 match ask(self.store, &self.url, Some(range.clone())).await? {
                     Answer::Read(bytes) if bytes.len() as u64 == range.end - range.start => made.push(bytes),
                     Answer::Read(bytes) => {
-                        let what = format!("asked for bytes {range:?}, was given {}: the file is shorter than it was", bytes.len());
+                        let what = format!(
+                            "asked for bytes {range:?}, was given {}: the file is shorter than it was",
+                            bytes.len()
+                        );
                         return Err(Error::new(Kind::SourceChanged, what).in_file(&self.url));
                     }
                     Answer::Opened(..) => return Err(Error::internal("another answer than was asked for")),
@@ -162,7 +167,8 @@ impl Request {
     }
 }
 
-/// Waits for the next question, for as long as it takes. Threads that wait here when the interpreter ends never come back.
+/// Waits for the next question, for as long as it takes. Threads that wait here when the interpreter ends never come
+/// back.
 #[pyfunction]
 pub fn next_request(py: Python<'_>) -> Option<Request> {
     let question = py.detach(|| channel().asked.recv().ok())?;

@@ -1,5 +1,5 @@
-//! Arrow data that is taken in by the `PyCapsule` protocol, with where it lies in memory: what is not aligned is copied when arrays are made
-//! of it, and is then found nowhere.
+//! Arrow data that is taken in by the `PyCapsule` protocol, with where it lies in memory: what is not aligned is copied
+//! when arrays are made of it, and is then found nowhere.
 //! <https://arrow.apache.org/docs/format/CStreamInterface.html>
 
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -57,7 +57,10 @@ pub struct Given {
 impl Given {
     /// All batches of anything with the protocol, without a copy.
     pub fn of(table: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let capsule = table.call_method0("__arrow_c_stream__")?.cast_into::<PyCapsule>().map_err(|e| PyTypeError::new_err(e.to_string()))?;
+        let capsule = table
+            .call_method0("__arrow_c_stream__")?
+            .cast_into::<PyCapsule>()
+            .map_err(|e| PyTypeError::new_err(e.to_string()))?;
         let pointer = capsule.pointer_checked(Some(c"arrow_array_stream"))?.as_ptr().cast::<Stream>();
         let failed = |e: arrow_schema::ArrowError| raise(&Error::new(Kind::Unsupported, e.to_string()));
         // SAFETY: the capsule has this name, so it holds a stream, which is moved out of it.
@@ -85,7 +88,8 @@ impl Given {
             }
             places.push((0..array.num_children()).map(|i| buffers(array.child(i), Vec::new())).collect());
             // SAFETY: the array is of the stream's schema, as the interface has it.
-            let data = unsafe { from_ffi_and_data_type(array, DataType::Struct(schema.fields().clone())) }.map_err(failed)?;
+            let data =
+                unsafe { from_ffi_and_data_type(array, DataType::Struct(schema.fields().clone())) }.map_err(failed)?;
             let rows = data.len();
             let (_, columns, _) = StructArray::from(data).into_parts();
             let options = RecordBatchOptions::new().with_row_count(Some(rows));

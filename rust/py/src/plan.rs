@@ -99,9 +99,9 @@ pub fn merge_cursors(py: Python<'_>, cursors: Vec<String>) -> PyResult<String> {
     })
 }
 
-/// Lists the pieces of files of a format and their schema, as JSON. `options`: those of the format, as JSON; `schema`: the
-/// types of the rows, as JSON; `all`: they are found from all rows; `lenient`: not from those that cannot be read; `compare`: beside
-/// the listing it gives the types that the files show, as JSON, where those of the rows are given.
+/// Lists the pieces of files of a format and their schema, as JSON. `options`: those of the format, as JSON; `schema`:
+/// the types of the rows, as JSON; `all`: they are found from all rows; `lenient`: not from those that cannot be read;
+/// `compare`: beside the listing it gives the types that the files show, as JSON, where those of the rows are given.
 #[pyfunction]
 #[pyo3(signature = (paths, format, options=None, schema=None, *, all=false, lenient=false, compare=false, access=None))]
 #[expect(clippy::too_many_arguments)]
@@ -120,9 +120,12 @@ pub fn scan(
     let paths: Vec<Named> = paths.into_iter().map(Named::from).collect();
     interruptible(py, move || {
         let read = |what: &str, e: serde_json::Error| Error::new(Kind::Value, format!("not {what}: {e}"));
-        let options = options.map_or(Ok(serde_json::Value::Null), |json| serde_json::from_str(&json).map_err(|e| read("options", e)))?;
+        let options = options
+            .map_or(Ok(serde_json::Value::Null), |json| serde_json::from_str(&json).map_err(|e| read("options", e)))?;
         let types = match schema {
-            Some(schema) => Types::Declared { schema: serde_json::from_str(&schema).map_err(|e| read("a schema", e))?, compare },
+            Some(schema) => {
+                Types::Declared { schema: serde_json::from_str(&schema).map_err(|e| read("a schema", e))?, compare }
+            }
             None if all => Types::All,
             None => Types::Head,
         };

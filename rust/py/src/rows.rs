@@ -9,9 +9,11 @@ use std::ptr::null_mut;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, Date32Type, Date64Type, DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType, DurationSecondType, Float16Type,
-    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time32MillisecondType, Time32SecondType, Time64MicrosecondType, Time64NanosecondType,
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, Date32Type, Date64Type, DurationMicrosecondType, DurationMillisecondType,
+    DurationNanosecondType, DurationSecondType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, Time32MillisecondType, Time32SecondType, Time64MicrosecondType, Time64NanosecondType,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, BinaryViewArray, BooleanArray, RecordBatch, StringViewArray};
 use arrow_buffer::{Buffer, NullBuffer, ScalarBuffer};
@@ -120,9 +122,20 @@ impl Columns {
     }
 
     /// A column's rows, as a list.
-    pub fn list<'py>(&self, py: Python<'py>, shape: &mut Shape, column: usize, rows: usize) -> PyResult<Bound<'py, PyAny>> {
+    pub fn list<'py>(
+        &self,
+        py: Python<'py>,
+        shape: &mut Shape,
+        column: usize,
+        rows: usize,
+    ) -> PyResult<Bound<'py, PyAny>> {
         // SAFETY: `items` gives a new reference, or null with an exception set.
-        unsafe { Bound::from_owned_ptr_or_err(py, items(py, &self.columns[column], &shape.root.children[column], &mut shape.caches, 0, rows)) }
+        unsafe {
+            Bound::from_owned_ptr_or_err(
+                py,
+                items(py, &self.columns[column], &shape.root.children[column], &mut shape.caches, 0, rows),
+            )
+        }
     }
 }
 
@@ -150,7 +163,8 @@ enum Values {
     F64(ScalarBuffer<f64>),
     Str(StringViewArray),
     Bytes(BinaryViewArray),
-    /// Text or bytes between offsets, which are checked when they are used: nobody has looked at what a mapped file has.
+    /// Text or bytes between offsets, which are checked when they are used: nobody has looked at what a mapped file
+    /// has.
     Offsets(ScalarBuffer<i32>, Buffer, bool),
     LargeOffsets(ScalarBuffer<i64>, Buffer, bool),
     List(ScalarBuffer<i32>, Box<Column>),
@@ -185,12 +199,20 @@ impl Column {
             DataType::BinaryView => Values::Bytes(array.as_binary_view().clone()),
             DataType::Utf8 | DataType::Binary => {
                 let data = array.to_data();
-                let offsets = ScalarBuffer::new(data.buffers()[0].clone(), data.offset(), if data.is_empty() { 0 } else { data.len() + 1 });
+                let offsets = ScalarBuffer::new(
+                    data.buffers()[0].clone(),
+                    data.offset(),
+                    if data.is_empty() { 0 } else { data.len() + 1 },
+                );
                 Values::Offsets(offsets, data.buffers()[1].clone(), *array.data_type() == DataType::Utf8)
             }
             DataType::LargeUtf8 | DataType::LargeBinary => {
                 let data = array.to_data();
-                let offsets = ScalarBuffer::new(data.buffers()[0].clone(), data.offset(), if data.is_empty() { 0 } else { data.len() + 1 });
+                let offsets = ScalarBuffer::new(
+                    data.buffers()[0].clone(),
+                    data.offset(),
+                    if data.is_empty() { 0 } else { data.len() + 1 },
+                );
                 Values::LargeOffsets(offsets, data.buffers()[1].clone(), *array.data_type() == DataType::LargeUtf8)
             }
             DataType::FixedSizeBinary(_) => Values::Scalar(Scalars::FixedBinary(array.as_fixed_size_binary().clone())),
@@ -202,18 +224,29 @@ impl Column {
                 let list = array.as_list::<i64>();
                 Values::LargeList(list.offsets().inner().clone(), Box::new(Self::new(list.values())?))
             }
-            DataType::FixedSizeList(_, n) => Values::FixedList(*n as usize, Box::new(Self::new(array.as_fixed_size_list().values())?)),
+            DataType::FixedSizeList(_, n) => {
+                Values::FixedList(*n as usize, Box::new(Self::new(array.as_fixed_size_list().values())?))
+            }
             DataType::Map(..) => {
                 let map = array.as_map();
                 let entries: ArrayRef = std::sync::Arc::new(map.entries().clone());
                 Values::Map(map.offsets().inner().clone(), Box::new(Self::new(&entries)?))
             }
-            DataType::Struct(_) => Values::Struct(array.as_struct().columns().iter().map(Self::new).collect::<PyResult<_>>()?),
+            DataType::Struct(_) => {
+                Values::Struct(array.as_struct().columns().iter().map(Self::new).collect::<PyResult<_>>()?)
+            }
             DataType::Date32 => Values::Scalar(Scalars::Date32(of::<Date32Type>(array))),
             DataType::Date64 => Values::Scalar(Scalars::Date64(of::<Date64Type>(array))),
-            DataType::Time32(TimeUnit::Second) => Values::Scalar(Scalars::Time(of::<Time32SecondType>(array).iter().map(|v| i64::from(*v)).collect(), 1)),
-            DataType::Time32(_) => Values::Scalar(Scalars::Time(of::<Time32MillisecondType>(array).iter().map(|v| i64::from(*v)).collect(), 1000)),
-            DataType::Time64(TimeUnit::Nanosecond) => Values::Scalar(Scalars::Time(of::<Time64NanosecondType>(array), 1_000_000_000)),
+            DataType::Time32(TimeUnit::Second) => {
+                Values::Scalar(Scalars::Time(of::<Time32SecondType>(array).iter().map(|v| i64::from(*v)).collect(), 1))
+            }
+            DataType::Time32(_) => Values::Scalar(Scalars::Time(
+                of::<Time32MillisecondType>(array).iter().map(|v| i64::from(*v)).collect(),
+                1000,
+            )),
+            DataType::Time64(TimeUnit::Nanosecond) => {
+                Values::Scalar(Scalars::Time(of::<Time64NanosecondType>(array), 1_000_000_000))
+            }
             DataType::Time64(_) => Values::Scalar(Scalars::Time(of::<Time64MicrosecondType>(array), 1_000_000)),
             DataType::Timestamp(unit, zone) => {
                 let values = match unit {
@@ -253,7 +286,9 @@ fn fetch<T>(of: &[T], i: usize) {
     #[cfg(target_arch = "x86_64")]
     if let Some(item) = of.get(i) {
         // SAFETY: a prefetch reads nothing, and the address is that of an item.
-        unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(std::ptr::from_ref(item).cast()) }
+        unsafe {
+            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(std::ptr::from_ref(item).cast());
+        }
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = (of, i);
@@ -276,7 +311,9 @@ impl Column {
     }
 
     fn fetch(&self, i: usize, depth: usize) {
-        let list = |from: usize, upto: usize, child: &Self| (from..upto.min(from + FETCHED.1)).for_each(|j| child.fetch(j, depth - 1));
+        let list = |from: usize, upto: usize, child: &Self| {
+            (from..upto.min(from + FETCHED.1)).for_each(|j| child.fetch(j, depth - 1));
+        };
         let text = |views: &[u128], buffers: &[Buffer]| {
             let view = views[i];
             let (length, buffer, offset) = (view as u32 as usize, (view >> 64) as u32 as usize, (view >> 96) as usize);
@@ -286,7 +323,9 @@ impl Column {
                 (0..length.min(FETCHED.0)).step_by(64).for_each(|at| fetch(bytes, offset + at));
             }
         };
-        let run = |from: usize, upto: usize, bytes: &Buffer| (from..upto.min(from.saturating_add(FETCHED.0))).step_by(64).for_each(|at| fetch(bytes, at));
+        let run = |from: usize, upto: usize, bytes: &Buffer| {
+            (from..upto.min(from.saturating_add(FETCHED.0))).step_by(64).for_each(|at| fetch(bytes, at));
+        };
         match (&self.values, depth) {
             (Values::Struct(columns), _) => columns.iter().for_each(|column| column.fetch(i, depth)),
             (Values::FixedList(n, child), _) => child.fetch(i * n, depth),
@@ -298,7 +337,9 @@ impl Column {
             (Values::Bytes(values), 1) => text(values.views(), values.data_buffers()),
             (Values::Offsets(offsets, ..) | Values::List(offsets, _) | Values::Map(offsets, _), 0) => fetch(offsets, i),
             (Values::LargeOffsets(offsets, ..) | Values::LargeList(offsets, _), 0) => fetch(offsets, i),
-            (Values::List(offsets, child) | Values::Map(offsets, child), _) => list(offsets[i] as usize, offsets[i + 1] as usize, child),
+            (Values::List(offsets, child) | Values::Map(offsets, child), _) => {
+                list(offsets[i] as usize, offsets[i + 1] as usize, child);
+            }
             (Values::LargeList(offsets, child), _) => list(offsets[i] as usize, offsets[i + 1] as usize, child),
             (Values::I32(values), 0) => fetch(values, i),
             (Values::I64(values), 0) => fetch(values, i),
@@ -335,8 +376,16 @@ unsafe fn dict(py: Python<'_>, columns: &[Column], node: &Node, caches: &mut [Ca
 }
 
 /// A list of the values `from..upto`. New reference, or null with an exception set.
-unsafe fn items(py: Python<'_>, column: &Column, node: &Node, caches: &mut [Cache], from: usize, upto: usize) -> *mut ffi::PyObject {
-    // SAFETY: as in `dict`; `PyList_SetItem` takes the reference, and empty places of a list that is dropped are allowed.
+unsafe fn items(
+    py: Python<'_>,
+    column: &Column,
+    node: &Node,
+    caches: &mut [Cache],
+    from: usize,
+    upto: usize,
+) -> *mut ffi::PyObject {
+    // SAFETY: as in `dict`; `PyList_SetItem` takes the reference, and empty places of a list that is dropped are
+    // allowed.
     unsafe {
         let made = ffi::PyList_New((upto - from).cast_signed());
         if made.is_null() {
@@ -354,7 +403,14 @@ unsafe fn items(py: Python<'_>, column: &Column, node: &Node, caches: &mut [Cach
 }
 
 /// The list of pairs that a map is. New reference, or null with an exception set.
-unsafe fn pairs(py: Python<'_>, entries: &Column, node: &Node, caches: &mut [Cache], from: usize, upto: usize) -> *mut ffi::PyObject {
+unsafe fn pairs(
+    py: Python<'_>,
+    entries: &Column,
+    node: &Node,
+    caches: &mut [Cache],
+    from: usize,
+    upto: usize,
+) -> *mut ffi::PyObject {
     let (Values::Struct(columns), [key, item]) = (&entries.values, node.children.as_slice()) else { return null_mut() };
     // SAFETY: as in `items`.
     unsafe {
@@ -412,16 +468,26 @@ unsafe fn value(py: Python<'_>, column: &Column, node: &Node, caches: &mut [Cach
                     string(values.value_unchecked(i).as_bytes())
                 }
             }
-            Values::Offsets(offsets, bytes, text) => between(py, &mut caches[node.cache], offsets[i].into(), offsets[i + 1].into(), bytes, *text),
-            Values::LargeOffsets(offsets, bytes, text) => between(py, &mut caches[node.cache], offsets[i], offsets[i + 1], bytes, *text),
+            Values::Offsets(offsets, bytes, text) => {
+                between(py, &mut caches[node.cache], offsets[i].into(), offsets[i + 1].into(), bytes, *text)
+            }
+            Values::LargeOffsets(offsets, bytes, text) => {
+                between(py, &mut caches[node.cache], offsets[i], offsets[i + 1], bytes, *text)
+            }
             Values::Bytes(values) => {
                 let bytes = values.value_unchecked(i);
                 ffi::PyBytes_FromStringAndSize(bytes.as_ptr().cast::<c_char>(), bytes.len().cast_signed())
             }
-            Values::List(offsets, child) => items(py, child, &node.children[0], caches, offsets[i] as usize, offsets[i + 1] as usize),
-            Values::LargeList(offsets, child) => items(py, child, &node.children[0], caches, offsets[i] as usize, offsets[i + 1] as usize),
+            Values::List(offsets, child) => {
+                items(py, child, &node.children[0], caches, offsets[i] as usize, offsets[i + 1] as usize)
+            }
+            Values::LargeList(offsets, child) => {
+                items(py, child, &node.children[0], caches, offsets[i] as usize, offsets[i + 1] as usize)
+            }
             Values::FixedList(n, child) => items(py, child, &node.children[0], caches, i * n, (i + 1) * n),
-            Values::Map(offsets, entries) => pairs(py, entries, &node.children[0], caches, offsets[i] as usize, offsets[i + 1] as usize),
+            Values::Map(offsets, entries) => {
+                pairs(py, entries, &node.children[0], caches, offsets[i] as usize, offsets[i + 1] as usize)
+            }
             Values::Struct(columns) => dict(py, columns, node, caches, i),
             Values::Scalar(values) => match values.value(py, i) {
                 Ok(made) => made.into_ptr(),
@@ -460,10 +526,18 @@ unsafe fn known(py: Python<'_>, cache: &mut Cache, view: u128, text: &[u8]) -> *
 }
 
 /// The text or bytes between two offsets. New reference, or null with an exception set.
-unsafe fn between(py: Python<'_>, cache: &mut Cache, from: i64, upto: i64, bytes: &Buffer, text: bool) -> *mut ffi::PyObject {
+unsafe fn between(
+    py: Python<'_>,
+    cache: &mut Cache,
+    from: i64,
+    upto: i64,
+    bytes: &Buffer,
+    text: bool,
+) -> *mut ffi::PyObject {
     let range = usize::try_from(from).ok().zip(usize::try_from(upto).ok());
     let Some(value) = range.and_then(|(from, upto)| bytes.get(from..upto)) else {
-        raise(&Error::data(format!("a value from byte {from} to {upto} of {}: the file is damaged", bytes.len()))).restore(py);
+        raise(&Error::data(format!("a value from byte {from} to {upto} of {}: the file is damaged", bytes.len())))
+            .restore(py);
         return null_mut();
     };
     // SAFETY: as in `value`.

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, IntervalDayTimeType, IntervalMonthDayNanoType, IntervalYearMonthType};
+use arrow_array::types::{
+    Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, IntervalDayTimeType, IntervalMonthDayNanoType,
+    IntervalYearMonthType,
+};
 use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray};
 use arrow_buffer::ScalarBuffer;
 use arrow_schema::{DataType, IntervalUnit, TimeUnit};
@@ -61,7 +64,9 @@ impl Scalars {
             }
             Self::Interval(array) => {
                 let (months, days, nanoseconds) = match array.data_type() {
-                    DataType::Interval(IntervalUnit::YearMonth) => (array.as_primitive::<IntervalYearMonthType>().value(i), 0, 0),
+                    DataType::Interval(IntervalUnit::YearMonth) => {
+                        (array.as_primitive::<IntervalYearMonthType>().value(i), 0, 0)
+                    }
                     DataType::Interval(IntervalUnit::DayTime) => {
                         let value = array.as_primitive::<IntervalDayTimeType>().value(i);
                         (0, value.days, i64::from(value.milliseconds) * 1_000_000)
@@ -78,7 +83,12 @@ impl Scalars {
 }
 
 /// A class of the standard library, looked up once.
-fn named<'py>(py: Python<'py>, cell: &'static PyOnceLock<Py<PyAny>>, module: &str, name: &str) -> PyResult<Bound<'py, PyAny>> {
+fn named<'py>(
+    py: Python<'py>,
+    cell: &'static PyOnceLock<Py<PyAny>>,
+    module: &str,
+    name: &str,
+) -> PyResult<Bound<'py, PyAny>> {
     let found = cell.get_or_try_init(py, || Ok::<_, PyErr>(py.import(module)?.getattr(name)?.unbind()))?;
     Ok(found.bind(py).clone())
 }
@@ -86,7 +96,10 @@ fn named<'py>(py: Python<'py>, cell: &'static PyOnceLock<Py<PyAny>>, module: &st
 fn beyond(what: &str, value: i64) -> PyErr {
     raise(&Error::new(
         Kind::Unsupported,
-        format!("the {what} {value} is beyond what Python's datetime holds (years 1 to 9999); read the column with with_format(\"arrow\")"),
+        format!(
+            "the {what} {value} is beyond what Python's datetime holds (years 1 to 9999); read the column with \
+             with_format(\"arrow\")"
+        ),
     ))
 }
 
@@ -95,7 +108,10 @@ fn date(py: Python<'_>, days: i64) -> PyResult<Bound<'_, PyAny>> {
     static DATE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let class = named(py, &DATE, "datetime", "date")?;
     let make = FROM_ORDINAL.get_or_try_init(py, || Ok::<_, PyErr>(class.getattr("fromordinal")?.unbind()))?.bind(py);
-    let ordinal = days.checked_add(719_163).filter(|n| (1..=3_652_059).contains(n)).ok_or_else(|| beyond("date, in days since 1970,", days))?;
+    let ordinal = days
+        .checked_add(719_163)
+        .filter(|n| (1..=3_652_059).contains(n))
+        .ok_or_else(|| beyond("date, in days since 1970,", days))?;
     make.call1((ordinal,))
 }
 
@@ -111,11 +127,22 @@ fn time(py: Python<'_>, value: i64, per: i64) -> PyResult<Bound<'_, PyAny>> {
     if nanos != 0 {
         return Err(raise(&Error::new(
             Kind::Unsupported,
-            format!("the time of day {value} ns has nanoseconds, which Python's datetime.time does not hold; read the column with with_format(\"arrow\")"),
+            format!(
+                "the time of day {value} ns has nanoseconds, which Python's datetime.time does not hold; read the \
+                 column with with_format(\"arrow\")"
+            ),
         )));
     }
-    let second = i64::try_from(micros / 1_000_000).ok().filter(|s| (0..DAY).contains(s) && micros >= 0).ok_or_else(|| beyond("time of day", value))?;
-    named(py, &TIME, "datetime", "time")?.call1((second / 3600, second / 60 % 60, second % 60, (micros % 1_000_000) as i64))
+    let second = i64::try_from(micros / 1_000_000)
+        .ok()
+        .filter(|s| (0..DAY).contains(s) && micros >= 0)
+        .ok_or_else(|| beyond("time of day", value))?;
+    named(py, &TIME, "datetime", "time")?.call1((
+        second / 3600,
+        second / 60 % 60,
+        second % 60,
+        (micros % 1_000_000) as i64,
+    ))
 }
 
 /// pandas, where nanoseconds need it and it is installed.
@@ -141,20 +168,26 @@ fn timestamp<'py>(py: Python<'py>, value: i64, per: i64, zone: Option<&str>) -> 
         return Err(raise(&Error::new(
             Kind::Unsupported,
             format!(
-                "the timestamp {value} ns has nanoseconds, which Python's datetime does not hold; install pandas, or read the column with with_format(\"arrow\")"
+                "the timestamp {value} ns has nanoseconds, which Python's datetime does not hold; install pandas, or \
+                 read the column with with_format(\"arrow\")"
             ),
         )));
     }
     let seconds = micros.div_euclid(1_000_000);
     let (days, second) = (seconds.div_euclid(DAY.into()), seconds.rem_euclid(DAY.into()) as i64);
-    let days = i64::try_from(days).ok().filter(|d| (-719_162..=2_932_896).contains(d)).ok_or_else(|| beyond("timestamp", value))?;
+    let days = i64::try_from(days)
+        .ok()
+        .filter(|d| (-719_162..=2_932_896).contains(d))
+        .ok_or_else(|| beyond("timestamp", value))?;
     let (year, month, day) = civil(days);
     let class = named(py, &DATETIME, "datetime", "datetime")?;
     let parts = (year, month, day, second / 3600, second / 60 % 60, second % 60, micros.rem_euclid(1_000_000) as i64);
     match zone {
         None => class.call1(parts),
         Some(zone) => {
-            let utc = UTC.get_or_try_init(py, || Ok::<_, PyErr>(py.import("datetime")?.getattr("timezone")?.getattr("utc")?.unbind()))?;
+            let utc = UTC.get_or_try_init(py, || {
+                Ok::<_, PyErr>(py.import("datetime")?.getattr("timezone")?.getattr("utc")?.unbind())
+            })?;
             let parts = (parts.0, parts.1, parts.2, parts.3, parts.4, parts.5, parts.6, utc);
             // Near the first and the last day, another zone may have no such day.
             class
@@ -194,12 +227,17 @@ fn tzinfo<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
         _ => None,
     };
     let made = match offset {
-        Some(minutes) => datetime.getattr("timezone")?.call1((datetime.getattr("timedelta")?.call1((0, minutes * 60))?,))?,
+        Some(minutes) => {
+            datetime.getattr("timezone")?.call1((datetime.getattr("timedelta")?.call1((0, minutes * 60))?,))?
+        }
         None => py.import("zoneinfo")?.getattr("ZoneInfo")?.call1((name,)).map_err(|e| {
             let cause = e.value(py).to_string();
             raise(&Error::new(
                 Kind::Unsupported,
-                format!("the time zone {name:?} is not known here ({cause}); install the package tzdata, or read the column with with_format(\"arrow\")"),
+                format!(
+                    "the time zone {name:?} is not known here ({cause}); install the package tzdata, or read the \
+                    column with with_format(\"arrow\")"
+                ),
             ))
         })?,
     };
@@ -220,7 +258,8 @@ fn duration(py: Python<'_>, value: i64, per: i64) -> PyResult<Bound<'_, PyAny>> 
         return Err(raise(&Error::new(
             Kind::Unsupported,
             format!(
-                "the duration {value} ns has nanoseconds, which Python's timedelta does not hold; install pandas, or read the column with with_format(\"arrow\")"
+                "the duration {value} ns has nanoseconds, which Python's timedelta does not hold; install pandas, or \
+                 read the column with with_format(\"arrow\")"
             ),
         )));
     }
@@ -228,5 +267,9 @@ fn duration(py: Python<'_>, value: i64, per: i64) -> PyResult<Bound<'_, PyAny>> 
     if micros.div_euclid(86_400_000_000).unsigned_abs() > 999_999_999 {
         return Err(beyond("duration", value));
     }
-    named(py, &TIMEDELTA, "datetime", "timedelta")?.call1((0, (micros.div_euclid(1_000_000)) as i64, micros.rem_euclid(1_000_000) as i64))
+    named(py, &TIMEDELTA, "datetime", "timedelta")?.call1((
+        0,
+        (micros.div_euclid(1_000_000)) as i64,
+        micros.rem_euclid(1_000_000) as i64,
+    ))
 }

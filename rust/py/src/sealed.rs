@@ -15,7 +15,8 @@ use crate::door::detached;
 use crate::given::Given;
 
 fn bytes(buffer: &PyBuffer<u8>) -> &[u8] {
-    // SAFETY: the buffer is contiguous, as those of mapped files are, has this length, and stays where it is while it is held.
+    // SAFETY: the buffer is contiguous, as those of mapped files are, has this length, and stays where it is while it
+    // is held.
     unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast::<u8>().cast_const(), buffer.len_bytes()) }
 }
 
@@ -26,8 +27,8 @@ pub fn seal(py: Python<'_>, file: PyBuffer<u8>) -> PyResult<Bound<'_, PyBytes>> 
     Ok(PyBytes::new(py, &made))
 }
 
-/// The bytes of a file that is mapped, whose buffers are checked where they are first looked at. By the buffer protocol they are those
-/// of the file.
+/// The bytes of a file that is mapped, whose buffers are checked where they are first looked at. By the buffer protocol
+/// they are those of the file.
 #[pyclass(frozen, module = "rowstream._core")]
 pub struct Mapped {
     mapping: Mapping,
@@ -122,7 +123,9 @@ impl Checks {
         let done = self.done.load(Ordering::Relaxed);
         detached(py, || {
             let mut last = usize::MAX;
-            for row in at.as_chunks::<8>().0.iter().map(|of| i64::from_ne_bytes(*of) as usize).filter(|row| *row >= done) {
+            for row in
+                at.as_chunks::<8>().0.iter().map(|of| i64::from_ne_bytes(*of) as usize).filter(|row| *row >= done)
+            {
                 let batch = self.starts.partition_point(|start| *start <= row).saturating_sub(1);
                 if batch != last && batch < self.places.len() {
                     self.check(batch, column)?;

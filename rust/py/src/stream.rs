@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use rowstream_core::engine::forks;
 use rowstream_core::exec::{Next, Stream as CoreStream, Unit};
-use rowstream_core::format::contain::message;
+use rowstream_core::panic::message;
 use rowstream_core::plan::Plan as CorePlan;
 use rowstream_core::plan::cursor::Cursor;
 use rowstream_core::schema::{declared, plain};
@@ -50,7 +50,9 @@ struct Inner {
 
 impl Stream {
     fn open(&self, py: Python<'_>, cursor: Cursor) -> PyResult<Inner> {
-        let stream = py.detach(|| CoreStream::open(&self.plan, Arc::clone(&self.sources) as _, self.c, self.of, cursor)).map_err(|e| raise(&e))?;
+        let stream = py
+            .detach(|| CoreStream::open(&self.plan, Arc::clone(&self.sources) as _, self.c, self.of, cursor))
+            .map_err(|e| raise(&e))?;
         Ok(Inner { shape: Shape::new(py, stream.schema().fields()), stream })
     }
 
@@ -68,10 +70,15 @@ impl Stream {
         let mut inner = match self.inner.try_lock() {
             Ok(inner) => inner,
             Err(TryLockError::WouldBlock) if forked => {
-                return Err(PyRuntimeError::new_err("another thread was using this stream when the process was forked; make a new iterator in the child"));
+                return Err(PyRuntimeError::new_err(
+                    "another thread was using this stream when the process was forked; make a new iterator in the \
+                     child",
+                ));
             }
             Err(TryLockError::WouldBlock) => {
-                return Err(PyRuntimeError::new_err("this stream is in use by another thread; give each thread an iterator of its own"));
+                return Err(PyRuntimeError::new_err(
+                    "this stream is in use by another thread; give each thread an iterator of its own",
+                ));
             }
             Err(TryLockError::Poisoned(_)) => return Err(raise(&Error::internal("the stream panicked before"))),
         };
@@ -138,7 +145,9 @@ impl Stream {
                 return Err(raise(&Error::new(Kind::Value, format!("there is no consumer {c} of {of}"))));
             }
             let core = Arc::clone(&plan.core);
-            let read = py.detach(|| Ok((Arc::new(Schema::new(plain(core.schema()?.fields()))), Cursor::parse(cursor, &core.fingerprint())?)));
+            let read = py.detach(|| {
+                Ok((Arc::new(Schema::new(plain(core.schema()?.fields()))), Cursor::parse(cursor, &core.fingerprint())?))
+            });
             let (declared, cursor) = read.map_err(|e: Error| raise(&e))?;
             let made = Self {
                 plan: core,
@@ -268,7 +277,14 @@ impl Stream {
 
 /// The rows of a plan as an Arrow stream, by the `PyCapsule` protocol: a fresh stream each time.
 #[pyfunction]
-pub fn arrow_stream<'py>(py: Python<'py>, plan: &Plan, c: u64, of: u64, cursor: &str, size: usize) -> PyResult<Bound<'py, PyCapsule>> {
+pub fn arrow_stream<'py>(
+    py: Python<'py>,
+    plan: &Plan,
+    c: u64,
+    of: u64,
+    cursor: &str,
+    size: usize,
+) -> PyResult<Bound<'py, PyCapsule>> {
     let (core, sources) = (Arc::clone(&plan.core), Arc::clone(&plan.sources));
     let opened = py.detach(|| -> Result<_, Error> {
         let cursor = Cursor::parse(cursor, &core.fingerprint())?;
@@ -329,7 +345,9 @@ impl Batches {
                 return Some(Err(ArrowError::ExternalError(Box::new(e))));
             }
             match self.stream.next_batch(self.size, false) {
-                Ok(Next::Ready(batch)) => return Some(declared(&batch, &self.declared).map_err(|e| ArrowError::ExternalError(Box::new(e)))),
+                Ok(Next::Ready(batch)) => {
+                    return Some(declared(&batch, &self.declared).map_err(|e| ArrowError::ExternalError(Box::new(e))));
+                }
                 Ok(Next::Bad(_)) => {}
                 Ok(Next::End) => return None,
                 Ok(Next::Wait) => self.stream.waiter().wait(TICK),

@@ -55,7 +55,9 @@ impl Rows {
     }
 
     fn row<'py>(&self, py: Python<'py>, shape: &mut Shape, row: usize) -> PyResult<Bound<'py, PyAny>> {
-        let (batch, at) = self.place(row).ok_or_else(|| PyIndexError::new_err(format!("row {row} of {}", self.starts[self.batches.len()])))?;
+        let (batch, at) = self
+            .place(row)
+            .ok_or_else(|| PyIndexError::new_err(format!("row {row} of {}", self.starts[self.batches.len()])))?;
         self.columns(batch)?.row(py, shape, at)
     }
 
@@ -155,7 +157,10 @@ impl Table {
                     several => {
                         let whole = PyList::empty(py);
                         for (k, batch) in several.iter().enumerate() {
-                            whole.call_method1("extend", (self.rows.columns(k)?.list(py, shape, i, batch.num_rows())?,))?;
+                            whole.call_method1(
+                                "extend",
+                                (self.rows.columns(k)?.list(py, shape, i, batch.num_rows())?,),
+                            )?;
                         }
                         whole.into_any()
                     }

@@ -39,15 +39,27 @@ pub fn file(folder: &Path, path: &str) -> Reply {
 
 impl Reply {
     pub fn text(status: u16, text: &str) -> Self {
-        Self { status, headers: vec![("Content-Type".into(), "text/plain".into())], content: Content::Bytes(text.into()) }
+        Self {
+            status,
+            headers: vec![("Content-Type".into(), "text/plain".into())],
+            content: Content::Bytes(text.into()),
+        }
     }
 
     pub fn json(status: u16, value: &Value) -> Self {
-        Self { status, headers: vec![("Content-Type".into(), "application/json".into())], content: Content::Bytes(value.to_string().into_bytes()) }
+        Self {
+            status,
+            headers: vec![("Content-Type".into(), "application/json".into())],
+            content: Content::Bytes(value.to_string().into_bytes()),
+        }
     }
 
     pub fn xml(status: u16, text: String) -> Self {
-        Self { status, headers: vec![("Content-Type".into(), "application/xml".into())], content: Content::Bytes(text.into_bytes()) }
+        Self {
+            status,
+            headers: vec![("Content-Type".into(), "application/xml".into())],
+            content: Content::Bytes(text.into_bytes()),
+        }
     }
 
     /// A file, whose length and time of writing are its version.
@@ -57,7 +69,10 @@ impl Reply {
             return Err(Error::other("a folder"));
         }
         let written = metadata.modified()?.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
-        let headers = vec![("ETag".into(), format!("\"{:x}-{written:x}\"", metadata.len())), ("Accept-Ranges".into(), "bytes".into())];
+        let headers = vec![
+            ("ETag".into(), format!("\"{:x}-{written:x}\"", metadata.len())),
+            ("Accept-Ranges".into(), "bytes".into()),
+        ];
         Ok(Self { status: 200, headers, content: Content::File(path, metadata.len()) })
     }
 
@@ -116,7 +131,11 @@ impl Reply {
         if faults.contains_key("gzip") {
             head.push_str("Content-Encoding: gzip\r\n");
         }
-        head.push_str(&if chunked { "Transfer-Encoding: chunked\r\n\r\n".to_owned() } else { format!("Content-Length: {length}\r\n\r\n") });
+        head.push_str(&if chunked {
+            "Transfer-Encoding: chunked\r\n\r\n".to_owned()
+        } else {
+            format!("Content-Length: {length}\r\n\r\n")
+        });
         if request.method == "HEAD" {
             to.write_all(head.as_bytes())?;
             return Ok(0);
@@ -130,8 +149,14 @@ impl Reply {
                 to.write_all(head.as_bytes())?;
                 let mut file = File::open(path)?;
                 file.seek(SeekFrom::Start(range.0))?;
-                let slow = ["bandwidth", "reset", "truncate", "stall", "corrupt", "etag"].iter().any(|kind| faults.contains_key(*kind));
-                if slow || chunked { slowly(to, file, range, faults, chunked) } else { std::io::copy(&mut file.take(length), &mut to) }
+                let slow = ["bandwidth", "reset", "truncate", "stall", "corrupt", "etag"]
+                    .iter()
+                    .any(|kind| faults.contains_key(*kind));
+                if slow || chunked {
+                    slowly(to, file, range, faults, chunked)
+                } else {
+                    std::io::copy(&mut file.take(length), &mut to)
+                }
             }
         }
     }
@@ -140,8 +165,14 @@ impl Reply {
 /// Sends a part of a file with faults.
 fn slowly(mut to: &TcpStream, mut file: File, range: (u64, u64), faults: &Taken, chunked: bool) -> Result<u64> {
     let number = |kind: &str, name: &str| faults.get(kind).map(|rule| rule[name].as_u64());
-    let cut = [number("reset", "after"), number("truncate", "after")].into_iter().flatten().map(|after| after.unwrap_or(0)).min();
-    let mut stall = faults.get("stall").map(|rule| (rule["after"].as_u64().unwrap_or(0), rule["seconds"].as_f64().unwrap_or(3600.0)));
+    let cut = [number("reset", "after"), number("truncate", "after")]
+        .into_iter()
+        .flatten()
+        .map(|after| after.unwrap_or(0))
+        .min();
+    let mut stall = faults
+        .get("stall")
+        .map(|rule| (rule["after"].as_u64().unwrap_or(0), rule["seconds"].as_f64().unwrap_or(3600.0)));
     let rate = number("bandwidth", "bps").flatten();
     let length = range.1 - range.0;
     let upto = cut.unwrap_or(length).min(length);

@@ -1,5 +1,6 @@
-//! The dialect of the Hub: a repository is a folder, whose `.repo.json` may say `cardData`, `private`, `gated` and `renamed`.
-//! Other revisions are folders of `.revisions`, by percent-encoded names. The token `hf_member` may see everything.
+//! The dialect of the Hub: a repository is a folder, whose `.repo.json` may say `cardData`, `private`, `gated` and
+//! `renamed`. Other revisions are folders of `.revisions`, by percent-encoded names. The token `hf_member` may see
+//! everything.
 
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
@@ -71,7 +72,10 @@ fn commit(server: &Server, repo: &Path, name: &str, revision: &str) -> Option<Co
         let mut paths = Vec::new();
         walk(&folder, "", &mut paths);
         paths.sort();
-        let files: Vec<_> = paths.into_iter().filter_map(|path| hash(server, &folder.join(&path)).map(|(size, hash)| (path, size, hash))).collect();
+        let files: Vec<_> = paths
+            .into_iter()
+            .filter_map(|path| hash(server, &folder.join(&path)).map(|(size, hash)| (path, size, hash)))
+            .collect();
         let listing: String = files.iter().map(|(path, _, hash)| format!("{path} {hash}\n")).collect();
         let sha = hex(&Sha256::digest(format!("{name}\n{listing}")))[..40].to_owned();
         (called == revision || sha == revision).then_some(Commit { folder, sha, files })
@@ -88,17 +92,28 @@ pub fn answer(server: &Server, root: &Path, request: &Request) -> Reply {
     let parts: Vec<String> = raw.iter().map(|part| decoded(part)).collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     let (name, meta, revision, path) = match parts.as_slice() {
-        ["api", "datasets", org, name, "revision", revision] => (format!("{org}/{name}"), true, *revision, String::new()),
-        ["api", "datasets", org, name, "tree", revision, path @ ..] => (format!("{org}/{name}"), true, *revision, format!("tree/{}", path.join("/"))),
-        ["datasets", org, name, "resolve", revision, path @ ..] => (format!("{org}/{name}"), false, *revision, path.join("/")),
+        ["api", "datasets", org, name, "revision", revision] => {
+            (format!("{org}/{name}"), true, *revision, String::new())
+        }
+        ["api", "datasets", org, name, "tree", revision, path @ ..] => {
+            (format!("{org}/{name}"), true, *revision, format!("tree/{}", path.join("/")))
+        }
+        ["datasets", org, name, "resolve", revision, path @ ..] => {
+            (format!("{org}/{name}"), false, *revision, path.join("/"))
+        }
         _ => return Reply::text(404, "there is no such page"),
     };
     let token = request.header("authorization").map(|value| value.trim_start_matches("Bearer "));
     if token.is_some_and(|token| !matches!(token, "hf_member" | "hf_stranger")) {
         return refused(401, "", "Invalid credentials in Authorization header");
     }
-    let Some(folder) = below(root, &name).filter(|folder| folder.is_dir()) else { return refused(404, "RepoNotFound", "Repository not found") };
-    let about: Value = std::fs::read(folder.join(".repo.json")).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or(json!({}));
+    let Some(folder) = below(root, &name).filter(|folder| folder.is_dir()) else {
+        return refused(404, "RepoNotFound", "Repository not found");
+    };
+    let about: Value = std::fs::read(folder.join(".repo.json"))
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or(json!({}));
     if let Some(now) = about["renamed"].as_str() {
         let query = if meta { "?blobs=true" } else { "" };
         return Reply::text(307, "renamed").with("Location", &format!("{}{query}", request.raw.replace(&name, now)));
@@ -107,36 +122,57 @@ pub fn answer(server: &Server, root: &Path, request: &Request) -> Reply {
         return refused(if token.is_some() { 404 } else { 401 }, "RepoNotFound", "Repository not found");
     }
     if about["gated"] == true && !meta && token != Some("hf_member") {
-        return refused(if token.is_some() { 403 } else { 401 }, "GatedRepo", &format!("Access to dataset {name} is restricted"));
+        return refused(
+            if token.is_some() { 403 } else { 401 },
+            "GatedRepo",
+            &format!("Access to dataset {name} is restricted"),
+        );
     }
     let Some(commit) = commit(server, &folder, &name, revision) else {
         return refused(404, "RevisionNotFound", &format!("Invalid rev id: {revision}"));
     };
     if let (true, Some(folder)) = (meta, path.strip_prefix("tree/")) {
-        return tree(&commit, folder.trim_end_matches('/'), request.query.get("recursive").is_some_and(|told| told.eq_ignore_ascii_case("true")));
+        return tree(
+            &commit,
+            folder.trim_end_matches('/'),
+            request.query.get("recursive").is_some_and(|told| told.eq_ignore_ascii_case("true")),
+        );
     }
     if meta {
         let siblings = commit.files.iter().map(|(path, size, hash)| {
             if large(path) {
-                json!({"rfilename": path, "size": size, "blobId": hash[..40], "lfs": {"sha256": hash, "size": size, "pointerSize": 134}})
+                json!({"rfilename": path, "size": size, "blobId": hash[..40],
+                    "lfs": {"sha256": hash, "size": size, "pointerSize": 134}})
             } else {
                 json!({"rfilename": path, "size": size, "blobId": hash[..40]})
             }
         });
         let card = about.get("cardData").cloned().unwrap_or(json!({}));
-        return Reply::json(200, &json!({"id": name, "sha": commit.sha, "siblings": siblings.collect::<Vec<_>>(), "cardData": card}));
+        return Reply::json(
+            200,
+            &json!({"id": name, "sha": commit.sha, "siblings": siblings.collect::<Vec<_>>(), "cardData": card}),
+        );
     }
     let Some((_, size, hash)) = commit.files.iter().find(|(there, ..)| *there == path) else {
         return refused(404, "EntryNotFound", "Entry not found").with("X-Repo-Commit", &commit.sha);
     };
     let said = |reply: Reply, etag: &str| {
-        reply.with("X-Repo-Commit", &commit.sha).with("X-Linked-ETag", &format!("\"{etag}\"")).with("X-Linked-Size", &size.to_string())
+        reply
+            .with("X-Repo-Commit", &commit.sha)
+            .with("X-Linked-ETag", &format!("\"{etag}\""))
+            .with("X-Linked-Size", &size.to_string())
     };
     if large(&path) {
         let place = commit.folder.join(&path);
         let relative = place.strip_prefix(root).map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
         let encoded: String = url::form_urlencoded::byte_serialize(relative.as_bytes()).collect();
-        let to = format!("{}/{}?Expires={}&Signature=canary-{}", server.cdn_url, encoded.replace("%2F", "/").replace('+', "%20"), server.until(), &hash[..8]);
+        let to = format!(
+            "{}/{}?Expires={}&Signature=canary-{}",
+            server.cdn_url,
+            encoded.replace("%2F", "/").replace('+', "%20"),
+            server.until(),
+            &hash[..8]
+        );
         return said(Reply::text(302, "elsewhere").with("Location", &to), hash);
     }
     match Reply::file(commit.folder.join(&path)) {
@@ -160,7 +196,8 @@ fn tree(commit: &Commit, folder: &str, recursive: bool) -> Reply {
         }
         let oid = &hash[..40];
         entries.push(if large(path) {
-            json!({"type": "file", "oid": oid, "size": size, "path": path, "lfs": {"oid": hash, "size": size, "pointerSize": 134}})
+            json!({"type": "file", "oid": oid, "size": size, "path": path,
+                "lfs": {"oid": hash, "size": size, "pointerSize": 134}})
         } else {
             json!({"type": "file", "oid": oid, "size": size, "path": path})
         });
@@ -168,15 +205,23 @@ fn tree(commit: &Commit, folder: &str, recursive: bool) -> Reply {
     if entries.is_empty() && folders.is_empty() {
         return refused(404, "EntryNotFound", "there is no such folder").with("X-Repo-Commit", &commit.sha);
     }
-    entries.extend(folders.iter().map(|path| json!({"type": "directory", "oid": "0".repeat(40), "size": 0, "path": path})));
+    entries.extend(
+        folders.iter().map(|path| json!({"type": "directory", "oid": "0".repeat(40), "size": 0, "path": path})),
+    );
     Reply::json(200, &Value::Array(entries))
 }
 
 /// Answers a request for what lies at the other origin.
 pub fn signed(server: &Server, root: &Path, request: &Request) -> Reply {
     let until = request.query.get("Expires").and_then(|until| until.parse::<i64>().ok());
-    if request.header("authorization").is_some() || !request.query.contains_key("Signature") || until.is_none_or(|until| until < server.now()) {
-        return Reply::xml(403, "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>".into());
+    if request.header("authorization").is_some()
+        || !request.query.contains_key("Signature")
+        || until.is_none_or(|until| until < server.now())
+    {
+        return Reply::xml(
+            403,
+            "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>".into(),
+        );
     }
     super::body::file(root, &request.path)
 }

@@ -1,17 +1,21 @@
 //! A loopback server for tests, benchmarks and the demo.
 //!
-//! `rowstream-testserver ROOT` serves the files below `ROOT/http` (any HTTP server), `ROOT/s3/BUCKET` (path-style S3) and
-//! `ROOT/hub/ORG/NAME[/.revisions/REV]` (the Hub: a listing, and a redirect to signed URLs of another origin). Each has a port
-//! of its own; the first line on standard output is JSON with their URLs.
+//! `rowstream-testserver ROOT` serves the files below `ROOT/http` (any HTTP server), `ROOT/s3/BUCKET` (path-style S3)
+//! and `ROOT/hub/ORG/NAME[/.revisions/REV]` (the Hub: a listing, and a redirect to signed URLs of another origin). Each
+//! has a port of its own; the first line on standard output is JSON with their URLs.
 //!
 //! Control, at any origin: `PUT /__control__/faults` with a list of `{kind, match, origin, methods, skip, times, …}`,
 //! `GET|DELETE /__control__/log`, `POST /__control__/advance {"seconds": n}`.
 //!
-//! Faults: `latency {ms}`, `bandwidth {bps}`, `status {status, retry_after, body}`, `reset {after}`, `truncate {after}`,
-//! `stall {after, seconds}`, `bad_range {shift}`, `short_range {by}`, `ignore_range`, `etag {value, mutate}`, `corrupt {at}`,
-//! `no_length`, `gzip`, `redirect {to}`.
+//! Faults: `latency {ms}`, `bandwidth {bps}`, `status {status, retry_after, body}`, `reset {after}`,
+//! `truncate {after}`, `stall {after, seconds}`, `bad_range {shift}`, `short_range {by}`, `ignore_range`,
+//! `etag {value, mutate}`, `corrupt {at}`, `no_length`, `gzip`, `redirect {to}`.
 
-#![expect(clippy::format_push_string, clippy::format_collect, reason = "texts are short, and this is a server for tests")]
+#![expect(
+    clippy::format_push_string,
+    clippy::format_collect,
+    reason = "texts are short, and this is a server for tests"
+)]
 
 mod body;
 mod hub;
@@ -67,7 +71,8 @@ impl Server {
                 continue;
             }
             fault.seen += 1;
-            if fault.seen <= number("skip").unwrap_or(0) || number("times").is_some_and(|times| fault.applied >= times) {
+            if fault.seen <= number("skip").unwrap_or(0) || number("times").is_some_and(|times| fault.applied >= times)
+            {
                 continue;
             }
             fault.applied += 1;
@@ -92,14 +97,20 @@ impl Server {
         match (request.method.as_str(), request.path.trim_start_matches("/__control__/")) {
             ("PUT", "faults") => {
                 let rules = told().as_array().cloned().unwrap_or_default();
-                *self.faults.lock().unwrap_or_else(PoisonError::into_inner) = rules.into_iter().map(|rule| Fault { rule, seen: 0, applied: 0 }).collect();
+                *self.faults.lock().unwrap_or_else(PoisonError::into_inner) =
+                    rules.into_iter().map(|rule| Fault { rule, seen: 0, applied: 0 }).collect();
                 Reply::json(200, &json!({}))
             }
             ("GET", "faults") => {
                 let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-                Reply::json(200, &faults.iter().map(|fault| json!({"rule": fault.rule, "applied": fault.applied})).collect())
+                Reply::json(
+                    200,
+                    &faults.iter().map(|fault| json!({"rule": fault.rule, "applied": fault.applied})).collect(),
+                )
             }
-            ("GET", "log") => Reply::json(200, &Value::Array(self.log.lock().unwrap_or_else(PoisonError::into_inner).clone())),
+            ("GET", "log") => {
+                Reply::json(200, &Value::Array(self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()))
+            }
             ("DELETE", "log") => {
                 self.log.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 Reply::json(200, &json!({}))
@@ -158,9 +169,12 @@ impl Server {
             let mut names: Vec<&String> = faults.keys().collect();
             names.sort();
             let entry = json!({
-                "origin": origin, "method": request.method, "path": request.path, "query": request.query, "status": status,
-                "bytes": sent.as_ref().map_or(0, |sent| *sent), "range": request.header("range"), "authorization": request.header("authorization").is_some(),
-                "headers": request.headers, "concurrency": live, "ms": began.elapsed().as_millis() as u64, "faults": names,
+                "origin": origin, "method": request.method, "path": request.path,
+                    "query": request.query, "status": status,
+                "bytes": sent.as_ref().map_or(0, |sent| *sent), "range": request.header("range"),
+                    "authorization": request.header("authorization").is_some(),
+                "headers": request.headers, "concurrency": live,
+                    "ms": began.elapsed().as_millis() as u64, "faults": names,
             });
             self.log.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
             sent?;
@@ -173,7 +187,10 @@ impl Server {
 }
 
 fn main() -> std::io::Result<()> {
-    let root = std::env::args().nth(1).map(PathBuf::from).ok_or_else(|| std::io::Error::other("usage: rowstream-testserver ROOT"))?;
+    let root = std::env::args()
+        .nth(1)
+        .map(PathBuf::from)
+        .ok_or_else(|| std::io::Error::other("usage: rowstream-testserver ROOT"))?;
     let origins = ["http", "s3", "hub", "cdn"];
     let listeners = origins.map(|origin| (origin, TcpListener::bind("127.0.0.1:0")));
     let mut open = Vec::new();
@@ -184,7 +201,9 @@ fn main() -> std::io::Result<()> {
         let url = format!("http://{host}:{}", listener.local_addr()?.port());
         open.push((origin, listener, url));
     }
-    let url = |wanted: &str| open.iter().find(|(origin, ..)| *origin == wanted).map(|(_, _, url)| url.clone()).unwrap_or_default();
+    let url = |wanted: &str| {
+        open.iter().find(|(origin, ..)| *origin == wanted).map(|(_, _, url)| url.clone()).unwrap_or_default()
+    };
     let server = Arc::new(Server {
         root,
         faults: Mutex::default(),
@@ -195,7 +214,8 @@ fn main() -> std::io::Result<()> {
         cdn_url: url("cdn"),
         hashes: Mutex::default(),
     });
-    let told = json!({"http": url("http"), "s3": url("s3"), "hub": url("hub"), "cdn": url("cdn"), "pid": std::process::id()});
+    let told =
+        json!({"http": url("http"), "s3": url("s3"), "hub": url("hub"), "cdn": url("cdn"), "pid": std::process::id()});
     {
         use std::io::Write;
         let mut out = std::io::stdout();

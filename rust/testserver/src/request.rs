@@ -25,7 +25,10 @@ const MOST: usize = 256 << 20;
 
 /// A text without `%20` and the like.
 pub fn decoded(text: &str) -> String {
-    url::form_urlencoded::parse(text.replace('+', "%2B").as_bytes()).next().map(|(key, _)| key.into_owned()).unwrap_or_default()
+    url::form_urlencoded::parse(text.replace('+', "%2B").as_bytes())
+        .next()
+        .map(|(key, _)| key.into_owned())
+        .unwrap_or_default()
 }
 
 impl Request {
@@ -36,7 +39,9 @@ impl Request {
             return Ok(None);
         }
         let mut parts = line.split_whitespace();
-        let (Some(method), Some(target)) = (parts.next(), parts.next()) else { return Err(Error::other("no request line")) };
+        let (Some(method), Some(target)) = (parts.next(), parts.next()) else {
+            return Err(Error::other("no request line"));
+        };
         let (raw, query) = target.split_once('?').unwrap_or((target, ""));
         let mut request = Self {
             method: method.to_owned(),

@@ -10,17 +10,25 @@ const PAGE: usize = 100;
 
 /// Answers a request.
 pub fn answer(root: &Path, request: &Request) -> Reply {
-    let (bucket, key) = request.path.trim_start_matches('/').split_once('/').unwrap_or((request.path.trim_start_matches('/'), ""));
+    let (bucket, key) =
+        request.path.trim_start_matches('/').split_once('/').unwrap_or((request.path.trim_start_matches('/'), ""));
     let Some(folder) = below(root, bucket).filter(|folder| folder.is_dir()) else { return missing("NoSuchBucket") };
     match request.method.as_str() {
         "GET" if key.is_empty() => list(&folder, bucket, request),
         "GET" | "HEAD" => {
             let reply = file(&folder, key);
-            if reply.status == 404 { missing("NoSuchKey") } else { reply.with("Last-Modified", "Sat, 01 Jun 2024 12:00:00 GMT") }
+            if reply.status == 404 {
+                missing("NoSuchKey")
+            } else {
+                reply.with("Last-Modified", "Sat, 01 Jun 2024 12:00:00 GMT")
+            }
         }
         "PUT" => {
             let Some(path) = below(&folder, key) else { return missing("InvalidKey") };
-            let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, &request.body));
+            let written = path
+                .parent()
+                .map_or(Ok(()), std::fs::create_dir_all)
+                .and_then(|()| std::fs::write(&path, &request.body));
             match written.and_then(|()| Reply::file(path)) {
                 Ok(_) => Reply::text(200, "").with("ETag", "\"written\""),
                 Err(e) => Reply::text(500, &e.to_string()),
@@ -31,7 +39,10 @@ pub fn answer(root: &Path, request: &Request) -> Reply {
 }
 
 fn missing(code: &str) -> Reply {
-    Reply::xml(404, format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>it is not there</Message></Error>"))
+    Reply::xml(
+        404,
+        format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>it is not there</Message></Error>"),
+    )
 }
 
 /// The files below a folder, by path.
@@ -61,7 +72,9 @@ fn list(folder: &Path, bucket: &str, request: &Request) -> Reply {
     let more = found.len() > PAGE;
     found.truncate(PAGE);
     let mut text = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>{bucket}</Name><Prefix>{}</Prefix><KeyCount>{}</KeyCount><MaxKeys>{PAGE}</MaxKeys><IsTruncated>{more}</IsTruncated>",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult \
+         xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>{bucket}</Name><Prefix>{}</Prefix>\
+          <KeyCount>{}</KeyCount><MaxKeys>{PAGE}</MaxKeys><IsTruncated>{more}</IsTruncated>",
         escaped(prefix),
         found.len()
     );
@@ -69,9 +82,13 @@ fn list(folder: &Path, bucket: &str, request: &Request) -> Reply {
         text += &format!("<NextContinuationToken>{}</NextContinuationToken>", escaped(last));
     }
     for (key, size) in &found {
-        let etag = below(folder, key).and_then(|path| Reply::file(path).ok()).and_then(|reply| reply.version()).unwrap_or_default();
+        let etag = below(folder, key)
+            .and_then(|path| Reply::file(path).ok())
+            .and_then(|reply| reply.version())
+            .unwrap_or_default();
         text += &format!(
-            "<Contents><Key>{}</Key><LastModified>2024-06-01T12:00:00.000Z</LastModified><ETag>{}</ETag><Size>{size}</Size><StorageClass>STANDARD</StorageClass></Contents>",
+            "<Contents><Key>{}</Key><LastModified>2024-06-01T12:00:00.000Z</LastModified>\
+             <ETag>{}</ETag><Size>{size}</Size><StorageClass>STANDARD</StorageClass></Contents>",
             escaped(key),
             etag.replace('"', "&quot;")
         );

@@ -22,7 +22,10 @@ pub(super) fn exact(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
             return Ok(make_array(made.map_err(|e| Error::internal(e.to_string()))?));
         }
         // Only bytes of their own become bytes of one length.
-        (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::BinaryView, DataType::FixedSizeBinary(_)) => {
+        (
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::BinaryView,
+            DataType::FixedSizeBinary(_),
+        ) => {
             return exact(&exact(array, &DataType::Binary)?, to);
         }
         _ => {}
@@ -106,7 +109,9 @@ fn cut_float(array: &ArrayRef, made: &ArrayRef) -> Result<Option<usize>> {
             let back = cast_to(&cast_to(made, array.data_type())?, &DataType::Float64)?;
             let back = back.as_primitive::<Float64Type>();
             let rounded = to.is_floating();
-            lost(&|row, value| if rounded { value.is_finite() && back.value(row).is_infinite() } else { value != back.value(row) })
+            lost(&|row, value| {
+                if rounded { value.is_finite() && back.value(row).is_infinite() } else { value != back.value(row) }
+            })
         }
     })
 }
@@ -175,11 +180,17 @@ mod tests {
         assert_eq!(said(Int64Array::from(vec![127, 300]), &Int8), "300 cannot be read as Int8");
         assert_eq!(said(Int64Array::from(vec![(1 << 24) + 1]), &Float32), "16777217 is not exact as Float32");
         assert_eq!(said(Int64Array::from(vec![1 << 60, i64::MIN]), &DataType::Float64), "");
-        assert_eq!(said(Int64Array::from(vec![i64::MAX]), &DataType::Float64), "9223372036854775807 is not exact as Float64");
+        assert_eq!(
+            said(Int64Array::from(vec![i64::MAX]), &DataType::Float64),
+            "9223372036854775807 is not exact as Float64"
+        );
         assert_eq!(said(Int64Array::from(vec![0, 1, 5]), &Boolean), "5 is not exact as Boolean");
         let stamps = || TimestampMicrosecondArray::from(vec![86_400_000_000, 1_500_000]);
         assert_eq!(said(stamps(), &Timestamp(TimeUnit::Millisecond, None)), "");
-        assert_eq!(said(stamps(), &Timestamp(TimeUnit::Second, None)), "1970-01-01T00:00:01.500 is not exact as Timestamp(s)");
+        assert_eq!(
+            said(stamps(), &Timestamp(TimeUnit::Second, None)),
+            "1970-01-01T00:00:01.500 is not exact as Timestamp(s)"
+        );
         assert_eq!(said(stamps(), &Date32), "1970-01-01T00:00:01.500 is not exact as Date32");
         let texts = |value: &str| StringArray::from(vec!["1", value]);
         assert_eq!(said(texts("2.5"), &Int64), "\"2.5\" cannot be read as Int64");

@@ -72,7 +72,8 @@ impl Labels {
             let lost = ids.as_primitive::<Int64Type>().iter().position(|id| id.is_some_and(|id| !self.holds(id)));
             return lost.map_or(Ok(ids), none);
         }
-        let names = exact(&conform(array, if bytes { &DataType::Binary } else { &DataType::Utf8View })?, &DataType::Utf8View)?;
+        let names =
+            exact(&conform(array, if bytes { &DataType::Binary } else { &DataType::Utf8View })?, &DataType::Utf8View)?;
         let names = names.as_string_view();
         let ids: Int64Array = names.iter().map(|name| name.and_then(|name| self.id(name))).collect();
         if ids.null_count() > names.null_count()
@@ -92,16 +93,27 @@ mod tests {
 
     #[test]
     fn names_and_integers_become_labels() -> Result<()> {
-        let field = Field::new("y", DataType::Int64, true).with_metadata([(LABELS.to_owned(), r#"["2", "no"]"#.to_owned())]);
+        let field =
+            Field::new("y", DataType::Int64, true).with_metadata([(LABELS.to_owned(), r#"["2", "no"]"#.to_owned())]);
         let labels = Labels::of(&field).ok_or_else(|| Error::internal("no labels"))?;
-        let made = |array: ArrayRef| labels.made(&array).map(|ids| ids.as_primitive::<Int64Type>().iter().collect::<Vec<_>>()).map_err(|e| e.to_string());
+        let made = |array: ArrayRef| {
+            labels
+                .made(&array)
+                .map(|ids| ids.as_primitive::<Int64Type>().iter().collect::<Vec<_>>())
+                .map_err(|e| e.to_string())
+        };
         // A name that looks like an integer is the name.
-        assert_eq!(made(Arc::new(StringArray::from(vec![Some("2"), Some("no"), None, Some(" 1 ")]))), Ok(vec![Some(0), Some(1), None, Some(1)]));
+        assert_eq!(
+            made(Arc::new(StringArray::from(vec![Some("2"), Some("no"), None, Some(" 1 ")]))),
+            Ok(vec![Some(0), Some(1), None, Some(1)])
+        );
         assert_eq!(made(Arc::new(BinaryArray::from(vec![b"no".as_slice(), b"0"]))), Ok(vec![Some(1), Some(0)]));
         assert_eq!(made(Arc::new(Int64Array::from(vec![-1, 1]))), Ok(vec![Some(-1), Some(1)]));
         let no = made(Arc::new(Int64Array::from(vec![0, 2])));
         assert_eq!(no, Err(r#"2 is no label: expected one of the labels "2", "no", or 0 to 1"#.into()));
-        assert!(made(Arc::new(StringArray::from(vec!["maybe"]))).is_err_and(|e| e.starts_with("\"maybe\" is no label")));
+        assert!(
+            made(Arc::new(StringArray::from(vec!["maybe"]))).is_err_and(|e| e.starts_with("\"maybe\" is no label"))
+        );
         Ok(())
     }
 }

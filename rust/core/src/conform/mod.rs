@@ -7,7 +7,10 @@ mod shapes;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BooleanArray, FixedSizeListArray, LargeListArray, ListArray, MapArray, StructArray, UInt64Array, new_null_array};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, FixedSizeListArray, LargeListArray, ListArray, MapArray, StructArray, UInt64Array,
+    new_null_array,
+};
 use arrow_buffer::{BooleanBufferBuilder, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Fields};
 use arrow_select::filter::filter;
@@ -63,7 +66,8 @@ fn named(from: &StructArray, fields: &Fields) -> Result<StructArray> {
         }
     }
     let column = |field: &FieldRef| match from.column_by_name(field.name()) {
-        Some(column) => conform_field(&beneath(column, field.data_type(), from.nulls())?, field).map_err(|e| e.at(format_args!("field {:?}", field.name()))),
+        Some(column) => conform_field(&beneath(column, field.data_type(), from.nulls())?, field)
+            .map_err(|e| e.at(format_args!("field {:?}", field.name()))),
         None => Ok(new_null_array(field.data_type(), from.len())),
     };
     let columns = fields.iter().map(column).collect::<Result<Vec<_>>>()?;
@@ -72,7 +76,9 @@ fn named(from: &StructArray, fields: &Fields) -> Result<StructArray> {
 
 /// Whether a struct is what is stored of an image, a sound or other media: its bytes, and its path.
 pub(crate) fn is_media(fields: &Fields) -> bool {
-    let has = |name: &str, is: fn(&DataType) -> bool| fields.iter().any(|field| field.name() == name && is(field.data_type()));
+    let has = |name: &str, is: fn(&DataType) -> bool| {
+        fields.iter().any(|field| field.name() == name && is(field.data_type()))
+    };
     fields.len() == 2 && has("bytes", binary) && has("path", text)
 }
 
@@ -87,7 +93,11 @@ fn media(array: &ArrayRef, fields: &Fields) -> Result<ArrayRef> {
         return exact(array, &DataType::Struct(fields.clone()));
     }
     let column = |field: &FieldRef| {
-        if text(field.data_type()) == text(from) { conform(array, field.data_type()) } else { Ok(new_null_array(field.data_type(), array.len())) }
+        if text(field.data_type()) == text(from) {
+            conform(array, field.data_type())
+        } else {
+            Ok(new_null_array(field.data_type(), array.len()))
+        }
     };
     let columns = fields.iter().map(column).collect::<Result<Vec<_>>>()?;
     Ok(Arc::new(StructArray::try_new(fields.clone(), columns, array.logical_nulls()).map_err(failed)?))
@@ -95,7 +105,12 @@ fn media(array: &ArrayRef, fields: &Fields) -> Result<ArrayRef> {
 
 /// The key and the value of entries, which go by their place.
 fn entries(from: &StructArray, fields: &Fields) -> Result<StructArray> {
-    let columns = from.columns().iter().zip(fields).map(|(column, field)| conform_field(column, field)).collect::<Result<Vec<_>>>()?;
+    let columns = from
+        .columns()
+        .iter()
+        .zip(fields)
+        .map(|(column, field)| conform_field(column, field))
+        .collect::<Result<Vec<_>>>()?;
     StructArray::try_new_with_length(fields.clone(), columns, from.nulls().cloned(), from.len()).map_err(failed)
 }
 
@@ -129,18 +144,24 @@ impl Lists {
     fn of(array: &ArrayRef) -> Result<Option<Self>> {
         let narrow = |offsets: &OffsetBuffer<i32>| offsets.iter().map(|at| *at as usize).collect();
         let (items, offsets): (ArrayRef, Vec<usize>) = match array.data_type() {
-            DataType::List(_) => (Arc::clone(array.as_list::<i32>().values()), narrow(array.as_list::<i32>().offsets())),
+            DataType::List(_) => {
+                (Arc::clone(array.as_list::<i32>().values()), narrow(array.as_list::<i32>().offsets()))
+            }
             DataType::LargeList(_) => {
                 let lists = array.as_list::<i64>();
                 (Arc::clone(lists.values()), lists.offsets().iter().map(|at| *at as usize).collect())
             }
-            DataType::FixedSizeList(_, length) => (Arc::clone(array.as_fixed_size_list().values()), (0..=array.len()).map(|i| i * *length as usize).collect()),
+            DataType::FixedSizeList(_, length) => (
+                Arc::clone(array.as_fixed_size_list().values()),
+                (0..=array.len()).map(|i| i * *length as usize).collect(),
+            ),
             DataType::Map(..) => (Arc::new(array.as_map().entries().clone()), narrow(array.as_map().offsets())),
             DataType::ListView(item) => return Self::of(&exact(array, &DataType::List(Arc::clone(item)))?),
             DataType::LargeListView(item) => return Self::of(&exact(array, &DataType::LargeList(Arc::clone(item)))?),
             _ => return Ok(None),
         };
-        let lists = Self { items, offsets, nulls: array.nulls().cloned(), map: matches!(array.data_type(), DataType::Map(..)) };
+        let lists =
+            Self { items, offsets, nulls: array.nulls().cloned(), map: matches!(array.data_type(), DataType::Map(..)) };
         lists.tight().map(Some)
     }
 
@@ -167,7 +188,11 @@ impl Lists {
 
     /// As lists of one of the kinds that rows have.
     fn made(self, to: &DataType) -> Result<ArrayRef> {
-        let (DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) | DataType::Map(field, _)) = to else {
+        let (DataType::List(field)
+        | DataType::LargeList(field)
+        | DataType::FixedSizeList(field, _)
+        | DataType::Map(field, _)) = to
+        else {
             return Err(Error::internal("lists as no lists"));
         };
         let in_row = |e: Error| e.counted(|item| self.offsets.partition_point(|at| *at as u64 <= item) as u64 - 1);
@@ -175,27 +200,44 @@ impl Lists {
             (DataType::Struct(pair), DataType::Struct(fields))
                 if pair.len() == 2
                     && fields.len() == 2
-                    && (self.map || (matches!(to, DataType::Map(..)) && fields.iter().any(|field| pair.iter().all(|one| one.name() != field.name())))) =>
+                    && (self.map
+                        || (matches!(to, DataType::Map(..))
+                            && fields.iter().any(|field| pair.iter().all(|one| one.name() != field.name())))) =>
             {
-                Arc::new(if self.map { pairs(self.items.as_struct(), fields) } else { entries(self.items.as_struct(), fields) }.map_err(in_row)?)
+                Arc::new(
+                    if self.map {
+                        pairs(self.items.as_struct(), fields)
+                    } else {
+                        entries(self.items.as_struct(), fields)
+                    }
+                    .map_err(in_row)?,
+                )
             }
             _ => conform_field(&self.items, field).map_err(in_row)?,
         };
         let narrow = || {
-            let offsets =
-                self.offsets.iter().map(|at| i32::try_from(*at).map_err(|_| Error::new(Kind::Schema, "more than 2^31 items in the lists of one batch")));
+            let offsets = self.offsets.iter().map(|at| {
+                i32::try_from(*at)
+                    .map_err(|_| Error::new(Kind::Schema, "more than 2^31 items in the lists of one batch"))
+            });
             Ok::<_, Error>(OffsetBuffer::new(ScalarBuffer::from(offsets.collect::<Result<Vec<_>>>()?)))
         };
         let (field, nulls) = (Arc::clone(field), self.nulls.clone());
         Ok(match to {
             DataType::List(_) => Arc::new(ListArray::try_new(field, narrow()?, items, nulls).map_err(failed)?),
-            DataType::Map(_, sorted) => Arc::new(MapArray::try_new(field, narrow()?, items.as_struct().clone(), nulls, *sorted).map_err(failed)?),
+            DataType::Map(_, sorted) => Arc::new(
+                MapArray::try_new(field, narrow()?, items.as_struct().clone(), nulls, *sorted).map_err(failed)?,
+            ),
             DataType::FixedSizeList(_, length) => {
                 let items = self.even(&items, *length as usize)?;
-                Arc::new(FixedSizeListArray::try_new_with_length(field, *length, items, nulls, self.offsets.len() - 1).map_err(failed)?)
+                Arc::new(
+                    FixedSizeListArray::try_new_with_length(field, *length, items, nulls, self.offsets.len() - 1)
+                        .map_err(failed)?,
+                )
             }
             _ => {
-                let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets.iter().map(|at| *at as i64).collect::<Vec<_>>()));
+                let offsets =
+                    OffsetBuffer::new(ScalarBuffer::from(self.offsets.iter().map(|at| *at as i64).collect::<Vec<_>>()));
                 Arc::new(LargeListArray::try_new(field, offsets, items, nulls).map_err(failed)?)
             }
         })
@@ -207,7 +249,8 @@ impl Lists {
         let rows = self.offsets.len() - 1;
         if let Some(row) = (0..rows).find(|row| valid(*row) && self.offsets[row + 1] - self.offsets[*row] != length) {
             let found = self.offsets[row + 1] - self.offsets[row];
-            return Err(Error::new(Kind::Schema, format!("a list of {found} items cannot be read as one of {length}")).on_row(row as u64));
+            return Err(Error::new(Kind::Schema, format!("a list of {found} items cannot be read as one of {length}"))
+                .on_row(row as u64));
         }
         if items.len() == rows * length {
             return Ok(Arc::clone(items));
@@ -243,12 +286,17 @@ mod tests {
         let array = arrays();
         let narrow = |kind: fn(FieldRef) -> DataType| kind(item(DataType::Int8));
         let fixed = |field| DataType::FixedSizeList(field, 2);
-        for kind in [DataType::List as fn(FieldRef) -> DataType, DataType::LargeList as fn(FieldRef) -> DataType, fixed] {
+        for kind in [DataType::List as fn(FieldRef) -> DataType, DataType::LargeList as fn(FieldRef) -> DataType, fixed]
+        {
             let other = conform(&array, &narrow(kind))?;
             assert_eq!((other.null_count(), other.len()), (1, 3));
-            for back in [DataType::List as fn(FieldRef) -> DataType, DataType::LargeList as fn(FieldRef) -> DataType, fixed] {
+            for back in
+                [DataType::List as fn(FieldRef) -> DataType, DataType::LargeList as fn(FieldRef) -> DataType, fixed]
+            {
                 let again = conform(&conform(&other, &back(item(DataType::Int64)))?, array.data_type())?;
-                let valid = [0, 2].map(|row| again.as_fixed_size_list().value(row).as_ref() == array.as_fixed_size_list().value(row).as_ref());
+                let valid = [0, 2].map(|row| {
+                    again.as_fixed_size_list().value(row).as_ref() == array.as_fixed_size_list().value(row).as_ref()
+                });
                 assert_eq!((again.is_null(1), valid), (true, [true, true]));
             }
         }
@@ -270,13 +318,19 @@ mod tests {
 
     #[test]
     fn fields_of_structs_go_by_name_and_none_is_lost() {
-        let fields = |names: &[&str]| names.iter().map(|name| Field::new(*name, DataType::Int64, true)).collect::<Fields>();
+        let fields =
+            |names: &[&str]| names.iter().map(|name| Field::new(*name, DataType::Int64, true)).collect::<Fields>();
         let column = |values: Vec<Option<i64>>| Arc::new(Int64Array::from(values)) as ArrayRef;
         let nulls = Some(NullBuffer::from(vec![true, false]));
-        let from = StructArray::new(fields(&["x", "y"]), vec![column(vec![Some(1), Some(7)]), column(vec![None, Some(8)])], nulls);
+        let from = StructArray::new(
+            fields(&["x", "y"]),
+            vec![column(vec![Some(1), Some(7)]), column(vec![None, Some(8)])],
+            nulls,
+        );
         let from: ArrayRef = Arc::new(from);
         let named = made(&from, &DataType::Struct(fields(&["z", "x"])));
-        let named = named.map(|made| made.as_struct().column(1).as_ref().as_primitive::<arrow_array::types::Int64Type>().value(0));
+        let named = named
+            .map(|made| made.as_struct().column(1).as_ref().as_primitive::<arrow_array::types::Int64Type>().value(0));
         assert_eq!(named, Ok(1));
         let lost = made(&from, &DataType::Struct(fields(&["y"])));
         assert_eq!(lost.err(), Some((Some(0), "has a field \"x\", which the column does not have".into())));
@@ -284,16 +338,28 @@ mod tests {
 
     #[test]
     fn keys_and_values_of_maps_go_by_their_place() -> Result<()> {
-        let pair = |value: DataType, names: [&str; 2]| Fields::from(vec![Field::new(names[0], DataType::Int32, false), Field::new(names[1], value, true)]);
+        let pair = |value: DataType, names: [&str; 2]| {
+            Fields::from(vec![Field::new(names[0], DataType::Int32, false), Field::new(names[1], value, true)])
+        };
         let entries = pair(DataType::Int64, ["keys", "values"]);
-        let columns: Vec<ArrayRef> = vec![Arc::new(Int32Array::from(vec![1, 2])), Arc::new(Int64Array::from(vec![10, 20]))];
+        let columns: Vec<ArrayRef> =
+            vec![Arc::new(Int32Array::from(vec![1, 2])), Arc::new(Int64Array::from(vec![10, 20]))];
         let field = Arc::new(Field::new("entries", DataType::Struct(entries.clone()), false));
         let offsets = OffsetBuffer::new(ScalarBuffer::from(vec![0, 1, 2]));
-        let map: ArrayRef = Arc::new(MapArray::new(field, offsets, StructArray::new(entries, columns, None), None, false));
+        let map: ArrayRef =
+            Arc::new(MapArray::new(field, offsets, StructArray::new(entries, columns, None), None, false));
         let to = Arc::new(Field::new("key_value", DataType::Struct(pair(DataType::Int8, ["key", "value"])), false));
         assert_eq!(conform(&map, &DataType::Map(to, false))?.as_map().values().len(), 2);
         let lists = conform(&map, &DataType::List(item(DataType::Struct(pair(DataType::Int64, ["key", "value"])))))?;
-        let values = lists.as_list::<i32>().values().as_struct().column(1).as_primitive::<arrow_array::types::Int64Type>().values().inner().clone();
+        let values = lists
+            .as_list::<i32>()
+            .values()
+            .as_struct()
+            .column(1)
+            .as_primitive::<arrow_array::types::Int64Type>()
+            .values()
+            .inner()
+            .clone();
         assert_eq!(values, Buffer::from_slice_ref([10_i64, 20]));
         assert_eq!(conform(&lists, map.data_type())?.as_map().keys().len(), 2);
         Ok(())

@@ -23,7 +23,10 @@ pub(super) fn check(array: &ArrayRef, field: &Field) -> Result<()> {
     }
     // What lies under an array that is missing may have any shape.
     match (0..array.len()).find(|row| array.is_valid(*row) && !fits(&array.slice(*row, 1), &shape, true)) {
-        Some(row) => Err(Error::new(Kind::Schema, format!("an array has another shape than {said}, which is that of its type")).on_row(row as u64)),
+        Some(row) => {
+            Err(Error::new(Kind::Schema, format!("an array has another shape than {said}, which is that of its type"))
+                .on_row(row as u64))
+        }
         None => Ok(()),
     }
 }

@@ -1,10 +1,10 @@
 //! Reading ahead in an object that is far away: what a decoder will ask for is asked for before it does, in parts, over
 //! several connections, in the order in which they will be wanted.
 //!
-//! How far ahead adapts to latency and bandwidth by one rule: whenever a decoder has to wait for a part, eight times as much
-//! is read ahead from then on by all readers of the stream, up to their shares of the budget. A part that is needed is always
-//! read; what is read ahead of need only where the budget has room, the readers in the order in which they were opened: what is
-//! wanted first is asked for first.
+//! How far ahead adapts to latency and bandwidth by one rule: whenever a decoder has to wait for a part, eight times as
+//! much is read ahead from then on by all readers of the stream, up to their shares of the budget. A part that is
+//! needed is always read; what is read ahead of need only where the budget has room, the readers in the order in which
+//! they were opened: what is wanted first is asked for first.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -112,7 +112,9 @@ fn side_by_side(ranges: &[Range<u64>], part: u64) -> Vec<Range<u64>> {
         // What was looked at is at hand: it is a part of its own.
         let split = range.start.max(LOOKED_AT).min(range.end);
         let halves = [range.start..split, split..range.end].into_iter().filter(|half| !half.is_empty());
-        parts.extend(halves.flat_map(|half| parted(half, part)).map(|part| ((part.start - range.start) as f64 / length, part)));
+        parts.extend(
+            halves.flat_map(|half| parted(half, part)).map(|part| ((part.start - range.start) as f64 / length, part)),
+        );
     }
     parts.sort_by(|a, b| a.0.total_cmp(&b.0));
     parts.into_iter().map(|(_, part)| part).collect()
@@ -120,7 +122,13 @@ fn side_by_side(ranges: &[Range<u64>], part: u64) -> Vec<Range<u64>> {
 
 impl Ahead {
     /// `ranges`: what will be read, disjoint, side by side. `most`: the bytes that may be read ahead.
-    pub(crate) fn new(engine: &'static Engine, object: Arc<dyn Object>, ranges: &[Range<u64>], most: u64, pace: Arc<Pace>) -> Self {
+    pub(crate) fn new(
+        engine: &'static Engine,
+        object: Arc<dyn Object>,
+        ranges: &[Range<u64>],
+        most: u64,
+        pace: Arc<Pace>,
+    ) -> Self {
         let size = object.size();
         let ranges: Vec<Range<u64>> = ranges.iter().map(|range| range.start.min(size)..range.end.min(size)).collect();
         let parts = side_by_side(&ranges, (most / 4).clamp(PART.start, PART.end));
@@ -263,7 +271,12 @@ impl Inner {
             return Ok(Bytes::new());
         }
         let Some(of) = self.covering(range) else {
-            return self.object.read(std::slice::from_ref(range)).await?.pop().ok_or_else(|| Error::internal("a read gave nothing"));
+            return self
+                .object
+                .read(std::slice::from_ref(range))
+                .await?
+                .pop()
+                .ok_or_else(|| Error::internal("a read gave nothing"));
         };
         let mut waited = false;
         loop {
@@ -368,7 +381,10 @@ mod tests {
     #[test]
     fn ranges_are_read_side_by_side() {
         let far = 1 << 20;
-        assert_eq!(side_by_side(&[0..4, far..far + 8], 2), [0..2, far..far + 2, far + 2..far + 4, 2..4, far + 4..far + 6, far + 6..far + 8]);
+        assert_eq!(
+            side_by_side(&[0..4, far..far + 8], 2),
+            [0..2, far..far + 2, far + 2..far + 4, 2..4, far + 4..far + 6, far + 6..far + 8]
+        );
         assert_eq!(side_by_side(&[20..30, 0..10, 31..50], 40), [0..30, 31..50]);
         assert_eq!(side_by_side(&[], 2), []);
     }

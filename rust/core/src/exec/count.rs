@@ -7,11 +7,12 @@ use std::sync::Arc;
 use arrow_schema::Schema;
 use serde::Serialize;
 
-use super::files::Files;
-use super::reader::{Piece, Pull, Reader, Signal};
+use super::queue::{Piece, Pull, Signal};
+use super::reader::Reader;
 use super::{Next, Stream};
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::files::Files;
 use crate::plan::cursor::Cursor;
 use crate::plan::order::{END, Turn};
 use crate::plan::{Plan, Program, Segment};
@@ -87,8 +88,13 @@ pub fn boundary(plan: &Arc<Plan>, store: Arc<dyn Store>, pass: u64, n: u64) -> R
             .into_iter()
             .map(|piece| {
                 let enough = least.get(&piece).copied().unwrap_or(0).max(level).saturating_mul(2).saturating_add(1);
-                let wanted = Piece { lenient: plan.lenient, deep: 4, ..Piece::alone(&plan.scan.pieces[piece as usize], 0..enough) };
-                let reader = Reader::start(engine, Arc::clone(&files), Arc::clone(&adapter), wanted, Arc::clone(&signal));
+                let wanted = Piece {
+                    lenient: plan.lenient,
+                    deep: 4,
+                    ..Piece::alone(&plan.scan.pieces[piece as usize], 0..enough)
+                };
+                let reader =
+                    Reader::start(engine, Arc::clone(&files), Arc::clone(&adapter), wanted, Arc::clone(&signal));
                 reader.to_front();
                 least.insert(piece, enough);
                 Counting { reader, piece, rows: 0 }

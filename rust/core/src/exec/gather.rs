@@ -8,7 +8,7 @@ use arrow_select::concat::concat_batches;
 use arrow_select::interleave::interleave;
 
 use super::lane::Held;
-use super::reader::Unit;
+use super::queue::Unit;
 use crate::error::{Error, Result};
 
 /// Rows `row..row + len` of a unit.
@@ -61,7 +61,9 @@ impl Picks {
     /// One batch of the rows. A run is a slice without a copy; a few long runs are joined; anything else is
     /// interleaved by index.
     pub(crate) fn gather(&self, schema: &SchemaRef) -> Result<RecordBatch> {
-        let failed = |e: arrow_schema::ArrowError| Error::data(format!("{} rows do not fit into one batch: {e}; ask for smaller batches", self.rows));
+        let failed = |e: arrow_schema::ArrowError| {
+            Error::data(format!("{} rows do not fit into one batch: {e}; ask for smaller batches", self.rows))
+        };
         let slice = |run: &Run| self.units[run.unit as usize].batch.slice(run.row as usize, run.len as usize);
         if let [run] = self.runs.as_slice() {
             return Ok(slice(run));
@@ -70,12 +72,21 @@ impl Picks {
             let slices: Vec<RecordBatch> = self.runs.iter().map(slice).collect();
             return concat_batches(schema, &slices).map_err(failed);
         }
-        let indices: Vec<(usize, usize)> = self.runs.iter().flat_map(|run| (run.row..run.row + run.len).map(|row| (run.unit as usize, row as usize))).collect();
+        let indices: Vec<(usize, usize)> = self
+            .runs
+            .iter()
+            .flat_map(|run| (run.row..run.row + run.len).map(|row| (run.unit as usize, row as usize)))
+            .collect();
         let column = |i: usize| {
             let arrays: Vec<&dyn Array> = self.units.iter().map(|unit| &**unit.batch.column(i)).collect();
             interleave(&arrays, &indices)
         };
         let columns = (0..schema.fields().len()).map(column).collect::<Result<Vec<_>, _>>().map_err(failed)?;
-        RecordBatch::try_new_with_options(Arc::clone(schema), columns, &RecordBatchOptions::new().with_row_count(Some(self.rows))).map_err(failed)
+        RecordBatch::try_new_with_options(
+            Arc::clone(schema),
+            columns,
+            &RecordBatchOptions::new().with_row_count(Some(self.rows)),
+        )
+        .map_err(failed)
     }
 }

@@ -1,5 +1,6 @@
-//! The reader of an order in which every row may land anywhere: it goes through the pieces, keeps the rows of the positions that
-//! come next, as many as memory has room for, and gathers them in their order. Where all rows fit, each piece is read once.
+//! The reader of an order in which every row may land anywhere: it goes through the pieces, keeps the rows of the
+//! positions that come next, as many as memory has room for, and gathers them in their order. Where all rows fit, each
+//! piece is read once.
 
 use std::sync::Arc;
 
@@ -7,12 +8,13 @@ use arrow_array::{Array, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow_select::interleave::interleave;
 use arrow_select::take::take_record_batch;
 
-use super::files::Files;
-use super::reader::{Made, Piece, Queue, Unit, decoded, permit};
+use super::decode::{Made, decoded};
+use super::queue::{Piece, Queue, Unit, permit};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
+use crate::files::Files;
 use crate::plan::global::Global;
-use crate::plan::order::Share;
+use crate::plan::rows::Share;
 use crate::schema::Adapter;
 
 /// Rows of a unit.
@@ -102,7 +104,9 @@ impl Finder {
         let firsts: Vec<u64> = kept.iter().map(|kept| kept.first).collect();
         let last = firsts.last().copied().unwrap_or(0);
         let shift = (u64::BITS - last.leading_zeros()).saturating_sub((4 * firsts.len().max(1)).ilog2());
-        let table = (0..=last >> shift).map(|cell| (firsts.partition_point(|first| *first <= cell << shift) as u32).saturating_sub(1)).collect();
+        let table = (0..=last >> shift)
+            .map(|cell| (firsts.partition_point(|first| *first <= cell << shift) as u32).saturating_sub(1))
+            .collect();
         Self { firsts, table, shift }
     }
 
@@ -138,12 +142,23 @@ fn gather(kept: &[Kept], finder: &Finder, adapter: &Adapter, numbers: &[u64]) ->
         interleave(&arrays, &indices).map_err(|e| Error::data(e.to_string()))
     };
     let columns = (0..schema.fields().len()).map(column).collect::<Result<Vec<_>>>()?;
-    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &RecordBatchOptions::new().with_row_count(Some(numbers.len())))
-        .map_err(|e| Error::internal(e.to_string()))
+    RecordBatch::try_new_with_options(
+        Arc::clone(schema),
+        columns,
+        &RecordBatchOptions::new().with_row_count(Some(numbers.len())),
+    )
+    .map_err(|e| Error::internal(e.to_string()))
 }
 
 /// Fills the queue with the rows at the wanted positions, one after another.
-pub(super) async fn read(engine: &'static Engine, files: &Arc<Files>, adapter: Arc<Adapter>, whole: Whole, deep: usize, queue: &Queue) -> Result<u64> {
+pub(super) async fn read(
+    engine: &'static Engine,
+    files: &Arc<Files>,
+    adapter: Arc<Adapter>,
+    whole: Whole,
+    deep: usize,
+    queue: &Queue,
+) -> Result<u64> {
     let room = (engine.budget.for_rows() / whole.row.max(1)).max(UNIT_ROWS);
     let mut at = whole.positions.start;
     let mine = |position: u64| whole.own.is_none_or(|(share, c)| share.owner(position) == c);
@@ -152,7 +167,8 @@ pub(super) async fn read(engine: &'static Engine, files: &Arc<Files>, adapter: A
         let share = whole.own.map_or(1, |(share, _)| share.consumers());
         let end = whole.positions.end.min(at.saturating_add(room.saturating_mul(share)));
         let all = at == 0 && end == whole.global.rows() && whole.own.is_none();
-        let mut wanted: Vec<u64> = if all { Vec::new() } else { (at..end).filter(|p| mine(*p)).map(|p| whole.global.at(p)).collect() };
+        let mut wanted: Vec<u64> =
+            if all { Vec::new() } else { (at..end).filter(|p| mine(*p)).map(|p| whole.global.at(p)).collect() };
         wanted.sort_unstable();
         let mut kept: Vec<Kept> = Vec::new();
         for runs in whole.global.runs.chunks(engine.threads.max(1)) {
@@ -162,14 +178,15 @@ pub(super) async fn read(engine: &'static Engine, files: &Arc<Files>, adapter: A
                 let some = (!all).then(|| wanted[low..high].to_vec());
                 run(engine, Arc::clone(files), Arc::clone(&adapter), (whole.pieces)(one.piece), *one, some)
             });
-            for some in crate::scan::at_once(engine, work.collect::<Vec<_>>().into_iter()).await? {
+            for some in crate::engine::at_once(engine, work.collect::<Vec<_>>().into_iter()).await? {
                 kept.extend(some);
             }
             if queue.is_cancelled() {
                 return Ok(at);
             }
         }
-        let charge = Arc::new(engine.budget.charge(kept.iter().map(|kept| kept.batch.get_array_memory_size() as u64).sum()));
+        let charge =
+            Arc::new(engine.budget.charge(kept.iter().map(|kept| kept.batch.get_array_memory_size() as u64).sum()));
         let kept = Arc::new((Finder::new(&kept), kept));
         let mut units = std::collections::VecDeque::new();
         let mut next = at;
@@ -178,9 +195,11 @@ pub(super) async fn read(engine: &'static Engine, files: &Arc<Files>, adapter: A
             while units.len() < engine.threads && next < end {
                 let (from, upto) = (next, end.min(next + UNIT_ROWS * share));
                 next = upto;
-                let (kept, adapter, global, own) = (Arc::clone(&kept), Arc::clone(&adapter), Arc::clone(&whole.global), whole.own);
+                let (kept, adapter, global, own) =
+                    (Arc::clone(&kept), Arc::clone(&adapter), Arc::clone(&whole.global), whole.own);
                 let work = engine.begin(move || {
-                    let positions: Vec<u64> = (from..upto).filter(|p| own.is_none_or(|(share, c)| share.owner(*p) == c)).collect();
+                    let positions: Vec<u64> =
+                        (from..upto).filter(|p| own.is_none_or(|(share, c)| share.owner(*p) == c)).collect();
                     let numbers: Vec<u64> = positions.iter().map(|p| global.at(*p)).collect();
                     let list = own.is_some().then(|| positions.iter().map(|p| (p - from) as u32).collect());
                     gather(&kept.1, &kept.0, &adapter, &numbers).map(|batch| (batch, list))
@@ -188,7 +207,8 @@ pub(super) async fn read(engine: &'static Engine, files: &Arc<Files>, adapter: A
                 units.push_back((from, upto, work));
             }
             let Some((from, upto, work)) = units.pop_front() else { break };
-            let (batch, list): (RecordBatch, Option<Vec<u32>>) = work.await.map_err(|_| Error::internal("the CPU pool lost a job"))??;
+            let (batch, list): (RecordBatch, Option<Vec<u32>>) =
+                work.await.map_err(|_| Error::internal("the CPU pool lost a job"))??;
             if !permit(engine, queue, 0, deep).await {
                 return Ok(from);
             }

@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Poll;
 
-use super::Shared;
-use super::reader::{Pull, Reader, Unit};
+use super::queue::{Pull, Unit};
+use super::reader::Reader;
+use super::shared::Shared;
 use crate::error::{Error, Result};
 use crate::plan::cursor::{At, Base, LaneWalk, Walked};
 use crate::plan::order::Order;
@@ -109,9 +110,10 @@ impl Lane {
     /// The row `n` after the next, if it is in the same window.
     pub(crate) fn upcoming(&self, n: usize) -> Option<(&Unit, usize)> {
         match &self.rest {
-            Rest::List(rows, behind) => {
-                rows.get(behind + n).filter(|(_, row)| *row != ABSENT).map(|&(held, row)| (&*self.held[held as usize].unit, row as usize))
-            }
+            Rest::List(rows, behind) => rows
+                .get(behind + n)
+                .filter(|(_, row)| *row != ABSENT)
+                .map(|&(held, row)| (&*self.held[held as usize].unit, row as usize)),
             Rest::Range(_) => None,
         }
     }
@@ -141,7 +143,9 @@ impl Lane {
                 }
                 // Whether there are more rows is only known by reading on.
                 Poll::Pending => {
-                    let Some((q, floor, seen)) = self.walk.current() else { return Err(Error::internal("a lane waits for no piece")) };
+                    let Some((q, floor, seen)) = self.walk.current() else {
+                        return Err(Error::internal("a lane waits for no piece"));
+                    };
                     let seen = Arc::clone(seen);
                     self.enter_piece(shared, order, q, floor);
                     match self.pull()? {
@@ -191,7 +195,9 @@ impl Lane {
             Rest::List(rows, behind) => Ok(match rows.get(*behind) {
                 None => None,
                 Some(&(bad, ABSENT)) if bad != ABSENT => Some(Ready::Bad(self.bad[bad as usize].clone())),
-                Some(&(_, ABSENT)) => Some(Ready::Skip(rows[*behind..].iter().take_while(|row| **row == (ABSENT, ABSENT)).count() as u64)),
+                Some(&(_, ABSENT)) => {
+                    Some(Ready::Skip(rows[*behind..].iter().take_while(|row| **row == (ABSENT, ABSENT)).count() as u64))
+                }
                 Some(&(held, row)) => Some(Ready::Rows { held: held as usize, row: row as usize, len: 1 }),
             }),
             Rest::Range(range) if range.is_empty() => Ok(None),
@@ -208,7 +214,9 @@ impl Lane {
                         }
                         let end = rows.end.min(range.end);
                         return Ok(Some(match unit.find(range.start) {
-                            Ok(row) => Ready::Rows { held: 0, row, len: unit.run(row).min((end - range.start) as usize) },
+                            Ok(row) => {
+                                Ready::Rows { held: 0, row, len: unit.run(row).min((end - range.start) as usize) }
+                            }
                             Err(next) => {
                                 let there = if next < unit.batch.num_rows() { unit.raw(next).min(end) } else { end };
                                 match unit.bad(range.start, there) {
@@ -243,7 +251,11 @@ impl Lane {
         let Some(Block::List(rows)) = &self.pending else { return Err(Error::internal("no block to locate")) };
         let mut bad = Vec::new();
         let place = |row: &u64| {
-            let i = self.held.partition_point(|held| held.unit.start <= *row).checked_sub(1).ok_or_else(|| missing(*row))?;
+            let i = self
+                .held
+                .partition_point(|held| held.unit.start <= *row)
+                .checked_sub(1)
+                .ok_or_else(|| missing(*row))?;
             let unit = &self.held[i].unit;
             Ok(match unit.find(*row) {
                 Ok(row) => (i as u32, row as u32),
@@ -281,10 +293,11 @@ impl Lane {
 
     /// Opens the next pieces: one when the current is all decoded, more where there are fewer lanes than threads.
     fn read_ahead(&mut self, shared: &Shared, order: &Order) {
-        if self.waits && shared.far {
+        if self.waits && shared.limits.far {
             return;
         }
-        let most = shared.ahead.max(usize::from(self.piece.as_ref().is_some_and(|(_, reader)| reader.ended())));
+        let most =
+            shared.limits.prefetched.max(usize::from(self.piece.as_ref().is_some_and(|(_, reader)| reader.ended())));
         while self.ahead.len() < most && (self.next as usize) < order.lanes[self.v].len() {
             let q = self.next;
             self.next += 1;

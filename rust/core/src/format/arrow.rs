@@ -1,6 +1,7 @@
-//! Arrow IPC, files and streams: <https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc>.
-//! A record batch is a piece. Its headers are walked and checked here; `arrow-ipc` makes arrays of its bytes.
-//! Far away, where each header would be a request, a file's footer tells where its batches are, and a stream is one piece.
+//! Arrow IPC, files and streams:
+//! <https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc>. A record
+//! batch is a piece. Its headers are walked and checked here; `arrow-ipc` makes arrays of its bytes. Far away, where
+//! each header would be a request, a file's footer tells where its batches are, and a stream is one piece.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,18 +10,19 @@ use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::FileDecoder;
-use arrow_ipc::{Block, Endianness, Message, MessageHeader, MetadataVersion, RecordBatch as Header, root_as_footer, root_as_message};
+use arrow_ipc::{Block, Endianness, Message, MetadataVersion, RecordBatch as Header, root_as_footer};
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::contain::contain;
 use super::endian;
-use super::parquet::plain_fields;
+use super::ipc::{header_length, message};
 use super::sealed::SEAL;
 use super::{Cuts, Decoder, Depth, Facts, Format, Found, Look, Options, STREAM_FLOOR, Source, Step, unasked};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
+use crate::panic::contain;
 use crate::schema::Adapter;
+use crate::types::{plain_fields, viewed};
 
 /// What a file begins and ends with; a stream does not.
 const MAGIC: &[u8] = b"ARROW1";
@@ -75,15 +77,17 @@ impl Format for Arrow {
         let note = piece.note.ok_or_else(|| Error::internal("an Arrow file without its layout"))?;
         let layout: Layout = serde_json::from_value(note.clone()).map_err(|e| Error::internal(e.to_string()))?;
         let read = piece.schema.fields().iter().filter(|field| options.wants(field.name())).cloned().collect();
-        let schema = Arc::new(Schema::new(super::parquet::viewed(&read)));
+        let schema = Arc::new(Schema::new(viewed(&read)));
         let names = read.iter().map(|field| field.name().clone()).collect();
-        let columns = Columns { adapter: Adapter::new(schema, names), names: options.columns.clone(), most: options.most };
+        let columns =
+            Columns { adapter: Adapter::new(schema, names), names: options.columns.clone(), most: options.most };
         if layout.stream {
             return Ok(Box::new(StreamDecoder::new(columns, piece.at..piece.at + piece.bytes, options.rows.clone())));
         }
         // Those that stand before the batch: later ones are for later batches.
         let dictionaries = layout.dictionaries.iter().filter(|(at, _)| *at < piece.at);
-        let mut wanted: Vec<Range<u64>> = [layout.schema].iter().chain(dictionaries).map(|&(at, length)| at..at + length).collect();
+        let mut wanted: Vec<Range<u64>> =
+            [layout.schema].iter().chain(dictionaries).map(|&(at, length)| at..at + length).collect();
         wanted.push(piece.at..piece.at + piece.bytes);
         Ok(Box::new(BatchDecoder {
             columns,
@@ -108,40 +112,12 @@ impl Format for Arrow {
     }
 }
 
-/// Bytes that may stand between the messages of a file and its footer: the end mark, and what fills up to a round number.
+/// Bytes that may stand between the messages of a file and its footer: the end mark, and what fills up to a round
+/// number.
 const MARGIN: u64 = 128;
 
 fn cut(at: u64) -> Error {
     Error::data(format!("the file ends in the middle of the message at byte {at}: it was cut"))
-}
-
-/// The length of a message's header with what stands before it, from its first bytes; zero at the end of the messages.
-pub(super) fn header_length(bytes: &[u8]) -> Option<u64> {
-    let number = |bytes: &[u8]| u64::from(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
-    match bytes {
-        [0xFF, 0xFF, 0xFF, 0xFF, rest @ ..] if rest.len() >= 4 => Some(number(rest)).map(|n| if n == 0 { 0 } else { n + 8 }),
-        [0xFF, 0xFF, 0xFF, 0xFF, ..] => None,
-        // Before version 0.15 there was no mark.
-        [_, _, _, _, ..] => Some(number(bytes)).map(|n| if n == 0 { 0 } else { n + 4 }),
-        _ => None,
-    }
-}
-
-/// A message of a header with what stands before it.
-pub(super) fn message(header: &[u8]) -> Result<Message<'_>> {
-    let from = if header.starts_with(&[0xFF; 4]) { 8 } else { 4 };
-    let bytes = header.get(from..).unwrap_or(&[]);
-    let message = root_as_message(bytes).map_err(|e| Error::data(format!("a malformed message: {e}")))?;
-    let (version, kind) = (message.version(), message.header_type());
-    if !(MetadataVersion::V1..=MetadataVersion::V5).contains(&version) {
-        let what = format!("metadata of version {}, which nobody knows: the file is newer than this rowstream, or damaged", version.0);
-        return Err(Error::new(Kind::Unsupported, what));
-    }
-    if !matches!(kind, MessageHeader::Schema | MessageHeader::DictionaryBatch | MessageHeader::RecordBatch) {
-        let what = kind.variant_name().map_or_else(|| format!("of kind {}, which nobody knows", kind.0), |name| format!("of kind {name}"));
-        return Err(Error::new(Kind::Unsupported, format!("a message {what}, which is no rows")));
-    }
-    Ok(message)
 }
 
 /// The values of the dictionary with a number, as a field.
@@ -154,7 +130,10 @@ fn dictionary_field(message: &Message, schema: &Schema, id: i64) -> Option<Field
         }
         let children: Vec<FieldRef> = match of.data_type() {
             DataType::Struct(fields) => fields.iter().cloned().collect(),
-            DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) | DataType::Map(item, _) => vec![Arc::clone(item)],
+            DataType::List(item)
+            | DataType::LargeList(item)
+            | DataType::FixedSizeList(item, _)
+            | DataType::Map(item, _) => vec![Arc::clone(item)],
             // The values of a dictionary may have dictionaries.
             DataType::Dictionary(_, values) => match &**values {
                 DataType::Struct(fields) => fields.iter().cloned().collect(),
@@ -180,14 +159,23 @@ fn check(header: Header, body: u64) -> Result<()> {
         return Err(Error::data(format!("a batch of {} rows", header.length())));
     }
     for node in header.nodes().iter().flatten() {
-        if node.length() < 0 || node.null_count() < 0 || node.null_count() > node.length() || node.length() > MOST_ROWS {
-            return Err(Error::data(format!("a column of {} values, {} of them null", node.length(), node.null_count())));
+        if node.length() < 0 || node.null_count() < 0 || node.null_count() > node.length() || node.length() > MOST_ROWS
+        {
+            return Err(Error::data(format!(
+                "a column of {} values, {} of them null",
+                node.length(),
+                node.null_count()
+            )));
         }
     }
     for buffer in header.buffers().iter().flatten() {
         let range = u64::try_from(buffer.offset()).ok().zip(u64::try_from(buffer.length()).ok());
         if range.and_then(|(at, n)| at.checked_add(n)).is_none_or(|end| end > body) {
-            return Err(Error::data(format!("a buffer of {} bytes at {} of a batch of {body}", buffer.length(), buffer.offset())));
+            return Err(Error::data(format!(
+                "a buffer of {} bytes at {} of a batch of {body}",
+                buffer.length(),
+                buffer.offset()
+            )));
         }
     }
     Ok(())
@@ -197,13 +185,20 @@ fn check(header: Header, body: u64) -> Result<()> {
 fn check_packed(header: Header, body: &[u8], most: usize) -> Result<()> {
     check(header, body.len() as u64)?;
     let mut total = 0_u64;
-    for buffer in header.buffers().iter().flatten().filter(|buffer| header.compression().is_some() && buffer.length() > 0) {
-        let prefix =
-            body[buffer.offset() as usize..].first_chunk::<8>().filter(|_| buffer.length() >= 8).ok_or_else(|| Error::data("a buffer without its length"))?;
+    for buffer in
+        header.buffers().iter().flatten().filter(|buffer| header.compression().is_some() && buffer.length() > 0)
+    {
+        let prefix = body[buffer.offset() as usize..]
+            .first_chunk::<8>()
+            .filter(|_| buffer.length() >= 8)
+            .ok_or_else(|| Error::data("a buffer without its length"))?;
         total = total.saturating_add(u64::try_from(i64::from_le_bytes(*prefix)).unwrap_or(0));
     }
     if total > most as u64 {
-        let what = format!("a batch of {total} bytes once decompressed, which is more than ROWSTREAM_MEMORY lets one have; raise it to read this file");
+        let what = format!(
+            "a batch of {total} bytes once decompressed, which is more than ROWSTREAM_MEMORY lets one have; raise it \
+             to read this file"
+        );
         return Err(Error::data(what));
     }
     Ok(())
@@ -247,7 +242,10 @@ impl Looking {
         if whole <= self.most as u64 {
             return Ok(());
         }
-        let what = format!("a batch of {whole} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise it to read this file, or write smaller batches");
+        let what = format!(
+            "a batch of {whole} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise it to read this \
+             file, or write smaller batches"
+        );
         Err(Error::data(what))
     }
 
@@ -269,15 +267,24 @@ impl Looking {
         let [rest @ .., a, b, c, d, b'A', b'R', b'R', b'O', b'W', b'1'] = bytes else { return Err(cut()) };
         let length = u64::from(u32::from_le_bytes([*a, *b, *c, *d]));
         if length > rest.len() as u64 {
-            let start = range.end.checked_sub(length + 10).filter(|start| *start >= self.at && length <= LONGEST && rest.is_empty()).ok_or_else(cut)?;
+            let start = range
+                .end
+                .checked_sub(length + 10)
+                .filter(|start| *start >= self.at && length <= LONGEST && rest.is_empty())
+                .ok_or_else(cut)?;
             return self.ask(start, length + 10);
         }
-        let footer = root_as_footer(&rest[rest.len() - length as usize..]).map_err(|e| Error::data(format!("a malformed footer: {e}")))?;
+        let footer = root_as_footer(&rest[rest.len() - length as usize..])
+            .map_err(|e| Error::data(format!("a malformed footer: {e}")))?;
         let schema = footer.schema().ok_or_else(|| Error::data("a footer without a schema"))?;
         let schema = contain(|| try_fb_to_schema(schema).map_err(|e| Error::data(format!("a malformed schema: {e}"))))?;
         let start = range.end - length - 10;
         if !self.far && start.saturating_sub(self.at) > MARGIN {
-            let what = format!("something else stands between the last batch, which ends at byte {}, and the footer at byte {start}: a file has one", self.at);
+            let what = format!(
+                "something else stands between the last batch, which ends at byte {}, and the footer at byte \
+                 {start}: a file has one",
+                self.at
+            );
             return Err(Error::data(what));
         }
         if self.schema.as_ref().is_none_or(|first| first.fields() != schema.fields()) {
@@ -285,12 +292,14 @@ impl Looking {
         }
         if self.far {
             let place = |block: &Block| {
-                let [at, head, body] = [block.offset(), block.metaDataLength().into(), block.bodyLength()].map(|n| u64::try_from(n).ok());
+                let [at, head, body] =
+                    [block.offset(), block.metaDataLength().into(), block.bodyLength()].map(|n| u64::try_from(n).ok());
                 let whole = head?.checked_add(body?)?;
                 at?.checked_add(whole).filter(|end| head > Some(0) && *end <= range.start).and(at.zip(Some(whole)))
             };
             let places = |blocks: Vec<&Block>| -> Option<Vec<(u64, u64)>> { blocks.into_iter().map(place).collect() };
-            let outside = || Error::data("the footer names batches that are not inside the file: it was cut, or is damaged");
+            let outside =
+                || Error::data("the footer names batches that are not inside the file: it was cut, or is damaged");
             self.layout.dictionaries = places(footer.dictionaries().iter().flatten().collect()).ok_or_else(outside)?;
             for (at, whole) in places(footer.recordBatches().iter().flatten().collect()).ok_or_else(outside)? {
                 self.fits(whole).map_err(|e| e.at(format_args!("byte {at}")))?;
@@ -299,9 +308,14 @@ impl Looking {
             }
             return Ok(());
         }
-        let named: Vec<u64> = footer.recordBatches().iter().flatten().map(|block| block.offset().cast_unsigned()).collect();
+        let named: Vec<u64> =
+            footer.recordBatches().iter().flatten().map(|block| block.offset().cast_unsigned()).collect();
         if named != self.batches {
-            return Err(Error::data(format!("the footer names {} batches, and {} are there, or they are elsewhere", named.len(), self.batches.len())));
+            return Err(Error::data(format!(
+                "the footer names {} batches, and {} are there, or they are elsewhere",
+                named.len(),
+                self.batches.len()
+            )));
         }
         Ok(())
     }
@@ -318,7 +332,10 @@ impl Looking {
         }
         if self.ended {
             if bytes.iter().any(|byte| *byte != 0) {
-                let what = format!("another stream, or something else, begins at byte {} after the end of the first: a file has one", self.at);
+                let what = format!(
+                    "another stream, or something else, begins at byte {} after the end of the first: a file has one",
+                    self.at
+                );
                 return Err(Error::data(what));
             }
             return self.end();
@@ -356,7 +373,8 @@ impl Looking {
         }
         let message = message(&bytes[..length as usize])?;
         let body = u64::try_from(message.bodyLength()).map_err(|_| Error::data("a body of less than no bytes"))?;
-        let whole = length.checked_add(body).filter(|whole| *whole <= self.size - self.at).ok_or_else(|| cut(self.at))?;
+        let whole =
+            length.checked_add(body).filter(|whole| *whole <= self.size - self.at).ok_or_else(|| cut(self.at))?;
         if self.schema.is_none() {
             self.schema = Some(schema_of(&message)?);
             self.layout.schema = (self.at, length);
@@ -426,12 +444,20 @@ struct Columns {
 impl Columns {
     /// The header of a message, by its length, and its body.
     fn block(bytes: &Bytes) -> Result<(Block, Buffer)> {
-        let length = header_length(bytes).filter(|n| *n > 0 && *n <= bytes.len() as u64).ok_or_else(|| Error::data("a malformed message"))?;
+        let length = header_length(bytes)
+            .filter(|n| *n > 0 && *n <= bytes.len() as u64)
+            .ok_or_else(|| Error::data("a malformed message"))?;
         Ok((Block::new(0, length as i32, (bytes.len() as u64 - length).cast_signed()), Buffer::from(bytes.clone())))
     }
 
     /// A message whose body is turned round.
-    fn turned(header: Header, fields: &[FieldRef], head: &[u8], body: &[u8], version: MetadataVersion) -> Result<Buffer> {
+    fn turned(
+        header: Header,
+        fields: &[FieldRef],
+        head: &[u8],
+        body: &[u8],
+        version: MetadataVersion,
+    ) -> Result<Buffer> {
         let mut turned = body.to_vec();
         endian::turn(header, fields, &mut turned, version < MetadataVersion::V5)?;
         Ok(Buffer::from_vec([head, &turned].concat()))
@@ -458,17 +484,24 @@ impl Columns {
         let header = message(&header)?;
         let (schema, version) = (Arc::new(schema_of(&header)?), header.version());
         let big = header.header_as_schema().is_some_and(|schema| schema.endianness() == Endianness::Big);
-        let mut decoder = FileDecoder::new(Arc::clone(&schema), if version < MetadataVersion::V4 { MetadataVersion::V1 } else { version });
+        let mut decoder = FileDecoder::new(
+            Arc::clone(&schema),
+            if version < MetadataVersion::V4 { MetadataVersion::V1 } else { version },
+        );
         let failed = |e: arrow_schema::ArrowError| Error::data(e.to_string());
         for dictionary in dictionaries {
             let (block, buffer) = Self::block(dictionary)?;
             let (head, body) = buffer.split_at(block.metaDataLength() as usize);
             let message = message(head)?;
-            let data = message.header_as_dictionary_batch().and_then(|batch| batch.data()).ok_or_else(|| Error::data("a dictionary without values"))?;
+            let data = message
+                .header_as_dictionary_batch()
+                .and_then(|batch| batch.data())
+                .ok_or_else(|| Error::data("a dictionary without values"))?;
             check_packed(data, body, self.most)?;
             let id = message.header_as_dictionary_batch().map_or(0, |batch| batch.id());
             let turned = if big {
-                let field = dictionary_field(&header, &schema, id).ok_or_else(|| Error::data("a dictionary that no column has"))?;
+                let field = dictionary_field(&header, &schema, id)
+                    .ok_or_else(|| Error::data("a dictionary that no column has"))?;
                 Self::turned(data, std::slice::from_ref(&field), head, body, version)?
             } else {
                 buffer.clone()
@@ -483,9 +516,14 @@ impl Columns {
         let rows = header.length().cast_unsigned();
         let buffer = if big { Self::turned(header, schema.fields(), head, body, version)? } else { buffer.clone() };
         if let Some(columns) = &self.names {
-            decoder = decoder.with_projection((0..schema.fields().len()).filter(|i| columns.contains(schema.field(*i).name())).collect());
+            decoder = decoder.with_projection(
+                (0..schema.fields().len()).filter(|i| columns.contains(schema.field(*i).name())).collect(),
+            );
         }
-        let batch = decoder.read_record_batch(&block, &buffer).map_err(failed)?.ok_or_else(|| Error::data("a message that is no batch"))?;
+        let batch = decoder
+            .read_record_batch(&block, &buffer)
+            .map_err(failed)?
+            .ok_or_else(|| Error::data("a message that is no batch"))?;
         if batch.num_rows() as u64 != rows {
             return Err(Error::data(format!("a batch of {} rows whose header says {rows}", batch.num_rows())));
         }
@@ -547,7 +585,16 @@ struct StreamDecoder {
 
 impl StreamDecoder {
     fn new(columns: Columns, range: Range<u64>, rows: Range<u64>) -> Self {
-        Self { columns, rows, row: 0, messages: Vec::new(), at: range.start, end: range.end, here: Bytes::new(), asked: None }
+        Self {
+            columns,
+            rows,
+            row: 0,
+            messages: Vec::new(),
+            at: range.start,
+            end: range.end,
+            here: Bytes::new(),
+            asked: None,
+        }
     }
 
     /// Asks for `n` bytes of the next message, if not all are here.
@@ -597,7 +644,10 @@ impl StreamDecoder {
                 continue;
             }
             if whole > self.columns.most as u64 {
-                return Err(Error::data(format!("a batch of {whole} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise it to read this file")));
+                return Err(Error::data(format!(
+                    "a batch of {whole} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise it to read \
+                     this file"
+                )));
             }
             if let Some(step) = self.need(whole)? {
                 return Ok(step);

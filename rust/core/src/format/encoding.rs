@@ -84,10 +84,14 @@ impl Transcoder {
         let several = match &encoding.units {
             Units::Several => {
                 let known = encoding_rs::Encoding::for_label(encoding.name.as_bytes());
-                let known = known.ok_or_else(|| Error::new(Kind::Unsupported, format!("the encoding {:?} is not read", encoding.name)))?;
+                let known = known.ok_or_else(|| {
+                    Error::new(Kind::Unsupported, format!("the encoding {:?} is not read", encoding.name))
+                })?;
                 Some(Several { decoder: known.new_decoder_without_bom_handling(), seen: Vec::new() })
             }
-            Units::Table(table) if table.len() != 256 => return Err(Error::new(Kind::Value, "a table of an encoding has 256 characters")),
+            Units::Table(table) if table.len() != 256 => {
+                return Err(Error::new(Kind::Value, "a table of an encoding has 256 characters"));
+            }
             _ => None,
         };
         let big = matches!(encoding.units, Units::Utf16(Some(true)) | Units::Utf32(Some(true)));
@@ -241,7 +245,8 @@ impl Several {
         loop {
             let start = out.len();
             out.resize(start + rest.len() * 3 + 64, 0);
-            let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(rest, &mut out[start..], last);
+            let (result, read, written) =
+                self.decoder.decode_to_utf8_without_replacement(rest, &mut out[start..], last);
             out.truncate(start + written);
             self.seen.extend_from_slice(&rest[..read]);
             self.seen.drain(..self.seen.len().saturating_sub(MOST));
@@ -269,7 +274,8 @@ fn bad(encoding: &Encoding, bytes: &[u8], at: u64, out: &mut Vec<u8>) -> Result<
     match encoding.errors {
         Errors::Strict => {
             let what = format!(
-                "the bytes {} are not {}; is encoding= right? encoding_errors=\"replace\", \"ignore\" or \"backslashreplace\" reads on",
+                "the bytes {} are not {}; is encoding= right? encoding_errors=\"replace\", \"ignore\" or \
+                 \"backslashreplace\" reads on",
                 shown(bytes),
                 encoding.name
             );
@@ -306,7 +312,8 @@ mod tests {
 
     #[test]
     fn however_it_is_cut() {
-        let latin: Vec<Option<String>> = (0..=255_u8).map(|byte| (byte != 0x81).then(|| char::from(byte).to_string())).collect();
+        let latin: Vec<Option<String>> =
+            (0..=255_u8).map(|byte| (byte != 0x81).then(|| char::from(byte).to_string())).collect();
         let little: Vec<u8> = "\u{FEFF}é𝄞x".encode_utf16().flat_map(u16::to_le_bytes).collect();
         let big: Vec<u8> = "\u{FEFF}é𝄞x".encode_utf16().flat_map(u16::to_be_bytes).collect();
         let wide: Vec<u8> = "\u{FEFF}é𝄞x".chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
@@ -328,19 +335,37 @@ mod tests {
 
     #[test]
     fn what_is_no_text_is_as_python_has_it() {
-        let ascii: Vec<Option<String>> = (0..=255_u8).map(|byte| byte.is_ascii().then(|| char::from(byte).to_string())).collect();
+        let ascii: Vec<Option<String>> =
+            (0..=255_u8).map(|byte| byte.is_ascii().then(|| char::from(byte).to_string())).collect();
         for (units, bytes, replaced, shown) in [
             (Units::Table(ascii), &b"a\xE9b"[..], "a\u{FFFD}b", "a\\xe9b"),
             (Units::Utf8, &b"a\xE9\xA9x\xFF\xF0\x9D"[..], "a\u{FFFD}x\u{FFFD}\u{FFFD}", "a\\xe9\\xa9x\\xff\\xf0\\x9d"),
-            (Units::Utf16(None), &b"x\0\0\xD8y\0\0\xDC\0"[..], "x\u{FFFD}y\u{FFFD}\u{FFFD}", "x\\x00\\xd8y\\x00\\xdc\\x00"),
+            (
+                Units::Utf16(None),
+                &b"x\0\0\xD8y\0\0\xDC\0"[..],
+                "x\u{FFFD}y\u{FFFD}\u{FFFD}",
+                "x\\x00\\xd8y\\x00\\xdc\\x00",
+            ),
             (Units::Utf16(None), &b"x\0\0\xD8\0"[..], "x\u{FFFD}", "x\\x00\\xd8\\x00"),
-            (Units::Utf32(Some(false)), &b"x\0\0\0\0\xD8\0\0y\0"[..], "x\u{FFFD}\u{FFFD}", "x\\x00\\xd8\\x00\\x00\\x79\\x00"),
+            (
+                Units::Utf32(Some(false)),
+                &b"x\0\0\0\0\xD8\0\0y\0"[..],
+                "x\u{FFFD}\u{FFFD}",
+                "x\\x00\\xd8\\x00\\x00\\x79\\x00",
+            ),
         ] {
             for step in 1..=bytes.len() {
                 assert_eq!(read(&units, Errors::Replace, bytes, step).unwrap(), replaced, "{units:?} {step}");
                 assert_eq!(read(&units, Errors::BackslashReplace, bytes, step).unwrap(), shown, "{units:?} {step}");
-                assert_eq!(read(&units, Errors::Ignore, bytes, step).unwrap(), replaced.replace('\u{FFFD}', ""), "{units:?} {step}");
-                assert!(read(&units, Errors::Strict, bytes, step).unwrap_err().to_string().contains("byte "), "{units:?}");
+                assert_eq!(
+                    read(&units, Errors::Ignore, bytes, step).unwrap(),
+                    replaced.replace('\u{FFFD}', ""),
+                    "{units:?} {step}"
+                );
+                assert!(
+                    read(&units, Errors::Strict, bytes, step).unwrap_err().to_string().contains("byte "),
+                    "{units:?}"
+                );
             }
         }
     }

@@ -8,11 +8,18 @@ use crate::error::{Error, Kind, Result};
 /// Turns the buffers of a batch round, in the order of its fields. What `check` has checked lies in the body.
 pub(super) fn turn(header: Header, fields: &[FieldRef], body: &mut [u8], version_4: bool) -> Result<()> {
     if header.compression().is_some() {
-        return Err(Error::new(Kind::Unsupported, "compressed big-endian data are not read; write them on a little-endian machine"));
+        return Err(Error::new(
+            Kind::Unsupported,
+            "compressed big-endian data are not read; write them on a little-endian machine",
+        ));
     }
     let buffers = header.buffers();
-    let mut turning =
-        Turning { body, places: buffers.iter().flatten().map(|buffer| (buffer.offset() as usize, buffer.length() as usize)).collect(), next: 0, version_4 };
+    let mut turning = Turning {
+        body,
+        places: buffers.iter().flatten().map(|buffer| (buffer.offset() as usize, buffer.length() as usize)).collect(),
+        next: 0,
+        version_4,
+    };
     fields.iter().try_for_each(|field| turning.field(field.data_type()))
 }
 
@@ -26,7 +33,10 @@ struct Turning<'a> {
 impl Turning<'_> {
     /// Turns the next buffer's items of these widths, one after another; passes over it where there are none.
     fn buffer(&mut self, widths: &[usize]) -> Result<()> {
-        let (at, length) = *self.places.get(self.next).ok_or_else(|| Error::data("a batch with fewer buffers than its columns need"))?;
+        let (at, length) = *self
+            .places
+            .get(self.next)
+            .ok_or_else(|| Error::data("a batch with fewer buffers than its columns need"))?;
         self.next += 1;
         let mut rest = &mut self.body[at..at + length];
         while !widths.is_empty() {
@@ -41,8 +51,8 @@ impl Turning<'_> {
 
     fn field(&mut self, data_type: &DataType) -> Result<()> {
         use DataType::{
-            Binary, BinaryView, Boolean, Dictionary, FixedSizeBinary, FixedSizeList, Interval, LargeBinary, LargeList, LargeListView, LargeUtf8, List,
-            ListView, Map, Null, RunEndEncoded, Struct, Union, Utf8, Utf8View,
+            Binary, BinaryView, Boolean, Dictionary, FixedSizeBinary, FixedSizeList, Interval, LargeBinary, LargeList,
+            LargeListView, LargeUtf8, List, ListView, Map, Null, RunEndEncoded, Struct, Union, Utf8, Utf8View,
         };
         let has_validity = match data_type {
             Null | RunEndEncoded(..) => false,
@@ -72,9 +82,10 @@ impl Turning<'_> {
                 fields.iter().try_for_each(|(_, field)| self.field(field.data_type()))
             }
             RunEndEncoded(ends, values) => self.field(ends.data_type()).and_then(|()| self.field(values.data_type())),
-            Utf8View | BinaryView | ListView(_) | LargeListView(_) => {
-                Err(Error::new(Kind::Unsupported, format!("big-endian data of type {data_type} are not read; write them on a little-endian machine")))
-            }
+            Utf8View | BinaryView | ListView(_) | LargeListView(_) => Err(Error::new(
+                Kind::Unsupported,
+                format!("big-endian data of type {data_type} are not read; write them on a little-endian machine"),
+            )),
             other => match other.primitive_width() {
                 Some(width) => self.buffer(&[width]),
                 None => Err(Error::new(Kind::Unsupported, format!("big-endian data of type {data_type} are not read"))),

@@ -1,5 +1,5 @@
-//! The bytes of a file, or of a range of it, in order: decompressed where they are compressed, and as UTF-8 where they are text of
-//! another encoding.
+//! The bytes of a file, or of a range of it, in order: decompressed where they are compressed, and as UTF-8 where they
+//! are text of another encoding.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -35,9 +35,17 @@ pub(super) struct Input {
 }
 
 impl Input {
-    /// The bytes in a range of a file. `codec`: how they are compressed; if that is not said, the first bytes of the file say it.
+    /// The bytes in a range of a file. `codec`: how they are compressed; if that is not said, the first bytes of the
+    /// file say it.
     pub(super) fn new(range: Range<u64>, codec: Option<Codec>) -> Result<Self> {
-        Ok(Self { rest: range, codec: codec.map(Decompressor::new).transpose()?, packed: Bytes::new(), ended: false, text: None, told: false })
+        Ok(Self {
+            rest: range,
+            codec: codec.map(Decompressor::new).transpose()?,
+            packed: Bytes::new(),
+            ended: false,
+            text: None,
+            told: false,
+        })
     }
 
     /// The same, as UTF-8 of text of an encoding, if there is one.
@@ -125,6 +133,9 @@ impl Input {
 
     /// Whether all was given.
     pub(super) fn done(&self) -> bool {
-        self.rest.is_empty() && self.packed.is_empty() && (self.codec.is_none() || self.ended) && (self.text.is_none() || self.told)
+        self.rest.is_empty()
+            && self.packed.is_empty()
+            && (self.codec.is_none() || self.ended)
+            && (self.text.is_none() || self.told)
     }
 }

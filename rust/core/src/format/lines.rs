@@ -173,8 +173,12 @@ impl Lines {
     }
 
     fn long(&self, at: u64) -> Error {
-        Error::data(format!("a line of more than {} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise it to read this file", self.most))
-            .at(format_args!("byte {at}"))
+        Error::data(format!(
+            "a line of more than {} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise \
+            it to read this file",
+            self.most
+        ))
+        .at(format_args!("byte {at}"))
     }
 
     /// Where the first line begins.

@@ -5,11 +5,11 @@
 
 pub mod arrow;
 pub mod compress;
-pub mod contain;
 pub mod csv;
 pub mod encoding;
 mod endian;
 mod input;
+mod ipc;
 pub mod json;
 mod lines;
 pub mod parquet;
@@ -44,19 +44,22 @@ pub trait Format: Send + Sync {
         false
     }
 
-    /// The bytes of a piece that are read for some columns, or none where its statistics say that a filter leaves out all of it.
+    /// The bytes of a piece that are read for some columns, or none where its statistics say that a filter leaves out
+    /// all of it.
     fn cost(&self, piece: &Source, _options: &Options) -> Result<Option<u64>> {
         Ok(Some(piece.bytes))
     }
 
-    /// The bytes of a piece that a decoder will surely read, side by side where there are several ranges. What is far away is
-    /// read ahead by this.
+    /// The bytes of a piece that a decoder will surely read, side by side where there are several ranges. What is far
+    /// away is read ahead by this.
     fn ahead(&self, piece: &Source, _options: &Options) -> Result<Vec<Range<u64>>> {
         if self.random() {
             return Ok(Vec::new());
         }
-        // Where pieces are cut anywhere, a row may end after its piece, and whether one begins with it shows the byte before.
-        let range = piece.at.saturating_sub(1)..piece.at.saturating_add(piece.bytes).saturating_add(BEYOND).min(piece.size);
+        // Where pieces are cut anywhere, a row may end after its piece, and whether one begins with it shows the byte
+        // before.
+        let range =
+            piece.at.saturating_sub(1)..piece.at.saturating_add(piece.bytes).saturating_add(BEYOND).min(piece.size);
         Ok(std::iter::once(range).collect())
     }
 
@@ -105,7 +108,8 @@ pub struct Facts {
     pub statistics: bool,
     /// Whether records that cannot be read are left out, here as they are later.
     pub lenient: bool,
-    /// Whether it is far away, where each look takes time: then only what shows its types, and where it can be cut for little.
+    /// Whether it is far away, where each look takes time: then only what shows its types, and where it can be cut for
+    /// little.
     pub far: bool,
     /// Whether it is the first of its data set, whose rows show most of the types.
     pub first: bool,

@@ -1,9 +1,9 @@
-//! Checksums of the Arrow streams that are written for later: of each buffer of each batch, after the end of the stream, where other
-//! readers do not look. A buffer that is mapped is checked once, where it is first looked at.
+//! Checksums of the Arrow streams that are written for later: of each buffer of each batch, after the end of the
+//! stream, where other readers do not look. A buffer that is mapped is checked once, where it is first looked at.
 //!
 //! ```text
-//! (place, length, crc32c) of each buffer, in order; place of the end of the stream; number of buffers; crc32c of all messages
-//! but for these buffers; crc32c of all this; SEAL
+//! (place, length, crc32c) of each buffer, in order; place of the end of the stream; number of buffers; crc32c of all
+//! messages but for these buffers; crc32c of all this; SEAL
 //! ```
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwapOption;
 use crc_fast::{CrcAlgorithm, Digest, checksum};
 
-use super::arrow::{header_length, message};
+use super::ipc::{header_length, message};
 use crate::error::{Error, Kind, Result};
 
 /// What a file with checksums ends with.
@@ -54,14 +54,19 @@ fn walk(file: &[u8]) -> Result<Walk> {
         }
         let header = tail.get(..length).ok_or_else(cut)?;
         let message = message(header)?;
-        let body = usize::try_from(message.bodyLength()).ok().and_then(|body| tail.get(length..length.checked_add(body)?)).ok_or_else(cut)?;
+        let body = usize::try_from(message.bodyLength())
+            .ok()
+            .and_then(|body| tail.get(length..length.checked_add(body)?))
+            .ok_or_else(cut)?;
         rest.update(header);
         let from = (at + length) as u64;
         match message.header_as_record_batch() {
             Some(batch) => {
                 for buffer in batch.buffers().iter().flatten().filter(|buffer| buffer.length() > 0) {
                     let place = u64::try_from(buffer.offset()).ok().zip(u64::try_from(buffer.length()).ok());
-                    let (offset, length) = place.filter(|(at, n)| at.checked_add(*n).is_some_and(|end| end <= body.len() as u64)).ok_or_else(cut)?;
+                    let (offset, length) = place
+                        .filter(|(at, n)| at.checked_add(*n).is_some_and(|end| end <= body.len() as u64))
+                        .ok_or_else(cut)?;
                     buffers.push((from + offset, length));
                 }
             }
@@ -101,11 +106,15 @@ pub struct Sealed {
 impl Sealed {
     /// The checksums of a file; `None` where it has none. What all batches need is checked.
     pub fn of(path: &str, file: &[u8]) -> Result<Option<Self>> {
-        let Some((head, end)) = file.split_last_chunk::<END>().filter(|(_, end)| end.ends_with(SEAL)) else { return Ok(None) };
+        let Some((head, end)) = file.split_last_chunk::<END>().filter(|(_, end)| end.ends_with(SEAL)) else {
+            return Ok(None);
+        };
         let number = |at: usize| u64::from_le_bytes(end[at..at + 8].try_into().unwrap_or_default());
         let short = |at: usize| u32::from_le_bytes(end[at..at + 4].try_into().unwrap_or_default());
         let (upto, n) = (number(0), number(8));
-        let entries = n.checked_mul(ENTRY as u64).and_then(|length| (upto.checked_add(length)? == head.len() as u64).then(|| &head[upto as usize..]));
+        let entries = n
+            .checked_mul(ENTRY as u64)
+            .and_then(|length| (upto.checked_add(length)? == head.len() as u64).then(|| &head[upto as usize..]));
         let sound = |entries: &&[u8]| {
             let mut digest = Digest::new(CrcAlgorithm::Crc32Iscsi);
             digest.update(entries);
@@ -129,7 +138,9 @@ impl Sealed {
     /// Checks the buffer with a place, in the bytes of the file. `base`: where these lie in memory.
     fn check(&self, base: usize, place: u64) -> Result<()> {
         let at = self.buffers.partition_point(|(start, ..)| *start <= place);
-        let Some((start, length, sum, good)) = at.checked_sub(1).and_then(|i| self.buffers.get(i)) else { return Ok(()) };
+        let Some((start, length, sum, good)) = at.checked_sub(1).and_then(|i| self.buffers.get(i)) else {
+            return Ok(());
+        };
         if place >= start + length || good.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -150,7 +161,8 @@ impl Sealed {
 
 fn damaged(path: &str, what: &str) -> Error {
     let what = format!(
-        "{what} not what was written: the file was damaged since. Remove it and run again what made it: load_dataset, map and filter make \
+        "{what} not what was written: the file was damaged since. Remove it and run again what made it: \
+         load_dataset, map and filter make \
          files of the cache anew; a folder of save_to_disk has to be saved again"
     );
     Error::new(Kind::Data, what).in_file(path)
@@ -159,8 +171,8 @@ fn damaged(path: &str, what: &str) -> Error {
 /// The length of a mapped file, and its checksums.
 type Place = (usize, Arc<Sealed>);
 
-/// The files that are mapped, by where they lie in memory. Each change is another map: a lock that a thread has at a fork would be
-/// locked for ever in the child.
+/// The files that are mapped, by where they lie in memory. Each change is another map: a lock that a thread has at a
+/// fork would be locked for ever in the child.
 static MAPPED: ArcSwapOption<BTreeMap<usize, Place>> = ArcSwapOption::const_empty();
 
 fn change(change: impl Fn(&mut BTreeMap<usize, Place>)) {
@@ -211,7 +223,10 @@ pub fn check(places: &[usize]) -> Result<()> {
     if none() {
         return Ok(());
     }
-    places.iter().filter_map(|place| Some((*place, found(*place)?))).try_for_each(|(place, (base, sealed))| sealed.check(base, (place - base) as u64))
+    places
+        .iter()
+        .filter_map(|place| Some((*place, found(*place)?)))
+        .try_for_each(|(place, (base, sealed))| sealed.check(base, (place - base) as u64))
 }
 
 /// Whether a place in memory is in a file with checksums.

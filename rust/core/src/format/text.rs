@@ -55,19 +55,37 @@ impl Format for Text {
 
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
         let [field] = &piece.schema.fields()[..] else {
-            return Err(Error::new(Kind::Schema, format!("text has one column, features= names {}", piece.schema.fields().len())));
+            return Err(Error::new(
+                Kind::Schema,
+                format!("text has one column, features= names {}", piece.schema.fields().len()),
+            ));
         };
-        let columns = if options.wants(field.name()) { vec![Field::new(field.name(), DataType::Utf8View, true)] } else { Vec::new() };
+        let columns = if options.wants(field.name()) {
+            vec![Field::new(field.name(), DataType::Utf8View, true)]
+        } else {
+            Vec::new()
+        };
         let unit = options.unit.min(512 << 10) as usize;
         let from = match self.sample_by {
             Sample::Line => {
-                let lines = Lines::new(&(piece.at..piece.at + piece.bytes), piece.size, piece.codec, unit, options.most)?;
+                let lines =
+                    Lines::new(&(piece.at..piece.at + piece.bytes), piece.size, piece.codec, unit, options.most)?;
                 From::Lines(lines.encoded(self.encoding.as_ref())?)
             }
             _ => From::Input(Input::new(0..piece.size, piece.codec)?.encoded(self.encoding.as_ref())?, Bytes::new()),
         };
         let schema = Arc::new(Schema::new(columns));
-        Ok(Box::new(TextDecoder { text: self.clone(), from, schema, next: 0, rows: options.rows.clone(), asked: None, done: false, unit, most: options.most }))
+        Ok(Box::new(TextDecoder {
+            text: self.clone(),
+            from,
+            schema,
+            next: 0,
+            rows: options.rows.clone(),
+            asked: None,
+            done: false,
+            unit,
+            most: options.most,
+        }))
     }
 }
 
@@ -146,8 +164,13 @@ fn universal(text: &[u8]) -> Cow<'_, [u8]> {
 
 fn checked(bytes: &[u8], at: u64) -> Result<()> {
     simdutf8::compat::from_utf8(bytes).map(drop).map_err(|e| {
-        let what = if at == 0 && (bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF")) { "the file is UTF-16" } else { "the text is not UTF-8" };
-        Error::data(format!("{what}; text is read as UTF-8, unless encoding= says what it is")).at(format_args!("byte {}", at + e.valid_up_to() as u64))
+        let what = if at == 0 && (bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF")) {
+            "the file is UTF-16"
+        } else {
+            "the text is not UTF-8"
+        };
+        Error::data(format!("{what}; text is read as UTF-8, unless encoding= says what it is"))
+            .at(format_args!("byte {}", at + e.valid_up_to() as u64))
     })
 }
 
@@ -163,7 +186,11 @@ impl TextDecoder {
                     None if lines.done() => return Ok(Step::Done),
                     None => {
                         self.asked = lines.need();
-                        return self.asked.clone().map(|need| Step::Need(vec![need])).ok_or_else(|| Error::internal("lines that need nothing"));
+                        return self
+                            .asked
+                            .clone()
+                            .map(|need| Step::Need(vec![need]))
+                            .ok_or_else(|| Error::internal("lines that need nothing"));
                     }
                 },
                 From::Input(input, open) => {
@@ -171,7 +198,11 @@ impl TextDecoder {
                     let block = match input.next(open, unit)? {
                         Part::Need => {
                             self.asked = input.need(unit);
-                            return self.asked.clone().map(|need| Step::Need(vec![need])).ok_or_else(|| Error::internal("a text that needs nothing"));
+                            return self
+                                .asked
+                                .clone()
+                                .map(|need| Step::Need(vec![need]))
+                                .ok_or_else(|| Error::internal("a text that needs nothing"));
                         }
                         Part::Bytes(block) => block,
                         Part::End => {
@@ -180,8 +211,11 @@ impl TextDecoder {
                         }
                     };
                     if block.len() > self.most {
-                        let what =
-                            format!("a row of more than {} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise it to read this file", self.most);
+                        let what = format!(
+                            "a row of more than {} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise \
+                             it to read this file",
+                            self.most
+                        );
                         return Err(Error::data(what));
                     }
                     self.long(block)?
@@ -282,9 +316,13 @@ impl TextDecoder {
             // checked to be UTF-8, and are cut at line ends.
             columns.push(Arc::new(unsafe { StringViewArray::new_unchecked(ScalarBuffer::from(views), buffers, None) }));
         }
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
-            .map(Some)
-            .map_err(|e| Error::internal(e.to_string()))
+        RecordBatch::try_new_with_options(
+            Arc::clone(&self.schema),
+            columns,
+            &RecordBatchOptions::new().with_row_count(Some(rows)),
+        )
+        .map(Some)
+        .map_err(|e| Error::internal(e.to_string()))
     }
 }
 

@@ -1,5 +1,5 @@
-//! The directory of a zip archive, read from its end: <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>. Its
-//! members are read in place, each as a file of its own.
+//! The directory of a zip archive, read from its end: <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>.
+//! Its members are read in place, each as a file of its own.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -50,7 +50,9 @@ fn cut() -> Error {
 }
 
 fn number(bytes: &[u8], at: usize, length: usize) -> Result<u64> {
-    let bytes = bytes.get(at..at + length).ok_or_else(|| Error::data("the zip archive's directory ends in the middle of an entry"))?;
+    let bytes = bytes
+        .get(at..at + length)
+        .ok_or_else(|| Error::data("the zip archive's directory ends in the middle of an entry"))?;
     Ok(bytes.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b)))
 }
 
@@ -93,7 +95,10 @@ impl Directory {
     fn end(&mut self, from: u64, tail: &[u8]) -> Result<()> {
         let at = (0..tail.len().saturating_sub(21))
             .rev()
-            .find(|&at| tail[at..].starts_with(b"PK\x05\x06") && tail.len() - at - 22 == usize::from(tail[at + 20]) + (usize::from(tail[at + 21]) << 8))
+            .find(|&at| {
+                tail[at..].starts_with(b"PK\x05\x06")
+                    && tail.len() - at - 22 == usize::from(tail[at + 20]) + (usize::from(tail[at + 21]) << 8)
+            })
             .ok_or_else(cut)?;
         let locator = at.checked_sub(20).filter(|&l| tail[l..].starts_with(b"PK\x06\x07"));
         if let Some(locator) = locator {
@@ -125,7 +130,8 @@ impl Directory {
             let number = |offset: usize, length: usize| number(bytes, at + offset, length);
             let (flags, method, crc) = (number(8, 2)?, number(10, 2)?, number(16, 4)? as u32);
             let (mut packed, mut plain, mut place) = (number(20, 4)?, number(24, 4)?, number(42, 4)?);
-            let (name_length, extra_length, comment) = (number(28, 2)? as usize, number(30, 2)? as usize, number(32, 2)? as usize);
+            let (name_length, extra_length, comment) =
+                (number(28, 2)? as usize, number(30, 2)? as usize, number(32, 2)? as usize);
             let short = || Error::data("the zip archive's directory ends in the middle of an entry");
             let name = bytes.get(at + 46..at + 46 + name_length).ok_or_else(short)?;
             let mut extra = bytes.get(at + 46 + name_length..at + 46 + name_length + extra_length).ok_or_else(short)?;
@@ -189,7 +195,10 @@ impl Look for Directory {
             Next::Directory(_) => self.entries(&bytes),
             Next::Local(i) => {
                 if !bytes.starts_with(b"PK\x03\x04") {
-                    return Err(Error::data(format!("member {:?} does not begin where the directory says", self.members[i].name)));
+                    return Err(Error::data(format!(
+                        "member {:?} does not begin where the directory says",
+                        self.members[i].name
+                    )));
                 }
                 let start = range.end + number(&bytes, 26, 2)? + number(&bytes, 28, 2)?;
                 let member = &self.members[i];

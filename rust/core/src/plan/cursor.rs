@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
 use crate::plan::Program;
-use crate::plan::order::{Order, Share};
+use crate::plan::order::Order;
+use crate::plan::rows::Share;
 use crate::plan::rows::{Block, Blocks, Delivered, Own, Seen};
 use crate::rng;
 
@@ -66,7 +67,15 @@ pub struct Cursor {
 impl Cursor {
     /// The start of an epoch.
     pub fn start(plan: &str, epoch: u64) -> Self {
-        Self { version: VERSION, rng: rng::NAME.into(), plan: plan.into(), epoch, first: 0, bases: BTreeMap::new(), parts: Vec::new() }
+        Self {
+            version: VERSION,
+            rng: rng::NAME.into(),
+            plan: plan.into(),
+            epoch,
+            first: 0,
+            bases: BTreeMap::new(),
+            parts: Vec::new(),
+        }
     }
 
     /// This cursor at a consumer's place.
@@ -77,11 +86,13 @@ impl Cursor {
     /// Reads a cursor's JSON.
     pub fn read(json: &str) -> Result<Self> {
         let refuse = |what: String| Error::new(Kind::Checkpoint, what);
-        let cursor: Self = serde_json::from_str(json).map_err(|e| refuse(format!("not a state that rowstream wrote: {e}")))?;
+        let cursor: Self =
+            serde_json::from_str(json).map_err(|e| refuse(format!("not a state that rowstream wrote: {e}")))?;
         if cursor.version != VERSION || cursor.rng != rng::NAME {
             let (version, rng) = (cursor.version, cursor.rng);
             return Err(refuse(format!(
-                "the state is of version {version} with generator {rng:?}; this rowstream reads version {VERSION} with {:?}",
+                "the state is of version {version} with generator {rng:?}; this rowstream reads version {VERSION} \
+                 with {:?}",
                 rng::NAME
             )));
         }
@@ -95,7 +106,8 @@ impl Cursor {
             return Err(Error::new(
                 Kind::Checkpoint,
                 format!(
-                    "the state is of another data set or of other steps: it has fingerprint {}, this data set has {plan}. Load it into the same files and the same shuffle, take, skip, shard, repeat and batch",
+                    "the state is of another data set or of other steps: it has fingerprint {}, this data set has \
+                     {plan}. Load it into the same files and the same shuffle, take, skip, shard, repeat and batch",
                     cursor.plan
                 ),
             ));
@@ -112,14 +124,16 @@ impl Cursor {
             [part, ..] => Err(Error::new(
                 Kind::Checkpoint,
                 format!(
-                    "the state is of consumer {} of {}, this one is {c} of {of}: join all {} states with rowstream.merge_state_dicts(states) and load the result",
+                    "the state is of consumer {} of {}, this one is {c} of {of}: join all {} states with \
+                     rowstream.merge_state_dicts(states) and load the result",
                     part.c, part.of, part.of
                 ),
             )),
         }
     }
 
-    /// This cursor as the place of consumer `c` of `of`, also where that has not given a row yet: so it joins with those of others.
+    /// This cursor as the place of consumer `c` of `of`, also where that has not given a row yet: so it joins with
+    /// those of others.
     pub fn placed(self, program: &Program, c: u64, of: u64) -> Result<Self> {
         let cursor = self.for_consumer(program, c, of)?;
         if !cursor.parts.is_empty() {
@@ -131,8 +145,8 @@ impl Cursor {
 
     /// The cursors of all consumers of one run as one, from which any number of consumers goes on.
     ///
-    /// A cursor without a place is that of a consumer that has given nothing. Where all are the same one, of no consumer or of
-    /// all of an earlier run, they were loaded, or made, and nobody has given a row since.
+    /// A cursor without a place is that of a consumer that has given nothing. Where all are the same one, of no
+    /// consumer or of all of an earlier run, they were loaded, or made, and nobody has given a row since.
     pub fn merge(cursors: Vec<Self>) -> Result<Self> {
         let refuse = |what: String| Err(Error::new(Kind::Checkpoint, format!("merge_state_dicts: {what}")));
         if let [first, rest @ ..] = cursors.as_slice()
@@ -144,7 +158,8 @@ impl Cursor {
         // Who has no place is one of those that are missing.
         let (none, mut cursors): (Vec<_>, Vec<_>) = cursors.into_iter().partition(|cursor| cursor.parts.is_empty());
         let of = cursors.first().and_then(|cursor| cursor.parts.first()).map_or(0, |part| part.of);
-        let missing: Vec<u64> = (0..of).filter(|c| !cursors.iter().any(|cursor| cursor.parts.iter().any(|part| part.c == *c))).collect();
+        let missing: Vec<u64> =
+            (0..of).filter(|c| !cursors.iter().any(|cursor| cursor.parts.iter().any(|part| part.c == *c))).collect();
         if none.len() > missing.len() {
             return refuse(format!("there are more states than the {of} consumers that they are of"));
         }
@@ -155,7 +170,9 @@ impl Cursor {
         let mut cursors = cursors.into_iter();
         let Some(mut merged) = cursors.next() else { return refuse("there are no states".into()) };
         for cursor in cursors {
-            if (&cursor.plan, cursor.epoch, cursor.first, &cursor.bases) != (&merged.plan, merged.epoch, merged.first, &merged.bases) {
+            if (&cursor.plan, cursor.epoch, cursor.first, &cursor.bases)
+                != (&merged.plan, merged.epoch, merged.first, &merged.bases)
+            {
                 return refuse("the states are not of one run: data set, epoch or starting point differ".into());
             }
             merged.parts.extend(cursor.parts);
@@ -291,7 +308,11 @@ impl LaneWalk {
         }
         let mut delivered = Vec::new();
         for (of, at) in &self.layers {
-            let had: Vec<(u64, u64)> = at.iter().filter(|a| a.1 >= q).map(|&(c, at, rows)| (c, if at > q { u64::MAX } else { rows })).collect();
+            let had: Vec<(u64, u64)> = at
+                .iter()
+                .filter(|a| a.1 >= q)
+                .map(|&(c, at, rows)| (c, if at > q { u64::MAX } else { rows }))
+                .collect();
             let share = order.share(self.v, q, *of);
             let past = |c: &u64| had.iter().any(|(d, n)| d == c && *n == u64::MAX);
             if match share {

@@ -1,6 +1,8 @@
-//! Conditions on rows: as data in the plan, on columns as they are decoded, and on what statistics say of many rows at once.
+//! Conditions on rows: as data in the plan, on columns as they are decoded, and on what statistics say of many rows at
+//! once.
 //!
-//! A comparison with null is null, and null is not true: SQL's logic of three values. `in` is false for null, as pyarrow has it.
+//! A comparison with null is null, and null is not true: SQL's logic of three values. `in` is false for null, as
+//! pyarrow has it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use arrow_select::nullif::nullif;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
-use crate::schema::is_json;
+use crate::fields::is_json;
 
 /// How two values are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,7 +143,10 @@ fn misfit(column: &str, data_type: &DataType, value: &Literal) -> Error {
         Literal::Bytes(_) => "bytes",
         Literal::Other(_) => "a date, a time or a decimal",
     };
-    Error::new(Kind::Schema, format!("filter: column {column:?} has type {data_type}, which {found} cannot be compared with"))
+    Error::new(
+        Kind::Schema,
+        format!("filter: column {column:?} has type {data_type}, which {found} cannot be compared with"),
+    )
 }
 
 impl Expr {
@@ -180,11 +185,15 @@ impl Expr {
         }
         if let Some(missing) = missing {
             let names: Vec<&String> = schema.fields().iter().map(|f| f.name()).collect();
-            return Err(Error::new(Kind::Schema, format!("filter: there is no column {missing:?}; the columns are {names:?}")));
+            return Err(Error::new(
+                Kind::Schema,
+                format!("filter: there is no column {missing:?}; the columns are {names:?}"),
+            ));
         }
         let none: Vec<ArrayRef> = schema.fields().iter().map(|field| new_null_array(field.data_type(), 0)).collect();
         let nullable: Fields = schema.fields().iter().map(|field| Field::clone(field).with_nullable(true)).collect();
-        let empty = RecordBatch::try_new(Arc::new(Schema::new(nullable)), none).map_err(|e| Error::internal(e.to_string()))?;
+        let empty =
+            RecordBatch::try_new(Arc::new(Schema::new(nullable)), none).map_err(|e| Error::internal(e.to_string()))?;
         self.mask(&empty).map(drop)
     }
 
@@ -239,7 +248,8 @@ impl Expr {
             None => mask.values().clone(),
         };
         // Where all are null, no comparison is true.
-        let some = |of: &Bounds| BooleanBuffer::collect_bool(n, |i| of.nulls.is_null(i) || of.nulls.value(i) < of.rows[i]);
+        let some =
+            |of: &Bounds| BooleanBuffer::collect_bool(n, |i| of.nulls.is_null(i) || of.nulls.value(i) < of.rows[i]);
         Ok(match self {
             Self::Compare { column, cmp, value } => {
                 let Some(of) = known(column) else { return Ok(yes()) };
@@ -266,12 +276,15 @@ impl Expr {
             }
             Self::In { null: true, .. } => yes(),
             Self::In { column, values, .. } => {
-                let one = |value: &Literal| Self::Compare { column: column.clone(), cmp: Cmp::Eq, value: value.clone() };
+                let one =
+                    |value: &Literal| Self::Compare { column: column.clone(), cmp: Cmp::Eq, value: value.clone() };
                 // Beyond so many, their bounds would say nearly nothing.
                 if values.len() > 1000 {
                     return Ok(yes());
                 }
-                values.iter().try_fold(BooleanBuffer::new_unset(n), |found, value| Ok::<_, Error>(&found | &one(value).may(n, bounds)?))?
+                values.iter().try_fold(BooleanBuffer::new_unset(n), |found, value| {
+                    Ok::<_, Error>(&found | &one(value).may(n, bounds)?)
+                })?
             }
             Self::Null { column } => match known(column) {
                 Some(of) => BooleanBuffer::collect_bool(n, |i| of.nulls.is_null(i) || of.nulls.value(i) > 0),
@@ -282,13 +295,18 @@ impl Expr {
                 let name = &column[0];
                 let value = Literal::Text(prefix.clone());
                 let below = compare(name, &of.min, Cmp::Le, &value)?;
-                let begins = arrow_string::like::starts_with(&of.min, &text(prefix, of.min.data_type())?).map_err(|e| Error::internal(e.to_string()))?;
+                let begins = arrow_string::like::starts_with(&of.min, &text(prefix, of.min.data_type())?)
+                    .map_err(|e| Error::internal(e.to_string()))?;
                 let above = compare(name, &of.max, Cmp::Ge, &value)?;
                 let found = &(&unknown(below) | &unknown(begins)) & &unknown(above);
                 &found & &some(&of)
             }
-            Self::And { of } => of.iter().try_fold(yes(), |found, one| Ok::<_, Error>(&found & &one.may(n, bounds)?))?,
-            Self::Or { of } => of.iter().try_fold(BooleanBuffer::new_unset(n), |found, one| Ok::<_, Error>(&found | &one.may(n, bounds)?))?,
+            Self::And { of } => {
+                of.iter().try_fold(yes(), |found, one| Ok::<_, Error>(&found & &one.may(n, bounds)?))?
+            }
+            Self::Or { of } => of
+                .iter()
+                .try_fold(BooleanBuffer::new_unset(n), |found, one| Ok::<_, Error>(&found | &one.may(n, bounds)?))?,
             Self::Not { of } => match &**of {
                 Self::Not { of } => of.may(n, bounds)?,
                 Self::And { of } => Self::Or { of: of.iter().map(negated).collect() }.may(n, bounds)?,
@@ -321,7 +339,9 @@ impl Expr {
     pub fn equals(&self) -> Vec<(&str, Vec<&Literal>)> {
         match self {
             Self::Compare { column, cmp: Cmp::Eq, value } if column.len() == 1 => vec![(&column[0], vec![value])],
-            Self::In { column, values, null: false } if column.len() == 1 => vec![(&column[0], values.iter().collect())],
+            Self::In { column, values, null: false } if column.len() == 1 => {
+                vec![(&column[0], values.iter().collect())]
+            }
             Self::And { of } => of.iter().flat_map(Self::equals).collect(),
             _ => Vec::new(),
         }
@@ -371,7 +391,9 @@ fn column_of(batch: &RecordBatch, column: &[String]) -> Result<ArrayRef> {
         let of = array.as_struct_opt().ok_or_else(missing)?;
         let field = Arc::clone(of.column_by_name(name).ok_or_else(missing)?);
         array = match of.nulls() {
-            Some(nulls) => nullif(&field, &BooleanArray::new(!nulls.inner(), None)).map_err(|e| Error::internal(e.to_string()))?,
+            Some(nulls) => {
+                nullif(&field, &BooleanArray::new(!nulls.inner(), None)).map_err(|e| Error::internal(e.to_string()))?
+            }
             None => field,
         };
     }
@@ -393,7 +415,8 @@ fn text(value: &str, to: &DataType) -> Result<Scalar<ArrayRef>> {
 
 fn cast_scalar(array: ArrayRef, to: &DataType) -> Result<Scalar<ArrayRef>> {
     let options = CastOptions { safe: false, ..CastOptions::default() };
-    let made = cast_with_options(&array, to, &options).map_err(|e| Error::new(Kind::Schema, format!("filter: the value cannot be a {to}: {e}")))?;
+    let made = cast_with_options(&array, to, &options)
+        .map_err(|e| Error::new(Kind::Schema, format!("filter: the value cannot be a {to}: {e}")))?;
     Ok(Scalar::new(made))
 }
 
@@ -411,8 +434,12 @@ fn ordered<T: PartialOrd>(cmp: Cmp, a: &T, b: &T) -> bool {
 fn compare(column: &str, array: &ArrayRef, cmp: Cmp, value: &Literal) -> Mask {
     let data_type = array.data_type();
     match value {
-        _ if data_type.is_null() => Ok(BooleanArray::new(BooleanBuffer::new_unset(array.len()), Some(NullBuffer::new_null(array.len())))),
-        Literal::Bool(value) if *data_type == DataType::Boolean => by_scalar(array, cmp, &Scalar::new(Arc::new(BooleanArray::from(vec![*value])))),
+        _ if data_type.is_null() => {
+            Ok(BooleanArray::new(BooleanBuffer::new_unset(array.len()), Some(NullBuffer::new_null(array.len()))))
+        }
+        Literal::Bool(value) if *data_type == DataType::Boolean => {
+            by_scalar(array, cmp, &Scalar::new(Arc::new(BooleanArray::from(vec![*value]))))
+        }
         Literal::Int(value) if data_type.is_integer() => integers(array, cmp, i128::from(*value)),
         Literal::Big(value) if data_type.is_integer() => integers(array, cmp, i128::from(*value)),
         Literal::Float(value) if data_type.is_integer() => {
@@ -445,10 +472,14 @@ fn compare(column: &str, array: &ArrayRef, cmp: Cmp, value: &Literal) -> Mask {
             let wide = if *data_type == DataType::Float64 {
                 Arc::clone(array)
             } else {
-                cast_with_options(array, &DataType::Float64, &CastOptions::default()).map_err(|e| Error::internal(e.to_string()))?
+                cast_with_options(array, &DataType::Float64, &CastOptions::default())
+                    .map_err(|e| Error::internal(e.to_string()))?
             };
             let floats = wide.as_primitive::<Float64Type>().values().clone();
-            Ok(BooleanArray::new(BooleanBuffer::collect_bool(array.len(), |i| ordered(cmp, &floats[i], &value)), array.logical_nulls()))
+            Ok(BooleanArray::new(
+                BooleanBuffer::collect_bool(array.len(), |i| ordered(cmp, &floats[i], &value)),
+                array.logical_nulls(),
+            ))
         }
         Literal::Int(_) | Literal::Big(_) | Literal::Float(_) if data_type.is_decimal() => {
             let value = match value {
@@ -460,10 +491,14 @@ fn compare(column: &str, array: &ArrayRef, cmp: Cmp, value: &Literal) -> Mask {
             by_scalar(array, cmp, &text(&value, data_type)?)
         }
         Literal::Text(value) if is_text(data_type) => by_scalar(array, cmp, &text(value, data_type)?),
-        Literal::Bytes(value) if is_bytes(data_type) => {
-            by_scalar(array, cmp, &cast_scalar(Arc::new(arrow_array::BinaryArray::from(vec![value.as_slice()])), data_type)?)
+        Literal::Bytes(value) if is_bytes(data_type) => by_scalar(
+            array,
+            cmp,
+            &cast_scalar(Arc::new(arrow_array::BinaryArray::from(vec![value.as_slice()])), data_type)?,
+        ),
+        Literal::Text(value) | Literal::Other(value) if data_type.is_temporal() || data_type.is_decimal() => {
+            by_scalar(array, cmp, &text(value, data_type)?)
         }
-        Literal::Text(value) | Literal::Other(value) if data_type.is_temporal() || data_type.is_decimal() => by_scalar(array, cmp, &text(value, data_type)?),
         value => Err(misfit(column, data_type, value)),
     }
 }
@@ -527,13 +562,24 @@ fn integers(array: &ArrayRef, cmp: Cmp, value: i128) -> Mask {
 fn within(column: &str, array: &ArrayRef, values: &[Literal], null: bool) -> Mask {
     let found = match array.data_type() {
         DataType::Int64 if values.len() > 8 && values.iter().all(|value| matches!(value, Literal::Int(_))) => {
-            let wanted: HashSet<i64> = values.iter().filter_map(|value| if let Literal::Int(value) = value { Some(*value) } else { None }).collect();
+            let wanted: HashSet<i64> = values
+                .iter()
+                .filter_map(|value| if let Literal::Int(value) = value { Some(*value) } else { None })
+                .collect();
             let ints = array.as_primitive::<Int64Type>().values();
             BooleanBuffer::collect_bool(array.len(), |i| wanted.contains(&ints[i]))
         }
-        data_type if is_text(data_type) && values.len() > 8 && values.iter().all(|value| matches!(value, Literal::Text(_))) => {
-            let wanted: HashSet<&str> = values.iter().filter_map(|value| if let Literal::Text(value) = value { Some(value.as_str()) } else { None }).collect();
-            let view = cast_with_options(array, &DataType::Utf8View, &CastOptions::default()).map_err(|e| Error::internal(e.to_string()))?;
+        data_type
+            if is_text(data_type)
+                && values.len() > 8
+                && values.iter().all(|value| matches!(value, Literal::Text(_))) =>
+        {
+            let wanted: HashSet<&str> = values
+                .iter()
+                .filter_map(|value| if let Literal::Text(value) = value { Some(value.as_str()) } else { None })
+                .collect();
+            let view = cast_with_options(array, &DataType::Utf8View, &CastOptions::default())
+                .map_err(|e| Error::internal(e.to_string()))?;
             let texts = view.as_string_view();
             BooleanBuffer::collect_bool(array.len(), |i| texts.is_valid(i) && wanted.contains(texts.value(i)))
         }
@@ -560,7 +606,11 @@ mod tests {
     use super::*;
 
     fn batch() -> RecordBatch {
-        let inner: StructArray = vec![(Arc::new(Field::new("y", DataType::Int64, true)), Arc::new(Int64Array::from(vec![1, 2, 3, 4])) as ArrayRef)].into();
+        let inner: StructArray = vec![(
+            Arc::new(Field::new("y", DataType::Int64, true)),
+            Arc::new(Int64Array::from(vec![1, 2, 3, 4])) as ArrayRef,
+        )]
+        .into();
         RecordBatch::try_from_iter_with_nullable([
             ("i", Arc::new(Int8Array::from(vec![Some(-1), Some(2), None, Some(127)])) as ArrayRef, true),
             ("f", Arc::new(Float32Array::from(vec![Some(0.5), Some(f32::NAN), None, Some(2.0)])), true),
@@ -593,8 +643,17 @@ mod tests {
             (json!({"op": "in", "column": ["t"], "values": [{"text": "b"}], "null": true}), vec![1, 3]),
             (json!({"op": "starts", "column": ["t"], "prefix": "a"}), vec![0, 2]),
             (json!({"op": "null", "column": ["t"]}), vec![1]),
-            (json!({"op": "or", "of": [{"op": "null", "column": ["i"]}, compare("i", "eq", json!({"int": 2}))]}), vec![1, 2]),
-            (json!({"op": "and", "of": [compare("i", "gt", json!({"int": -5})), compare("t", "lt", json!({"text": "b"}))]}), vec![0]),
+            (
+                json!({"op": "or", "of": [{"op": "null", "column": ["i"]}, compare("i", "eq", json!({"int": 2}))]}),
+                vec![1, 2],
+            ),
+            (
+                json!({"op": "and", "of": [
+                    compare("i", "gt", json!({"int": -5})),
+                    compare("t", "lt", json!({"text": "b"}))
+                ]}),
+                vec![0],
+            ),
             (json!({"op": "compare", "column": ["x", "y"], "cmp": "ge", "value": {"int": 3}}), vec![2, 3]),
         ] {
             assert_eq!(kept(expr.clone()), rows, "{expr}");

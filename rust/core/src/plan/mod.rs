@@ -12,9 +12,10 @@ use std::sync::{Arc, Mutex};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
+use crate::codec::Codec;
 use crate::error::{Error, Kind, Result};
-use crate::format::compress::Codec;
-use crate::schema::{FILE, ROW};
+use crate::fields::{FILE, ROW};
+use crate::hash::hash;
 use order::{Op, Order, Piece};
 
 /// One file of a listing.
@@ -162,9 +163,13 @@ pub struct Plan {
 impl Plan {
     /// Reads a plan's JSON.
     pub fn parse(json: &str) -> Result<Self> {
-        let plan: Self = serde_json::from_str(json).map_err(|e| Error::new(Kind::Value, format!("not a plan of this rowstream: {e}")))?;
+        let plan: Self = serde_json::from_str(json)
+            .map_err(|e| Error::new(Kind::Value, format!("not a plan of this rowstream: {e}")))?;
         if plan.version != 1 {
-            return Err(Error::new(Kind::Value, format!("the plan has version {}, this rowstream reads version 1", plan.version)));
+            return Err(Error::new(
+                Kind::Value,
+                format!("the plan has version {}, this rowstream reads version 1", plan.version),
+            ));
         }
         let files = plan.scan.files.len();
         if plan.scan.pieces.iter().any(|p| p.0 as usize >= files) {
@@ -209,19 +214,16 @@ impl Plan {
             let field = schema.field_with_name(source).map_err(|_| {
                 Error::new(
                     Kind::Schema,
-                    format!("there is no column {source:?}; the columns are {:?}", schema.fields().iter().map(|f| f.name()).collect::<Vec<_>>()),
+                    format!(
+                        "there is no column {source:?}; the columns are {:?}",
+                        schema.fields().iter().map(|f| f.name()).collect::<Vec<_>>()
+                    ),
                 )
             })?;
             Ok(Arc::new(field.clone().with_name(name)))
         };
         Ok(Arc::new(Schema::new(columns.iter().map(field).collect::<Result<Vec<_>>>()?)))
     }
-}
-
-/// A 64-bit hash of bytes, stable over versions and machines (FNV-1a, finished by a mix).
-pub fn hash(bytes: &[u8]) -> u64 {
-    let h = bytes.iter().fold(0xCBF2_9CE4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01B3));
-    crate::rng::Rng::keyed(&[h]).next_u64()
 }
 
 /// The passes of a plan and their orders, made when they are first needed.
@@ -275,7 +277,13 @@ impl Program {
         if let Some(order) = orders.get(&(epoch, pass)) {
             return Ok(Arc::clone(order));
         }
-        let order = Arc::new(Order::build(&self.pieces, self.plan.scan.lanes, &self.segment(pass)?.0.ops, epoch, pass + self.plan.first)?);
+        let order = Arc::new(Order::build(
+            &self.pieces,
+            self.plan.scan.lanes,
+            &self.segment(pass)?.0.ops,
+            epoch,
+            pass + self.plan.first,
+        )?);
         if orders.len() > 4 {
             orders.clear();
         }

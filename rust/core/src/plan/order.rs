@@ -11,7 +11,7 @@ use std::task::Poll;
 
 use crate::error::{Error, Kind, Result};
 use crate::plan::global::{Global, Run};
-use crate::plan::rows::{Blocks, Deal, Every, Raw, Seen, Shared, Slice, Windows};
+use crate::plan::rows::{Blocks, Deal, Every, Raw, Seen, Share, Shared, Slice, Windows};
 use crate::rng::{Permutation, Rng, golden};
 
 /// With fewer pieces than this for each consumer, consumers share a piece's rows instead of taking whole pieces.
@@ -49,7 +49,8 @@ pub enum Op {
         /// The seed of the key.
         seed: u64,
     },
-    /// Some of the listing's pieces, one after another: a part of a listing that several were joined to. It comes first.
+    /// Some of the listing's pieces, one after another: a part of a listing that several were joined to. It comes
+    /// first.
     Pieces {
         /// The first.
         from: u32,
@@ -181,14 +182,22 @@ impl Order {
                     _ => return Err(Error::internal("not a cut")),
                 };
                 let order = Self::build(pieces, max_lanes, &ops[..i], 0, chosen)?;
-                let at = at.or_else(|| order.boundary(n)).ok_or_else(|| Error::internal("a cut of rows that nobody counted"))?;
+                let at = at
+                    .or_else(|| order.boundary(n))
+                    .ok_or_else(|| Error::internal("a cut of rows that nobody counted"))?;
                 let order = if skip { order.cut(at, END) } else { order.cut((0, 0), at) };
                 let again = ops[..i].iter().rfind(|op| matches!(op, Op::Shuffle { .. } | Op::Global { .. }));
                 let shuffled_later = ops[i + 1..].iter().any(|op| matches!(op, Op::Shuffle { .. } | Op::Global { .. }));
                 match again {
-                    Some(op) if !shuffled_later && (epoch, pass) != (0, chosen) => {
-                        (order.apply(&ops[i + 1..], max_lanes, epoch, pass)?.apply(std::slice::from_ref(op), max_lanes, epoch, pass)?, &[][..])
-                    }
+                    Some(op) if !shuffled_later && (epoch, pass) != (0, chosen) => (
+                        order.apply(&ops[i + 1..], max_lanes, epoch, pass)?.apply(
+                            std::slice::from_ref(op),
+                            max_lanes,
+                            epoch,
+                            pass,
+                        )?,
+                        &[][..],
+                    ),
                     _ => (order, &ops[i + 1..]),
                 }
             }
@@ -257,15 +266,19 @@ impl Order {
                 for (q, &piece) in lane.iter().enumerate() {
                     first[piece as usize] = (v + q) as u64;
                     let rows = &mut self.counts[piece as usize];
-                    *rows = rows.map(|rows| (0..rows).filter(|k| golden(k + (v + q) as u64, of) == index).count() as u64);
+                    *rows =
+                        rows.map(|rows| (0..rows).filter(|k| golden(k + (v + q) as u64, of) == index).count() as u64);
                 }
             }
             self.layers.push(Layer::Deal { index, of, first });
         } else if n >= of {
             let lane = &self.lanes[0];
             let at = |i: u64| (i * (n / of) + i.min(n % of)) as usize;
-            self.lanes[0] =
-                if contiguous { lane[at(index)..at(index + 1)].to_vec() } else { lane.iter().skip(index as usize).step_by(of as usize).copied().collect() };
+            self.lanes[0] = if contiguous {
+                lane[at(index)..at(index + 1)].to_vec()
+            } else {
+                lane.iter().skip(index as usize).step_by(of as usize).copied().collect()
+            };
             self.live = self.lanes[0].len() as u64;
         } else {
             // It differs from piece to piece, for balance.
@@ -289,7 +302,8 @@ impl Order {
         let (mut first, mut before) = (vec![0; self.pieces.len()], 0);
         for &piece in &self.lanes[0] {
             first[piece as usize] = (index + of - before % of) % of;
-            before += self.counts[piece as usize].ok_or_else(|| Error::internal("a stride of rows that nobody counted"))?;
+            before +=
+                self.counts[piece as usize].ok_or_else(|| Error::internal("a stride of rows that nobody counted"))?;
         }
         Ok(self.every(of, first))
     }
@@ -348,7 +362,12 @@ impl Order {
 
     /// All rows as one piece, in any order.
     fn permuted(self, key: &[u64]) -> Result<Self> {
-        let unknown = || Error::new(Kind::Unsupported, "a shuffle of all rows, buffer_size=None, comes before shuffles in windows and shards of single rows");
+        let unknown = || {
+            Error::new(
+                Kind::Unsupported,
+                "a shuffle of all rows, buffer_size=None, comes before shuffles in windows and shards of single rows",
+            )
+        };
         let kept = |piece: u32| -> Option<(u64, u64, u64)> {
             let rows = self.pieces[piece as usize].rows?;
             self.layers.iter().try_fold((0, rows, 1), |(start, rows, step), layer| match layer {
@@ -440,8 +459,11 @@ impl Order {
         if n >= lengths.iter().sum() {
             return END;
         }
-        let upto = |k: u64| -> u64 { lengths.iter().zip(&self.ahead).map(|(rows, ahead)| k.saturating_sub(*ahead).min(*rows)).sum() };
-        let (mut low, mut high) = (0, lengths.iter().zip(&self.ahead).map(|(rows, ahead)| rows + ahead).max().unwrap_or(0));
+        let upto = |k: u64| -> u64 {
+            lengths.iter().zip(&self.ahead).map(|(rows, ahead)| k.saturating_sub(*ahead).min(*rows)).sum()
+        };
+        let (mut low, mut high) =
+            (0, lengths.iter().zip(&self.ahead).map(|(rows, ahead)| rows + ahead).max().unwrap_or(0));
         while low < high {
             // The greatest k with at most n rows before turn (k, 0).
             let middle = low + (high - low).div_ceil(2);
@@ -476,11 +498,13 @@ impl Order {
         }
         let mut level = n / self.lanes.len().max(1) as u64 + 1;
         loop {
-            let wanted: Vec<u32> = (0..lengths.len()).filter(|&v| self.ahead[v] + lengths[v] <= level).filter_map(|v| open[v]).collect();
+            let wanted: Vec<u32> =
+                (0..lengths.len()).filter(|&v| self.ahead[v] + lengths[v] <= level).filter_map(|v| open[v]).collect();
             if !wanted.is_empty() {
                 return Err((wanted, level));
             }
-            let below: u64 = lengths.iter().zip(&self.ahead).map(|(rows, ahead)| level.saturating_sub(*ahead).min(*rows)).sum();
+            let below: u64 =
+                lengths.iter().zip(&self.ahead).map(|(rows, ahead)| level.saturating_sub(*ahead).min(*rows)).sum();
             if below > n || open.iter().all(Option::is_none) {
                 return Ok(self.after(&lengths, n));
             }
@@ -488,8 +512,8 @@ impl Order {
         }
     }
 
-    /// The pieces of which more rows have to be counted, so that every lane is known up to a level. `least`: rows that a piece has
-    /// at least.
+    /// The pieces of which more rows have to be counted, so that every lane is known up to a level. `least`: rows that
+    /// a piece has at least.
     pub(crate) fn uncounted(&self, level: u64, least: impl Fn(u32) -> u64) -> Vec<u32> {
         let open = |(v, lane): (usize, &Vec<u32>)| {
             let mut known = self.ahead[v];
@@ -516,7 +540,9 @@ impl Order {
                 let kept = Self::kept(first[piece as usize], *lo, *hi);
                 kept.end.min(rows).saturating_sub(kept.start)
             }
-            Layer::Deal { index, of, first } => (0..rows).filter(|k| golden(k + first[piece as usize], *of) == *index).count() as u64,
+            Layer::Deal { index, of, first } => {
+                (0..rows).filter(|k| golden(k + first[piece as usize], *of) == *index).count() as u64
+            }
             Layer::Part { index, shares } => shares[piece as usize].of(*index, rows),
         })
     }
@@ -565,7 +591,9 @@ impl Order {
             blocks = match layer {
                 Layer::Every { of, first } => Box::new(Every::new(blocks, first[piece as usize], *of)),
                 Layer::Windows { size, key } => Box::new(Windows::new(blocks, *size, *key, piece)),
-                Layer::Cut { lo, hi, first } => Box::new(Slice::new(blocks, Self::kept(first[piece as usize], *lo, *hi))),
+                Layer::Cut { lo, hi, first } => {
+                    Box::new(Slice::new(blocks, Self::kept(first[piece as usize], *lo, *hi)))
+                }
                 Layer::Deal { index, of, first } => Box::new(Deal::new(blocks, *index, *of, first[piece as usize])),
                 Layer::Part { index, shares } => match shares[piece as usize] {
                     Share::Whole(_) => blocks,
@@ -597,44 +625,3 @@ impl Order {
 
 /// A turn after every row.
 pub(crate) const END: Turn = (1 << 62, 0);
-
-/// Who owns the rows of a piece.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Share {
-    /// One consumer owns them all.
-    Whole(u64),
-    /// The consumers that share the lane take them in turn.
-    Rows { first: u64, q: u64, of: u64, lanes: u64 },
-}
-
-impl Share {
-    /// Of how many consumers each gets a row in turn.
-    pub(crate) fn consumers(self) -> u64 {
-        match self {
-            Self::Whole(_) => 1,
-            Self::Rows { of, lanes, .. } => of.div_ceil(lanes),
-        }
-    }
-
-    /// How many of the first `rows` rows of the piece consumer `c` has.
-    fn of(self, c: u64, rows: u64) -> u64 {
-        match self {
-            Self::Whole(owner) => {
-                if owner == c {
-                    rows
-                } else {
-                    0
-                }
-            }
-            Self::Rows { .. } => (0..rows).filter(|&k| self.owner(k) == c).count() as u64,
-        }
-    }
-
-    /// The owner of the `k`-th row that is left of the piece.
-    pub(crate) fn owner(self, k: u64) -> u64 {
-        match self {
-            Self::Whole(c) => c,
-            Self::Rows { first, q, of, lanes } => (first + golden(k + q, of)) / lanes,
-        }
-    }
-}

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Poll, ready};
 
-use crate::plan::order::Share;
 use crate::rng::{Rng, golden};
 
 /// The tag of a window's key, beside `PIECES`.
@@ -85,7 +84,9 @@ impl Block {
     /// The first rows of a long run, and the rest.
     fn split(self) -> (Self, Self) {
         match self {
-            Self::Range(range) if range.end - range.start > RUN => (Self::Range(range.start..range.start + RUN), Self::Range(range.start + RUN..range.end)),
+            Self::Range(range) if range.end - range.start > RUN => {
+                (Self::Range(range.start..range.start + RUN), Self::Range(range.start + RUN..range.end))
+            }
             other => (other, Self::Range(0..0)),
         }
     }
@@ -419,8 +420,18 @@ pub(crate) struct Own {
 
 impl Own {
     /// `skip`: how many own rows of the piece were delivered already.
-    pub(crate) fn new(from: Box<dyn Blocks>, delivered: Vec<Delivered>, share: Share, consumer: u64, skip: u64) -> Self {
-        let layers = delivered.into_iter().map(|layer| (vec![0; layer.had.len()], layer)).map(|(seen, layer)| (layer, seen, 0)).collect();
+    pub(crate) fn new(
+        from: Box<dyn Blocks>,
+        delivered: Vec<Delivered>,
+        share: Share,
+        consumer: u64,
+        skip: u64,
+    ) -> Self {
+        let layers = delivered
+            .into_iter()
+            .map(|layer| (vec![0; layer.had.len()], layer))
+            .map(|(seen, layer)| (layer, seen, 0))
+            .collect();
         Self { from: Short::new(from), layers, share, consumer, k: 0, skip }
     }
 }
@@ -471,5 +482,46 @@ impl Blocks for Own {
 
     fn floor(&self) -> u64 {
         self.from.floor()
+    }
+}
+
+/// Who owns the rows of a piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// One consumer owns them all.
+    Whole(u64),
+    /// The consumers that share the lane take them in turn.
+    Rows { first: u64, q: u64, of: u64, lanes: u64 },
+}
+
+impl Share {
+    /// Of how many consumers each gets a row in turn.
+    pub(crate) fn consumers(self) -> u64 {
+        match self {
+            Self::Whole(_) => 1,
+            Self::Rows { of, lanes, .. } => of.div_ceil(lanes),
+        }
+    }
+
+    /// How many of the first `rows` rows of the piece consumer `c` has.
+    pub(crate) fn of(self, c: u64, rows: u64) -> u64 {
+        match self {
+            Self::Whole(owner) => {
+                if owner == c {
+                    rows
+                } else {
+                    0
+                }
+            }
+            Self::Rows { .. } => (0..rows).filter(|&k| self.owner(k) == c).count() as u64,
+        }
+    }
+
+    /// The owner of the `k`-th row that is left of the piece.
+    pub(crate) fn owner(self, k: u64) -> u64 {
+        match self {
+            Self::Whole(c) => c,
+            Self::Rows { first, q, of, lanes } => (first + golden(k + q, of)) / lanes,
+        }
     }
 }

@@ -73,18 +73,30 @@ impl Object for Arc<LocalFile> {
 
 impl LocalFile {
     /// Reads ranges by `read`; `None` where it gives none.
-    fn read_all(&self, ranges: &[Range<u64>], read: impl Fn(&File, u64, usize) -> std::io::Result<Option<Buffer>>) -> Result<Option<Vec<Bytes>>> {
+    fn read_all(
+        &self,
+        ranges: &[Range<u64>],
+        read: impl Fn(&File, u64, usize) -> std::io::Result<Option<Buffer>>,
+    ) -> Result<Option<Vec<Bytes>>> {
         let failed = |e: &std::io::Error| Error::io(e, &self.path);
-        let changed = || Error::new(Kind::SourceChanged, "the file changed while it was read; write a new file and rename it instead").in_file(&self.path);
+        let changed = || {
+            Error::new(
+                Kind::SourceChanged,
+                "the file changed while it was read; write a new file and rename it instead",
+            )
+            .in_file(&self.path)
+        };
         let mut out = Vec::with_capacity(ranges.len());
         for range in ranges {
             if range.end > self.size || range.start > range.end {
-                return Err(Error::data(format!("bytes {range:?} are not in the file of {} bytes", self.size)).in_file(&self.path));
+                return Err(Error::data(format!("bytes {range:?} are not in the file of {} bytes", self.size))
+                    .in_file(&self.path));
             }
-            let bytes = read(&self.file, range.start, (range.end - range.start) as usize).map_err(|e| match e.kind() {
-                std::io::ErrorKind::UnexpectedEof => changed(),
-                _ => failed(&e),
-            })?;
+            let bytes =
+                read(&self.file, range.start, (range.end - range.start) as usize).map_err(|e| match e.kind() {
+                    std::io::ErrorKind::UnexpectedEof => changed(),
+                    _ => failed(&e),
+                })?;
             let Some(bytes) = bytes else { return Ok(None) };
             out.push(bytes.share());
         }

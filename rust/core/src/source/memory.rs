@@ -19,13 +19,14 @@ struct Held(Bytes);
 /// What the names of held bytes begin with.
 pub const SCHEME: &str = "memory:";
 
-/// The bytes that this process holds, by name. The table is never changed: another takes its place, so that no lock is held
-/// when the process is forked, and the old one, which is small, stays for who reads it.
+/// The bytes that this process holds, by name. The table is never changed: another takes its place, so that no lock is
+/// held when the process is forked, and the old one, which is small, stays for who reads it.
 static HELD: AtomicPtr<HashMap<String, Weak<Bytes>>> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Makes bytes an object of this process, for as long as somebody has them. Gives its name, which is that of its content.
+/// Makes bytes an object of this process, for as long as somebody has them. Gives its name, which is that of its
+/// content.
 pub fn hold(bytes: Bytes) -> (String, Arc<Bytes>) {
-    let name = format!("{SCHEME}{:016x}-{}", crate::plan::hash(&bytes), bytes.len());
+    let name = format!("{SCHEME}{:016x}-{}", crate::hash::hash(&bytes), bytes.len());
     if let Some(there) = held(&name) {
         return (name, there);
     }
@@ -53,7 +54,8 @@ pub fn held(name: &str) -> Option<Arc<Bytes>> {
 pub(crate) fn open(location: &str) -> crate::Result<Arc<dyn Object>> {
     match held(location) {
         Some(bytes) => Ok(Arc::new(Held(Bytes::clone(&bytes)))),
-        None => Err(Error::new(Kind::NotFound, "what was in memory is gone: the data set was made in another process").in_file(location)),
+        None => Err(Error::new(Kind::NotFound, "what was in memory is gone: the data set was made in another process")
+            .in_file(location)),
     }
 }
 

@@ -97,7 +97,10 @@ pub trait Object: Send + Sync {
 pub(crate) fn unescaped(text: &str) -> String {
     let (mut out, mut rest) = (Vec::new(), text.as_bytes());
     while let [first, after @ ..] = rest {
-        let code = after.first_chunk::<2>().filter(|_| *first == b'%').and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        let code = after
+            .first_chunk::<2>()
+            .filter(|_| *first == b'%')
+            .and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
         out.push(code.unwrap_or(*first));
         rest = if code.is_some() { &after[2..] } else { after };
     }
@@ -114,7 +117,10 @@ impl Part {
     /// The bytes of `range`, which must be there.
     pub(crate) fn of(whole: Arc<dyn Object>, range: Range<u64>) -> Result<Arc<dyn Object>> {
         if range.start > range.end || range.end > whole.size() {
-            return Err(Error::data(format!("its bytes {range:?} are not inside the archive of {} bytes: it was cut", whole.size())));
+            return Err(Error::data(format!(
+                "its bytes {range:?} are not inside the archive of {} bytes: it was cut",
+                whole.size()
+            )));
         }
         Ok(Arc::new(Self { whole, range }))
     }
@@ -122,7 +128,9 @@ impl Part {
     fn moved(&self, ranges: &[Range<u64>]) -> Result<Vec<Range<u64>>> {
         let moved = |r: &Range<u64>| {
             let inside = r.start <= r.end && r.end <= self.size();
-            inside.then(|| self.range.start + r.start..self.range.start + r.end).ok_or_else(|| Error::data(format!("bytes {r:?} of {}", self.size())))
+            inside
+                .then(|| self.range.start + r.start..self.range.start + r.end)
+                .ok_or_else(|| Error::data(format!("bytes {r:?} of {}", self.size())))
         };
         ranges.iter().map(moved).collect()
     }

@@ -8,12 +8,13 @@ use bytes::Bytes;
 
 use super::local::LocalStore;
 use super::memory::{self, SCHEME};
-use super::remote::access::{Access, Disk, shown};
+use super::remote::access::{Access, Disk, is_of_store, shown};
 use super::remote::cache::Cache;
 use super::remote::client::document;
 use super::remote::cloud::{self, Cloud, Listed};
 use super::remote::http::{self, Http};
 use super::remote::hub::HubFile;
+use super::remote::opened::OpenObjects;
 use super::remote::{Caches, Remote, Service};
 use super::{Hint, Known, Object, Reading, Store};
 use crate::engine::Engine;
@@ -45,8 +46,11 @@ impl Sources {
         let access = Access::parse(json)?;
         let heads = access.heads.clone().map(|folder| Disk { folder, limit: Some(HEADS) });
         let of = |disk: &Disk, simple| Arc::new(Cache::new(disk, simple));
-        let caches = Caches { ranges: access.cache.as_ref().map(|disk| of(disk, false)), heads: heads.as_ref().map(|disk| of(disk, true)) };
-        Ok(Self { access: Arc::new(access), id: crate::plan::hash(json.as_bytes()), caches, others })
+        let caches = Caches {
+            ranges: access.cache.as_ref().map(|disk| of(disk, false)),
+            heads: heads.as_ref().map(|disk| of(disk, true)),
+        };
+        Ok(Self { access: Arc::new(access), id: crate::hash::hash(json.as_bytes()), caches, others })
     }
 
     /// The objects of an object store whose keys begin with a folder's.
@@ -56,8 +60,9 @@ impl Sources {
 
     /// Writes an object of an object store, whole or not at all.
     pub async fn write(&self, location: &str, parts: impl Iterator<Item = std::io::Result<Bytes>>) -> Result<()> {
-        if !cloud::is(location) {
-            return Err(Error::new(Kind::Unsupported, "only files and objects of s3://, gs:// and az:// are written").in_file(&shown(location)));
+        if !is_of_store(location) {
+            return Err(Error::new(Kind::Unsupported, "only files and objects of s3://, gs:// and az:// are written")
+                .in_file(&shown(location)));
         }
         cloud::write(Engine::current()?, &self.access, self.id, location, parts).await
     }
@@ -68,15 +73,21 @@ impl Sources {
     }
 
     /// How an object far away is asked for; none where it is not.
-    fn service(&self, engine: &'static Engine, location: &str, known: Option<&Known>) -> Result<Option<Box<dyn Service>>> {
+    fn service(
+        &self,
+        engine: &'static Engine,
+        location: &str,
+        known: Option<&Known>,
+    ) -> Result<Option<Box<dyn Service>>> {
         let access = || Arc::clone(&self.access);
         Ok(match location.split_once("://").map(|(scheme, _)| scheme) {
             Some("http" | "https") => Some(Box::new(Http::new(access(), http::parse(location)?))),
             Some("hf") => {
-                let content = known.and_then(|known| known.version.as_deref()?.split_once(':')).map(|(_, hash)| hash.to_owned());
+                let content =
+                    known.and_then(|known| known.version.as_deref()?.split_once(':')).map(|(_, hash)| hash.to_owned());
                 Some(Box::new(Http::immutable(access(), HubFile::parse(location)?.url(&self.access)?, content)))
             }
-            Some(_) if cloud::is(location) => Some(Box::new(Cloud::new(engine, &self.access, self.id, location)?)),
+            Some(_) if is_of_store(location) => Some(Box::new(Cloud::new(engine, &self.access, self.id, location)?)),
             _ => None,
         })
     }
@@ -101,7 +112,7 @@ impl Sources {
             return Ok(object);
         }
         if let Some(known) = known
-            && let Some(object) = engine.opened(self.id, location, known)
+            && let Some(object) = engine.open::<OpenObjects>().find(self.id, location, known)
         {
             return Ok(Arc::new(object));
         }
@@ -113,7 +124,7 @@ impl Sources {
                     Err(spooled) => return Ok(spooled),
                 },
             };
-            engine.keep_open(self.id, &remote);
+            engine.open::<OpenObjects>().keep(self.id, &remote);
             return Ok(Arc::new(remote));
         }
         if location.starts_with(SCHEME) && !location.contains("://") {
@@ -121,7 +132,9 @@ impl Sources {
         }
         match (location.split_once("://"), &self.others) {
             (Some(("file", path)), _) => LocalStore.open(path, hint, known).await,
-            (Some((scheme, _)), Some(others)) if !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.:".contains(c)) => {
+            (Some((scheme, _)), Some(others))
+                if !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.:".contains(c)) =>
+            {
                 others.open(location, hint, known).await
             }
             _ => LocalStore.open(location, hint, known).await,

@@ -40,7 +40,15 @@ impl Read {
     }
 
     fn facts(&self, file: &Bytes) -> Facts {
-        Facts { size: file.len() as u64, codec: Codec::of(file), most: 1 << 20, statistics: false, lenient: false, far: self.far, first: false }
+        Facts {
+            size: file.len() as u64,
+            codec: Codec::of(file),
+            most: 1 << 20,
+            statistics: false,
+            lenient: false,
+            far: self.far,
+            first: false,
+        }
     }
 
     /// Looks at a file.
@@ -76,7 +84,8 @@ impl Format for Read {
             schema: &schema,
             declared: false,
         };
-        let options = Options { columns: self.columns.clone(), rows, unit, window, most: 1 << 20, filter: None, lenient: false };
+        let options =
+            Options { columns: self.columns.clone(), rows, unit, window, most: 1 << 20, filter: None, lenient: false };
         rowstream_core::format::of(self.name, &self.options)?.decoder(&source, &options)
     }
 }
@@ -137,7 +146,12 @@ pub fn cut(format: &impl Format, file: &Bytes) {
     for cut in (least..file.len()).step_by((file.len() / 150).max(1)) {
         let short = file.slice(..cut);
         let got = format.open(&short, 0..u64::MAX, 3000, 512).and_then(|decoder| run(decoder, &short));
-        assert!(got.is_err(), "a file cut at {cut} of {} bytes gave {} rows", file.len(), got.map_or(0, |b| b.num_rows()));
+        assert!(
+            got.is_err(),
+            "a file cut at {cut} of {} bytes gave {} rows",
+            file.len(),
+            got.map_or(0, |b| b.num_rows())
+        );
     }
 }
 
@@ -164,7 +178,12 @@ pub fn mutate(format: &impl Format, file: &Bytes, rows: u64, cases: u32) {
 fn mutated(file: &Bytes, cases: u32, test: impl Fn(Bytes) -> std::result::Result<(), TestCaseError>) {
     let change = (0..file.len(), any::<u8>(), prop_oneof![Just(1_usize), Just(4), Just(16)]);
     let changes = proptest::collection::vec(change, 1..4);
-    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, rng_seed: proptest::test_runner::RngSeed::Fixed(1), ..Config::default() });
+    let mut runner = TestRunner::new(Config {
+        cases,
+        failure_persistence: None,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(1),
+        ..Config::default()
+    });
     runner
         .run(&changes, |changes| {
             let mut bytes = file.to_vec();

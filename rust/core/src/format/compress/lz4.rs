@@ -98,7 +98,10 @@ impl Frames {
                 MAGIC if open.len() < 6 => Ok(6),
                 MAGIC => Ok(7 + if open[4] & 8 != 0 { 8 } else { 0 } + if open[4] & 1 != 0 { 4 } else { 0 }),
                 0x184D_2A50..=0x184D_2A5F => Ok(8),
-                LEGACY => Err(Error::new(crate::Kind::Unsupported, "the legacy frames of LZ4 are not read; compress with lz4 1.4 or later")),
+                LEGACY => Err(Error::new(
+                    crate::Kind::Unsupported,
+                    "the legacy frames of LZ4 are not read; compress with lz4 1.4 or later",
+                )),
                 _ => Err(bad("no frame of LZ4 begins here")),
             };
         };
@@ -167,7 +170,8 @@ impl Frames {
             out.extend_from_slice(body);
         } else {
             out.resize(start + frame.largest, 0);
-            let made = decompress_into_with_dict(body, &mut out[start..], &frame.window).map_err(|e| bad(&e.to_string()))?;
+            let made =
+                decompress_into_with_dict(body, &mut out[start..], &frame.window).map_err(|e| bad(&e.to_string()))?;
             out.truncate(start + made);
         }
         let made = &out[start..];

@@ -8,32 +8,11 @@ use bzip2::Decompress as Bzip2;
 use flate2::write::MultiGzDecoder;
 use flate2::{Decompress as Deflate, FlushDecompress};
 use liblzma::stream::{Action, CONCATENATED, Status as XzStatus, Stream as Xz};
-use serde::{Deserialize, Serialize};
 use zstd::stream::raw::{Decoder as Zstd, InBuffer, Operation, OutBuffer};
 
+pub use crate::codec::Codec;
 use crate::error::{Error, Result};
 use lz4::Frames;
-
-/// How the bytes of a file are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Codec {
-    /// RFC 1952.
-    Gzip,
-    /// RFC 8878.
-    Zstd,
-    /// bzip2.
-    Bzip2,
-    /// xz, of LZMA2 and other filters.
-    Xz,
-    /// Frames of LZ4.
-    Lz4,
-    /// RFC 1951, as the members of a zip archive have it: nothing tells it from other bytes, and its checksum is elsewhere.
-    Deflate {
-        /// The checksum of what it becomes.
-        crc: u32,
-    },
-}
 
 /// What bzip2 has after its header: the first block, or the end.
 const BLOCKS: [&[u8]; 2] = [&[0x31, 0x41, 0x59, 0x26, 0x53, 0x59], &[0x17, 0x72, 0x45, 0x38, 0x50, 0x90]];
@@ -55,7 +34,9 @@ impl Codec {
                 None => Some(Self::Zstd),
             },
             [0x28, 0xB5, 0x2F, 0xFD, ..] => Some(Self::Zstd),
-            [b'B', b'Z', b'h', b'1'..=b'9', rest @ ..] if BLOCKS.iter().any(|magic| rest.starts_with(magic)) => Some(Self::Bzip2),
+            [b'B', b'Z', b'h', b'1'..=b'9', rest @ ..] if BLOCKS.iter().any(|magic| rest.starts_with(magic)) => {
+                Some(Self::Bzip2)
+            }
             [0xFD, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
             [0x04, 0x22, 0x4D, 0x18, ..] => Some(Self::Lz4),
             _ => None,
@@ -92,7 +73,9 @@ impl Decompressor {
             Codec::Gzip => Inner::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
             Codec::Zstd => Inner::Zstd(Zstd::new().map_err(|e| Error::internal(e.to_string()))?),
             Codec::Bzip2 => Inner::Bzip2(Bzip2::new(false)),
-            Codec::Xz => Inner::Xz(Xz::new_stream_decoder(XZ_MEMORY, CONCATENATED).map_err(|e| Error::internal(e.to_string()))?),
+            Codec::Xz => {
+                Inner::Xz(Xz::new_stream_decoder(XZ_MEMORY, CONCATENATED).map_err(|e| Error::internal(e.to_string()))?)
+            }
             Codec::Lz4 => Inner::Lz4(Box::default()),
             Codec::Deflate { crc } => Inner::Deflate(Deflate::new(false), crc32fast::Hasher::new(), crc),
         };
@@ -202,7 +185,10 @@ fn step(codec: &mut Inner, input: &[u8], out: &mut Vec<u8>, whole: &mut bool) ->
                 // No input, and no room that it needs: it waits.
                 Ok(_) => {}
                 Err(liblzma::stream::Error::MemLimit) => {
-                    return Err(Error::data(format!("the compressed data need a dictionary of more than {XZ_MEMORY} bytes; compress them with xz -9 or less")));
+                    return Err(Error::data(format!(
+                        "the compressed data need a dictionary of more than {XZ_MEMORY} bytes; compress them with xz \
+                         -9 or less"
+                    )));
                 }
                 Err(e) => return Err(damaged(e)),
             }

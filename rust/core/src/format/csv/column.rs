@@ -29,7 +29,8 @@ enum Scalar {
 impl Csv {
     fn is_null(&self, text: &[u8]) -> bool {
         let first = text.first().map_or(256, |byte| usize::from(*byte));
-        text.len() < self.longest.get(first).copied().unwrap_or(usize::MAX) && self.nulls.iter().any(|null| null.as_bytes() == text)
+        text.len() < self.longest.get(first).copied().unwrap_or(usize::MAX)
+            && self.nulls.iter().any(|null| null.as_bytes() == text)
     }
 
     fn bool(&self, text: &[u8]) -> Option<bool> {
@@ -239,8 +240,9 @@ type Misfit = (usize, String);
 impl Column {
     pub(super) fn new(field: &FieldRef) -> Result<Self> {
         use DataType::{
-            Binary, BinaryView, Boolean, Date32, Date64, Decimal32, Decimal64, Decimal128, Decimal256, Duration, FixedSizeBinary, Float16, Float32, Float64,
-            Int8, Int16, Int32, Int64, LargeBinary, LargeUtf8, Null, Struct, Time32, Time64, Timestamp, UInt8, UInt16, UInt32, UInt64, Utf8, Utf8View,
+            Binary, BinaryView, Boolean, Date32, Date64, Decimal32, Decimal64, Decimal128, Decimal256, Duration,
+            FixedSizeBinary, Float16, Float32, Float64, Int8, Int16, Int32, Int64, LargeBinary, LargeUtf8, Null,
+            Struct, Time32, Time64, Timestamp, UInt8, UInt16, UInt32, UInt64, Utf8, Utf8View,
         };
         let values = match field.data_type() {
             Null => Values::Null(0),
@@ -249,11 +251,17 @@ impl Column {
             Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | Duration(_) => Values::Int(Vec::new()),
             UInt64 => Values::Big(Vec::new()),
             Float16 | Float32 | Float64 => Values::Float(Vec::new()),
-            Utf8 | LargeUtf8 | Utf8View | Binary | LargeBinary | BinaryView | FixedSizeBinary(_) | Timestamp(..) | Date32 | Date64 | Time32(_) | Time64(_)
-            | Decimal32(..) | Decimal64(..) | Decimal128(..) | Decimal256(..) => Values::Text(Vec::new()),
+            Utf8 | LargeUtf8 | Utf8View | Binary | LargeBinary | BinaryView | FixedSizeBinary(_) | Timestamp(..)
+            | Date32 | Date64 | Time32(_) | Time64(_) | Decimal32(..) | Decimal64(..) | Decimal128(..)
+            | Decimal256(..) => Values::Text(Vec::new()),
             // A path.
             Struct(fields) if is_media(fields) => Values::Text(Vec::new()),
-            other => return Err(Error::new(Kind::Unsupported, format!("column {:?}: CSV has no values of type {other}", field.name()))),
+            other => {
+                return Err(Error::new(
+                    Kind::Unsupported,
+                    format!("column {:?}: CSV has no values of type {other}", field.name()),
+                ));
+            }
         };
         Ok(Self { name: field.name().clone(), values, nulls: NullBufferBuilder::new(0), labels: Labels::of(field) })
     }
@@ -374,7 +382,11 @@ impl Column {
             }
             Values::Int(values) if let Some(labels) = &self.labels => {
                 // A name that is also one of the nulls is null, as it is in a column of text.
-                each!(|text| label(labels, text).filter(|_| !csv.is_null(text)), |value| values.push(value), values.push(0));
+                each!(
+                    |text| label(labels, text).filter(|_| !csv.is_null(text)),
+                    |value| values.push(value),
+                    values.push(0)
+                );
             }
             Values::Int(values) => each!(|text| csv.integer(text), |value| values.push(value), values.push(0)),
             Values::Big(values) => each!(|text| csv.large(text), |value| values.push(value), values.push(0)),
@@ -413,13 +425,19 @@ impl Column {
         match &mut self.values {
             Values::Null(n) => Arc::new(NullArray::new(std::mem::take(n))),
             Values::Bool(values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
-            Values::Int(values) => Arc::new(PrimitiveArray::<Int64Type>::new(ScalarBuffer::from(std::mem::take(values)), nulls)),
-            Values::Big(values) => Arc::new(PrimitiveArray::<UInt64Type>::new(ScalarBuffer::from(std::mem::take(values)), nulls)),
-            Values::Float(values) => Arc::new(PrimitiveArray::<Float64Type>::new(ScalarBuffer::from(std::mem::take(values)), nulls)),
+            Values::Int(values) => {
+                Arc::new(PrimitiveArray::<Int64Type>::new(ScalarBuffer::from(std::mem::take(values)), nulls))
+            }
+            Values::Big(values) => {
+                Arc::new(PrimitiveArray::<UInt64Type>::new(ScalarBuffer::from(std::mem::take(values)), nulls))
+            }
+            Values::Float(values) => {
+                Arc::new(PrimitiveArray::<Float64Type>::new(ScalarBuffer::from(std::mem::take(values)), nulls))
+            }
             Values::Text(views) => {
                 let views = ScalarBuffer::from(std::mem::take(views));
-                // SAFETY: every view was made of a range of one of these two buffers, with its length and prefix. The block
-                // was checked to be UTF-8, and its fields are cut at ASCII bytes.
+                // SAFETY: every view was made of a range of one of these two buffers, with its length and prefix. The
+                // block was checked to be UTF-8, and its fields are cut at ASCII bytes.
                 Arc::new(unsafe { StringViewArray::new_unchecked(views, Arc::clone(buffers), nulls) })
             }
         }

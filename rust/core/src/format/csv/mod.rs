@@ -68,7 +68,8 @@ pub struct Csv {
 
 /// What pandas takes for a missing value.
 const NULLS: [&str; 19] = [
-    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
+    "NULL", "NaN", "None", "n/a", "nan", "null",
 ];
 
 impl Default for Csv {
@@ -109,7 +110,10 @@ impl Csv {
         let mut bytes: Vec<u8> = special.iter().flatten().copied().collect();
         bytes.sort_unstable();
         if bytes.windows(2).any(|pair| pair[0] == pair[1]) || bytes.iter().any(|b| matches!(b, b'\n' | b'\r' | 128..)) {
-            return Err(Error::new(Kind::Value, "csv: delimiter, quote, escape and comment are different characters, of one byte, and no line ends"));
+            return Err(Error::new(
+                Kind::Value,
+                "csv: delimiter, quote, escape and comment are different characters, of one byte, and no line ends",
+            ));
         }
         Ok(self)
     }
@@ -127,9 +131,18 @@ impl Format for Csv {
     }
 
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
-        let rows = Rows::new(self.clone(), piece.size, piece.codec, options.unit.min(512 << 10) as usize, options.most, options.lenient)?;
-        let columns: Vec<Column> = piece.schema.fields().iter().filter(|f| options.wants(f.name())).map(Column::new).collect::<Result<_>>()?;
-        let natural: Vec<Field> = columns.iter().map(|column| Field::new(&column.name, column.natural(), true)).collect();
+        let rows = Rows::new(
+            self.clone(),
+            piece.size,
+            piece.codec,
+            options.unit.min(512 << 10) as usize,
+            options.most,
+            options.lenient,
+        )?;
+        let columns: Vec<Column> =
+            piece.schema.fields().iter().filter(|f| options.wants(f.name())).map(Column::new).collect::<Result<_>>()?;
+        let natural: Vec<Field> =
+            columns.iter().map(|column| Field::new(&column.name, column.natural(), true)).collect();
         Ok(Box::new(CsvDecoder {
             known: piece.schema.fields().iter().map(|f| f.name().clone()).collect(),
             places: Vec::new(),
@@ -187,10 +200,15 @@ impl Look for Looking {
 
     fn found(self: Box<Self>) -> Result<Found> {
         let csv = self.rows.csv();
-        let field = |(name, seen): (&String, &Seen)| Field::new(name, csv.types.get(name).cloned().unwrap_or_else(|| seen.data_type()), true);
+        let field = |(name, seen): (&String, &Seen)| {
+            Field::new(name, csv.types.get(name).cloned().unwrap_or_else(|| seen.data_type()), true)
+        };
         let names = self.rows.names().unwrap_or_default();
         if let Some(unknown) = csv.types.keys().find(|name| !names.contains(name)).filter(|_| !names.is_empty()) {
-            return Err(Error::new(Kind::Schema, format!("dtype= names a column {unknown:?}; the columns are {names:?}")));
+            return Err(Error::new(
+                Kind::Schema,
+                format!("dtype= names a column {unknown:?}; the columns are {names:?}"),
+            ));
         }
         let mut columns = self.columns;
         columns.resize_with(names.len(), Seen::default);
@@ -233,7 +251,11 @@ impl CsvDecoder {
             let upto = (self.wanted.end - self.next).min(n);
             self.next += n;
             if from < upto {
-                return if self.lenient { self.part(from as usize, upto as usize) } else { self.batch(from as usize, upto as usize, None).map(Step::Batch) };
+                return if self.lenient {
+                    self.part(from as usize, upto as usize)
+                } else {
+                    self.batch(from as usize, upto as usize, None).map(Step::Batch)
+                };
             }
         }
     }
@@ -243,7 +265,11 @@ impl CsvDecoder {
         if let Some(new) = names.iter().find(|name| !self.known.contains(name)).filter(|_| !self.declared) {
             return Err(Error::new(
                 Kind::Schema,
-                format!("the file has a column {new:?} that it did not have when the data set was made; the columns were {:?}", self.known),
+                format!(
+                    "the file has a column {new:?} that it did not have when the data set was made; the columns were \
+                     {:?}",
+                    self.known
+                ),
             ));
         }
         self.places = self.columns.iter().map(|column| names.iter().position(|name| *name == column.name)).collect();
@@ -263,7 +289,8 @@ impl CsvDecoder {
             let misfit = |(column, place): (&Column, &Option<usize>)| {
                 let place = (*place)?;
                 let found = text(csv, block, *places.get(place)?, &mut side);
-                (!column.fits(csv, found)).then(|| self.rows.misfit(row, &names[place], &column.type_name(), &String::from_utf8_lossy(found)))
+                (!column.fits(csv, found))
+                    .then(|| self.rows.misfit(row, &names[place], &column.type_name(), &String::from_utf8_lossy(found)))
             };
             let error = if !self.rows.is_text(row) {
                 Some(self.rows.no_text(row))
@@ -308,8 +335,18 @@ impl CsvDecoder {
                 continue;
             };
             let failed = match regular {
-                _ if good.is_some() => column.take(csv, block, good.into_iter().flatten().map(|i| fields.row(*i).get(place).copied()), &mut side),
-                Some(places) => column.take(csv, block, places[place..].iter().step_by(width).take(upto - from).map(|p| Some(*p)), &mut side),
+                _ if good.is_some() => column.take(
+                    csv,
+                    block,
+                    good.into_iter().flatten().map(|i| fields.row(*i).get(place).copied()),
+                    &mut side,
+                ),
+                Some(places) => column.take(
+                    csv,
+                    block,
+                    places[place..].iter().step_by(width).take(upto - from).map(|p| Some(*p)),
+                    &mut side,
+                ),
                 None => column.take(csv, block, (from..upto).map(|i| fields.row(i).get(place).copied()), &mut side),
             };
             if let Err((row, found)) = failed {
@@ -318,8 +355,12 @@ impl CsvDecoder {
         }
         let buffers: Arc<[Buffer]> = [Buffer::from(block.clone()), Buffer::from_vec(side)].into();
         let columns = self.columns.iter_mut().map(|column| column.finish(&buffers)).collect();
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
-            .map_err(|e| Error::internal(e.to_string()))
+        RecordBatch::try_new_with_options(
+            Arc::clone(&self.schema),
+            columns,
+            &RecordBatchOptions::new().with_row_count(Some(rows)),
+        )
+        .map_err(|e| Error::internal(e.to_string()))
     }
 }
 

@@ -47,7 +47,14 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn new(csv: Csv, size: u64, codec: Option<Codec>, unit: usize, most: usize, lenient: bool) -> Result<Self> {
+    pub(super) fn new(
+        csv: Csv,
+        size: u64,
+        codec: Option<Codec>,
+        unit: usize,
+        most: usize,
+        lenient: bool,
+    ) -> Result<Self> {
         Ok(Self {
             input: Input::new(0..size, codec)?.encoded(csv.encoding.as_ref())?,
             block: Bytes::new(),
@@ -103,13 +110,23 @@ impl Rows {
             }
             let front = self.block.slice(self.used..);
             if front.len() > self.most {
-                let what = format!("a row of more than {} bytes, which is more than ROWSTREAM_MEMORY lets one have; is a quote not closed?", self.most);
+                let what = format!(
+                    "a row of more than {} bytes, which is more than ROWSTREAM_MEMORY lets one have; is a quote not \
+                     closed?",
+                    self.most
+                );
                 return Err(self.wrong(&what));
             }
             let unit = self.unit.max(front.len());
             let block = match self.input.next(&front, unit)? {
                 Part::Bytes(block) => block,
-                Part::Need => return self.input.need(unit).map(Next::Need).ok_or_else(|| Error::internal("rows that need nothing")),
+                Part::Need => {
+                    return self
+                        .input
+                        .need(unit)
+                        .map(Next::Need)
+                        .ok_or_else(|| Error::internal("rows that need nothing"));
+                }
                 Part::End => {
                     (self.last, self.done) = (true, true);
                     front
@@ -192,8 +209,12 @@ impl Rows {
         let given = self.csv.names.clone();
         let names = if self.csv.header {
             let mut side = Vec::new();
-            let read: Vec<String> =
-                self.fields.row(0).iter().map(|place| String::from_utf8_lossy(text(&self.csv, &self.block, *place, &mut side)).into_owned()).collect();
+            let read: Vec<String> = self
+                .fields
+                .row(0)
+                .iter()
+                .map(|place| String::from_utf8_lossy(text(&self.csv, &self.block, *place, &mut side)).into_owned())
+                .collect();
             self.drop_row()?;
             given.unwrap_or_else(|| unique(read))
         } else {
@@ -207,7 +228,10 @@ impl Rows {
     fn drop_row(&mut self) -> Result<()> {
         let end = self.fields.row(0).last().map_or(0, |place| (place.1 & !(1 << 31)) as usize);
         let rest = &self.block[end..];
-        let newline = rest.iter().position(|b| *b == b'\n' || *b == b'\r').map_or(rest.len(), |n| n + if rest[n..].starts_with(b"\r\n") { 2 } else { 1 });
+        let newline = rest
+            .iter()
+            .position(|b| *b == b'\n' || *b == b'\r')
+            .map_or(rest.len(), |n| n + if rest[n..].starts_with(b"\r\n") { 2 } else { 1 });
         let cut = end + newline;
         self.line += memchr_iter(b'\n', &self.block[..cut]).count() as u64;
         self.base += cut as u64;
@@ -221,8 +245,11 @@ impl Rows {
     /// A quote that is not closed.
     fn open(&self, at: usize) -> Error {
         let line = self.line + memchr_iter(b'\n', &self.block[..at]).count() as u64;
-        Error::data("the quote that opens here is not closed; is the quote character right? (quotechar=, escapechar=, quoting=3 for none)")
-            .at(format_args!("line {line} (byte {})", self.base + at as u64))
+        Error::data(
+            "the quote that opens here is not closed; is the quote character right? (quotechar=, \
+            escapechar=, quoting=3 for none)",
+        )
+        .at(format_args!("line {line} (byte {})", self.base + at as u64))
     }
 
     fn named(&self, error: Error) -> Error {
@@ -236,13 +263,20 @@ impl Rows {
     /// The line and byte of a row of the block.
     fn place(&self, row: usize) -> String {
         let start = self.fields.row(row).first().map_or(0, |place| place.0 as usize);
-        format!("line {} (byte {})", self.line + memchr_iter(b'\n', &self.block[..start]).count() as u64, self.base + start as u64)
+        format!(
+            "line {} (byte {})",
+            self.line + memchr_iter(b'\n', &self.block[..start]).count() as u64,
+            self.base + start as u64
+        )
     }
 
     /// Whether a row of the block is text.
     pub(super) fn is_text(&self, row: usize) -> bool {
         let fields = self.fields.row(row);
-        let span = fields.first().zip(fields.last()).map_or(0..0, |(first, last)| first.0 as usize..(last.1 & !(1 << 31)) as usize);
+        let span = fields
+            .first()
+            .zip(fields.last())
+            .map_or(0..0, |(first, last)| first.0 as usize..(last.1 & !(1 << 31)) as usize);
         self.checked || simdutf8::basic::from_utf8(&self.block[span]).is_ok()
     }
 
@@ -254,8 +288,11 @@ impl Rows {
     /// A row with more fields than there are names.
     pub(super) fn long(&self, row: usize) -> Error {
         let (found, names) = (self.fields.row(row).len(), self.names().unwrap_or_default().len());
-        Error::data(format!("expected {names} fields, found {found}; is the delimiter {:?} right, and are quotes closed?", char::from(self.csv.delimiter)))
-            .at(self.place(row))
+        Error::data(format!(
+            "expected {names} fields, found {found}; is the delimiter {:?} right, and are quotes closed?",
+            char::from(self.csv.delimiter)
+        ))
+        .at(self.place(row))
     }
 
     /// A value that is of another type.
@@ -264,7 +301,8 @@ impl Rows {
         Error::new(
             Kind::Schema,
             format!(
-                "column {column:?}: expected {expected}, found {short:?}; pass features=Features({{…, {column:?}: …}}) with the type that holds all values, or infer=\"all\" to find it by reading everything"
+                "column {column:?}: expected {expected}, found {short:?}; pass features=Features({{…, {column:?}: \
+                 …}}) with the type that holds all values, or infer=\"all\" to find it by reading everything"
             ),
         )
         .at(self.place(row))

@@ -1,4 +1,5 @@
-//! Rows and fields of CSV, found where they stand: <https://www.rfc-editor.org/rfc/rfc4180>, and beyond it what pandas reads.
+//! Rows and fields of CSV, found where they stand: <https://www.rfc-editor.org/rfc/rfc4180>, and beyond it what pandas
+//! reads.
 //!
 //! Sixty-four bytes at a time become bits: where quotes, delimiters and line ends are; what is inside quotes is the
 //! running parity of the quotes. That holds where quotes open only at the start of a field. A block where one does not
@@ -46,10 +47,12 @@ impl Fields {
         Some(&self.places[start..])
     }
 
-    /// Ends a row with a field: one that has nothing but blanks is none, as pandas has it, unless a comment follows them.
+    /// Ends a row with a field: one that has nothing but blanks is none, as pandas has it, unless a comment follows
+    /// them.
     fn end(&mut self, csv: &Csv, block: &[u8], (start, end): (usize, usize), quoted: bool, commented: bool) {
         let alone = self.rows.last().copied().unwrap_or(0) as usize == self.places.len() && !quoted;
-        let blank = || start == end || (!commented && block[start..end].iter().all(|byte| matches!(byte, b' ' | b'\t')));
+        let blank =
+            || start == end || (!commented && block[start..end].iter().all(|byte| matches!(byte, b' ' | b'\t')));
         if !(alone && csv.skip_blank_lines && blank()) {
             self.field(start, end, quoted);
             self.rows.push(self.places.len() as u32);
@@ -116,8 +119,8 @@ fn unquote(csv: &Csv, raw: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Finds the rows that are whole in the block, which begins with one. Gives how many bytes they are. `last`: nothing follows.
-/// `Err`: where a quote opens that is not closed.
+/// Finds the rows that are whole in the block, which begins with one. Gives how many bytes they are. `last`: nothing
+/// follows. `Err`: where a quote opens that is not closed.
 pub(super) fn split(csv: &Csv, block: &[u8], last: bool, fields: &mut Fields) -> Result<usize, usize> {
     if block.len() >= QUOTED as usize {
         return Err(0); // a row of more than 2 GiB
@@ -352,6 +355,10 @@ mod tests {
         Some((0..fields.rows()).map(|i| fields.row(i).iter().map(of).collect()).collect())
     }
 
+    fn owned(rows: Vec<Vec<&str>>) -> Vec<Vec<String>> {
+        rows.into_iter().map(|row| row.into_iter().map(str::to_owned).collect()).collect()
+    }
+
     fn text_of(csv: &Csv, block: &[u8], place: (u32, u32)) -> Vec<u8> {
         text(csv, block, place, &mut Vec::new()).to_vec()
     }
@@ -369,11 +376,8 @@ mod tests {
             (" \na,b\n \t \r\n1,2\n\t", vec![vec!["a", "b"], vec!["1", "2"]]),
             ("a\n\" \"\n , \n", vec![vec!["a"], vec![" "], vec![" ", " "]]),
         ] {
-            assert_eq!(
-                rows(&csv, text, true).as_deref(),
-                Some(&expected.iter().map(|r| r.iter().map(|&s| s.to_owned()).collect()).collect::<Vec<Vec<String>>>()[..]),
-                "{text:?}"
-            );
+            let expected = owned(expected);
+            assert_eq!(rows(&csv, text, true).as_deref(), Some(&expected[..]), "{text:?}");
             assert_eq!(rows(&csv, text, true), rows(&csv, text, false), "{text:?}");
         }
         // A quote inside a field is a character.

@@ -178,7 +178,8 @@ impl Object {
             }
         }
         let read = self.fields.iter_mut().filter(|column| !matches!(column.values, Values::Passed(_)));
-        let made = read.map(|column| Ok((Arc::new(Field::new(&column.name, column.natural(), true)), column.finish(buffers)?)));
+        let made = read
+            .map(|column| Ok((Arc::new(Field::new(&column.name, column.natural(), true)), column.finish(buffers)?)));
         let (fields, columns): (Vec<FieldRef>, Vec<ArrayRef>) = made.collect::<Result<Vec<_>>>()?.into_iter().unzip();
         Ok((fields.into(), columns))
     }
@@ -230,7 +231,10 @@ fn feature(of: &Field) -> String {
         DataType::Float64 => "Value(\"float64\")".into(),
         DataType::List(item) => format!("List({})", feature(item)),
         DataType::Struct(fields) => {
-            format!("{{{}}}", fields.iter().map(|f| format!("{:?}: {}", f.name(), feature(f))).collect::<Vec<_>>().join(", "))
+            format!(
+                "{{{}}}",
+                fields.iter().map(|f| format!("{:?}: {}", f.name(), feature(f))).collect::<Vec<_>>().join(", ")
+            )
         }
         _ => "Value(\"string\")".into(),
     }
@@ -240,9 +244,10 @@ impl Column {
     /// `any`: strings take any value.
     pub(in crate::format) fn new(field: &Field, wanted: bool, any: bool) -> Result<Self> {
         use DataType::{
-            Binary, BinaryView, Boolean, Date32, Date64, Decimal32, Decimal64, Decimal128, Decimal256, Duration, FixedSizeBinary, FixedSizeList, Float16,
-            Float32, Float64, Int8, Int16, Int32, Int64, LargeBinary, LargeList, LargeUtf8, List, Map, Null, Struct, Time32, Time64, Timestamp, UInt8, UInt16,
-            UInt32, UInt64, Utf8, Utf8View,
+            Binary, BinaryView, Boolean, Date32, Date64, Decimal32, Decimal64, Decimal128, Decimal256, Duration,
+            FixedSizeBinary, FixedSizeList, Float16, Float32, Float64, Int8, Int16, Int32, Int64, LargeBinary,
+            LargeList, LargeUtf8, List, Map, Null, Struct, Time32, Time64, Timestamp, UInt8, UInt16, UInt32, UInt64,
+            Utf8, Utf8View,
         };
         let (name, declared) = (field.name(), field.data_type());
         let text = |takes| Values::Text { views: Vec::new(), takes };
@@ -257,15 +262,26 @@ impl Column {
             Utf8 | LargeUtf8 | Utf8View if is_json(field) => text(Takes::Json),
             Utf8 | LargeUtf8 | Utf8View => text(if any { Takes::Any } else { Takes::Strings }),
             // What JSON has no values for is written as strings.
-            Binary | LargeBinary | BinaryView | FixedSizeBinary(_) | Timestamp(..) | Date32 | Date64 | Time32(_) | Time64(_) | Decimal32(..)
-            | Decimal64(..) | Decimal128(..) | Decimal256(..) => text(Takes::Any),
+            Binary | LargeBinary | BinaryView | FixedSizeBinary(_) | Timestamp(..) | Date32 | Date64 | Time32(_)
+            | Time64(_) | Decimal32(..) | Decimal64(..) | Decimal128(..) | Decimal256(..) => text(Takes::Any),
             List(item) | LargeList(item) | FixedSizeList(item, _) | Map(item, _) => {
                 Values::List { offsets: vec![0], item: Box::new(Self::new(item, true, any)?) }
             }
             Struct(fields) => Values::Object(Object::new(fields, |_| true, any)?),
-            other => return Err(Error::new(Kind::Unsupported, format!("column {name:?}: JSON has no values of type {other}"))),
+            other => {
+                return Err(Error::new(
+                    Kind::Unsupported,
+                    format!("column {name:?}: JSON has no values of type {other}"),
+                ));
+            }
         };
-        Ok(Self { name: name.into(), values, nulls: NullBufferBuilder::new(0), declared: declared.clone(), labels: Labels::of(field) })
+        Ok(Self {
+            name: name.into(),
+            values,
+            nulls: NullBufferBuilder::new(0),
+            declared: declared.clone(),
+            labels: Labels::of(field),
+        })
     }
 
     fn len(&self) -> usize {
@@ -342,7 +358,9 @@ impl Column {
                 reader.skip(depth)?;
                 views.push(texts.view(reader.bytes, at, reader.at, false));
             }
-            (Values::Int(values), b't' | b'f') if self.labels.as_ref().is_some_and(|labels| labels.holds(i64::from(first == b't'))) => {
+            (Values::Int(values), b't' | b'f')
+                if self.labels.as_ref().is_some_and(|labels| labels.holds(i64::from(first == b't'))) =>
+            {
                 reader.word(if first == b't' { "true" } else { "false" })?;
                 values.push(i64::from(first == b't'));
             }
@@ -354,7 +372,9 @@ impl Column {
                 }
             }
             (Values::Int(values), b'-' | b'0'..=b'9' | b'N' | b'I') => match reader.number()? {
-                Number::Int(value) if self.labels.as_ref().is_some_and(|labels| !labels.holds(value)) => return Err(self.misfit(reader, at, "int64")),
+                Number::Int(value) if self.labels.as_ref().is_some_and(|labels| !labels.holds(value)) => {
+                    return Err(self.misfit(reader, at, "int64"));
+                }
                 Number::Int(value) => values.push(value),
                 Number::Float(value) if whole(value) => values.push(value as i64),
                 Number::Big(_) => return Err(self.misfit(reader, at, "uint64")),
@@ -384,7 +404,10 @@ impl Column {
                     reader.peek()?;
                     item.take(reader, texts, depth + 1)
                 })?;
-                offsets.push(i32::try_from(item.len()).map_err(|_| Fault::new(at, "more than 2^31 items in the lists of one batch"))?);
+                offsets.push(
+                    i32::try_from(item.len())
+                        .map_err(|_| Fault::new(at, "more than 2^31 items in the lists of one batch"))?,
+                );
             }
             (Values::Object(object), b'{') => object.take(reader, texts, depth)?,
             (Values::Object(object), b'"') if matches!(&self.declared, DataType::Struct(fields) if is_media(fields)) => {
@@ -437,9 +460,15 @@ impl Column {
         Ok(match &mut self.values {
             Values::Passed(n) | Values::Null(n) => Arc::new(NullArray::new(std::mem::take(n))),
             Values::Bool(values) => Arc::new(BooleanArray::new(values.finish(), nulls)),
-            Values::Int(values) => Arc::new(PrimitiveArray::<Int64Type>::new(ScalarBuffer::from(std::mem::take(values)), nulls)),
-            Values::Big(values) => Arc::new(PrimitiveArray::<UInt64Type>::new(ScalarBuffer::from(std::mem::take(values)), nulls)),
-            Values::Float(values) => Arc::new(PrimitiveArray::<Float64Type>::new(ScalarBuffer::from(std::mem::take(values)), nulls)),
+            Values::Int(values) => {
+                Arc::new(PrimitiveArray::<Int64Type>::new(ScalarBuffer::from(std::mem::take(values)), nulls))
+            }
+            Values::Big(values) => {
+                Arc::new(PrimitiveArray::<UInt64Type>::new(ScalarBuffer::from(std::mem::take(values)), nulls))
+            }
+            Values::Float(values) => {
+                Arc::new(PrimitiveArray::<Float64Type>::new(ScalarBuffer::from(std::mem::take(values)), nulls))
+            }
             Values::Text { views, .. } => {
                 let views = ScalarBuffer::from(std::mem::take(views));
                 // SAFETY: every view was made of a range of one of these two buffers, with its length and prefix, at
@@ -449,12 +478,18 @@ impl Column {
             Values::List { offsets, item } => {
                 let offsets = OffsetBuffer::new(ScalarBuffer::from(std::mem::replace(offsets, vec![0])));
                 let field = Arc::new(Field::new("item", item.natural(), true));
-                Arc::new(ListArray::try_new(field, offsets, item.finish(buffers)?, nulls).map_err(|e| Error::internal(e.to_string()))?)
+                Arc::new(
+                    ListArray::try_new(field, offsets, item.finish(buffers)?, nulls)
+                        .map_err(|e| Error::internal(e.to_string()))?,
+                )
             }
             Values::Object(object) => {
                 let rows = object.rows;
                 let (fields, columns) = object.finish(buffers)?;
-                Arc::new(StructArray::try_new_with_length(fields, columns, nulls, rows).map_err(|e| Error::internal(e.to_string()))?)
+                Arc::new(
+                    StructArray::try_new_with_length(fields, columns, nulls, rows)
+                        .map_err(|e| Error::internal(e.to_string()))?,
+                )
             }
         })
     }

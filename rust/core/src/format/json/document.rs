@@ -1,7 +1,7 @@
 //! A file that is one JSON document: its rows are read as its bytes come.
 //!
-//! A row is read where it begins in the block at hand. One that the block ends in the middle of is taken back, and read again
-//! with what follows it.
+//! A row is read where it begins in the block at hand. One that the block ends in the middle of is taken back, and read
+//! again with what follows it.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -93,7 +93,14 @@ pub(super) struct Documents {
 }
 
 impl Documents {
-    pub(super) fn new(layout: Layout, field: Option<&str>, size: u64, codec: Option<Codec>, unit: usize, most: usize) -> Result<Self> {
+    pub(super) fn new(
+        layout: Layout,
+        field: Option<&str>,
+        size: u64,
+        codec: Option<Codec>,
+        unit: usize,
+        most: usize,
+    ) -> Result<Self> {
         Ok(Self {
             input: Input::new(0..size, codec)?,
             layout,
@@ -145,11 +152,19 @@ impl Documents {
             return Ok(Flow::Block);
         }
         if self.last {
-            return if self.place == Place::End { Ok(Flow::Done) } else { Err(self.wrong("the document ends in the middle of a value: it was cut")) };
+            return if self.place == Place::End {
+                Ok(Flow::Done)
+            } else {
+                Err(self.wrong("the document ends in the middle of a value: it was cut"))
+            };
         }
         let front = self.block.slice(self.pos..);
         if front.len() > self.most {
-            let what = format!("a value of more than {} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise it to read this file", self.most);
+            let what = format!(
+                "a value of more than {} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise it to read \
+                 this file",
+                self.most
+            );
             return Err(self.wrong(&what));
         }
         // Twice as much each time, so that a long value is not read again and again.
@@ -159,7 +174,13 @@ impl Documents {
                 self.base += self.pos as u64;
                 (self.block, self.pos) = (block, 0);
             }
-            Part::Need => return self.input.need(unit).map(Flow::Need).ok_or_else(|| Error::internal("a document that needs nothing")),
+            Part::Need => {
+                return self
+                    .input
+                    .need(unit)
+                    .map(Flow::Need)
+                    .ok_or_else(|| Error::internal("a document that needs nothing"));
+            }
             Part::End => {
                 self.base += self.pos as u64;
                 (self.block, self.pos) = (front, 0);
@@ -172,8 +193,13 @@ impl Documents {
             Err(e) if e.error_len().is_none() && !self.last => e.valid_up_to(),
             Err(e) => {
                 self.pos = e.valid_up_to();
-                let utf16 = self.base == 0 && (self.block.starts_with(b"\xFF\xFE") || self.block.starts_with(b"\xFE\xFF"));
-                return Err(self.wrong(if utf16 { "the file is UTF-16; pass encoding=\"utf-16\"" } else { "the document is not UTF-8" }));
+                let utf16 =
+                    self.base == 0 && (self.block.starts_with(b"\xFF\xFE") || self.block.starts_with(b"\xFE\xFF"));
+                return Err(self.wrong(if utf16 {
+                    "the file is UTF-16; pass encoding=\"utf-16\""
+                } else {
+                    "the document is not UTF-8"
+                }));
             }
         };
         self.fresh = true;
@@ -203,7 +229,9 @@ impl Documents {
             }
             if self.place == Place::End || (reader.at >= reader.bytes.len() && self.ends()) {
                 if reader.at < reader.bytes.len() {
-                    return Err(describe(&reader.unexpected("the end of the document")).at(format_args!("byte {}", self.base)));
+                    return Err(
+                        describe(&reader.unexpected("the end of the document")).at(format_args!("byte {}", self.base))
+                    );
                 }
                 self.place = if self.last { Place::End } else { self.place };
                 return Ok(self.last);
@@ -252,7 +280,13 @@ impl Documents {
                     }
                     self.place = Place::Row { first: true };
                 }
-                _ => return Err(reader.unexpected(if self.field.is_some() { "an array, or an object of columns" } else { "an array" })),
+                _ => {
+                    return Err(reader.unexpected(if self.field.is_some() {
+                        "an array, or an object of columns"
+                    } else {
+                        "an array"
+                    }));
+                }
             },
             Place::Row { first } => self.row(reader, sink, first)?,
             Place::After => {
@@ -269,7 +303,10 @@ impl Documents {
             if !found {
                 let field = self.field.as_deref().unwrap_or_default();
                 reader.at -= 1;
-                return Err(super::Fault::new(reader.at, format!("the document has no field {field:?}, which field= names")));
+                return Err(super::Fault::new(
+                    reader.at,
+                    format!("the document has no field {field:?}, which field= names"),
+                ));
             }
             self.place = Place::End;
             return Ok(());
@@ -401,7 +438,8 @@ impl DocumentDecoder {
     pub(super) fn new(layout: Layout, field: Option<&str>, piece: &Source, options: &Options) -> Result<Self> {
         let mut schema = piece.schema.clone();
         if layout == Layout::Columns {
-            let list = |field: &arrow_schema::FieldRef| Field::new(field.name(), DataType::List(Arc::clone(field)), true);
+            let list =
+                |field: &arrow_schema::FieldRef| Field::new(field.name(), DataType::List(Arc::clone(field)), true);
             schema = Schema::new(schema.fields().iter().map(list).collect::<Vec<_>>());
         }
         let object = Object::new(schema.fields(), |name| options.wants(name), piece.declared)?;
@@ -409,7 +447,8 @@ impl DocumentDecoder {
             Layout::Columns => object.natural().iter().map(item).collect(),
             _ => object.natural(),
         };
-        let text = piece.schema.field_with_name("text").ok().filter(|_| layout == Layout::Values && options.wants("text"));
+        let text =
+            piece.schema.field_with_name("text").ok().filter(|_| layout == Layout::Values && options.wants("text"));
         let value = text.map(|field| Column::new(field, true, piece.declared)).transpose()?;
         let schema = match &value {
             Some(value) => Schema::new(vec![Field::new("text", value.natural(), true)]),
@@ -456,13 +495,19 @@ impl DocumentDecoder {
     }
 
     fn made(&self, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
-            .map_err(|e| Error::internal(e.to_string()))
+        RecordBatch::try_new_with_options(
+            Arc::clone(&self.schema),
+            columns,
+            &RecordBatchOptions::new().with_row_count(Some(rows)),
+        )
+        .map_err(|e| Error::internal(e.to_string()))
     }
 
     /// The next rows of columns that were read whole.
     fn slice(&mut self) -> Result<Step> {
-        let Some((columns, next)) = &mut self.columns else { return Err(Error::internal("a document without columns")) };
+        let Some((columns, next)) = &mut self.columns else {
+            return Err(Error::internal("a document without columns"));
+        };
         let rows = columns.iter().map(Array::len).max().unwrap_or(0);
         let bytes: usize = columns.iter().map(Array::get_array_memory_size).sum();
         let size = (self.unit as usize * rows).checked_div(bytes.max(1)).unwrap_or(rows).max(1);
@@ -487,7 +532,11 @@ impl DocumentDecoder {
         let rows = columns.iter().map(Array::len).max().unwrap_or(0);
         for (column, field) in columns.iter_mut().zip(self.schema.fields()) {
             if column.len() != rows {
-                return Err(Error::data(format!("field {:?} has {} values, other columns {rows}", field.name(), column.len())));
+                return Err(Error::data(format!(
+                    "field {:?} has {} values, other columns {rows}",
+                    field.name(),
+                    column.len()
+                )));
             }
             if column.data_type() == &DataType::Null {
                 *column = new_null_array(field.data_type(), rows);

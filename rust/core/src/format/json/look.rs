@@ -58,7 +58,12 @@ impl Sink for Shapes<'_> {
 }
 
 impl Looking {
-    pub(super) fn new(field: Option<&str>, encoding: Option<&Arc<Encoding>>, file: &Facts, depth: Depth) -> Result<Self> {
+    pub(super) fn new(
+        field: Option<&str>,
+        encoding: Option<&Arc<Encoding>>,
+        file: &Facts,
+        depth: Depth,
+    ) -> Result<Self> {
         let head = match depth {
             Depth::All => u64::MAX,
             _ if file.first => FIRST_BYTES,
@@ -85,7 +90,10 @@ impl Looking {
             // Whether the field has an array or columns shows when it is reached.
             made.documents = Some(made.opened(Layout::Array, field)?);
         } else {
-            made.lines = Some(Lines::new(&(0..head.min(file.size)), file.size, file.codec, unit, file.most)?.encoded(made.encoding.as_ref())?);
+            made.lines = Some(
+                Lines::new(&(0..head.min(file.size)), file.size, file.codec, unit, file.most)?
+                    .encoded(made.encoding.as_ref())?,
+            );
         }
         Ok(made)
     }
@@ -98,7 +106,8 @@ impl Looking {
     }
 
     fn opened(&self, layout: Layout, field: Option<&str>) -> Result<Documents> {
-        Documents::new(layout, field, self.file.size, self.file.codec, self.unit, self.file.most)?.encoded(self.encoding.as_ref())
+        Documents::new(layout, field, self.file.size, self.file.codec, self.unit, self.file.most)?
+            .encoded(self.encoding.as_ref())
     }
 
     fn see(&mut self, chunk: &Chunk) -> Result<()> {
@@ -127,7 +136,9 @@ impl Looking {
                 }
                 match self.objects(&mut reader) {
                     // The first object goes on in the next line.
-                    Err(fault) if first && fault.at >= line.trim_ascii_end().len() && !rest.is_empty() => return self.document(Layout::Objects),
+                    Err(fault) if first && fault.at >= line.trim_ascii_end().len() && !rest.is_empty() => {
+                        return self.document(Layout::Objects);
+                    }
                     // What a line has that cannot be read says nothing.
                     Err(_) if before.is_some() => self.shape = before.unwrap_or_default(),
                     Err(fault) => return Err(describe(&fault).at(format_args!("line {} (byte {start})", self.line))),
@@ -228,7 +239,9 @@ impl Look for Looking {
         let mut schema = Schema::new(self.shape.fields(Lacking::Text));
         if layout == Layout::Columns && self.depth != Depth::Shape {
             let item = |field: &FieldRef| match field.data_type() {
-                DataType::List(item) => Ok(FieldRef::new(item.as_ref().clone().with_name(field.name()).with_nullable(true))),
+                DataType::List(item) => {
+                    Ok(FieldRef::new(item.as_ref().clone().with_name(field.name()).with_nullable(true)))
+                }
                 DataType::Null => Ok(FieldRef::clone(field)),
                 _ => {
                     let what = "the field is an object, which is read as columns, so each of its fields is a list";

@@ -1,7 +1,7 @@
 //! JSON, straight to Arrow: each object is read once, into columns whose types the plan has.
 //!
-//! A file is lines, an object each; or one document: an array, objects one after another over lines, or what a field of one
-//! object has, an array or an object of columns.
+//! A file is lines, an object each; or one document: an array, objects one after another over lines, or what a field of
+//! one object has, an array or an object of columns.
 
 mod column;
 mod document;
@@ -76,7 +76,9 @@ impl Format for Json {
                 let decoder = LinesDecoder::new(range, piece.size, piece.codec, piece.schema, piece.declared, options)?;
                 Ok(Box::new(decoder.encoded(self.encoding.as_ref())?))
             }
-            layout => Ok(Box::new(DocumentDecoder::new(layout, self.field.as_deref(), piece, options)?.encoded(self.encoding.as_ref())?)),
+            layout => Ok(Box::new(
+                DocumentDecoder::new(layout, self.field.as_deref(), piece, options)?.encoded(self.encoding.as_ref())?,
+            )),
         }
     }
 }
@@ -127,7 +129,14 @@ impl Failure {
 impl LinesDecoder {
     /// A decoder of the lines that begin in `range` of a file of `size` bytes. `schema`: what every line fits;
     /// `declared`: as `features=` had it, where a string may hold any value.
-    pub fn new(range: Range<u64>, size: u64, codec: Option<Codec>, schema: &Schema, declared: bool, options: &Options) -> Result<Self> {
+    pub fn new(
+        range: Range<u64>,
+        size: u64,
+        codec: Option<Codec>,
+        schema: &Schema,
+        declared: bool,
+        options: &Options,
+    ) -> Result<Self> {
         let object = Object::new(schema.fields(), |name| options.wants(name), declared)?;
         Ok(Self {
             lines: Lines::new(&range, size, codec, options.unit.min(512 << 10) as usize, options.most)?,
@@ -235,10 +244,17 @@ impl LinesDecoder {
         Ok(Part { batch, rows: count, kept, bad })
     }
 
-    /// Reads one line: a row for each of its objects, which is one in most files. What cannot be read is left out, if that is
-    /// allowed. `check`: whether it may not be UTF-8.
+    /// Reads one line: a row for each of its objects, which is one in most files. What cannot be read is left out, if
+    /// that is allowed. `check`: whether it may not be UTF-8.
     #[inline]
-    fn take(&mut self, line: &[u8], texts: &mut Texts, at: u64, rows: &mut Rows, check: bool) -> std::result::Result<(), Failure> {
+    fn take(
+        &mut self,
+        line: &[u8],
+        texts: &mut Texts,
+        at: u64,
+        rows: &mut Rows,
+        check: bool,
+    ) -> std::result::Result<(), Failure> {
         self.line += 1;
         let mut reader = Reader::new(line);
         if at == 0 && line.starts_with(BOM) {
@@ -279,7 +295,8 @@ impl LinesDecoder {
                     self.object.truncate(rows.kept.len());
                     if wanted {
                         let known = self.range.start == 0 || self.lines.compressed();
-                        let place = if known { format!("line {} (byte {at})", self.line) } else { format!("byte {at}") };
+                        let place =
+                            if known { format!("line {} (byte {at})", self.line) } else { format!("byte {at}") };
                         rows.bad.push(Bad { row: rows.count as u32, error: error.at(place) });
                         rows.count += 1;
                     }
@@ -310,8 +327,12 @@ impl LinesDecoder {
         let rows = self.object.rows();
         let buffers = [Buffer::from(chunk.body.clone()), Buffer::from_vec(texts.side)];
         let (_, columns) = self.object.finish(&buffers)?;
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
-            .map_err(|e| Error::internal(e.to_string()))
+        RecordBatch::try_new_with_options(
+            Arc::clone(&self.schema),
+            columns,
+            &RecordBatchOptions::new().with_row_count(Some(rows)),
+        )
+        .map_err(|e| Error::internal(e.to_string()))
     }
 }
 
@@ -323,7 +344,9 @@ fn may_be_several(line: &[u8]) -> bool {
 
 /// Passes over an object; whether another one begins after it.
 fn pass(reader: &mut Reader) -> bool {
-    reader.peek().is_ok_and(|first| first == b'{') && reader.skip(0).is_ok() && reader.peek().is_ok_and(|next| next == b'{')
+    reader.peek().is_ok_and(|first| first == b'{')
+        && reader.skip(0).is_ok()
+        && reader.peek().is_ok_and(|next| next == b'{')
 }
 
 /// An error of what is wrong with a value.
@@ -335,7 +358,8 @@ pub(super) fn describe(fault: &Fault) -> Error {
             Error::new(
                 Kind::Schema,
                 format!(
-                    "field {:?}: {}; pass features=Features({{…, {name:?}: {feature}}}) with the type that holds all values, or infer=\"all\" to find it by reading everything",
+                    "field {:?}: {}; pass features=Features({{…, {name:?}: {feature}}}) with the type that holds all \
+                     values, or infer=\"all\" to find it by reading everything",
                     fault.path.join("."),
                     fault.what
                 ),

@@ -86,7 +86,10 @@ impl Shape {
                 Number::Int(_) => Self::Int,
                 Number::Big(_) => Self::Big,
                 Number::Huge(_) if matches!(self, Self::Null | Self::Int | Self::Big) => {
-                    return Err(Fault { feature: Some("Value(\"string\")".into()), ..Fault::new(at, "an integer of more than 64 bits") });
+                    return Err(Fault {
+                        feature: Some("Value(\"string\")".into()),
+                        ..Fault::new(at, "an integer of more than 64 bits")
+                    });
                 }
                 Number::Float(_) | Number::Huge(_) => Self::Float,
             },
@@ -111,7 +114,9 @@ impl Shape {
             Self::Float => DataType::Float64,
             Self::Text => DataType::Utf8,
             Self::List(item) => DataType::List(Arc::new(item.field("item", lacking))),
-            Self::Object(names) if lacking == Lacking::Text && (names.differ || names.fields.is_empty()) => return json_field(name),
+            Self::Object(names) if lacking == Lacking::Text && (names.differ || names.fields.is_empty()) => {
+                return json_field(name);
+            }
             Self::Object(_) => DataType::Struct(self.fields(lacking)),
             Self::Mixed => return json_field(name),
         };
@@ -121,7 +126,9 @@ impl Shape {
     /// The columns of objects, whichever they have; none of other values.
     pub(in crate::format) fn fields(&self, lacking: Lacking) -> Fields {
         match self {
-            Self::Object(names) => names.fields.iter().map(|(name, shape)| -> FieldRef { Arc::new(shape.field(name, lacking)) }).collect(),
+            Self::Object(names) => {
+                names.fields.iter().map(|(name, shape)| -> FieldRef { Arc::new(shape.field(name, lacking)) }).collect()
+            }
             _ => Fields::empty(),
         }
     }

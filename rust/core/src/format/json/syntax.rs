@@ -86,7 +86,10 @@ impl<'a> Reader<'a> {
     pub(in crate::format) fn unexpected(&self, expected: &str) -> Fault {
         let rest = &self.bytes[self.at..];
         let found = std::str::from_utf8(rest).ok().and_then(|rest| rest.chars().next());
-        Fault::new(self.at, format!("expected {expected}, found {}", found.map_or("the end".into(), |c| format!("{c:?}"))))
+        Fault::new(
+            self.at,
+            format!("expected {expected}, found {}", found.map_or("the end".into(), |c| format!("{c:?}"))),
+        )
     }
 
     /// Nothing but spaces may follow.
@@ -99,7 +102,11 @@ impl<'a> Reader<'a> {
 
     /// Goes through an array: `item` is called at each of its values, the bracket is still there.
     #[inline]
-    pub(in crate::format) fn array(&mut self, depth: usize, mut item: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<()> {
+    pub(in crate::format) fn array(
+        &mut self,
+        depth: usize,
+        mut item: impl FnMut(&mut Self) -> Parsed<()>,
+    ) -> Parsed<()> {
         self.deeper(depth)?;
         self.at += 1;
         if self.peek()? == b']' {
@@ -121,7 +128,11 @@ impl<'a> Reader<'a> {
 
     /// Goes through an object: `field` is called after each name, at its value; the brace is still there.
     #[inline]
-    pub(in crate::format) fn object(&mut self, depth: usize, mut field: impl FnMut(&mut Self, Text) -> Parsed<()>) -> Parsed<()> {
+    pub(in crate::format) fn object(
+        &mut self,
+        depth: usize,
+        mut field: impl FnMut(&mut Self, Text) -> Parsed<()>,
+    ) -> Parsed<()> {
         self.deeper(depth)?;
         self.at += 1;
         if self.peek()? == b'}' {
@@ -148,7 +159,11 @@ impl<'a> Reader<'a> {
     }
 
     fn deeper(&self, depth: usize) -> Parsed<()> {
-        if depth > DEEPEST { Err(Fault::new(self.at, format!("values nested more than {DEEPEST} deep"))) } else { Ok(()) }
+        if depth > DEEPEST {
+            Err(Fault::new(self.at, format!("values nested more than {DEEPEST} deep")))
+        } else {
+            Ok(())
+        }
     }
 
     /// A string; the quote is still there.
@@ -237,7 +252,8 @@ impl<'a> Reader<'a> {
             (float, at) = (true, at + 1 + sign + n);
         }
         self.at = at;
-        let small = bytes[whole..at].iter().take(18).fold(0_i64, |sum, b| sum.wrapping_mul(10).wrapping_add(i64::from(b & 15)));
+        let small =
+            bytes[whole..at].iter().take(18).fold(0_i64, |sum, b| sum.wrapping_mul(10).wrapping_add(i64::from(b & 15)));
         if !float && n <= 18 {
             return Ok(Number::Int(if minus { -small } else { small }));
         }
@@ -318,7 +334,9 @@ fn stop(byte: u8) -> bool {
 #[inline]
 #[cfg(target_arch = "x86_64")]
 fn stops(chunk: &[u8; 16]) -> u32 {
-    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8};
+    use std::arch::x86_64::{
+        _mm_cmpeq_epi8, _mm_loadu_si128, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8,
+    };
     // SAFETY: every x86_64 has SSE2, and 16 bytes are read of 16.
     unsafe {
         let bytes = _mm_loadu_si128(chunk.as_ptr().cast());
@@ -405,7 +423,25 @@ mod tests {
         for nan in ["NaN", "-NaN"] {
             assert!(matches!(number(nan), Ok(Number::Float(value)) if value.is_nan()), "{nan}");
         }
-        for wrong in ["", "-", "01", "1.", ".5", "1e", "+1", "1E400", "0x1", "1_000", "nan", "NaNs", "+Infinity", "Infinit", "--Inf", "N", "1 2"] {
+        for wrong in [
+            "",
+            "-",
+            "01",
+            "1.",
+            ".5",
+            "1e",
+            "+1",
+            "1E400",
+            "0x1",
+            "1_000",
+            "nan",
+            "NaNs",
+            "+Infinity",
+            "Infinit",
+            "--Inf",
+            "N",
+            "1 2",
+        ] {
             assert!(wrong.is_empty() || number(wrong).is_err(), "{wrong}");
         }
     }
@@ -415,7 +451,10 @@ mod tests {
         let json = br#""a\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00 and a plain rest that is long enough for a vector""#;
         let mut reader = Reader::new(json);
         let text = reader.string().map(|text| reader.text(text).into_owned());
-        assert_eq!(text, Ok("a\"\\/\u{8}\u{c}\n\r\té😀 and a plain rest that is long enough for a vector".as_bytes().to_vec()));
+        assert_eq!(
+            text,
+            Ok("a\"\\/\u{8}\u{c}\n\r\té😀 and a plain rest that is long enough for a vector".as_bytes().to_vec())
+        );
         for wrong in [r#""\x""#, r#""\u12"#, r#""\ud800""#, r#""\udc00""#, r#""\ud800A""#, "\"a\nb\"", "\"open"] {
             assert!(Reader::new(wrong.as_bytes()).string().is_err(), "{wrong}");
         }

@@ -1,5 +1,6 @@
 //! Decompression of pages. A page's size is what its header claims, so memory is taken as bytes really come out.
 
+use std::cell::RefCell;
 use std::io::Read;
 
 use bytes::Bytes;
@@ -15,7 +16,8 @@ const AHEAD: usize = 4 << 20;
 pub(super) fn decompress(codec: Compression, input: &[u8], size: usize) -> Result<Bytes> {
     let bad = |what: String| Error::data(format!("{codec} page of {} bytes: {what}", input.len()));
     let wrong = |found: usize| bad(format!("gave {found} bytes, its header says {size}"));
-    // What a page can only claim so many times its own length is written where it will stay; the rest is read as it comes.
+    // What a page can only claim so many times its own length is written where it will stay; the rest is read as it
+    // comes.
     let bounded = |most: usize, into: &mut dyn FnMut(&mut [u8]) -> Result<usize, String>| {
         check_ratio(size, input.len(), most).map_err(bad)?;
         let mut out = Buffer::of(size);
@@ -25,15 +27,19 @@ pub(super) fn decompress(codec: Compression, input: &[u8], size: usize) -> Resul
     let out = match codec {
         Compression::SNAPPY => {
             return bounded(64, &mut |out| match snap::raw::decompress_len(input) {
-                Ok(found) if found == size => snap::raw::Decoder::new().decompress(input, out).map_err(|e| e.to_string()),
+                Ok(found) if found == size => {
+                    snap::raw::Decoder::new().decompress(input, out).map_err(|e| e.to_string())
+                }
                 Ok(found) => Ok(found),
                 Err(e) => Err(e.to_string()),
             });
         }
-        Compression::LZ4_RAW => return bounded(256, &mut |out| lz4_flex::block::decompress_into(input, out).map_err(|e| e.to_string())),
+        Compression::LZ4_RAW => {
+            return bounded(256, &mut |out| lz4_flex::block::decompress_into(input, out).map_err(|e| e.to_string()));
+        }
         Compression::ZSTD(_) if size <= AHEAD => {
             thread_local! {
-                static ZSTD: std::cell::RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { std::cell::RefCell::new(None) };
+                static ZSTD: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
             }
             return bounded(usize::MAX, &mut |out| {
                 ZSTD.with_borrow_mut(|zstd| {
@@ -45,12 +51,15 @@ pub(super) fn decompress(codec: Compression, input: &[u8], size: usize) -> Resul
                 })
             });
         }
-        Compression::ZSTD(_) => read(zstd::stream::read::Decoder::with_buffer(input).map_err(|e| bad(e.to_string()))?, size).map_err(bad)?,
+        Compression::ZSTD(_) => {
+            read(zstd::stream::read::Decoder::with_buffer(input).map_err(|e| bad(e.to_string()))?, size).map_err(bad)?
+        }
         Compression::GZIP(_) => read(flate2::bufread::MultiGzDecoder::new(input), size).map_err(bad)?,
         Compression::BROTLI(_) => read(brotli_decompressor::Decompressor::new(input, 64 << 10), size).map_err(bad)?,
-        Compression::LZ4 => {
-            lz4_hadoop(input, size).or_else(|_| read(lz4_flex::frame::FrameDecoder::new(input), size)).or_else(|_| lz4_block(input, size)).map_err(bad)?
-        }
+        Compression::LZ4 => lz4_hadoop(input, size)
+            .or_else(|_| read(lz4_flex::frame::FrameDecoder::new(input), size))
+            .or_else(|_| lz4_block(input, size))
+            .map_err(bad)?,
         other => return Err(Error::new(Kind::Unsupported, format!("pages compressed with {other} are not read"))),
     };
     if out.len() != size {

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use parquet::basic::Compression;
+use parquet::basic::Type;
 use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result as ParquetResult};
-use parquet::schema::types::ColumnDescPtr;
+use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor};
 
-use super::footer::decoded_width;
 use super::page::{Header, Records, records};
 use crate::error::{Error, Result};
 
@@ -95,7 +95,9 @@ impl Leaf {
     /// Knows where pages begin, by the offset index: then those that are not wanted are not read.
     pub(super) fn set_index(&mut self, pages: Vec<(u64, u64)>) -> Result<()> {
         let Some(chunk) = self.ranges.front().cloned() else { return Ok(()) };
-        let sound = pages.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1) && pages.first().is_some_and(|p| p.1 == 0) && pages.iter().all(|p| chunk.contains(&p.0));
+        let sound = pages.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1)
+            && pages.first().is_some_and(|p| p.1 == 0)
+            && pages.iter().all(|p| chunk.contains(&p.0));
         if !sound {
             return Err(Error::data("a malformed offset index").at(format_args!("column {}", self.column.path())));
         }
@@ -165,8 +167,8 @@ impl Leaf {
         true
     }
 
-    /// What to read from `from` on: at least `least` bytes, and further, up to about `window`, what holds rows that are wanted
-    /// `soon`.
+    /// What to read from `from` on: at least `least` bytes, and further, up to about `window`, what holds rows that are
+    /// wanted `soon`.
     fn wants(&self, from: u64, soon: &[Range<u64>], least: u64, window: u64) -> Vec<Range<u64>> {
         let end = self.ranges.back().map_or(from, |range| range.end);
         let start = self.index.first().map_or(from, |page| page.0);
@@ -198,10 +200,16 @@ impl Leaf {
         ranges
     }
 
-    /// Cuts pages until some rows can be read, one part after another. Gives the ranges that are needed for it, and for the rows
-    /// that are wanted `soon`, about `window` bytes; or none when it has them.
-    pub(super) fn advance(&mut self, parts: &[Range<u64>], soon: &[Range<u64>], window: u64) -> Result<Vec<Range<u64>>> {
-        let place = |leaf: &Self, e: Error| e.at(format_args!("column {}, page at byte {}", leaf.column.path(), leaf.at));
+    /// Cuts pages until some rows can be read, one part after another. Gives the ranges that are needed for it, and for
+    /// the rows that are wanted `soon`, about `window` bytes; or none when it has them.
+    pub(super) fn advance(
+        &mut self,
+        parts: &[Range<u64>],
+        soon: &[Range<u64>],
+        window: u64,
+    ) -> Result<Vec<Range<u64>>> {
+        let place =
+            |leaf: &Self, e: Error| e.at(format_args!("column {}, page at byte {}", leaf.column.path(), leaf.at));
         for part in parts {
             self.wanted = self.wanted.max(part.start);
             while !self.complete() && self.ready() < part.end {
@@ -214,7 +222,10 @@ impl Leaf {
                         let from = self.at + self.buffer.len() as u64;
                         if from >= end {
                             let (seen, rows) = (self.begun, self.rows);
-                            return Err(place(self, Error::data(format!("the column ends at byte {end} after {seen} of {rows} rows"))));
+                            return Err(place(
+                                self,
+                                Error::data(format!("the column ends at byte {end} after {seen} of {rows} rows")),
+                            ));
                         }
                         if self.go_on(end) {
                             continue;
@@ -229,7 +240,11 @@ impl Leaf {
     }
 
     fn finished(&self) -> bool {
-        self.seen >= self.values || (self.values == u64::MAX && self.ranges.len() == 1 && self.buffer.is_empty() && self.at >= self.ranges[0].end)
+        self.seen >= self.values
+            || (self.values == u64::MAX
+                && self.ranges.len() == 1
+                && self.buffer.is_empty()
+                && self.at >= self.ranges[0].end)
     }
 
     fn finish(&mut self) -> Result<()> {
@@ -261,7 +276,11 @@ impl Leaf {
         let Some(header) = Header::parse(&self.buffer)? else { return Ok(Cut::Need(self.buffer.len().max(512))) };
         let whole = header.length + header.compressed;
         if whole as u64 > end - self.at {
-            return Err(Error::data(format!("a page of {} bytes, {} before the end of its column", header.compressed, end - self.at - header.length as u64)));
+            return Err(Error::data(format!(
+                "a page of {} bytes, {} before the end of its column",
+                header.compressed,
+                end - self.at - header.length as u64
+            )));
         }
         if header.size() > self.most {
             return Err(Error::data(format!(
@@ -301,8 +320,11 @@ impl Leaf {
         }
         let page = header.page(body, self.codec, &self.column)?;
         let most = self.most as u64 / decoded_width(&self.column).max(1);
-        let Records { rows, boundary, open } =
-            if repeated { records(&page, &self.column, self.open, most)? } else { Records { rows: header.values.into(), boundary: true, open: 0 } };
+        let Records { rows, boundary, open } = if repeated {
+            records(&page, &self.column, self.open, most)?
+        } else {
+            Records { rows: header.values.into(), boundary: true, open: 0 }
+        };
         self.open = open;
         if self.begun == 0 && !boundary && header.values > 0 {
             return Err(Error::data("the column begins in the middle of a row"));
@@ -317,7 +339,10 @@ impl Leaf {
         }
         self.begun += rows;
         if self.begun > self.rows {
-            return Err(Error::data(format!("the column has {} rows and more, its row group {}", self.begun, self.rows)));
+            return Err(Error::data(format!(
+                "the column has {} rows and more, its row group {}",
+                self.begun, self.rows
+            )));
         }
         if repeated && self.begun <= self.wanted {
             self.held = Some((page, rows));
@@ -378,7 +403,11 @@ impl PageReader for PageQueue {
         let queue = self.lock();
         Ok(Some(match queue.pages.front() {
             Some(Queued::Passed(rows)) => PageMetadata { num_rows: Some(*rows), num_levels: None, is_dict: false },
-            Some(Queued::Page(page)) => PageMetadata { num_rows: None, num_levels: Some(page.num_values() as usize), is_dict: page.is_dictionary_page() },
+            Some(Queued::Page(page)) => PageMetadata {
+                num_rows: None,
+                num_levels: Some(page.num_values() as usize),
+                is_dict: page.is_dictionary_page(),
+            },
             None if queue.complete => return Ok(None),
             None => return Err(starved()),
         }))
@@ -401,4 +430,17 @@ impl Iterator for PageQueue {
     fn next(&mut self) -> Option<Self::Item> {
         self.get_next_page().transpose()
     }
+}
+
+/// The bytes that a value has once decoded, its levels included: encoded, a thousand equal ones may have as many.
+pub(super) fn decoded_width(column: &ColumnDescriptor) -> u64 {
+    let value = match column.physical_type() {
+        Type::BOOLEAN => 1,
+        Type::INT32 | Type::FLOAT => 4,
+        Type::INT64 | Type::DOUBLE => 8,
+        Type::INT96 => 12,
+        Type::BYTE_ARRAY => 16,
+        Type::FIXED_LEN_BYTE_ARRAY => u64::try_from(column.type_length()).unwrap_or(0),
+    };
+    value + 2 * u64::from(column.max_rep_level() > 0) + 2 * u64::from(column.max_def_level() > 0)
 }

@@ -1,5 +1,5 @@
-//! A row group of which only some rows are wanted: statistics first, then the columns that the filter looks at, and of the
-//! others only the pages that have a wanted row.
+//! A row group of which only some rows are wanted: statistics first, then the columns that the filter looks at, and of
+//! the others only the pages that have a wanted row.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -12,13 +12,14 @@ use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
 use bytes::Bytes;
 
-use super::super::contain::contain;
 use super::super::{Decoder, Options, Part, Step, unasked};
+use super::RowGroupDecoder;
 use super::footer::Footer;
 use super::prune::Pruner;
-use super::{RowGroupDecoder, viewed};
 use crate::error::{Error, Result};
+use crate::panic::contain;
 use crate::schema::Filter;
+use crate::types::viewed;
 
 /// Rows between two wanted ones that are read rather than passed over: less is slower.
 const GAP: u64 = 64;
@@ -55,8 +56,8 @@ pub(super) struct FilteredDecoder {
     end: u64,
 }
 
-/// The runs of rows to read for some wanted ones, which are in order. Runs that are close together are one; where they would
-/// be too short for the reader to go from one to the next, they are all one.
+/// The runs of rows to read for some wanted ones, which are in order. Runs that are close together are one; where they
+/// would be too short for the reader to go from one to the next, they are all one.
 fn runs(wanted: &[u64], total: u64) -> Vec<Range<u64>> {
     let mut made: Vec<Range<u64>> = Vec::new();
     for &row in wanted {
@@ -81,9 +82,14 @@ impl FilteredDecoder {
         let named = |e: Error| e.at(format_args!("row group {group}"));
         let total = footer.metadata.row_group(group).num_rows().cast_unsigned();
         let rows = options.rows.start.min(total)..options.rows.end.min(total);
-        let wanted: Fields = footer.schema.fields().iter().filter(|field| options.wants(field.name())).cloned().collect();
+        let wanted: Fields =
+            footer.schema.fields().iter().filter(|field| options.wants(field.name())).cloned().collect();
         let pruner = Pruner::new(&footer, group, filter);
-        let state = if contain(|| pruner.group()).map_err(named)? { State::Prune(pruner) } else { State::Rows(None, VecDeque::new()) };
+        let state = if contain(|| pruner.group()).map_err(named)? {
+            State::Prune(pruner)
+        } else {
+            State::Rows(None, VecDeque::new())
+        };
         Ok(Self {
             schema: Arc::new(Schema::new(viewed(&wanted).iter().map(|field| Field::clone(field)).collect::<Vec<_>>())),
             options: options.clone(),
@@ -121,7 +127,8 @@ impl FilteredDecoder {
                         return Ok(Step::Need(needs));
                     }
                     let inside = |range: Range<u64>| range.start.max(self.next)..range.end.min(self.end);
-                    let rows: Vec<Range<u64>> = pruner.rows()?.into_iter().map(inside).filter(|range| !range.is_empty()).collect();
+                    let rows: Vec<Range<u64>> =
+                        pruner.rows()?.into_iter().map(inside).filter(|range| !range.is_empty()).collect();
                     // Short gaps are not worth it.
                     let mut runs: Vec<Range<u64>> = Vec::new();
                     for range in rows {
@@ -194,7 +201,12 @@ impl FilteredDecoder {
             self.wanted.push(parts[part].start + i as u64 - before);
         }
         if let Some(kept) = &mut self.kept {
-            let names = self.schema.fields().iter().filter_map(|field| batch.schema_ref().index_of(field.name()).ok()).collect::<Vec<_>>();
+            let names = self
+                .schema
+                .fields()
+                .iter()
+                .filter_map(|field| batch.schema_ref().index_of(field.name()).ok())
+                .collect::<Vec<_>>();
             let failed = |e: arrow_schema::ArrowError| Error::internal(e.to_string());
             let batch = batch.project(&names).map_err(failed)?;
             let some = filter_record_batch(&batch, &BooleanArray::new(keep, None)).map_err(failed)?;
@@ -214,8 +226,13 @@ impl FilteredDecoder {
         }
         let total = self.footer.metadata.row_group(self.group).num_rows().cast_unsigned();
         let runs = runs(&self.wanted, total);
-        let there: Vec<String> =
-            self.kept.iter().flatten().take(1).flat_map(|batch| batch.schema().fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>()).collect();
+        let there: Vec<String> = self
+            .kept
+            .iter()
+            .flatten()
+            .take(1)
+            .flat_map(|batch| batch.schema().fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>())
+            .collect();
         let names: Vec<String> = self.names().into_iter().filter(|name| !there.contains(name)).collect();
         // Even without columns it counts rows.
         Ok(State::Rows(Some(self.columns(&names, &runs)?), runs.into()))
@@ -241,11 +258,13 @@ impl FilteredDecoder {
         }
         let some = filter_record_batch(batch, &BooleanArray::new(BooleanBuffer::from(keep), None)).map_err(failed)?;
         let count = wanted.len();
-        let mut columns: Vec<(Arc<Field>, arrow_array::ArrayRef)> = some.schema().fields().iter().cloned().zip(some.columns().iter().cloned()).collect();
+        let mut columns: Vec<(Arc<Field>, arrow_array::ArrayRef)> =
+            some.schema().fields().iter().cloned().zip(some.columns().iter().cloned()).collect();
         if let Some(kept) = &mut self.kept {
             let (mut found, mut left) = (Vec::new(), count);
             while left > 0 {
-                let front = kept.front_mut().ok_or_else(|| Error::internal("rows of the filter's columns are missing"))?;
+                let front =
+                    kept.front_mut().ok_or_else(|| Error::internal("rows of the filter's columns are missing"))?;
                 let n = left.min(front.num_rows());
                 found.push(front.slice(0, n));
                 left -= n;
@@ -257,10 +276,22 @@ impl FilteredDecoder {
             let found = concat_batches(&found[0].schema(), &found).map_err(failed)?;
             columns.extend(found.schema().fields().iter().cloned().zip(found.columns().iter().cloned()));
         }
-        let column = |field: &Arc<Field>| columns.iter().find(|(of, _)| of.name() == field.name()).map(|(_, column)| Arc::clone(column));
-        let made = self.schema.fields().iter().map(|field| column(field).ok_or_else(|| Error::internal("a column is missing"))).collect::<Result<Vec<_>>>()?;
-        let fields: Fields =
-            self.schema.fields().iter().zip(&made).map(|(field, column)| Field::clone(field).with_data_type(column.data_type().clone())).collect();
+        let column = |field: &Arc<Field>| {
+            columns.iter().find(|(of, _)| of.name() == field.name()).map(|(_, column)| Arc::clone(column))
+        };
+        let made = self
+            .schema
+            .fields()
+            .iter()
+            .map(|field| column(field).ok_or_else(|| Error::internal("a column is missing")))
+            .collect::<Result<Vec<_>>>()?;
+        let fields: Fields = self
+            .schema
+            .fields()
+            .iter()
+            .zip(&made)
+            .map(|(field, column)| Field::clone(field).with_data_type(column.data_type().clone()))
+            .collect();
         let options = RecordBatchOptions::new().with_row_count(Some(count));
         let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), made, &options).map_err(failed)?;
         // To after the last wanted row; to the end of all where there is none after it.

@@ -1,20 +1,22 @@
 //! The footer of a Parquet file: read from its end, checked against the file's length before anything trusts it.
 
 use std::ops::Range;
-use std::sync::Arc;
 
-use arrow_schema::{DataType, Field, FieldRef, Fields, Schema};
+use arrow_schema::Schema;
 use bytes::Bytes;
 use parquet::arrow::parquet_to_arrow_schema;
-use parquet::basic::{PageType, Type};
-use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy, RowGroupMetaData};
-use parquet::schema::types::ColumnDescriptor;
+use parquet::basic::PageType;
+use parquet::file::metadata::{
+    ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader, ParquetStatisticsPolicy,
+    RowGroupMetaData,
+};
 
 use super::feed::Chunk;
 use super::known::known;
 use super::thrift::{Stop, check_schema, check_struct};
 use crate::error::{Error, Kind, Result};
-use crate::format::contain::contain;
+use crate::panic::contain;
+use crate::types::plain_fields;
 
 /// How much is read from the end of a file at first.
 pub const TAIL: u64 = 64 << 10;
@@ -59,9 +61,14 @@ pub fn read(tail: &Bytes, size: u64, statistics: bool) -> Result<Tail> {
     let length = u64::from(u32::from_le_bytes([end[0], end[1], end[2], end[3]]));
     match &end[4..] {
         b"PAR1" => {}
-        b"PARE" => return Err(Error::new(Kind::Unsupported, "the file is encrypted, and encrypted Parquet is not read")),
+        b"PARE" => {
+            return Err(Error::new(Kind::Unsupported, "the file is encrypted, and encrypted Parquet is not read"));
+        }
         found => {
-            return Err(Error::data(format!("not a Parquet file, or one cut short: it ends with {:?} instead of \"PAR1\"", String::from_utf8_lossy(found))));
+            return Err(Error::data(format!(
+                "not a Parquet file, or one cut short: it ends with {:?} instead of \"PAR1\"",
+                String::from_utf8_lossy(found)
+            )));
         }
     }
     if length > size - 12 {
@@ -78,15 +85,26 @@ pub fn read(tail: &Bytes, size: u64, statistics: bool) -> Result<Tail> {
     let footer = contain(|| {
         let options = ParquetMetaDataOptions::new()
             .with_encoding_stats_as_mask(false)
-            .with_column_stats_policy(if statistics { ParquetStatisticsPolicy::KeepAll } else { ParquetStatisticsPolicy::SkipAll })
+            .with_column_stats_policy(if statistics {
+                ParquetStatisticsPolicy::KeepAll
+            } else {
+                ParquetStatisticsPolicy::SkipAll
+            })
             .with_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
         let read = |bytes: &[u8]| ParquetMetaDataReader::decode_metadata_with_options(bytes, Some(&options));
         let metadata = read(bytes).or_else(|e| known(bytes).ok().and_then(|known| read(&known).ok()).ok_or(e));
         let metadata = metadata.map_err(|e| Error::data(format!("malformed footer: {e}")))?;
         let file = metadata.file_metadata();
-        let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata()).map_err(|e| Error::data(format!("malformed schema: {e}")))?;
+        let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())
+            .map_err(|e| Error::data(format!("malformed schema: {e}")))?;
         let schema = Schema::new_with_metadata(plain_fields(schema.fields()), schema.metadata().clone());
-        Ok(Footer { metadata, schema, end: size - length - 8, version: format!("{:016x}", crate::plan::hash(bytes)), indexes: (0, Bytes::new()) })
+        Ok(Footer {
+            metadata,
+            schema,
+            end: size - length - 8,
+            version: format!("{:016x}", crate::hash::hash(bytes)),
+            indexes: (0, Bytes::new()),
+        })
     })?;
     footer.check(size - length - 8)?;
     Ok(Tail::Footer(Box::new(footer)))
@@ -104,18 +122,29 @@ impl Footer {
             }
             rows = rows.checked_add(group.num_rows()).ok_or_else(|| place("more rows than can be counted".into()))?;
             if group.num_columns() != file.schema_descr().num_columns() {
-                return Err(place(format!("it has {} columns, the schema {}", group.num_columns(), file.schema_descr().num_columns())));
+                return Err(place(format!(
+                    "it has {} columns, the schema {}",
+                    group.num_columns(),
+                    file.schema_descr().num_columns()
+                )));
             }
             // Of a row group without rows nothing is read, wherever it claims to be.
             for column in group.columns().iter().filter(|_| group.num_rows() > 0) {
                 let place = |what: String| place(format!("column {}: {what}", column.column_path().string()));
                 let range = byte_range(column).ok_or_else(|| place("its place is below zero".into()))?;
                 if range.end > end || range.start < 4 {
-                    return Err(place(format!("its bytes {range:?} are not inside the file's data (4..{end}): the file is cut short or damaged")));
+                    return Err(place(format!(
+                        "its bytes {range:?} are not inside the file's data (4..{end}): the file is cut short or \
+                         damaged"
+                    )));
                 }
                 let flat = column.column_descr().max_rep_level() == 0;
                 if column.num_values() < 0 || (flat && column.num_values() != group.num_rows()) {
-                    return Err(place(format!("it claims {} values in {} rows", column.num_values(), group.num_rows())));
+                    return Err(place(format!(
+                        "it claims {} values in {} rows",
+                        column.num_values(),
+                        group.num_rows()
+                    )));
                 }
             }
         }
@@ -128,7 +157,12 @@ impl Footer {
     /// Where the page indexes of all columns are, if they stand together and are few bytes of a file of `size`.
     pub(super) fn indexed(&self, size: u64) -> Option<Range<u64>> {
         let columns = || self.metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
-        let places = || columns().flat_map(|column| [column_index(column), offset_index(column)]).flatten().filter(|range| range.end <= self.end);
+        let places = || {
+            columns()
+                .flat_map(|column| [column_index(column), offset_index(column)])
+                .flatten()
+                .filter(|range| range.end <= self.end)
+        };
         let (start, end) = (places().map(|range| range.start).min()?, places().map(|range| range.end).max()?);
         let bytes: u64 = places().map(|range| range.end - range.start).sum();
         (end - start <= (2 * bytes).min(size / 32).min(INDEXES)).then_some(start..end)
@@ -176,19 +210,6 @@ impl Footer {
     }
 }
 
-/// The bytes that a value has once decoded, its levels included: encoded, a thousand equal ones may have as many.
-pub(super) fn decoded_width(column: &ColumnDescriptor) -> u64 {
-    let value = match column.physical_type() {
-        Type::BOOLEAN => 1,
-        Type::INT32 | Type::FLOAT => 4,
-        Type::INT64 | Type::DOUBLE => 8,
-        Type::INT96 => 12,
-        Type::BYTE_ARRAY => 16,
-        Type::FIXED_LEN_BYTE_ARRAY => u64::try_from(column.type_length()).unwrap_or(0),
-    };
-    value + 2 * u64::from(column.max_rep_level() > 0) + 2 * u64::from(column.max_def_level() > 0)
-}
-
 /// Where something stands that may not be there.
 fn place(at: Option<i64>, length: Option<i32>) -> Option<Range<u64>> {
     let (at, length) = (u64::try_from(at?).ok()?, u64::try_from(length?).ok()?);
@@ -216,49 +237,4 @@ fn byte_range(column: &ColumnChunkMetaData) -> Option<Range<u64>> {
     let start = column.dictionary_page_offset().filter(|at| *at > 0 && *at < data).unwrap_or(data);
     let start = u64::try_from(start).ok()?;
     Some(start..start.checked_add(u64::try_from(column.compressed_size()).ok()?)?)
-}
-
-/// Types as rows have them: dictionary and run-end encodings are storage, so they become their values.
-fn plain(data_type: &DataType) -> DataType {
-    map_type(data_type, &|leaf| match leaf {
-        DataType::Dictionary(_, values) => Some(plain(values)),
-        DataType::RunEndEncoded(_, values) => Some(plain(values.data_type())),
-        _ => None,
-    })
-}
-
-/// Types as batches are decoded: strings and bytes as views of their pages.
-pub fn viewed(fields: &Fields) -> Fields {
-    map_fields(fields, &|leaf| match leaf {
-        DataType::Utf8 | DataType::LargeUtf8 => Some(DataType::Utf8View),
-        DataType::Binary | DataType::LargeBinary => Some(DataType::BinaryView),
-        _ => None,
-    })
-}
-
-/// The types of rows.
-pub(in crate::format) fn plain_fields(fields: &Fields) -> Fields {
-    fields.iter().map(|f| Arc::new(Field::clone(f).with_data_type(plain(f.data_type())))).collect()
-}
-
-fn map_fields(fields: &Fields, change: &dyn Fn(&DataType) -> Option<DataType>) -> Fields {
-    fields.iter().map(|f| map_field(f, change)).collect()
-}
-
-fn map_field(field: &FieldRef, change: &dyn Fn(&DataType) -> Option<DataType>) -> FieldRef {
-    Arc::new(Field::clone(field).with_data_type(map_type(field.data_type(), change)))
-}
-
-fn map_type(data_type: &DataType, change: &dyn Fn(&DataType) -> Option<DataType>) -> DataType {
-    if let Some(changed) = change(data_type) {
-        return changed;
-    }
-    match data_type {
-        DataType::List(f) | DataType::ListView(f) => DataType::List(map_field(f, change)),
-        DataType::LargeList(f) | DataType::LargeListView(f) => DataType::LargeList(map_field(f, change)),
-        DataType::FixedSizeList(f, n) => DataType::FixedSizeList(map_field(f, change), *n),
-        DataType::Struct(fields) => DataType::Struct(map_fields(fields, change)),
-        DataType::Map(f, sorted) => DataType::Map(map_field(f, change), *sorted),
-        other => other.clone(),
-    }
 }

@@ -1,5 +1,5 @@
-//! A footer without what the `parquet` crate refuses and other readers pass over: values of enumerations that it does not know, fields
-//! of another type than the format says, further fields of unions, empty lists of another type.
+//! A footer without what the `parquet` crate refuses and other readers pass over: values of enumerations that it does
+//! not know, fields of another type than the format says, further fields of unions, empty lists of another type.
 //! The structures: <https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift>.
 
 use super::thrift::{Read, Reader};
@@ -67,12 +67,30 @@ static LOGICAL: Struct = union(&[
     (18, Nested(&of(&[(1, Bytes), (2, I32)], &[]))),
 ]);
 // What an element or a column is, is never left out: it is an error where nobody knows it.
-static ELEMENT: Struct = of(&[(1, I32), (2, I32), (3, I32), (4, Bytes), (5, I32), (6, CONVERTED), (7, I32), (8, I32), (9, I32), (10, Nested(&LOGICAL))], &[4]);
-static STATISTICS: Struct = of(&[(1, Bytes), (2, Bytes), (3, I64), (4, I64), (5, Bytes), (6, Bytes), (7, Bool), (8, Bool), (9, I64)], &[]);
+static ELEMENT: Struct = of(
+    &[
+        (1, I32),
+        (2, I32),
+        (3, I32),
+        (4, Bytes),
+        (5, I32),
+        (6, CONVERTED),
+        (7, I32),
+        (8, I32),
+        (9, I32),
+        (10, Nested(&LOGICAL)),
+    ],
+    &[4],
+);
+static STATISTICS: Struct =
+    of(&[(1, Bytes), (2, Bytes), (3, I64), (4, I64), (5, Bytes), (6, Bytes), (7, Bool), (8, Bool), (9, I64)], &[]);
 static KEY_VALUE: Struct = of(&[(1, Bytes), (2, Bytes)], &[1]);
 static ENCODING_STATS: Struct = of(&[(1, PAGES), (2, ENCODINGS), (3, I32)], &[1, 2, 3]);
 static SIZES: Struct = of(&[(1, I64), (2, List(&I64)), (3, List(&I64))], &[]);
-static BOX: Struct = of(&[(1, Double), (2, Double), (3, Double), (4, Double), (5, Double), (6, Double), (7, Double), (8, Double)], &[1, 2, 3, 4]);
+static BOX: Struct = of(
+    &[(1, Double), (2, Double), (3, Double), (4, Double), (5, Double), (6, Double), (7, Double), (8, Double)],
+    &[1, 2, 3, 4],
+);
 static PLACES: Struct = of(&[(1, Nested(&BOX)), (2, List(&I32))], &[]);
 static COLUMN: Struct = of(
     &[
@@ -98,10 +116,21 @@ static COLUMN: Struct = of(
 );
 static CHUNK: Struct = of(&[(1, Bytes), (2, I64), (3, Nested(&COLUMN)), (4, I64), (5, I32), (6, I64), (7, I32)], &[]);
 static SORTING: Struct = of(&[(1, I32), (2, Bool), (3, Bool)], &[1, 2, 3]);
-static GROUP: Struct = of(&[(1, List(&Nested(&CHUNK))), (2, I64), (3, I64), (4, List(&Nested(&SORTING))), (5, I64), (6, I64), (7, I16)], &[]);
+static GROUP: Struct = of(
+    &[(1, List(&Nested(&CHUNK))), (2, I64), (3, I64), (4, List(&Nested(&SORTING))), (5, I64), (6, I64), (7, I16)],
+    &[],
+);
 static ORDER: Struct = union(&[(1, EMPTY), (2, EMPTY), (3, EMPTY)]);
 static FILE: Struct = of(
-    &[(1, I32), (2, List(&Nested(&ELEMENT))), (3, I64), (4, List(&Nested(&GROUP))), (5, List(&Nested(&KEY_VALUE))), (6, Bytes), (7, List(&Nested(&ORDER)))],
+    &[
+        (1, I32),
+        (2, List(&Nested(&ELEMENT))),
+        (3, I64),
+        (4, List(&Nested(&GROUP))),
+        (5, List(&Nested(&KEY_VALUE))),
+        (6, Bytes),
+        (7, List(&Nested(&ORDER))),
+    ],
     &[],
 );
 

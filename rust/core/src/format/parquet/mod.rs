@@ -22,13 +22,13 @@ use parquet::column::page::PageIterator;
 use parquet::errors::Result as ParquetResult;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
-use super::contain::contain;
 use super::{Cuts, Decoder, Depth, Facts, Format, Found, Look, Options, Source, Step, unasked};
 use crate::error::{Error, Kind, Result};
+use crate::panic::contain;
+use crate::types::viewed;
 use feed::{Leaf, Pages};
 use filtered::FilteredDecoder;
-pub(super) use footer::plain_fields;
-pub use footer::{Footer, TAIL, Tail, read as read_footer, viewed};
+pub use footer::{Footer, TAIL, Tail, read as read_footer};
 
 /// Parquet files.
 pub struct Parquet;
@@ -40,7 +40,10 @@ impl Format for Parquet {
     }
 
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
-        let footer = piece.head.and_then(|head| Arc::clone(head).downcast::<Footer>().ok()).ok_or_else(|| Error::internal("a file without its footer"))?;
+        let footer = piece
+            .head
+            .and_then(|head| Arc::clone(head).downcast::<Footer>().ok())
+            .ok_or_else(|| Error::internal("a file without its footer"))?;
         match &options.filter {
             Some(filter) => Ok(Box::new(FilteredDecoder::new(footer, piece.at as usize, filter, options)?)),
             None => Ok(Box::new(RowGroupDecoder::new(&footer, piece.at as usize, options)?)),
@@ -52,22 +55,33 @@ impl Format for Parquet {
     }
 
     fn cost(&self, piece: &Source, options: &Options) -> Result<Option<u64>> {
-        let footer = piece.head.and_then(|head| Arc::clone(head).downcast::<Footer>().ok()).ok_or_else(|| Error::internal("a file without its footer"))?;
+        let footer = piece
+            .head
+            .and_then(|head| Arc::clone(head).downcast::<Footer>().ok())
+            .ok_or_else(|| Error::internal("a file without its footer"))?;
         let group = piece.at as usize;
         if let Some(filter) = &options.filter
             && !contain(|| prune::Pruner::new(&footer, group, filter).group())?
         {
             return Ok(None);
         }
-        let wanted = |name: &str| options.wants(name) || options.filter.iter().any(|filter| filter.columns().iter().any(|column| column == name));
+        let wanted = |name: &str| {
+            options.wants(name)
+                || options.filter.iter().any(|filter| filter.columns().iter().any(|column| column == name))
+        };
         let descr = footer.metadata.file_metadata().schema_descr();
         let columns = footer.metadata.row_group(group).columns().iter().enumerate();
-        let bytes = columns.filter(|(i, _)| wanted(descr.get_column_root(*i).name())).map(|(_, column)| u64::try_from(column.compressed_size()).unwrap_or(0));
+        let bytes = columns
+            .filter(|(i, _)| wanted(descr.get_column_root(*i).name()))
+            .map(|(_, column)| u64::try_from(column.compressed_size()).unwrap_or(0));
         Ok(Some(bytes.sum()))
     }
 
     fn ahead(&self, piece: &Source, options: &Options) -> Result<Vec<Range<u64>>> {
-        let footer = piece.head.and_then(|head| Arc::clone(head).downcast::<Footer>().ok()).ok_or_else(|| Error::internal("a file without its footer"))?;
+        let footer = piece
+            .head
+            .and_then(|head| Arc::clone(head).downcast::<Footer>().ok())
+            .ok_or_else(|| Error::internal("a file without its footer"))?;
         let group = piece.at as usize;
         let descr = footer.metadata.file_metadata().schema_descr();
         let wanted = |name: &str| match &options.filter {
@@ -81,9 +95,12 @@ impl Format for Parquet {
             return Ok(Vec::new());
         }
         // An index tells which pages are wanted; then those alone are read.
-        let indexed = |i: usize| footer.metadata.row_group(group).column(i).offset_index_length().is_some_and(|length| length > 0);
+        let indexed = |i: usize| {
+            footer.metadata.row_group(group).column(i).offset_index_length().is_some_and(|length| length > 0)
+        };
         let some = options.filter.is_some() || options.rows.start > 0;
-        let columns = (0..descr.num_columns()).filter(|i| wanted(descr.get_column_root(*i).name()) && !(some && indexed(*i)));
+        let columns =
+            (0..descr.num_columns()).filter(|i| wanted(descr.get_column_root(*i).name()) && !(some && indexed(*i)));
         columns.map(|i| Ok(footer.chunk(group, i)?.range)).collect()
     }
 
@@ -131,9 +148,12 @@ impl Look for Looking {
 
     fn found(self: Box<Self>) -> Result<Found> {
         let footer = self.footer.ok_or_else(|| Error::internal("a file without its footer"))?;
-        let bytes = |group: &RowGroupMetaData| group.columns().iter().map(|c| u64::try_from(c.compressed_size()).unwrap_or(0)).sum();
+        let bytes = |group: &RowGroupMetaData| {
+            group.columns().iter().map(|c| u64::try_from(c.compressed_size()).unwrap_or(0)).sum()
+        };
         let groups = footer.metadata.row_groups().iter().enumerate().filter(|(_, group)| group.num_rows() > 0);
-        let pieces = groups.map(|(g, group)| (g as u64, Some(group.num_rows().cast_unsigned()), bytes(group))).collect();
+        let pieces =
+            groups.map(|(g, group)| (g as u64, Some(group.num_rows().cast_unsigned()), bytes(group))).collect();
         Ok(Found {
             schema: Some(footer.schema.clone()),
             cuts: Cuts::Pieces(pieces),
@@ -212,9 +232,11 @@ impl RowGroupDecoder {
     fn open(footer: &Footer, group: usize, options: &Options, rows: &[Range<u64>]) -> Result<Self> {
         let metadata = &footer.metadata;
         let descr = metadata.file_metadata().schema_descr();
-        let columns: Vec<usize> = (0..descr.num_columns()).filter(|&i| options.wants(descr.get_column_root(i).name())).collect();
+        let columns: Vec<usize> =
+            (0..descr.num_columns()).filter(|&i| options.wants(descr.get_column_root(i).name())).collect();
         let total = metadata.row_group(group).num_rows().cast_unsigned();
-        let rows: VecDeque<Range<u64>> = rows.iter().map(|r| r.start.min(total)..r.end.min(total)).filter(|r| !r.is_empty()).collect();
+        let rows: VecDeque<Range<u64>> =
+            rows.iter().map(|r| r.start.min(total)..r.end.min(total)).filter(|r| !r.is_empty()).collect();
         let whole = rows.len() == 1 && rows[0].start == 0;
         let count: u64 = rows.iter().map(|r| r.end - r.start).sum();
         let (mut leaves, mut indexes, mut bytes) = (Vec::new(), Vec::new(), 0_u64);
@@ -227,38 +249,61 @@ impl RowGroupDecoder {
                     None => indexes.push((leaves.len(), range)),
                 }
             }
-            let width = footer::decoded_width(column.column_descr());
+            let width = feed::decoded_width(column.column_descr());
             if width > options.most as u64 {
-                return Err(Error::data(format!("column {}: a value of {width} bytes is more than ROWSTREAM_MEMORY lets one have", column.column_path())));
+                return Err(Error::data(format!(
+                    "column {}: a value of {width} bytes is more than ROWSTREAM_MEMORY lets one have",
+                    column.column_path()
+                )));
             }
             let decoded = u64::try_from(column.num_values()).unwrap_or(0).saturating_mul(width);
             bytes = decoded.max(u64::try_from(column.uncompressed_size()).unwrap_or(0)).saturating_add(bytes);
             leaves.push(leaf);
         }
         let hint = viewed(footer.schema.fields());
-        let levels = parquet_to_arrow_field_levels(descr, ProjectionMask::leaves(descr, columns.iter().copied()), Some(&hint))
-            .map_err(|e| Error::new(Kind::Unsupported, e.to_string()))?;
+        let levels =
+            parquet_to_arrow_field_levels(descr, ProjectionMask::leaves(descr, columns.iter().copied()), Some(&hint))
+                .map_err(|e| Error::new(Kind::Unsupported, e.to_string()))?;
         let mean = (bytes / total.max(1)).max(1);
         let size = (options.unit / mean).clamp(1, MOST_ROWS).min(count.max(1));
-        let shown = columns.iter().zip(&leaves).map(|(&i, leaf)| (i, std::cell::RefCell::new(Some(leaf.pages())))).collect();
+        let shown =
+            columns.iter().zip(&leaves).map(|(&i, leaf)| (i, std::cell::RefCell::new(Some(leaf.pages())))).collect();
         let (reader, schema) = if columns.is_empty() {
             (None, Arc::new(Schema::empty()))
         } else {
             let mut select = Vec::new();
             let mut at = 0;
             for range in &rows {
-                select.extend([RowSelector::skip((range.start - at) as usize), RowSelector::select((range.end - range.start) as usize)]);
+                select.extend([
+                    RowSelector::skip((range.start - at) as usize),
+                    RowSelector::select((range.end - range.start) as usize),
+                ]);
                 at = range.end;
             }
             select.push(RowSelector::skip((total - at) as usize));
             let selection = (!whole || at < total).then(|| RowSelection::from(select));
-            let reader =
-                ParquetRecordBatchReader::try_new_with_row_groups(&levels, &Group { metadata, number: group, leaves: shown }, size as usize, selection)
-                    .map_err(|e| Error::new(Kind::Unsupported, e.to_string()))?;
+            let reader = ParquetRecordBatchReader::try_new_with_row_groups(
+                &levels,
+                &Group { metadata, number: group, leaves: shown },
+                size as usize,
+                selection,
+            )
+            .map_err(|e| Error::new(Kind::Unsupported, e.to_string()))?;
             let schema = arrow_array::RecordBatchReader::schema(&reader);
             (Some(reader), schema)
         };
-        Ok(Self { number: group, schema, leaves, indexes, reader, size, rows, parts: Vec::new(), total, window: options.window })
+        Ok(Self {
+            number: group,
+            schema,
+            leaves,
+            indexes,
+            reader,
+            size,
+            rows,
+            parts: Vec::new(),
+            total,
+            window: options.window,
+        })
     }
 
     /// The next row.
@@ -301,11 +346,17 @@ impl RowGroupDecoder {
         }
         let rows = self.parts.iter().map(|range| range.end - range.start).sum::<u64>() as usize;
         let batch = match &mut self.reader {
-            None => RecordBatch::try_new_with_options(Arc::clone(&self.schema), vec![], &RecordBatchOptions::new().with_row_count(Some(rows)))
-                .map_err(|e| Error::internal(e.to_string()))?,
+            None => RecordBatch::try_new_with_options(
+                Arc::clone(&self.schema),
+                vec![],
+                &RecordBatchOptions::new().with_row_count(Some(rows)),
+            )
+            .map_err(|e| Error::internal(e.to_string()))?,
             Some(reader) => match reader.next() {
                 Some(Ok(batch)) if batch.num_rows() == rows => batch,
-                Some(Ok(batch)) => return Err(Error::data(format!("{} rows could be decoded, {rows} are there", batch.num_rows()))),
+                Some(Ok(batch)) => {
+                    return Err(Error::data(format!("{} rows could be decoded, {rows} are there", batch.num_rows())));
+                }
                 Some(Err(e)) => return Err(Error::data(e.to_string())),
                 None => return Err(Error::data(format!("the rows end at {}, {} are there", self.next(), self.total))),
             },

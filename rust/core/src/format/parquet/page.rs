@@ -130,7 +130,11 @@ impl Header {
         };
         let buf = if codec == Compression::UNCOMPRESSED || self.stored || (self.is_v2() && body.len() == levels) {
             if body.len() != self.uncompressed {
-                return Err(Error::data(format!("an uncompressed page of {} bytes, its header says {}", body.len(), self.uncompressed)));
+                return Err(Error::data(format!(
+                    "an uncompressed page of {} bytes, its header says {}",
+                    body.len(),
+                    self.uncompressed
+                )));
             }
             body.clone()
         } else if levels == 0 {
@@ -149,7 +153,11 @@ impl Header {
                     Type::BOOLEAN => return Err(Error::data("a dictionary of true and false")),
                 };
                 if (self.values as usize).saturating_mul(least) > buf.len() || (least == 0 && self.values > 1) {
-                    return Err(Error::data(format!("a dictionary of {} bytes cannot have {} values", buf.len(), self.values)));
+                    return Err(Error::data(format!(
+                        "a dictionary of {} bytes cannot have {} values",
+                        buf.len(),
+                        self.values
+                    )));
                 }
                 Page::DictionaryPage { buf, num_values: self.values, encoding, is_sorted: self.sorted }
             }
@@ -163,7 +171,10 @@ impl Header {
             },
             _ => {
                 if self.nulls > self.values || self.rows > self.values {
-                    return Err(Error::data(format!("a page of {} values with {} nulls and {} rows", self.values, self.nulls, self.rows)));
+                    return Err(Error::data(format!(
+                        "a page of {} values with {} nulls and {} rows",
+                        self.values, self.nulls, self.rows
+                    )));
                 }
                 Page::DataPageV2 {
                     buf,
@@ -245,8 +256,12 @@ fn check_counts(page: &Page, column: &ColumnDescriptor) -> Result<()> {
     };
     let mut at = 0;
     for _ in 0..streams {
-        at = delta_stream(values, at, page.num_values().into())
-            .ok_or_else(|| Error::data(format!("a delta-encoded page of {} values with a header that does not fit it", page.num_values())))?;
+        at = delta_stream(values, at, page.num_values().into()).ok_or_else(|| {
+            Error::data(format!(
+                "a delta-encoded page of {} values with a header that does not fit it",
+                page.num_values()
+            ))
+        })?;
     }
     Ok(())
 }
@@ -257,7 +272,12 @@ fn delta_stream(bytes: &[u8], at: usize, most: u64) -> Option<usize> {
     reader.at = at;
     let mut varint = || reader.varint().ok();
     let (block, minis, count, _) = (varint()?, varint()?, varint()?, varint()?);
-    let sound = block > 0 && block % 128 == 0 && block <= 1 << 24 && minis > 0 && block % minis == 0 && (block / minis) % 8 == 0;
+    let sound = block > 0
+        && block % 128 == 0
+        && block <= 1 << 24
+        && minis > 0
+        && block % minis == 0
+        && (block / minis) % 8 == 0;
     if !sound || count > most {
         return None;
     }
@@ -327,7 +347,8 @@ pub(super) fn records(page: &Page, column: &ColumnDescriptor, mut open: u64, mos
             open = if value { 1 } else { open.saturating_add(n) };
             if open > most {
                 return Err(Error::data(format!(
-                    "a row with a list of {open} items and more is larger than ROWSTREAM_MEMORY lets one be; raise it to read this file"
+                    "a row with a list of {open} items and more is larger than ROWSTREAM_MEMORY lets one be; raise \
+                     it to read this file"
                 )));
             }
             left -= n;
@@ -344,7 +365,11 @@ pub(super) fn records(page: &Page, column: &ColumnDescriptor, mut open: u64, mos
                 let ones: u64 = packed.iter().map(|b| u64::from(b.count_ones())).sum();
                 // Bits after the last level do not count.
                 let beyond = (packed.len() as u64 * 8 - n) as u32;
-                let tail = if beyond == 0 { 0 } else { packed.last().map_or(0, |b| u64::from((b >> (8 - beyond)).count_ones())) };
+                let tail = if beyond == 0 {
+                    0
+                } else {
+                    packed.last().map_or(0, |b| u64::from((b >> (8 - beyond)).count_ones()))
+                };
                 n - (ones - tail)
             } else {
                 (0..n).filter(|i| level(packed, i * u64::from(width), width) == 0).count() as u64

@@ -89,8 +89,12 @@ fn ordered(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
     // A bound that is no number bounds nothing.
     let nan = |nan: BooleanBuffer| nullif(&array, &BooleanArray::new(nan, None)).ok();
     match array.data_type() {
-        DataType::Float64 => nan(BooleanBuffer::collect_bool(array.len(), |i| array.as_primitive::<Float64Type>().value(i).is_nan())),
-        DataType::Float32 => nan(BooleanBuffer::collect_bool(array.len(), |i| array.as_primitive::<Float32Type>().value(i).is_nan())),
+        DataType::Float64 => {
+            nan(BooleanBuffer::collect_bool(array.len(), |i| array.as_primitive::<Float64Type>().value(i).is_nan()))
+        }
+        DataType::Float32 => {
+            nan(BooleanBuffer::collect_bool(array.len(), |i| array.as_primitive::<Float32Type>().value(i).is_nan()))
+        }
         DataType::Float16 => None,
         _ => Some(array),
     }
@@ -98,7 +102,13 @@ fn ordered(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
 
 impl Pruner {
     pub(super) fn new(footer: &Arc<Footer>, group: usize, filter: &Arc<Filter>) -> Self {
-        let mut made = Self { footer: Arc::clone(footer), group, filter: Arc::clone(filter), wanted: Vec::new(), there: HashMap::new() };
+        let mut made = Self {
+            footer: Arc::clone(footer),
+            group,
+            filter: Arc::clone(filter),
+            wanted: Vec::new(),
+            there: HashMap::new(),
+        };
         let equals = filter.expr.equals();
         for name in filter.columns() {
             let Some((leaf, _)) = made.leaf(name) else { continue };
@@ -114,7 +124,8 @@ impl Pruner {
                 made.wanted.push((leaf, What::Bloom, bloom));
             }
         }
-        let there = made.wanted.iter().filter_map(|(leaf, what, range)| Some(((*leaf, *what as u8), footer.index(range)?)));
+        let there =
+            made.wanted.iter().filter_map(|(leaf, what, range)| Some(((*leaf, *what as u8), footer.index(range)?)));
         made.there = there.collect();
         made
     }
@@ -138,11 +149,17 @@ impl Pruner {
             let (leaf, field) = self.leaf(name)?;
             let statistics = self.column(leaf).statistics()?;
             // Old statistics of bytes were ordered by sign.
-            let bytes = matches!(self.column(leaf).column_type(), Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY | Type::INT96);
+            let bytes =
+                matches!(self.column(leaf).column_type(), Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY | Type::INT96);
             if bytes && statistics.is_min_max_deprecated() {
                 return None;
             }
-            let made = StatisticsConverter::from_column_index(leaf, field, self.footer.metadata.file_metadata().schema_descr()).ok()?;
+            let made = StatisticsConverter::from_column_index(
+                leaf,
+                field,
+                self.footer.metadata.file_metadata().schema_descr(),
+            )
+            .ok()?;
             let to = self.filter.adapter.schema().field_with_name(name).ok()?.data_type();
             let min = ordered(&made.row_group_mins([metadata]).ok()?, to)?;
             let max = ordered(&made.row_group_maxes([metadata]).ok()?, to)?;
@@ -154,8 +171,12 @@ impl Pruner {
 
     /// What has to be read to say more.
     pub(super) fn needs(&self) -> Vec<Range<u64>> {
-        let mut ranges: Vec<Range<u64>> =
-            self.wanted.iter().filter(|(leaf, what, _)| !self.there.contains_key(&(*leaf, *what as u8))).map(|(_, _, range)| range.clone()).collect();
+        let mut ranges: Vec<Range<u64>> = self
+            .wanted
+            .iter()
+            .filter(|(leaf, what, _)| !self.there.contains_key(&(*leaf, *what as u8)))
+            .map(|(_, _, range)| range.clone())
+            .collect();
         ranges.dedup();
         ranges
     }
@@ -179,7 +200,9 @@ impl Pruner {
             let declared = self.filter.adapter.schema().field_with_name(name).map(|field| field.data_type().clone());
             // What is compared as another type than it is stored as may have other bytes.
             let text = |t: &DataType| matches!(t, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
-            let same = declared.is_ok_and(|to| (text(&to) && text(field.data_type())) || (to.is_integer() && field.data_type().is_integer()));
+            let same = declared.is_ok_and(|to| {
+                (text(&to) && text(field.data_type())) || (to.is_integer() && field.data_type().is_integer())
+            });
             let absent = |value: &&Literal| match (self.column(leaf).column_type(), value) {
                 (Type::BYTE_ARRAY, Literal::Text(text)) => !bloom.check(text.as_str()),
                 (Type::INT32, Literal::Int(value)) => {
@@ -205,17 +228,23 @@ impl Pruner {
         let mut pages = Pages::default();
         let mut starts = vec![0];
         for (leaf, what, _) in &self.wanted {
-            let bytes = self.there.get(&(*leaf, *what as u8)).ok_or_else(|| Error::internal("an index that was not read"))?;
+            let bytes =
+                self.there.get(&(*leaf, *what as u8)).ok_or_else(|| Error::internal("an index that was not read"))?;
             let malformed = || Error::data("a malformed page index").at(format_args!("row group {}", self.group));
             match what {
                 What::ColumnIndex => {
                     thrift::check_struct(bytes).map_err(|_| malformed())?;
-                    let index = decode_column_index(bytes, self.column(*leaf).column_type()).map_err(|_| malformed())?;
+                    let index =
+                        decode_column_index(bytes, self.column(*leaf).column_type()).map_err(|_| malformed())?;
                     pages.columns.insert(*leaf, index);
                 }
                 What::OffsetIndex => {
-                    let rows: Vec<u64> = thrift::offset_index(bytes).map_err(|_| malformed())?.iter().map(|page| page.1).collect();
-                    if rows.first() != Some(&0) || !rows.is_sorted() || rows.last().is_some_and(|row| *row >= total.max(1)) {
+                    let rows: Vec<u64> =
+                        thrift::offset_index(bytes).map_err(|_| malformed())?.iter().map(|page| page.1).collect();
+                    if rows.first() != Some(&0)
+                        || !rows.is_sorted()
+                        || rows.last().is_some_and(|row| *row >= total.max(1))
+                    {
                         return Err(malformed());
                     }
                     starts.extend_from_slice(&rows);
@@ -232,18 +261,30 @@ impl Pruner {
             if index.num_pages() != rows.len() as u64 {
                 return None;
             }
-            let made = StatisticsConverter::from_column_index(leaf, field, self.footer.metadata.file_metadata().schema_descr()).ok()?;
+            let made = StatisticsConverter::from_column_index(
+                leaf,
+                field,
+                self.footer.metadata.file_metadata().schema_descr(),
+            )
+            .ok()?;
             let to = self.filter.adapter.schema().field_with_name(name).ok()?.data_type();
             // Which page each run of rows is in.
-            let page: UInt32Array = starts.iter().map(|start| Some(rows.partition_point(|row| row <= start) as u32 - 1)).collect();
-            let of = |array: ArrayRef| take(&ordered(&array, to)?, &page, None).ok().filter(|_| array.len() == rows.len());
+            let page: UInt32Array =
+                starts.iter().map(|start| Some(rows.partition_point(|row| row <= start) as u32 - 1)).collect();
+            let of =
+                |array: ArrayRef| take(&ordered(&array, to)?, &page, None).ok().filter(|_| array.len() == rows.len());
             let min = of(made.data_page_mins(&pages, &[self.group]).ok()?)?;
             let max = of(made.data_page_maxes(&pages, &[self.group]).ok()?)?;
             let counts = index.null_counts();
-            let nulls = page.values().iter().map(|page| counts.and_then(|counts| u64::try_from(*counts.get(*page as usize)?).ok())).collect();
+            let nulls = page
+                .values()
+                .iter()
+                .map(|page| counts.and_then(|counts| u64::try_from(*counts.get(*page as usize)?).ok()))
+                .collect();
             let length = |page: usize| rows.get(page + 1).copied().unwrap_or(total) - rows[page];
             let lengths = page.values().iter().map(|page| length(*page as usize)).collect();
-            let bytes = matches!(self.column(leaf).column_type(), Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY | Type::INT96);
+            let bytes =
+                matches!(self.column(leaf).column_type(), Type::BYTE_ARRAY | Type::FIXED_LEN_BYTE_ARRAY | Type::INT96);
             Some(Bounds { min, max, nulls, rows: lengths, exact: !bytes })
         };
         let may = self.filter.expr.may(starts.len(), &bounds)?;

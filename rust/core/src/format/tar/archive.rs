@@ -52,7 +52,10 @@ impl Archive {
     pub(super) fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()> {
         let zip = range.start == 0 && matches!(&bytes[..], [b'P', b'K', 3 | 5, 4 | 6, ..]);
         if zip {
-            return Err(Error::new(Kind::Unsupported, "the file is a zip archive; samples of WebDataset are read of tar archives"));
+            return Err(Error::new(
+                Kind::Unsupported,
+                "the file is a zip archive; samples of WebDataset are read of tar archives",
+            ));
         }
         self.input.push(bytes)
     }

@@ -13,7 +13,8 @@ const LONGEST: u64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Entry {
     Member {
-        /// Its name; one that ends with a slash where it is a folder, as old archives have them too; empty where it is no file.
+        /// Its name; one that ends with a slash where it is a folder, as old archives have them too; empty where it is
+        /// no file.
         name: String,
         /// The bytes of its content, from the start of what was looked at.
         content: Range<u64>,
@@ -44,14 +45,18 @@ struct More {
     size: Option<u64>,
 }
 
-/// Reads the header at the start of `data`, with those that extend it. `marked`: whether it follows an end marker, where there may be
-/// anything; but what says that it is a header is one, or damaged.
+/// Reads the header at the start of `data`, with those that extend it. `marked`: whether it follows an end marker,
+/// where there may be anything; but what says that it is a header is one, or damaged.
 pub(super) fn read(data: &[u8], marked: bool) -> Result<Entry> {
     let (mut at, mut more) = (0_usize, More::default());
     loop {
         let Some(block) = data.get(at..at + BLOCK) else { return Ok(Entry::Short((at + BLOCK) as u64)) };
         if block.iter().all(|b| *b == 0) {
-            return if at == 0 { Ok(Entry::End) } else { Err(Error::data("the archive ends after a header that extends another")) };
+            return if at == 0 {
+                Ok(Entry::End)
+            } else {
+                Err(Error::data("the archive ends after a header that extends another"))
+            };
         }
         if at == 0 && marked && &block[257..262] != b"ustar" && check(block).is_err() {
             return Ok(Entry::Rest);
@@ -65,14 +70,20 @@ pub(super) fn read(data: &[u8], marked: bool) -> Result<Entry> {
             b'0' | b'7' | 0 => more.size.unwrap_or(declared),
             _ => declared,
         };
-        let content = (at + BLOCK) as u64..((at + BLOCK) as u64).checked_add(size).ok_or_else(|| Error::data("a member of more than 2^64 bytes"))?;
-        let next = content.end.checked_next_multiple_of(BLOCK as u64).ok_or_else(|| Error::data("a member of more than 2^64 bytes"))?;
+        let content = (at + BLOCK) as u64
+            ..((at + BLOCK) as u64).checked_add(size).ok_or_else(|| Error::data("a member of more than 2^64 bytes"))?;
+        let next = content
+            .end
+            .checked_next_multiple_of(BLOCK as u64)
+            .ok_or_else(|| Error::data("a member of more than 2^64 bytes"))?;
         match kind {
             b'x' | b'X' | b'g' | b'L' | b'K' => {
                 if size > LONGEST {
                     return Err(Error::data(format!("a header of {size} bytes, which is no name and no pax record")));
                 }
-                let Some(bytes) = data.get(content.start as usize..content.end as usize) else { return Ok(Entry::Short(next)) };
+                let Some(bytes) = data.get(content.start as usize..content.end as usize) else {
+                    return Ok(Entry::Short(next));
+                };
                 match kind {
                     b'x' | b'X' => pax(bytes, &mut more)?,
                     b'L' => more.name = Some(text(bytes)?),
@@ -108,7 +119,10 @@ pub(super) fn read(data: &[u8], marked: bool) -> Result<Entry> {
 }
 
 fn sparse() -> Error {
-    Error::new(Kind::Unsupported, "a sparse member, whose content is not in one piece; write the archive without --sparse")
+    Error::new(
+        Kind::Unsupported,
+        "a sparse member, whose content is not in one piece; write the archive without --sparse",
+    )
 }
 
 /// The sum of a header's bytes, its own field taken as spaces. Some writers took the bytes as signed.
@@ -119,7 +133,11 @@ fn check(block: &[u8]) -> Result<()> {
     if said.as_ref().is_ok_and(|said| *said == u64::from(sum)) {
         return Ok(());
     }
-    let signed: i64 = block.iter().enumerate().map(|(i, b)| if (148..156).contains(&i) { 32 } else { i64::from(b.cast_signed()) }).sum();
+    let signed: i64 = block
+        .iter()
+        .enumerate()
+        .map(|(i, b)| if (148..156).contains(&i) { 32 } else { i64::from(b.cast_signed()) })
+        .sum();
     if said.as_ref().is_ok_and(|said| i64::try_from(*said) == Ok(signed)) {
         return Ok(());
     }
@@ -133,15 +151,24 @@ fn number(field: &[u8]) -> Result<u64> {
         if field[0] != 0x80 {
             return Err(bad()); // below zero, or beyond any file
         }
-        return field[1..].iter().try_fold(0_u64, |n, b| n.checked_mul(256)?.checked_add(u64::from(*b))).ok_or_else(bad);
+        return field[1..]
+            .iter()
+            .try_fold(0_u64, |n, b| n.checked_mul(256)?.checked_add(u64::from(*b)))
+            .ok_or_else(bad);
     }
     let digits = field.split(|b| *b == 0).next().unwrap_or(&[]).trim_ascii();
-    digits.iter().try_fold(0_u64, |n, b| if (b'0'..=b'7').contains(b) { n.checked_mul(8)?.checked_add(u64::from(b - b'0')) } else { None }).ok_or_else(bad)
+    digits
+        .iter()
+        .try_fold(0_u64, |n, b| {
+            if (b'0'..=b'7').contains(b) { n.checked_mul(8)?.checked_add(u64::from(b - b'0')) } else { None }
+        })
+        .ok_or_else(bad)
 }
 
 fn text(bytes: &[u8]) -> Result<String> {
     let bytes = bytes.split(|b| *b == 0).next().unwrap_or(&[]);
-    String::from_utf8(bytes.to_vec()).map_err(|_| Error::data(format!("a member's name is not UTF-8: {:?}", String::from_utf8_lossy(bytes))))
+    String::from_utf8(bytes.to_vec())
+        .map_err(|_| Error::data(format!("a member's name is not UTF-8: {:?}", String::from_utf8_lossy(bytes))))
 }
 
 fn name_of(block: &[u8]) -> Result<String> {
@@ -160,7 +187,8 @@ fn pax(mut bytes: &[u8], more: &mut More) -> Result<()> {
     let bad = || Error::data("a malformed pax record");
     while !bytes.is_empty() && bytes[0] != 0 {
         let space = bytes.iter().position(|b| *b == b' ').ok_or_else(bad)?;
-        let length: usize = std::str::from_utf8(&bytes[..space]).ok().and_then(|digits| digits.parse().ok()).ok_or_else(bad)?;
+        let length: usize =
+            std::str::from_utf8(&bytes[..space]).ok().and_then(|digits| digits.parse().ok()).ok_or_else(bad)?;
         let record = bytes.get(space + 1..length).and_then(|record| record.strip_suffix(b"\n")).ok_or_else(bad)?;
         let equals = record.iter().position(|b| *b == b'=').ok_or_else(bad)?;
         let (key, value) = (&record[..equals], &record[equals + 1..]);
@@ -169,7 +197,10 @@ fn pax(mut bytes: &[u8], more: &mut More) -> Result<()> {
             b"path" | b"linkpath" if value.contains(&0) => return Err(bad()),
             b"path" => more.name = Some(text(value)?),
             b"linkpath" => more.link = Some(text(value)?),
-            b"size" => more.size = Some(std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok()).ok_or_else(bad)?),
+            b"size" => {
+                more.size =
+                    Some(std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok()).ok_or_else(bad)?);
+            }
             key if key.starts_with(b"GNU.sparse.") => return Err(sparse()),
             _ => {}
         }
@@ -199,7 +230,18 @@ mod tests {
     fn a_key_is_up_to_the_first_dot_with_its_folders() {
         assert_eq!(sample("a/b.c/000.seg.PNG"), Some(("a/b.c/000", "seg.PNG")));
         assert_eq!(sample("./7.json"), Some(("./7", "json")));
-        for none in ["plain", "a.b/plain", ".hidden", "./.hidden", "a.b/.hidden.txt", "a/b/.hidden.txt", "a/._1.jpg", "__MACOSX/a/1.jpg", "a/", ""] {
+        for none in [
+            "plain",
+            "a.b/plain",
+            ".hidden",
+            "./.hidden",
+            "a.b/.hidden.txt",
+            "a/b/.hidden.txt",
+            "a/._1.jpg",
+            "__MACOSX/a/1.jpg",
+            "a/",
+            "",
+        ] {
             assert_eq!(sample(none), None, "{none}");
         }
     }
@@ -210,7 +252,9 @@ mod tests {
         assert_eq!(number(b"   12 \0\0")?, 10);
         assert_eq!(number(b"\0\0\0\0\0\0\0\0")?, 0);
         assert_eq!(number(&[0x80, 0, 0, 0, 0, 0, 1, 0])?, 256);
-        for wrong in [&b"0000689\0"[..], &[0xFF; 8], b"-1      ", &[0x80, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255]] {
+        for wrong in
+            [&b"0000689\0"[..], &[0xFF; 8], b"-1      ", &[0x80, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255]]
+        {
             assert!(number(wrong).is_err(), "{wrong:?}");
         }
         Ok(())

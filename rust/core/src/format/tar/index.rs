@@ -14,10 +14,10 @@ use super::{KEY, URL, is_json, is_text, member, torn, utf8};
 use crate::error::{Error, Kind, Result};
 use crate::format::json::{Lacking, Shape, SyntaxReader, describe};
 use crate::format::{Cuts, Facts, Found, Look};
-use crate::plan::hash;
+use crate::hash::hash;
 
-/// JSON members that types are found from: at most so many bytes of a file. Of an archive of which only the beginning is
-/// looked at, the samples that begin there, and the first whole.
+/// JSON members that types are found from: at most so many bytes of a file. Of an archive of which only the beginning
+/// is looked at, the samples that begin there, and the first whole.
 const LOOKED_AT: u64 = 1 << 20;
 
 /// Goes through the headers of an archive: finds its samples, its fields and their types. Of a compressed archive it
@@ -160,10 +160,18 @@ impl Index {
                         let looks = is_json(field) && (self.all || self.looked < LOOKED_AT);
                         if looks && content.end as usize > self.input.block.len() {
                             if content.end - content.start > self.most as u64 {
-                                return Err(member(Error::data("JSON of more bytes than ROWSTREAM_MEMORY lets one member have"), &name, at));
+                                return Err(member(
+                                    Error::data("JSON of more bytes than ROWSTREAM_MEMORY lets one member have"),
+                                    &name,
+                                    at,
+                                ));
                             }
                             if self.input.last {
-                                return Err(member(Error::data("the archive ends in the middle of it: it was cut"), &name, at));
+                                return Err(member(
+                                    Error::data("the archive ends in the middle of it: it was cut"),
+                                    &name,
+                                    at,
+                                ));
                             }
                             least = content.end as usize;
                             continue;
@@ -183,14 +191,25 @@ impl Index {
                     }
                     let there = self.input.end();
                     if !self.input.compressed() && at + next > there {
-                        return Err(member(Error::data(format!("it should end at byte {}, the file has {there}: the archive was cut", at + next)), &name, at));
+                        return Err(member(
+                            Error::data(format!(
+                                "it should end at byte {}, the file has {there}: the archive was cut",
+                                at + next
+                            )),
+                            &name,
+                            at,
+                        ));
                     }
                     // Close together: more at once. Far apart: only the header.
                     self.input.unit = if next > 4 << 10 && !self.far { 2 << 10 } else { 64 << 10 };
                     if self.input.compressed() && self.input.block.len() < next as usize {
                         least = next as usize;
                         if self.input.last {
-                            return Err(member(Error::data("the archive ends in the middle of it: it was cut"), &name, at));
+                            return Err(member(
+                                Error::data("the archive ends in the middle of it: it was cut"),
+                                &name,
+                                at,
+                            ));
                         }
                         // It is seen again when it is there whole.
                         continue;
@@ -203,11 +222,13 @@ impl Index {
         self.follow()
     }
 
-    /// What links stand for; and the types of what is JSON of it, where no other member shows them. The bytes that are needed for that.
+    /// What links stand for; and the types of what is JSON of it, where no other member shows them. The bytes that are
+    /// needed for that.
     fn follow(&mut self) -> Result<Option<Range<u64>>> {
         if !self.linked.is_empty() || self.links.is_empty() {
             self.links = std::mem::take(&mut self.names).links();
-            let targets: HashMap<u64, &Target> = self.links.iter().map(|(header, _, target)| (*header, target)).collect();
+            let targets: HashMap<u64, &Target> =
+                self.links.iter().map(|(header, _, target)| (*header, target)).collect();
             for (header, sample, field) in std::mem::take(&mut self.linked) {
                 let target = if self.packed() { None } else { targets.get(&header) };
                 if let Some(Target::Folder {}) = target {
@@ -264,7 +285,10 @@ impl Index {
         let mut number = self.fields.iter().position(|name| name == field);
         if number.is_none() {
             if field == KEY || field == URL {
-                return Err(Error::new(Kind::Unsupported, format!("a member {field:?}, which is the name of another column")));
+                return Err(Error::new(
+                    Kind::Unsupported,
+                    format!("a member {field:?}, which is the name of another column"),
+                ));
             }
             self.fields.push(field.to_owned());
             self.shown.push(false);

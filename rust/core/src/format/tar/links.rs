@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::plan::hash;
+use crate::hash::hash;
 
 /// Links that are followed one after another.
 const DEEPEST: usize = 40;
@@ -105,14 +105,17 @@ impl Names {
         let link = &self.links[i];
         let named = if link.symbolic {
             let folder = link.name.rsplit_once('/').map_or("", |(folder, _)| folder);
-            resolved(folder, &link.target).and_then(|path| if path.is_empty() { Some(Named::Folder) } else { self.get(&path) })
+            resolved(folder, &link.target)
+                .and_then(|path| if path.is_empty() { Some(Named::Folder) } else { self.get(&path) })
         } else {
             link.before
         };
         match named? {
             Named::File { at, size } => Some(Target::File { at, size }),
             Named::Folder => Some(Target::Folder {}),
-            Named::Link(next) if depth < DEEPEST => self.links[next].found.clone().or_else(|| self.follow(next, depth + 1)),
+            Named::Link(next) if depth < DEEPEST => {
+                self.links[next].found.clone().or_else(|| self.follow(next, depth + 1))
+            }
             Named::Link(_) => None,
         }
     }
@@ -125,7 +128,8 @@ impl Names {
                 self.links[i].found = self.follow(i, 0);
             }
         }
-        let target = |link: &mut Link| link.found.take().unwrap_or(Target::Gone { target: std::mem::take(&mut link.target) });
+        let target =
+            |link: &mut Link| link.found.take().unwrap_or(Target::Gone { target: std::mem::take(&mut link.target) });
         self.links.iter_mut().map(|link| (link.header, std::mem::take(&mut link.name), target(link))).collect()
     }
 }
@@ -143,7 +147,8 @@ pub(super) fn noted(links: &[(u64, String, Target)]) -> Result<Option<Value>> {
 /// What a plan keeps of links.
 pub(super) fn read(note: Option<&Value>) -> Result<HashMap<u64, Target>> {
     let Some(places) = note.and_then(|note| note.get("links")) else { return Ok(HashMap::new()) };
-    let places: Vec<(u64, Target)> = serde_json::from_value(places.clone()).map_err(|e| Error::data(format!("the plan's note of links: {e}")))?;
+    let places: Vec<(u64, Target)> =
+        serde_json::from_value(places.clone()).map_err(|e| Error::data(format!("the plan's note of links: {e}")))?;
     Ok(places.into_iter().collect())
 }
 

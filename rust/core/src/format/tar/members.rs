@@ -52,7 +52,9 @@ impl Look for Members {
             }
             match entry {
                 Entry::Short(n) if input.last => {
-                    return Err(Error::data(format!("the archive ends in the middle of a header at byte {at}, which has {n} bytes: it was cut")));
+                    return Err(Error::data(format!(
+                        "the archive ends in the middle of a header at byte {at}, which has {n} bytes: it was cut"
+                    )));
                 }
                 Entry::Short(n) => least = n as usize,
                 Entry::End => {
@@ -71,12 +73,23 @@ impl Look for Members {
                 }
                 Entry::Member { name, content, next } => {
                     if at + next > self.size {
-                        return Err(super::member(Error::data("the archive ends in the middle of it: it was cut"), &name, at));
+                        return Err(super::member(
+                            Error::data("the archive ends in the middle of it: it was cut"),
+                            &name,
+                            at,
+                        ));
                     }
                     let size = content.end - content.start;
                     self.names.member(&name, at + content.start, size);
                     let name = if name.ends_with('/') { String::new() } else { name };
-                    self.found.push(Member { name, at: at + content.start, size, codec: None, whole: 0, archive: None });
+                    self.found.push(Member {
+                        name,
+                        at: at + content.start,
+                        size,
+                        codec: None,
+                        whole: 0,
+                        archive: None,
+                    });
                     input.jump(at + next);
                     least = BLOCK;
                 }

@@ -19,7 +19,7 @@ use super::compress::Codec;
 use super::json::{BOM, Column, SyntaxReader, Texts, describe, view};
 use super::{Bad, Decoder, Depth, Facts, Format, Look, Options, Part, Source, Step, unasked};
 use crate::error::{Error, Kind, Result};
-use crate::plan::hash;
+use crate::hash::hash;
 use archive::Archive;
 pub(crate) use header::left_behind;
 use header::{BLOCK, Entry, sample};
@@ -45,7 +45,14 @@ impl Format for WebDataset {
     }
 
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
-        Ok(Box::new(TarDecoder::new(piece.at..piece.at + piece.bytes, piece.codec, piece.note, piece.schema, piece.url, options)?))
+        Ok(Box::new(TarDecoder::new(
+            piece.at..piece.at + piece.bytes,
+            piece.codec,
+            piece.note,
+            piece.schema,
+            piece.url,
+            options,
+        )?))
     }
 }
 
@@ -74,7 +81,10 @@ pub(crate) fn gone(name: &str, target: &str, hint: &str) -> Error {
 }
 
 fn torn(key: &str) -> Error {
-    Error::data(format!("the members of the sample {key:?} do not stand together; write the archive with the members of each sample one after another"))
+    Error::data(format!(
+        "the members of the sample {key:?} do not stand together; write the archive with the members of each sample \
+         one after another"
+    ))
 }
 
 fn utf8(bytes: &[u8]) -> Result<&[u8]> {
@@ -195,7 +205,14 @@ impl Found {
 impl TarDecoder {
     /// A decoder of the samples in `range` of a file, which begins and ends with one. `schema`: that of the listing;
     /// `url`: what samples say of where they are from.
-    pub fn new(range: Range<u64>, codec: Option<Codec>, note: Option<&serde_json::Value>, schema: &Schema, url: &str, options: &Options) -> Result<Self> {
+    pub fn new(
+        range: Range<u64>,
+        codec: Option<Codec>,
+        note: Option<&serde_json::Value>,
+        schema: &Schema,
+        url: &str,
+        options: &Options,
+    ) -> Result<Self> {
         let mut fields = Vec::new();
         let mut types = Vec::new();
         for field in schema.fields().iter().filter(|field| options.wants(field.name())) {
@@ -346,11 +363,14 @@ impl TarDecoder {
                 return Ok(Ok(None));
             }
             if at >= block.len() && self.input.last {
-                return Err(Error::data(format!("the archive ends at byte {place} without its end marker: it was cut")));
+                return Err(Error::data(format!(
+                    "the archive ends at byte {place} without its end marker: it was cut"
+                )));
             }
             let entry = match self.seen.take() {
                 Some((seen, entry)) if seen == place => entry,
-                _ => header::read(block.get(at..).unwrap_or(&[]), self.marked).map_err(|e| e.at(format_args!("byte {place}")))?,
+                _ => header::read(block.get(at..).unwrap_or(&[]), self.marked)
+                    .map_err(|e| e.at(format_args!("byte {place}")))?,
             };
             if let Entry::Member { .. } | Entry::Link { .. } = entry {
                 self.marked = false;
@@ -370,7 +390,9 @@ impl TarDecoder {
                 Entry::Rest => return Ok(Ok(None)),
                 Entry::Short(n) => {
                     if self.input.last {
-                        return Err(Error::data(format!("the archive ends in the middle of a header at byte {place}: it was cut")));
+                        return Err(Error::data(format!(
+                            "the archive ends in the middle of a header at byte {place}: it was cut"
+                        )));
                     }
                     return Ok(Err(Short::More(at - from + n as usize)));
                 }
@@ -389,11 +411,19 @@ impl TarDecoder {
                     let end = at as u64 + next;
                     if content.end - content.start > self.most as u64 {
                         let size = content.end - content.start;
-                        return Err(member(Error::data(format!("{size} bytes are more than ROWSTREAM_MEMORY lets one member have")), &name, place));
+                        return Err(member(
+                            Error::data(format!("{size} bytes are more than ROWSTREAM_MEMORY lets one member have")),
+                            &name,
+                            place,
+                        ));
                     }
                     if end > block.len() as u64 {
                         if self.input.last {
-                            return Err(member(Error::data("the archive ends in the middle of it: it was cut"), &name, place));
+                            return Err(member(
+                                Error::data("the archive ends in the middle of it: it was cut"),
+                                &name,
+                                place,
+                            ));
                         }
                         return Ok(Err(Short::More(end as usize - from)));
                     }
@@ -423,7 +453,13 @@ impl TarDecoder {
                         Some(Target::Gone { target }) => Content::Gone(target),
                         None => Content::Gone(target),
                         Some(Target::File { size, .. }) if size > self.most as u64 => {
-                            return Err(member(Error::data(format!("{size} bytes are more than ROWSTREAM_MEMORY lets one member have")), &name, place));
+                            return Err(member(
+                                Error::data(format!(
+                                    "{size} bytes are more than ROWSTREAM_MEMORY lets one member have"
+                                )),
+                                &name,
+                                place,
+                            ));
                         }
                         Some(Target::File { at: start, size }) => match self.fetched.get(&start) {
                             Some(bytes) => Content::Away(bytes.clone()),
@@ -460,7 +496,8 @@ impl TarDecoder {
                 Content::Away(bytes) => (&bytes[..], None),
                 Content::Gone(target) => {
                     let hint = if self.links.is_empty() {
-                        "; in an archive that is compressed or far away a link is followed only to members before it, and only where it is not \
+                        "; in an archive that is compressed or far away a link is followed only to members before \
+                         it, and only where it is not \
                          compressed: decompress it, or download it"
                     } else {
                         ""
@@ -476,7 +513,8 @@ impl TarDecoder {
                     Error::new(
                         Kind::Schema,
                         format!(
-                            "a field {field:?} that the first megabyte of the archive does not have; decompress the archive, so that all of its members are found first"
+                            "a field {field:?} that the first megabyte of the archive does not have; decompress the \
+                             archive, so that all of its members are found first"
                         ),
                     ),
                     name,
@@ -484,7 +522,11 @@ impl TarDecoder {
                 ));
             };
             if builder.len > row {
-                return Err(member(Error::data(format!("the field {field:?} twice in the sample {:?}", found.key())), name, at));
+                return Err(member(
+                    Error::data(format!("the field {field:?} twice in the sample {:?}", found.key())),
+                    name,
+                    at,
+                ));
             }
             builder.len += 1;
             match &mut builder.values {
@@ -497,7 +539,8 @@ impl TarDecoder {
                     let text = utf8(bytes).map_err(|e| member(e, name, at))?;
                     let mut reader = SyntaxReader::new(text);
                     texts.line = start.map(|start| start + bytes.len() - text.len());
-                    let read = reader.peek().and_then(|_| column.take(&mut reader, texts, 0)).and_then(|()| reader.end());
+                    let read =
+                        reader.peek().and_then(|_| column.take(&mut reader, texts, 0)).and_then(|()| reader.end());
                     read.map_err(|fault| member(describe(&fault.within(field)), name, at))?;
                 }
                 Values::Key(_) | Values::Url => {}
@@ -554,8 +597,12 @@ impl TarDecoder {
             })
         };
         let columns = self.fields.iter_mut().map(column).collect::<Result<Vec<_>>>()?;
-        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
-            .map_err(|e| Error::internal(e.to_string()))
+        RecordBatch::try_new_with_options(
+            Arc::clone(&self.schema),
+            columns,
+            &RecordBatchOptions::new().with_row_count(Some(rows)),
+        )
+        .map_err(|e| Error::internal(e.to_string()))
     }
 }
 

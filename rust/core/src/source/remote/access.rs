@@ -25,9 +25,17 @@ pub struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         let read = |name: &str, default: f64| {
-            std::env::var(name).ok().and_then(|text| text.trim().parse().ok()).filter(|n: &f64| n.is_finite() && *n > 0.0).unwrap_or(default)
+            std::env::var(name)
+                .ok()
+                .and_then(|text| text.trim().parse().ok())
+                .filter(|n: &f64| n.is_finite() && *n > 0.0)
+                .unwrap_or(default)
         };
-        Self { timeout: read("ROWSTREAM_TIMEOUT", 20.0), retries: read("ROWSTREAM_RETRIES", 6.0) as u32, deadline: read("ROWSTREAM_DEADLINE", 120.0) }
+        Self {
+            timeout: read("ROWSTREAM_TIMEOUT", 20.0),
+            retries: read("ROWSTREAM_RETRIES", 6.0) as u32,
+            deadline: read("ROWSTREAM_DEADLINE", 120.0),
+        }
     }
 }
 
@@ -95,16 +103,25 @@ pub struct Access {
 
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Access").field("hub", &self.hub.endpoint).field("patience", &self.patience).field("cache", &self.cache).finish_non_exhaustive()
+        f.debug_struct("Access")
+            .field("hub", &self.hub.endpoint)
+            .field("patience", &self.patience)
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
     }
 }
 
 impl Access {
     /// Reads it from JSON. An error does not quote the text: it has secrets.
     pub fn parse(json: &str) -> Result<Self> {
-        let access: Self = serde_json::from_str(json)
-            .map_err(|e| Error::new(Kind::Value, format!("settings of remote sources: line {}, column {} is not as expected", e.line(), e.column())))?;
-        Url::parse(&access.hub.endpoint).map_err(|e| Error::new(Kind::Value, format!("HF_ENDPOINT is not a URL: {e}")))?;
+        let access: Self = serde_json::from_str(json).map_err(|e| {
+            Error::new(
+                Kind::Value,
+                format!("settings of remote sources: line {}, column {} is not as expected", e.line(), e.column()),
+            )
+        })?;
+        Url::parse(&access.hub.endpoint)
+            .map_err(|e| Error::new(Kind::Value, format!("HF_ENDPOINT is not a URL: {e}")))?;
         Ok(access)
     }
 
@@ -117,18 +134,23 @@ impl Access {
     pub(crate) fn headers_for(&self, url: &Url) -> Vec<(String, String)> {
         let origin = url.origin();
         let same = |other: &str| Url::parse(other).is_ok_and(|other| other.origin() == origin);
-        let token = self.hub.token.iter().filter(|_| same(&self.hub.endpoint)).map(|token| ("authorization".to_owned(), format!("Bearer {token}")));
+        let token = self
+            .hub
+            .token
+            .iter()
+            .filter(|_| same(&self.hub.endpoint))
+            .map(|token| ("authorization".to_owned(), format!("Bearer {token}")));
         // What a caller named stands last, and is what is sent.
         let named = self.headers.iter().filter(|(at, _)| same(at)).flat_map(|(_, headers)| headers.clone());
         token.chain(named).collect()
     }
 }
 
-/// A URL as it may be shown: without what a user may have put before its host, and without the values of its query, which
-/// may be signatures.
+/// A URL as it may be shown: without what a user may have put before its host, and without the values of its query,
+/// which may be signatures.
 pub fn shown(text: &str) -> String {
     // Names of objects are no URLs: what stands in them is a part of the name.
-    if super::cloud::is(text) || text.starts_with("hf://") { text.to_owned() } else { shown_url(text) }
+    if is_of_store(text) || text.starts_with("hf://") { text.to_owned() } else { shown_url(text) }
 }
 
 /// Anything as it may be shown, if it were a URL.
@@ -137,7 +159,8 @@ pub(crate) fn shown_url(text: &str) -> String {
     if url.cannot_be_a_base() {
         return text.to_owned();
     }
-    let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    let plain =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
     if plain {
         return text.to_owned();
     }
@@ -153,12 +176,31 @@ pub(crate) fn shown_url(text: &str) -> String {
 
 /// A text of others without the queries and users of the URLs in it.
 pub(crate) fn scrubbed(text: &str) -> String {
-    text.split_inclusive(char::is_whitespace).map(|word| if word.contains("://") { redacted(word) } else { word.to_owned() }).collect()
+    text.split_inclusive(char::is_whitespace)
+        .map(|word| if word.contains("://") { redacted(word) } else { word.to_owned() })
+        .collect()
 }
 
 fn redacted(word: &str) -> String {
-    let (Some(at), end) = (word.find("http").or_else(|| word.find("://")), word.trim_end().len()) else { return word.to_owned() };
+    let (Some(at), end) = (word.find("http").or_else(|| word.find("://")), word.trim_end().len()) else {
+        return word.to_owned();
+    };
     format!("{}{}{}", &word[..at], shown(word[at..end].trim_end_matches([')', '"', ',', ';'])), &word[end..])
+}
+
+/// Which kind of store a scheme names.
+pub(super) fn kind_of_store(scheme: &str) -> Option<&'static str> {
+    match scheme {
+        "s3" | "s3a" => Some("s3"),
+        "gs" | "gcs" => Some("gs"),
+        "az" | "azure" | "abfs" | "abfss" | "adl" => Some("az"),
+        _ => None,
+    }
+}
+
+/// Whether a location is one of an object store.
+pub(crate) fn is_of_store(location: &str) -> bool {
+    location.split_once("://").is_some_and(|(scheme, _)| kind_of_store(scheme).is_some())
 }
 
 #[cfg(test)]
@@ -170,18 +212,28 @@ mod tests {
         assert_eq!(shown("https://host/a.csv"), "https://host/a.csv");
         assert_eq!(shown("https://me:canary@host/a.csv?sig=canary&x=1#canary"), "https://host/a.csv?…");
         assert_eq!(shown("/data/a?b.csv"), "/data/a?b.csv");
-        assert_eq!(scrubbed("error for url (https://me:canary@h/x?sig=canary): closed"), "error for url (https://h/x?… closed");
+        assert_eq!(
+            scrubbed("error for url (https://me:canary@h/x?sig=canary): closed"),
+            "error for url (https://h/x?… closed"
+        );
     }
 
     #[test]
     fn headers_go_to_their_own_origin_only() {
-        let access =
-            Access::parse(r#"{"hub": {"endpoint": "https://hub.example", "token": "canary"}, "headers": {"https://other.example": {"x-key": "canary"}}}"#)
-                .unwrap();
+        let access = Access::parse(
+            r#"{"hub": {"endpoint": "https://hub.example", "token": "canary"},
+                    "headers": {"https://other.example": {"x-key": "canary"}}}"#,
+        )
+        .unwrap();
         let to = |url: &str| access.headers_for(&Url::parse(url).unwrap()).len();
         assert_eq!(to("https://hub.example/datasets/a"), 1);
         assert_eq!(to("https://other.example/"), 1);
-        for other in ["http://hub.example/", "https://hub.example:444/", "https://hub.example.evil/", "https://evil/https://hub.example/"] {
+        for other in [
+            "http://hub.example/",
+            "https://hub.example:444/",
+            "https://hub.example.evil/",
+            "https://evil/https://hub.example/",
+        ] {
             assert_eq!(to(other), 0, "{other}");
         }
         assert!(!format!("{access:?}").contains("canary"));

@@ -1,5 +1,5 @@
-//! A bucket of an object store, as it is asked: the `object_store` crate signs, our client sends, and what answers say of the bucket
-//! beside what was asked for is heard.
+//! A bucket of an object store, as it is asked: the `object_store` crate signs, our client sends, and what answers say
+//! of the bucket beside what was asked for is heard.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex};
@@ -10,13 +10,16 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
-use object_store::client::{HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService};
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
+};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
 use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::access::{Access, Patience, scrubbed};
+use super::client::Client;
 use super::client::{Again, Failure, Tries, refused};
 use super::{keys, lock};
 use crate::engine::Engine;
@@ -52,14 +55,21 @@ struct Gone(String);
 /// Whether a URL is of the service that gives a machine its credentials, on AWS, Google and Azure.
 fn of_machine(url: &Url) -> bool {
     let paths = ["/latest/api/token", "/latest/meta-data/", "/computeMetadata/", "/metadata/identity/"];
-    matches!(url.host(), Some(Host::Ipv4(ip)) if ip.is_link_local()) || paths.iter().any(|path| url.path().starts_with(path))
+    matches!(url.host(), Some(Host::Ipv4(ip)) if ip.is_link_local())
+        || paths.iter().any(|path| url.path().starts_with(path))
 }
 
 /// How long to wait for it: it is near, or it is not there at all.
 fn of_neighbour(patience: &Patience) -> Patience {
-    let read = |name: &str, default: f64| std::env::var(name).ok().and_then(|text| text.trim().parse().ok()).filter(|n: &f64| *n > 0.0).unwrap_or(default);
+    let read = |name: &str, default: f64| {
+        std::env::var(name).ok().and_then(|text| text.trim().parse().ok()).filter(|n: &f64| *n > 0.0).unwrap_or(default)
+    };
     let tries = read("AWS_METADATA_SERVICE_NUM_ATTEMPTS", 2.0) as u32;
-    Patience { timeout: read("AWS_METADATA_SERVICE_TIMEOUT", 1.0), retries: patience.retries.min(tries.saturating_sub(1)), ..patience.clone() }
+    Patience {
+        timeout: read("AWS_METADATA_SERVICE_TIMEOUT", 1.0),
+        retries: patience.retries.min(tries.saturating_sub(1)),
+        ..patience.clone()
+    }
 }
 
 #[async_trait]
@@ -70,7 +80,9 @@ impl HttpService for Requests {
         if !of_machine(&url) {
             let answer = self.tried(request, &url, &self.patience).await.map_err(|e| broken(e.to_string()))?;
             self.heard(answer.status(), answer.headers());
-            let lists = url.query_pairs().any(|(name, value)| matches!((&*name, &*value), ("list-type", "2") | ("comp", "list")));
+            let lists = url
+                .query_pairs()
+                .any(|(name, value)| matches!((&*name, &*value), ("list-type", "2") | ("comp", "list")));
             if !lists || !answer.status().is_success() {
                 return Ok(answer);
             }
@@ -93,16 +105,20 @@ impl HttpService for Requests {
 
 impl Requests {
     async fn tried(&self, request: HttpRequest, url: &Url, patience: &Patience) -> Result<HttpResponse, Error> {
-        let client = Engine::current().and_then(Engine::client)?;
+        let client = Engine::current()?.open::<Client>().get()?;
         let (parts, body) = request.into_parts();
-        let safe = matches!(parts.method, http::Method::GET | http::Method::HEAD | http::Method::PUT | http::Method::DELETE);
+        let safe =
+            matches!(parts.method, http::Method::GET | http::Method::HEAD | http::Method::PUT | http::Method::DELETE);
         let mut tries = Tries::new(patience);
         loop {
             let mut once = reqwest::Request::new(parts.method.clone(), url.clone());
             once.headers_mut().clone_from(&parts.headers);
             *once.body_mut() = Some(reqwest::Body::wrap(body.clone()));
             let failure = match timeout(patience.stall().max(Duration::from_secs(1)), client.execute(once)).await {
-                Ok(Ok(response)) if !(response.status().is_server_error() || matches!(response.status().as_u16(), 408 | 425 | 429)) => {
+                Ok(Ok(response))
+                    if !(response.status().is_server_error()
+                        || matches!(response.status().as_u16(), 408 | 425 | 429)) =>
+                {
                     let (parts, body) = http::Response::<reqwest::Body>::from(response).into_parts();
                     let body = body.map_err(|e| HttpError::new(HttpErrorKind::Interrupted, e.without_url()));
                     return Ok(HttpResponse::from_parts(parts, HttpResponseBody::new(body)));
@@ -179,7 +195,8 @@ impl Bucket {
             && let Some(why) = lock(&self.said.machine).clone()
         {
             let text = format!(
-                "there are no credentials for {}:// (this machine was asked for some at last: {why}); give storage_options=, a profile, or \
+                "there are no credentials for {}:// (this machine was asked for some at last: {why}); give \
+                 storage_options=, a profile, or \
                  variables of the environment, or {{'anon': True}} for what is public",
                 self.kind
             );
@@ -195,8 +212,14 @@ pub(crate) fn failed(error: object_store::Error, again: Again) -> Failure {
     let text = scrubbed(&error.to_string());
     let (kind, again, hint) = match error {
         E::NotFound { .. } => (Kind::NotFound, Again::Never, ""),
-        E::Precondition { .. } => (Kind::SourceChanged, Again::Never, ": it is not the version that the data set was made from, load it again"),
-        E::PermissionDenied { .. } | E::Unauthenticated { .. } => (Kind::Permission, Again::Never, ": check storage_options= and the credentials"),
+        E::Precondition { .. } => (
+            Kind::SourceChanged,
+            Again::Never,
+            ": it is not the version that the data set was made from, load it again",
+        ),
+        E::PermissionDenied { .. } | E::Unauthenticated { .. } => {
+            (Kind::Permission, Again::Never, ": check storage_options= and the credentials")
+        }
         E::UnknownConfigurationKey { .. } | E::InvalidPath { .. } => (Kind::Value, Again::Never, ""),
         _ if text.contains("storage_options") => (Kind::Value, Again::Never, ""),
         _ => (Kind::Io, again, ""),
@@ -205,10 +228,19 @@ pub(crate) fn failed(error: object_store::Error, again: Again) -> Failure {
 }
 
 /// Makes the store of a bucket, in a region if one is known.
-fn made(kind: &str, url: &str, access: &Access, said: &Arc<Said>, region: Option<&str>) -> object_store::Result<Arc<dyn ObjectStore>> {
+fn made(
+    kind: &str,
+    url: &str,
+    access: &Access,
+    said: &Arc<Said>,
+    region: Option<&str>,
+) -> object_store::Result<Arc<dyn ObjectStore>> {
     let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
     let connector = Requests { patience: access.patience.clone(), said: Arc::clone(said) };
-    let unknown = |name: &str| object_store::Error::Generic { store: "storage_options", source: format!("there is no option {name:?} for {kind}://").into() };
+    let unknown = |name: &str| object_store::Error::Generic {
+        store: "storage_options",
+        source: format!("there is no option {name:?} for {kind}://").into(),
+    };
     let mut options = access.options.clone();
     if let Some(region) = region {
         options.insert("aws_region".to_owned(), region.to_owned());
@@ -236,8 +268,8 @@ fn made(kind: &str, url: &str, access: &Access, said: &Arc<Said>, region: Option
     }
 }
 
-/// An endpoint with a bucket's name before its host's, if it is not there yet: where names of hosts say the bucket, the crate expects
-/// them so.
+/// An endpoint with a bucket's name before its host's, if it is not there yet: where names of hosts say the bucket, the
+/// crate expects them so.
 fn hosted(endpoint: &str, bucket: &str) -> String {
     let bucket = bucket.rsplit('/').next().unwrap_or(bucket);
     let Ok(mut url) = Url::parse(endpoint) else { return endpoint.to_owned() };
@@ -283,7 +315,9 @@ mod tests {
 
     #[test]
     fn a_bucket_in_another_region() {
-        let access = Arc::new(Access::parse(r#"{"options": {"aws_region": "us-east-1", "aws_skip_signature": "true"}}"#).unwrap());
+        let access = Arc::new(
+            Access::parse(r#"{"options": {"aws_region": "us-east-1", "aws_skip_signature": "true"}}"#).unwrap(),
+        );
         let bucket = Bucket::new("s3", "s3://b", &access).unwrap();
         let first = Arc::clone(&lock(&bucket.store).0);
         let told = |region: &str| *lock(&bucket.said.region) = Some(region.to_owned());

@@ -1,10 +1,10 @@
-//! A disk cache of what was read of objects far away: ranges of bytes, each a file with a checksum, shared by all processes
-//! of a machine. A range is there whole or not at all; what is damaged is as if it were not there.
+//! A disk cache of what was read of objects far away: ranges of bytes, each a file with a checksum, shared by all
+//! processes of a machine. A range is there whole or not at all; what is damaged is as if it were not there.
 //!
-//! What goes when there is no more room: what will be wanted last. A stream knows the order of its pieces in this pass and the
-//! next, so its ranges go by that (Bélády's rule, with bypass: what would itself be wanted last is not kept). Of what no stream
-//! of this process has read, what was used longest ago goes first, and a range that nothing is known of is kept only when it is
-//! read again.
+//! What goes when there is no more room: what will be wanted last. A stream knows the order of its pieces in this pass
+//! and the next, so its ranges go by that (Bélády's rule, with bypass: what would itself be wanted last is not kept).
+//! Of what no stream of this process has read, what was used longest ago goes first, and a range that nothing is known
+//! of is kept only when it is read again.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File, OpenOptions};
@@ -176,7 +176,13 @@ fn extent(name: &str) -> Option<Range<u64>> {
 impl Cache {
     /// The cache in a folder. Nothing is made until something is kept.
     pub fn new(disk: &Disk, simple: bool) -> Self {
-        Self { folder: disk.folder.clone(), limit: disk.limit.unwrap_or(u64::MAX), simple, index: Mutex::default(), names: AtomicU64::new(0) }
+        Self {
+            folder: disk.folder.clone(),
+            limit: disk.limit.unwrap_or(u64::MAX),
+            simple,
+            index: Mutex::default(),
+            names: AtomicU64::new(0),
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Index> {
@@ -204,14 +210,22 @@ impl Cache {
                     let Some(range) = file.file_name().to_str().and_then(extent) else { continue };
                     let Ok(metadata) = file.metadata() else { continue };
                     if metadata.is_file() && metadata.len() == range.end - range.start + TRAILER as u64 {
-                        found.push((metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH), Key(name.clone(), "".into()), range));
+                        found.push((
+                            metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+                            Key(name.clone(), "".into()),
+                            range,
+                        ));
                     }
                 }
             }
         }
         found.sort_by_key(|(at, ..)| *at);
         for (_, key, range) in found {
-            let before = old.get(&key).and_then(|object| object.get(&range.start)).filter(|extent| extent.end == range.end).cloned();
+            let before = old
+                .get(&key)
+                .and_then(|object| object.get(&range.start))
+                .filter(|extent| extent.end == range.end)
+                .cloned();
             index.total += range.end - range.start;
             index.clock += 1;
             let made = before.unwrap_or(Extent { end: range.end, used: index.clock, purpose: None });
@@ -228,10 +242,17 @@ impl Cache {
         let mut parts = Self::parts(&mut index, key, range, purpose);
         if parts.iter().any(|part| matches!(part, Part::Missing(_))) {
             // Another process may have read it since.
-            let there: Vec<Range<u64>> =
-                fs::read_dir(self.home(key)).into_iter().flatten().flatten().filter_map(|file| extent(file.file_name().to_str()?)).collect();
+            let there: Vec<Range<u64>> = fs::read_dir(self.home(key))
+                .into_iter()
+                .flatten()
+                .flatten()
+                .filter_map(|file| extent(file.file_name().to_str()?))
+                .collect();
             let object = index.objects.entry(key.clone()).or_default();
-            let new: Vec<Range<u64>> = there.into_iter().filter(|extent| object.get(&extent.start).is_none_or(|known| known.end < extent.end)).collect();
+            let new: Vec<Range<u64>> = there
+                .into_iter()
+                .filter(|extent| object.get(&extent.start).is_none_or(|known| known.end < extent.end))
+                .collect();
             if !new.is_empty() {
                 for extent in new {
                     index.clock += 1;
@@ -312,8 +333,8 @@ impl Cache {
         }
     }
 
-    /// Keeps a range, if there is room for it or what it takes the place of is wanted later. What cannot be written is not kept:
-    /// a cache is no reason to fail.
+    /// Keeps a range, if there is room for it or what it takes the place of is wanted later. What cannot be written is
+    /// not kept: a cache is no reason to fail.
     pub(crate) fn put(&self, key: &Key, range: &Range<u64>, bytes: &Bytes, purpose: Option<&Purpose>) {
         if !self.make_room(key, range, purpose) {
             return;
@@ -389,10 +410,16 @@ impl Cache {
             let mut all: Vec<_> = index
                 .objects
                 .iter()
-                .flat_map(|(key, object)| object.iter().map(move |(start, extent)| (rank(extent.purpose.as_ref()), extent.used, key, *start..extent.end)))
+                .flat_map(|(key, object)| {
+                    object.iter().map(move |(start, extent)| {
+                        (rank(extent.purpose.as_ref()), extent.used, key, *start..extent.end)
+                    })
+                })
                 .filter(|(rank, ..)| rank.is_none() || (mine.is_some() && *rank > mine))
                 .collect();
-            all.sort_by(|a, b| a.0.is_some().cmp(&b.0.is_some()).then_with(|| b.0.cmp(&a.0)).then_with(|| a.1.cmp(&b.1)));
+            all.sort_by(|a, b| {
+                a.0.is_some().cmp(&b.0.is_some()).then_with(|| b.0.cmp(&a.0)).then_with(|| a.1.cmp(&b.1))
+            });
             for (_, _, key, range) in all {
                 if free >= length {
                     break;
@@ -499,7 +526,8 @@ mod tests {
             let at = u64::from(piece) * 10;
             kept.put(&key, &(at..at + 10), &bytes(10), Some(&purpose));
         }
-        let kept_now: Vec<u32> = (0..5).filter(|piece| there(&kept, &key, u64::from(*piece) * 10..u64::from(*piece) * 10 + 10)).collect();
+        let kept_now: Vec<u32> =
+            (0..5).filter(|piece| there(&kept, &key, u64::from(*piece) * 10..u64::from(*piece) * 10 + 10)).collect();
         assert_eq!(kept_now, [2, 3, 4]);
     }
 

@@ -13,8 +13,8 @@ use rustls::pki_types::pem::PemObject;
 
 use crate::error::{Error, Kind, Result};
 
-/// The variables of botocore, requests and curl. Each names a file, or a folder of files. (`SSL_CERT_FILE` and `SSL_CERT_DIR`
-/// stand for the platform's own.)
+/// The variables of botocore, requests and curl. Each names a file, or a folder of files. (`SSL_CERT_FILE` and
+/// `SSL_CERT_DIR` stand for the platform's own.)
 const VARIABLES: [&str; 3] = ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
 
 /// The certificates that the environment names.
@@ -26,7 +26,9 @@ fn of(places: impl Iterator<Item = (&'static str, OsString)>) -> Result<Vec<Cert
     let mut made = Vec::new();
     for (name, place) in places {
         let place = PathBuf::from(place);
-        let wrong = |what: &dyn Display| Error::new(Kind::Value, format!("{name} names {}, and that has no certificates: {what}", place.display()));
+        let wrong = |what: &dyn Display| {
+            Error::new(Kind::Value, format!("{name} names {}, and that has no certificates: {what}", place.display()))
+        };
         let before = made.len();
         for file in files(&place).map_err(|e| wrong(&e))? {
             let text = fs::read(&file).map_err(|e| wrong(&e))?;
@@ -50,7 +52,8 @@ fn files(place: &Path) -> std::io::Result<Vec<PathBuf>> {
     if !place.is_dir() {
         return Ok(vec![place.to_owned()]);
     }
-    let mut found: Vec<PathBuf> = fs::read_dir(place)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    let mut found: Vec<PathBuf> =
+        fs::read_dir(place)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
     found.retain(|path| path.is_file());
     found.sort();
     Ok(found)

@@ -1,6 +1,7 @@
 //! HTTP: one request, with redirects, patience and credentials that stay at their origin; and the loop that asks again.
 
 use std::net::IpAddr;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::StreamExt;
@@ -89,8 +90,8 @@ impl<'a> Tries<'a> {
         Self { patience, failed: 0, since: Instant::now(), furthest: 0 }
     }
 
-    /// Bytes came, up to a place. Where that is further than ever, whatever failed before is forgotten; what came before only shows
-    /// that the server is alive.
+    /// Bytes came, up to a place. Where that is further than ever, whatever failed before is forgotten; what came
+    /// before only shows that the server is alive.
     pub(crate) fn came(&mut self, upto: u64) {
         if upto > self.furthest {
             (self.failed, self.furthest) = (0, upto);
@@ -104,7 +105,8 @@ impl<'a> Tries<'a> {
         self.failed += 1;
         // Between a half and all of a time that doubles, so that many clients do not come back together.
         let doubled = WAITS.start.saturating_mul(1 << self.failed.min(16)).min(WAITS.end);
-        let noise = crate::rng::Rng::keyed(&[self.since.elapsed().as_nanos() as u64, u64::from(std::process::id())]).next_u64();
+        let noise =
+            crate::rng::Rng::keyed(&[self.since.elapsed().as_nanos() as u64, u64::from(std::process::id())]).next_u64();
         let jittered = doubled / 2 + Duration::from_nanos(noise % (doubled.as_nanos() as u64 / 2).max(1));
         let wait = match again {
             Again::Never | Again::Whole => return Err(error),
@@ -114,7 +116,8 @@ impl<'a> Tries<'a> {
         let tried = self.since.elapsed();
         if self.failed > self.patience.retries || tried + wait > self.patience.most() {
             let said = format!(
-                "gave up after {} tries in {:.0} s without a byte (ROWSTREAM_RETRIES, ROWSTREAM_TIMEOUT, ROWSTREAM_DEADLINE)",
+                "gave up after {} tries in {:.0} s without a byte (ROWSTREAM_RETRIES, ROWSTREAM_TIMEOUT, \
+                 ROWSTREAM_DEADLINE)",
                 self.failed,
                 tried.as_secs_f64()
             );
@@ -125,8 +128,21 @@ impl<'a> Tries<'a> {
     }
 }
 
-/// The client of an engine.
-pub(crate) fn client() -> Result<reqwest::Client> {
+/// The HTTP client of an engine, made when it is first needed.
+#[derive(Default)]
+pub(crate) struct Client(OnceLock<reqwest::Client>);
+
+impl Client {
+    pub(crate) fn get(&self) -> Result<&reqwest::Client> {
+        if let Some(client) = self.0.get() {
+            return Ok(client);
+        }
+        let made = client()?;
+        Ok(self.0.get_or_init(|| made))
+    }
+}
+
+fn client() -> Result<reqwest::Client> {
     // It is there already where another part of the process made it so.
     drop(rustls::crypto::ring::default_provider().install_default());
     reqwest::Client::builder()
@@ -184,7 +200,9 @@ async fn inward(url: &Url) -> bool {
                 return true;
             }
             // Behind a proxy there may be no names to look up; then the proxy decides.
-            tokio::net::lookup_host((name, url.port_or_known_default().unwrap_or(443))).await.is_ok_and(|mut all| all.any(|at| private(at.ip())))
+            tokio::net::lookup_host((name, url.port_or_known_default().unwrap_or(443)))
+                .await
+                .is_ok_and(|mut all| all.any(|at| private(at.ip())))
         }
         None => true,
     }
@@ -193,14 +211,25 @@ async fn inward(url: &Url) -> bool {
 /// Makes one request. A status that is no success is a failure that says whether to ask again.
 pub(crate) async fn ask(engine: &'static Engine, ask: Ask<'_>) -> Result<Answered, Failure> {
     let Ask { mut url, headers, access } = ask;
-    let client = engine.client()?;
+    let client = engine.open::<Client>().get()?;
     let mut linked: Option<HeaderMap> = None;
     for _ in 0..=MOST_REDIRECTS {
         let mut request = Request::new(Method::GET, url.clone());
         *request.headers_mut() = headers.clone();
         for (name, value) in access.headers_for(&url) {
-            let bad = || Error::new(Kind::Value, format!("the header {name:?} for {} is not one that HTTP can send", url.origin().ascii_serialization()));
-            let (name, mut value) = (header::HeaderName::try_from(&*name).map_err(|_| bad())?, header::HeaderValue::try_from(value).map_err(|_| bad())?);
+            let bad = || {
+                Error::new(
+                    Kind::Value,
+                    format!(
+                        "the header {name:?} for {} is not one that HTTP can send",
+                        url.origin().ascii_serialization()
+                    ),
+                )
+            };
+            let (name, mut value) = (
+                header::HeaderName::try_from(&*name).map_err(|_| bad())?,
+                header::HeaderValue::try_from(value).map_err(|_| bad())?,
+            );
             value.set_sensitive(true);
             request.headers_mut().insert(name, value);
         }
@@ -217,15 +246,25 @@ pub(crate) async fn ask(engine: &'static Engine, ask: Ask<'_>) -> Result<Answere
             }
             return Err(refused(response, &url).await);
         }
-        let to = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok()).and_then(|to| url.join(to).ok());
-        let Some(to) = to else { return Err(Error::new(Kind::Io, format!("a redirect ({status}) without a place to go")).into()) };
+        let to =
+            response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok()).and_then(|to| url.join(to).ok());
+        let Some(to) = to else {
+            return Err(Error::new(Kind::Io, format!("a redirect ({status}) without a place to go")).into());
+        };
         if !matches!(to.scheme(), "http" | "https") || (url.scheme() == "https" && to.scheme() == "http") {
-            return Err(Error::new(Kind::Permission, format!("a redirect leads from {} to {}: it is not followed", url.scheme(), shown(to.as_str()))).into());
+            return Err(Error::new(
+                Kind::Permission,
+                format!("a redirect leads from {} to {}: it is not followed", url.scheme(), shown(to.as_str())),
+            )
+            .into());
         }
         if to.host() != url.host() && inward(&to).await && !inward(&url).await {
             return Err(Error::new(
                 Kind::Permission,
-                format!("a redirect leads from a public host into a private network, to {}: it is not followed", shown(to.as_str())),
+                format!(
+                    "a redirect leads from a public host into a private network, to {}: it is not followed",
+                    shown(to.as_str())
+                ),
             )
             .into());
         }
@@ -261,10 +300,13 @@ pub(crate) async fn refused(response: Response, url: &Url) -> Failure {
     let error = Error::new(kind, format!("{text}{hint}"));
     let again = match status.as_u16() {
         416 => Again::Whole,
-        408 | 425 | 429 | 500 | 502 | 503 | 504 | 509 | 520..=527 => retry_after(&headers).map_or(Again::Soon, |least| Again::After(least.min(MOST_ASKED))),
+        408 | 425 | 429 | 500 | 502 | 503 | 504 | 509 | 520..=527 => {
+            retry_after(&headers).map_or(Again::Soon, |least| Again::After(least.min(MOST_ASKED)))
+        }
         _ => Again::Never,
     };
-    let empty = status == StatusCode::RANGE_NOT_SATISFIABLE && headers.get(header::CONTENT_RANGE).is_some_and(|range| range.as_bytes() == b"bytes */0");
+    let empty = status == StatusCode::RANGE_NOT_SATISFIABLE
+        && headers.get(header::CONTENT_RANGE).is_some_and(|range| range.as_bytes() == b"bytes */0");
     Failure { empty, by: Some(Box::new(url.origin())), ..Failure::new(error, again) }
 }
 
@@ -287,7 +329,9 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Some(text) = said("retry-after") {
         return match text.trim().parse::<f64>() {
             Ok(seconds) => Duration::try_from_secs_f64(seconds.max(0.0)).ok(),
-            Err(_) => httpdate::parse_http_date(text).ok().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default()),
+            Err(_) => {
+                httpdate::parse_http_date(text).ok().map(|at| at.duration_since(SystemTime::now()).unwrap_or_default())
+            }
         };
     }
     // As the Hub says it: "api";r=0;t=12
@@ -364,7 +408,18 @@ mod tests {
 
     #[test]
     fn networks_that_are_not_public() {
-        for inside in ["127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.0.9", "169.254.169.254", "0.0.0.0", "::1", "fe80::1", "fd00::2", "::ffff:10.0.0.1"] {
+        for inside in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "192.168.0.1",
+            "172.16.0.9",
+            "169.254.169.254",
+            "0.0.0.0",
+            "::1",
+            "fe80::1",
+            "fd00::2",
+            "::ffff:10.0.0.1",
+        ] {
             assert!(private(inside.parse().unwrap()), "{inside}");
         }
         for outside in ["8.8.8.8", "172.32.0.1", "2606:4700::1111"] {

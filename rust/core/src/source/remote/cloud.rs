@@ -1,6 +1,7 @@
 //! Objects of S3, Google Cloud Storage and Azure.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -8,7 +9,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::{Path, PathPart};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, WriteMultipart};
 
-use super::access::Access;
+use super::access::{Access, kind_of_store};
 pub(crate) use super::bucket::Bucket;
 use super::bucket::failed;
 use super::client::{Again, Failure};
@@ -16,26 +17,11 @@ use super::{Answer, Service, Wanted, keys};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 
-/// Which kind of store a scheme names.
-fn kind(scheme: &str) -> Option<&'static str> {
-    match scheme {
-        "s3" | "s3a" => Some("s3"),
-        "gs" | "gcs" => Some("gs"),
-        "az" | "azure" | "abfs" | "abfss" | "adl" => Some("az"),
-        _ => None,
-    }
-}
-
-/// Whether a location is one of an object store.
-pub(crate) fn is(location: &str) -> bool {
-    location.split_once("://").is_some_and(|(scheme, _)| kind(scheme).is_some())
-}
-
 /// An object store's location: the bucket's URL, and the key.
 fn split(location: &str) -> Result<(&'static str, String, Path)> {
     let wrong = |what: &str| Error::new(Kind::Value, format!("{what}: expected scheme://bucket/key")).in_file(location);
     let (scheme, rest) = location.split_once("://").ok_or_else(|| wrong("no scheme"))?;
-    let kind = kind(scheme).ok_or_else(|| wrong("not an object store"))?;
+    let kind = kind_of_store(scheme).ok_or_else(|| wrong("not an object store"))?;
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
     if bucket.is_empty() {
         return Err(wrong("no bucket"));
@@ -45,10 +31,12 @@ fn split(location: &str) -> Result<(&'static str, String, Path)> {
         return Err(wrong("a key that begins with a slash cannot be asked for; copy the object to another name"));
     }
     let part = |path: Path, part: &str| PathPart::parse(part).map(|part| path.join(part));
-    let key = key
-        .split('/')
-        .try_fold(Path::ROOT, part)
-        .map_err(|_| wrong("a key with a part \".\" or \"..\", or with control characters, cannot be asked for; copy the object to another name"))?;
+    let key = key.split('/').try_fold(Path::ROOT, part).map_err(|_| {
+        wrong(
+            "a key with a part \".\" or \"..\", or with control characters, cannot be asked for; copy \
+            the object to another name",
+        )
+    })?;
     let scheme = if kind == "gs" { "gs" } else { scheme };
     Ok((kind, format!("{scheme}://{bucket}"), key))
 }
@@ -71,8 +59,32 @@ pub struct Listed {
     pub version: Option<String>,
 }
 
-fn bucket_of(engine: &'static Engine, kind: &'static str, bucket: &str, access: &Arc<Access>, id: u64) -> Result<Arc<Bucket>> {
-    engine.bucket(id, bucket, || Bucket::new(kind, bucket, access))
+/// The buckets of an engine.
+#[derive(Default)]
+struct Buckets(Mutex<HashMap<(u64, String), Arc<Bucket>>>);
+
+impl Buckets {
+    /// A bucket, made when it is first needed. `id`: with which settings.
+    fn get(&self, id: u64, bucket: &str, make: impl FnOnce() -> Result<Bucket>) -> Result<Arc<Bucket>> {
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (id, bucket.to_owned());
+        if let Some(there) = buckets.get(&key) {
+            return Ok(Arc::clone(there));
+        }
+        let made = Arc::new(make()?);
+        buckets.insert(key, Arc::clone(&made));
+        Ok(made)
+    }
+}
+
+fn bucket_of(
+    engine: &'static Engine,
+    kind: &'static str,
+    bucket: &str,
+    access: &Arc<Access>,
+    id: u64,
+) -> Result<Arc<Bucket>> {
+    engine.open::<Buckets>().get(id, bucket, || Bucket::new(kind, bucket, access))
 }
 
 impl Cloud {
@@ -95,10 +107,13 @@ impl Cloud {
         });
         let got = match ask.await {
             Ok(got) => got,
-            Err(e @ (object_store::Error::Generic { .. } | object_store::Error::NotSupported { .. })) => return self.headed(wanted, e).await,
+            Err(e @ (object_store::Error::Generic { .. } | object_store::Error::NotSupported { .. })) => {
+                return self.headed(wanted, e).await;
+            }
             Err(e) => return Err(self.bucket.failed(e, Again::Never)),
         };
-        let version = got.meta.e_tag.clone().or_else(|| Some(format!("written {}", got.meta.last_modified.to_rfc3339())));
+        let version =
+            got.meta.e_tag.clone().or_else(|| Some(format!("written {}", got.meta.last_modified.to_rfc3339())));
         let (range, total) = (got.range.clone(), Some(got.meta.size));
         let body = got.into_stream().map_err(|e| failed(e, Again::Soon)).boxed();
         Ok(Answer { range, total, version, ranged: true, moved: false, body })
@@ -112,22 +127,44 @@ impl Cloud {
         if !empty && !last {
             return Err(first);
         }
-        let meta = self.bucket.ask(|store| async move { store.head(&self.path).await }).await.map_err(|e| self.bucket.failed(e, Again::Never))?;
+        let meta = self
+            .bucket
+            .ask(|store| async move { store.head(&self.path).await })
+            .await
+            .map_err(|e| self.bucket.failed(e, Again::Never))?;
         if meta.size == 0 {
             let version = meta.e_tag;
-            return Ok(Answer { range: 0..0, total: Some(0), version, ranged: true, moved: false, body: futures_util::stream::empty().boxed() });
+            return Ok(Answer {
+                range: 0..0,
+                total: Some(0),
+                version,
+                ranged: true,
+                moved: false,
+                body: futures_util::stream::empty().boxed(),
+            });
         }
         match wanted {
-            Wanted::Last(n) => Box::pin(self.once(Wanted::Range(meta.size.saturating_sub(n)..meta.size), meta.e_tag.as_deref())).await,
-            Wanted::Range(_) => {
-                Err(Failure { error: Error::new(Kind::SourceChanged, format!("the object is shorter than it was, {} bytes", meta.size)), ..first })
+            Wanted::Last(n) => {
+                Box::pin(self.once(Wanted::Range(meta.size.saturating_sub(n)..meta.size), meta.e_tag.as_deref())).await
             }
+            Wanted::Range(_) => Err(Failure {
+                error: Error::new(
+                    Kind::SourceChanged,
+                    format!("the object is shorter than it was, {} bytes", meta.size),
+                ),
+                ..first
+            }),
         }
     }
 }
 
 impl Service for Cloud {
-    fn ask<'a>(&'a self, _engine: &'static Engine, wanted: Wanted, pin: Option<&'a str>) -> BoxFuture<'a, Result<Answer, Failure>> {
+    fn ask<'a>(
+        &'a self,
+        _engine: &'static Engine,
+        wanted: Wanted,
+        pin: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Answer, Failure>> {
         Box::pin(self.once(wanted, pin))
     }
 
@@ -145,9 +182,14 @@ pub(crate) async fn list(engine: &'static Engine, access: &Arc<Access>, id: u64,
     let base = format!("{scheme}://{}", rest.split('/').next().unwrap_or_default());
     let listed = bucket.ask(|store| async move { store.list(prefix).try_collect::<Vec<ObjectMeta>>().await });
     let listed = listed.await.map_err(|e| bucket.failed(e, Again::Never).error.in_file(folder))?;
-    let of = |meta: ObjectMeta| Listed { location: format!("{base}/{}", keys::unmarked(meta.location.as_ref())), size: meta.size, version: meta.e_tag };
+    let of = |meta: ObjectMeta| Listed {
+        location: format!("{base}/{}", keys::unmarked(meta.location.as_ref())),
+        size: meta.size,
+        version: meta.e_tag,
+    };
     // What ends with a slash and is empty stands for a folder.
-    let mut made: Vec<Listed> = listed.into_iter().map(of).filter(|one| one.size > 0 || !one.location.ends_with('/')).collect();
+    let mut made: Vec<Listed> =
+        listed.into_iter().map(of).filter(|one| one.size > 0 || !one.location.ends_with('/')).collect();
     made.sort_by(|a, b| a.location.cmp(&b.location));
     Ok(made)
 }
@@ -203,8 +245,12 @@ mod tests {
         let got = |location: &str| split(location).map(|(kind, bucket, path)| (kind, bucket, path.to_string()));
         assert_eq!(got("s3://b/a/c d.parquet").unwrap(), ("s3", "s3://b".into(), "a/c d.parquet".into()));
         assert_eq!(got("gcs://b/a").unwrap(), ("gs", "gs://b".into(), "a".into()));
-        assert_eq!(got("abfss://c@acc.dfs.core.windows.net/a").unwrap(), ("az", "abfss://c@acc.dfs.core.windows.net".into(), "a".into()));
+        assert_eq!(
+            got("abfss://c@acc.dfs.core.windows.net/a").unwrap(),
+            ("az", "abfss://c@acc.dfs.core.windows.net".into(), "a".into())
+        );
         assert!(got("s3:///a").is_err() && got("s3://b/a/../c").is_err());
+        use super::super::access::is_of_store as is;
         assert!(is("s3a://b") && !is("https://s3/b") && !is("/s3://"));
     }
 }

@@ -34,8 +34,8 @@ pub struct Download {
 }
 
 impl Download {
-    /// Begins to download an object to a file that nobody else writes. What is there already of the same version is not read
-    /// again. `sha256`: what its content has to have.
+    /// Begins to download an object to a file that nobody else writes. What is there already of the same version is not
+    /// read again. `sha256`: what its content has to have.
     pub fn start(engine: &'static Engine, object: Arc<dyn Object>, path: PathBuf, sha256: Option<String>) -> Arc<Self> {
         let download = Arc::new(Self::default());
         let here = Arc::clone(&download);
@@ -56,7 +56,10 @@ impl Download {
     /// Waits for its end, but not longer than `most`; whether it ended, and how.
     pub fn wait(&self, most: Duration) -> Option<Result<()>> {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        let (ended, _) = self.changed.wait_timeout_while(ended, most, |ended| ended.is_none()).unwrap_or_else(PoisonError::into_inner);
+        let (ended, _) = self
+            .changed
+            .wait_timeout_while(ended, most, |ended| ended.is_none())
+            .unwrap_or_else(PoisonError::into_inner);
         ended.clone()
     }
 
@@ -119,17 +122,31 @@ fn write_at(file: &File, mut bytes: &[u8], mut at: u64) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn download_all(download: &Arc<Download>, object: Arc<dyn Object>, path: &Path, sha256: Option<String>) -> Result<()> {
+async fn download_all(
+    download: &Arc<Download>,
+    object: Arc<dyn Object>,
+    path: &Path,
+    sha256: Option<String>,
+) -> Result<()> {
     let size = object.size();
     let mut journal_path = path.as_os_str().to_owned();
     journal_path.push(".parts");
     let journal_path = PathBuf::from(journal_path);
     // Without a version, what is there may be of another.
-    let of = object.version().map_or_else(|| format!("{size} {}", std::process::id()), |version| format!("{size} {}", version.replace('\n', " ")));
+    let of = object.version().map_or_else(
+        || format!("{size} {}", std::process::id()),
+        |version| format!("{size} {}", version.replace('\n', " ")),
+    );
     let opened = {
         let (path, journal_path) = (path.to_owned(), journal_path.clone());
         blocking(move || {
-            let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed(&path))?;
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path)
+                .map_err(failed(&path))?;
             let mut journal = Journal::open(&journal_path, &of).map_err(failed(&journal_path))?;
             if file.metadata().map_err(failed(&path))?.len() > size {
                 file.set_len(0).map_err(failed(&path))?;
@@ -143,7 +160,8 @@ async fn download_all(download: &Arc<Download>, object: Arc<dyn Object>, path: &
     let (file, journal) = opened.await?;
     let parts: Vec<Range<u64>> = if size == 0 { Vec::new() } else { parted(0..size, PART).collect() };
     let there: std::collections::HashSet<u64> = journal.there.iter().copied().collect();
-    let missing: Vec<(u64, Range<u64>)> = (0..).zip(parts.iter().cloned()).filter(|(i, _)| !there.contains(i)).collect();
+    let missing: Vec<(u64, Range<u64>)> =
+        (0..).zip(parts.iter().cloned()).filter(|(i, _)| !there.contains(i)).collect();
     download.done.store(size - missing.iter().map(|(_, part)| part.end - part.start).sum::<u64>(), Ordering::Relaxed);
     let (file, journal) = (Arc::new(file), Arc::new(Mutex::new(journal)));
     let at_once = if object.ranged() { AT_ONCE } else { 1 };
@@ -177,7 +195,10 @@ async fn download_all(download: &Arc<Download>, object: Arc<dyn Object>, path: &
             return Ok(());
         }
         std::fs::remove_file(&path).map_err(failed(&path))?;
-        Err(Error::new(Kind::Data, "what was downloaded has not the SHA-256 that was said of it; it was removed, download it again"))
+        Err(Error::new(
+            Kind::Data,
+            "what was downloaded has not the SHA-256 that was said of it; it was removed, download it again",
+        ))
     })
     .await
 }
@@ -193,7 +214,11 @@ fn hash(path: &Path) -> Result<String> {
         }
     }
     let digest: [u8; 32] = digest.finalize().into();
-    Ok(digest.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect())
+    Ok(digest
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect())
 }
 
 #[cfg(test)]

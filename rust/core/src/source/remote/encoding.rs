@@ -1,4 +1,5 @@
-//! What servers do to a body on its way, and what undoes it. They are asked for the bytes as they are; some compress them all the same.
+//! What servers do to a body on its way, and what undoes it. They are asked for the bytes as they are; some compress
+//! them all the same.
 
 use bytes::Bytes;
 use flate2::{Decompress, FlushDecompress, Status};
@@ -23,7 +24,10 @@ pub(super) enum Coding {
 
 /// What headers say was done to a body, in that order.
 pub(super) fn of(headers: &HeaderMap) -> Result<Vec<Coding>> {
-    let said = headers.get_all(header::CONTENT_ENCODING).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase());
+    let said = headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase());
     let mut made = Vec::new();
     for coding in said.collect::<Vec<_>>().join(",").split(',').map(str::trim) {
         match coding {
@@ -33,7 +37,10 @@ pub(super) fn of(headers: &HeaderMap) -> Result<Vec<Coding>> {
             "zstd" => made.push(Coding::Codec(Codec::Zstd)),
             "deflate" => made.push(Coding::Deflate),
             other => {
-                let what = format!("the server compresses what it sends ({other}), though it was asked not to, in a way that is not undone");
+                let what = format!(
+                    "the server compresses what it sends ({other}), though it was asked not to, in a way that is not \
+                     undone"
+                );
                 return Err(Error::new(Kind::Unsupported, what));
             }
         }
@@ -49,7 +56,10 @@ pub(super) fn undone(body: Body, codings: &[Coding]) -> Result<Body> {
             Coding::Deflate => Decoder::Deflate(None),
         };
         let undoing = Undoing { body, decoder, rest: Bytes::new(), begun: false, ended: false };
-        Ok(stream::try_unfold(undoing, |mut undoing| async move { Ok::<_, Failure>(undoing.next().await?.map(|bytes| (bytes, undoing))) }).boxed())
+        Ok(stream::try_unfold(undoing, |mut undoing| async move {
+            Ok::<_, Failure>(undoing.next().await?.map(|bytes| (bytes, undoing)))
+        })
+        .boxed())
     })
 }
 
@@ -73,7 +83,8 @@ impl Decoder {
         }
         out.reserve(BLOCK);
         let before = inflate.total_in();
-        let status = inflate.decompress_vec(input, out, FlushDecompress::None).map_err(|e| Error::data(e.to_string()))?;
+        let status =
+            inflate.decompress_vec(input, out, FlushDecompress::None).map_err(|e| Error::data(e.to_string()))?;
         *ended = matches!(status, Status::StreamEnd);
         Ok((inflate.total_in() - before) as usize)
     }
@@ -102,7 +113,12 @@ impl Undoing {
     async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         while !self.ended {
             let mut out = Vec::new();
-            let wrong = |e: Error| Error::data(format!("the server says that it compresses what it sends, and that cannot be undone: {}", e.message()));
+            let wrong = |e: Error| {
+                Error::data(format!(
+                    "the server says that it compresses what it sends, and that cannot be undone: {}",
+                    e.message()
+                ))
+            };
             let used = self.decoder.run(&self.rest, &mut out).map_err(wrong)?;
             self.rest = self.rest.slice(used..);
             if out.is_empty() && self.rest.is_empty() {

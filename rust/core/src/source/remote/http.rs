@@ -106,7 +106,8 @@ impl Http {
     fn refused(&self, failure: Failure, known: bool) -> Failure {
         let Failure { mut error, mut again, by, .. } = failure;
         let elsewhere = by.clone().filter(|by| **by != self.url.origin());
-        // A signed URL that is not good, or no longer: the first one knows another. What others redirect to may just not be there.
+        // A signed URL that is not good, or no longer: the first one knows another. What others redirect to may just
+        // not be there.
         let signed = error.kind == Kind::Permission || (error.kind == Kind::NotFound && (known || self.immutable));
         if signed && (known || elsewhere.is_some()) {
             *lock(&self.there) = None;
@@ -118,14 +119,22 @@ impl Http {
         if let Some(by) = elsewhere {
             error = error.then(&format!("that was {}", by.ascii_serialization()));
         } else if error.message().starts_with("the server said 401") && self.access.sends_token_to(&self.url) {
-            error = error.at("the token is not valid, or no longer: log in with `hf auth login`, or pass another as token=");
+            error = error
+                .at("the token is not valid, or no longer: log in with `hf auth login`, or pass another as token=");
         }
         Failure { error, again, by, empty: false }
     }
 
     /// A range of nothing: the object is empty.
     fn empty() -> Answer {
-        Answer { range: 0..0, total: Some(0), version: None, ranged: true, moved: false, body: futures_util::stream::empty().boxed() }
+        Answer {
+            range: 0..0,
+            total: Some(0),
+            version: None,
+            ranged: true,
+            moved: false,
+            body: futures_util::stream::empty().boxed(),
+        }
     }
 }
 
@@ -133,19 +142,26 @@ impl Http {
 fn answer(response: reqwest::Response, wanted: &Wanted) -> Result<Answer, Failure> {
     let said = |name: header::HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
     let codings = encoding::of(response.headers())?;
-    let version = said(header::ETAG).map(ToOwned::to_owned).or_else(|| said(header::LAST_MODIFIED).map(|at| format!("written {at}")));
+    let version = said(header::ETAG)
+        .map(ToOwned::to_owned)
+        .or_else(|| said(header::LAST_MODIFIED).map(|at| format!("written {at}")));
     let length = response.content_length();
     let ranged = response.status() == StatusCode::PARTIAL_CONTENT;
     let (range, total) = if ranged && !codings.is_empty() {
         // A part of what it was compressed to; and no part of that is one of the object.
-        return Err(Failure::new(Error::new(Kind::Io, "the server gives a part of what it compressed, though all was asked for"), Again::Whole));
+        return Err(Failure::new(
+            Error::new(Kind::Io, "the server gives a part of what it compressed, though all was asked for"),
+            Again::Whole,
+        ));
     } else if !codings.is_empty() {
         // How long it is, only its end says.
         (0..u64::MAX, None)
     } else if ranged {
         let text = said(header::CONTENT_RANGE).unwrap_or("");
         let Some((range, total)) = content_range(text) else {
-            return Err(Failure::soon(format!("the server gives a part and does not say which: Content-Range is {text:?}")));
+            return Err(Failure::soon(format!(
+                "the server gives a part and does not say which: Content-Range is {text:?}"
+            )));
         };
         let wrong = match wanted {
             Wanted::Range(wanted) => range.start != wanted.start || range.end > wanted.end,
@@ -172,7 +188,12 @@ fn content_range(text: &str) -> Option<(Range<u64>, Option<u64>)> {
 }
 
 impl Service for Http {
-    fn ask<'a>(&'a self, engine: &'static Engine, wanted: Wanted, pin: Option<&'a str>) -> BoxFuture<'a, Result<Answer, Failure>> {
+    fn ask<'a>(
+        &'a self,
+        engine: &'static Engine,
+        wanted: Wanted,
+        pin: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Answer, Failure>> {
         Box::pin(async move {
             let whole = self.whole.load(Ordering::Relaxed);
             match self.once(engine, &wanted, pin).await {
@@ -197,7 +218,8 @@ impl Service for Http {
 
 /// A URL of HTTP, checked.
 pub(crate) fn parse(location: &str) -> Result<Url> {
-    let url = Url::parse(location).map_err(|e| Error::new(Kind::Value, format!("it is not a URL: {e}")).in_file(&shown(location)))?;
+    let url = Url::parse(location)
+        .map_err(|e| Error::new(Kind::Value, format!("it is not a URL: {e}")).in_file(&shown(location)))?;
     if url.host().is_none() {
         return Err(Error::new(Kind::Value, "it has no host").in_file(&shown(location)));
     }

@@ -24,7 +24,10 @@ impl HubFile {
     pub(crate) fn parse(location: &str) -> Result<Self> {
         let wrong = || Error::new(Kind::Value, "expected hf://datasets/org/name@revision/path").in_file(location);
         let rest = location.strip_prefix("hf://").ok_or_else(wrong)?;
-        let (kind, rest) = rest.split_once('/').filter(|(kind, _)| matches!(*kind, "datasets" | "models" | "spaces")).ok_or_else(wrong)?;
+        let (kind, rest) = rest
+            .split_once('/')
+            .filter(|(kind, _)| matches!(*kind, "datasets" | "models" | "spaces"))
+            .ok_or_else(wrong)?;
         let (repo, after) = rest.split_once('@').ok_or_else(wrong)?;
         let (revision, path) = after.split_once('/').ok_or_else(wrong)?;
         // A backslash is a letter of a name there. Where it parts folders, such a file was never downloaded.
@@ -47,13 +50,16 @@ impl HubFile {
 
     /// Where it is asked for.
     pub(crate) fn url(&self, access: &Access) -> Result<Url> {
-        let mut url = Url::parse(&access.hub.endpoint).map_err(|e| Error::new(Kind::Value, format!("HF_ENDPOINT is not a URL: {e}")))?;
+        let mut url = Url::parse(&access.hub.endpoint)
+            .map_err(|e| Error::new(Kind::Value, format!("HF_ENDPOINT is not a URL: {e}")))?;
         if url.cannot_be_a_base() {
             return Err(Error::new(Kind::Value, "HF_ENDPOINT is not a URL of HTTP"));
         }
         let mut path = url.path().trim_end_matches('/').to_owned();
         let kind = (self.kind != "models").then_some(self.kind.as_str());
-        for part in kind.into_iter().chain(self.repo.split('/')).chain(["resolve", &self.revision]).chain(self.path.split('/')) {
+        for part in
+            kind.into_iter().chain(self.repo.split('/')).chain(["resolve", &self.revision]).chain(self.path.split('/'))
+        {
             path.push('/');
             path.push_str(&escaped(part));
         }
@@ -86,9 +92,18 @@ mod tests {
     fn files_of_the_hub() {
         let access = Access::default();
         let url = |location: &str| HubFile::parse(location).and_then(|file| file.url(&access)).map(String::from);
-        assert_eq!(url("hf://datasets/a/b@c0ffee/x y/z#1.parquet").unwrap(), "https://huggingface.co/datasets/a/b/resolve/c0ffee/x%20y/z%231.parquet");
-        assert_eq!(url("hf://datasets/a/b@refs%2Fconvert%2Fparquet/z").unwrap(), "https://huggingface.co/datasets/a/b/resolve/refs%2Fconvert%2Fparquet/z");
-        assert_eq!(url("hf://datasets/a/b@main/e\nf/a\\b/é").unwrap(), "https://huggingface.co/datasets/a/b/resolve/main/e%0Af/a%5Cb/%C3%A9");
+        assert_eq!(
+            url("hf://datasets/a/b@c0ffee/x y/z#1.parquet").unwrap(),
+            "https://huggingface.co/datasets/a/b/resolve/c0ffee/x%20y/z%231.parquet"
+        );
+        assert_eq!(
+            url("hf://datasets/a/b@refs%2Fconvert%2Fparquet/z").unwrap(),
+            "https://huggingface.co/datasets/a/b/resolve/refs%2Fconvert%2Fparquet/z"
+        );
+        assert_eq!(
+            url("hf://datasets/a/b@main/e\nf/a\\b/é").unwrap(),
+            "https://huggingface.co/datasets/a/b/resolve/main/e%0Af/a%5Cb/%C3%A9"
+        );
         assert_eq!(url("hf://models/a/b@main/z").unwrap(), "https://huggingface.co/a/b/resolve/main/z");
         for wrong in [
             "hf://datasets/a/b/z",

@@ -16,7 +16,12 @@ pub(super) fn marked(listing: &Bytes) -> Bytes {
         let plain = unescaped(key);
         // A slash at its end is what a folder's mark has; paths leave it out.
         let sound = Path::parse(&plain).is_ok_and(|path| path.as_ref() == plain);
-        let hex = |text: &str| text.bytes().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect::<String>();
+        let hex = |text: &str| {
+            text.bytes()
+                .flat_map(|byte| [byte >> 4, byte & 15])
+                .filter_map(|digit| char::from_digit(digit.into(), 16))
+                .collect::<String>()
+        };
         let key = if sound { key.to_owned() } else { format!("{MARK}{}", hex(&plain)) };
         made.extend(["<", name, ">", &key, "</", name, ">"]);
         rest = &rest[after..];
@@ -67,7 +72,10 @@ fn unescaped(text: &str) -> String {
 pub(super) fn unmarked(key: &str) -> String {
     let Some(at) = key.find(MARK) else { return key.to_owned() };
     let digits = &key.as_bytes()[at + MARK.len()..];
-    let bytes: Option<Vec<u8>> = digits.chunks(2).map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok())).collect();
+    let bytes: Option<Vec<u8>> = digits
+        .chunks(2)
+        .map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()))
+        .collect();
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| key.to_owned())
 }
 
@@ -78,8 +86,10 @@ mod tests {
     #[test]
     fn odd_keys_go_through_a_listing() {
         let keys = ["a/b.csv", "of//x", "of/./x", "../up", "a&b/<c>", "line\nbreak", "folder/", "/first"];
-        let escaped = |key: &str| key.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\n', "&#10;");
-        let listing = keys.map(|key| format!("<Contents><Key>{}</Key><Size>1</Size></Contents>", escaped(key))).concat();
+        let escaped =
+            |key: &str| key.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\n', "&#10;");
+        let listing =
+            keys.map(|key| format!("<Contents><Key>{}</Key><Size>1</Size></Contents>", escaped(key))).concat();
         let made = marked(&Bytes::from(listing));
         let mut rest = std::str::from_utf8(&made).unwrap();
         let mut found = Vec::new();

@@ -12,6 +12,7 @@ mod encoding;
 pub mod http;
 pub mod hub;
 mod keys;
+pub(crate) mod opened;
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -39,7 +40,8 @@ pub(crate) const GAP: u64 = 16 << 10;
 /// The most bytes that one request asks for: more go over several connections.
 const MOST: u64 = 8 << 20;
 
-/// The most bytes that opening an object may bring and keep: what shows the types of lines, and the end of the last of them.
+/// The most bytes that opening an object may bring and keep: what shows the types of lines, and the end of the last of
+/// them.
 pub(crate) const LOOKED_AT: u64 = (1 << 20) + (64 << 10);
 
 /// What is no longer than this is read whole when it is looked at: that takes no longer than a part of it.
@@ -75,7 +77,12 @@ pub(crate) struct Answer {
 /// One object of a service, as it is asked for.
 pub(crate) trait Service: Send + Sync {
     /// Makes one request. `pin`: the version that the answer has to have.
-    fn ask<'a>(&'a self, engine: &'static Engine, wanted: Wanted, pin: Option<&'a str>) -> BoxFuture<'a, Result<Answer, Failure>>;
+    fn ask<'a>(
+        &'a self,
+        engine: &'static Engine,
+        wanted: Wanted,
+        pin: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Answer, Failure>>;
 
     /// How long to wait, and how often to try.
     fn access(&self) -> &Access;
@@ -130,9 +137,18 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 impl Remote {
     /// An object of which length and version are known: nothing is asked yet.
-    pub(crate) fn known(engine: &'static Engine, location: &str, service: Box<dyn Service>, known: &Known, caches: &Caches) -> Arc<Self> {
+    pub(crate) fn known(
+        engine: &'static Engine,
+        location: &str,
+        service: Box<dyn Service>,
+        known: &Known,
+        caches: &Caches,
+    ) -> Arc<Self> {
         // Only what says which version it is can be kept under its name.
-        let key = known.version.as_deref().map(|version| Key::new(&shown_url(location), &format!("{version} {}", known.size)));
+        let key = known
+            .version
+            .as_deref()
+            .map(|version| Key::new(&shown_url(location), &format!("{version} {}", known.size)));
         let of = |cache: &Option<Arc<Cache>>| cache.clone().zip(key.clone());
         let pin = (!service.immutable()).then(|| known.version.clone()).flatten();
         Arc::new(Self {
@@ -150,8 +166,8 @@ impl Remote {
         })
     }
 
-    /// Opens an object by reading what will be looked at first. Its length may only be known when all was read: then it is
-    /// put into a file without a name, which is given instead.
+    /// Opens an object by reading what will be looked at first. Its length may only be known when all was read: then it
+    /// is put into a file without a name, which is given instead.
     pub(crate) async fn open(
         engine: &'static Engine,
         location: &str,
@@ -185,7 +201,10 @@ impl Remote {
                     made.pinned(known.version.as_deref());
                     let range = answer.range.clone();
                     if range.end - range.start > LOOKED_AT {
-                        return Err(Error::new(Kind::Io, format!("asked for at most {LOOKED_AT} bytes, the server gives {range:?}")));
+                        return Err(Error::new(
+                            Kind::Io,
+                            format!("asked for at most {LOOKED_AT} bytes, the server gives {range:?}"),
+                        ));
                     }
                     if !range.is_empty() {
                         let bytes = made.fetch(range.clone(), Some(answer)).await?;
@@ -218,7 +237,9 @@ impl Remote {
     /// Keeps bytes that will be read again soon.
     fn keep(&self, at: u64, bytes: Bytes) {
         let mut kept = lock(&self.kept);
-        if bytes.is_empty() || kept.iter().any(|(from, there)| *from <= at && at + bytes.len() as u64 <= from + there.len() as u64) {
+        if bytes.is_empty()
+            || kept.iter().any(|(from, there)| *from <= at && at + bytes.len() as u64 <= from + there.len() as u64)
+        {
             return;
         }
         kept.push_back((at, bytes));
@@ -230,7 +251,8 @@ impl Remote {
     /// The bytes of a range, where they are kept.
     fn kept(&self, range: &Range<u64>) -> Option<Bytes> {
         let kept = lock(&self.kept);
-        let (from, bytes) = kept.iter().find(|(from, bytes)| *from <= range.start && range.end <= from + bytes.len() as u64)?;
+        let (from, bytes) =
+            kept.iter().find(|(from, bytes)| *from <= range.start && range.end <= from + bytes.len() as u64)?;
         Some(bytes.slice((range.start - from) as usize..(range.end - from) as usize))
     }
 
@@ -238,15 +260,21 @@ impl Remote {
     fn kept_from(&self, range: &Range<u64>) -> Bytes {
         let kept = lock(&self.kept);
         let covers = |(from, bytes): &&(u64, Bytes)| *from <= range.start && from + bytes.len() as u64 > range.start;
-        kept.iter().filter(covers).max_by_key(|(from, bytes)| from + bytes.len() as u64).map_or_else(Bytes::new, |(from, bytes)| {
-            let upto = (range.end - from).min(bytes.len() as u64) as usize;
-            bytes.slice((range.start - from) as usize..upto)
-        })
+        kept.iter().filter(covers).max_by_key(|(from, bytes)| from + bytes.len() as u64).map_or_else(
+            Bytes::new,
+            |(from, bytes)| {
+                let upto = (range.end - from).min(bytes.len() as u64) as usize;
+                bytes.slice((range.start - from) as usize..upto)
+            },
+        )
     }
 
-    /// The bytes of a range were read to make rows of them: what was looked at up to there is not needed for that again.
+    /// The bytes of a range were read to make rows of them: what was looked at up to there is not needed for that
+    /// again.
     fn used(&self, range: &Range<u64>) {
-        lock(&self.kept).retain(|(from, bytes)| !(*from < range.end && from + bytes.len() as u64 > range.start && from + bytes.len() as u64 <= range.end));
+        lock(&self.kept).retain(|(from, bytes)| {
+            !(*from < range.end && from + bytes.len() as u64 > range.start && from + bytes.len() as u64 <= range.end)
+        });
     }
 
     /// Keeps bytes on disk that did not come from there.
@@ -278,7 +306,10 @@ impl Remote {
     }
 
     fn changed(what: &str) -> Error {
-        Error::new(Kind::SourceChanged, format!("the object changed while it was read ({what}): load the data set again"))
+        Error::new(
+            Kind::SourceChanged,
+            format!("the object changed while it was read ({what}): load the data set again"),
+        )
     }
 
     /// Checks that an answer is of the version and length that are read.
@@ -293,7 +324,9 @@ impl Remote {
         }
         let pin = lock(&self.pin).clone();
         match (pin, &answer.version) {
-            (Some(pin), Some(version)) if pin != *version => Err(Self::changed(&format!("its version is {version}, it was {pin}")).into()),
+            (Some(pin), Some(version)) if pin != *version => {
+                Err(Self::changed(&format!("its version is {version}, it was {pin}")).into())
+            }
             (None, Some(version)) => {
                 self.pinned(Some(version));
                 Ok(())
@@ -313,8 +346,9 @@ impl Remote {
                     match part {
                         CachePart::Missing(range) => parts.push((range, None)),
                         CachePart::There(whole, range) => {
-                            let bytes =
-                                cache.get(&key, &whole).map(|bytes| bytes.slice((range.start - whole.start) as usize..(range.end - whole.start) as usize));
+                            let bytes = cache.get(&key, &whole).map(|bytes| {
+                                bytes.slice((range.start - whole.start) as usize..(range.end - whole.start) as usize)
+                            });
                             parts.push((range, bytes));
                         }
                     }
@@ -322,7 +356,9 @@ impl Remote {
                 parts
             }
         };
-        let found = tokio::task::spawn_blocking(find).await.map_err(|e| Error::internal(format!("a read of the cache was lost: {e}")))?;
+        let found = tokio::task::spawn_blocking(find)
+            .await
+            .map_err(|e| Error::internal(format!("a read of the cache was lost: {e}")))?;
         let missing = found.iter().filter(|(_, bytes)| bytes.is_none()).map(|(range, _)| async {
             let bytes = self.fetch(range.clone(), None).await?;
             self.cached(range.clone(), bytes.clone(), purpose);
@@ -345,7 +381,8 @@ impl Remote {
         let patience = &self.service.access().patience;
         let mut tries = Tries::new(patience);
         while filled < buffer.as_mut().len() {
-            let _permit = self.engine.connections.acquire().await.map_err(|_| Error::internal("no more connections"))?;
+            let _permit =
+                self.engine.connections.acquire().await.map_err(|_| Error::internal("no more connections"))?;
             let once = if self.ranged.load(Ordering::Relaxed) {
                 self.some(range.start, buffer.as_mut(), &mut filled, &mut tries, first.take()).await
             } else {
@@ -363,7 +400,14 @@ impl Remote {
     }
 
     /// Reads on by one request, as far as it goes.
-    async fn some(&self, start: u64, buffer: &mut [u8], filled: &mut usize, tries: &mut Tries<'_>, first: Option<Answer>) -> Result<(), Failure> {
+    async fn some(
+        &self,
+        start: u64,
+        buffer: &mut [u8],
+        filled: &mut usize,
+        tries: &mut Tries<'_>,
+        first: Option<Answer>,
+    ) -> Result<(), Failure> {
         let from = start + *filled as u64;
         let end = start + buffer.len() as u64;
         let pin = lock(&self.pin).clone();
@@ -383,7 +427,11 @@ impl Remote {
         let upto = (answer.range.end - start) as usize;
         while *filled < upto {
             let Some(bytes) = next(&mut answer.body, self.service.access()).await? else {
-                return Err(Failure::soon(format!("the answer ended after {} of {} bytes", *filled as u64 + start - from, answer.range.end - from)));
+                return Err(Failure::soon(format!(
+                    "the answer ended after {} of {} bytes",
+                    *filled as u64 + start - from,
+                    answer.range.end - from
+                )));
             };
             if *filled + bytes.len() > upto {
                 return Err(Failure::soon("the answer is longer than it said"));
@@ -396,7 +444,13 @@ impl Remote {
     }
 
     /// Reads on in the one answer that a server without ranges gives.
-    async fn flowing(&self, start: u64, buffer: &mut [u8], filled: &mut usize, tries: &mut Tries<'_>) -> Result<(), Failure> {
+    async fn flowing(
+        &self,
+        start: u64,
+        buffer: &mut [u8],
+        filled: &mut usize,
+        tries: &mut Tries<'_>,
+    ) -> Result<(), Failure> {
         let mut held = self.flow.lock().await;
         let from = start + *filled as u64;
         let mut flow = match held.take() {
@@ -438,7 +492,16 @@ impl Remote {
         // What is kept of the beginning of a range is not read again.
         let heads: Vec<Bytes> = ranges.iter().map(|range| self.kept_from(range)).collect();
         let rest = |range: &Range<u64>, head: &Bytes| range.start + head.len() as u64..range.end;
-        let missing = joined(ranges.iter().zip(&heads).map(|(range, head)| rest(range, head)).filter(|range| !range.is_empty()).collect(), GAP, u64::MAX);
+        let missing = joined(
+            ranges
+                .iter()
+                .zip(&heads)
+                .map(|(range, head)| rest(range, head))
+                .filter(|range| !range.is_empty())
+                .collect(),
+            GAP,
+            u64::MAX,
+        );
         let parts: Vec<Range<u64>> = missing.into_iter().flat_map(|range| parted(range, MOST)).collect();
         let fetched = match parts.as_slice() {
             [] => Vec::new(),
@@ -474,7 +537,8 @@ pub(crate) fn gathered(range: &Range<u64>, parts: &[Range<u64>], fetched: &[Byte
     let cut = |i: usize| -> Option<Bytes> {
         let part = parts.get(i)?;
         let (from, upto) = (range.start.max(part.start), range.end.min(part.end));
-        (from >= part.start && from < upto).then(|| fetched[i].slice((from - part.start) as usize..(upto - part.start) as usize))
+        (from >= part.start && from < upto)
+            .then(|| fetched[i].slice((from - part.start) as usize..(upto - part.start) as usize))
     };
     let one = cut(first)?;
     let wanted = (range.end - range.start) as usize;
@@ -500,7 +564,11 @@ pub(crate) fn joined(mut ranges: Vec<Range<u64>>, gap: u64, most: u64) -> Vec<Ra
     let mut made: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
     for range in ranges {
         match made.last_mut() {
-            Some(last) if range.start <= last.end.saturating_add(gap) && range.end.saturating_sub(last.start) <= most => last.end = last.end.max(range.end),
+            Some(last)
+                if range.start <= last.end.saturating_add(gap) && range.end.saturating_sub(last.start) <= most =>
+            {
+                last.end = last.end.max(range.end);
+            }
             _ => made.push(range),
         }
     }
@@ -530,9 +598,18 @@ enum Spooled {
 }
 
 /// A body of unknown length, in a file without a name.
-async fn spool(engine: &'static Engine, mut answer: Answer, access: &Access, tries: &mut Tries<'_>) -> Result<Spooled, Failure> {
-    let failed =
-        |e: std::io::Error| Error::new(Kind::Io, format!("the server does not say how long it is, so it is put into a temporary file, and that failed: {e}"));
+async fn spool(
+    engine: &'static Engine,
+    mut answer: Answer,
+    access: &Access,
+    tries: &mut Tries<'_>,
+) -> Result<Spooled, Failure> {
+    let failed = |e: std::io::Error| {
+        Error::new(
+            Kind::Io,
+            format!("the server does not say how long it is, so it is put into a temporary file, and that failed: {e}"),
+        )
+    };
     let (mut file, mut at) = (tempfile::tempfile().map_err(failed)?, 0);
     while let Some(bytes) = next(&mut answer.body, access).await? {
         at += bytes.len() as u64;
@@ -596,7 +673,8 @@ impl Object for Arc<Remote> {
                 0
             };
             let range = if wanted.end <= whole { 0..whole } else { wanted.clone() };
-            let cut = |bytes: &Bytes| bytes.slice((wanted.start - range.start) as usize..(wanted.end - range.start) as usize);
+            let cut =
+                |bytes: &Bytes| bytes.slice((wanted.start - range.start) as usize..(wanted.end - range.start) as usize);
             if let Some(bytes) = self.kept(&wanted) {
                 return Ok(bytes);
             }
@@ -605,7 +683,9 @@ impl Object for Arc<Remote> {
                 let range = range.clone();
                 let find = move || {
                     cache.find(&key, &range, None).iter().find_map(|part| match part {
-                        CachePart::There(whole, part) if *part == range => cache.get(&key, whole).map(|bytes| (whole.start, bytes)),
+                        CachePart::There(whole, part) if *part == range => {
+                            cache.get(&key, whole).map(|bytes| (whole.start, bytes))
+                        }
                         _ => None,
                     })
                 };
@@ -629,7 +709,9 @@ impl Object for Arc<Remote> {
     }
 
     fn purposed(&self, purpose: &Purpose) -> Option<Arc<dyn Object>> {
-        self.cache.is_some().then(|| Arc::new(Purposed { remote: Self::clone(self), purpose: purpose.clone() }) as Arc<dyn Object>)
+        self.cache
+            .is_some()
+            .then(|| Arc::new(Purposed { remote: Self::clone(self), purpose: purpose.clone() }) as Arc<dyn Object>)
     }
 }
 
@@ -661,7 +743,12 @@ impl Object for Purposed {
     }
 
     fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> Reading<'a, Vec<Bytes>> {
-        Box::pin(async move { self.remote.read_ranges(ranges, Some(&self.purpose)).await.map_err(|e| e.in_file(&shown(&self.remote.location))) })
+        Box::pin(async move {
+            self.remote
+                .read_ranges(ranges, Some(&self.purpose))
+                .await
+                .map_err(|e| e.in_file(&shown(&self.remote.location)))
+        })
     }
 }
 

@@ -12,7 +12,8 @@ use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::format::compress::{Codec, Decompressor};
 use crate::format::{Depth, Facts, Format, Found, Head, Look, tar, zip};
-use crate::plan::{FileEntry, Member, Scan, hash};
+use crate::hash::hash;
+use crate::plan::{FileEntry, Member, Scan};
 use crate::source::{Hint, Known, Object, Part, Store, local, unescaped};
 
 /// Files that are kept open where no reader uses them; their footers are not small.
@@ -52,7 +53,12 @@ async fn ranged(engine: &'static Engine, object: Arc<dyn Object>) -> Result<Arc<
     if object.ranged() {
         return Ok(object);
     }
-    let failed = |e: std::io::Error| Error::new(Kind::Io, format!("the server gives no ranges, so it is put into a temporary file, and that failed: {e}"));
+    let failed = |e: std::io::Error| {
+        Error::new(
+            Kind::Io,
+            format!("the server gives no ranges, so it is put into a temporary file, and that failed: {e}"),
+        )
+    };
     let mut file = tempfile::tempfile().map_err(failed)?;
     for at in (0..object.size()).step_by(BLOCK as usize) {
         let bytes = read(&*object, at..object.size().min(at + BLOCK)).await?;
@@ -89,7 +95,9 @@ async fn looked_at(engine: &'static Engine, object: &Arc<dyn Object>, mut look: 
 
 /// A compressed object as one that can be read at any place: it is decompressed into a file without a name.
 async fn unpacked(engine: &'static Engine, object: Arc<dyn Object>, codec: Codec) -> Result<Arc<dyn Object>> {
-    let failed = |e: std::io::Error| Error::new(Kind::Io, format!("it is decompressed into a temporary file, and that failed: {e}"));
+    let failed = |e: std::io::Error| {
+        Error::new(Kind::Io, format!("it is decompressed into a temporary file, and that failed: {e}"))
+    };
     let (mut file, mut codec) = (tempfile::tempfile().map_err(failed)?, Decompressor::new(codec)?);
     for at in (0..object.size()).step_by(BLOCK as usize) {
         let bytes = read(&*object, at..object.size().min(at + BLOCK)).await?;
@@ -114,17 +122,35 @@ async fn unpacked(engine: &'static Engine, object: Arc<dyn Object>, codec: Codec
 }
 
 /// What ends the names of tar archives.
-const ARCHIVES: [&str; 12] = [".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.lz4", ".taz"];
+const ARCHIVES: [&str; 12] = [
+    ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.lz4", ".taz",
+];
 
 /// What ends the names of compressed files.
 const PACKED: [&str; 5] = [".gz", ".zst", ".bz2", ".xz", ".lz4"];
 
 /// The files that a path names: itself, or the members of the archive that it is.
-pub(crate) async fn entries(engine: &'static Engine, store: &dyn Store, format: &str, path: &str, known: Option<&Known>) -> Result<Vec<FileEntry>> {
+pub(crate) async fn entries(
+    engine: &'static Engine,
+    store: &dyn Store,
+    format: &str,
+    path: &str,
+    known: Option<&Known>,
+) -> Result<Vec<FileEntry>> {
     let partition = partition(path);
-    let alone = FileEntry { path: path.to_owned(), size: 0, version: String::new(), member: None, partition, note: None, codec: None, told: false };
+    let alone = FileEntry {
+        path: path.to_owned(),
+        size: 0,
+        version: String::new(),
+        member: None,
+        partition,
+        note: None,
+        codec: None,
+        told: false,
+    };
     let lower = bare(path).to_ascii_lowercase();
-    let (zipped, tarred) = ([".zip"].iter().any(|end| lower.ends_with(end)), ARCHIVES.iter().any(|end| lower.ends_with(end)));
+    let (zipped, tarred) =
+        ([".zip"].iter().any(|end| lower.ends_with(end)), ARCHIVES.iter().any(|end| lower.ends_with(end)));
     if format == "webdataset" || !(zipped || tarred) {
         return Ok(vec![alone]);
     }
@@ -141,7 +167,8 @@ pub(crate) async fn entries(engine: &'static Engine, store: &dyn Store, format: 
             Some(codec) => unpacked(engine, object, codec).await.map_err(named)?,
             None => object,
         };
-        let mut listed = zip::members(looked_at(engine, &object, Box::new(tar::Members::new(object.size()))).await.map_err(named)?)?;
+        let mut listed =
+            zip::members(looked_at(engine, &object, Box::new(tar::Members::new(object.size()))).await.map_err(named)?)?;
         for member in &mut listed.members {
             member.archive = codec;
         }
@@ -149,7 +176,8 @@ pub(crate) async fn entries(engine: &'static Engine, store: &dyn Store, format: 
     };
     let listed = members.map_err(named)?;
     let mut wanted = chosen(listed.members, format);
-    if let Some((name, target)) = listed.gone.iter().find(|(name, _)| wanted.iter().any(|member| member.name == *name)) {
+    if let Some((name, target)) = listed.gone.iter().find(|(name, _)| wanted.iter().any(|member| member.name == *name))
+    {
         return Err(named(tar::gone(name, target, "")));
     }
     for member in &mut wanted {
@@ -176,7 +204,8 @@ fn partition(path: &str) -> BTreeMap<String, Option<String>> {
     folders.split('/').filter_map(pair).collect()
 }
 
-/// The members that are data: those whose names are of the format, or all if none is; never what describes or is hidden.
+/// The members that are data: those whose names are of the format, or all if none is; never what describes or is
+/// hidden.
 fn chosen(members: Vec<Member>, format: &str) -> Vec<Member> {
     let endings: &[&str] = match format {
         "parquet" => &["parquet", "geoparquet", "gpq"],
@@ -189,8 +218,10 @@ fn chosen(members: Vec<Member>, format: &str) -> Vec<Member> {
         let name = name.to_ascii_lowercase();
         PACKED.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name).to_owned()
     };
-    let hidden = |member: &Member| tar::left_behind(&member.name) || member.name.split('/').any(|part| part.starts_with("__"));
-    let mut wanted: Vec<Member> = members.into_iter().filter(|member| !member.name.is_empty() && !hidden(member)).collect();
+    let hidden =
+        |member: &Member| tar::left_behind(&member.name) || member.name.split('/').any(|part| part.starts_with("__"));
+    let mut wanted: Vec<Member> =
+        members.into_iter().filter(|member| !member.name.is_empty() && !hidden(member)).collect();
     let fits = |member: &Member| endings.contains(&plain(&member.name).rsplit('.').next().unwrap_or(""));
     if wanted.iter().any(fits) {
         wanted.retain(fits);
@@ -208,7 +239,10 @@ fn known(entry: &FileEntry) -> Option<Known> {
 /// What is not read as it is.
 fn zipped(head: &[u8]) -> Result<()> {
     if zip::begins(head) {
-        return Err(Error::new(Kind::Unsupported, "the file is a zip archive; give it a name that ends in .zip, so that its members are read"));
+        return Err(Error::new(
+            Kind::Unsupported,
+            "the file is a zip archive; give it a name that ends in .zip, so that its members are read",
+        ));
     }
     Ok(())
 }
@@ -277,7 +311,13 @@ impl Files {
     }
 
     /// Opens a file of a format. `known`: what is known of it, or of the archive that it is in.
-    pub(crate) async fn open(engine: &'static Engine, store: &dyn Store, format: &dyn Format, entry: &FileEntry, known: Option<&Known>) -> Result<Opened> {
+    pub(crate) async fn open(
+        engine: &'static Engine,
+        store: &dyn Store,
+        format: &dyn Format,
+        entry: &FileEntry,
+        known: Option<&Known>,
+    ) -> Result<Opened> {
         let open = async {
             let hint = if entry.member.is_none() && format.random() { Hint::Tail(TAIL) } else { Hint::Head };
             let mut object = store.open(&entry.path, hint, known).await?;
@@ -332,7 +372,10 @@ impl Files {
         let cell = {
             let mut open = self.open.lock().await;
             if open.len() >= MOST_OPEN {
-                open.retain(|_, cell| Arc::strong_count(cell) > 1 || cell.get().is_some_and(|opened| Arc::strong_count(&opened.object) > 1));
+                open.retain(|_, cell| {
+                    Arc::strong_count(cell) > 1
+                        || cell.get().is_some_and(|opened| Arc::strong_count(&opened.object) > 1)
+                });
             }
             Arc::clone(open.entry(i).or_default())
         };
@@ -341,7 +384,15 @@ impl Files {
             let known = known(entry);
             let mut opened = Self::open(engine, &*self.store, &*self.format, entry, known.as_ref()).await?;
             if self.format.again() && opened.object.size() == entry.size {
-                let found = opened.look(engine, &*self.format, name, Depth::Shape, Asked { statistics: self.statistics, ..Asked::default() }).await?;
+                let found = opened
+                    .look(
+                        engine,
+                        &*self.format,
+                        name,
+                        Depth::Shape,
+                        Asked { statistics: self.statistics, ..Asked::default() },
+                    )
+                    .await?;
                 opened.head = found.head;
                 if opened.object.version().is_none() {
                     opened.version = found.version.unwrap_or(opened.version);
@@ -349,7 +400,8 @@ impl Files {
             }
             if opened.object.size() != entry.size || opened.version != entry.version {
                 let what = format!(
-                    "the file is not the one that this data set was made from ({} bytes then, {} now, or other content): load the data set again",
+                    "the file is not the one that this data set was made from ({} bytes then, {} now, or other \
+                     content): load the data set again",
                     entry.size,
                     opened.object.size()
                 );

@@ -25,7 +25,9 @@ pub fn contain<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     let outer = CONTAINED.replace(true);
     let result = catch_unwind(AssertUnwindSafe(work));
     CONTAINED.set(outer);
-    result.unwrap_or_else(|panic| Err(Error::data(format!("malformed data: the decoder stopped at {:?}", message(&*panic)))))
+    result.unwrap_or_else(|panic| {
+        Err(Error::data(format!("malformed data: the decoder stopped at {:?}", message(&*panic))))
+    })
 }
 
 /// The words of a panic.
