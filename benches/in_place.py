@@ -67,7 +67,9 @@ def written(gigabytes: float) -> None:
     if not folder.exists():
         folder.mkdir(parents=True)
         for f in range(0, parts, 8):
-            with pq.ParquetWriter(folder / f"{f:03}.parquet", part(0).schema, compression="none", use_dictionary=False) as writer:
+            with pq.ParquetWriter(
+                folder / f"{f:03}.parquet", part(0).schema, compression="none", use_dictionary=False
+            ) as writer:
                 for i in range(f, min(f + 8, parts)):
                     writer.write_table(part(i))
     arrow = DATA / "arrow.arrow"
@@ -79,15 +81,30 @@ def written(gigabytes: float) -> None:
         import rowstream
 
         images = rng.random((2560, 3, 64, 64), dtype=np.float32)
-        features = rowstream.Features({"image": rowstream.Array3D(shape=(3, 64, 64), dtype="float32")})
-        rowstream.Dataset.from_dict({"image": images}, features=features).save_to_disk(DATA / "images")
+        features = rowstream.Features(
+            {"image": rowstream.Array3D(shape=(3, 64, 64), dtype="float32")}
+        )
+        rowstream.Dataset.from_dict({"image": images}, features=features).save_to_disk(
+            DATA / "images"
+        )
         np.save(DATA / "images.npy", images)
 
 
 def run(package: str, before: str, work: str) -> dict[str, float | str]:
-    code = textwrap.dedent(BEFORE) + before + "\n" + textwrap.dedent(TIMED).format(work=work) + textwrap.dedent(AFTER)
+    code = (
+        textwrap.dedent(BEFORE)
+        + before
+        + "\n"
+        + textwrap.dedent(TIMED).format(work=work)
+        + textwrap.dedent(AFTER)
+    )
     with tempfile.TemporaryDirectory(dir=DATA) as cache:
-        done = subprocess.run([sys.executable, "-c", code, package, str(DATA), cache], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code, package, str(DATA), cache],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if done.returncode:
         raise RuntimeError(f"{package}: {work}\n{done.stderr}")
     return json.loads(done.stdout.strip().rsplit("\n", 1)[-1])
@@ -98,14 +115,24 @@ OPEN = "ds = p.load_from_disk(f'{data}/images').with_format('numpy')\nfor batch 
 NPY = "images = np.load(f'{data}/images.npy', mmap_mode='r')\nfor i in range(0, len(images), 256): images[i : i + 256].sum()"
 WORK = {
     "Parquet to the first row": (1, {"rowstream": ("", FIRST), "datasets": ("", FIRST)}),
-    "rows at random of an Arrow table": (3, {"rowstream": (LOAD, RANDOM), "datasets": (LOAD, RANDOM)}),
-    "images as arrays": (5, {"rowstream": (OPEN, IMAGES), "datasets": (OPEN, IMAGES), "numpy": (NPY, SLICES)}),
+    "rows at random of an Arrow table": (
+        3,
+        {"rowstream": (LOAD, RANDOM), "datasets": (LOAD, RANDOM)},
+    ),
+    "images as arrays": (
+        5,
+        {"rowstream": (OPEN, IMAGES), "datasets": (OPEN, IMAGES), "numpy": (NPY, SLICES)},
+    ),
     # Those of 256 lie across the record batches of 1,000 rows that files have, and are copied together.
     "images as arrays, batches of 250": (
         5,
         {
             package: (before.replace("256", "250"), work.replace("256", "250"))
-            for package, before, work in (("rowstream", OPEN, IMAGES), ("datasets", OPEN, IMAGES), ("numpy", NPY, SLICES))
+            for package, before, work in (
+                ("rowstream", OPEN, IMAGES),
+                ("datasets", OPEN, IMAGES),
+                ("numpy", NPY, SLICES),
+            )
         },
     ),
 }
@@ -124,15 +151,32 @@ def main() -> None:
         if len(hashes) != 1:
             raise SystemExit(f"{name}: the rows differ: {runs}")
         figures = {
-            p: {key: statistics.median(r[key] for r in some) for key in ("wall", "cpu", "mb", "disk_mb")} for p, some in runs.items()
+            p: {
+                key: statistics.median(r[key] for r in some)
+                for key in ("wall", "cpu", "mb", "disk_mb")
+            }
+            for p, some in runs.items()
         }
         ours = figures["rowstream"]
-        ratios = {p: {key: one[key] / ours[key] for key in ("wall", "cpu", "mb")} for p, one in figures.items() if p != "rowstream"}
-        made[name] = {"gigabytes": gigabytes, "sides": figures, "ratios": ratios, "hash": hashes.pop()}
+        ratios = {
+            p: {key: one[key] / ours[key] for key in ("wall", "cpu", "mb")}
+            for p, one in figures.items()
+            if p != "rowstream"
+        }
+        made[name] = {
+            "gigabytes": gigabytes,
+            "sides": figures,
+            "ratios": ratios,
+            "hash": hashes.pop(),
+        }
         shown = ", ".join(
-            f"{p} × {one['wall']:.2f} wall, × {one['mb']:.2f} memory, {figures[p]['disk_mb']:.0f} MB on disk" for p, one in ratios.items()
+            f"{p} × {one['wall']:.2f} wall, × {one['mb']:.2f} memory, {figures[p]['disk_mb']:.0f} MB on disk"
+            for p, one in ratios.items()
         )
-        print(f"{name:34} {ours['wall'] * 1e3:9.1f} ms, {ours['mb']:.0f} MB, {ours['disk_mb']:.0f} MB on disk; {shown}", flush=True)
+        print(
+            f"{name:34} {ours['wall'] * 1e3:9.1f} ms, {ours['mb']:.0f} MB, {ours['disk_mb']:.0f} MB on disk; {shown}",
+            flush=True,
+        )
     RESULTS.write_text(json.dumps(made, indent=1) + "\n")
 
 

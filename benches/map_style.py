@@ -57,7 +57,10 @@ WORK: dict[str, tuple[str, str]] = {
     "to_list": ("made = ds.to_list()", "made[-5:]"),
     "select(range).to_list": ("made = ds.select(range(1000, 30_000)).to_list()", "made[-5:]"),
     "from_list": ("made = p.Dataset.from_list(rows)", "made[:5]"),
-    "map, batched": ("made = ds.map(lambda b: {'n': [i + 1 for i in b['id']]}, batched=True)", "made['n'][:]"),
+    "map, batched": (
+        "made = ds.map(lambda b: {'n': [i + 1 for i in b['id']]}, batched=True)",
+        "made['n'][:]",
+    ),
     "map, a row": ("made = ds.map(lambda row: {'n': row['id'] + 1})", "made['n'][:]"),
     "filter, a function": ("made = ds.filter(lambda row: row['id'] % 3 == 0)", "made['id'][:]"),
     "torch, batches of 256": (
@@ -68,7 +71,10 @@ WORK: dict[str, tuple[str, str]] = {
 }
 INSTEAD = {
     ("filter by expression", "rowstream"): ("made = ds.filter(p.col('id') > 30_000)", "len(made)"),
-    ("filter by expression", "polars"): ("made = frame.filter(polars.col('id') > 30_000)", "len(made)"),
+    ("filter by expression", "polars"): (
+        "made = frame.filter(polars.col('id') > 30_000)",
+        "len(made)",
+    ),
 }
 
 
@@ -78,9 +84,16 @@ def run(name: str, package: str) -> dict[str, float | str]:
     again = "    rows = ds.to_list()\n" if name == "from_list" else ""
     code = textwrap.dedent(BEFORE) + textwrap.dedent(again)
     code += f"row = made = batch = None\ndef work():\n    global {', '.join(names)}\n    {work}\n"
-    code += f"def result():\n    return {hashed}\n" + textwrap.dedent(TIMED) + textwrap.dedent(AFTER)
+    code += (
+        f"def result():\n    return {hashed}\n" + textwrap.dedent(TIMED) + textwrap.dedent(AFTER)
+    )
     with tempfile.TemporaryDirectory() as cache:
-        done = subprocess.run([sys.executable, "-c", code, package, str(DATA), cache], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code, package, str(DATA), cache],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if done.returncode:
         raise RuntimeError(f"{name}, {package}:\n{done.stderr}")
     return json.loads(done.stdout.strip().rsplit("\n", 1)[-1])
@@ -93,7 +106,10 @@ def main() -> None:
     rows = [
         {
             "id": i,
-            "messages": [{"role": "user", "content": "hello " * (i % 30)}, {"role": "assistant", "content": "world " * (i % 50)}],
+            "messages": [
+                {"role": "user", "content": "hello " * (i % 30)},
+                {"role": "assistant", "content": "world " * (i % 50)},
+            ],
             "score": i / 7,
         }
         for i in range(ROWS)
@@ -109,11 +125,20 @@ def main() -> None:
         hashes = {turn["hash"] for some in turns.values() for turn in some}
         if len(hashes) != 1:
             raise SystemExit(f"{name}: the rows differ: {turns}")
-        sides = {p: {key: statistics.median(t[key] for t in some) for key in ("wall", "cpu", "mb")} for p, some in turns.items()}
+        sides = {
+            p: {key: statistics.median(t[key] for t in some) for key in ("wall", "cpu", "mb")}
+            for p, some in turns.items()
+        }
         ours = sides["rowstream"]
-        ratios = {p: {key: side[key] / ours[key] for key in ("wall", "cpu", "mb")} for p, side in sides.items() if p != "rowstream"}
+        ratios = {
+            p: {key: side[key] / ours[key] for key in ("wall", "cpu", "mb")}
+            for p, side in sides.items()
+            if p != "rowstream"
+        }
         made[name] = {"sides": sides, "ratios": ratios, "hash": hashes.pop()}
-        shown = ", ".join(f"{p} × {one['wall']:.1f} wall, × {one['cpu']:.1f} CPU" for p, one in ratios.items())
+        shown = ", ".join(
+            f"{p} × {one['wall']:.1f} wall, × {one['cpu']:.1f} CPU" for p, one in ratios.items()
+        )
         print(f"{name:24} {ours['wall'] * 1e3:9.1f} ms, {ours['mb']:.0f} MB; {shown}", flush=True)
     if not sys.argv[1:]:
         RESULTS.write_text(json.dumps(made, indent=1) + "\n")

@@ -61,26 +61,41 @@ def main() -> None:
     for title, names in TABLES.items():
         results = {what: read(name)["sides"] for name, what in names.items() if read(name)}
         peers = [peer for peer in PEERS if any(peer in sides for sides in results.values())]
-        print(f"| {title} | µs of CPU each | {' | '.join(f'× {PEERS[peer]}' for peer in peers)} | wall: × datasets |")
+        print(
+            f"| {title} | µs of CPU each | {' | '.join(f'× {PEERS[peer]}' for peer in peers)} | wall: × datasets |"
+        )
         print("|---" * (len(peers) + 3) + "|")
         for what, sides in results.items():
             ours = sides["rowstream"]
             ratios = [f"{sides[peer]['ratio_cpu']:.1f}" if peer in sides else "" for peer in peers]
             each = ours["steady_cpu"] / ours["items"] * 1e6
-            print(f"| {what} | {each:.2f} | {' | '.join(ratios)} | {sides['datasets']['ratio_wall']:.1f} |")
+            print(
+                f"| {what} | {each:.2f} | {' | '.join(ratios)} | {sides['datasets']['ratio_wall']:.1f} |"
+            )
         print()
     cold = read("cold")
     print("| whole process | rowstream | datasets |\n|---|---|---|")
     for what, ours in cold["sides"]["rowstream"].items():
         both = (ours, cold["sides"]["datasets"][what])
-        print(f"| {what} | " + " | ".join(f"{side['wall'] * 1000:.0f} ms, {side['cpu'] * 1000:.0f} ms CPU" for side in both) + " |")
-    print("\n| peak memory above the interpreter, 4 GB, shuffled | rowstream | datasets |\n|---|---|---|")
+        print(
+            f"| {what} | "
+            + " | ".join(
+                f"{side['wall'] * 1000:.0f} ms, {side['cpu'] * 1000:.0f} ms CPU" for side in both
+            )
+            + " |"
+        )
+    print(
+        "\n| peak memory above the interpreter, 4 GB, shuffled | rowstream | datasets |\n|---|---|---|"
+    )
     for name, what in MEMORY.items():
         if result := read(name):
             sides = result["sides"]
             print(
                 f"| {what} | "
-                + " | ".join(f"{sides[peer]['memory_mib']:.0f} MiB" if peer in sides else "" for peer in ("rowstream", "datasets"))
+                + " | ".join(
+                    f"{sides[peer]['memory_mib']:.0f} MiB" if peer in sides else ""
+                    for peer in ("rowstream", "datasets")
+                )
                 + " |"
             )
 

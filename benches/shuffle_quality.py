@@ -41,7 +41,9 @@ def measures(order: np.ndarray) -> dict[str, float]:
 
 
 def ours(file: str, buffer: int | None) -> np.ndarray:
-    ds = load_dataset("parquet", data_files=file, split="train", streaming=True).shuffle(seed=1, buffer_size=buffer)
+    ds = load_dataset("parquet", data_files=file, split="train", streaming=True).shuffle(
+        seed=1, buffer_size=buffer
+    )
     return np.concatenate([batch["id"] for batch in ds.with_format("numpy").iter(10_000)])
 
 
@@ -57,14 +59,20 @@ def mosaic() -> dict[str, np.ndarray]:
         sys.modules[name] = module
     get = importlib.import_module("streaming.base.shuffle").get_shuffle
     sizes = np.full(SHARDS, ROWS, np.int64)
-    return {name: get(name, sizes, 1, 1, 0, 1 << 18) for name in ("naive", "py1s", "py2s", "py1br", "py1e")}
+    return {
+        name: get(name, sizes, 1, 1, 0, 1 << 18)
+        for name in ("naive", "py1s", "py2s", "py1br", "py1e")
+    }
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = f"{folder}/rows.parquet"
         pq.write_table(pa.table({"id": np.arange(SHARDS * ROWS)}), file, row_group_size=ROWS)
-        orders = {f"rowstream, buffer_size={buffer}": ours(file, buffer) for buffer in (1_000, 10_000, 100_000, None)}
+        orders = {
+            f"rowstream, buffer_size={buffer}": ours(file, buffer)
+            for buffer in (1_000, 10_000, 100_000, None)
+        }
     orders |= {f"mosaicml-streaming, {name}": order for name, order in mosaic().items()}
     found = {name: measures(np.asarray(order)) for name, order in orders.items()}
     print(f"{'':34} {'distance':>9} {'shards':>9} {'neighbours':>11}")

@@ -116,13 +116,20 @@ print(json.dumps({"wall": wall, "cpu": cpu, "mb": peak(), "n": n, **more}))
 """
 
 
-def side(workload: str, peer: str, server: Server, env: dict[str, str] | None = None, **given: Any) -> dict[str, Any]:
+def side(
+    workload: str, peer: str, server: Server, env: dict[str, str] | None = None, **given: Any
+) -> dict[str, Any]:
     """One run of one side, with what it asked."""
     import textwrap
 
     code = HEAD + textwrap.dedent(SIDES[workload][peer]) + TAIL
     server.control("DELETE", "log")
-    environment = {**os.environ, "HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", **(env or {})}
+    environment = {
+        **os.environ,
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        **(env or {}),
+    }
     out = subprocess.run(
         [sys.executable, "-c", code, json.dumps({"side": peer, **given})],
         capture_output=True,
@@ -132,7 +139,11 @@ def side(workload: str, peer: str, server: Server, env: dict[str, str] | None = 
         env=environment,
     )
     if out.returncode:
-        return {"error": out.stderr.strip().splitlines()[-1][-300:] if out.stderr.strip() else f"status {out.returncode}"}
+        return {
+            "error": out.stderr.strip().splitlines()[-1][-300:]
+            if out.stderr.strip()
+            else f"status {out.returncode}"
+        }
     log = server.log()
     made: dict[str, Any] = json.loads(out.stdout.splitlines()[-1])
     return {**made, "requests": len(log), "bytes": sum(entry["bytes"] for entry in log)}
@@ -167,10 +178,15 @@ def columns() -> list[str]:
         if path.exists():
             continue
         with pq.ParquetWriter(
-            path, pa.schema([(f"c{i}", pa.int64() if i % 2 == 0 else pa.float64()) for i in range(30)]), write_page_index=True
+            path,
+            pa.schema([(f"c{i}", pa.int64() if i % 2 == 0 else pa.float64()) for i in range(30)]),
+            write_page_index=True,
         ) as writer:
             for _ in range(64):
-                made = {f"c{i}": random.integers(0, 1000, 8000) if i % 2 == 0 else random.random(8000) for i in range(30)}
+                made = {
+                    f"c{i}": random.integers(0, 1000, 8000) if i % 2 == 0 else random.random(8000)
+                    for i in range(30)
+                }
                 writer.write_table(pa.table(made))
     return [f"columns/{f}.parquet" for f in range(4)]
 
@@ -199,10 +215,15 @@ def bench_tars(server: Server) -> dict[str, Any]:
     total = sum((DATA / "http" / path).stat().st_size for path in paths)
     urls = [f"{server.http}/{path}" for path in paths]
     for ms in (0, 20, 80):
-        server.faults(*([{"kind": "latency", "ms": ms}] if ms else []), {"kind": "bandwidth", "bps": RATE})
+        server.faults(
+            *([{"kind": "latency", "ms": ms}] if ms else []), {"kind": "bandwidth", "bps": RATE}
+        )
         # Each three times in a row, and the one in the middle: the first pays for memory that the machine has to get first.
         sides = {
-            peer: sorted((side("tars", peer, server, urls=urls, env=fresh()) for _ in range(3)), key=walls)[1] for peer in SIDES["tars"]
+            peer: sorted(
+                (side("tars", peer, server, urls=urls, env=fresh()) for _ in range(3)), key=walls
+            )[1]
+            for peer in SIDES["tars"]
         }
         for of in sides.values():
             if "wall" in of:
@@ -221,17 +242,28 @@ def bench_first_row(server: Server) -> dict[str, Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    lines = "".join(json.dumps({"id": i, "text": f"row {i} " * 20}) + "\n" for i in range(20_000)).encode()
+    lines = "".join(
+        json.dumps({"id": i, "text": f"row {i} " * 20}) + "\n" for i in range(20_000)
+    ).encode()
     sink = io.BytesIO()
-    pq.write_table(pa.table({"id": range(200_000), "text": [os.urandom(20).hex() for _ in range(200_000)]}), sink, row_group_size=20_000)
-    server.repo("org/first", {"train.parquet": sink.getvalue(), "train.jsonl": lines, "README.md": b"---\n---\n"})
+    pq.write_table(
+        pa.table({"id": range(200_000), "text": [os.urandom(20).hex() for _ in range(200_000)]}),
+        sink,
+        row_group_size=20_000,
+    )
+    server.repo(
+        "org/first",
+        {"train.parquet": sink.getvalue(), "train.jsonl": lines, "README.md": b"---\n---\n"},
+    )
     made: dict[str, Any] = {}
     for name in ("train.parquet", "train.jsonl"):
         for peer in SIDES["first_row"]:
             env = {**fresh(), "HF_ENDPOINT": server.hub}
             for when in ("cold", "warm"):
                 server.faults({"kind": "latency", "ms": 50})
-                made[f"{name} {when} {peer}"] = side("first_row", peer, server, env, repo="org/first", name=name)
+                made[f"{name} {when} {peer}"] = side(
+                    "first_row", peer, server, env, repo="org/first", name=name
+                )
     return {"sides": made}
 
 
@@ -239,7 +271,9 @@ def bench_columns(server: Server) -> dict[str, Any]:
     paths = columns()
     server.faults({"kind": "latency", "ms": 50}, {"kind": "bandwidth", "bps": RATE})
     urls = [f"{server.http}/{path}" for path in paths]
-    sides = {peer: side("columns", peer, server, urls=urls, env=fresh()) for peer in SIDES["columns"]}
+    sides = {
+        peer: side("columns", peer, server, urls=urls, env=fresh()) for peer in SIDES["columns"]
+    }
     least = needed(paths)
     for of in sides.values():
         if "bytes" in of:
@@ -250,7 +284,10 @@ def bench_columns(server: Server) -> dict[str, Any]:
 def bench_many_files(server: Server) -> dict[str, Any]:
     import rowstream
 
-    server.repo("org/many", {f"train/{i:05}.jsonl": json.dumps({"id": i}).encode() + b"\n" for i in range(10_000)})
+    server.repo(
+        "org/many",
+        {f"train/{i:05}.jsonl": json.dumps({"id": i}).encode() + b"\n" for i in range(10_000)},
+    )
     os.environ.update({"HF_ENDPOINT": server.hub, **fresh()})
     server.faults()
     server.control("DELETE", "log")
@@ -262,7 +299,11 @@ def bench_many_files(server: Server) -> dict[str, Any]:
     code = "import sys, pickle, rowstream; ds = pickle.loads(sys.stdin.buffer.read()); w, n = int(sys.argv[1]), int(sys.argv[2]); from rowstream import split_dataset_by_node; print(sum(row['id'] for row in split_dataset_by_node(ds, w, n)))"
     text, total, running = pickle.dumps(ds), 0, []
     for w in range(32):
-        child = subprocess.Popen([sys.executable, "-c", code, str(w), "32"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        child = subprocess.Popen(
+            [sys.executable, "-c", code, str(w), "32"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
         assert child.stdin is not None
         child.stdin.write(text)
         child.stdin.close()
@@ -305,7 +346,9 @@ def bench_cache(server: Server) -> dict[str, Any]:
     folder = DATA / "http" / "cache"
     folder.mkdir(parents=True, exist_ok=True)
     for i in range(200):
-        text = "".join(json.dumps({"shard": i, "text": "x" * 1000}) + "\n" for _ in range(2000)).encode()
+        text = "".join(
+            json.dumps({"shard": i, "text": "x" * 1000}) + "\n" for _ in range(2000)
+        ).encode()
         (folder / f"{i:03}.jsonl.gz").write_bytes(gzip.compress(text, 0))
     size = sum(path.stat().st_size for path in folder.iterdir())
     os.environ.update(fresh())
@@ -375,7 +418,9 @@ def main() -> None:
         print(
             f"\n{name}: "
             + ", ".join(
-                f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}" for key, value in made.items() if key != "sides"
+                f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
+                for key, value in made.items()
+                if key != "sides"
             )
         )
         for group, of in made.get("sides", {}).items():

@@ -24,7 +24,14 @@ from pathlib import Path
 import bokeh_sampledata
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rowstream import col, interleave_datasets, load_dataset, load_from_disk, merge_state_dicts, split_dataset_by_node
+from rowstream import (
+    col,
+    interleave_datasets,
+    load_dataset,
+    load_from_disk,
+    merge_state_dicts,
+    split_dataset_by_node,
+)
 from tqdm import tqdm
 
 DATA = Path("data/demo")
@@ -36,8 +43,10 @@ def films(folder: Path) -> None:
     rows = database.execute(
         'select ID, Title, Year, Genre, Director, "Cast", Runtime, imdbRating, Language, Country from omdb order by ID'
     ).fetchall()
-    split = lambda text: text.split(", ") if text else []  # noqa: E731
-    id, title, year, genre, director, cast, runtime, rating, language, country = map(list, zip(*rows, strict=True))
+    split = lambda text: text.split(", ") if text else []
+    id, title, year, genre, director, cast, runtime, rating, language, country = map(
+        list, zip(*rows, strict=True)
+    )
     table = pa.table(
         {
             "id": id,
@@ -64,8 +73,17 @@ def conversations(folder: Path) -> None:
     texts = [" ".join(rnd.choices(words, k=rnd.randint(20, 90))) for _ in range(5000)]
     for f in range(8):
         turns = [rnd.randint(1, 2) for _ in range(50_000)]
-        messages = [[{"role": role, "content": rnd.choice(texts)} for _ in range(n) for role in ("user", "assistant")] for n in turns]
-        table = pa.table({"id": pa.array(range(f * 50_000, f * 50_000 + 50_000)), "messages": messages})
+        messages = [
+            [
+                {"role": role, "content": rnd.choice(texts)}
+                for _ in range(n)
+                for role in ("user", "assistant")
+            ]
+            for n in turns
+        ]
+        table = pa.table(
+            {"id": pa.array(range(f * 50_000, f * 50_000 + 50_000)), "messages": messages}
+        )
         pq.write_table(table, folder / f"train-{f:05}-of-00008.parquet", row_group_size=5_000)
 
 
@@ -84,16 +102,30 @@ def show(name: str, make) -> None:
     """Streams one data set."""
     files = made(name, make)
     megabytes = sum(file.stat().st_size for file in files) / 1e6
-    ds = load_dataset("parquet", data_files=f"{DATA}/{name}/*.parquet", split="train", streaming=True).shuffle(seed=7, buffer_size=10_000)
+    ds = load_dataset(
+        "parquet", data_files=f"{DATA}/{name}/*.parquet", split="train", streaming=True
+    ).shuffle(seed=7, buffer_size=10_000)
     total = ds.info.splits["train"].num_examples
-    print(f"\n{name}: {total:,} rows in {len(files)} files of {megabytes:.1f} MB together, {ds.num_shards} row groups")
-    row = {key: value if len(str(value)) < 60 else f"{str(value)[:56]} …" for key, value in next(iter(ds)).items()}
+    print(
+        f"\n{name}: {total:,} rows in {len(files)} files of {megabytes:.1f} MB together, {ds.num_shards} row groups"
+    )
+    row = {
+        key: value if len(str(value)) < 60 else f"{str(value)[:56]} …"
+        for key, value in next(iter(ds)).items()
+    }
     print(f"first row: {row}")
 
     began = time.perf_counter()
-    ids = [row["id"] for row in tqdm(ds, total=total, desc="all rows, shuffled", unit=" rows", unit_scale=True, disable=None)]
+    ids = [
+        row["id"]
+        for row in tqdm(
+            ds, total=total, desc="all rows, shuffled", unit=" rows", unit_scale=True, disable=None
+        )
+    ]
     took = time.perf_counter() - began
-    print(f"{total / took:,.0f} rows/s, {megabytes / took:,.0f} MB/s of Parquet, as Python dicts, on one thread")
+    print(
+        f"{total / took:,.0f} rows/s, {megabytes / took:,.0f} MB/s of Parquet, as Python dicts, on one thread"
+    )
 
     # Three consumers stop somewhere in the middle, each elsewhere; two go on.
     rnd, seen, states = random.Random(3), [], []
@@ -143,7 +175,11 @@ def archive(folder: Path) -> None:
         for file in made("films", films):
             for row in pq.read_table(file).to_pylist():
                 poster = rnd.randbytes(4000)
-                for field, content in (("json", json.dumps(row).encode()), ("txt", row["title"].encode()), ("bin", poster)):
+                for field, content in (
+                    ("json", json.dumps(row).encode()),
+                    ("txt", row["title"].encode()),
+                    ("bin", poster),
+                ):
                     info = tarfile.TarInfo(f"films/{row['id']:06}.{field}")
                     info.size = len(content)
                     out.addfile(info, io.BytesIO(content))
@@ -151,10 +187,14 @@ def archive(folder: Path) -> None:
 
 def show_formats() -> None:
     """The same films from lines and from an archive, through functions."""
-    films_ = {row["id"]: row for file in made("films", films) for row in pq.read_table(file).to_pylist()}
+    films_ = {
+        row["id"]: row for file in made("films", films) for row in pq.read_table(file).to_pylist()
+    }
     for name, make, format in (("lines", lines, "json"), ("archive", archive, "webdataset")):
         files = made(name, make)
-        ds = load_dataset(format, data_files=list(map(str, files)), split="train", streaming=True).shuffle(seed=7, buffer_size=1000)
+        ds = load_dataset(
+            format, data_files=list(map(str, files)), split="train", streaming=True
+        ).shuffle(seed=7, buffer_size=1000)
         began = time.perf_counter()
         rows = [row["json"] if format == "webdataset" else row for row in ds]
         took = time.perf_counter() - began
@@ -166,8 +206,12 @@ def show_formats() -> None:
         print(f"the same films as in Parquet: {same}")
         if not same:
             sys.exit("the films differ")
-    ds = load_dataset("json", data_files=list(map(str, made("lines", lines))), split="train", streaming=True)
-    long = ds.filter(lambda film: (film["runtime"] or 0) > 180).map(lambda film: {"hours": film["runtime"] / 60})
+    ds = load_dataset(
+        "json", data_files=list(map(str, made("lines", lines))), split="train", streaming=True
+    )
+    long = ds.filter(lambda film: (film["runtime"] or 0) > 180).map(
+        lambda film: {"hours": film["runtime"] / 60}
+    )
     film = next(iter(long))
     print(
         f"films of more than three hours, by filter and map: {sum(1 for _ in long):,}; one of them: {film['title']} ({film['hours']:.1f} h)"
@@ -177,7 +221,9 @@ def show_formats() -> None:
 def convert_filter_mix() -> None:
     """The films in other formats, those that a condition wants, and films among conversations."""
     made("films", films)
-    ds = load_dataset("parquet", data_files=f"{DATA}/films/*.parquet", split="train", streaming=True)
+    ds = load_dataset(
+        "parquet", data_files=f"{DATA}/films/*.parquet", split="train", streaming=True
+    )
     flat = ds.remove_columns(["genres", "cast"])
     rows = flat.to_list()
     folder = DATA / "converted"
@@ -187,7 +233,9 @@ def convert_filter_mix() -> None:
     flat.to_parquet(folder / "films.parquet")
     with zipfile.ZipFile(folder / "films.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(folder / "films.jsonl", "films.jsonl")
-    (folder / "films.csv.xz").write_bytes(lzma.compress((folder / "films.csv").read_bytes(), preset=1))
+    (folder / "films.csv.xz").write_bytes(
+        lzma.compress((folder / "films.csv").read_bytes(), preset=1)
+    )
     print()
     for format, name in (
         ("parquet", "films.parquet"),
@@ -196,24 +244,52 @@ def convert_filter_mix() -> None:
         ("csv", "films.csv.xz"),
         ("json", "films.zip"),
     ):
-        options = {"features": flat.features, "keep_default_na": False, "na_values": [""]} if format == "csv" else {}
-        again = load_dataset(format, data_files=str(folder / name), split="train", streaming=True, **options).to_list()
+        options = (
+            {"features": flat.features, "keep_default_na": False, "na_values": [""]}
+            if format == "csv"
+            else {}
+        )
+        again = load_dataset(
+            format, data_files=str(folder / name), split="train", streaming=True, **options
+        ).to_list()
         # An empty text and none are one thing in CSV.
-        plain = lambda row, csv=format == "csv": [None if csv and value == "" else value for value in row.values()]  # noqa: E731
+        plain = lambda row, csv=format == "csv": [
+            None if csv and value == "" else value for value in row.values()
+        ]
         if list(map(plain, again)) != list(map(plain, rows)):
             sys.exit(f"{name}: the films differ")
-        print(f"converted to {name} ({(folder / name).stat().st_size / 1e6:.1f} MB) and back: the same {len(again):,} films")
+        print(
+            f"converted to {name} ({(folder / name).stat().st_size / 1e6:.1f} MB) and back: the same {len(again):,} films"
+        )
 
-    best = ds.filter((col("year") < 1960) & (col("runtime") >= 180)).select_columns(["title", "year"])
+    best = ds.filter((col("year") < 1960) & (col("runtime") >= 180)).select_columns(
+        ["title", "year"]
+    )
     print("\n" + best.explain())
     found = [f"{row['title']} ({row['year']})" for row in best]
-    if len(found) != sum(1 for row in rows if row["year"] and row["runtime"] and row["year"] < 1960 and row["runtime"] >= 180):
+    if len(found) != sum(
+        1
+        for row in rows
+        if row["year"] and row["runtime"] and row["year"] < 1960 and row["runtime"] >= 180
+    ):
         sys.exit("the filter lost films")
-    print(f"{len(found)} films of before 1960 that take three hours and more: {', '.join(found[:4])}, …")
+    print(
+        f"{len(found)} films of before 1960 that take three hours and more: {', '.join(found[:4])}, …"
+    )
 
-    talk = load_dataset("parquet", data_files=f"{DATA}/conversations/*.parquet", split="train", streaming=True)
-    parts = [ds.select_columns(["id"]).shuffle(seed=1), talk.select_columns(["id"]).filter(lambda row: row["id"] % 10 == 0).shuffle(seed=2)]
-    mixed = interleave_datasets(parts, probabilities=[0.3, 0.7], seed=7, stopping_strategy="all_exhausted_without_replacement")
+    talk = load_dataset(
+        "parquet", data_files=f"{DATA}/conversations/*.parquet", split="train", streaming=True
+    )
+    parts = [
+        ds.select_columns(["id"]).shuffle(seed=1),
+        talk.select_columns(["id"]).filter(lambda row: row["id"] % 10 == 0).shuffle(seed=2),
+    ]
+    mixed = interleave_datasets(
+        parts,
+        probabilities=[0.3, 0.7],
+        seed=7,
+        stopping_strategy="all_exhausted_without_replacement",
+    )
     head, states = [], []
     for c in range(2):
         part = split_dataset_by_node(mixed, c, 2)
@@ -227,11 +303,19 @@ def convert_filter_mix() -> None:
     expected = Counter(row["id"] for part in parts for row in part)
     if Counter(head) != expected:
         sys.exit("the mixture lost or repeated rows")
-    print(f"\nmixed: {len(head):,} rows of films and conversations, 2 consumers, then 4: each exactly once")
+    print(
+        f"\nmixed: {len(head):,} rows of films and conversations, 2 consumers, then 4: each exactly once"
+    )
     whole = [row["id"] for row in ds.select_columns(["id"]).shuffle(seed=1, buffer_size=None)]
     before = {row["id"]: place for place, row in enumerate(rows)}
-    moved = sum(abs(before[id] - place) for place, id in enumerate(whole)) / len(whole) / (len(whole) / 3)
-    print(f"all films permuted as a whole: on average {moved:.2f} of the way that a uniform permutation takes them")
+    moved = (
+        sum(abs(before[id] - place) for place, id in enumerate(whole))
+        / len(whole)
+        / (len(whole) / 3)
+    )
+    print(
+        f"all films permuted as a whole: on average {moved:.2f} of the way that a uniform permutation takes them"
+    )
 
 
 def train() -> None:
@@ -244,10 +328,16 @@ def train() -> None:
     files = list(map(str, made("lines", lines)))
 
     def features(film):
-        return {"id": film["id"], "x": [(film["year"] or 2000) / 2000, len(film["cast"]) / 10], "y": (film["runtime"] or 100) / 100}
+        return {
+            "id": film["id"],
+            "x": [(film["year"] or 2000) / 2000, len(film["cast"]) / 10],
+            "y": (film["runtime"] or 100) / 100,
+        }
 
     def opened():
-        ds = load_dataset("json", data_files=files, split="train", streaming=True).shuffle(seed=7, buffer_size=1000)
+        ds = load_dataset("json", data_files=files, split="train", streaming=True).shuffle(
+            seed=7, buffer_size=1000
+        )
         return ds.map(features).select_columns(["id", "x", "y"]).with_format("torch")
 
     model = torch.nn.Linear(2, 1)
@@ -266,7 +356,9 @@ def train() -> None:
     ds.load_state_dict(merge_state_dicts([loader.state_dict()]))
     rest = [step(batch) for batch in DataLoader(ds, batch_size=64, num_workers=3)]
     seen = Counter(id for ids, _ in first + rest for id in ids)
-    print(f"\ntraining: {len(first)} steps with 2 workers, stopped; {len(rest)} more with 3; loss {first[0][1]:.2f} to {rest[-2][1]:.2f}")
+    print(
+        f"\ntraining: {len(first)} steps with 2 workers, stopped; {len(rest)} more with 3; loss {first[0][1]:.2f} to {rest[-2][1]:.2f}"
+    )
     if set(seen.values()) != {1} or len(seen) != 17_472:
         sys.exit(f"{len(seen):,} films, some of them {max(seen.values())} times")
     print(f"all {len(seen):,} films exactly once over both")
@@ -282,15 +374,35 @@ def from_the_hub() -> None:
 
     with tempfile.TemporaryDirectory() as folder, Server(Path(folder) / "served") as server:
         files = {f"data/{file.name}": file.read_bytes() for file in made("films", films)}
-        test = {"titles/test.jsonl": "".join(json.dumps({"title": f"title {i}"}) + "\n" for i in range(100)).encode()}
+        test = {
+            "titles/test.jsonl": "".join(
+                json.dumps({"title": f"title {i}"}) + "\n" for i in range(100)
+            ).encode()
+        }
         configs = [
-            {"config_name": "films", "data_files": [{"split": "train", "path": "data/train-*"}], "default": True},
+            {
+                "config_name": "films",
+                "data_files": [{"split": "train", "path": "data/train-*"}],
+                "default": True,
+            },
             {"config_name": "titles", "data_files": [{"split": "test", "path": "titles/*"}]},
         ]
         server.repo("demo/films", {**files, **test}, cardData={"configs": configs})
-        os.environ.update({"HF_ENDPOINT": server.hub, "HF_HOME": f"{folder}/hf", "ROWSTREAM_CACHE": f"{folder}/rowstream"})
+        os.environ.update(
+            {
+                "HF_ENDPOINT": server.hub,
+                "HF_HOME": f"{folder}/hf",
+                "ROWSTREAM_CACHE": f"{folder}/rowstream",
+            }
+        )
 
-        ds = load_dataset("demo/films", split="train", streaming=True, cache_dir=f"{folder}/cache", storage_options={"timeout": 1})
+        ds = load_dataset(
+            "demo/films",
+            split="train",
+            streaming=True,
+            cache_dir=f"{folder}/cache",
+            storage_options={"timeout": 1},
+        )
         titles = load_dataset("demo/films", "titles", split="test", streaming=True)
         first = next(iter(ds))
         print(
@@ -299,7 +411,9 @@ def from_the_hub() -> None:
         print(
             f"listings that were asked for: {sum(entry['path'].startswith('/api/') for entry in server.log())}; first row: {first['title']}"
         )
-        here = load_dataset("parquet", data_files=f"{DATA}/films/*.parquet", split="train", streaming=True)
+        here = load_dataset(
+            "parquet", data_files=f"{DATA}/films/*.parquet", split="train", streaming=True
+        )
         ds, here = ds.shuffle(seed=7, buffer_size=1000), here.shuffle(seed=7, buffer_size=1000)
         expected = [row["id"] for row in here]
         faults = [
@@ -328,7 +442,9 @@ def by_number() -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        ds = load_dataset("parquet", data_files=f"{DATA}/films/*.parquet", split="train", cache_dir=folder)
+        ds = load_dataset(
+            "parquet", data_files=f"{DATA}/films/*.parquet", split="train", cache_dir=folder
+        )
         parts = ds.train_test_split(test_size=0.1, seed=0)
         print(
             f"\nrows by number: {len(ds):,}; ds[-1] is {ds[-1]['title']!r}; split into {len(parts['train']):,} and {len(parts['test']):,}"
@@ -336,7 +452,9 @@ def by_number() -> None:
         for how in ("made", "found again"):
             began = time.perf_counter()
             long = parts["train"].map(decade, num_proc=2).filter(col("runtime") > 120)
-            print(f"map in two processes, and a filter, {how}: {len(long):,} rows in {time.perf_counter() - began:.2f} s")
+            print(
+                f"map in two processes, and a filter, {how}: {len(long):,} rows in {time.perf_counter() - began:.2f} s"
+            )
         began = time.perf_counter()
         rows = sum(1 for _ in ds.shuffle(seed=7))
         print(f"{rows:,} shuffled rows, {rows / (time.perf_counter() - began):,.0f} rows/s")

@@ -30,7 +30,10 @@ def write_listing(folder: Path, counts: list[int], files: int = 1) -> list[Path]
         with pq.ParquetWriter(path, schema) as writer:
             for n in counts[f::files] if files > 1 else counts:
                 ids = range(row, row + n)
-                writer.write_table(pa.table([ids, [f"row {i}" * (i % 7) for i in ids]], schema=schema), row_group_size=max(n, 1))
+                writer.write_table(
+                    pa.table([ids, [f"row {i}" * (i % 7) for i in ids]], schema=schema),
+                    row_group_size=max(n, 1),
+                )
                 row += n
         paths.append(path)
     return paths
@@ -41,7 +44,9 @@ def write_lines(folder: Path, counts: list[int]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     row = 0
     for f, n in enumerate(counts):
-        lines = "".join(json.dumps({"id": i, "text": f"row {i}" * (i % 7)}) + "\n" for i in range(row, row + n)).encode()
+        lines = "".join(
+            json.dumps({"id": i, "text": f"row {i}" * (i % 7)}) + "\n" for i in range(row, row + n)
+        ).encode()
         if f % 3 == 2:
             (folder / f"{f:05}.jsonl.gz").write_bytes(gzip.compress(lines))
         else:
@@ -56,6 +61,8 @@ def listing(tmp_path: Path) -> Callable[..., object]:
     def make(counts: list[int], files: int = 1) -> object:
         folder = tmp_path / f"listing-{len(list(tmp_path.iterdir()))}"
         write_listing(folder, counts, files)
-        return load_dataset("parquet", data_files=f"{folder}/*.parquet", split="train", streaming=True)
+        return load_dataset(
+            "parquet", data_files=f"{folder}/*.parquet", split="train", streaming=True
+        )
 
     return make

@@ -15,7 +15,11 @@ ROOT = Path(__file__).parent.parent
 def binary() -> Path:
     """The newest build of the server. Raises where there is none."""
     suffix = ".exe" if sys.platform == "win32" else ""
-    built = [path for profile in ("debug", "release") if (path := ROOT / "target" / profile / f"rowstream-testserver{suffix}").exists()]
+    built = [
+        path
+        for profile in ("debug", "release")
+        if (path := ROOT / "target" / profile / f"rowstream-testserver{suffix}").exists()
+    ]
     if not built:
         raise FileNotFoundError("the test server is not built: cargo build -p rowstream-testserver")
     return max(built, key=lambda path: path.stat().st_mtime)
@@ -32,10 +36,14 @@ class Server:
         self.root = root
         for name in ("http", "s3", "hub"):
             (root / name).mkdir(parents=True, exist_ok=True)
-        self.process = subprocess.Popen([binary(), str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            [binary(), str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         assert self.process.stdout is not None
         told = json.loads(self.process.stdout.readline())
-        self.http, self.s3, self.hub, self.cdn = (told[name] for name in ("http", "s3", "hub", "cdn"))
+        self.http, self.s3, self.hub, self.cdn = (
+            told[name] for name in ("http", "s3", "hub", "cdn")
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -54,7 +62,9 @@ class Server:
     def control(self, method: str, route: str, data: Any = None) -> Any:
         """Asks the control routes."""
         body = None if data is None else json.dumps(data).encode()
-        request = urllib.request.Request(f"{self.http}/__control__/{route}", method=method, data=body)
+        request = urllib.request.Request(
+            f"{self.http}/__control__/{route}", method=method, data=body
+        )
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
             return json.load(answer)
 

@@ -15,7 +15,17 @@ from typing import Any
 
 # Names that are not where `datasets` itself has them.
 ELSEWHERE = {"split_dataset_by_node": "distributed", "IterableColumn": "iterable_dataset"}
-DUNDERS = ("__add__", "__delitem__", "__getitem__", "__getitems__", "__iter__", "__len__", "__setitem__", "__enter__", "__exit__")
+DUNDERS = (
+    "__add__",
+    "__delitem__",
+    "__getitem__",
+    "__getitems__",
+    "__iter__",
+    "__len__",
+    "__setitem__",
+    "__enter__",
+    "__exit__",
+)
 
 
 def named(package: str, name: str) -> Any:
@@ -29,7 +39,12 @@ def named(package: str, name: str) -> Any:
 def names(package: str) -> list[str]:
     """The public classes and functions of a package."""
     module = importlib.import_module(package)
-    found = [n for n in dir(module) if not n.startswith("_") and (inspect.isclass(m := getattr(module, n)) or inspect.isfunction(m))]
+    found = [
+        n
+        for n in dir(module)
+        if not n.startswith("_")
+        and (inspect.isclass(m := getattr(module, n)) or inspect.isfunction(m))
+    ]
     # A progress bar is tqdm's own class, whose members come and go with its state.
     return sorted({*found, *ELSEWHERE} - {"tqdm"})
 
@@ -57,14 +72,26 @@ def surface(package: str) -> dict[str, Any]:
         if not inspect.isclass(of):
             made[name] = {"parameters": parameters(of)}
             continue
-        members = [m for m in dir(of) if (not m.startswith("_") or m in DUNDERS) and _own(of, m, package)]
-        attributes = [m for m in members if not callable(getattr(of, m)) or inspect.isclass(getattr(of, m))]
+        members = [
+            m for m in dir(of) if (not m.startswith("_") or m in DUNDERS) and _own(of, m, package)
+        ]
+        attributes = [
+            m for m in members if not callable(getattr(of, m)) or inspect.isclass(getattr(of, m))
+        ]
         if dataclasses.is_dataclass(of):
-            attributes += [field.name for field in dataclasses.fields(of) if not field.name.startswith("_") and field.init]
+            attributes += [
+                field.name
+                for field in dataclasses.fields(of)
+                if not field.name.startswith("_") and field.init
+            ]
         made[name] = {
             "parameters": parameters(of),
             # What operators call is called by position.
-            "methods": {m: None if m in DUNDERS else parameters(getattr(of, m)) for m in members if m not in attributes},
+            "methods": {
+                m: None if m in DUNDERS else parameters(getattr(of, m))
+                for m in members
+                if m not in attributes
+            },
             "attributes": sorted(set(attributes)),
         }
     return made

@@ -52,12 +52,20 @@ def expected(key, fields, path):
 
 @pytest.mark.parametrize("fmt", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
 def test_members_become_samples(tmp_path, fmt):
-    long = "folder.with.dots/" + "f" * 90 + "/" + ("k" * (40 if fmt == tarfile.USTAR_FORMAT else 140)) + "{:06}"
+    long = (
+        "folder.with.dots/"
+        + "f" * 90
+        + "/"
+        + ("k" * (40 if fmt == tarfile.USTAR_FORMAT else 140))
+        + "{:06}"
+    )
     samples = many(200, long)
     path = write(tmp_path / "a.tar", samples, fmt)
     rows = list(opened(path))
     assert rows == [expected(key, fields, path) for key, fields in samples]
-    assert list(opened(path).features) == ["jpg", "txt", "json", "__key__", "__url__"] or set(rows[0]) == set(opened(path).features)
+    assert list(opened(path).features) == ["jpg", "txt", "json", "__key__", "__url__"] or set(
+        rows[0]
+    ) == set(opened(path).features)
 
 
 def test_one_archive_is_many_pieces_and_goes_on_exactly(tmp_path):
@@ -112,10 +120,16 @@ def test_what_is_no_sample_and_what_no_sample_may_be(tmp_path):
     with pytest.raises(exceptions.FileFormatError, match=r'member "a\.json"'):
         opened(path)
     write(path, [("a", {"txt": b"\xff"})])
-    with pytest.raises(exceptions.FileFormatError, match=r'member "a\.txt" \(byte 0\): it is not UTF-8'):
+    with pytest.raises(
+        exceptions.FileFormatError, match=r'member "a\.txt" \(byte 0\): it is not UTF-8'
+    ):
         list(opened(path))
     with tarfile.open(path, "w") as archive:
-        for name, kind in (("folder", tarfile.DIRTYPE), ("link.txt", tarfile.SYMTYPE), ("README", tarfile.REGTYPE)):
+        for name, kind in (
+            ("folder", tarfile.DIRTYPE),
+            ("link.txt", tarfile.SYMTYPE),
+            ("README", tarfile.REGTYPE),
+        ):
             info = tarfile.TarInfo(name)
             info.type = kind
             archive.addfile(info)
@@ -124,9 +138,13 @@ def test_what_is_no_sample_and_what_no_sample_may_be(tmp_path):
 
 def test_json_that_does_not_fit_the_first_megabyte(tmp_path):
     path = tmp_path / "a.tar"
-    samples = [(f"{i:05}", {"json": json.dumps({"x": i, "pad": "p" * 2000}).encode()}) for i in range(600)]
+    samples = [
+        (f"{i:05}", {"json": json.dumps({"x": i, "pad": "p" * 2000}).encode()}) for i in range(600)
+    ]
     write(path, [*samples, ("z", {"json": b'{"x": 0.5}'})])
-    with pytest.raises(exceptions.SchemaError, match=r'member "z\.json".*field "json\.x".*infer="all"'):
+    with pytest.raises(
+        exceptions.SchemaError, match=r'member "z\.json".*field "json\.x".*infer="all"'
+    ):
         list(opened(path))
     assert list(opened(path, infer="all"))[-1]["json"]["x"] == 0.5
 
@@ -136,7 +154,9 @@ def test_a_folder_of_zip_archives_has_the_format_of_their_members(tmp_path):
         with zipfile.ZipFile(tmp_path / f"{n}.zip", "w") as archive:
             archive.writestr("notes/readme.md", "x")
             archive.writestr("rows.csv", f"a,b\n{n},x\n")
-    assert load_dataset(str(tmp_path), split="train", cache_dir=str(tmp_path / "cache")).to_list() == [
+    assert load_dataset(
+        str(tmp_path), split="train", cache_dir=str(tmp_path / "cache")
+    ).to_list() == [
         {"a": 0, "b": "x"},
         {"a": 1, "b": "x"},
     ]

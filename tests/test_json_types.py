@@ -63,7 +63,14 @@ def load(request, tmp_path):
             paths[-1].write_bytes(content)
         cache = None if request.param else str(tmp_path / "cache")
         files = [str(path) for path in paths]
-        return load_dataset("json", data_files=files, split="train", streaming=request.param, cache_dir=cache, **options)
+        return load_dataset(
+            "json",
+            data_files=files,
+            split="train",
+            streaming=request.param,
+            cache_dir=cache,
+            **options,
+        )
 
     made.streaming = request.param
     return made
@@ -73,10 +80,19 @@ CALLS = [
     {
         "messages": [
             {"role": "user", "content": "hi"},
-            {"role": "assistant", "content": None, "tool_calls": [{"name": "f", "arguments": {"q": 1}}]},
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [{"name": "f", "arguments": {"q": 1}}],
+            },
         ]
     },
-    {"messages": [{"role": "user", "content": "ho"}, {"role": "assistant", "tool_calls": [{"name": "g", "arguments": {"z": "w"}}]}]},
+    {
+        "messages": [
+            {"role": "user", "content": "ho"},
+            {"role": "assistant", "tool_calls": [{"name": "g", "arguments": {"z": "w"}}]},
+        ]
+    },
 ]
 # Rows, and the features that `datasets` finds in lines of them.
 MIXED = {
@@ -99,7 +115,14 @@ MIXED = {
     "other keys in lists": ([{"a": [{"x": 1}]}, {"a": [{"y": 2}]}], {"a": List(Json())}),
     "other keys deep": ([{"a": {"b": {"x": 1}}}, {"a": {"b": {"y": 1}}}], {"a": {"b": Json()}}),
     "content": (
-        [{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": [{"type": "text", "text": "yo"}]}]}],
+        [
+            {
+                "messages": [
+                    {"role": "user", "content": "hi"},
+                    {"role": "assistant", "content": [{"type": "text", "text": "yo"}]},
+                ]
+            }
+        ],
         {"messages": List({"role": TEXT, "content": Json()})},
     ),
     "content of rows": ([{"c": "hi"}, {"c": [{"type": "text"}]}], {"c": Json()}),
@@ -109,11 +132,19 @@ MIXED = {
 }
 # What is not mixed stays as it was.
 ALIKE = {
-    "columns that rows lack": ([{"a": 1}, {"b": 2}], {"a": INT, "b": INT}, [{"a": 1, "b": None}, {"a": None, "b": 2}]),
+    "columns that rows lack": (
+        [{"a": 1}, {"b": 2}],
+        {"a": INT, "b": INT},
+        [{"a": 1, "b": None}, {"a": None, "b": 2}],
+    ),
     "whole and other numbers": ([{"a": 1}, {"a": 2.5}], {"a": FLOAT}, [{"a": 1.0}, {"a": 2.5}]),
     "null, object": ([{"a": None}, {"a": {"x": 1}}], {"a": {"x": INT}}, None),
     "null in lists": ([{"a": [None, {"x": 1}]}, {"a": []}], {"a": List({"x": INT})}, None),
-    "keys in another order": ([{"a": {"x": 1, "y": 2}}, {"a": {"y": 2, "x": 1}}], {"a": {"x": INT, "y": INT}}, None),
+    "keys in another order": (
+        [{"a": {"x": 1, "y": 2}}, {"a": {"y": 2, "x": 1}}],
+        {"a": {"x": INT, "y": INT}},
+        None,
+    ),
     "null in place of a value": ([{"a": {"x": 1}}, {"a": {"x": None}}], {"a": {"x": INT}}, None),
 }
 
@@ -149,7 +180,9 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize("case", ["other keys", "number, text", "content", "tool calls", "a list of two"])
+@pytest.mark.parametrize(
+    "case", ["other keys", "number, text", "content", "tool calls", "a list of two"]
+)
 @pytest.mark.parametrize("asked", ASKED)
 def test_mixed_values_are_found_whatever_else_is_asked_for(load, case, asked):
     rows, features = MIXED[case]
@@ -164,7 +197,10 @@ def test_mixed_values_are_found_whatever_else_is_asked_for(load, case, asked):
 def test_mixed_values_are_found_by_from_json(tmp_path, kind, case):
     rows, features = MIXED[case]
     (tmp_path / "a.jsonl").write_bytes(lines(rows))
-    ds = kind.from_json(str(tmp_path / "a.jsonl"), **({} if kind is IterableDataset else {"cache_dir": str(tmp_path / "cache")}))
+    ds = kind.from_json(
+        str(tmp_path / "a.jsonl"),
+        **({} if kind is IterableDataset else {"cache_dir": str(tmp_path / "cache")}),
+    )
     assert list(ds) == rows
     assert ds.features == Features(features)
 
@@ -190,9 +226,13 @@ def test_values_that_are_mixed_in_a_later_split_are_json(tmp_path):
 
 
 def test_a_stream_of_mixed_values_is_shuffled_and_resumed_exactly(tmp_path):
-    rows = [{"a": i if i % 3 else f"{i}", "b": [{"x": i} if i % 2 else {"y": i}]} for i in range(5000)]
+    rows = [
+        {"a": i if i % 3 else f"{i}", "b": [{"x": i} if i % 2 else {"y": i}]} for i in range(5000)
+    ]
     (tmp_path / "a.jsonl").write_bytes(lines(rows))
-    ds = load_dataset("json", data_files=str(tmp_path / "a.jsonl"), split="train", streaming=True).shuffle(seed=1, buffer_size=100)
+    ds = load_dataset(
+        "json", data_files=str(tmp_path / "a.jsonl"), split="train", streaming=True
+    ).shuffle(seed=1, buffer_size=100)
     whole = list(ds)
     assert sorted(map(str, whole)) == sorted(map(str, rows))
     reading = iter(ds)
@@ -219,7 +259,9 @@ LATE = {
 def test_types_that_show_after_the_first_megabyte_are_found(load, case, layout, megabytes):
     first, last, feature, given = LATE[case]
     n = megabytes * 1_000_000 // 1025
-    rows = [{"a": first, "p": PAD}] * n + [{"a": last, "p": ""} if case != "a field" else {"a": 1, "p": "", "z": 3}]
+    rows = [{"a": first, "p": PAD}] * n + [
+        {"a": last, "p": ""} if case != "a field" else {"a": 1, "p": "", "z": 3}
+    ]
     ds = load(LAYOUTS[layout][0](rows), **options_of(layout))
     assert ds.features["a"] == feature
     found = [row["a"] for row in ds]
@@ -259,19 +301,26 @@ def test_nan_and_infinity_are_numbers(load, case, layout):
     assert ds.features == Features(features)
 
 
-@pytest.mark.parametrize(("text", "value"), [("Inf", INF), ("-Inf", -INF), ("-NaN", NAN), ("-Infinity", -INF)])
+@pytest.mark.parametrize(
+    ("text", "value"), [("Inf", INF), ("-Inf", -INF), ("-NaN", NAN), ("-Infinity", -INF)]
+)
 def test_other_spellings_are_read_as_pyarrow_reads_them(load, text, value):
     assert same(list(load(b'{"a": %b}\n' % text.encode())), [{"a": value}])
 
 
-@pytest.mark.parametrize("text", ["nan", "infinity", "+Infinity", "NaNa", "Infinit", "--Infinity", "N"])
+@pytest.mark.parametrize(
+    "text", ["nan", "infinity", "+Infinity", "NaNa", "Infinit", "--Infinity", "N"]
+)
 def test_what_is_no_number_is_an_error(load, text):
     with pytest.raises(rowstream.exceptions.RowstreamError, match=r"0\.jsonl.*line 1"):
         list(load(b'{"a": %b}\n' % text.encode()))
 
 
 def test_nan_beside_what_it_does_not_fit(load):
-    assert same(list(load(b'{"a": NaN}\n{"a": 2}\n', features=Features({"a": Value("float32")}))), [{"a": NAN}, {"a": 2.0}])
+    assert same(
+        list(load(b'{"a": NaN}\n{"a": 2}\n', features=Features({"a": Value("float32")}))),
+        [{"a": NAN}, {"a": 2.0}],
+    )
     found = [row["a"] for row in load(b'{"a": NaN}\n{"a": "x"}\n')]
     assert found[1] == "x"
     assert found[0] is None or math.isnan(found[0])
@@ -286,12 +335,21 @@ def test_what_write_jsonl_writes_is_read(tmp_path):
     assert same(list(rowstream.read_jsonl(path)), rows)
     for streaming in (True, False):
         cache = None if streaming else str(tmp_path / "cache")
-        assert same(list(load_dataset("json", data_files=path, split="train", streaming=streaming, cache_dir=cache)), rows)
+        assert same(
+            list(
+                load_dataset(
+                    "json", data_files=path, split="train", streaming=streaming, cache_dir=cache
+                )
+            ),
+            rows,
+        )
 
 
 def test_lines_that_cannot_be_read_are_skipped_beside_nan(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"a": NaN}\n{"a": nan}\n{"a": Infinity}\n')
-    ds = load_dataset("json", data_files=str(tmp_path / "a.jsonl"), split="train", streaming=True, on_error="skip")
+    ds = load_dataset(
+        "json", data_files=str(tmp_path / "a.jsonl"), split="train", streaming=True, on_error="skip"
+    )
     assert same(list(ds), [{"a": NAN}, {"a": INF}])
     assert ds.skipped.count == 1
 
@@ -345,7 +403,9 @@ def test_several_objects_on_one_line_are_rows_of_long_files_and_states(tmp_path)
     assert sorted(whole) == list(range(6000))
 
 
-@pytest.mark.parametrize("data", [b'{"a": 1} x\n', b'{"a": 1},{"a": 2}\n', b'{"a": 1}{"a": \n', b'{"a": 1}[2]\n'])
+@pytest.mark.parametrize(
+    "data", [b'{"a": 1} x\n', b'{"a": 1},{"a": 2}\n', b'{"a": 1}{"a": \n', b'{"a": 1}[2]\n']
+)
 def test_what_is_no_object_after_one_is_an_error(load, data):
     with pytest.raises(rowstream.exceptions.RowstreamError, match=r"0\.jsonl"):
         list(load(data))
@@ -358,7 +418,9 @@ def test_bad_objects_are_skipped_and_counted_alike_wherever_reading_begins(tmp_p
     options = {"features": Features({"a": Value("int64")}), "on_error": "skip"}
 
     def opened():
-        return load_dataset("json", data_files=str(tmp_path / "a.jsonl"), split="train", streaming=True, **options)
+        return load_dataset(
+            "json", data_files=str(tmp_path / "a.jsonl"), split="train", streaming=True, **options
+        )
 
     ds = opened()
     assert [row["a"] for row in ds] == [1, 2, 3, 5]
@@ -371,7 +433,9 @@ def test_bad_objects_are_skipped_and_counted_alike_wherever_reading_begins(tmp_p
         assert first + [row["a"] for row in again] == [1, 2, 3, 5]
 
 
-@pytest.mark.parametrize("condition", [[("a", "==", "x")], [("a", "in", ["x"])], [("b.x", "==", 1)]])
+@pytest.mark.parametrize(
+    "condition", [[("a", "==", "x")], [("a", "in", ["x"])], [("b.x", "==", 1)]]
+)
 def test_values_of_mixed_types_are_not_compared_as_text(load, condition):
     with pytest.raises(rowstream.exceptions.SchemaError, match="mixed types"):
         list(load(b'{"a": 1, "b": {"x": 1}}\n{"a": "x", "b": {}}\n', filters=condition))

@@ -2,84 +2,17 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from pathlib import Path
 
 import pytest
 
+from tests import rust_modules
 from tests.imports import Package
 
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "rust" / "core"
 PACKAGE = ROOT / "python" / "rowstream"
-
-# What each part of the package may import from others; what is not here is below all of them.
-BELOW = {
-    "exceptions": set(),
-    "utils": {"exceptions", "features", "progress"},
-    "progress": set(),
-    "config": set(),
-    "version": set(),
-    "permissions": set(),
-    "expr": {"exceptions"},
-    "skipped": {"exceptions"},
-    # Casts of labels and JSON are the table's; what media name is opened by it.
-    "features": {"exceptions", "table", "files"},
-    "sealed": {"exceptions"},
-    "table": {"exceptions", "features", "sealed"},
-    "arrow_writer": {"config", "features", "files", "sealed", "table"},
-    "fingerprint": {"config", "exceptions", "table", "utils"},
-    "formatting": {"exceptions", "features"},
-    "splits": {"exceptions", "resolve"},
-    "info": {"config", "features", "files", "splits", "version"},
-    "foreign": {"exceptions"},
-    "options": {"exceptions"},
-    "access": {"config", "exceptions", "foreign", "options"},
-    "resolve": {"access", "foreign", "exceptions", "expr", "features", "permissions", "skipped", "version"},
-    "formats": {"exceptions", "features", "formatting"},
-    "ops": {"exceptions", "features", "formats"},
-    "plan": {"access", "exceptions", "expr", "ops", "skipped"},
-    "dataset": {
-        *("access", "arrow_writer", "config", "exceptions", "expr", "features", "files", "fingerprint", "formats", "formatting", "info"),
-        *("lock", "ops", "permissions", "plan", "progress", "resolve", "sealed", "skipped", "splits", "table", "utils"),
-        # What reads files by their names is asked for by from_csv and its like.
-        "load",
-    },
-    "distributed": {"dataset", "exceptions"},
-    "files": {"access", "exceptions", "permissions", "resolve"},
-    "downloads": {"access", "exceptions", "files", "resolve"},
-    "cache": {"access", "exceptions"},
-    "lock": {"access", "exceptions", "plan"},
-    "builder": {
-        *("access", "arrow_writer", "config", "dataset", "downloads", "exceptions", "features", "files", "fingerprint", "info", "load"),
-        *("permissions", "progress", "resolve", "splits", "table", "utils", "version"),
-    },
-    "inspect": {"access", "builder", "dataset", "downloads", "features", "info", "load", "resolve", "splits"},
-    # What only code for `datasets` asks for: nothing imports it but the alias, by name.
-    "compat": {
-        *("access", "builder", "dataset", "downloads", "exceptions", "files", "info", "inspect", "load", "permissions", "progress"),
-        *("resolve", "splits", "table", "version"),
-    },
-    "alias": {"utils"},
-    # What takes a builder's class asks for builders; what gives one, for that of files.
-    "load": {
-        "builder",
-        "downloads",
-        "inspect",
-        "access",
-        "config",
-        "lock",
-        "dataset",
-        "exceptions",
-        "features",
-        "info",
-        "plan",
-        "resolve",
-        "splits",
-    },
-}
 
 
 def test_the_core_knows_nothing_of_python():
@@ -89,23 +22,70 @@ def test_the_core_knows_nothing_of_python():
 def test_formats_and_plans_do_no_io():
     for folder in ("format", "plan"):
         for file in (CORE / "src" / folder).rglob("*.rs"):
-            assert not re.search(r"\b(std::fs|std::net|tokio|crate::(source|exec|engine))\b", file.read_text()), file
+            assert not re.search(
+                r"\b(std::fs|std::net|tokio|crate::(source|exec|engine))\b", file.read_text()
+            ), file
 
 
-def test_nothing_imports_upward():
-    for file in PACKAGE.rglob("*.py"):
-        part = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        if part == "__init__":
-            continue
-        for statement in ast.walk(ast.parse(file.read_text())):
-            if isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith("rowstream."):
-                other = statement.module.split(".")[1]
-                assert other == part or other in BELOW[part], f"{file.relative_to(PACKAGE)} imports {other}"
+def test_modules_of_the_core_do_not_name_each_other():
+    assert not rust_modules.circles()
 
 
-@pytest.mark.parametrize("rule", ["files that import each other", "private names of other files", "imports in functions of what is light"])
-def test_breaches_of_the_rules_only_get_fewer(rule):
-    """What is not allowed, and is there still, stands in `known_breaches.json`, which only gets shorter."""
-    found, known = set(Package().breaches()[rule]), set(json.loads((Path(__file__).parent / "known_breaches.json").read_text())[rule])
-    assert not found - known, "docs/design/layers.md says how it goes without"
-    assert not known - found, "it is mended: take it out of known_breaches.json"
+def test_a_circle_of_the_core_is_found(tmp_path):
+    files = {
+        "a.rs": "use crate::b::{self, Thing};",
+        "b/mod.rs": "mod c;",
+        "b/c.rs": "fn f(_: super::super::a::Other) {}",
+        "lib.rs": "mod a; mod b; mod d;",
+        "d.rs": "#[cfg(test)]\nmod tests { use crate::e::X; }",
+        "e.rs": "use crate::d::Y;",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert rust_modules.uses(tmp_path)["b::c"] == {"a"}
+    assert rust_modules.circles(tmp_path) == []
+    (tmp_path / "a.rs").write_text("use crate::b::c::Thing;")
+    assert rust_modules.circles(tmp_path) == [["a", "b::c"]]
+
+
+RULES = [
+    "imports that go up",
+    "files that import each other",
+    "private names of other files",
+    "imports in functions of what is light",
+]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_rules_of_imports(rule):
+    assert not Package().breaches()[rule], "docs/design/layers.md says how it goes without"
+
+
+def test_a_breach_of_each_rule_is_found(tmp_path):
+    """What the test above would not see is no rule."""
+    files = {
+        "rowstream/__init__.py": "",
+        "rowstream/utils/__init__.py": "",
+        "rowstream/utils/low.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from rowstream.load import _load",
+        "rowstream/load.py": "def _load():\n    from rowstream.utils import low",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text(text)
+    assert Package(tmp_path / "rowstream").breaches() == {
+        "imports that go up": ["rowstream.utils.low: rowstream.load._load"],
+        "files that import each other": ["rowstream.load", "rowstream.utils.low"],
+        "private names of other files": ["rowstream.utils.low: rowstream.load._load"],
+        "imports in functions of what is light": ["rowstream.load: rowstream.utils.low"],
+    }
+
+
+def test_no_file_is_long():
+    """Of files that are not a table of names. A long one has more than one purpose."""
+    long = {
+        str(file.relative_to(PACKAGE)): n
+        for file in PACKAGE.rglob("*.py")
+        if (n := len(file.read_text().splitlines())) > 400
+    }
+    assert not long

@@ -26,7 +26,14 @@ def test_types_widen_over_the_lines_and_the_files(lines, tmp_path):
     lines({"a": "text", "b": 2.5, "c": [None]}, name="1.jsonl.gz")
     lines({"c": [{"x": 1}], "d": True}, name="2.ndjson")
     ds = load_dataset(str(tmp_path), split="train", streaming=True)
-    assert ds.features == Features({"a": Value("string"), "b": Value("float64"), "c": List({"x": Value("int64")}), "d": Value("bool")})
+    assert ds.features == Features(
+        {
+            "a": Value("string"),
+            "b": Value("float64"),
+            "c": List({"x": Value("int64")}),
+            "d": Value("bool"),
+        }
+    )
     assert list(ds) == [
         {"a": None, "b": 1.0, "c": None, "d": None},
         {"a": "text", "b": 2.5, "c": [None], "d": None},
@@ -38,7 +45,8 @@ def test_types_widen_over_the_lines_and_the_files(lines, tmp_path):
 def test_what_does_not_fit_names_file_line_and_field(lines):
     rows = [{"id": i, "text": "x" * 10_000} for i in range(1500)]
     with pytest.raises(
-        exceptions.SchemaError, match=r"data\.jsonl: line 1501 \(byte \d+\): field \"id\": expected Int64, found 0\.5; pass features"
+        exceptions.SchemaError,
+        match=r"data\.jsonl: line 1501 \(byte \d+\): field \"id\": expected Int64, found 0\.5; pass features",
     ):
         list(lines(*rows, {"id": 0.5}))
     with pytest.raises(
@@ -60,7 +68,10 @@ def test_fields_of_mixed_types_are_json(lines, tmp_path):
     assert ds.features == Features({"id": Value("int64"), "a": Json(), "l": List({"c": Json()})})
     assert list(ds) == rows
     assert sorted(row["id"] for row in ds.shuffle(seed=1, buffer_size=3)) == list(range(len(rows)))
-    assert [row["a"] for row in ds.filter(lambda row: isinstance(row["a"], dict))] == [{"b": 2}, {"b": "c", "d": [{}]}]
+    assert [row["a"] for row in ds.filter(lambda row: isinstance(row["a"], dict))] == [
+        {"b": 2},
+        {"b": "c", "d": [{}]},
+    ]
     assert [json.loads(row["a"]) for row in ds.decode(False).take(3)] == values[:3]
     rows_again = iter(ds)
     first = [next(rows_again) for _ in range(4)]
@@ -68,7 +79,15 @@ def test_fields_of_mixed_types_are_json(lines, tmp_path):
     assert first + list(ds) == rows
     ds.to_parquet(tmp_path / "mixed.parquet")
     assert (
-        list(load_dataset("parquet", data_files=str(tmp_path / "mixed.parquet"), split="train", streaming=True, features=ds.features))
+        list(
+            load_dataset(
+                "parquet",
+                data_files=str(tmp_path / "mixed.parquet"),
+                split="train",
+                streaming=True,
+                features=ds.features,
+            )
+        )
         == rows
     )
     with pytest.raises(exceptions.SchemaError, match='column "x" has values of mixed types'):
@@ -76,8 +95,17 @@ def test_fields_of_mixed_types_are_json(lines, tmp_path):
 
 
 def test_features_that_json_has_no_values_for(lines):
-    features = Features({"at": Value("timestamp[s]"), "n": Value("int8"), "raw": Value("binary"), "l": List(Value("float32"), length=2)})
-    ds = lines({"at": "2020-01-02T03:04:05", "n": 7, "raw": "bytes", "l": [1, 2.5]}, features=features)
+    features = Features(
+        {
+            "at": Value("timestamp[s]"),
+            "n": Value("int8"),
+            "raw": Value("binary"),
+            "l": List(Value("float32"), length=2),
+        }
+    )
+    ds = lines(
+        {"at": "2020-01-02T03:04:05", "n": 7, "raw": "bytes", "l": [1, 2.5]}, features=features
+    )
     assert ds.features == features
     (row,) = ds
     assert (row["at"].year, row["n"], row["raw"], row["l"]) == (2020, 7, b"bytes", [1.0, 2.5])
@@ -110,7 +138,9 @@ def test_columns_are_chosen_before_they_are_read(lines):
 
 def test_one_large_file_is_many_pieces(tmp_path):
     path = tmp_path / "large.jsonl"
-    path.write_text("".join(json.dumps({"id": i, "text": "x" * (i % 900)}) + "\n" for i in range(12_000)))
+    path.write_text(
+        "".join(json.dumps({"id": i, "text": "x" * (i % 900)}) + "\n" for i in range(12_000))
+    )
     ds = load_dataset(str(path), split="train", streaming=True)
     assert ds.num_shards > 4
     assert [row["id"] for row in ds] == list(range(12_000))

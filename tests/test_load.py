@@ -32,27 +32,51 @@ def ids(ds):
 def test_a_folder(folder):
     splits = load_dataset(str(folder), streaming=True)
     assert isinstance(splits, IterableDatasetDict)
-    assert {name: ids(ds) for name, ds in splits.items()} == {"train": [0, 1, 2, 3], "validation": [4, 5]}
+    assert {name: ids(ds) for name, ds in splits.items()} == {
+        "train": [0, 1, 2, 3],
+        "validation": [4, 5],
+    }
     ds = load_dataset(str(folder), split="train", streaming=True)
     assert isinstance(ds, IterableDataset)
-    assert (ids(ds), ds.split, ds.num_shards, ds.column_names) == ([0, 1, 2, 3], "train", 2, ["id", "text"])
+    assert (ids(ds), ds.split, ds.num_shards, ds.column_names) == (
+        [0, 1, 2, 3],
+        "train",
+        2,
+        ["id", "text"],
+    )
     one, other = load_dataset(str(folder), split=["validation", "train"], streaming=True)
     assert (ids(one), ids(other)) == ([4, 5], [0, 1, 2, 3])
 
 
 def test_data_files(folder, monkeypatch):
     monkeypatch.chdir(folder)
-    assert ids(load_dataset("parquet", data_files="train-0.parquet", split="train", streaming=True)) == [0, 1]
-    assert ids(load_dataset("parquet", data_files=["validation.parquet", Path("train-0.parquet")], split="train", streaming=True)) == [
+    assert ids(
+        load_dataset("parquet", data_files="train-0.parquet", split="train", streaming=True)
+    ) == [0, 1]
+    assert ids(
+        load_dataset(
+            "parquet",
+            data_files=["validation.parquet", Path("train-0.parquet")],
+            split="train",
+            streaming=True,
+        )
+    ) == [
         4,
         5,
         0,
         1,
     ]
-    made = load_dataset("parquet", data_files={"a": "train-*.parquet", "b": ["validation.parquet"]}, streaming=True)
+    made = load_dataset(
+        "parquet", data_files={"a": "train-*.parquet", "b": ["validation.parquet"]}, streaming=True
+    )
     assert {name: ids(ds) for name, ds in made.items()} == {"a": [0, 1, 2, 3], "b": [4, 5]}
-    assert ids(load_dataset(str(folder), data_files="train-{0..1}.parquet", split="train", streaming=True)) == [0, 1, 2, 3]
-    assert list(load_dataset("parquet", data_dir=str(folder), streaming=True)) == ["train", "validation"]
+    assert ids(
+        load_dataset(str(folder), data_files="train-{0..1}.parquet", split="train", streaming=True)
+    ) == [0, 1, 2, 3]
+    assert list(load_dataset("parquet", data_dir=str(folder), streaming=True)) == [
+        "train",
+        "validation",
+    ]
 
 
 def test_a_file_without_its_extension(folder):
@@ -64,7 +88,9 @@ def test_a_file_without_its_extension(folder):
 def test_columns(folder):
     ds = load_dataset(str(folder), split="train", streaming=True, columns=["text"])
     assert next(iter(ds)) == {"text": "a"}
-    with pytest.raises(exceptions.InvalidArgumentError, match=r"no column 'no'; the columns are \['id', 'text'\]"):
+    with pytest.raises(
+        exceptions.InvalidArgumentError, match=r"no column 'no'; the columns are \['id', 'text'\]"
+    ):
         load_dataset(str(folder), split="train", streaming=True, columns=["no"])
 
 
@@ -91,9 +117,15 @@ def test_errors(folder, monkeypatch, arguments, error, message):
 
 
 def test_files_of_different_columns_are_joined(tmp_path):
-    pq.write_table(pa.table({"a": pa.array([1], pa.int32()), "b": [{"x": 1}]}), tmp_path / "0.parquet")
-    pq.write_table(pa.table({"c": ["new"], "a": pa.array([2**40], pa.int64())}), tmp_path / "1.parquet")
-    pq.write_table(pa.table({"b": pa.array([{"y": "z", "x": 2}]), "a": pa.nulls(1)}), tmp_path / "2.parquet")
+    pq.write_table(
+        pa.table({"a": pa.array([1], pa.int32()), "b": [{"x": 1}]}), tmp_path / "0.parquet"
+    )
+    pq.write_table(
+        pa.table({"c": ["new"], "a": pa.array([2**40], pa.int64())}), tmp_path / "1.parquet"
+    )
+    pq.write_table(
+        pa.table({"b": pa.array([{"y": "z", "x": 2}]), "a": pa.nulls(1)}), tmp_path / "2.parquet"
+    )
     ds = load_dataset("parquet", data_files=str(tmp_path / "*"), split="train", streaming=True)
     assert list(ds) == [
         {"a": 1, "b": {"x": 1, "y": None}, "c": None},
@@ -105,7 +137,10 @@ def test_files_of_different_columns_are_joined(tmp_path):
 def test_files_that_do_not_go_together(tmp_path):
     pq.write_table(pa.table({"a": [1]}), tmp_path / "0.parquet")
     pq.write_table(pa.table({"a": ["one"]}), tmp_path / "1.parquet")
-    with pytest.raises(exceptions.SchemaError, match=r'1\.parquet: column "a" has type Utf8 here and Int64 in .*0\.parquet'):
+    with pytest.raises(
+        exceptions.SchemaError,
+        match=r'1\.parquet: column "a" has type Utf8 here and Int64 in .*0\.parquet',
+    ):
         load_dataset("parquet", data_files=str(tmp_path / "*"), split="train", streaming=True)
 
 
@@ -114,14 +149,18 @@ def test_a_file_that_changed_is_refused(folder):
     pq.write_table(pa.table({"id": [7, 8], "text": ["c", "d"]}), folder / "train-1.parquet")
     rows = iter(ds)
     assert [next(rows)["id"] for _ in range(2)] == [0, 1]
-    with pytest.raises(exceptions.SourceChangedError, match=r"train-1\.parquet.*load the data set again"):
+    with pytest.raises(
+        exceptions.SourceChangedError, match=r"train-1\.parquet.*load the data set again"
+    ):
         next(rows)
 
 
 def test_a_damaged_file_names_itself(folder):
     path = folder / "train-1.parquet"
     path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(exceptions.FileFormatError, match=r"train-1\.parquet: not a Parquet file, or one cut short"):
+    with pytest.raises(
+        exceptions.FileFormatError, match=r"train-1\.parquet: not a Parquet file, or one cut short"
+    ):
         load_dataset(str(folder), split="train", streaming=True)
 
 
@@ -133,7 +172,14 @@ def test_empty_files(tmp_path):
 
 
 def test_splits_together(folder):
-    assert ids(load_dataset(str(folder), split="validation+train", streaming=True)) == [4, 5, 0, 1, 2, 3]
+    assert ids(load_dataset(str(folder), split="validation+train", streaming=True)) == [
+        4,
+        5,
+        0,
+        1,
+        2,
+        3,
+    ]
     assert ids(load_dataset(str(folder), split="all", streaming=True)) == [0, 1, 2, 3, 4, 5]
     with pytest.raises(ValueError, match="no split 'dev'"):
         load_dataset(str(folder), split="train+dev", streaming=True)
@@ -141,7 +187,12 @@ def test_splits_together(folder):
 
 def test_a_file_named_twice_is_read_twice(folder):
     path = str(folder / "train-0.parquet")
-    assert ids(load_dataset("parquet", data_files=[path, path], split="train", streaming=True)) == [0, 1, 0, 1]
+    assert ids(load_dataset("parquet", data_files=[path, path], split="train", streaming=True)) == [
+        0,
+        1,
+        0,
+        1,
+    ]
 
 
 def test_a_folder_with_the_characters_of_a_pattern(folder):
@@ -149,7 +200,9 @@ def test_a_folder_with_the_characters_of_a_pattern(folder):
         (folder / name).mkdir()
         (folder / name / "x.parquet").write_bytes((folder / "train-0.parquet").read_bytes())
         assert ids(load_dataset(str(folder / name), split="train", streaming=True)) == [0, 1]
-        assert ids(load_dataset(str(folder / name), data_files="*.parquet", split="train", streaming=True)) == [0, 1]
+        assert ids(
+            load_dataset(str(folder / name), data_files="*.parquet", split="train", streaming=True)
+        ) == [0, 1]
 
 
 def test_a_link_to_a_folder_above_is_not_followed_round(folder):
@@ -164,7 +217,9 @@ def test_numbers_widen(tmp_path):
     assert [row["x"] for row in ds] == [1.0, 2.0, 0.5, None]
     pq.write_table(pa.table({"x": pa.array([2**60 + 1])}), tmp_path / "0.parquet")
     ds = load_dataset("parquet", data_files=str(tmp_path / "*"), split="train", streaming=True)
-    with pytest.raises(exceptions.SchemaError, match=r"0\.parquet.*1152921504606846977 is not exact"):
+    with pytest.raises(
+        exceptions.SchemaError, match=r"0\.parquet.*1152921504606846977 is not exact"
+    ):
         list(ds)
 
 
@@ -218,12 +273,18 @@ def test_the_card_of_a_folder(described, tmp_path):
     assert get_dataset_config_names(path) == ["main", "tabs"]
     assert get_dataset_default_config_name(path) == "main"
     streams = load_dataset(path, streaming=True)
-    assert {split: [row["id"] for row in ds] for split, ds in streams.items()} == {"train": [0, 1, 2, 3], "test": [4, 5]}
+    assert {split: [row["id"] for row in ds] for split, ds in streams.items()} == {
+        "train": [0, 1, 2, 3],
+        "test": [4, 5],
+    }
     assert list(load_dataset(path, "tabs", split="train", streaming=True)) == [{"x": 1, "y": 2}]
     rows = load_dataset(path, split="train", cache_dir=cache)
     assert rows.features["id"].dtype == "int32"
     assert load_dataset_builder(path, "tabs").config.name == "tabs"
-    with pytest.raises(exceptions.InvalidArgumentError, match=r"has no configuration 'none'; there is \['main', 'tabs'\]"):
+    with pytest.raises(
+        exceptions.InvalidArgumentError,
+        match=r"has no configuration 'none'; there is \['main', 'tabs'\]",
+    ):
         load_dataset(path, "none")
     # Files that are named are those that are read, whatever the card says.
     assert len(load_dataset(path, data_files="main/a.jsonl", split="train", cache_dir=cache)) == 1
@@ -236,13 +297,21 @@ def test_the_card_of_a_folder(described, tmp_path):
     ("card", "message"),
     [
         ("---\nconfigs: [\n---\n", "README.md: its first lines are no YAML"),
-        ("---\nconfigs:\n- config_name: a\n  data_files: ../secret.csv\n---\n", "a card can only name files of its own repository"),
-        ("---\nconfigs:\n- config_name: a\n  data_files: none-*.csv\n---\n", "names 'none-.*' for 'train', and no file matches"),
+        (
+            "---\nconfigs:\n- config_name: a\n  data_files: ../secret.csv\n---\n",
+            "a card can only name files of its own repository",
+        ),
+        (
+            "---\nconfigs:\n- config_name: a\n  data_files: none-*.csv\n---\n",
+            "names 'none-.*' for 'train', and no file matches",
+        ),
     ],
 )
 def test_cards_that_make_no_sense(described, card, message):
     (described / "README.md").write_text(card)
-    with pytest.raises((exceptions.InvalidArgumentError, exceptions.DataFilesNotFoundError), match=message):
+    with pytest.raises(
+        (exceptions.InvalidArgumentError, exceptions.DataFilesNotFoundError), match=message
+    ):
         load_dataset(str(described), streaming=True)
 
 
@@ -252,4 +321,9 @@ def test_a_readme_that_says_nothing_of_the_data(described, text):
     for name in ("a", "b"):
         (described / "main" / f"{name}.jsonl").unlink()
     (described / "table.csv").unlink()
-    assert [row["id"] for row in load_dataset(str(described), split="train", streaming=True)] == [0, 1, 2, 3]
+    assert [row["id"] for row in load_dataset(str(described), split="train", streaming=True)] == [
+        0,
+        1,
+        2,
+        3,
+    ]

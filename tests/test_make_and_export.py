@@ -55,8 +55,13 @@ def test_constructors():
         {"a": 1, "b": None},
         {"a": 2, "b": "z"},
     ]
-    assert list(IterableDataset.from_list([{"a": 1}, {"b": "x"}])) == [{"a": 1, "b": None}, {"a": None, "b": "x"}]
-    ds = IterableDataset.from_dict({"label": [0, 1]}, features=Features({"label": ClassLabel(names=["n", "y"])}))
+    assert list(IterableDataset.from_list([{"a": 1}, {"b": "x"}])) == [
+        {"a": 1, "b": None},
+        {"a": None, "b": "x"},
+    ]
+    ds = IterableDataset.from_dict(
+        {"label": [0, 1]}, features=Features({"label": ClassLabel(names=["n", "y"])})
+    )
     assert ds.features["label"].names == ["n", "y"]
     assert list(IterableDataset.from_pandas(pd.DataFrame({"a": [1, 2]}))) == [{"a": 1}, {"a": 2}]
     assert list(IterableDataset.from_polars(pl.DataFrame({"a": ["x"]}).lazy())) == [{"a": "x"}]
@@ -68,7 +73,9 @@ def test_constructors():
 
 
 def test_a_generator_has_shards_states_and_workers():
-    make = lambda: IterableDataset.from_generator(shards, gen_kwargs={"names": ["a", "b", "c", "d", "e"], "size": 20})  # noqa: E731
+    make = lambda: IterableDataset.from_generator(
+        shards, gen_kwargs={"names": ["a", "b", "c", "d", "e"], "size": 20}
+    )
     ds = make()
     whole = list(ds)
     assert whole == [{"shard": name, "id": i} for name in "abcde" for i in range(20)]
@@ -110,7 +117,9 @@ def test_a_generator_has_shards_states_and_workers():
 def files(tmp_path):
     pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "rows.parquet", row_group_size=700)
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    (tmp_path / "rows.csv").write_text("id,text\n" + "".join(f"{row['id']},{row['text']}\n" for row in ROWS))
+    (tmp_path / "rows.csv").write_text(
+        "id,text\n" + "".join(f"{row['id']},{row['text']}\n" for row in ROWS)
+    )
     return tmp_path
 
 
@@ -122,16 +131,25 @@ def test_casts_are_made_by_the_decoder(files, format):
     assert cast.features["id"] == Value("float32")
     assert [row["id"] for row in cast.take(3)] == [0.0, 1.0, 2.0]
     assert next(iter(ds.cast_column("id", Value("string"))))["id"] == "0"
-    assert ds.rename_column("id", "number").cast_column("number", Value("int16")).features["number"] == Value("int16")
+    assert ds.rename_column("id", "number").cast_column("number", Value("int16")).features[
+        "number"
+    ] == Value("int16")
     with pytest.raises(exceptions.SchemaError, match="id"):
         list(ds.cast_column("id", Value("int8")))
     features = Features({**ds.features, "id": Value("uint16")})
     assert ds.cast(features).features == features
-    assert load_dataset(format, data_files=path, split="train", streaming=True, features=features).features == features
+    assert (
+        load_dataset(
+            format, data_files=path, split="train", streaming=True, features=features
+        ).features
+        == features
+    )
     mapped = ds.map(lambda row: {"id": row["id"] + 1}).cast_column("id", Value("float64"))
     assert next(iter(mapped))["id"] == 1.0
     state = ds.shuffle(seed=1).state_dict()
-    ds.cast_column("id", Value("float32")).shuffle(seed=1).load_state_dict(state)  # a type moves no row
+    ds.cast_column("id", Value("float32")).shuffle(seed=1).load_state_dict(
+        state
+    )  # a type moves no row
 
 
 def test_strings_become_labels():
@@ -146,7 +164,12 @@ def test_strings_become_labels():
 @pytest.mark.parametrize("format", ["parquet", "json", "csv"])
 def test_parts_of_splits(files, format):
     path = str(files / f"rows.{'jsonl' if format == 'json' else format}")
-    part = lambda split: [row["id"] for row in load_dataset(format, data_files={"train": path, "test": path}, split=split, streaming=True)]  # noqa: E731
+    part = lambda split: [
+        row["id"]
+        for row in load_dataset(
+            format, data_files={"train": path, "test": path}, split=split, streaming=True
+        )
+    ]
     for split, expected in [
         ("train[:10]", range(10)),
         ("train[10:12]", [10, 11]),
@@ -159,7 +182,9 @@ def test_parts_of_splits(files, format):
         ("train[2998:5000]", [2998, 2999]),
     ]:
         assert part(split) == list(expected), split
-    both = load_dataset(format, data_files=path, split=["train[:50%]", "train[50%:]"], streaming=True)
+    both = load_dataset(
+        format, data_files=path, split=["train[:50%]", "train[50%:]"], streaming=True
+    )
     assert [len(list(ds)) for ds in both] == [1500, 1500]
     with pytest.raises(exceptions.InvalidArgumentError, match=r"expected a name with a slice"):
         part("train[1:2:3]")
@@ -170,7 +195,13 @@ def test_exports(files, tmp_path):
     ds.to_parquet(tmp_path / "out.parquet")
     assert pq.read_table(tmp_path / "out.parquet").to_pylist() == ROWS
     ds.shuffle(seed=1).to_json(tmp_path / "out.jsonl")
-    assert sorted((json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()), key=lambda row: row["id"]) == ROWS
+    assert (
+        sorted(
+            (json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()),
+            key=lambda row: row["id"],
+        )
+        == ROWS
+    )
     ds.remove_columns("n").to_csv(tmp_path / "out.csv")
     assert pd.read_csv(tmp_path / "out.csv", keep_default_na=False).to_dict("records") == [
         {"id": row["id"], "text": row["text"]} for row in ROWS
@@ -182,7 +213,9 @@ def test_exports(files, tmp_path):
     assert [len(frame) for frame in ds.to_pandas(batch_size=1000, batched=True)] == [1000] * 3
     mapped = ds.map(lambda row: {"double": row["id"] * 2})
     mapped.to_parquet(tmp_path / "mapped.parquet")
-    assert pq.read_table(tmp_path / "mapped.parquet")["double"].to_pylist() == [2 * i for i in range(3000)]
+    assert pq.read_table(tmp_path / "mapped.parquet")["double"].to_pylist() == [
+        2 * i for i in range(3000)
+    ]
     assert IterableDataset.from_list([{"a": 1}]).take(0).to_pandas().columns.tolist() == ["a"]
 
 

@@ -46,7 +46,9 @@ def archive(folder):
 @pytest.fixture(params=[lines, csv, archive])
 def source(request, tmp_path):
     format, name, more = request.param(tmp_path)
-    return lambda **options: load_dataset(format, data_files=str(tmp_path / name), split="train", streaming=True, **more, **options)
+    return lambda **options: load_dataset(
+        format, data_files=str(tmp_path / name), split="train", streaming=True, **more, **options
+    )
 
 
 def ids(ds):
@@ -67,7 +69,11 @@ def test_what_cannot_be_read_is_left_out_and_told(source):
     assert sorted(ids(ds.shuffle(seed=1, buffer_size=20))) == GOOD
     assert ds.skipped.count == len(BAD)
     assert [
-        i for batch in ds.iter(16) for i in ids([dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=True)])
+        i
+        for batch in ds.iter(16)
+        for i in ids(
+            [dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=True)]
+        )
     ] == GOOD
     assert ids(ds.take(30)) == GOOD[:30]
     assert ids(ds.skip(30)) == GOOD[30:]

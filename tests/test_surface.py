@@ -27,13 +27,22 @@ def compared(where: str, theirs: dict[str, str | None] | None, of: object) -> li
     for name, default in theirs.items():
         if name not in ours:
             # Names of their own for what takes all else do not matter.
-            if not (name.startswith("*") and any(one.startswith(name[: name.count("*")]) for one in ours)):
+            if not (
+                name.startswith("*")
+                and any(one.startswith(name[: name.count("*")]) for one in ours)
+            ):
                 wrong.append(f"{where}: no parameter {name}")
-        elif default is not None and ours[name] != default and "factory" not in f"{default}{ours[name]}":
+        elif (
+            default is not None
+            and ours[name] != default
+            and "factory" not in f"{default}{ours[name]}"
+        ):
             wrong.append(f"{where}: {name} is {ours[name]} by default, not {default}")
     shared = [name for name in theirs if name in ours and not name.startswith("*")]
     if shared != [name for name in ours if name in shared]:
-        wrong.append(f"{where}: the parameters have another order, {[name for name in ours if name in shared]} and not {shared}")
+        wrong.append(
+            f"{where}: the parameters have another order, {[name for name in ours if name in shared]} and not {shared}"
+        )
     wrong += [
         f"{where}: {name} has no default, and is no parameter of theirs"
         for name, d in ours.items()
@@ -52,8 +61,14 @@ def test_a_name(name):
             wrong += compared(f"{name}.{method}()", of, getattr(ours, method))
         else:
             wrong.append(f"{name}.{method}() is missing")
-    known = {*dir(ours), *getattr(ours, "__dataclass_fields__", {})} if inspect.isclass(ours) else set()
-    wrong += [f"{name}.{one} is missing" for one in theirs.get("attributes", []) if one not in known and f"{name}.{one}" not in OTHERWISE]
+    known = (
+        {*dir(ours), *getattr(ours, "__dataclass_fields__", {})} if inspect.isclass(ours) else set()
+    )
+    wrong += [
+        f"{name}.{one} is missing"
+        for one in theirs.get("attributes", [])
+        if one not in known and f"{name}.{one}" not in OTHERWISE
+    ]
     assert not wrong, "\n".join(wrong)
 
 

@@ -40,7 +40,11 @@ def members_packed(*parts):
     return b"".join(map(gzip.compress, parts))
 
 
-TOGETHER = {"plain": (plain, ".tar"), "gz": (packed, ".tar.gz"), "gz of gz": (members_packed, ".tar.gz")}
+TOGETHER = {
+    "plain": (plain, ".tar"),
+    "gz": (packed, ".tar.gz"),
+    "gz of gz": (members_packed, ".tar.gz"),
+}
 
 
 @pytest.fixture(params=[True, False], ids=["stream", "map-style"])
@@ -79,7 +83,9 @@ def samples(*numbers):
 )
 def test_archives_one_after_another_give_the_samples_of_all(rows, how, parts):
     together, end = TOGETHER[how]
-    assert rows(together(*(numbered(*part) for part in parts)), end=end) == samples(*(n for part in parts for n in part))
+    assert rows(together(*(numbered(*part) for part in parts)), end=end) == samples(
+        *(n for part in parts for n in part)
+    )
 
 
 @pytest.mark.parametrize("how", TOGETHER)
@@ -126,7 +132,9 @@ def test_archives_one_after_another_are_shuffled_and_resumed_exactly(tmp_path):
     parts = [archive(*((f"{k}-{i}.bin", content) for i in range(7))) for k in range(3)]
     path = tmp_path / "together.tar"
     path.write_bytes(b"".join(parts))
-    ds = load_dataset("webdataset", data_files=str(path), split="train", streaming=True).select_columns("__key__")
+    ds = load_dataset(
+        "webdataset", data_files=str(path), split="train", streaming=True
+    ).select_columns("__key__")
     keys = [f"{k}-{i}" for k in range(3) for i in range(7)]
     assert [row["__key__"] for row in ds] == keys
     assert ds.num_shards > 3
@@ -153,7 +161,11 @@ LINKS = {
     "of another ending": [("0.x", b"a"), ("1.txt", SYMBOLIC, "0.x")],
     "of no sample": [("blob", b"a"), ("1.txt", SYMBOLIC, "blob")],
     "to what comes later": [("1.txt", SYMBOLIC, "2.txt"), ("2.txt", b"a")],
-    "in a chain, backwards": [("1.txt", SYMBOLIC, "2.txt"), ("2.txt", SYMBOLIC, "3.txt"), ("3.txt", b"a")],
+    "in a chain, backwards": [
+        ("1.txt", SYMBOLIC, "2.txt"),
+        ("2.txt", SYMBOLIC, "3.txt"),
+        ("3.txt", b"a"),
+    ],
     "long": [("d/" * 80 + "0.txt", b"a"), ("1.txt", HARD, "d/" * 80 + "0.txt")],
 }
 
@@ -163,14 +175,24 @@ LINKS = {
 def test_a_link_is_what_it_points_to(rows, case, fmt):
     members = LINKS[case]
     found = {row["__key__"]: row.get("txt") for row in rows(archive(*members, fmt=fmt))}
-    wanted = {name.removesuffix(".txt").removeprefix("./") for name, *_ in members if name.endswith(".txt")}
-    assert {key.removeprefix("./"): value for key, value in found.items() if value is not None} == dict.fromkeys(wanted, "a")
+    wanted = {
+        name.removesuffix(".txt").removeprefix("./")
+        for name, *_ in members
+        if name.endswith(".txt")
+    }
+    assert {
+        key.removeprefix("./"): value for key, value in found.items() if value is not None
+    } == dict.fromkeys(wanted, "a")
 
 
 @pytest.mark.parametrize("case", LINKS)
 def test_a_link_in_what_is_compressed_is_what_it_points_to_or_an_error_that_names_both(rows, case):
     members = LINKS[case]
-    wanted = {name.removesuffix(".txt").removeprefix("./") for name, *_ in members if name.endswith(".txt")}
+    wanted = {
+        name.removesuffix(".txt").removeprefix("./")
+        for name, *_ in members
+        if name.endswith(".txt")
+    }
     try:
         found = rows(gzip.compress(archive(*members)), end=".tar.gz")
     except RowstreamError as error:
@@ -178,14 +200,27 @@ def test_a_link_in_what_is_compressed_is_what_it_points_to_or_an_error_that_name
         assert link in str(error)
         assert target in str(error)
     else:
-        assert {row["__key__"].removeprefix("./"): row["txt"] for row in found if row.get("txt") is not None} == dict.fromkeys(wanted, "a")
+        assert {
+            row["__key__"].removeprefix("./"): row["txt"]
+            for row in found
+            if row.get("txt") is not None
+        } == dict.fromkeys(wanted, "a")
 
 
 def test_a_linked_field_stands_in_its_sample(rows):
     data = archive(
-        ("0.png", b"p"), ("0.txt", b"t"), ("1.png", HARD, "0.png"), ("1.txt", b"u"), ("2.txt", b"v"), ("2.png", SYMBOLIC, "0.png")
+        ("0.png", b"p"),
+        ("0.txt", b"t"),
+        ("1.png", HARD, "0.png"),
+        ("1.txt", b"u"),
+        ("2.txt", b"v"),
+        ("2.png", SYMBOLIC, "0.png"),
     )
-    assert [(row["__key__"], row["png"], row["txt"]) for row in rows(data)] == [("0", b"p", "t"), ("1", b"p", "u"), ("2", b"p", "v")]
+    assert [(row["__key__"], row["png"], row["txt"]) for row in rows(data)] == [
+        ("0", b"p", "t"),
+        ("1", b"p", "u"),
+        ("2", b"p", "v"),
+    ]
 
 
 def test_a_linked_field_of_json_has_the_types_of_what_it_points_to(rows):
@@ -193,7 +228,9 @@ def test_a_linked_field_of_json_has_the_types_of_what_it_points_to(rows):
         {"json": {"a": 1}, "__key__": "0"},
         {"json": {"a": 1}, "__key__": "1"},
     ]
-    assert rows(archive(("1.json", SYMBOLIC, "meta"), ("meta", b'{"a": 1}'))) == [{"json": {"a": 1}, "__key__": "1"}]
+    assert rows(archive(("1.json", SYMBOLIC, "meta"), ("meta", b'{"a": 1}'))) == [
+        {"json": {"a": 1}, "__key__": "1"}
+    ]
 
 
 def test_links_of_long_archives_are_read_where_a_shuffle_and_a_state_want_them(tmp_path):
@@ -205,7 +242,9 @@ def test_links_of_long_archives_are_read_where_a_shuffle_and_a_state_want_them(t
     ds = load_dataset("webdataset", data_files=str(path), split="train", streaming=True)
     wanted = {str(i): content[i] for i in range(8)} | {str(8 + i): content[7 - i] for i in range(8)}
     assert {row["__key__"]: row["bin"] for row in ds.shuffle(seed=2, buffer_size=4)} == wanted
-    assert {row["__key__"]: row["bin"] for row in ds.skip(9)} == {key: wanted[key] for key in map(str, range(9, 16))}
+    assert {row["__key__"]: row["bin"] for row in ds.skip(9)} == {
+        key: wanted[key] for key in map(str, range(9, 16))
+    }
     reading = iter(ds)
     first = [next(reading)["__key__"] for _ in range(10)]
     ds.load_state_dict(ds.state_dict())
@@ -240,14 +279,21 @@ def test_links_that_point_to_each_other_are_an_error_that_names_both(rows):
 def test_a_sample_with_a_link_to_nothing_is_skipped_and_told(tmp_path):
     path = tmp_path / "a.tar"
     path.write_bytes(archive(("0.txt", b"a"), ("1.txt", SYMBOLIC, "gone.txt"), ("2.txt", b"c")))
-    ds = load_dataset("webdataset", data_files=str(path), split="train", streaming=True, on_error="skip")
+    ds = load_dataset(
+        "webdataset", data_files=str(path), split="train", streaming=True, on_error="skip"
+    )
     assert [row["txt"] for row in ds] == ["a", "c"]
     assert ds.skipped.count == 1
     assert "gone.txt" in str(ds.skipped)
 
 
 def test_links_to_folders_and_of_no_sample_are_passed_over(rows):
-    data = archive(("v1/0.txt", b"a"), ("latest", SYMBOLIC, "v1"), ("v1.0", SYMBOLIC, "v1"), ("README", SYMBOLIC, "gone"))
+    data = archive(
+        ("v1/0.txt", b"a"),
+        ("latest", SYMBOLIC, "v1"),
+        ("v1.0", SYMBOLIC, "v1"),
+        ("README", SYMBOLIC, "gone"),
+    )
     assert rows(data) == [{"txt": "a", "__key__": "v1/0"}]
 
 
@@ -260,7 +306,9 @@ def test_links_of_archives_of_lines_are_files_as_others(rows, end):
         ("d.jsonl", b'{"x": 2}\n'),
         ("e", SYMBOLIC, "gone"),
     )
-    assert [row["x"] for row in rows(gzip.compress(data) if end == ".tar.gz" else data, "json", end)] == [1, 1, 2, 2]
+    assert [
+        row["x"] for row in rows(gzip.compress(data) if end == ".tar.gz" else data, "json", end)
+    ] == [1, 1, 2, 2]
 
 
 def test_a_link_to_nothing_in_an_archive_of_lines_is_an_error_that_names_both(rows):
@@ -268,7 +316,16 @@ def test_a_link_to_nothing_in_an_archive_of_lines_is_an_error_that_names_both(ro
         rows(archive(("a.jsonl", b'{"x": 1}\n'), ("b.jsonl", SYMBOLIC, "gone.jsonl")), "json")
 
 
-LEFT_BEHIND = ["._1.jpg", "d/._1.jpg", ".DS_Store", "d/.DS_Store", "__MACOSX/d/._1.jpg", "__MACOSX/d/9.jpg", ".gitkeep", "d/.gitkeep"]
+LEFT_BEHIND = [
+    "._1.jpg",
+    "d/._1.jpg",
+    ".DS_Store",
+    "d/.DS_Store",
+    "__MACOSX/d/._1.jpg",
+    "__MACOSX/d/9.jpg",
+    ".gitkeep",
+    "d/.gitkeep",
+]
 
 
 @pytest.mark.parametrize("end", [".tar", ".tar.gz"])
@@ -278,7 +335,10 @@ def test_what_tools_leave_behind_is_no_sample(rows, where, end):
     at = {"first": 0, "between": 2, "inside a sample": 1, "last": 4}[where]
     data[at:at] = [(name, b"\0\5\x16\7") for name in LEFT_BEHIND]
     made = archive(*data)
-    wanted = [{"jpg": b"one", "cls": b"1", "__key__": "d/1"}, {"jpg": b"two", "cls": b"2", "__key__": "d/2"}]
+    wanted = [
+        {"jpg": b"one", "cls": b"1", "__key__": "d/1"},
+        {"jpg": b"two", "cls": b"2", "__key__": "d/2"},
+    ]
     assert rows(gzip.compress(made) if end == ".tar.gz" else made, end=end) == wanted
 
 
@@ -286,7 +346,10 @@ def test_an_archive_is_taken_apart_whole(tmp_path):
     path = tmp_path / "together.tar"
     path.write_bytes(archive(("a.txt", b"a")) + archive(("b.txt", b"b"), ("c.txt", HARD, "b.txt")))
     manager = DownloadManager()
-    assert sorted(name for name, _ in manager.iter_archive(str(path)) if name != "c.txt") == ["a.txt", "b.txt"]
+    assert sorted(name for name, _ in manager.iter_archive(str(path)) if name != "c.txt") == [
+        "a.txt",
+        "b.txt",
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -306,7 +369,11 @@ def far(server, name, data, format="webdataset"):
 @pytest.mark.parametrize("how", TOGETHER)
 def test_archives_one_after_another_far_away_give_the_samples_of_all(server, how):
     together, end = TOGETHER[how]
-    ds = far(server, f"together-{how.replace(' ', '')}{end}", together(numbered(0, 1), numbered(2), numbered(3)))
+    ds = far(
+        server,
+        f"together-{how.replace(' ', '')}{end}",
+        together(numbered(0, 1), numbered(2), numbered(3)),
+    )
     assert [row["txt"] for row in ds] == ["0", "1", "2", "3"]
     assert [row["txt"] for row in ds.skip(2)] == ["2", "3"]
 
@@ -315,7 +382,11 @@ def test_archives_one_after_another_far_away_give_the_samples_of_all(server, how
 @pytest.mark.parametrize("case", LINKS)
 def test_a_link_far_away_is_what_it_points_to_or_an_error_that_names_both(server, case):
     members = LINKS[case]
-    wanted = {name.removesuffix(".txt").removeprefix("./") for name, *_ in members if name.endswith(".txt")}
+    wanted = {
+        name.removesuffix(".txt").removeprefix("./")
+        for name, *_ in members
+        if name.endswith(".txt")
+    }
     try:
         found = list(far(server, f"links-{list(LINKS).index(case)}.tar", archive(*members)))
     except RowstreamError as error:
@@ -323,4 +394,8 @@ def test_a_link_far_away_is_what_it_points_to_or_an_error_that_names_both(server
         assert link in str(error)
         assert target in str(error)
     else:
-        assert {row["__key__"].removeprefix("./"): row["txt"] for row in found if row.get("txt") is not None} == dict.fromkeys(wanted, "a")
+        assert {
+            row["__key__"].removeprefix("./"): row["txt"]
+            for row in found
+            if row.get("txt") is not None
+        } == dict.fromkeys(wanted, "a")

@@ -24,7 +24,12 @@ LIMIT = 600  # seconds that one side may take
 def environment() -> dict[str, str]:
     """What every side runs in: no network, modules compiled once, and no BLAS threads that spin beside the loop."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**kept, "HF_DATASETS_OFFLINE": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    return {
+        **kept,
+        "HF_DATASETS_OFFLINE": "1",
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
 
 
 def child(peer: str, workload, files: list[str], *, hash: bool = False, warm: int = 0) -> dict:
@@ -40,7 +45,9 @@ def child(peer: str, workload, files: list[str], *, hash: bool = False, warm: in
         "whole": getattr(workload, "WHOLE", False),
     }
     command = [sys.executable, "-m", "benches.vs_peers.child", json.dumps(request)]
-    out = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False, env=environment())
+    out = subprocess.run(
+        command, capture_output=True, text=True, timeout=LIMIT, check=False, env=environment()
+    )
     if out.returncode:
         raise SystemExit(f"{peer}: {out.stderr[-2000:]}")
     return json.loads(out.stdout.splitlines()[-1])
@@ -48,9 +55,16 @@ def child(peer: str, workload, files: list[str], *, hash: bool = False, warm: in
 
 def spread(runs: list[dict]) -> dict:
     """The median of each figure, and the least and greatest of the CPU times."""
-    made = {key: median(run[key] for run in runs) for key in runs[0] if not isinstance(runs[0][key], list)}
+    made = {
+        key: median(run[key] for run in runs)
+        for key in runs[0]
+        if not isinstance(runs[0][key], list)
+    }
     made |= {key: value for key, value in runs[-1].items() if isinstance(value, list) and value}
-    made["steady_cpu_range"] = [min(run["steady_cpu"] for run in runs), max(run["steady_cpu"] for run in runs)]
+    made["steady_cpu_range"] = [
+        min(run["steady_cpu"] for run in runs),
+        max(run["steady_cpu"] for run in runs),
+    ]
     return made
 
 
@@ -61,19 +75,27 @@ def measure(name: str, repeat: int) -> dict:
     if name == "cold":
         return cold(workload, files, repeat)
     repeat = getattr(workload, "REPEAT", repeat)
-    same = {} if name.startswith("memory") else {peer: child(peer, workload, files, hash=True) for peer in workload.PEERS}
+    same = (
+        {}
+        if name.startswith("memory")
+        else {peer: child(peer, workload, files, hash=True) for peer in workload.PEERS}
+    )
     alike = getattr(workload, "SAME", [peer for peer in workload.PEERS if peer != "readinto"])
     if len({answer["hash"] for peer, answer in same.items() if peer in alike}) > 1:
         raise SystemExit(f"{name}: the sides did not deliver the same rows: {same}")
     runs: dict[str, list[dict]] = {peer: [] for peer in workload.PEERS}
     for _ in range(repeat):
         for peer in workload.PEERS:
-            runs[peer].append(child(peer, workload, files, warm=same[peer]["items"] // 4 if same else 0))
+            runs[peer].append(
+                child(peer, workload, files, warm=same[peer]["items"] // 4 if same else 0)
+            )
     sides = {peer: spread(of) for peer, of in runs.items()}
     ours = sides["rowstream"]
     for side in sides.values():
         for unit in ("cpu", "wall"):
-            side[f"ratio_{unit}"] = side[f"steady_{unit}"] / side["items"] / (ours[f"steady_{unit}"] / ours["items"])
+            side[f"ratio_{unit}"] = (
+                side[f"steady_{unit}"] / side["items"] / (ours[f"steady_{unit}"] / ours["items"])
+            )
     return {
         "about": workload.__doc__,
         "hash": next(iter(same.values()), {}).get("hash"),
@@ -90,10 +112,14 @@ def cold(workload, files: list[str], repeat: int) -> dict:
         for peer in workload.PEERS:
             walls, cpus = [], []
             run = [sys.executable, "-c", command.format(module=peer, files=files)]
-            subprocess.run(run, check=True, timeout=LIMIT, stderr=subprocess.DEVNULL, env=environment())
+            subprocess.run(
+                run, check=True, timeout=LIMIT, stderr=subprocess.DEVNULL, env=environment()
+            )
             for _ in range(repeat):
                 before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-                subprocess.run(run, check=True, timeout=LIMIT, stderr=subprocess.DEVNULL, env=environment())
+                subprocess.run(
+                    run, check=True, timeout=LIMIT, stderr=subprocess.DEVNULL, env=environment()
+                )
                 after = resource.getrusage(resource.RUSAGE_CHILDREN)
                 walls.append(time.perf_counter() - began)
                 cpus.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
@@ -103,7 +129,13 @@ def cold(workload, files: list[str], repeat: int) -> dict:
         began = time.perf_counter()
         subprocess.run([sys.executable, "-c", "pass"], check=True)
         walls.append(time.perf_counter() - began)
-    return {"about": workload.__doc__, "repeat": repeat, "reach": workload.REACH, "interpreter_wall": median(walls), "sides": sides}
+    return {
+        "about": workload.__doc__,
+        "repeat": repeat,
+        "reach": workload.REACH,
+        "interpreter_wall": median(walls),
+        "sides": sides,
+    }
 
 
 def table(name: str, result: dict) -> str:
@@ -116,7 +148,9 @@ def table(name: str, result: dict) -> str:
                 f"{peer} {side[what]['wall'] * 1000:8.0f} ms wall {side[what]['cpu'] * 1000:8.0f} ms CPU"
                 for peer, side in result["sides"].items()
             ]
-            ours, theirs = (result["sides"][peer][what]["cpu"] for peer in ("rowstream", "datasets"))
+            ours, theirs = (
+                result["sides"][peer][what]["cpu"] for peer in ("rowstream", "datasets")
+            )
             lines.append(f"  {what:13} {'   '.join(row)}   {theirs / ours:5.1f} ×")
         return "\n".join(lines)
     lines.append(
@@ -150,7 +184,9 @@ def main() -> None:
     }
     for name in options.workloads or ALL:
         result = measure(name, options.repeat)
-        (RESULTS / f"{name}.json").write_text(json.dumps({**result, "machine": machine}, indent=1) + "\n")
+        (RESULTS / f"{name}.json").write_text(
+            json.dumps({**result, "machine": machine}, indent=1) + "\n"
+        )
         print(table(name, result), flush=True)
 
 

@@ -28,7 +28,10 @@ def digest(item) -> int:
     if not isinstance(next(iter(item.values()), None), np_array()):
         return zlib.crc32(repr(item).encode())
     columns = list(item.values())
-    return sum(zlib.crc32(b"".join(memoryview(column[i].copy()).tobytes() for column in columns)) for i in range(len(columns[0])))
+    return sum(
+        zlib.crc32(b"".join(memoryview(column[i].copy()).tobytes() for column in columns))
+        for i in range(len(columns[0]))
+    )
 
 
 def cpu_time() -> float:

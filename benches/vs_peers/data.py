@@ -19,7 +19,10 @@ def texts(rng: np.random.Generator, n: int, words: tuple[int, int]) -> list[str]
     """Texts of random words, most common words first, as language has them."""
     letters = np.frombuffer(b"etaoinshrdlucmfwypvbgkjqxz", "S1").astype(str)
     vocabulary = np.array(["".join(rng.choice(letters, rng.integers(2, 10))) for _ in range(4000)])
-    return [" ".join(vocabulary[np.minimum(rng.zipf(1.3, size) - 1, 3999)]) for size in rng.integers(*words, n)]
+    return [
+        " ".join(vocabulary[np.minimum(rng.zipf(1.3, size) - 1, 3999)])
+        for size in rng.integers(*words, n)
+    ]
 
 
 def chat(folder: Path, rows: int, words: tuple[int, int], files: int, group: int) -> None:
@@ -30,7 +33,10 @@ def chat(folder: Path, rows: int, words: tuple[int, int], files: int, group: int
         n = rows // files
         picks, turns = rng.integers(0, len(pool), (n, 4)), rng.integers(1, 3, n)
         roles = ("user", "assistant") * 2
-        messages = [[{"role": roles[j], "content": pool[row[j]]} for j in range(2 * t)] for row, t in zip(picks, turns, strict=True)]
+        messages = [
+            [{"role": roles[j], "content": pool[row[j]]} for j in range(2 * t)]
+            for row, t in zip(picks, turns, strict=True)
+        ]
         table = pa.table(
             {
                 "id": [f"chat-{f}-{i:08}" for i in range(n)],
@@ -66,7 +72,13 @@ def vectors(folder: Path) -> None:
     for f in range(4):
         n = 50_000
         vector = pa.FixedSizeListArray.from_arrays(pa.array(rng.random(n * 64).astype("f4")), 64)
-        table = pa.table({"id": np.arange(f * n, f * n + n), "weight": rng.random(n).astype("f4"), "vector": vector})
+        table = pa.table(
+            {
+                "id": np.arange(f * n, f * n + n),
+                "weight": rng.random(n).astype("f4"),
+                "vector": vector,
+            }
+        )
         pq.write_table(table, folder / f"{f:03}.parquet", row_group_size=10_000)
 
 
@@ -75,7 +87,10 @@ def wide(folder: Path) -> None:
     rng = np.random.default_rng(4)
     for f in range(4):
         n = 100_000
-        columns = {f"c{i:02}": rng.integers(0, 1 << 40, n) if i % 2 else rng.random(n).astype("f4") for i in range(30)}
+        columns = {
+            f"c{i:02}": rng.integers(0, 1 << 40, n) if i % 2 else rng.random(n).astype("f4")
+            for i in range(30)
+        }
         pq.write_table(pa.table(columns), folder / f"{f:03}.parquet", row_group_size=25_000)
 
 
@@ -86,16 +101,28 @@ def large(folder: Path) -> None:
     for f in range(4):
         with pq.ParquetWriter(
             folder / f"{f:03}.parquet",
-            pa.schema({"id": pa.int64(), "messages": pa.list_(pa.struct({"role": pa.string(), "content": pa.string()}))}),
+            pa.schema(
+                {
+                    "id": pa.int64(),
+                    "messages": pa.list_(pa.struct({"role": pa.string(), "content": pa.string()})),
+                }
+            ),
             use_dictionary=["messages.list.element.role"],
         ) as writer:
             for g in range(10):
                 picks = rng.integers(0, len(pool), (10_700, 4))
                 messages = [
-                    [{"role": "user" if j % 2 == 0 else "assistant", "content": pool[p]} for j, p in enumerate(row)] for row in picks
+                    [
+                        {"role": "user" if j % 2 == 0 else "assistant", "content": pool[p]}
+                        for j, p in enumerate(row)
+                    ]
+                    for row in picks
                 ]
                 ids = np.arange(10_700) + (f * 10 + g) * 10_700
-                writer.write_table(pa.table({"id": ids, "messages": messages}, schema=writer.schema), row_group_size=10_700)
+                writer.write_table(
+                    pa.table({"id": ids, "messages": messages}, schema=writer.schema),
+                    row_group_size=10_700,
+                )
 
 
 def lines(folder: Path, source: str = "chat", *, packed: bool = False) -> None:
@@ -114,7 +141,9 @@ def archive(folder: Path, samples: int, size: int) -> None:
     with tarfile.open(folder / "000.tar", "w", format=tarfile.USTAR_FORMAT) as out:
         for i in range(samples):
             at = int(rng.integers(0, len(pool) - size))
-            caption = json.dumps({"id": i, "label": i % 10, "caption": "a photo of something " * 3}).encode()
+            caption = json.dumps(
+                {"id": i, "label": i % 10, "caption": "a photo of something " * 3}
+            ).encode()
             for field, content in (("bin", pool[at : at + size]), ("json", caption)):
                 info = tarfile.TarInfo(f"{i:08}.{field}")
                 info.size = len(content)
@@ -132,7 +161,9 @@ def table_csv(folder: Path) -> None:
 def array(folder: Path) -> None:
     """The conversations as JSON arrays."""
     for file in files("chat"):
-        (folder / (Path(file).stem + ".json")).write_text(json.dumps(pq.read_table(file).to_pylist()))
+        (folder / (Path(file).stem + ".json")).write_text(
+            json.dumps(pq.read_table(file).to_pylist())
+        )
 
 
 def ipc(folder: Path) -> None:

@@ -15,7 +15,9 @@ class Streaming:
         return iter(self._open("parquet", files, shuffle))
 
     def batches(self, files, columns):
-        return iter(self._open("parquet", files).select_columns(columns).with_format("numpy").iter(256))
+        return iter(
+            self._open("parquet", files).select_columns(columns).with_format("numpy").iter(256)
+        )
 
     def lines(self, files, shuffle=0):
         return iter(self._open("json", files, shuffle))
@@ -31,11 +33,20 @@ class Streaming:
 
     def filtered(self, files, columns, column, below):
         filters = [(column, "<", below)]
-        ds = self.load_dataset("parquet", data_files=files, split="train", streaming=True, columns=columns, filters=filters)
+        ds = self.load_dataset(
+            "parquet",
+            data_files=files,
+            split="train",
+            streaming=True,
+            columns=columns,
+            filters=filters,
+        )
         return iter(ds.with_format("numpy").iter(256))
 
     def whole_batches(self, files):
-        ds = self.load_dataset("parquet", data_files=files, split="train", streaming=True).shuffle(seed=1, buffer_size=None)
+        ds = self.load_dataset("parquet", data_files=files, split="train", streaming=True).shuffle(
+            seed=1, buffer_size=None
+        )
         return iter(ds.with_format("numpy").iter(1024))
 
     def samples(self, files, shuffle=0):
@@ -44,9 +55,17 @@ class Streaming:
     def mapped(self, files, batched):
         from benches.vs_peers.functions import double, double_batch
 
-        return iter(self._open("parquet", files).map(double_batch if batched else double, batched=batched))
+        return iter(
+            self._open("parquet", files).map(double_batch if batched else double, batched=batched)
+        )
 
     def loader(self, files, workers):
         from torch.utils.data import DataLoader
 
-        return iter(DataLoader(self._open("parquet", files).select_columns(["id", "score", "weight"]), batch_size=256, num_workers=workers))
+        return iter(
+            DataLoader(
+                self._open("parquet", files).select_columns(["id", "score", "weight"]),
+                batch_size=256,
+                num_workers=workers,
+            )
+        )

@@ -2,17 +2,20 @@
 
 from rowstream import load_dataset
 
-ds = load_dataset("parquet", data_files="data/*.parquet", split="train", streaming=True)
-for row in ds.shuffle(seed=7, buffer_size=10_000):
-    ...
-state = ds.state_dict()  # at any row; load_state_dict goes on at the next one
+ds = load_dataset("parquet", data_files="data/*.parquet", split="train", streaming=True) for row in
+ds.shuffle(seed=7, buffer_size=10_000): ... state = ds.state_dict() # at any row; load_state_dict
+goes on at the next one
 """
 
 from typing import TYPE_CHECKING, Any
 
-from rowstream.dataset import IterableDataset, IterableDatasetDict, concatenate_datasets, interleave_datasets
+from rowstream.dataset import (
+    IterableDataset,
+    IterableDatasetDict,
+    concatenate_datasets,
+    interleave_datasets,
+)
 from rowstream.distributed import merge_state_dicts, split_dataset_by_node
-from rowstream.expr import col
 from rowstream.features import (
     Array2D,
     Array3D,
@@ -38,7 +41,18 @@ from rowstream.features import (
 )
 from rowstream.info import DatasetInfo
 from rowstream.load import load_dataset, load_dataset_builder, load_from_disk
-from rowstream.progress import (
+from rowstream.plan.expr import col
+from rowstream.splits.info import SplitDict, SplitGenerator, SplitInfo, SubSplitInfo
+from rowstream.splits.names import (
+    NamedSplit,
+    NamedSplitAll,
+    ReadInstruction,
+    Split,
+    SplitBase,
+    percent,
+)
+from rowstream.utils import experimental
+from rowstream.utils.progress import (
     are_progress_bars_disabled,
     disable_progress_bar,
     disable_progress_bars,
@@ -46,35 +60,18 @@ from rowstream.progress import (
     enable_progress_bars,
     is_progress_bar_enabled,
 )
-from rowstream.splits import (
-    NamedSplit,
-    NamedSplitAll,
-    ReadInstruction,
-    Split,
-    SplitBase,
-    SplitDict,
-    SplitGenerator,
-    SplitInfo,
-    SubSplitInfo,
-    percent,
-)
-from rowstream.utils import experimental
 from rowstream.version import Version
 from rowstream.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from rowstream import cache as cache
-    from rowstream.builder import ArrowBasedBuilder, BuilderConfig, DatasetBuilder, GeneratorBasedBuilder
-    from rowstream.dataset.column import Column, IterableColumn
-    from rowstream.dataset.dicts import DatasetDict
-    from rowstream.dataset.map_style import Dataset
-    from rowstream.downloads import DownloadConfig, DownloadManager, DownloadMode, StreamingDownloadManager, VerificationMode
-    from rowstream.files import exists as exists
-    from rowstream.files import glob as glob
-    from rowstream.files import list as list
-    from rowstream.files import open as open
-    from rowstream.files import read_jsonl, write_jsonl
-    from rowstream.fingerprint import disable_caching, enable_caching, is_caching_enabled
+    from rowstream.builder.builder import DatasetBuilder
+    from rowstream.builder.config import BuilderConfig
+    from rowstream.builder.generate import ArrowBasedBuilder, GeneratorBasedBuilder
+    from rowstream.dataset.map_style.dataset import Dataset
+    from rowstream.dataset.map_style.dataset_dict import DatasetDict
+    from rowstream.fingerprint.caching import disable_caching, enable_caching, is_caching_enabled
+    from rowstream.formatting.column import Column, IterableColumn
     from rowstream.inspect import (
         get_dataset_config_info,
         get_dataset_config_names,
@@ -82,6 +79,13 @@ if TYPE_CHECKING:
         get_dataset_infos,
         get_dataset_split_names,
     )
+    from rowstream.storage.download_config import DownloadConfig, DownloadMode, VerificationMode
+    from rowstream.storage.download_manager import DownloadManager, StreamingDownloadManager
+    from rowstream.storage.files import exists as exists
+    from rowstream.storage.files import glob as glob
+    from rowstream.storage.files import list as list
+    from rowstream.storage.files import open as open
+    from rowstream.storage.jsonl import read_jsonl, write_jsonl
 
 __all__ = [
     "Array2D",
@@ -159,10 +163,13 @@ __all__ = [
     "write_jsonl",
 ]
 
-# What streams do not need is loaded when it is first asked for: archives and compression take a quarter of the import, pyarrow all of it
-# again.
+# What streams do not need is loaded when it is first asked for: archives and compression take a
+# quarter of the import, pyarrow all of it again.
 _LATER = {
-    **dict.fromkeys(("ArrowBasedBuilder", "BuilderConfig", "DatasetBuilder", "GeneratorBasedBuilder"), "rowstream.builder"),
+    **dict.fromkeys(
+        ("ArrowBasedBuilder", "BuilderConfig", "DatasetBuilder", "GeneratorBasedBuilder"),
+        "rowstream.builder",
+    ),
     **dict.fromkeys(
         (
             "get_dataset_config_info",
@@ -173,14 +180,20 @@ _LATER = {
         ),
         "rowstream.inspect",
     ),
-    **dict.fromkeys(("Column", "IterableColumn"), "rowstream.dataset.column"),
+    **dict.fromkeys(("Column", "IterableColumn"), "rowstream.formatting.column"),
     "Dataset": "rowstream.dataset.map_style",
-    "DatasetDict": "rowstream.dataset.dicts",
+    "DatasetDict": "rowstream.dataset.map_style",
     **dict.fromkeys(
-        ("DownloadConfig", "DownloadManager", "DownloadMode", "StreamingDownloadManager", "VerificationMode"), "rowstream.downloads"
+        ("DownloadConfig", "DownloadMode", "VerificationMode"), "rowstream.storage.download_config"
     ),
-    **dict.fromkeys(("exists", "glob", "list", "open", "read_jsonl", "write_jsonl"), "rowstream.files"),
-    **dict.fromkeys(("disable_caching", "enable_caching", "is_caching_enabled"), "rowstream.fingerprint"),
+    **dict.fromkeys(
+        ("DownloadManager", "StreamingDownloadManager"), "rowstream.storage.download_manager"
+    ),
+    **dict.fromkeys(("exists", "glob", "list", "open"), "rowstream.storage.files"),
+    **dict.fromkeys(("read_jsonl", "write_jsonl"), "rowstream.storage.jsonl"),
+    **dict.fromkeys(
+        ("disable_caching", "enable_caching", "is_caching_enabled"), "rowstream.fingerprint"
+    ),
 }
 
 

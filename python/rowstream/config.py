@@ -1,4 +1,5 @@
-"""Settings that a program may change while it runs: they are read when they are needed, never copied.
+"""Settings that a program may change while it runs: they are read when they are needed, never
+copied.
 
 What the environment says is the value at first. Names are those of `datasets.config`.
 """
@@ -11,19 +12,42 @@ from pathlib import Path
 from typing import Any
 
 HF_ENDPOINT = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
-HF_CACHE_HOME = os.path.expanduser(os.environ.get("HF_HOME", os.path.join(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "huggingface")))
-HF_DATASETS_CACHE: Any = Path(os.environ.get("HF_DATASETS_CACHE", os.path.join(HF_CACHE_HOME, "datasets")))
-DOWNLOADED_DATASETS_PATH: Any = Path(os.environ.get("HF_DATASETS_DOWNLOADED_DATASETS_PATH", os.path.join(HF_DATASETS_CACHE, "downloads")))
+HF_CACHE_HOME = os.path.expanduser(
+    os.environ.get(
+        "HF_HOME", os.path.join(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "huggingface")
+    )
+)
+HF_DATASETS_CACHE: Any = Path(
+    os.environ.get("HF_DATASETS_CACHE", os.path.join(HF_CACHE_HOME, "datasets"))
+)
+DOWNLOADED_DATASETS_PATH: Any = Path(
+    os.environ.get(
+        "HF_DATASETS_DOWNLOADED_DATASETS_PATH", os.path.join(HF_DATASETS_CACHE, "downloads")
+    )
+)
 EXTRACTED_DATASETS_PATH: Any = Path(
-    os.environ.get("HF_DATASETS_EXTRACTED_DATASETS_PATH", os.path.join(DOWNLOADED_DATASETS_PATH, "extracted"))
+    os.environ.get(
+        "HF_DATASETS_EXTRACTED_DATASETS_PATH", os.path.join(DOWNLOADED_DATASETS_PATH, "extracted")
+    )
 )
 # No code is ever downloaded: nothing of ours is there.
 HF_MODULES_CACHE = os.environ.get("HF_MODULES_CACHE", os.path.join(HF_CACHE_HOME, "modules"))
-HF_DATASETS_OFFLINE = os.environ.get("HF_DATASETS_OFFLINE", "0").upper() in ("1", "ON", "YES", "TRUE")
-HF_HUB_OFFLINE = HF_DATASETS_OFFLINE or os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "ON", "YES", "TRUE")
+HF_DATASETS_OFFLINE = os.environ.get("HF_DATASETS_OFFLINE", "0").upper() in (
+    "1",
+    "ON",
+    "YES",
+    "TRUE",
+)
+HF_HUB_OFFLINE = HF_DATASETS_OFFLINE or os.environ.get("HF_HUB_OFFLINE", "0").upper() in (
+    "1",
+    "ON",
+    "YES",
+    "TRUE",
+)
 HF_UPDATE_DOWNLOAD_COUNTS = False
 
-# Whether rows of Parquet files may be copied to an Arrow file where they are read at random and do not fit into memory.
+# Whether rows of Parquet files may be copied to an Arrow file where they are read at random and do
+# not fit into memory.
 ARROW_COPIES = os.environ.get("ROWSTREAM_ARROW_COPIES", "1").upper() in ("1", "ON", "YES", "TRUE")
 
 DEFAULT_MAX_BATCH_SIZE = 1000
@@ -38,7 +62,11 @@ PARQUET_ROW_GROUP_SIZE_FOR_IMAGE_DATASETS: int | None = None
 PARQUET_ROW_GROUP_SIZE_FOR_AUDIO_DATASETS: int | None = None
 PARQUET_ROW_GROUP_SIZE_FOR_BINARY_DATASETS: int | None = None
 PARQUET_ROW_GROUP_SIZE_FOR_VIDEO_DATASETS: int | None = None
-DEFAULT_CDC_OPTIONS: dict[str, int] = {"min_chunk_size": 256 << 10, "max_chunk_size": 1 << 20, "norm_level": 0}
+DEFAULT_CDC_OPTIONS: dict[str, int] = {
+    "min_chunk_size": 256 << 10,
+    "max_chunk_size": 1 << 20,
+    "norm_level": 0,
+}
 MAX_TABLE_NBYTES_FOR_PICKLING = 4 << 30
 MAX_NUM_RUNNING_ASYNC_MAP_FUNCTIONS_IN_PARALLEL = 1000
 SAVE_ORIGINAL_SHARD_LENGTHS = False
@@ -85,7 +113,9 @@ _VERSIONS = {
 
 
 def _version(package: str) -> Any:
-    """The version of Python or of a library, as `packaging` has it; `"N/A"` where it is not installed."""
+    """The version of Python or of a library, as `packaging` has it; `"N/A"` where it is not
+    installed.
+    """
     from importlib.metadata import PackageNotFoundError, version
     from platform import python_version
 
@@ -98,7 +128,9 @@ def _version(package: str) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    """Whether a library is installed, and which version: `TORCH_AVAILABLE`, `TORCH_VERSION` and the like; `PY_VERSION`."""
+    """Whether a library is installed, and which version: `TORCH_AVAILABLE`, `TORCH_VERSION` and the
+    like; `PY_VERSION`.
+    """
     if name.endswith("_AVAILABLE") and (short := name.removesuffix("_AVAILABLE")) in _PROBED:
         return find_spec(_PROBED[short]) is not None
     if name.endswith("_VERSION") and (short := name.removesuffix("_VERSION")) in _VERSIONS:

@@ -1,4 +1,5 @@
-"""The exceptions of rowstream. Each also is the built-in exception that fits, so that code which catches those works.
+"""The exceptions of rowstream. Each also is the built-in exception that fits, so that code which
+catches those works.
 
     RowstreamError
     ├── InvalidArgumentError(ValueError)         an argument that makes no sense
@@ -6,55 +7,26 @@
     │   └── DatasetNotFoundError                 no such data set of the Hub, or not for this token
     ├── FilePermissionError(PermissionError)     the operating system refused
     ├── ReadError(OSError)                       any other failure of input
-    ├── SourceChangedError                       a file is not the one that the data set was made from
-    ├── DatasetBuildError                        a data set could not be made
-    │   ├── FileFormatError(ValueError)          bytes that are not what their format says
-    │   ├── ManualDownloadError                  files that only the user can fetch are not there
-    │   └── DatasetGenerationError               a builder's own code raised; its error is the cause
-    │       └── DatasetGenerationCastError       rows do not have the declared types
-    ├── ChecksumVerificationError                files are not those that were declared
-    │   ├── UnexpectedDownloadedFileError, ExpectedMoreDownloadedFilesError, NonMatchingChecksumError
-    ├── SplitsVerificationError                  splits are not those that were declared
-    │   ├── UnexpectedSplitsError, ExpectedMoreSplitsError, NonMatchingSplitsSizesError
-    ├── SchemaError(ValueError)                  files, columns or types that do not go together
-    ├── UnsupportedError(NotImplementedError)    valid, and not read or done (yet)
-    ├── CheckpointMismatchError(ValueError)      a state of another data set or number of consumers
-    └── InternalError                            a defect of rowstream
+    ├── SourceChangedError a file is not the one that the data set was made from ├──
+    DatasetBuildError a data set could not be made │ ├── FileFormatError(ValueError) bytes that are
+    not what their format says │ ├── ManualDownloadError files that only the user can fetch are not
+    there │ └── DatasetGenerationError a builder's own code raised; its error is the cause │ └──
+    DatasetGenerationCastError rows do not have the declared types ├── ChecksumVerificationError
+    files are not those that were declared │ ├── UnexpectedDownloadedFileError,
+    ExpectedMoreDownloadedFilesError, NonMatchingChecksumError ├── SplitsVerificationError splits
+    are not those that were declared │ ├── UnexpectedSplitsError, ExpectedMoreSplitsError,
+    NonMatchingSplitsSizesError ├── SchemaError(ValueError) files, columns or types that do not go
+    together ├── UnsupportedError(NotImplementedError) valid, and not read or done (yet) ├──
+    CheckpointMismatchError(ValueError) a state of another data set or number of consumers └──
+    InternalError a defect of rowstream
 
-`DatasetsError`, `FileNotFoundDatasetsError` and `DefunctDatasetError` are there for code that names them.
+`DatasetsError`, `FileNotFoundDatasetsError` and `DefunctDatasetError` are there for code that names
+them.
 
 Each takes one string, so that it pickles and a pool of processes can hand it on.
 """
 
-__all__ = [
-    "CheckpointMismatchError",
-    "ChecksumVerificationError",
-    "DataFilesNotFoundError",
-    "DatasetBuildError",
-    "DatasetGenerationCastError",
-    "DatasetGenerationError",
-    "DatasetNotFoundError",
-    "DatasetsError",
-    "DefunctDatasetError",
-    "ExpectedMoreDownloadedFilesError",
-    "ExpectedMoreSplitsError",
-    "FileFormatError",
-    "FileNotFoundDatasetsError",
-    "FilePermissionError",
-    "InternalError",
-    "InvalidArgumentError",
-    "ManualDownloadError",
-    "NonMatchingChecksumError",
-    "NonMatchingSplitsSizesError",
-    "ReadError",
-    "RowstreamError",
-    "SchemaError",
-    "SourceChangedError",
-    "SplitsVerificationError",
-    "UnexpectedDownloadedFileError",
-    "UnexpectedSplitsError",
-    "UnsupportedError",
-]
+from __future__ import annotations
 
 
 class RowstreamError(Exception):
@@ -145,7 +117,9 @@ class SourceChangedError(RowstreamError):
 
 
 class FileFormatError(DatasetBuildError, ValueError):
-    """Bytes that are not what their format says; the message names file, row group, row and column."""
+    """Bytes that are not what their format says; the message names file, row group, row and
+    column.
+    """
 
 
 class SchemaError(RowstreamError, ValueError):
@@ -162,3 +136,39 @@ class CheckpointMismatchError(RowstreamError, ValueError):
 
 class InternalError(RowstreamError):
     """A defect of rowstream. Please report it."""
+
+
+class DatasetTransformationNotAllowedError(RowstreamError):
+    """A transform that would part the rows from an index over them."""
+
+
+__all__ = [
+    "CheckpointMismatchError",
+    "ChecksumVerificationError",
+    "DataFilesNotFoundError",
+    "DatasetBuildError",
+    "DatasetGenerationCastError",
+    "DatasetGenerationError",
+    "DatasetNotFoundError",
+    "DatasetTransformationNotAllowedError",
+    "DatasetsError",
+    "DefunctDatasetError",
+    "ExpectedMoreDownloadedFilesError",
+    "ExpectedMoreSplitsError",
+    "FileFormatError",
+    "FileNotFoundDatasetsError",
+    "FilePermissionError",
+    "InternalError",
+    "InvalidArgumentError",
+    "ManualDownloadError",
+    "NonMatchingChecksumError",
+    "NonMatchingSplitsSizesError",
+    "ReadError",
+    "RowstreamError",
+    "SchemaError",
+    "SourceChangedError",
+    "SplitsVerificationError",
+    "UnexpectedDownloadedFileError",
+    "UnexpectedSplitsError",
+    "UnsupportedError",
+]

@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from rowstream import config
-from rowstream.features.features import plain
-from rowstream.features.types import Features
-from rowstream.files import open as open_file
-from rowstream.splits import SplitDict, SplitInfo
+from rowstream.features.convert import plain
+from rowstream.features.features import Features
+from rowstream.splits.info import SplitDict, SplitInfo
+from rowstream.storage.files import open as open_file
 from rowstream.version import Version
-
-__all__ = ["DatasetInfo", "DatasetInfosDict", "SplitInfo"]
 
 
 @dataclass
@@ -37,7 +35,8 @@ class DatasetInfo:
         download_size: bytes of the files.
         dataset_size: bytes of the rows.
         splits: a `SplitInfo` for each split.
-        post_processed, post_processing_size: what files of `datasets` may say of what was done to the rows; kept as it is.
+        post_processed, post_processing_size: what files of `datasets` may say of what was done to
+            the rows; kept as it is.
     """
 
     description: str = field(default_factory=str)
@@ -58,7 +57,13 @@ class DatasetInfo:
     dataset_size: int | None = None
     size_in_bytes: int | None = None
 
-    _INCLUDED_INFO_IN_YAML: ClassVar[list[str]] = ["config_name", "download_size", "dataset_size", "features", "splits"]
+    _INCLUDED_INFO_IN_YAML: ClassVar[list[str]] = [
+        "config_name",
+        "download_size",
+        "dataset_size",
+        "features",
+        "splits",
+    ]
 
     def __post_init__(self) -> None:
         """Plain data becomes what it is of."""
@@ -67,12 +72,20 @@ class DatasetInfo:
             written = all(isinstance(one, (dict, list)) for one in said.values())
             self.features = Features.from_dict(said) if written else Features(said)
         if self.version is not None and not isinstance(self.version, Version):
-            self.version = Version(self.version) if isinstance(self.version, str) else Version.from_dict(self.version)
+            self.version = (
+                Version(self.version)
+                if isinstance(self.version, str)
+                else Version.from_dict(self.version)
+            )
         if self.splits is not None and not isinstance(self.splits, SplitDict):
             self.splits = SplitDict.from_split_dict(self.splits)
         keys = self.supervised_keys
         if keys is not None and not isinstance(keys, SupervisedKeysData):
-            self.supervised_keys = SupervisedKeysData(*keys) if isinstance(keys, (tuple, list)) else SupervisedKeysData(**keys)
+            self.supervised_keys = (
+                SupervisedKeysData(*keys)
+                if isinstance(keys, (tuple, list))
+                else SupervisedKeysData(**keys)
+            )
 
     def copy(self) -> DatasetInfo:
         """A copy, with copies of what is in it."""
@@ -95,22 +108,42 @@ class DatasetInfo:
         known = {of.name for of in fields(cls)}
         return cls(**{key: value for key, value in dataset_info_dict.items() if key in known})
 
-    def write_to_directory(self, dataset_info_dir: Any, pretty_print: bool = False, storage_options: dict[str, Any] | None = None) -> None:
+    def write_to_directory(
+        self,
+        dataset_info_dir: Any,
+        pretty_print: bool = False,
+        storage_options: dict[str, Any] | None = None,
+    ) -> None:
         """Writes it as `dataset_info.json` into a folder, and the licence beside it."""
         if not dataset_info_dir:
-            raise ValueError("Calling DatasetInfo.write_to_directory() with undefined dataset_info_dir.")
+            raise ValueError(
+                "Calling DatasetInfo.write_to_directory() with undefined dataset_info_dir."
+            )
         text = json.dumps(self._to_dict(), indent=4 if pretty_print else None)
-        for name, content in ((config.DATASET_INFO_FILENAME, text), (config.LICENSE_FILENAME, self.license)):
+        for name, content in (
+            (config.DATASET_INFO_FILENAME, text),
+            (config.LICENSE_FILENAME, self.license),
+        ):
             if content:
-                with open_file(f"{os.fspath(dataset_info_dir)}/{name}", "w", storage_options=storage_options) as file:
+                with open_file(
+                    f"{os.fspath(dataset_info_dir)}/{name}", "w", storage_options=storage_options
+                ) as file:
                     file.write(content)
 
     @classmethod
-    def from_directory(cls, dataset_info_dir: Any, storage_options: dict[str, Any] | None = None) -> DatasetInfo:
+    def from_directory(
+        cls, dataset_info_dir: Any, storage_options: dict[str, Any] | None = None
+    ) -> DatasetInfo:
         """What `write_to_directory` wrote."""
         if not dataset_info_dir:
-            raise ValueError("Calling DatasetInfo.from_directory() with undefined dataset_info_dir.")
-        with open_file(f"{os.fspath(dataset_info_dir)}/{config.DATASET_INFO_FILENAME}", "r", storage_options=storage_options) as file:
+            raise ValueError(
+                "Calling DatasetInfo.from_directory() with undefined dataset_info_dir."
+            )
+        with open_file(
+            f"{os.fspath(dataset_info_dir)}/{config.DATASET_INFO_FILENAME}",
+            "r",
+            storage_options=storage_options,
+        ) as file:
             return cls.from_dict(json.load(file))
 
     @classmethod
@@ -144,23 +177,35 @@ class DatasetInfo:
 
     def __repr__(self) -> str:
         """What is known."""
-        known = [f"{of.name}={getattr(self, of.name)!r}" for of in fields(self) if getattr(self, of.name)]
+        known = [
+            f"{of.name}={getattr(self, of.name)!r}" for of in fields(self) if getattr(self, of.name)
+        ]
         return f"{type(self).__qualname__}({', '.join(known)})"
 
 
 class DatasetInfosDict(dict[str, DatasetInfo]):
     """What is known of each configuration of a data set, in its card."""
 
-    def write_to_directory(self, dataset_infos_dir: Any, overwrite: bool = False, pretty_print: bool = False) -> None:
+    def write_to_directory(
+        self, dataset_infos_dir: Any, overwrite: bool = False, pretty_print: bool = False
+    ) -> None:
         """Writes it into the card of a folder, `README.md`."""
         from huggingface_hub import DatasetCard, DatasetCardData
 
         folder = Path(os.fspath(dataset_infos_dir))
         infos = DatasetInfosDict() if overwrite else self.from_directory(folder)
         infos.update(self)
-        old, card_path = folder / config.DATASETDICT_INFOS_FILENAME, folder / config.REPOCARD_FILENAME
+        old, card_path = (
+            folder / config.DATASETDICT_INFOS_FILENAME,
+            folder / config.REPOCARD_FILENAME,
+        )
         if old.exists():
-            old.write_text(json.dumps({name: info._to_dict() for name, info in infos.items()}, indent=4 if pretty_print else None))
+            old.write_text(
+                json.dumps(
+                    {name: info._to_dict() for name, info in infos.items()},
+                    indent=4 if pretty_print else None,
+                )
+            )
         card = DatasetCard.load(card_path) if card_path.exists() else None
         data = card.data if card is not None else DatasetCardData()
         if infos:
@@ -178,7 +223,16 @@ class DatasetInfosDict(dict[str, DatasetInfo]):
             if "dataset_info" in data:
                 return cls.from_dataset_card_data(data)
         old = folder / config.DATASETDICT_INFOS_FILENAME
-        return cls({name: DatasetInfo.from_dict(one) for name, one in json.loads(old.read_text()).items()}) if old.exists() else cls()
+        return (
+            cls(
+                {
+                    name: DatasetInfo.from_dict(one)
+                    for name, one in json.loads(old.read_text()).items()
+                }
+            )
+            if old.exists()
+            else cls()
+        )
 
     @classmethod
     def from_dataset_card_data(cls, dataset_card_data: Any) -> DatasetInfosDict:
@@ -210,3 +264,6 @@ class DatasetInfosDict(dict[str, DatasetInfo]):
             dataset_card_data["dataset_info"] = only
         else:
             dataset_card_data["dataset_info"] = [infos[name] for name in sorted(infos)]
+
+
+__all__ = ["DatasetInfo", "DatasetInfosDict", "SplitInfo"]

@@ -39,7 +39,9 @@ class Version:
     def _numbers(text: Any) -> tuple[int, int, int]:
         found = _VERSION.fullmatch(str(text))
         if found is None:
-            raise ValueError(f"Invalid version '{text}'. Format should be x.y.z with {{x,y,z}} being digits.")
+            raise ValueError(
+                f"Invalid version '{text}'. Format should be x.y.z with {{x,y,z}} being digits."
+            )
         return int(found["major"]), int(found["minor"]), int(found["patch"])
 
     @property

@@ -10,17 +10,30 @@ from itertools import islice
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from rowstream import concatenate_datasets, exceptions, interleave_datasets, load_dataset, merge_state_dicts, split_dataset_by_node
-from rowstream.dataset.sources import Mixed
+from rowstream import (
+    concatenate_datasets,
+    exceptions,
+    interleave_datasets,
+    load_dataset,
+    merge_state_dicts,
+    split_dataset_by_node,
+)
+from rowstream.streams.mixture import Mixture as Mixed
 
 
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory):
     folder = tmp_path_factory.mktemp("combine")
     for p, n in enumerate((97, 230, 41)):
-        pq.write_table(pa.table({"part": [p] * n, "id": range(n)}), folder / f"{p}.parquet", row_group_size=10)
-    (folder / "3.jsonl").write_text("".join(json.dumps({"part": 3, "id": i, "more": "x"}) + "\n" for i in range(60)))
-    load = lambda kind, name: load_dataset(kind, data_files=str(folder / name), split="train", streaming=True)  # noqa: E731
+        pq.write_table(
+            pa.table({"part": [p] * n, "id": range(n)}), folder / f"{p}.parquet", row_group_size=10
+        )
+    (folder / "3.jsonl").write_text(
+        "".join(json.dumps({"part": 3, "id": i, "more": "x"}) + "\n" for i in range(60))
+    )
+    load = lambda kind, name: load_dataset(
+        kind, data_files=str(folder / name), split="train", streaming=True
+    )
     return [load("parquet", f"{p}.parquet") for p in range(3)] + [load("json", "3.jsonl")]
 
 
@@ -69,7 +82,9 @@ def test_interleave_resumes_and_is_shared(parts, strategy, probabilities):
     if probabilities and 0.0 in probabilities and strategy != "first_exhausted":
         return  # it would never end
     for some in (parts[:3], [ds.shuffle(seed=i, buffer_size=30) for i, ds in enumerate(parts[:3])]):
-        make = lambda some=some: interleave_datasets(some, probabilities=probabilities, seed=7, stopping_strategy=strategy)  # noqa: E731
+        make = lambda some=some: interleave_datasets(
+            some, probabilities=probabilities, seed=7, stopping_strategy=strategy
+        )
         whole = resumes(make)
         if strategy == "all_exhausted_without_replacement":
             assert Counter(whole) == Counter(r for ds in some for r in rows(ds))
@@ -80,7 +95,9 @@ def test_interleave_of_functions_filters_and_formats(parts):
     def make():
         doubled = parts[0].map(lambda row: {"id": row["id"] * 2})
         some = [doubled, parts[1].filter(lambda row: row["id"] % 3 == 0), parts[3].shuffle(seed=1)]
-        return interleave_datasets(some, stopping_strategy="all_exhausted_without_replacement").filter(lambda row: row["id"] != 4)
+        return interleave_datasets(
+            some, stopping_strategy="all_exhausted_without_replacement"
+        ).filter(lambda row: row["id"] != 4)
 
     assert len(resumes(make)) == 97 + 77 + 60 - 2
     shared(make)
@@ -91,12 +108,16 @@ def test_interleave_of_functions_filters_and_formats(parts):
 
 def test_shuffle_after_a_mixture(parts):
     def make():
-        return interleave_datasets(parts[:3], probabilities=[0.2, 0.5, 0.3], seed=1, stopping_strategy="all_exhausted").shuffle(
-            seed=5, buffer_size=40
-        )
+        return interleave_datasets(
+            parts[:3], probabilities=[0.2, 0.5, 0.3], seed=1, stopping_strategy="all_exhausted"
+        ).shuffle(seed=5, buffer_size=40)
 
     whole = resumes(make)
-    assert whole != rows(interleave_datasets(parts[:3], probabilities=[0.2, 0.5, 0.3], seed=1, stopping_strategy="all_exhausted"))
+    assert whole != rows(
+        interleave_datasets(
+            parts[:3], probabilities=[0.2, 0.5, 0.3], seed=1, stopping_strategy="all_exhausted"
+        )
+    )
     assert set(whole) == {(p, i) for p, n in enumerate((97, 230, 41)) for i in range(n)}
     shared(make)
     ds = make()
@@ -128,7 +149,9 @@ def test_concatenated_files_are_one_listing(parts):
 
 def test_concatenate_keeps_what_is_done_to_parts(parts):
     def make():
-        return concatenate_datasets([parts[0].take(5), parts[1].shuffle(seed=2, buffer_size=50), parts[2].skip(30)])
+        return concatenate_datasets(
+            [parts[0].take(5), parts[1].shuffle(seed=2, buffer_size=50), parts[2].skip(30)]
+        )
 
     whole = resumes(make)
     assert whole[:5] == rows(parts[0])[:5]
@@ -140,7 +163,9 @@ def test_concatenate_keeps_what_is_done_to_parts(parts):
 
 def test_concatenate_of_any_streams(parts):
     def make():
-        return concatenate_datasets([parts[3], parts[0].map(lambda row: row), interleave_datasets(parts[:2])])
+        return concatenate_datasets(
+            [parts[3], parts[0].map(lambda row: row), interleave_datasets(parts[:2])]
+        )
 
     whole = resumes(make)
     assert whole == rows(parts[3]) + rows(parts[0]) + rows(interleave_datasets(parts[:2]))
@@ -165,7 +190,10 @@ def test_errors(parts):
     for wrong, match in [
         (lambda: interleave_datasets([]), "empty list"),
         (lambda: interleave_datasets(parts[:2], probabilities=[0.5, 0.6]), "add up to 1"),
-        (lambda: interleave_datasets(parts[:2], stopping_strategy="never"), "stopping_strategy is one of"),
+        (
+            lambda: interleave_datasets(parts[:2], stopping_strategy="never"),
+            "stopping_strategy is one of",
+        ),
         (lambda: concatenate_datasets([1]), "element at position 0 is a int"),
         (lambda: concatenate_datasets(parts, axis=2), "axis is 0"),
     ]:
@@ -181,8 +209,16 @@ def test_the_parts_are_not_asked_for_every_row(parts, monkeypatch):
         count = Counter()
         for name in ("sequences", "shares"):
             plain = getattr(Mixed, name).fget
-            monkeypatch.setattr(Mixed, name, property(lambda self, name=name, plain=plain: (count.update([name]), plain(self))[1]))
-        assert len(rows(interleave_datasets([interleave_datasets(parts[:2]), parts[2]]).take(n))) == n
+            monkeypatch.setattr(
+                Mixed,
+                name,
+                property(
+                    lambda self, name=name, plain=plain: (count.update([name]), plain(self))[1]
+                ),
+            )
+        assert (
+            len(rows(interleave_datasets([interleave_datasets(parts[:2]), parts[2]]).take(n))) == n
+        )
         monkeypatch.undo()
         return count
 

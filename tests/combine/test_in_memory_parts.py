@@ -11,7 +11,15 @@ import sys
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from rowstream import Dataset, Features, IterableDataset, Value, concatenate_datasets, interleave_datasets, load_dataset
+from rowstream import (
+    Dataset,
+    Features,
+    IterableDataset,
+    Value,
+    concatenate_datasets,
+    interleave_datasets,
+    load_dataset,
+)
 
 
 def part(*values, name="a", features=None):
@@ -27,25 +35,58 @@ MADE = {
     "two": (lambda: concatenate_datasets([part(1, 2), part(3)]), [1, 2, 3]),
     "three": (lambda: concatenate_datasets([part(1), part(2), part(3)]), [1, 2, 3]),
     "the same twice": (lambda: concatenate_datasets([part(1, 2), part(1, 2)]), [1, 2, 1, 2]),
-    "one within another": (lambda: concatenate_datasets([part(0), concatenate_datasets([part(1), part(2)]), part(3)]), [0, 1, 2, 3]),
-    "from_dict": (lambda: concatenate_datasets([IterableDataset.from_dict({"a": [i]}) for i in range(4)]), [0, 1, 2, 3]),
-    "from_list": (lambda: concatenate_datasets([IterableDataset.from_list([{"a": i}]) for i in range(3)]), [0, 1, 2]),
-    "in shards": (lambda: concatenate_datasets([IterableDataset.from_dict({"a": [1, 2, 3]}, num_shards=3), part(4)]), [1, 2, 3, 4]),
+    "one within another": (
+        lambda: concatenate_datasets([part(0), concatenate_datasets([part(1), part(2)]), part(3)]),
+        [0, 1, 2, 3],
+    ),
+    "from_dict": (
+        lambda: concatenate_datasets([IterableDataset.from_dict({"a": [i]}) for i in range(4)]),
+        [0, 1, 2, 3],
+    ),
+    "from_list": (
+        lambda: concatenate_datasets([IterableDataset.from_list([{"a": i}]) for i in range(3)]),
+        [0, 1, 2],
+    ),
+    "in shards": (
+        lambda: concatenate_datasets(
+            [IterableDataset.from_dict({"a": [1, 2, 3]}, num_shards=3), part(4)]
+        ),
+        [1, 2, 3, 4],
+    ),
     "nulls, cast": (lambda: concatenate_datasets([part(None), part("x")]), [None, "x"]),
     "long strings, cast": (lambda: concatenate_datasets([large("x"), part("y")]), ["x", "y"]),
     "long strings last": (lambda: concatenate_datasets([part("x"), large("y")]), ["x", "y"]),
-    "a column that one lacks": (lambda: concatenate_datasets([part(1), part(2, name="b")]), [1, None]),
+    "a column that one lacks": (
+        lambda: concatenate_datasets([part(1), part(2, name="b")]),
+        [1, None],
+    ),
     "cast before": (
-        lambda: concatenate_datasets([part(1).cast_column("a", Value("int32")), part(2).cast_column("a", Value("int32"))]),
+        lambda: concatenate_datasets(
+            [part(1).cast_column("a", Value("int32")), part(2).cast_column("a", Value("int32"))]
+        ),
         [1, 2],
     ),
-    "cast after": (lambda: concatenate_datasets([part(1), part(2)]).cast_column("a", Value("string")), ["1", "2"]),
-    "shuffled parts": (lambda: concatenate_datasets([part(1, 2).shuffle(seed=1), part(3).shuffle(seed=2)]), [1, 2, 3]),
-    "parts of parts": (lambda: concatenate_datasets([part(1, 2, 3).skip(1), part(4, 5).take(1)]), [2, 3, 4]),
+    "cast after": (
+        lambda: concatenate_datasets([part(1), part(2)]).cast_column("a", Value("string")),
+        ["1", "2"],
+    ),
+    "shuffled parts": (
+        lambda: concatenate_datasets([part(1, 2).shuffle(seed=1), part(3).shuffle(seed=2)]),
+        [1, 2, 3],
+    ),
+    "parts of parts": (
+        lambda: concatenate_datasets([part(1, 2, 3).skip(1), part(4, 5).take(1)]),
+        [2, 3, 4],
+    ),
     "mapped": (lambda: concatenate_datasets([part(1).map(dict), part(2)]), [1, 2]),
-    "renamed": (lambda: concatenate_datasets([part(1, name="b").rename_column("b", "a"), part(2)]), [1, 2]),
+    "renamed": (
+        lambda: concatenate_datasets([part(1, name="b").rename_column("b", "a"), part(2)]),
+        [1, 2],
+    ),
     "interleaved": (
-        lambda: interleave_datasets([part(1, 2), part(3, 4)], stopping_strategy="all_exhausted_without_replacement"),
+        lambda: interleave_datasets(
+            [part(1, 2), part(3, 4)], stopping_strategy="all_exhausted_without_replacement"
+        ),
         [1, 3, 2, 4],
     ),
     "beside": (lambda: concatenate_datasets([part(1, 2), part(3, 4, name="b")], axis=1), [1, 2]),
@@ -87,7 +128,9 @@ def test_files_beside_what_is_in_memory(tmp_path):
         writer.write_table(pa.table({"a": [9]}))
 
     def files(format):
-        return load_dataset(format, data_files=str(tmp_path / f"x.{format}"), split="train", streaming=True)
+        return load_dataset(
+            format, data_files=str(tmp_path / f"x.{format}"), split="train", streaming=True
+        )
 
     for order in (lambda some: some, lambda some: some[::-1]):
         some = order([part(1), files("arrow"), part(2)])
@@ -115,7 +158,11 @@ def test_parts_without_rows():
     empty = Dataset.from_dict({"a": []}, features=Features({"a": Value("int64")}))
     assert values(empty.to_iterable_dataset()) == []
     assert values(concatenate_datasets([empty.to_iterable_dataset(), part(3)])) == [3]
-    assert values(concatenate_datasets([part(3), IterableDataset.from_dict({"a": []}, features=empty.features)])) == [3]
+    assert values(
+        concatenate_datasets(
+            [part(3), IterableDataset.from_dict({"a": []}, features=empty.features)]
+        )
+    ) == [3]
 
 
 @pytest.mark.heavy
@@ -149,5 +196,7 @@ if __name__ == "__main__":
     assert got[:2] == [[1, 2, 3], [None, "x"]] and sorted(got[2]) == [1, 2, 3], got
 """
     )
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=100, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]

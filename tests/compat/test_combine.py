@@ -15,32 +15,48 @@ pytestmark = pytest.mark.heavy
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("combine")
     for p, n in enumerate((97, 23, 41)):
-        pq.write_table(pa.table({"part": [p] * n, "id": range(n)}), folder / f"{p}.parquet", row_group_size=10)
+        pq.write_table(
+            pa.table({"part": [p] * n, "id": range(n)}), folder / f"{p}.parquet", row_group_size=10
+        )
     return [str(folder / f"{p}.parquet") for p in range(3)]
 
 
 def both(files, what):
     made = []
     for library in (rowstream, datasets):
-        parts = [library.load_dataset("parquet", data_files=[file], split="train", streaming=True) for file in files]
+        parts = [
+            library.load_dataset("parquet", data_files=[file], split="train", streaming=True)
+            for file in files
+        ]
         made.append([(row["part"], row["id"]) for row in what(library, parts)])
     return made
 
 
-@pytest.mark.parametrize("strategy", ["first_exhausted", "all_exhausted", "all_exhausted_without_replacement"])
+@pytest.mark.parametrize(
+    "strategy", ["first_exhausted", "all_exhausted", "all_exhausted_without_replacement"]
+)
 @pytest.mark.parametrize("probabilities", [None, [0.5, 0.3, 0.2], [0.05, 0.9, 0.05]])
 @pytest.mark.parametrize("seed", [0, 42])
 def test_interleave(files, strategy, probabilities, seed):
     ours, theirs = both(
-        files, lambda of, parts: of.interleave_datasets(parts, probabilities=probabilities, seed=seed, stopping_strategy=strategy)
+        files,
+        lambda of, parts: of.interleave_datasets(
+            parts, probabilities=probabilities, seed=seed, stopping_strategy=strategy
+        ),
     )
     assert ours == theirs
 
 
 def test_interleave_after_functions_and_before(files):
     def what(of, parts):
-        parts = [parts[0].map(lambda row: {"id": row["id"] + 1000}), parts[1].filter(lambda row: row["id"] % 2 == 0), parts[2].take(7)]
-        return of.interleave_datasets(parts, probabilities=[0.2, 0.5, 0.3], seed=3, stopping_strategy="all_exhausted").skip(5)
+        parts = [
+            parts[0].map(lambda row: {"id": row["id"] + 1000}),
+            parts[1].filter(lambda row: row["id"] % 2 == 0),
+            parts[2].take(7),
+        ]
+        return of.interleave_datasets(
+            parts, probabilities=[0.2, 0.5, 0.3], seed=3, stopping_strategy="all_exhausted"
+        ).skip(5)
 
     ours, theirs = both(files, what)
     assert ours == theirs
@@ -59,7 +75,13 @@ def test_concatenate(files, axis):
 
 
 def test_parts_of_splits_round_alike(files):
-    for split in ("train[:10%]", "train[33%:67%]", "train[-13%:]", "train[5:20]", "train[:3]+train[-2:]"):
+    for split in (
+        "train[:10%]",
+        "train[33%:67%]",
+        "train[-13%:]",
+        "train[5:20]",
+        "train[:3]+train[-2:]",
+    ):
         ours = rowstream.load_dataset("parquet", data_files=files[:1], split=split, streaming=True)
         theirs = datasets.load_dataset("parquet", data_files=files[:1], split=split)
         assert [row["id"] for row in ours] == theirs["id"][:], split

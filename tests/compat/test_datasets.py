@@ -26,7 +26,9 @@ def folder(tmp_path_factory):
                 "text": [f"row {i}" for i in ids],
                 "maybe": [None if i % 7 == 0 else i for i in ids],
                 "messages": [[{"role": "user", "content": "x" * (i % 5)}] * (i % 3) for i in ids],
-                "vector": pa.FixedSizeListArray.from_arrays(pa.array(np.arange(4 * n, dtype="f4")), 4),
+                "vector": pa.FixedSizeListArray.from_arrays(
+                    pa.array(np.arange(4 * n, dtype="f4")), 4
+                ),
                 "matrix": [[[i, 1], [2, 3]] for i in ids],
                 "when": pa.array([i * 10**6 for i in ids], pa.timestamp("us")),
                 "flag": [i % 2 == 0 for i in ids],
@@ -41,10 +43,15 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def both(folder):
     def load(**kwargs):
-        return [module.load_dataset("parquet", streaming=True, **kwargs) for module in (datasets, rowstream)]
+        return [
+            module.load_dataset("parquet", streaming=True, **kwargs)
+            for module in (datasets, rowstream)
+        ]
 
     return lambda **kwargs: (
-        load(data_files=str(folder / "*.parquet"), split="train", **kwargs) if "data_files" not in kwargs else load(**kwargs)
+        load(data_files=str(folder / "*.parquet"), split="train", **kwargs)
+        if "data_files" not in kwargs
+        else load(**kwargs)
     )
 
 
@@ -71,7 +78,11 @@ def plain(value):
         case list():
             return [plain(item) for item in value]
         case np.ndarray():
-            return ("array", str(value.dtype), [plain(item) for item in value] if value.ndim else value.item())
+            return (
+                "array",
+                str(value.dtype),
+                [plain(item) for item in value] if value.ndim else value.item(),
+            )
         case float() if value != value:
             return "nan"
         case _:
@@ -88,7 +99,9 @@ def test_rows(both, name):
 @pytest.mark.parametrize("format", [None, "numpy"])
 @pytest.mark.parametrize("drop", [False, True])
 def test_batches(both, format, drop):
-    theirs, ours = (ds.with_format(format).iter(batch_size=32, drop_last_batch=drop) for ds in both())
+    theirs, ours = (
+        ds.with_format(format).iter(batch_size=32, drop_last_batch=drop) for ds in both()
+    )
     assert plain(list(ours)) == plain(list(theirs))
 
 
@@ -100,7 +113,9 @@ def test_features(both):
 
 
 def test_splits(folder, both):
-    theirs, ours = (module.load_dataset(str(folder), streaming=True) for module in (datasets, rowstream))
+    theirs, ours = (
+        module.load_dataset(str(folder), streaming=True) for module in (datasets, rowstream)
+    )
     assert {name: [row["id"] for row in ds] for name, ds in ours.items()} == {
         name: [row["id"] for row in ds] for name, ds in theirs.items()
     }
@@ -115,14 +130,31 @@ def test_signatures(both):
     import inspect
 
     for name in (
-        *("__iter__", "iter", "batch", "shuffle", "take", "skip", "shard", "repeat", "select_columns", "remove_columns", "rename_column"),
+        *(
+            "__iter__",
+            "iter",
+            "batch",
+            "shuffle",
+            "take",
+            "skip",
+            "shard",
+            "repeat",
+            "select_columns",
+            "remove_columns",
+            "rename_column",
+        ),
         *("rename_columns", "with_format", "set_epoch", "state_dict", "load_state_dict"),
     ):
-        theirs, ours = (inspect.signature(getattr(module.IterableDataset, name)).parameters for module in (datasets, rowstream))
+        theirs, ours = (
+            inspect.signature(getattr(module.IterableDataset, name)).parameters
+            for module in (datasets, rowstream)
+        )
         # A mixture may go on with other weights.
         more = ["strict"] if name == "load_state_dict" else []
         assert list(ours) == [*theirs, *more], name
         for parameter, value in theirs.items():
             assert ours[parameter].default == value.default or name == "repeat", (name, parameter)
-    theirs, ours = (list(inspect.signature(module.load_dataset).parameters) for module in (datasets, rowstream))
+    theirs, ours = (
+        list(inspect.signature(module.load_dataset).parameters) for module in (datasets, rowstream)
+    )
     assert ours == theirs

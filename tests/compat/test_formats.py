@@ -24,7 +24,11 @@ OBJECTS = [{"id": i, "text": "é" * i, "list": [{"x": i + 0.5}], "none": None} f
 FILES = {
     "csv": ("csv", CSV, {}),
     "csv_crlf": ("csv", CSV.replace("\n", "\r\n"), {}),
-    "csv_semicolons": ("csv", "a;b\n1,5;x\n2,5;'y;z'\n", {"sep": ";", "decimal": ",", "quotechar": "'"}),
+    "csv_semicolons": (
+        "csv",
+        "a;b\n1,5;x\n2,5;'y;z'\n",
+        {"sep": ";", "decimal": ",", "quotechar": "'"},
+    ),
     "csv_no_header": ("csv", "1,2\n3,4\n", {"header": None}),
     "csv_names": ("csv", "1,2\n3,4\n", {"names": ["x", "y"]}),
     "csv_other_names": ("csv", "a,b\n3,4\n", {"header": 0, "column_names": ["x", "y"]}),
@@ -47,7 +51,11 @@ FILES = {
     "json_object": ("json", json.dumps(OBJECTS[3], indent=2), {}),
     "json_texts": ("json", json.dumps(["a", "b"]), {}),
     "json_field": ("json", json.dumps({"version": 1, "data": OBJECTS}), {"field": "data"}),
-    "json_columns": ("json", json.dumps({"data": {"a": [1, 2], "b": ["x", None]}}), {"field": "data"}),
+    "json_columns": (
+        "json",
+        json.dumps({"data": {"a": [1, 2], "b": ["x", None]}}),
+        {"field": "data"},
+    ),
     "text_lines": ("text", "a\r\nb\n\nc\rd", {}),
     "text_breaks": ("text", "a\r\nb\n\nc\rd", {"keep_linebreaks": True}),
     "text_paragraphs": ("text", "a\nb\n\n\nc\r\n\r\nd\n", {"sample_by": "paragraph"}),
@@ -57,7 +65,11 @@ FILES = {
 
 def both(format, path, **options):
     return [
-        list(library.load_dataset(format, data_files=[str(path)], split="train", streaming=True, **options))
+        list(
+            library.load_dataset(
+                format, data_files=[str(path)], split="train", streaming=True, **options
+            )
+        )
         for library in (rowstream, datasets)
     ]
 
@@ -95,17 +107,25 @@ def test_compressed_files_give_the_same_rows(name, end, tmp_path):
 @pytest.mark.parametrize("compression", [None, "lz4", "zstd"])
 def test_arrow_gives_the_same_rows(stream, compression, tmp_path):
     table = pa.Table.from_pylist(OBJECTS)
-    table = table.append_column("label", pa.array(["a", "b"] * 20).dictionary_encode()).combine_chunks()
+    table = table.append_column(
+        "label", pa.array(["a", "b"] * 20).dictionary_encode()
+    ).combine_chunks()
     options = pa.ipc.IpcWriteOptions(compression=compression)
-    with (pa.ipc.new_stream if stream else pa.ipc.new_file)(str(tmp_path / "a.arrow"), table.schema, options=options) as writer:
+    with (pa.ipc.new_stream if stream else pa.ipc.new_file)(
+        str(tmp_path / "a.arrow"), table.schema, options=options
+    ) as writer:
         writer.write_table(table, max_chunksize=7)
     ours, theirs = both("arrow", tmp_path / "a.arrow")
     assert ours == theirs == table.to_pylist()
 
 
 def test_what_datasets_saves_is_read(tmp_path):
-    features = datasets.Features({"id": datasets.ClassLabel(names=["p", "q"]), "x": datasets.Value("string")})
-    datasets.Dataset.from_dict({"id": [1, 0], "x": ["a", "b"]}, features=features).save_to_disk(str(tmp_path / "saved"))
+    features = datasets.Features(
+        {"id": datasets.ClassLabel(names=["p", "q"]), "x": datasets.Value("string")}
+    )
+    datasets.Dataset.from_dict({"id": [1, 0], "x": ["a", "b"]}, features=features).save_to_disk(
+        str(tmp_path / "saved")
+    )
     (path,) = (tmp_path / "saved").glob("*.arrow")
     ds = rowstream.load_dataset("arrow", data_files=str(path), split="train", streaming=True)
     assert list(ds) == [{"id": 1, "x": "a"}, {"id": 0, "x": "b"}]
@@ -123,7 +143,18 @@ def test_archives_of_files_give_the_same_rows(name, tmp_path):
     single = tmp_path / f"single.{format}"
     single.write_bytes(text.encode())
     theirs = both(format, single, **options)[1] * 3
-    assert list(rowstream.load_dataset(format, data_files=[str(tmp_path / "a.zip")], split="train", streaming=True, **options)) == theirs
+    assert (
+        list(
+            rowstream.load_dataset(
+                format,
+                data_files=[str(tmp_path / "a.zip")],
+                split="train",
+                streaming=True,
+                **options,
+            )
+        )
+        == theirs
+    )
     for mode in ("w", "w:gz", "w:bz2", "w:xz"):
         path = tmp_path / f"a.tar{'.' + mode[2:] if mode[2:] else ''}"
         with tarfile.open(path, mode) as archive:
@@ -131,4 +162,11 @@ def test_archives_of_files_give_the_same_rows(name, tmp_path):
                 info = tarfile.TarInfo(member)
                 info.size = len(content)
                 archive.addfile(info, io.BytesIO(content))
-        assert list(rowstream.load_dataset(format, data_files=[str(path)], split="train", streaming=True, **options)) == theirs
+        assert (
+            list(
+                rowstream.load_dataset(
+                    format, data_files=[str(path)], split="train", streaming=True, **options
+                )
+            )
+            == theirs
+        )

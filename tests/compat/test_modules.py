@@ -16,7 +16,9 @@ datasets = pytest.importorskip("datasets")
 pytestmark = [
     pytest.mark.heavy,
     pytest.mark.filterwarnings("ignore"),
-    pytest.mark.skipif(datasets.__version__ != VERSION, reason=f"the modules are those of datasets {VERSION}"),
+    pytest.mark.skipif(
+        datasets.__version__ != VERSION, reason=f"the modules are those of datasets {VERSION}"
+    ),
 ]
 
 
@@ -30,7 +32,13 @@ def test_the_modules_are_those_of_the_package():
 
 
 def test_what_hides_a_module_does_there_too():
-    there = [name for name in _MODULES if name and importlib.util.find_spec(f"datasets.{name}") and f"datasets.{name}" in sys.modules]
+    there = [
+        name
+        for name in _MODULES
+        if name
+        and importlib.util.find_spec(f"datasets.{name}")
+        and f"datasets.{name}" in sys.modules
+    ]
     hidden = set()
     for name in there:
         package, _, last = f"datasets.{name}".rpartition(".")
@@ -44,23 +52,48 @@ def test_builders_are_of_the_formats_that_are_read():
 
 
 def both(path, ours):
-    return importlib.import_module(f"datasets.{path}"), importlib.import_module(f"rowstream.compat.{ours}")
+    return importlib.import_module(f"datasets.{path}"), importlib.import_module(
+        f"rowstream.compat.{ours}"
+    )
 
 
 SHARDS = "zip://folder1/file.txt::https://host.com/archive.zip"
 SAME = [
-    *(("naming", "naming", "camelcase_to_snakecase", (name,)) for name in ("MyData2Set", "HTTPServer", "a_B", "", "squad")),
-    *(("naming", "naming", "snakecase_to_camelcase", (name,)) for name in ("my_data", "my__data_set", "", "a", "_x_")),
+    *(
+        ("naming", "naming", "camelcase_to_snakecase", (name,))
+        for name in ("MyData2Set", "HTTPServer", "a_B", "", "squad")
+    ),
+    *(
+        ("naming", "naming", "snakecase_to_camelcase", (name,))
+        for name in ("my_data", "my__data_set", "", "a", "_x_")
+    ),
     ("naming", "naming", "filename_prefix_for_split", ("MyData", "train")),
     ("naming", "naming", "filepattern_for_dataset_split", ("MyData", "train", "/d", "arrow")),
-    *(("naming", "naming", "filenames_for_dataset_split", ("/d", "MyData", "train", "arrow", n)) for n in (None, [], [3], [3, 4, 5])),
-    *(("utils.py_utils", "py_utils", "size_str", (n,)) for n in (None, 0, 1, 1023, 1024, 1.5 * (1 << 30), 1 << 55)),
+    *(
+        ("naming", "naming", "filenames_for_dataset_split", ("/d", "MyData", "train", "arrow", n))
+        for n in (None, [], [3], [3, 4, 5])
+    ),
+    *(
+        ("utils.py_utils", "py_utils", "size_str", (n,))
+        for n in (None, 0, 1, 1023, 1024, 1.5 * (1 << 30), 1 << 55)
+    ),
     *(
         ("utils.py_utils", "py_utils", "string_to_dict", (text, pattern))
-        for text, pattern in (("part-00003-of-5", "{a}-{i:05d}-of-{n}"), ("x", "{a}-{b}"), ("my name", "my {what}"), ("", "a"))
+        for text, pattern in (
+            ("part-00003-of-5", "{a}-{i:05d}-of-{n}"),
+            ("x", "{a}-{b}"),
+            ("my name", "my {what}"),
+            ("", "a"),
+        )
     ),
-    *(("utils.py_utils", "py_utils", "glob_pattern_to_regex", (text,)) for text in ("a/*.csv", "a?(b)/", "a//b+c|d^$", "x\\y.*")),
-    *(("utils.py_utils", "py_utils", name, ([None, [], {}, 0, 3],)) for name in ("first_non_null_value", "first_non_null_non_empty_value")),
+    *(
+        ("utils.py_utils", "py_utils", "glob_pattern_to_regex", (text,))
+        for text in ("a/*.csv", "a?(b)/", "a//b+c|d^$", "x\\y.*")
+    ),
+    *(
+        ("utils.py_utils", "py_utils", name, ([None, [], {}, 0, 3],))
+        for name in ("first_non_null_value", "first_non_null_non_empty_value")
+    ),
     ("utils.py_utils", "py_utils", "first_non_null_value", ([None],)),
     *(
         ("utils.file_utils", "file_utils", name, (path,))
@@ -85,14 +118,29 @@ SAME = [
             SHARDS,
         )
     ),
-    *(("utils.file_utils", "file_utils", "url_or_path_join", (a, "b", "/c.txt")) for a in ("a", "https://host/a", "s3://b")),
-    *(("utils.file_utils", "file_utils", "xjoin", (a, "b", "c.txt")) for a in ("a", "/a", "https://host/a", "zip://a::https://h/b.zip")),
+    *(
+        ("utils.file_utils", "file_utils", "url_or_path_join", (a, "b", "/c.txt"))
+        for a in ("a", "https://host/a", "s3://b")
+    ),
+    *(
+        ("utils.file_utils", "file_utils", "xjoin", (a, "b", "c.txt"))
+        for a in ("a", "/a", "https://host/a", "zip://a::https://h/b.zip")
+    ),
     ("utils.file_utils", "file_utils", "hash_url_to_filename", ("https://host/a", "tag")),
     *(
         ("data_files", "data_files", "sanitize_patterns", (some,))
-        for some in ("a", ["a", "b"], ("a",), {"x": "a", 3: ["b"]}, [{"split": "t", "path": "a"}, {"split": "u", "path": ["b"]}])
+        for some in (
+            "a",
+            ["a", "b"],
+            ("a",),
+            {"x": "a", 3: ["b"]},
+            [{"split": "t", "path": "a"}, {"split": "u", "path": ["b"]}],
+        )
     ),
-    *(("packaged_modules", "packaged_modules", "_hash_python_lines", (some,)) for some in ([], ["import x  # said", "", "# no"], ["é"])),
+    *(
+        ("packaged_modules", "packaged_modules", "_hash_python_lines", (some,))
+        for some in ([], ["import x  # said", "", "# no"], ["é"])
+    ),
 ]
 
 
@@ -108,7 +156,12 @@ def test_a_function_gives_the_same(path, ours, name, args):
         ("naming", "naming", "filename_prefix_for_split", ("a/b", "train")),
         ("naming", "naming", "filename_prefix_for_split", ("a", "tr-ain")),
         ("utils.py_utils", "py_utils", "zip_dict", ({"a": 1}, {"b": 2})),
-        ("data_files", "data_files", "sanitize_patterns", ([{"split": "t", "path": "a"}, {"split": "t", "path": "b"}],)),
+        (
+            "data_files",
+            "data_files",
+            "sanitize_patterns",
+            ([{"split": "t", "path": "a"}, {"split": "t", "path": "b"}],),
+        ),
         ("data_files", "data_files", "sanitize_patterns", ([{"split": "t"}],)),
         ("arrow_reader", "arrow_reader", "make_file_instructions", ("", [], "train")),
         ("arrow_reader", "arrow_reader", "make_file_instructions", (3, [], "train")),
@@ -120,13 +173,27 @@ def test_a_function_refuses_the_same(path, ours, name, args):
     for module in (theirs, mine):
         with pytest.raises((KeyError, TypeError, ValueError)) as caught:
             [*getattr(module, name)(*args)]
-        raised.append(next(kind for kind in (KeyError, TypeError, ValueError) if isinstance(caught.value, kind)))
+        raised.append(
+            next(
+                kind for kind in (KeyError, TypeError, ValueError) if isinstance(caught.value, kind)
+            )
+        )
     assert raised[0] is raised[1]
 
 
 @pytest.mark.parametrize("lengths", [None, [4], [4, 3, 1, 2], [10]])
 @pytest.mark.parametrize(
-    "spec", ["train", "train[:3]", "train[2:8]", "train[4:7]", "train[-2:]", "train[:50%]", "train[3:3]", "train[:2]+train[9:]"]
+    "spec",
+    [
+        "train",
+        "train[:3]",
+        "train[2:8]",
+        "train[4:7]",
+        "train[-2:]",
+        "train[:50%]",
+        "train[3:3]",
+        "train[:2]+train[9:]",
+    ],
 )
 def test_instructions_for_files(lengths, spec):
     theirs, mine = both("arrow_reader", "arrow_reader")
@@ -135,7 +202,9 @@ def test_instructions_for_files(lengths, spec):
 
     total = 10 if lengths is None else sum(lengths)
     found, wanted = (
-        module.make_file_instructions("My", [of("train", num_examples=total, shard_lengths=lengths)], spec, "arrow", "/d")
+        module.make_file_instructions(
+            "My", [of("train", num_examples=total, shard_lengths=lengths)], spec, "arrow", "/d"
+        )
         for module, of in ((mine, SplitInfo), (theirs, Theirs))
     )
     assert found.num_examples == wanted.num_examples
@@ -144,7 +213,11 @@ def test_instructions_for_files(lengths, spec):
 
 def resolved(instructions, lengths):
     """The rows of each file: -1 is all the rest."""
-    rows = [[one["filename"], one["skip"], one["skip"] + one["take"]] for one in instructions.file_instructions if one["take"] != -1]
+    rows = [
+        [one["filename"], one["skip"], one["skip"] + one["take"]]
+        for one in instructions.file_instructions
+        if one["take"] != -1
+    ]
     names = [one["filename"] for one in instructions.file_instructions if one["take"] == -1]
     return rows, names
 
@@ -178,7 +251,11 @@ def test_map_nested(data, options, num_proc, batched):
 def test_configurations_have_the_same_fields(name):
     theirs, mine = both(f"packaged_modules.{name.lower()}.{name.lower()}", "builders")
     fields = [
-        {field.name: repr(field.default) for field in dataclasses.fields(getattr(module, f"{name}Config")) if field.name != "version"}
+        {
+            field.name: repr(field.default)
+            for field in dataclasses.fields(getattr(module, f"{name}Config"))
+            if field.name != "version"
+        }
         for module in (theirs, mine)
     ]
     assert fields[1] == fields[0]
@@ -186,27 +263,51 @@ def test_configurations_have_the_same_fields(name):
 
 def test_endings_of_files():
     theirs, mine = both("packaged_modules", "packaged_modules")
-    assert {ending: of for ending, of in mine._EXTENSION_TO_MODULE.items() if theirs._EXTENSION_TO_MODULE.get(ending) != of} == {
-        ".tgz": ("webdataset", {})
-    }
-    assert all(theirs._PACKAGED_DATASETS_MODULES[name][0] == path for name, (path, _) in mine._PACKAGED_DATASETS_MODULES.items())
+    assert {
+        ending: of
+        for ending, of in mine._EXTENSION_TO_MODULE.items()
+        if theirs._EXTENSION_TO_MODULE.get(ending) != of
+    } == {".tgz": ("webdataset", {})}
+    assert all(
+        theirs._PACKAGED_DATASETS_MODULES[name][0] == path
+        for name, (path, _) in mine._PACKAGED_DATASETS_MODULES.items()
+    )
 
 
 def test_files_of_splits(tmp_path):
     theirs, mine = both("data_files", "data_files")
-    for name in ("train-1.csv", "sub/train-2.csv", "test.csv", "README.md", "notes.txt", ".hidden.csv"):
+    for name in (
+        "train-1.csv",
+        "sub/train-2.csv",
+        "test.csv",
+        "README.md",
+        "notes.txt",
+        ".hidden.csv",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("a\n1\n")
     base = str(tmp_path)
     found = [
-        {str(split): sorted(of) for split, of in m.DataFilesDict.from_patterns(m.get_data_patterns(base), base).items()}
+        {
+            str(split): sorted(of)
+            for split, of in m.DataFilesDict.from_patterns(m.get_data_patterns(base), base).items()
+        }
         for m in (theirs, mine)
     ]
     assert found[1] == found[0] != {}
-    for pattern, allowed in (("*", None), ("**/*.csv", None), ("*", [".csv"]), ("test.csv", [".csv"])):
-        assert sorted(mine.resolve_pattern(pattern, base, allowed)) == sorted(theirs.resolve_pattern(pattern, base, allowed))
+    for pattern, allowed in (
+        ("*", None),
+        ("**/*.csv", None),
+        ("*", [".csv"]),
+        ("test.csv", [".csv"]),
+    ):
+        assert sorted(mine.resolve_pattern(pattern, base, allowed)) == sorted(
+            theirs.resolve_pattern(pattern, base, allowed)
+        )
     some = mine.DataFilesPatternsDict.from_patterns({"x": ["*.csv", "none*"]}).resolve(base)
-    assert some == theirs.DataFilesPatternsDict.from_patterns({"x": ["*.csv", "none*"]}).resolve(base)
+    assert some == theirs.DataFilesPatternsDict.from_patterns({"x": ["*.csv", "none*"]}).resolve(
+        base
+    )
     assert some.filter(file_names=["test.csv"]) == {"x": [str(tmp_path / "test.csv")]}
     (tmp_path / "empty").mkdir()
     for module in (theirs, mine):
@@ -217,5 +318,13 @@ def test_files_of_splits(tmp_path):
 def test_versions():
     import rowstream.config
 
-    for name in ("PY_VERSION", "PYARROW_VERSION", "TORCH_VERSION", "TF_VERSION", "DILL_VERSION", "FSSPEC_VERSION", "PANDAS_VERSION"):
+    for name in (
+        "PY_VERSION",
+        "PYARROW_VERSION",
+        "TORCH_VERSION",
+        "TF_VERSION",
+        "DILL_VERSION",
+        "FSSPEC_VERSION",
+        "PANDAS_VERSION",
+    ):
         assert getattr(rowstream.config, name) == getattr(datasets.config, name)

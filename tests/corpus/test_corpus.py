@@ -25,7 +25,10 @@ from rowstream.exceptions import RowstreamError
 CORPUS = Path(os.environ.get("ROWSTREAM_CORPUS", "nowhere"))
 INDEX = json.loads((CORPUS / "index.json").read_text()) if (CORPUS / "index.json").is_file() else {}
 FILES = sorted(name for name, entry in INDEX.items() if entry["format"] == "parquet")
-pytestmark = [pytest.mark.heavy, pytest.mark.skipif(not FILES, reason="ROWSTREAM_CORPUS is not set")]
+pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.skipif(not FILES, reason="ROWSTREAM_CORPUS is not set"),
+]
 
 # What two readers read and this one refuses, each with its reason.
 REFUSED = {
@@ -65,9 +68,11 @@ def rows_of(format, name, refused):
         assert expected != "rows" or name in refused, error
         assert str(error).startswith(path), "the error names the file"
         return None
-    assert expected != "error" or any(word in name for word in WORDS) or (not rows and INDEX[name].get("rows_expected", 0) == 0), (
-        "rows were invented"
-    )
+    assert (
+        expected != "error"
+        or any(word in name for word in WORDS)
+        or (not rows and INDEX[name].get("rows_expected", 0) == 0)
+    ), "rows were invented"
     assert name not in refused
     return rows
 
@@ -110,7 +115,11 @@ def without(ours, theirs):
     """Without the nulls of fields that a line does not have."""
     match ours, theirs:
         case dict(), dict():
-            return {key: without(value, theirs.get(key)) for key, value in ours.items() if value is not None or key in theirs}
+            return {
+                key: without(value, theirs.get(key))
+                for key, value in ours.items()
+                if value is not None or key in theirs
+            }
         case list(), list():
             return [without(*pair) for pair in zip(ours, theirs, strict=True)]
         case _:
@@ -158,7 +167,10 @@ REFUSED_ARCHIVES = {
 
 
 # What other readers leave out, or give: links are what they point to, and hidden files are no samples.
-OTHER_COUNTS = {"tar/golang__archive_tar_testdata_writer.tar": 3, "tar/libarchive__tar_test_test_patterns_4.tar": 10}
+OTHER_COUNTS = {
+    "tar/golang__archive_tar_testdata_writer.tar": 3,
+    "tar/libarchive__tar_test_test_patterns_4.tar": 10,
+}
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
@@ -169,15 +181,29 @@ def test_an_archive(name):
     path = str(CORPUS / name)
     count = OTHER_COUNTS.get(name, INDEX[name].get("rows_expected"))
     assert count is None or len(rows) == count
-    if Path(path).read_bytes().startswith((b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18", b"\x04\x22\x4d\x18")):
+    if (
+        Path(path)
+        .read_bytes()
+        .startswith((b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18", b"\x04\x22\x4d\x18"))
+    ):
         return  # Python's reader does not know these
     with tarfile.open(path) as archive:
-        files = [member for member in archive if member.isreg() or (name in OTHER_COUNTS and member.issym())]
+        files = [
+            member
+            for member in archive
+            if member.isreg() or (name in OTHER_COUNTS and member.issym())
+        ]
         members = {member.name: archive.extractfile(member).read() for member in files}
     for row in rows:
         for field, value in row.items():
-            if field not in ("__key__", "__url__") and value is not None and isinstance(value, (bytes, str)):
-                assert members[f"{row['__key__']}.{field}"] == (value.encode() if isinstance(value, str) else value)
+            if (
+                field not in ("__key__", "__url__")
+                and value is not None
+                and isinstance(value, (bytes, str))
+            ):
+                assert members[f"{row['__key__']}.{field}"] == (
+                    value.encode() if isinstance(value, str) else value
+                )
 
 
 OTHERS = {"csv": "csv", "json": "json", "arrow": "arrow", "text": "text", "compressed": "text"}
@@ -225,7 +251,9 @@ def test_a_file_of_another_format(name):
         try:
             with path.open("rb") as file:
                 start = file.read(6)
-            table = (pa.ipc.open_file if start == b"ARROW1" else pa.ipc.open_stream)(str(path)).read_all()
+            table = (pa.ipc.open_file if start == b"ARROW1" else pa.ipc.open_stream)(
+                str(path)
+            ).read_all()
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError):
             return
         assert all(map(same, rows, table.to_pylist()))
@@ -275,7 +303,12 @@ def run_mutated(folder, seed, choose, decisive, values):
         path.write_bytes(data)
         jobs.append(f"{format} {path}")
     result = subprocess.run(
-        [sys.executable, "-c", MUTATED], input="\n".join(jobs), capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "-c", MUTATED],
+        input="\n".join(jobs),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
     assert result.returncode == 0, result.stderr[-3000:]
     assert len(result.stdout.split()) == len(jobs)
@@ -284,14 +317,18 @@ def run_mutated(folder, seed, choose, decisive, values):
 
 def test_mutations_and_truncations(tmp_path):
     """Never a crash, a hang, a memory blow-up, or fewer rows than the footer claims. The footer decides most."""
-    footer = lambda rnd, size: max(0, size - 1 - rnd.randrange(400))  # noqa: E731
-    run_mutated(tmp_path, 1, lambda rnd: ("parquet", rnd.choice(FILES)), footer, [0, 1, 0x7F, 0x80, 0xFF])
+    footer = lambda rnd, size: max(0, size - 1 - rnd.randrange(400))
+    run_mutated(
+        tmp_path, 1, lambda rnd: ("parquet", rnd.choice(FILES)), footer, [0, 1, 0x7F, 0x80, 0xFF]
+    )
 
 
 def test_mutations_of_lines_and_archives(tmp_path):
     """Never a crash, a hang or a memory blow-up; an error names the file. The first header of an archive decides most."""
-    either = lambda rnd: rnd.choice([("json", rnd.choice(LINES)), ("webdataset", rnd.choice(ARCHIVES))])  # noqa: E731
-    header = lambda rnd, size: min(size - 1, rnd.randrange(600))  # noqa: E731
+    either = lambda rnd: rnd.choice(
+        [("json", rnd.choice(LINES)), ("webdataset", rnd.choice(ARCHIVES))]
+    )
+    header = lambda rnd, size: min(size - 1, rnd.randrange(600))
     run_mutated(tmp_path, 2, either, header, [0, 1, 0x22, 0x5C, 0x7F, 0x80, 0xFF])
 
 
@@ -302,4 +339,10 @@ def test_mutations_of_other_formats(tmp_path):
         name = rnd.choice(NAMES)
         return OTHERS[INDEX[name]["format"]], name
 
-    run_mutated(tmp_path, 3, choose, lambda rnd, size: min(size - 1, rnd.randrange(600)), [0, 1, 0x22, 0x5B, 0x5C, 0x7F, 0x80, 0xFF])
+    run_mutated(
+        tmp_path,
+        3,
+        choose,
+        lambda rnd, size: min(size - 1, rnd.randrange(600)),
+        [0, 1, 0x22, 0x5B, 0x5C, 0x7F, 0x80, 0xFF],
+    )

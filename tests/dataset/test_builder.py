@@ -83,7 +83,13 @@ ROWS = [{"file": file, "n": i} for file in (1, 2, 3, 4) for i in range(10 * file
 @pytest.mark.parametrize("of", [Files, Tables, Untyped])
 @pytest.mark.parametrize(
     "how",
-    [{}, {"num_proc": 2}, {"num_proc": 9}, {"max_shard_size": 1}, {"num_proc": 2, "max_shard_size": 1}],
+    [
+        {},
+        {"num_proc": 2},
+        {"num_proc": 9},
+        {"max_shard_size": 1},
+        {"num_proc": 2, "max_shard_size": 1},
+    ],
     ids=lambda how: "-".join(how),
 )
 def test_the_same_rows_however_they_are_made(of, how, tmp_path):
@@ -160,7 +166,9 @@ def test_what_is_made_is_kept_until_its_code_changes(tmp_path):
             yield 0, {"file": 1, "n": 1}
 
     first = load_dataset(Counted, cache_dir=str(tmp_path), split="train")
-    assert load_dataset(Counted, cache_dir=str(tmp_path), split="train").to_list() == first.to_list()
+    assert (
+        load_dataset(Counted, cache_dir=str(tmp_path), split="train").to_list() == first.to_list()
+    )
     assert len(made) == 2  # both splits, once
     load_dataset(Counted, cache_dir=str(tmp_path), download_mode="force_redownload")
     assert len(made) == 4
@@ -170,7 +178,9 @@ def test_what_is_made_is_kept_until_its_code_changes(tmp_path):
         def _generate_examples(self, files):
             yield 0, {"file": 2, "n": 2}
 
-    assert load_dataset(Counted, cache_dir=str(tmp_path), split="train").to_list() == [{"file": 2, "n": 2}]
+    assert load_dataset(Counted, cache_dir=str(tmp_path), split="train").to_list() == [
+        {"file": 2, "n": 2}
+    ]
 
 
 def test_what_lies_in_a_folder_that_is_named_stays(tmp_path):
@@ -185,14 +195,28 @@ def test_what_lies_in_a_folder_that_is_named_stays(tmp_path):
 
 
 def test_splits_are_checked(tmp_path):
-    info = DatasetInfo(splits={"train": SplitInfo("train", num_examples=99), "test": SplitInfo("test", num_examples=50)})
-    builder = Files(cache_dir=str(tmp_path), info=info, features=Features({"file": Value("int32"), "n": Value("int64")}))
+    info = DatasetInfo(
+        splits={
+            "train": SplitInfo("train", num_examples=99),
+            "test": SplitInfo("test", num_examples=50),
+        }
+    )
+    builder = Files(
+        cache_dir=str(tmp_path),
+        info=info,
+        features=Features({"file": Value("int32"), "n": Value("int64")}),
+    )
     with pytest.raises(exceptions.NonMatchingSplitsSizesError, match="no_checks"):
         builder.download_and_prepare()
     builder.download_and_prepare(verification_mode="no_checks")
     assert builder.as_dataset("train").num_rows == 100
-    for splits, error in (({"train": 100}, exceptions.UnexpectedSplitsError), ({"dev": 1}, exceptions.ExpectedMoreSplitsError)):
-        info = DatasetInfo(splits={name: SplitInfo(name, num_examples=n) for name, n in splits.items()})
+    for splits, error in (
+        ({"train": 100}, exceptions.UnexpectedSplitsError),
+        ({"dev": 1}, exceptions.ExpectedMoreSplitsError),
+    ):
+        info = DatasetInfo(
+            splits={name: SplitInfo(name, num_examples=n) for name, n in splits.items()}
+        )
         with pytest.raises(error):
             Files(cache_dir=str(tmp_path / "b"), info=info).download_and_prepare()
 
@@ -215,11 +239,17 @@ def test_downloads_are_checked(tmp_path):
     sums = builder.info.download_checksums
     assert [one["num_bytes"] for one in sums.values()] == [5]
     (tmp_path / "a.txt").write_text("hallo")
-    again = Downloads(cache_dir=str(tmp_path / "d"), base_path=str(tmp_path), info=DatasetInfo(download_checksums=sums))
+    again = Downloads(
+        cache_dir=str(tmp_path / "d"),
+        base_path=str(tmp_path),
+        info=DatasetInfo(download_checksums=sums),
+    )
     with pytest.raises(exceptions.NonMatchingChecksumError, match="Checksums"):
         again.download_and_prepare(verification_mode="all_checks")
     with pytest.raises(exceptions.DataFilesNotFoundError):
-        Downloads(cache_dir=str(tmp_path / "e"), base_path=str(tmp_path / "nowhere")).download_and_prepare()
+        Downloads(
+            cache_dir=str(tmp_path / "e"), base_path=str(tmp_path / "nowhere")
+        ).download_and_prepare()
 
 
 def test_configurations(tmp_path):
@@ -230,7 +260,10 @@ def test_configurations(tmp_path):
 
     class Several(Files):
         BUILDER_CONFIG_CLASS = Sized
-        BUILDER_CONFIGS = [Sized(name="small", size=1), Sized(name="large", size=3, version="2.0.0")]  # noqa: RUF012 - as people write it
+        BUILDER_CONFIGS = [
+            Sized(name="small", size=1),
+            Sized(name="large", size=3, version="2.0.0"),
+        ]
 
         def _generate_examples(self, files):
             for i in range(self.config.size):
@@ -258,11 +291,16 @@ def test_configurations(tmp_path):
 def test_a_builder_of_files(tmp_path):
     (tmp_path / "data").mkdir()
     for split, n in (("train", 3), ("test", 2)):
-        (tmp_path / "data" / f"{split}.jsonl").write_text("".join(json.dumps({"a": i}) + "\n" for i in range(n)))
+        (tmp_path / "data" / f"{split}.jsonl").write_text(
+            "".join(json.dumps({"a": i}) + "\n" for i in range(n))
+        )
     path = str(tmp_path / "data")
     builder = load_dataset_builder(path)
     assert builder.info.features == Features({"a": Value("int64")})
-    assert {split: [Path(file).name for file in files] for split, files in builder.config.data_files.items()} == {
+    assert {
+        split: [Path(file).name for file in files]
+        for split, files in builder.config.data_files.items()
+    } == {
         "train": ["train.jsonl"],
         "test": ["test.jsonl"],
     }
@@ -275,7 +313,10 @@ def test_a_builder_of_files(tmp_path):
     builder.download_and_prepare(str(tmp_path / "out"), file_format="parquet")
     assert load_dataset(str(tmp_path / "out"), split="test").to_list() == [{"a": 0}, {"a": 1}]
     assert get_dataset_split_names(path) == ["train", "test"]
-    assert (get_dataset_config_names(path), get_dataset_default_config_name(path)) == (["default"], "default")
+    assert (get_dataset_config_names(path), get_dataset_default_config_name(path)) == (
+        ["default"],
+        "default",
+    )
     assert get_dataset_config_info(path).features == builder.info.features
     assert list(get_dataset_infos(path)) == ["default"]
     old = load_dataset_builder(path).cache_dir

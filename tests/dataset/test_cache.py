@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 import rowstream
-from rowstream import Dataset, DatasetInfo, Features, GeneratorBasedBuilder, SplitGenerator, Value, cache, load_dataset
+from rowstream import (
+    Dataset,
+    DatasetInfo,
+    Features,
+    GeneratorBasedBuilder,
+    SplitGenerator,
+    Value,
+    cache,
+    load_dataset,
+)
 from rowstream.cache.__main__ import main
 from rowstream.exceptions import InvalidArgumentError
 
@@ -86,7 +95,11 @@ def test_each_split_of_files_and_each_version(lines):
     assert sorted(entry.parts for entry in cache.list()) == [("test",), ("train",)]
     (lines / "train.jsonl").write_text('{"a": 9}\n')
     load_dataset(str(lines))
-    assert sorted(entry.parts for entry in cache.list(name="chat")) == [("test",), ("train",), ("train",)]
+    assert sorted(entry.parts for entry in cache.list(name="chat")) == [
+        ("test",),
+        ("train",),
+        ("train",),
+    ]
 
 
 def test_a_table_that_a_person_reads(lines):
@@ -130,7 +143,10 @@ def test_what_is_removed_is_made_again(lines, home):
     assert gone > 0
     assert not (home / "rowstream" / "chat").exists()
     assert mapped[999] == {"a": 2, "b": 3}, "what is open keeps its rows"
-    assert load_dataset(str(lines), split="train").map(lambda row: {"b": row["a"] + 1})[0] == {"a": 1, "b": 2}
+    assert load_dataset(str(lines), split="train").map(lambda row: {"b": row["a"] + 1})[0] == {
+        "a": 1,
+        "b": 2,
+    }
 
 
 def test_only_what_is_ours_is_removed(lines, tmp_path):
@@ -208,10 +224,15 @@ def test_what_was_left_half_written_goes_too(lines):
 
 
 def test_no_secrets_are_noted(lines, monkeypatch):
-    from rowstream.dataset import prepared
+    from rowstream.prepare import plan as prepared
 
     class Plan:
-        listing = {"files": [{"path": "ftp://me:canary@host/a.csv"}, {"path": "https://host/b.csv?sig=canary"}]}  # noqa: RUF012
+        listing = {
+            "files": [
+                {"path": "ftp://me:canary@host/a.csv"},
+                {"path": "https://host/b.csv?sig=canary"},
+            ]
+        }
 
     prepared._note(str(lines / "train.arrow"), Plan())
     text = (lines / ".about").read_text()

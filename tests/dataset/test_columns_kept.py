@@ -90,7 +90,9 @@ def placed(column, where, tmp_path):
         ds.save_to_disk(tmp_path / "saved")
         ds = load_from_disk(tmp_path / "saved")
     elif where == "a choice":
-        ds = Dataset.from_arrow(pa.table({"c": pa.concat_arrays([column] * 2), "i": [9, 0, 9, 9, 1, 2]})).select([3, 1, 5])
+        ds = Dataset.from_arrow(
+            pa.table({"c": pa.concat_arrays([column] * 2), "i": [9, 0, 9, 9, 1, 2]})
+        ).select([3, 1, 5])
         ds = ds.remove_columns("i").add_column("i", [0, 1, 2])
     return ds
 
@@ -109,14 +111,21 @@ FEW = ("nanoseconds", "large integers", "empty objects", "lists of objects")
 
 
 @pytest.mark.parametrize("road", ROADS)
-@pytest.mark.parametrize(("kind", "where"), [*((kind, "memory") for kind in COLUMNS), *((kind, "files") for kind in FEW)])
+@pytest.mark.parametrize(
+    ("kind", "where"), [*((kind, "memory") for kind in COLUMNS), *((kind, "files") for kind in FEW)]
+)
 def test_a_column_that_a_function_does_not_return_keeps_its_data(kind, road, where, tmp_path):
     """Its type and each value are those of before, whatever Python has for them."""
     ds = placed(COLUMNS[kind], where, tmp_path)
     beyond_python = "beyond" in kind or kind == "times"
     if kind == "times" and road == "rows of an array format":
         pytest.skip("NumPy's times of a day have no nanoseconds either")
-    if beyond_python and road not in ("rows of a column", "batches", "batches in memory", "rows of an array format"):
+    if beyond_python and road not in (
+        "rows of a column",
+        "batches",
+        "batches in memory",
+        "rows of an array format",
+    ):
         pytest.skip("the function is given a row, which Python cannot have")
     made = ROADS[road](ds)
     assert same(arrow(made), COLUMNS[kind])
@@ -126,7 +135,16 @@ def test_a_column_that_a_function_does_not_return_keeps_its_data(kind, road, whe
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("where", ["memory", "files"])
-@pytest.mark.parametrize("kind", ["nanoseconds", "large integers", "empty objects", "lists of empty objects", "objects with nanoseconds"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "nanoseconds",
+        "large integers",
+        "empty objects",
+        "lists of empty objects",
+        "objects with nanoseconds",
+    ],
+)
 def test_processes_keep_the_data_of_columns_too(kind, where, tmp_path):
     """Parts of a column that look different by their values are of one type still."""
     made = placed(COLUMNS[kind], where, tmp_path).map(lambda row: {"j": row["i"] * 2}, num_proc=2)
@@ -176,9 +194,22 @@ def test_what_a_function_sets_in_its_row_is_set():
 
 def test_features_that_are_more_than_types_stay():
     """Labels, arrays, JSON."""
-    features = Features({"y": ClassLabel(names=["no", "yes"]), "x": Array2D((1, 2), "int8"), "z": Json(), "i": Value("int64")})
-    ds = Dataset.from_dict({"y": [1, None], "x": [[[1, 2]], [[3, 4]]], "z": [{"a": [1, "x"]}, None], "i": [0, 1]}, features=features)
-    for made in (ds.map(lambda row: {"j": row["i"]}), ds.map(lambda i: {"j": i}, input_columns="i")):
+    features = Features(
+        {
+            "y": ClassLabel(names=["no", "yes"]),
+            "x": Array2D((1, 2), "int8"),
+            "z": Json(),
+            "i": Value("int64"),
+        }
+    )
+    ds = Dataset.from_dict(
+        {"y": [1, None], "x": [[[1, 2]], [[3, 4]]], "z": [{"a": [1, "x"]}, None], "i": [0, 1]},
+        features=features,
+    )
+    for made in (
+        ds.map(lambda row: {"j": row["i"]}),
+        ds.map(lambda i: {"j": i}, input_columns="i"),
+    ):
         assert made.features == Features({**features, "j": Value("int64")})
         assert made.remove_columns("j")[:] == ds[:]
         assert arrow(made, "z").type == arrow(ds, "z").type
@@ -188,13 +219,19 @@ def test_features_that_are_more_than_types_stay():
 
 VALUES = {
     "a time with nanoseconds": (pd.Timestamp(NS), pa.timestamp("ns"), "timestamp[ns]"),
-    "a time of a zone": (pd.Timestamp(NS, tz="UTC"), pa.timestamp("ns", "UTC"), "timestamp[ns, tz=UTC]"),
+    "a time of a zone": (
+        pd.Timestamp(NS, tz="UTC"),
+        pa.timestamp("ns", "UTC"),
+        "timestamp[ns, tz=UTC]",
+    ),
     "a duration with nanoseconds": (pd.Timedelta(7), pa.duration("ns"), "duration[ns]"),
     "a large integer": (LARGE, pa.uint64(), "uint64"),
 }
 MADE = {
     "map": lambda value: Dataset.from_dict({"i": [0]}).map(lambda row: {"x": value}),
-    "batched map": lambda value: Dataset.from_dict({"i": [0]}).map(lambda batch: {"x": [value]}, batched=True),
+    "batched map": lambda value: Dataset.from_dict({"i": [0]}).map(
+        lambda batch: {"x": [value]}, batched=True
+    ),
     "from_dict": lambda value: Dataset.from_dict({"x": [value]}),
     "from_list": lambda value: Dataset.from_list([{"x": value}]),
     "from_generator": lambda value: Dataset.from_generator(lambda: iter([{"x": value}])),
@@ -208,7 +245,11 @@ MADE = {
 def test_values_of_more_than_microseconds_and_63_bits_are_kept(kind, road, nested):
     """What a function or a caller gives has a type that holds it."""
     value, stored, _ = VALUES[kind]
-    given, of = {"plain": (value, stored), "list": ([value], pa.list_(stored)), "object": ({"a": value}, pa.struct({"a": stored}))}[nested]
+    given, of = {
+        "plain": (value, stored),
+        "list": ([value], pa.list_(stored)),
+        "object": ({"a": value}, pa.struct({"a": stored})),
+    }[nested]
     made = MADE[road](given)
     assert arrow(made, "x").equals(pa.array([given], of))
     assert made[0]["x"] == given
@@ -225,7 +266,16 @@ def test_a_column_of_them_is_changed(kind):
     assert made[0]["x"] == value + step
 
 
-@pytest.mark.parametrize("kind", ["nanoseconds", "durations", "large integers", "lists of nanoseconds", "objects with large integers"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "nanoseconds",
+        "durations",
+        "large integers",
+        "lists of nanoseconds",
+        "objects with large integers",
+    ],
+)
 def test_streams_through_functions_keep_them_in_files_and_tables(kind, tmp_path):
     """A function of rows, and one of tables: what it did not touch is stored as it was."""
     ds = Dataset.from_arrow(pa.table({"c": COLUMNS[kind], "i": [0, 1, 2]})).to_iterable_dataset()

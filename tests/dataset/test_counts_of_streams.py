@@ -7,7 +7,14 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from rowstream import IterableDataset, col, concatenate_datasets, interleave_datasets, load_dataset, split_dataset_by_node
+from rowstream import (
+    IterableDataset,
+    col,
+    concatenate_datasets,
+    interleave_datasets,
+    load_dataset,
+    split_dataset_by_node,
+)
 from rowstream.exceptions import InvalidArgumentError
 
 from tests.conftest import write_lines
@@ -51,21 +58,29 @@ STEPS = {
     "filtered and taken": lambda ds: ds.filter(col("id") > 4).take(3).repeat(2),
     "mapped": lambda ds: ds.map(lambda row: {"twice": 2 * row["id"]}),
     "mapped by index": lambda ds: ds.map(lambda row, i: {"at": i}, with_indices=True).take(8),
-    "mapped in batches": lambda ds: ds.map(lambda batch: {"id": batch["id"] * 2}, batched=True, batch_size=5, remove_columns=["text"]).skip(
-        1
+    "mapped in batches": lambda ds: ds.map(
+        lambda batch: {"id": batch["id"] * 2}, batched=True, batch_size=5, remove_columns=["text"]
+    ).skip(1),
+    "mapped in batches for ever": lambda ds: (
+        ds.map(lambda batch: batch, batched=True).repeat(None).take(31)
     ),
-    "mapped in batches for ever": lambda ds: ds.map(lambda batch: batch, batched=True).repeat(None).take(31),
     "of a rank": lambda ds: split_dataset_by_node(ds, 1, 3),
     "of a rank, taken": lambda ds: split_dataset_by_node(ds, 2, 3).take(4),
     "columns": lambda ds: ds.select_columns(["text"]).rename_column("text", "body"),
-    "a chain": lambda ds: concatenate_datasets([ds, IterableDataset.from_generator(generated)]).take(30),
+    "a chain": lambda ds: concatenate_datasets(
+        [ds, IterableDataset.from_generator(generated)]
+    ).take(30),
     "in turn": lambda ds: interleave_datasets([ds, IterableDataset.from_generator(generated)]),
-    "in turn, each once": lambda ds: interleave_datasets([ds, ds.take(2)], stopping_strategy="all_exhausted_without_replacement"),
+    "in turn, each once": lambda ds: interleave_datasets(
+        [ds, ds.take(2)], stopping_strategy="all_exhausted_without_replacement"
+    ),
 }
 SOURCES = {
     "parquet": lambda listing, tmp_path: listing([5, 3, 9, 2], 2),
     "lines": lambda listing, tmp_path: lines(tmp_path / "lines"),
-    "held": lambda listing, tmp_path: IterableDataset.from_dict({"id": list(range(12)), "text": ["a"] * 12}, num_shards=3),
+    "held": lambda listing, tmp_path: IterableDataset.from_dict(
+        {"id": list(range(12)), "text": ["a"] * 12}, num_shards=3
+    ),
     "generator": lambda listing, tmp_path: IterableDataset.from_generator(generated),
     "one row": lambda listing, tmp_path: listing([1]),
     "no row": lambda listing, tmp_path: listing([0]),
@@ -108,7 +123,10 @@ def test_a_take_ends_the_reading():
             yield {"id": i}
             i += 1
 
-    assert IterableDataset.from_generator(endless).filter(lambda row: row["id"] % 2).take(5).count() == 5
+    assert (
+        IterableDataset.from_generator(endless).filter(lambda row: row["id"] % 2).take(5).count()
+        == 5
+    )
     assert len(seen) < 100
 
 
@@ -149,12 +167,20 @@ def test_the_state_and_the_iteration_stay(listing):
 
 def test_rows_that_are_left_out_are_not_counted(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"a": 1}\n{"a": \n{"a": 3}\n')
-    ds = load_dataset("json", data_files=f"{tmp_path}/*", split="train", streaming=True, on_error="skip")
+    ds = load_dataset(
+        "json", data_files=f"{tmp_path}/*", split="train", streaming=True, on_error="skip"
+    )
     assert ds.count() == 2
 
 
 def test_compressed_lines_and_arrays(tmp_path):
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(b'{"a": 1}\n' * 1234))
     (tmp_path / "b.json").write_text(json.dumps([{"a": 1}] * 77))
-    assert load_dataset("json", data_files=f"{tmp_path}/a*", split="train", streaming=True).count() == 1234
-    assert load_dataset("json", data_files=f"{tmp_path}/b*", split="train", streaming=True).count() == 77
+    assert (
+        load_dataset("json", data_files=f"{tmp_path}/a*", split="train", streaming=True).count()
+        == 1234
+    )
+    assert (
+        load_dataset("json", data_files=f"{tmp_path}/b*", split="train", streaming=True).count()
+        == 77
+    )

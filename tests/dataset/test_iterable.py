@@ -65,7 +65,9 @@ def test_seed(listing):
     unseeded = ds.shuffle()
     assert ids(unseeded) == ids(unseeded), "the seed that was drawn is kept"
     generator = np.random.default_rng(3)
-    assert ids(ds.shuffle(generator=generator)) == ids(ds.shuffle(generator=np.random.default_rng(3)))
+    assert ids(ds.shuffle(generator=generator)) == ids(
+        ds.shuffle(generator=np.random.default_rng(3))
+    )
 
 
 def test_epochs(listing):
@@ -96,10 +98,23 @@ def test_a_state_sets_the_epoch_and_another_epoch_puts_it_aside(listing):
 def test_states_of_other_data_are_refused(listing):
     ds = listing([50] * 4)
     state = ds.shuffle(seed=1).state_dict()
-    for other in (ds, ds.shuffle(seed=2), ds.shuffle(seed=1).take(5), listing([49] * 4).shuffle(seed=1), ds.shuffle(seed=1).batch(2)):
+    for other in (
+        ds,
+        ds.shuffle(seed=2),
+        ds.shuffle(seed=1).take(5),
+        listing([49] * 4).shuffle(seed=1),
+        ds.shuffle(seed=1).batch(2),
+    ):
         with pytest.raises(exceptions.CheckpointMismatchError, match="of another stream"):
             other.load_state_dict(state)
-    for wrong in (None, {}, {"epoch": 0}, {"rowstream": 1, "epoch": 0}, {"rowstream": 1, "epoch": 0, "cursor": "{}"}, {"rowstream": 9}):
+    for wrong in (
+        None,
+        {},
+        {"epoch": 0},
+        {"rowstream": 1, "epoch": 0},
+        {"rowstream": 1, "epoch": 0, "cursor": "{}"},
+        {"rowstream": 9},
+    ):
         with pytest.raises(exceptions.CheckpointMismatchError):
             ds.load_state_dict(wrong)
 
@@ -117,7 +132,10 @@ def test_pickle_goes_on_where_it_was(listing):
 def test_iter(listing):
     ds = listing([5, 5, 1])
     assert [batch["id"] for batch in ds.iter(4)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10]]
-    assert [batch["id"] for batch in ds.iter(4, drop_last_batch=True)] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert [batch["id"] for batch in ds.iter(4, drop_last_batch=True)] == [
+        [0, 1, 2, 3],
+        [4, 5, 6, 7],
+    ]
     assert list(ds.take(0).iter(4)) == []
 
 

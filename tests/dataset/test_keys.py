@@ -66,7 +66,9 @@ USES = {
         "import functools, helpers\ndef deco(g):\n    @functools.wraps(g)\n    def w(*a): return g(*a)\n    return w\n"
         "@deco\ndef f(row): return {'x': helpers.helper(row['id'])}"
     ),
-    "a method that calls it": ("import helpers\nclass C:\n    def __call__(self, row): return {'x': helpers.helper(row['id'])}\nf = C()"),
+    "a method that calls it": (
+        "import helpers\nclass C:\n    def __call__(self, row): return {'x': helpers.helper(row['id'])}\nf = C()"
+    ),
 }
 
 
@@ -80,7 +82,9 @@ def project(tmp_path, monkeypatch):
     def key(main, helpers=HELPERS):
         (tmp_path / "pkg").mkdir(exist_ok=True)
         (tmp_path / "pkg" / "__init__.py").write_text("")
-        (tmp_path / "pkg" / "deep.py").write_text("from helpers import inner\ndef deep(x): return inner(x)\n")
+        (tmp_path / "pkg" / "deep.py").write_text(
+            "from helpers import inner\ndef deep(x): return inner(x)\n"
+        )
         (tmp_path / "helpers.py").write_text(textwrap.dedent(helpers))
         (tmp_path / "main_of_it.py").write_text(main)
         for name in names:
@@ -98,7 +102,9 @@ def test_an_edited_function_of_another_module_is_another_key(project, main):
     """However it is reached: by its module, by its name, inside a function, behind what the standard library wraps."""
     before = project(main)
     assert project(main) == before
-    assert project(main, HELPERS + "\n    # a remark\n    def more(x): return x\n") == before, "what is not called counts"
+    assert project(main, HELPERS + "\n    # a remark\n    def more(x): return x\n") == before, (
+        "what is not called counts"
+    )
     assert project(main, HELPERS.replace("return x + 1", "return x + 2")) != before
 
 
@@ -112,7 +118,14 @@ def test_an_edited_function_of_another_module_is_another_key(project, main):
         ("import helpers\ndef f(row): return {'x': helpers.TABLE['a']}", ('"a": 1', '"a": 2')),
         ("import helpers\ndef f(row): return {'x': helpers.Model.size}", ("size = 3", "size = 4")),
     ],
-    ids=["of a module", "of an import inside", "a name of an import inside", "of what is called", "a table", "of a class"],
+    ids=[
+        "of a module",
+        "of an import inside",
+        "a name of an import inside",
+        "of what is called",
+        "a table",
+        "of a class",
+    ],
 )
 def test_an_edited_constant_of_another_module_is_another_key(project, main, change):
     before = project(main)
@@ -134,8 +147,12 @@ def test_what_has_no_name_in_another_module_does_not_make_keys_random(project, n
 
 def test_helpers_that_call_each_other_many_times_are_gone_through_once(project):
     """Forty functions that each call the next one twice, by a module: not 2**40 steps."""
-    calls = "".join(f"    def g{i}(x): return helpers.g{i + 1}(x) + other.g{i + 1}(x)\n" for i in range(40))
-    helpers = f"    import helpers\n    import helpers as other\n{calls}    def g40(x): return x + 1\n"
+    calls = "".join(
+        f"    def g{i}(x): return helpers.g{i + 1}(x) + other.g{i + 1}(x)\n" for i in range(40)
+    )
+    helpers = (
+        f"    import helpers\n    import helpers as other\n{calls}    def g40(x): return x + 1\n"
+    )
     main = "import helpers\ndef f(row): return helpers.g0(row['id'])"
     before = project(main, helpers)
     assert project(main, helpers.replace("x + 1", "x + 2")) != before
@@ -170,7 +187,13 @@ COMPILED = """
 def test_compiled_functions_have_stable_keys():
     """`torch.compile` wraps a function in one that holds locks and counters: its key is that of what was compiled."""
     code = textwrap.dedent(COMPILED)
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
     assert done.stdout.split() == ["True", "True"], done.stderr[-2000:]
 
 
@@ -196,16 +219,25 @@ def opened(folder, rows, mapped):
 
 STEPS = {
     "map": lambda ds, k, file: ds.map(lambda row: {"id": row["id"] + k}, cache_file_name=file),
-    "batched map": lambda ds, k, file: ds.map(lambda b: {"id": [i + k for i in b["id"]]}, batched=True, cache_file_name=file),
-    "arguments": lambda ds, k, file: ds.map(lambda row, n: {"id": row["id"] + n}, fn_kwargs={"n": k}, cache_file_name=file),
+    "batched map": lambda ds, k, file: ds.map(
+        lambda b: {"id": [i + k for i in b["id"]]}, batched=True, cache_file_name=file
+    ),
+    "arguments": lambda ds, k, file: ds.map(
+        lambda row, n: {"id": row["id"] + n}, fn_kwargs={"n": k}, cache_file_name=file
+    ),
     "filter": lambda ds, k, file: ds.filter(lambda row: row["id"] > k, cache_file_name=file),
-    "batched filter": lambda ds, k, file: ds.filter(lambda b: [i > k for i in b["id"]], batched=True, cache_file_name=file),
+    "batched filter": lambda ds, k, file: ds.filter(
+        lambda b: [i > k for i in b["id"]], batched=True, cache_file_name=file
+    ),
     "shuffle": lambda ds, k, file: ds.shuffle(seed=k, indices_cache_file_name=file),
     "sort": lambda ds, k, file: ds.sort("id", reverse=bool(k % 2), indices_cache_file_name=file),
     "select": lambda ds, k, file: ds.select([k, 0], indices_cache_file_name=file),
     "flatten_indices": lambda ds, k, file: ds.select([k, 0]).flatten_indices(cache_file_name=file),
     "train_test_split": lambda ds, k, file: ds.train_test_split(
-        test_size=2, seed=k, train_indices_cache_file_name=file, test_indices_cache_file_name=file and f"{file}.2.arrow"
+        test_size=2,
+        seed=k,
+        train_indices_cache_file_name=file,
+        test_indices_cache_file_name=file and f"{file}.2.arrow",
     )["test"],
 }
 
@@ -215,7 +247,10 @@ STEPS = {
 def test_a_named_file_is_used_for_the_same_call_alone(tmp_path, step, mapped):
     """Another function, other arguments or other data with the same file: their own rows, never those that the file had."""
     file = str(tmp_path / "named.arrow")
-    ds, other = opened(tmp_path / "one", list(range(8)), mapped), opened(tmp_path / "two", list(range(50, 58)), mapped)
+    ds, other = (
+        opened(tmp_path / "one", list(range(8)), mapped),
+        opened(tmp_path / "two", list(range(50, 58)), mapped),
+    )
     for data, k in ((ds, 1), (ds, 2), (other, 1), (ds, 1)):
         assert step(data, k, file)["id"][:] == step(data, k, None)["id"][:], k
 
@@ -236,7 +271,12 @@ def test_parts_of_a_named_file_are_used_for_the_same_call_alone(tmp_path):
     """With `num_proc`, whose parts are files of their own, also where their number changes."""
     ds, file = opened(tmp_path / "one", list(range(8)), True), str(tmp_path / "named.arrow")
     for k, num_proc in ((1, 2), (2, 2), (3, 4), (4, None), (5, 2)):
-        made = ds.map(lambda row, k: {"n": row["id"] + k}, fn_kwargs={"k": k}, num_proc=num_proc, cache_file_name=file)
+        made = ds.map(
+            lambda row, k: {"n": row["id"] + k},
+            fn_kwargs={"k": k},
+            num_proc=num_proc,
+            cache_file_name=file,
+        )
         assert made["n"][:] == list(range(k, 8 + k)), (k, num_proc)
 
 
@@ -245,7 +285,10 @@ def test_a_named_file_of_somebody_else_is_made_anew(tmp_path, caplog):
     import pyarrow as pa
 
     ds, file = opened(tmp_path / "one", list(range(8)), True), tmp_path / "named.arrow"
-    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_stream(sink, pa.schema({"n": pa.int64()})) as writer:
+    with (
+        pa.OSFile(str(file), "wb") as sink,
+        pa.ipc.new_stream(sink, pa.schema({"n": pa.int64()})) as writer,
+    ):
         writer.write_table(pa.table({"n": [0] * 8}))
     made = ds.map(lambda row: {"n": row["id"] + 1}, cache_file_name=str(file))
     assert made["n"][:] == list(range(1, 9))

@@ -31,7 +31,9 @@ def streams(tmp_path):
     pq.write_table(pa.table({"id": range(20)}), tmp_path / "x.parquet", row_group_size=5)
 
     def files():
-        return load_dataset("parquet", data_files=str(tmp_path / "x.parquet"), split="train", streaming=True)
+        return load_dataset(
+            "parquet", data_files=str(tmp_path / "x.parquet"), split="train", streaming=True
+        )
 
     return {
         "files": files,
@@ -40,11 +42,21 @@ def streams(tmp_path):
         "a generator": lambda: IterableDataset.from_generator(given),
         "a mixture": lambda: interleave_datasets([files().take(10), files().skip(10)]),
         "mapped": lambda: files().map(lambda row: {"id": row["id"]}),
-        "mapped in batches": lambda: files().map(lambda rows: {"id": rows["id"]}, batched=True, batch_size=2),
+        "mapped in batches": lambda: files().map(
+            lambda rows: {"id": rows["id"]}, batched=True, batch_size=2
+        ),
     }
 
 
-KINDS = ["files", "shuffled", "in memory", "a generator", "a mixture", "mapped", "mapped in batches"]
+KINDS = [
+    "files",
+    "shuffled",
+    "in memory",
+    "a generator",
+    "a mixture",
+    "mapped",
+    "mapped in batches",
+]
 KEPT = {
     "rank": lambda ds: split_dataset_by_node(ds, 0, 1),
     "reshard": lambda ds: ds.reshard(),
@@ -68,9 +80,13 @@ STEPS = {
     "select": lambda ds: ds.select_columns(["id"]),
     "add_column": lambda ds: ds.add_column("z", list(range(20))),
     "interleave": lambda ds: interleave_datasets([ds, ds._with(_resume=None)]),
-    "interleave, the second": lambda ds: interleave_datasets([ds._with(_resume=None), ds], probabilities=[0.5, 0.5], seed=1),
+    "interleave, the second": lambda ds: interleave_datasets(
+        [ds._with(_resume=None), ds], probabilities=[0.5, 0.5], seed=1
+    ),
     "concatenate": lambda ds: concatenate_datasets([ds, ds._with(_resume=None)]),
-    "beside": lambda ds: concatenate_datasets([ds, ds._with(_resume=None).map(lambda row: {"b": 1}, remove_columns=["id"])], axis=1),
+    "beside": lambda ds: concatenate_datasets(
+        [ds, ds._with(_resume=None).map(lambda row: {"b": 1}, remove_columns=["id"])], axis=1
+    ),
     "pickled": lambda ds: pickle.loads(pickle.dumps(ds)),
 }
 
@@ -122,7 +138,9 @@ def test_a_packer_of_lists_goes_on_exactly():
         return {"id": [rows["id"][i : i + 4] for i in range(0, len(rows["id"]), 4)]}
 
     def make():
-        return IterableDataset.from_dict({"id": list(range(50))}).map(packed, batched=True, batch_size=8)
+        return IterableDataset.from_dict({"id": list(range(50))}).map(
+            packed, batched=True, batch_size=8
+        )
 
     rows = [row["id"] for row in make()]
     for n in range(len(rows)):
@@ -164,5 +182,7 @@ if __name__ == "__main__":
 """
     script = tmp_path / "script.py"
     script.write_text(code)
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=110, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]

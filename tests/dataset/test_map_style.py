@@ -14,7 +14,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import rowstream
-from rowstream import Dataset, DatasetDict, Features, Value, col, exceptions, load_dataset, load_from_disk
+from rowstream import (
+    Dataset,
+    DatasetDict,
+    Features,
+    Value,
+    col,
+    exceptions,
+    load_dataset,
+    load_from_disk,
+)
 from rowstream.fingerprint import Hasher
 
 
@@ -84,7 +93,10 @@ def test_the_name_of_a_result_follows_from_all_that_goes_in(ds):
     assert one["id"][0], other["id"][0] == (1, 2)
     assert ds.map(double)._fingerprint != ds.shuffle(seed=1).map(double)._fingerprint
     named = ds.map(double, new_fingerprint="a-name-of-my-own")
-    assert (named._fingerprint, Path(named.cache_files[0]["filename"]).name) == ("a-name-of-my-own", "cache-a-name-of-my-own.arrow")
+    assert (named._fingerprint, Path(named.cache_files[0]["filename"]).name) == (
+        "a-name-of-my-own",
+        "cache-a-name-of-my-own.arrow",
+    )
     text = one.explain_fingerprint()
     assert "fn_kwargs = {'n': 1}" in text
     assert one._fingerprint in text
@@ -148,7 +160,9 @@ def test_without_caching(ds):
     finally:
         rowstream.enable_caching()
     assert len(CALLS) == 120
-    assert Path(first.cache_files[0]["filename"]).parent != Path(ds.cache_files[0]["filename"]).parent
+    assert (
+        Path(first.cache_files[0]["filename"]).parent != Path(ds.cache_files[0]["filename"]).parent
+    )
     assert first[5] == again[5]
 
 
@@ -164,7 +178,11 @@ def test_nothing_half_written_stays(ds):
     with pytest.raises(LookupError, match="thirty"):
         ds.map(fails_at_30)
     folder = Path(ds.cache_files[0]["filename"]).parent
-    assert not [path for path in folder.iterdir() if "rowstream-" in path.name or path.name.startswith("cache-")]
+    assert not [
+        path
+        for path in folder.iterdir()
+        if "rowstream-" in path.name or path.name.startswith("cache-")
+    ]
 
 
 @pytest.mark.heavy
@@ -195,7 +213,10 @@ def test_filter_by_an_expression(ds):
     assert ds.filter(condition)["id"][:] == wanted
     mixed = ds.shuffle(seed=4)
     assert mixed.filter(condition)["id"][:] == [i for i in mixed["id"][:] if i in set(wanted)]
-    assert ds.filter(condition)._fingerprint == ds.filter((col("id") >= 10) & ~col("text").starts_with("row 2"))._fingerprint
+    assert (
+        ds.filter(condition)._fingerprint
+        == ds.filter((col("id") >= 10) & ~col("text").starts_with("row 2"))._fingerprint
+    )
     with pytest.raises(exceptions.InvalidArgumentError, match="not in the dataset"):
         ds.filter(col("nothing") > 1)
 
@@ -213,9 +234,16 @@ def test_rows_of_the_core_are_those_of_pyarrow():
     rng = np.random.default_rng(0)
     table = pa.table(
         {
-            "text": pa.array([None if i % 5 == 0 else "ä" * (i % 40) for i in range(300)], pa.large_string()),
+            "text": pa.array(
+                [None if i % 5 == 0 else "ä" * (i % 40) for i in range(300)], pa.large_string()
+            ),
             "raw": pa.array([bytes([i % 256]) * (i % 20) for i in range(300)]),
-            "nested": pa.array([[{"a": [i] * (i % 3), "b": None if i % 2 else str(i)}] * (i % 4) for i in range(300)]),
+            "nested": pa.array(
+                [
+                    [{"a": [i] * (i % 3), "b": None if i % 2 else str(i)}] * (i % 4)
+                    for i in range(300)
+                ]
+            ),
             "n": pa.array(rng.random(300)),
         }
     )
@@ -238,7 +266,9 @@ def test_loading_makes_one_copy(tmp_path):
     assert ds.cache_files
     assert ds.cache_files == again.cache_files[:1]
     assert again["i"][:] == [*range(10, 20), 99]
-    assert isinstance(load_dataset("json", data_files={"a": str(path), "b": str(path)}), DatasetDict)
+    assert isinstance(
+        load_dataset("json", data_files={"a": str(path), "b": str(path)}), DatasetDict
+    )
     path.write_text('{"i": 7}\n')
     assert load_dataset("json", data_files=str(path), split="train")["i"][:] == [7]
     with pytest.raises(ValueError, match="Unknown split"):
@@ -260,7 +290,10 @@ def test_a_generator_runs_once():
         yield from ({"i": i} for i in range(n))
 
     made = [
-        Dataset.from_generator(rows, gen_kwargs={"n": 3}, features=Features({"i": Value("int8")}), fingerprint="mine") for _ in range(2)
+        Dataset.from_generator(
+            rows, gen_kwargs={"n": 3}, features=Features({"i": Value("int8")}), fingerprint="mine"
+        )
+        for _ in range(2)
     ]
     assert calls == [3]
     assert made[0]["i"][:] == made[1]["i"][:] == [0, 1, 2]
@@ -278,7 +311,12 @@ def test_two_processes_end_with_one_good_copy(tmp_path):
         print(made.cache_files[0]["filename"])
     """
     Dataset.from_dict({"id": list(range(2000))}).save_to_disk(tmp_path / "shared")
-    running = [subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
     files = {one.communicate(timeout=100)[0] for one in running}
     assert [one.returncode for one in running] == [0, 0, 0]
     assert len(files) == 1
@@ -296,7 +334,11 @@ def test_lines_whose_fields_are_mixed(tmp_path):
         return load_dataset("json", data_files=files, cache_dir=str(tmp_path / "cache"), **more)
 
     ds = read()
-    assert ds["train"].to_list() == [{"a": 1, "b": 0}, {"a": "x", "b": 1}, {"a": "3", "b": 2}]  # "3" is no number
+    assert ds["train"].to_list() == [
+        {"a": 1, "b": 0},
+        {"a": "x", "b": 1},
+        {"a": "3", "b": 2},
+    ]  # "3" is no number
     assert ds["train"].features == Features({"a": rowstream.Json(), "b": Value("int64")})
     # A split that by itself has nothing mixed is of the types of the first.
     assert ds["test"].features == ds["train"].features
@@ -305,8 +347,12 @@ def test_lines_whose_fields_are_mixed(tmp_path):
         file.write("[1]\n")
     with pytest.raises(exceptions.FileFormatError, match=r"a\.jsonl: line 5"):
         read(split="train")  # lines that are no objects are not taken for mixed ones
-    path.write_text('{"a": 1}\n{"a": "x"}\n' + ('{"a": "' + "y" * 1000 + '"}\n') * 11_000 + '{"new": 1}\n')
-    with pytest.raises(exceptions.SchemaError, match=r"a\.jsonl: line 11003 .*field .new..*features="):
+    path.write_text(
+        '{"a": 1}\n{"a": "x"}\n' + ('{"a": "' + "y" * 1000 + '"}\n') * 11_000 + '{"new": 1}\n'
+    )
+    with pytest.raises(
+        exceptions.SchemaError, match=r"a\.jsonl: line 11003 .*field .new..*features="
+    ):
         read(split="train")
 
 
@@ -326,16 +372,27 @@ def mapped(tmp_path, n=25):
 
 FUNCTIONS = {
     "a new column": lambda b: {"n": [i + 1 for i in b["id"]]},
-    "a new column of one that is not looked at": lambda b: {"n": [7] * 4 if len(b) == 0 else [7] * len(next(iter(b.values())))},
+    "a new column of one that is not looked at": lambda b: {
+        "n": [7] * 4 if len(b) == 0 else [7] * len(next(iter(b.values())))
+    },
     "a column replaced": lambda b: {"text": [text.upper() for text in b["text"]]},
     "a column changed in place": lambda b: b["tags"][0].append(9) or {"n": b["id"]},
     "a plain value changed in place": lambda b: b["id"].__setitem__(0, -5) or {"n": b["text"]},
     "a plain value set": lambda b: b.__setitem__("id", [0] * len(b["text"])) or {"n": b["text"]},
     "the batch itself": lambda b: {**b, "n": b["id"]},
     "fewer rows": lambda b: {"id": b["id"][:2], "text": b["text"][:2], "tags": b["tags"][:2]},
-    "other columns later": lambda b: {"n": b["id"], **({"text": ["x"] * len(b["id"])} if b["id"][0] > 10 else {})},
-    "a look later": lambda b: {"n": [len(str(b["text"][0]) if b["id"][0] > 10 else "") for _ in b["id"]]},
-    "more rows later": lambda b: {"id": b["id"]} if b["id"][0] < 10 else {name: [*b[name], *b[name]] for name in ("id", "text", "tags")},
+    "other columns later": lambda b: {
+        "n": b["id"],
+        **({"text": ["x"] * len(b["id"])} if b["id"][0] > 10 else {}),
+    },
+    "a look later": lambda b: {
+        "n": [len(str(b["text"][0]) if b["id"][0] > 10 else "") for _ in b["id"]]
+    },
+    "more rows later": lambda b: (
+        {"id": b["id"]}
+        if b["id"][0] < 10
+        else {name: [*b[name], *b[name]] for name in ("id", "text", "tags")}
+    ),
     "nothing": lambda b: {},
 }
 
@@ -350,7 +407,11 @@ def test_columns_that_no_batch_changes_stay_where_they_are(tmp_path, name, batch
     assert made.features == expected.features
     assert made.column_names == expected.column_names
     again = ds.map(FUNCTIONS[name], batched=True, batch_size=batch_size)
-    assert (again.cache_files, again.to_list(), again._fingerprint) == (made.cache_files, made.to_list(), made._fingerprint)
+    assert (again.cache_files, again.to_list(), again._fingerprint) == (
+        made.cache_files,
+        made.to_list(),
+        made._fingerprint,
+    )
     assert pickle.loads(pickle.dumps(made)).to_list() == made.to_list()
     assert not list((tmp_path / "mapped").glob(".rowstream-*"))
 
@@ -361,20 +422,31 @@ def test_the_file_has_only_what_the_function_made(tmp_path):
     *_, last = [Path(file["filename"]) for file in made.cache_files]
     assert pa.ipc.open_stream(last).schema.names == ["n"]
     # A chain goes on, in processes too, through rows by number, and to disk.
-    more = made.map(lambda b: {"m": b["n"]}, batched=True).map(lambda row: {"k": row["m"] + 1}, num_proc=2)
+    more = made.map(lambda b: {"m": b["n"]}, batched=True).map(
+        lambda row: {"k": row["m"] + 1}, num_proc=2
+    )
     assert (
         more.shuffle(seed=1).to_list()
-        == Dataset.from_list([{**r, "n": r["id"], "m": r["id"], "k": r["id"] + 1} for r in rows]).shuffle(seed=1).to_list()
+        == Dataset.from_list([{**r, "n": r["id"], "m": r["id"], "k": r["id"] + 1} for r in rows])
+        .shuffle(seed=1)
+        .to_list()
     )
     more.save_to_disk(tmp_path / "whole")
     assert load_from_disk(tmp_path / "whole").to_list() == more.to_list()
     # A file that the caller names has all columns.
     ds.map(lambda b: {"n": b["id"]}, batched=True, cache_file_name=str(tmp_path / "all.arrow"))
-    assert Dataset.from_file(str(tmp_path / "all.arrow")).column_names == ["id", "text", "tags", "n"]
+    assert Dataset.from_file(str(tmp_path / "all.arrow")).column_names == [
+        "id",
+        "text",
+        "tags",
+        "n",
+    ]
     # What a file has is not taken for that of rows by number, though they are named alike.
     some = ds.select([3, 1])
     some._fingerprint = ds._fingerprint
-    assert some.map(lambda b: {"n": b["id"]}, batched=True).to_list() == [{**rows[i], "n": i} for i in (3, 1)]
+    assert some.map(lambda b: {"n": b["id"]}, batched=True).to_list() == [
+        {**rows[i], "n": i} for i in (3, 1)
+    ]
 
 
 def test_a_function_that_fails_late_leaves_nothing(tmp_path):

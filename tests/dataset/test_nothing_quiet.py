@@ -55,13 +55,21 @@ def outcome(program):
 # ------------------------------------------------------------------------------------------------------ drop_last_batch
 
 DROPS = {
-    "map": lambda ds, **how: ds.map(negative, batched=True, batch_size=4, drop_last_batch=True, **how),
-    "from files": lambda ds, **how: ds.map(negative, batched=True, batch_size=4, drop_last_batch=True, **how),
+    "map": lambda ds, **how: ds.map(
+        negative, batched=True, batch_size=4, drop_last_batch=True, **how
+    ),
+    "from files": lambda ds, **how: ds.map(
+        negative, batched=True, batch_size=4, drop_last_batch=True, **how
+    ),
     "through a list of rows": lambda ds, **how: ds.select(range(len(ds) - 1, -1, -1)).map(
         negative, batched=True, batch_size=4, drop_last_batch=True, **how
     ),
     "arrays": lambda ds, **how: ds.with_format("numpy").map(
-        lambda batch: {"x": -1 - batch["x"]}, batched=True, batch_size=4, drop_last_batch=True, **how
+        lambda batch: {"x": -1 - batch["x"]},
+        batched=True,
+        batch_size=4,
+        drop_last_batch=True,
+        **how,
     ),
 }
 
@@ -79,7 +87,9 @@ def test_a_last_batch_is_left_out_not_given_as_it_was(road, n, tmp_path):
     assert made.with_format(None)["x"][:] == [-1 - x for x in rows[: n // 4 * 4]]
     assert made.column_names == ["x", "s"]
     if n:
-        stream = ds.to_iterable_dataset().map(negative, batched=True, batch_size=4, drop_last_batch=True)
+        stream = ds.to_iterable_dataset().map(
+            negative, batched=True, batch_size=4, drop_last_batch=True
+        )
         assert [row["x"] for row in stream] == [-1 - x for x in range(n // 4 * 4)]
 
 
@@ -94,14 +104,19 @@ def test_columns_of_no_rows():
     assert (given.features, len(given)) == (features, 0)
     assert len(few.map(None, **how)) == 0
     grouped = few.batch(10, drop_last_batch=True)
-    assert (grouped.features, len(grouped)) == (Features({"x": List(Value("int64")), "s": List(Value("string"))}), 0)
+    assert (grouped.features, len(grouped)) == (
+        Features({"x": List(Value("int64")), "s": List(Value("string"))}),
+        0,
+    )
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("n", [3, 10, 11, 13])
 def test_no_process_gives_rows_that_were_not_done(n):
     """Each part of num_proc leaves out its short batch, or there is only one of all."""
-    made = numbers(n).map(negative, batched=True, batch_size=4, drop_last_batch=True, num_proc=3)["x"][:]
+    made = numbers(n).map(negative, batched=True, batch_size=4, drop_last_batch=True, num_proc=3)[
+        "x"
+    ][:]
     assert all(x < 0 for x in made)
     assert len(set(made)) == len(made)
     assert len(made) % 4 == 0
@@ -138,7 +153,11 @@ def test_a_later_batch_that_is_empty_only_in_part():
     """The first batches were whole."""
     ds = numbers(10)
     with pytest.raises(ERRORS, match=r"(?i)length"):
-        ds.map(lambda batch: {"x": [] if batch["x"][0] == 8 else batch["x"]}, batched=True, batch_size=2)
+        ds.map(
+            lambda batch: {"x": [] if batch["x"][0] == 8 else batch["x"]},
+            batched=True,
+            batch_size=2,
+        )
 
 
 def test_batches_may_become_no_rows():
@@ -147,14 +166,21 @@ def test_batches_may_become_no_rows():
     for made in (
         ds.map(lambda batch: {"x": [], "s": []}, batched=True),
         ds.map(lambda batch: {"x": [], "s": []}, batched=True, batch_size=2),
-        ds.with_format("arrow").map(lambda table: table.slice(0, 0), batched=True).with_format(None),
+        ds.with_format("arrow")
+        .map(lambda table: table.slice(0, 0), batched=True)
+        .with_format(None),
     ):
         assert (len(made), made.features) == (0, ds.features)
     made = ds.map(lambda batch: {"x": []}, batched=True, remove_columns=["s"])
     assert (len(made), made.column_names) == (0, ["x"])
     made = ds.map(lambda batch: {"y": []}, batched=True, remove_columns=["x", "s"])
     assert (len(made), made.column_names) == (0, ["y"])
-    some = ds.map(lambda batch: {"x": [x for x in batch["x"] if x > 3]}, batched=True, batch_size=2, remove_columns="s")
+    some = ds.map(
+        lambda batch: {"x": [x for x in batch["x"] if x > 3]},
+        batched=True,
+        batch_size=2,
+        remove_columns="s",
+    )
     assert some["x"][:] == [4, 5]
 
 
@@ -173,9 +199,16 @@ def test_rows_with_other_columns(kind, how):
     function = KEYS[kind]
 
     def batched(batch):
-        return {name: [value] * len(batch["x"]) for name, value in function({"x": batch["x"][0]}).items()}
+        return {
+            name: [value] * len(batch["x"])
+            for name, value in function({"x": batch["x"][0]}).items()
+        }
 
-    found = outcome(lambda: ds.map(batched if how.get("batched") else function, **how).remove_columns("s").to_list())
+    found = outcome(
+        lambda: (
+            ds.map(batched if how.get("batched") else function, **how).remove_columns("s").to_list()
+        )
+    )
     if found != "an error":
         rows = [{"x": i, **function({"x": i})} for i in range(4)]
         names = {name for row in rows for name in row}
@@ -185,7 +218,14 @@ def test_rows_with_other_columns(kind, how):
 @pytest.mark.heavy
 @pytest.mark.parametrize("kind", KEYS)
 @pytest.mark.parametrize(
-    "how", [{}, {"num_proc": 2}, {"from files": True}, {"from files": True, "batched": True}, {"keep_in_memory": True}]
+    "how",
+    [
+        {},
+        {"num_proc": 2},
+        {"from files": True},
+        {"from files": True, "batched": True},
+        {"keep_in_memory": True},
+    ],
 )
 def test_columns_of_some_rows_are_null_in_the_others(kind, how, tmp_path):
     """However many rows are written at once, and wherever they are of."""
@@ -195,12 +235,17 @@ def test_columns_of_some_rows_are_null_in_the_others(kind, how, tmp_path):
         ds = load_from_disk(tmp_path / "saved")
 
     def batched(batch):
-        return {name: [value] * len(batch["x"]) for name, value in function({"x": batch["x"][0]}).items()}
+        return {
+            name: [value] * len(batch["x"])
+            for name, value in function({"x": batch["x"][0]}).items()
+        }
 
     how = {**how, "batch_size": 2} if how.get("batched") else {**how, "writer_batch_size": 3}
     rows = [{"x": i, "s": str(i), **function({"x": i})} for i in range(4)]
     names = {name for row in rows for name in row}
-    assert ds.map(batched if how.get("batched") else function, **how).to_list() == [{name: row.get(name) for name in names} for row in rows]
+    assert ds.map(batched if how.get("batched") else function, **how).to_list() == [
+        {name: row.get(name) for name in names} for row in rows
+    ]
 
 
 # --------------------------------------------------------------------------------------------------------------- masks
@@ -221,7 +266,9 @@ FILTERS = {
     "batches": lambda ds, mask: ds.filter(mask, batched=True),
     "batches of five": lambda ds, mask: ds.filter(mask, batched=True, batch_size=5),
     "of a column": lambda ds, mask: ds.filter(mask, batched=True, input_columns="x"),
-    "with numbers": lambda ds, mask: ds.filter(lambda batch, indices: mask(batch), batched=True, with_indices=True),
+    "with numbers": lambda ds, mask: ds.filter(
+        lambda batch, indices: mask(batch), batched=True, with_indices=True
+    ),
     "arrays": lambda ds, mask: ds.with_format("numpy").filter(mask, batched=True),
     "tables": lambda ds, mask: ds.with_format("arrow").filter(mask, batched=True),
     "frames": lambda ds, mask: ds.with_format("pandas").filter(mask, batched=True),
@@ -248,7 +295,9 @@ def test_a_mask_in_processes(n):
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-@pytest.mark.parametrize("answer", [pa.array([], pa.bool_()), pa.array([True, False]), np.array([True, True])])
+@pytest.mark.parametrize(
+    "answer", [pa.array([], pa.bool_()), pa.array([True, False]), np.array([True, True])]
+)
 def test_one_row_of_a_table_has_one_answer(answer, streaming):
     """An empty answer is not true."""
     ds = numbers(3).select_columns("x")
@@ -259,12 +308,20 @@ def test_one_row_of_a_table_has_one_answer(answer, streaming):
 
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize(
-    "mask", [lambda b: [0, 1, 2, 0, 1], lambda b: np.array([0, 1, 1, 0, 1]), lambda b: pa.array([None, True, True, False, True])]
+    "mask",
+    [
+        lambda b: [0, 1, 2, 0, 1],
+        lambda b: np.array([0, 1, 1, 0, 1]),
+        lambda b: pa.array([None, True, True, False, True]),
+    ],
 )
 def test_masks_that_fit(mask, streaming):
     """Anything with a truth value for each row; null is no."""
     ds = numbers(5)
-    assert [row["x"] for row in (ds.to_iterable_dataset() if streaming else ds).filter(mask, batched=True)] == [1, 2, 4]
+    assert [
+        row["x"]
+        for row in (ds.to_iterable_dataset() if streaming else ds).filter(mask, batched=True)
+    ] == [1, 2, 4]
 
 
 # -------------------------------------------------------------------------------------------------- columns side by side
@@ -299,7 +356,9 @@ def test_no_rows_side_by_side(streaming):
 def test_a_part_without_rows_that_was_chosen():
     """As one that never had any."""
     with pytest.raises(ERRORS, match=r"(?i)rows"):
-        concatenate_datasets([column("a", 5, streaming=False).select([]), column("b", 5, streaming=False)], axis=1)
+        concatenate_datasets(
+            [column("a", 5, streaming=False).select([]), column("b", 5, streaming=False)], axis=1
+        )
 
 
 @pytest.mark.parametrize("made", [False, True])
@@ -316,7 +375,9 @@ def test_columns_side_by_side_have_different_names(lengths, streaming, made):
 
 def test_the_end_of_the_shorter_part_is_the_error():
     """The rows before it come, and a cut before it has them."""
-    beside = concatenate_datasets([column("a", 5, streaming=True), column("b", 3, streaming=True)], axis=1)
+    beside = concatenate_datasets(
+        [column("a", 5, streaming=True), column("b", 3, streaming=True)], axis=1
+    )
     assert [row["b"] for row in beside.take(3)] == [0, 1, 2]
     rows = iter(beside)
     assert [next(rows) for _ in range(3)] == [{"a": i, "b": i} for i in range(3)]
@@ -335,7 +396,11 @@ NONES = {
 
 
 def batches_of(function):
-    return lambda batch: None if (made := function({"x": batch["x"][0]})) is None else {name: [value] for name, value in made.items()}
+    return lambda batch: (
+        None
+        if (made := function({"x": batch["x"][0]})) is None
+        else {name: [value] for name, value in made.items()}
+    )
 
 
 @pytest.mark.heavy
@@ -346,7 +411,10 @@ def test_none_for_some_rows_is_the_same_in_any_number_of_processes(kind, batched
     function = NONES[kind]
     how = {"batched": True, "batch_size": 1} if batched else {}
     call = batches_of(function) if batched else function
-    found = [outcome(lambda n=n: numbers(6).map(call, num_proc=n, **how).to_list()) for n in (None, 1, 2, 3)]
+    found = [
+        outcome(lambda n=n: numbers(6).map(call, num_proc=n, **how).to_list())
+        for n in (None, 1, 2, 3)
+    ]
     kept = [{"x": i, "s": str(i), "y": (function({"x": i}) or {}).get("y")} for i in range(6)]
     assert found in (["an error"] * 4, [kept] * 4)
 
@@ -357,7 +425,10 @@ def test_none_for_all_rows_is_for_its_side_effects(num_proc):
     """The data set stays as it is."""
     ds = numbers(6)
     assert ds.map(lambda row: None, num_proc=num_proc).to_list() == ds.to_list()
-    assert ds.map(lambda batch: None, batched=True, batch_size=2, num_proc=num_proc).to_list() == ds.to_list()
+    assert (
+        ds.map(lambda batch: None, batched=True, batch_size=2, num_proc=num_proc).to_list()
+        == ds.to_list()
+    )
 
 
 @pytest.mark.parametrize("batched", [False, True])
@@ -367,7 +438,11 @@ def test_none_for_some_rows_of_a_stream(kind, batched):
     function = NONES[kind]
     ds = numbers(6).to_iterable_dataset()
     with pytest.raises(ERRORS, match=r"None"):
-        list(ds.map(batches_of(function), batched=True, batch_size=1) if batched else ds.map(function))
+        list(
+            ds.map(batches_of(function), batched=True, batch_size=1)
+            if batched
+            else ds.map(function)
+        )
 
 
 # -------------------------------------------------------------------------------------------------------------- labels
@@ -384,10 +459,16 @@ WRONG = {
 LABELLED = {
     "cast_column": lambda values: Dataset.from_dict({"x": values}).cast_column("x", LABEL),
     "cast": lambda values: Dataset.from_dict({"x": values}).cast(Features({"x": LABEL})),
-    "cast, nested": lambda values: Dataset.from_dict({"x": [{"l": [v]} for v in values]}).cast_column("x", {"l": List(LABEL)}),
+    "cast, nested": lambda values: Dataset.from_dict(
+        {"x": [{"l": [v]} for v in values]}
+    ).cast_column("x", {"l": List(LABEL)}),
     "from_dict": lambda values: Dataset.from_dict({"x": values}, features=Features({"x": LABEL})),
-    "from_list": lambda values: Dataset.from_list([{"x": v} for v in values], features=Features({"x": LABEL})),
-    "from_generator": lambda values: Dataset.from_generator(lambda: ({"x": v} for v in values), features=Features({"x": LABEL})),
+    "from_list": lambda values: Dataset.from_list(
+        [{"x": v} for v in values], features=Features({"x": LABEL})
+    ),
+    "from_generator": lambda values: Dataset.from_generator(
+        lambda: ({"x": v} for v in values), features=Features({"x": LABEL})
+    ),
     "map": lambda values: Dataset.from_dict({"i": range(len(values))}).map(
         lambda row: {"x": values[row["i"]]}, remove_columns="i", features=Features({"x": LABEL})
     ),
@@ -402,14 +483,19 @@ def test_what_is_no_label_is_an_error(road, kind):
         list(LABELLED[road](WRONG[kind]))
 
 
-@pytest.mark.parametrize("values", [[0, 1, None, -1], ["no", "yes", None], ["0", "1"], [0.0, 1.0], [np.int64(1), np.int8(0)]])
+@pytest.mark.parametrize(
+    "values",
+    [[0, 1, None, -1], ["no", "yes", None], ["0", "1"], [0.0, 1.0], [np.int64(1), np.int8(0)]],
+)
 @pytest.mark.parametrize("road", LABELLED)
 def test_labels(road, values):
     """Integers, names, numbers as text; -1 says that a label is not known, as in test splits of the Hub."""
     ids = {"no": 0, "yes": 1}
     expected = [None if v is None else ids[v] if v in ids else int(v) for v in values]
     rows = list(LABELLED[road](values))
-    assert [row["x"]["l"][0] if isinstance(row["x"], dict) else row["x"] for row in rows] == expected
+    assert [
+        row["x"]["l"][0] if isinstance(row["x"], dict) else row["x"] for row in rows
+    ] == expected
 
 
 @pytest.mark.parametrize("values", [[0, 2], [0, -2], [0] * 1200 + [2]])
@@ -417,8 +503,12 @@ def test_streams_of_what_is_in_memory_have_only_labels(values):
     """Integers of any column that features say are labels."""
     for make in (
         lambda: IterableDataset.from_dict({"x": values}, features=Features({"x": LABEL})),
-        lambda: IterableDataset.from_dict({"x": [{"l": [v]} for v in values]}, features=Features({"x": {"l": List(LABEL)}})),
-        lambda: IterableDataset.from_pandas(pd.DataFrame({"x": values}), features=Features({"x": LABEL})),
+        lambda: IterableDataset.from_dict(
+            {"x": [{"l": [v]} for v in values]}, features=Features({"x": {"l": List(LABEL)}})
+        ),
+        lambda: IterableDataset.from_pandas(
+            pd.DataFrame({"x": values}), features=Features({"x": LABEL})
+        ),
     ):
         with pytest.raises(ValueError, match="label"):
             make()
@@ -437,17 +527,25 @@ def test_a_column_of_labels_stays_one_only_with_labels():
 FEATURES = Features({"a": Value("int64"), "b": Value("string")})
 LACKING = {
     "from_dict": lambda: Dataset.from_dict({"a": [1]}, features=FEATURES),
-    "from_dict with info": lambda: Dataset.from_dict({"a": [1]}, info=DatasetInfo(features=FEATURES)),
+    "from_dict with info": lambda: Dataset.from_dict(
+        {"a": [1]}, info=DatasetInfo(features=FEATURES)
+    ),
     "from_list": lambda: Dataset.from_list([{"a": 1}], features=FEATURES),
-    "from_list, a later row": lambda: Dataset.from_list([{"a": 1}, {"a": 1, "b": None}], features=FEATURES).select([0]),
+    "from_list, a later row": lambda: Dataset.from_list(
+        [{"a": 1}, {"a": 1, "b": None}], features=FEATURES
+    ).select([0]),
     "from_pandas": lambda: Dataset.from_pandas(pd.DataFrame({"a": [1]}), features=FEATURES),
     "from_arrow": lambda: Dataset.from_arrow(pa.table({"a": [1]}), features=FEATURES),
     "from_generator": lambda: Dataset.from_generator(lambda: iter([{"a": 1}]), features=FEATURES),
     "map": lambda: Dataset.from_dict({"a": [1]}).map(lambda row: {"a": 1}, features=FEATURES),
-    "batched map": lambda: Dataset.from_dict({"a": [1]}).map(lambda batch: {"a": [1]}, batched=True, features=FEATURES),
+    "batched map": lambda: Dataset.from_dict({"a": [1]}).map(
+        lambda batch: {"a": [1]}, batched=True, features=FEATURES
+    ),
     "stream from_dict": lambda: IterableDataset.from_dict({"a": [1]}, features=FEATURES),
     "stream from_list": lambda: IterableDataset.from_list([{"a": 1}], features=FEATURES),
-    "stream from_pandas": lambda: IterableDataset.from_pandas(pd.DataFrame({"a": [1]}), features=FEATURES),
+    "stream from_pandas": lambda: IterableDataset.from_pandas(
+        pd.DataFrame({"a": [1]}), features=FEATURES
+    ),
 }
 
 
@@ -474,10 +572,16 @@ def test_columns_that_the_features_lack_are_an_error(road):
 
 def test_no_rows_have_the_columns_that_are_named():
     """An empty dict or list with features."""
-    for make in (lambda: Dataset.from_dict({}, features=FEATURES), lambda: Dataset.from_list([], features=FEATURES)):
+    for make in (
+        lambda: Dataset.from_dict({}, features=FEATURES),
+        lambda: Dataset.from_list([], features=FEATURES),
+    ):
         found = outcome(make)
         assert found == "an error" or (found.features, len(found)) == (FEATURES, 0)
-    for make in (lambda: IterableDataset.from_dict({}, features=FEATURES), lambda: IterableDataset.from_list([], features=FEATURES)):
+    for make in (
+        lambda: IterableDataset.from_dict({}, features=FEATURES),
+        lambda: IterableDataset.from_list([], features=FEATURES),
+    ):
         found = outcome(make)
         assert found == "an error" or (found.features, list(found)) == (FEATURES, [])
 
@@ -497,17 +601,30 @@ SHAPES = {
 RIGHT = [[1, 2], [3, 4]]
 SHAPED = {
     "from_dict": lambda values, of: Dataset.from_dict({"x": values}, features=Features({"x": of})),
-    "from_list": lambda values, of: Dataset.from_list([{"x": v} for v in values], features=Features({"x": of})),
-    "from_generator": lambda values, of: Dataset.from_generator(lambda: ({"x": v} for v in values), features=Features({"x": of})),
+    "from_list": lambda values, of: Dataset.from_list(
+        [{"x": v} for v in values], features=Features({"x": of})
+    ),
+    "from_generator": lambda values, of: Dataset.from_generator(
+        lambda: ({"x": v} for v in values), features=Features({"x": of})
+    ),
     "map": lambda values, of: Dataset.from_dict({"i": range(len(values))}).map(
         lambda row: {"x": values[row["i"]]}, remove_columns="i", features=Features({"x": of})
     ),
     "batched map": lambda values, of: Dataset.from_dict({"i": range(len(values))}).map(
-        lambda batch: {"x": [values[i] for i in batch["i"]]}, batched=True, remove_columns="i", features=Features({"x": of})
+        lambda batch: {"x": [values[i] for i in batch["i"]]},
+        batched=True,
+        remove_columns="i",
+        features=Features({"x": of}),
     ),
     "cast_column": lambda values, of: Dataset.from_dict({"x": values}).cast_column("x", of),
-    "add_column": lambda values, of: Dataset.from_dict({"i": range(len(values))}).add_column("x", values, feature=of).select_columns("x"),
-    "stream from_dict": lambda values, of: IterableDataset.from_dict({"x": values}, features=Features({"x": of})),
+    "add_column": lambda values, of: (
+        Dataset.from_dict({"i": range(len(values))})
+        .add_column("x", values, feature=of)
+        .select_columns("x")
+    ),
+    "stream from_dict": lambda values, of: IterableDataset.from_dict(
+        {"x": values}, features=Features({"x": of})
+    ),
 }
 
 
@@ -522,7 +639,12 @@ def test_arrays_have_their_shape(road, kind, array):
     if road == "cast_column" and "dimensions" in kind:
         values = [SHAPES[kind]]
     with pytest.raises(ERRORS):
-        list(SHAPED[road]([np.array(v) for v in values] if array else values, Array2D(shape=(2, 2), dtype="int32")))
+        list(
+            SHAPED[road](
+                [np.array(v) for v in values] if array else values,
+                Array2D(shape=(2, 2), dtype="int32"),
+            )
+        )
 
 
 @pytest.mark.parametrize("road", SHAPED)
@@ -541,7 +663,9 @@ def test_arrays_whose_first_dimension_is_free(road):
 def test_arrays_inside_lists_and_structs_have_their_shape():
     """Wherever the type is."""
     of = {"l": List(Array2D(shape=(2, 2), dtype="int32"))}
-    assert Dataset.from_dict({"x": [{"l": [RIGHT]}]}, features=Features({"x": of}))[0]["x"] == {"l": [RIGHT]}
+    assert Dataset.from_dict({"x": [{"l": [RIGHT]}]}, features=Features({"x": of}))[0]["x"] == {
+        "l": [RIGHT]
+    }
     with pytest.raises(ERRORS):
         Dataset.from_dict({"x": [{"l": [RIGHT, [[1, 2]]]}]}, features=Features({"x": of}))
 
@@ -554,7 +678,9 @@ def test_arrays_inside_lists_and_structs_have_their_shape():
 def test_any_number_of_processes_leaves_out_one_batch(n):
     """The last one of all."""
     how = {"batched": True, "batch_size": 4, "drop_last_batch": True}
-    assert numbers(n).map(negative, num_proc=3, **how)["x"][:] == [-1 - x for x in range(n // 4 * 4)]
+    assert numbers(n).map(negative, num_proc=3, **how)["x"][:] == [
+        -1 - x for x in range(n // 4 * 4)
+    ]
     grouped = numbers(n).batch(4, drop_last_batch=True, num_proc=3)
     assert grouped["x"][:] == [list(range(i, i + 4)) for i in range(0, n // 4 * 4, 4)]
 
@@ -564,7 +690,9 @@ def test_any_number_of_processes_leaves_out_one_batch(n):
 def test_nothing_of_whole_batches_keeps_all_rows(num_proc):
     """A function for its side effects changes nothing, whatever is left out."""
     ds = numbers(10)
-    made = ds.map(lambda batch: None, batched=True, batch_size=4, drop_last_batch=True, num_proc=num_proc)
+    made = ds.map(
+        lambda batch: None, batched=True, batch_size=4, drop_last_batch=True, num_proc=num_proc
+    )
     assert made.to_list() == ds.to_list()
 
 
@@ -585,7 +713,10 @@ def test_features_of_a_map_of_nothing():
     assert numbers(0).map(negative, features=features).features == features
 
 
-@pytest.mark.parametrize("answer", [pa.scalar(False), np.bool_(False), np.array([False]), pa.array([False]), None, 0, "", []])
+@pytest.mark.parametrize(
+    "answer",
+    [pa.scalar(False), np.bool_(False), np.array([False]), pa.array([False]), None, 0, "", []],
+)
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("format", [None, "arrow", "pandas", "numpy"])
 def test_no_in_any_form(answer, format, streaming):

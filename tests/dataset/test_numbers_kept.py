@@ -12,7 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import rowstream
-from rowstream import Array2D, Dataset, Features, IterableDataset, List, Value, load_dataset, load_from_disk
+from rowstream import (
+    Array2D,
+    Dataset,
+    Features,
+    IterableDataset,
+    List,
+    Value,
+    load_dataset,
+    load_from_disk,
+)
 
 LOSSES = (ValueError, TypeError, rowstream.exceptions.RowstreamError)
 THIRDS = [10 / 3, 20 / 3, 10.0]
@@ -40,12 +49,22 @@ CHANGES = {
     "a row in place": lambda ds: ds.map(lambda row: row.update(x=row["x"] / 3) or row),
     "a row by column": lambda ds: ds.map(lambda x: {"x": x / 3}, input_columns="x"),
     "a batch": lambda ds: ds.map(lambda batch: {"x": [x / 3 for x in batch["x"]]}, batched=True),
-    "batches of one": lambda ds: ds.map(lambda batch: {"x": [x / 3 for x in batch["x"]]}, batched=True, batch_size=1),
-    "a row of the format": lambda ds: ds.with_format("numpy").map(lambda row: {"x": float(row["x"]) / 3}).with_format(None),
+    "batches of one": lambda ds: ds.map(
+        lambda batch: {"x": [x / 3 for x in batch["x"]]}, batched=True, batch_size=1
+    ),
+    "a row of the format": lambda ds: (
+        ds.with_format("numpy").map(lambda row: {"x": float(row["x"]) / 3}).with_format(None)
+    ),
     "in memory": lambda ds: ds.map(lambda row: {"x": row["x"] / 3}, keep_in_memory=True),
-    "one row a batch of the file": lambda ds: ds.map(lambda row: {"x": row["x"] / 3}, writer_batch_size=1),
-    "of a choice of rows": lambda ds: ds.select([2, 1, 0]).map(lambda row: {"x": row["x"] / 3}).select([2, 1, 0]),
-    "without other columns": lambda ds: ds.map(lambda row: {"x": row["x"] / 3}, remove_columns=["x"]),
+    "one row a batch of the file": lambda ds: ds.map(
+        lambda row: {"x": row["x"] / 3}, writer_batch_size=1
+    ),
+    "of a choice of rows": lambda ds: (
+        ds.select([2, 1, 0]).map(lambda row: {"x": row["x"] / 3}).select([2, 1, 0])
+    ),
+    "without other columns": lambda ds: ds.map(
+        lambda row: {"x": row["x"] / 3}, remove_columns=["x"]
+    ),
 }
 
 
@@ -71,8 +90,16 @@ def test_floats_of_a_function_widen_in_processes():
 
 NESTED = {
     "lists": ([[10], [20]], lambda x: [v / 3 for v in x], [[10 / 3], [20 / 3]]),
-    "structs": ([{"a": 10}, {"a": 20}], lambda x: {"a": x["a"] / 3}, [{"a": 10 / 3}, {"a": 20 / 3}]),
-    "lists of structs": ([[{"a": 10}], []], lambda x: [{"a": v["a"] / 3} for v in x], [[{"a": 10 / 3}], []]),
+    "structs": (
+        [{"a": 10}, {"a": 20}],
+        lambda x: {"a": x["a"] / 3},
+        [{"a": 10 / 3}, {"a": 20 / 3}],
+    ),
+    "lists of structs": (
+        [[{"a": 10}], []],
+        lambda x: [{"a": v["a"] / 3} for v in x],
+        [[{"a": 10 / 3}], []],
+    ),
 }
 
 
@@ -80,7 +107,10 @@ NESTED = {
 def test_nested_floats_widen(kind):
     """Inside lists and structs too."""
     values, change, expected = NESTED[kind]
-    assert Dataset.from_dict({"x": values}).map(lambda row: {"x": change(row["x"])})["x"][:] == expected
+    assert (
+        Dataset.from_dict({"x": values}).map(lambda row: {"x": change(row["x"])})["x"][:]
+        == expected
+    )
 
 
 def late(before, after, change_at=1000):
@@ -99,10 +129,18 @@ KINDS = {
     "values after empty lists": (late(lambda i: [], lambda i: [i]), None),
 }
 ROADS = {
-    "map": lambda value, n: Dataset.from_dict({"i": range(n)}).map(lambda row: {"y": value(row["i"])}),
-    "map in memory": lambda value, n: Dataset.from_dict({"i": range(n)}).map(lambda row: {"y": value(row["i"])}, keep_in_memory=True),
-    "batched map": lambda value, n: Dataset.from_dict({"i": range(n)}).map(lambda b: {"y": list(map(value, b["i"]))}, batched=True),
-    "generator": lambda value, n: Dataset.from_generator(lambda: ({"y": value(i)} for i in range(n))),
+    "map": lambda value, n: Dataset.from_dict({"i": range(n)}).map(
+        lambda row: {"y": value(row["i"])}
+    ),
+    "map in memory": lambda value, n: Dataset.from_dict({"i": range(n)}).map(
+        lambda row: {"y": value(row["i"])}, keep_in_memory=True
+    ),
+    "batched map": lambda value, n: Dataset.from_dict({"i": range(n)}).map(
+        lambda b: {"y": list(map(value, b["i"]))}, batched=True
+    ),
+    "generator": lambda value, n: Dataset.from_generator(
+        lambda: ({"y": value(i)} for i in range(n))
+    ),
 }
 
 
@@ -147,7 +185,12 @@ def test_integers_beyond_those_that_a_float_has():
 
 KEPT = {
     "whole floats in a column of integers": ([10, 20], lambda x: x / 10, [1, 2], "int64"),
-    "floats in a column of float32": (pa.array([1, 2], pa.float32()), lambda x: x / 2, [0.5, 1.0], "float32"),
+    "floats in a column of float32": (
+        pa.array([1, 2], pa.float32()),
+        lambda x: x / 2,
+        [0.5, 1.0],
+        "float32",
+    ),
     "integers in a column of int8": (pa.array([1, 2], pa.int8()), lambda x: x + 1, [2, 3], "int8"),
     "integers beyond int8": (pa.array([1, 2], pa.int8()), lambda x: x + 300, [301, 302], "int64"),
     "numbers in a column of truth values": ([True, False], lambda x: 5, [5, 5], "int64"),
@@ -157,7 +200,12 @@ KEPT = {
         [dt.datetime(2020, 1, 1, 5)],
         "timestamp[us]",
     ),
-    "decimals": ([decimal.Decimal("1.0")], lambda x: decimal.Decimal("1.25"), [decimal.Decimal("1.25")], "decimal128(3, 2)"),
+    "decimals": (
+        [decimal.Decimal("1.0")],
+        lambda x: decimal.Decimal("1.25"),
+        [decimal.Decimal("1.25")],
+        "decimal128(3, 2)",
+    ),
 }
 
 
@@ -177,16 +225,33 @@ GIVEN = {
         lambda row: {"x": values[row["i"]]}, remove_columns="i", features=Features({"x": of})
     ),
     "batched map": lambda values, of: Dataset.from_dict({"i": range(len(values))}).map(
-        lambda batch: {"x": [values[i] for i in batch["i"]]}, batched=True, remove_columns="i", features=Features({"x": of})
+        lambda batch: {"x": [values[i] for i in batch["i"]]},
+        batched=True,
+        remove_columns="i",
+        features=Features({"x": of}),
     ),
     "from_dict": lambda values, of: Dataset.from_dict({"x": values}, features=Features({"x": of})),
-    "from_list": lambda values, of: Dataset.from_list([{"x": value} for value in values], features=Features({"x": of})),
-    "from_generator": lambda values, of: Dataset.from_generator(lambda: ({"x": value} for value in values), features=Features({"x": of})),
-    "add_column": lambda values, of: Dataset.from_dict({"i": range(len(values))}).add_column("x", values, feature=of).select_columns("x"),
+    "from_list": lambda values, of: Dataset.from_list(
+        [{"x": value} for value in values], features=Features({"x": of})
+    ),
+    "from_generator": lambda values, of: Dataset.from_generator(
+        lambda: ({"x": value} for value in values), features=Features({"x": of})
+    ),
+    "add_column": lambda values, of: (
+        Dataset.from_dict({"i": range(len(values))})
+        .add_column("x", values, feature=of)
+        .select_columns("x")
+    ),
     "cast": lambda values, of: Dataset.from_dict({"x": values}).cast(Features({"x": of})),
-    "stream from_dict": lambda values, of: IterableDataset.from_dict({"x": values}, features=Features({"x": of})),
-    "stream from_list": lambda values, of: IterableDataset.from_list([{"x": value} for value in values], features=Features({"x": of})),
-    "stream cast": lambda values, of: Dataset.from_dict({"x": values}).to_iterable_dataset().cast(Features({"x": of})),
+    "stream from_dict": lambda values, of: IterableDataset.from_dict(
+        {"x": values}, features=Features({"x": of})
+    ),
+    "stream from_list": lambda values, of: IterableDataset.from_list(
+        [{"x": value} for value in values], features=Features({"x": of})
+    ),
+    "stream cast": lambda values, of: (
+        Dataset.from_dict({"x": values}).to_iterable_dataset().cast(Features({"x": of}))
+    ),
     "stream generator": lambda values, of: IterableDataset.from_generator(
         lambda: ({"x": value} for value in values), features=Features({"x": of})
     ),
@@ -201,8 +266,16 @@ LOST = {
     "fractions in lists": ([[1.0], [2.5], []], List(Value("int32")), "2.5"),
     "fractions in structs": ([{"a": 1.0}, {"a": 2.5}, None], {"a": Value("int64")}, "2.5"),
     "integers that do not fit": ([1, 300, 3], Value("int8"), "300"),
-    "integers that floats do not have": ([1, (1 << 53) + 1, 3], Value("float64"), str((1 << 53) + 1)),
-    "decimals": ([decimal.Decimal("1.0"), decimal.Decimal("2.5"), decimal.Decimal("3.0")], Value("int64"), "2.5"),
+    "integers that floats do not have": (
+        [1, (1 << 53) + 1, 3],
+        Value("float64"),
+        str((1 << 53) + 1),
+    ),
+    "decimals": (
+        [decimal.Decimal("1.0"), decimal.Decimal("2.5"), decimal.Decimal("3.0")],
+        Value("int64"),
+        "2.5",
+    ),
     "parts of a second": (
         [dt.datetime(2020, 1, 1), dt.datetime(2020, 1, 1, 0, 0, 0, 7), dt.datetime(2020, 1, 2)],
         Value("timestamp[s]"),
@@ -224,7 +297,17 @@ def test_what_a_given_type_would_lose_is_an_error(road, kind):
 
 
 @pytest.mark.parametrize(
-    "road", ["map", "batched map", "from_dict", "from_list", "from_generator", "add_column", "stream generator", "stream map"]
+    "road",
+    [
+        "map",
+        "batched map",
+        "from_dict",
+        "from_list",
+        "from_generator",
+        "add_column",
+        "stream generator",
+        "stream map",
+    ],
 )
 def test_the_error_names_row_column_and_value(road):
     """The row is counted over all rows, not within a batch of the file."""
@@ -248,12 +331,16 @@ def test_arrays_of_several_dimensions_lose_nothing(make):
     """Lists of lists as arrays of NumPy."""
     values = [make(np.array([[1.0, 2.5]]))]
     with pytest.raises(LOSSES, match=r"2\.5"):
-        Dataset.from_dict({"x": values}, features=Features({"x": Array2D(shape=(1, 2), dtype="int64")}))
+        Dataset.from_dict(
+            {"x": values}, features=Features({"x": Array2D(shape=(1, 2), dtype="int64")})
+        )
 
 
 def test_text_is_no_truth_value():
     """`bool("False")` is true: what is given as `bool` has to be one, or 0 or 1."""
-    assert Dataset.from_dict({"x": [True, 0, None]}, features=Features({"x": Value("bool")}))["x"][:] == [True, False, None]
+    assert Dataset.from_dict({"x": [True, 0, None]}, features=Features({"x": Value("bool")}))["x"][
+        :
+    ] == [True, False, None]
     for value in ("False", 5, 0.5):
         with pytest.raises(LOSSES):
             Dataset.from_dict({"x": [value]}, features=Features({"x": Value("bool")}))
@@ -305,7 +392,10 @@ def test_whole_floats_of_files_are_integers_where_types_are_given(kind, streamin
 CUT = {
     "floats": (pa.array([1.5]), Value("uint8")),
     "floats in lists": (pa.array([[1.5]]), List(Value("int64"))),
-    "floats in lists of one length": (pa.array([[1.5]], pa.list_(pa.float64(), 1)), List(Value("int64"))),
+    "floats in lists of one length": (
+        pa.array([[1.5]], pa.list_(pa.float64(), 1)),
+        List(Value("int64")),
+    ),
     "floats in structs": (pa.array([{"a": 1.5}]), {"a": Value("int64")}),
     "integers": (pa.array([(1 << 24) + 1]), Value("float32")),
     "timestamps": (pa.array([1_500_000], pa.timestamp("us")), Value("timestamp[s]")),
@@ -331,7 +421,11 @@ def test_casts_lose_nothing(kind, streaming):
 @pytest.mark.parametrize("at", [200, 1200, 12_000])
 def test_what_a_stream_writes_is_not_cut(at, tmp_path):
     """Types are found in the first batches: a later value that does not fit is an error that names it, or widens the column."""
-    ds = Dataset.from_dict({"x": range(13_000)}).to_iterable_dataset().map(lambda row: {"x": row["x"] if row["x"] < at else row["x"] + 0.5})
+    ds = (
+        Dataset.from_dict({"x": range(13_000)})
+        .to_iterable_dataset()
+        .map(lambda row: {"x": row["x"] if row["x"] < at else row["x"] + 0.5})
+    )
     try:
         ds.to_parquet(tmp_path / "a.parquet")
     except LOSSES as error:
@@ -344,6 +438,10 @@ def test_what_a_stream_writes_is_not_cut(at, tmp_path):
 @pytest.mark.parametrize("format", ["arrow", "pandas", "polars"])
 def test_tables_of_a_stream_are_not_cut(format):
     """Rows that a function made, in a format of tables, with types that were given."""
-    ds = Dataset.from_dict({"x": [1]}).to_iterable_dataset().map(lambda row: {"x": row["x"] / 2}, features=INTEGERS)
+    ds = (
+        Dataset.from_dict({"x": [1]})
+        .to_iterable_dataset()
+        .map(lambda row: {"x": row["x"] / 2}, features=INTEGERS)
+    )
     with pytest.raises(LOSSES, match=r"0\.5"):
         list(ds.with_format(format))

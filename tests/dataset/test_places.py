@@ -49,7 +49,9 @@ def _quiet(tmp_path, monkeypatch):
 @pytest.fixture
 def saved(tmp_path):
     """A folder that `save_to_disk` wrote."""
-    Dataset.from_dict({"id": ROWS, "text": [f"row {i}" for i in ROWS]}).save_to_disk(tmp_path / "saved")
+    Dataset.from_dict({"id": ROWS, "text": [f"row {i}" for i in ROWS]}).save_to_disk(
+        tmp_path / "saved"
+    )
     return tmp_path / "saved"
 
 
@@ -63,7 +65,11 @@ def shut(saved):
         return
     if not sys.platform.startswith("linux"):
         pytest.skip("root writes anywhere")
-    libc, header, data = ctypes.CDLL(None), (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    libc, header, data = (
+        ctypes.CDLL(None),
+        (ctypes.c_uint32 * 2)(0x20080522, 0),
+        (ctypes.c_uint32 * 6)(),
+    )
     assert libc.capget(header, data) == 0
     before = data[0]
     data[0] = before & ~0b10  # CAP_DAC_OVERRIDE
@@ -97,18 +103,26 @@ def odds(batch):
 LOADED = {
     "from disk": load_from_disk,
     "from_file": lambda folder: Dataset.from_file(str(folder / "data-00000-of-00001.arrow")),
-    "local Arrow": lambda folder: load_dataset("arrow", data_files=f"{folder}/*.arrow", split="train"),
+    "local Arrow": lambda folder: load_dataset(
+        "arrow", data_files=f"{folder}/*.arrow", split="train"
+    ),
     "local folder": lambda folder: load_dataset("arrow", data_dir=str(folder), split="train"),
 }
 STEPS = {
     "map": (lambda ds: ds.map(plus), [i + 1 for i in ROWS]),
     "map of batches": (lambda ds: ds.map(plus_batch, batched=True), [i + 1 for i in ROWS]),
-    "maps": (lambda ds: ds.map(plus_batch, batched=True).map(plus_batch, batched=True).map(plus), [i + 3 for i in ROWS]),
+    "maps": (
+        lambda ds: ds.map(plus_batch, batched=True).map(plus_batch, batched=True).map(plus),
+        [i + 3 for i in ROWS],
+    ),
     "filter": (lambda ds: ds.filter(odd), ROWS[1::2]),
     "filter of batches": (lambda ds: ds.filter(odds, batched=True), ROWS[1::2]),
     "sort": (lambda ds: ds.sort("id", reverse=True), ROWS[::-1]),
     "shuffle, map": (lambda ds: ds.shuffle(seed=1).map(plus).sort("id"), [i + 1 for i in ROWS]),
-    "split": (lambda ds: ds.train_test_split(test_size=0.5, shuffle=False)["test"].map(plus), [i + 1 for i in ROWS[20:]]),
+    "split": (
+        lambda ds: ds.train_test_split(test_size=0.5, shuffle=False)["test"].map(plus),
+        [i + 1 for i in ROWS[20:]],
+    ),
     "flat": (lambda ds: ds.select(ROWS[::-1]).flatten_indices(), ROWS[::-1]),
     "cast": (lambda ds: ds.cast_column("id", Value("int8")), ROWS),
     "batch": (lambda ds: ds.batch(7).map(lambda row: {"id": row["id"][0]}), ROWS[::7]),
@@ -124,14 +138,18 @@ def test_steps_of_what_lies_where_nothing_can_be_written(shut, tmp_path, load, s
     assert made["id"][:] == rows
     assert pickle.loads(pickle.dumps(made))["id"][:] == rows
     assert names(shut) == ["data-00000-of-00001.arrow", "dataset_info.json", "state.json"]
-    inside = [one["filename"] for one in made.cache_files if not one["filename"].startswith(str(shut))]
+    inside = [
+        one["filename"] for one in made.cache_files if not one["filename"].startswith(str(shut))
+    ]
     assert inside
     assert all(name.startswith(str(tmp_path / "cache")) for name in inside)
     assert take(LOADED[load](shut))._fingerprint == made._fingerprint
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("step", [lambda ds: ds.map(plus, num_proc=2), lambda ds: ds.filter(odd, num_proc=2)])
+@pytest.mark.parametrize(
+    "step", [lambda ds: ds.map(plus, num_proc=2), lambda ds: ds.filter(odd, num_proc=2)]
+)
 def test_processes_write_into_the_cache(shut, step):
     ds = load_from_disk(shut)
     assert step(ds)["id"][:] in ([i + 1 for i in ROWS], ROWS[1::2])
@@ -189,7 +207,9 @@ def test_a_folder_that_was_moved_and_loaded_again(saved, load, step):
 
 def test_steps_of_local_arrow_leave_nothing_beside_it(saved, tmp_path):
     there = names(saved)
-    ds = load_dataset("arrow", data_files=f"{saved}/*.arrow", split="train", cache_dir=tmp_path / "other")
+    ds = load_dataset(
+        "arrow", data_files=f"{saved}/*.arrow", split="train", cache_dir=tmp_path / "other"
+    )
     made = ds.map(plus).filter(odd)
     assert names(saved) == there
     assert all(one["filename"].startswith(str(tmp_path / "other")) for one in made.cache_files)
@@ -213,12 +233,21 @@ def test_cache_files_name_lists_of_rows(saved):
     ds = load_from_disk(saved)
 
     def lists(made):
-        return len([one for one in made.cache_files if Path(one["filename"]).name.startswith("cache-")])
+        return len(
+            [one for one in made.cache_files if Path(one["filename"]).name.startswith("cache-")]
+        )
 
     mixed = ds.shuffle(seed=1)
     assert lists(mixed) == lists(ds.sort("id", reverse=True)) == lists(ds.filter(odd)) == 1
-    assert lists(mixed.filter(odd)) == lists(mixed.filter(odds, batched=True)) == lists(mixed.select(range(3))) == 1
-    assert lists(mixed.select_columns("id")) == lists(mixed.filter(odds, batched=True).sort("id")) == 1
+    assert (
+        lists(mixed.filter(odd))
+        == lists(mixed.filter(odds, batched=True))
+        == lists(mixed.select(range(3)))
+        == 1
+    )
+    assert (
+        lists(mixed.select_columns("id")) == lists(mixed.filter(odds, batched=True).sort("id")) == 1
+    )
     assert lists(concatenate_datasets([mixed, ds])) == 1
     kept = mixed.filter(odds, batched=True)
     assert kept.cleanup_cache_files() == 5
@@ -285,7 +314,10 @@ class Below(fsspec.AbstractFileSystem):
         self.of.makedirs(self._at(path), exist_ok=exist_ok)
 
     def ls(self, path, detail=True, **kwargs):
-        found = [{**one, "name": os.path.relpath(one["name"], self.root)} for one in self.of.ls(self._at(path), detail=True)]
+        found = [
+            {**one, "name": os.path.relpath(one["name"], self.root)}
+            for one in self.of.ls(self._at(path), detail=True)
+        ]
         return found if detail else [one["name"] for one in found]
 
     def info(self, path, **kwargs):
@@ -313,15 +345,27 @@ def place(request, tmp_path):
     }
     url, options = of[request.param]
     fs, inside = fsspec.core.url_to_fs(url, **options)
-    return url, options, lambda: sorted(name for name in (Path(path).name for path in fs.find(inside)) if not name.startswith("."))
+    return (
+        url,
+        options,
+        lambda: sorted(
+            name
+            for name in (Path(path).name for path in fs.find(inside))
+            if not name.startswith(".")
+        ),
+    )
 
 
 @pytest.mark.parametrize("kind", ["arrow", "parquet"])
 def test_a_builder_writes_to_any_file_system(place, tmp_path, kind):
     url, options, there = place
-    make = lambda: Counted(cache_dir=tmp_path / "cache", dataset_name="counted", writer_batch_size=1000)  # noqa: E731
+    make = lambda: Counted(
+        cache_dir=tmp_path / "cache", dataset_name="counted", writer_batch_size=1000
+    )
     builder = make()
-    builder.download_and_prepare(url, file_format=kind, max_shard_size=8000, storage_options=options)
+    builder.download_and_prepare(
+        url, file_format=kind, max_shard_size=8000, storage_options=options
+    )
     files = [f"counted-train-0000{i}-of-00002.{kind}" for i in range(2)]
     assert there() == [*files, "dataset_info.json"]
     again = make()
@@ -329,12 +373,19 @@ def test_a_builder_writes_to_any_file_system(place, tmp_path, kind):
     assert again.info.splits["train"].num_examples == 4000
     assert there() == [*files, "dataset_info.json"]
     # Fewer files in place of more: those that are left over would be read with them.
-    again.download_and_prepare(url, file_format=kind, storage_options=options, download_mode="force_redownload")
+    again.download_and_prepare(
+        url, file_format=kind, storage_options=options, download_mode="force_redownload"
+    )
     assert there() == [f"counted-train.{kind}", "dataset_info.json"]
     if "://" not in url or url.startswith("file"):
         assert kind == "parquet" or again.as_dataset(split="train")["n"][:] == list(range(4000))
     else:
-        rows = load_dataset(kind, data_files=f"{url.rstrip('/')}/*.{kind}", split="train", storage_options=options or None)
+        rows = load_dataset(
+            kind,
+            data_files=f"{url.rstrip('/')}/*.{kind}",
+            split="train",
+            storage_options=options or None,
+        )
         assert rows["n"][:] == list(range(4000))
 
 

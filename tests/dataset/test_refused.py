@@ -15,8 +15,12 @@ from rowstream.exceptions import CheckpointMismatchError
 def files(tmp_path):
     def make(name, n=20):
         if not (tmp_path / f"{name}.parquet").exists():
-            pq.write_table(pa.table({"id": range(n)}), tmp_path / f"{name}.parquet", row_group_size=5)
-        return load_dataset("parquet", data_files=str(tmp_path / f"{name}.parquet"), split="train", streaming=True)
+            pq.write_table(
+                pa.table({"id": range(n)}), tmp_path / f"{name}.parquet", row_group_size=5
+            )
+        return load_dataset(
+            "parquet", data_files=str(tmp_path / f"{name}.parquet"), split="train", streaming=True
+        )
 
     return make
 
@@ -35,7 +39,11 @@ def refused(taken, loaded):
 
 
 CASES = {
-    "another seed": (lambda a, b: a.shuffle(seed=1), lambda a, b: a.shuffle(seed=2), ["seed=1", "seed=2"]),
+    "another seed": (
+        lambda a, b: a.shuffle(seed=1),
+        lambda a, b: a.shuffle(seed=2),
+        ["seed=1", "seed=2"],
+    ),
     "another buffer": (
         lambda a, b: a.shuffle(seed=1, buffer_size=7),
         lambda a, b: a.shuffle(seed=1, buffer_size=8),
@@ -49,7 +57,11 @@ CASES = {
     "a batch": (lambda a, b: a, lambda a, b: a.batch(4), ["batch", "4"]),
     "repeats": (lambda a, b: a.repeat(2), lambda a, b: a.repeat(3), ["2 times", "3 times"]),
     "other files": (lambda a, b: a, lambda a, b: b, ["files"]),
-    "other files, shuffled": (lambda a, b: a.shuffle(seed=1), lambda a, b: b.shuffle(seed=1), ["files"]),
+    "other files, shuffled": (
+        lambda a, b: a.shuffle(seed=1),
+        lambda a, b: b.shuffle(seed=1),
+        ["files"],
+    ),
     "a function": (lambda a, b: a.map(dict, batched=True), lambda a, b: a, ["Map("]),
     "a function of one row over another shuffle": (
         lambda a, b: a.shuffle(seed=1).map(dict),
@@ -61,7 +73,11 @@ CASES = {
         lambda a, b: interleave_datasets([a, b.shuffle(seed=2)]),
         ["part 1", "seed=1", "seed=2"],
     ),
-    "a part's files": (lambda a, b: interleave_datasets([a, b]), lambda a, b: interleave_datasets([b, b]), ["part 0", "files"]),
+    "a part's files": (
+        lambda a, b: interleave_datasets([a, b]),
+        lambda a, b: interleave_datasets([b, b]),
+        ["part 0", "files"],
+    ),
     "a part's function": (
         lambda a, b: concatenate_datasets([a.map(dict), b]),
         lambda a, b: concatenate_datasets([a.filter(bool), b]),
@@ -77,8 +93,16 @@ CASES = {
         lambda a, b: interleave_datasets([a, b, a]),
         ["2 parts", "3", "strict=False"],
     ),
-    "a mixture for a stream": (lambda a, b: interleave_datasets([a, b]), lambda a, b: a, ["mixture"]),
-    "a stream for a mixture": (lambda a, b: a, lambda a, b: interleave_datasets([a, b]), ["mixture"]),
+    "a mixture for a stream": (
+        lambda a, b: interleave_datasets([a, b]),
+        lambda a, b: a,
+        ["mixture"],
+    ),
+    "a stream for a mixture": (
+        lambda a, b: a,
+        lambda a, b: interleave_datasets([a, b]),
+        ["mixture"],
+    ),
 }
 
 
@@ -93,12 +117,29 @@ def test_what_differs_is_said(files, name):
 @pytest.mark.parametrize(
     ("state", "word"),
     [
-        ({"examples_iterable": {"shard_idx": 0, "shard_example_idx": 3, "type": "ArrowExamplesIterable"}, "epoch": 0}, "datasets"),
         (
-            {"_snapshot": {"_main_snapshot": {}, "_snapshot_step": 0}, "_steps_since_snapshot": 0, "_iterator_finished": False},
+            {
+                "examples_iterable": {
+                    "shard_idx": 0,
+                    "shard_example_idx": 3,
+                    "type": "ArrowExamplesIterable",
+                },
+                "epoch": 0,
+            },
+            "datasets",
+        ),
+        (
+            {
+                "_snapshot": {"_main_snapshot": {}, "_snapshot_step": 0},
+                "_steps_since_snapshot": 0,
+                "_iterator_finished": False,
+            },
             "StatefulDataLoader",
         ),
-        ({"_sampler_iter_yielded": 0, "_num_yielded": 3, "dataset_state": None}, "StatefulDataLoader"),
+        (
+            {"_sampler_iter_yielded": 0, "_num_yielded": 3, "dataset_state": None},
+            "StatefulDataLoader",
+        ),
         ({}, "rowstream"),
         (None, "rowstream"),
         ([1], "rowstream"),
@@ -114,7 +155,11 @@ def test_a_state_without_these_words_still_loads(files):
     ds = files("a").shuffle(seed=1)
     rows = [row["id"] for row in ds]
     next(iter(ds))
-    state = {key: value for key, value in ds.state_dict().items() if key in ("rowstream", "epoch", "cursor")}
+    state = {
+        key: value
+        for key, value in ds.state_dict().items()
+        if key in ("rowstream", "epoch", "cursor")
+    }
     again = files("a").shuffle(seed=1)
     again.load_state_dict(state)
     assert [row["id"] for row in again] == rows[1:]

@@ -63,7 +63,11 @@ def ds(request, tmp_path):
     ids=str,
 )
 def test_rows_are_counted_from_the_end(ds, rows):
-    numbers = rows.to_pylist() if isinstance(rows, (pa.Array, pa.ChunkedArray)) else [int(i) for i in rows]
+    numbers = (
+        rows.to_pylist()
+        if isinstance(rows, (pa.Array, pa.ChunkedArray))
+        else [int(i) for i in rows]
+    )
     made = ds.select(rows)
     assert made["id"][:] == [ROWS[i] for i in numbers]
     assert made.map(lambda row: {"id": row["id"]})["id"][:] == [ROWS[i] for i in numbers]
@@ -72,14 +76,25 @@ def test_rows_are_counted_from_the_end(ds, rows):
 
 
 @pytest.mark.parametrize(
-    "rows", [[10], [-11], range(-11, 0), range(8, 12), np.array([2**64 - 1], np.uint64), np.array([2**63], np.uint64)], ids=str
+    "rows",
+    [
+        [10],
+        [-11],
+        range(-11, 0),
+        range(8, 12),
+        np.array([2**64 - 1], np.uint64),
+        np.array([2**63], np.uint64),
+    ],
+    ids=str,
 )
 def test_rows_that_are_not_there(ds, rows):
     with pytest.raises(IndexError, match="out of range for dataset of size 10"):
         ds.select(rows)
 
 
-@pytest.mark.parametrize("rows", [[0.5], [True, False], pa.array([1.5]), pa.array([1, None]), ["a"], [None]], ids=str)
+@pytest.mark.parametrize(
+    "rows", [[0.5], [True, False], pa.array([1.5]), pa.array([1, None]), ["a"], [None]], ids=str
+)
 def test_what_is_no_number_of_a_row(ds, rows):
     with pytest.raises(ValueError, match="expects integers"):
         ds.select(rows)
@@ -124,7 +139,12 @@ def test_filters_over_a_list_of_rows_share_their_files(ds, tmp_path, first, agai
     file = str(tmp_path / "kept.arrow")
     assert FILTERS[first](some, cache_file_name=file)["id"][:] == [9, 3, 5, 1, 7]
     assert FILTERS[first](some, cache_file_name=file)["id"][:] == [9, 3, 5, 1, 7]
-    assert FILTERS[again](FILTERS[first](some).filter(lambda row: row["id"] > 1))["id"][:] == [9, 3, 5, 7]
+    assert FILTERS[again](FILTERS[first](some).filter(lambda row: row["id"] > 1))["id"][:] == [
+        9,
+        3,
+        5,
+        7,
+    ]
 
 
 @pytest.mark.heavy
@@ -132,7 +152,11 @@ def test_filters_of_several_processes_over_a_list_of_rows(ds):
     mixed = ds.shuffle(seed=1)
     kept = [i for i in mixed["id"][:] if i % 2]
     assert mixed.filter(odd)["id"][:] == mixed.filter(odd, num_proc=2)["id"][:] == kept
-    assert mixed.filter(odds, batched=True, num_proc=2)["id"][:] == mixed.filter(odds, batched=True)["id"][:] == kept
+    assert (
+        mixed.filter(odds, batched=True, num_proc=2)["id"][:]
+        == mixed.filter(odds, batched=True)["id"][:]
+        == kept
+    )
     assert mixed.filter(lambda row: row["id"] > 20, num_proc=2)["id"][:] == []
 
 
@@ -140,7 +164,9 @@ def test_filters_of_several_processes_over_a_list_of_rows(ds):
 
 
 def runs(columns, by, features=None, **named):
-    ds = Dataset.from_dict({**columns, "n": list(range(len(next(iter(columns.values())))))}, features=features)
+    ds = Dataset.from_dict(
+        {**columns, "n": list(range(len(next(iter(columns.values())))))}, features=features
+    )
     return ds.batch(by_column=by, **named)["n"][:]
 
 
@@ -175,7 +201,9 @@ def test_runs_of_arrays_and_media():
     same = np.zeros((2, 2, 3), np.uint8)
     features = Features({"k": Array2D((1, 2), "int32"), "n": Value("int64")})
     assert runs({"k": [[[1, 2]], [[1, 2]], [[3, 4]]]}, "k", features) == [[0, 1], [2]]
-    assert runs({"k": [same, same, same + 1]}, "k", Features({"k": Image(), "n": Value("int64")})) == [[0, 1], [2]]
+    assert runs(
+        {"k": [same, same, same + 1]}, "k", Features({"k": Image(), "n": Value("int64")})
+    ) == [[0, 1], [2]]
 
 
 def test_runs_are_those_of_a_stream_and_kept_in_a_file(tmp_path):
@@ -189,7 +217,12 @@ def test_runs_are_those_of_a_stream_and_kept_in_a_file(tmp_path):
     assert len(grouped.cache_files) == 1
     mixed = ds.sort("n", reverse=True).batch(by_column="k")
     assert mixed["n"][0] == list(range(4999, 4899, -1))
-    assert grouped.features == ds.batch(3).features == ds.select([]).batch(by_column="k").features == ds.select([]).batch(3).features
+    assert (
+        grouped.features
+        == ds.batch(3).features
+        == ds.select([]).batch(by_column="k").features
+        == ds.select([]).batch(3).features
+    )
 
 
 def test_runs_are_by_columns_that_are_there():
@@ -230,9 +263,12 @@ def endless():
 STREAMS = {
     "generator": lambda ds: ds,
     "map": lambda ds: ds.map(lambda row: {"twice": row["id"] * 2}),
-    "map of batches": lambda ds: ds.map(lambda batch: {"twice": batch["id"]}, batched=True, batch_size=5),
+    "map of batches": lambda ds: ds.map(
+        lambda batch: {"twice": batch["id"]}, batched=True, batch_size=5
+    ),
     "typed": lambda ds: ds.map(
-        lambda row: {"twice": row["id"] * 2}, features=Features({"id": Value("int64"), "text": Value("string"), "twice": Value("int32")})
+        lambda row: {"twice": row["id"] * 2},
+        features=Features({"id": Value("int64"), "text": Value("string"), "twice": Value("int32")}),
     ),
     "formatted": lambda ds: ds.with_format("numpy"),
     "filter": lambda ds: ds.filter(lambda row: True),
@@ -245,7 +281,9 @@ STREAMS = {
 @pytest.mark.parametrize("size", [10, 3000, None])
 def test_batches_of_a_stream_come_as_soon_as_they_are_read(step, to, size):
     SEEN.clear()
-    batches = getattr(STREAMS[step](IterableDataset.from_generator(endless)), to)(batch_size=size, batched=True)
+    batches = getattr(STREAMS[step](IterableDataset.from_generator(endless)), to)(
+        batch_size=size, batched=True
+    )
     assert not SEEN
     first = next(iter(batches))
     assert len(first["id"]) == (size or 1000)
@@ -258,11 +296,23 @@ def test_batches_of_a_stream_have_the_types_that_are_known():
         yield {"a": 0.5, "b": "x"}
 
     made = IterableDataset.from_generator(rows)
-    assert list(made.to_dict(batch_size=2, batched=True)) == [{"a": [0, 1]}, {"a": [2, 3]}, {"a": [0.5], "b": ["x"]}]
-    typed = IterableDataset.from_generator(rows, features=Features({"a": Value("float32"), "b": Value("string")}))
-    assert [str(frame["a"].dtype) for frame in typed.to_pandas(batch_size=2, batched=True)] == ["float32"] * 3
-    assert [frame.columns for frame in typed.to_polars(batch_size=2, batched=True)] == [["a", "b"]] * 3
+    assert list(made.to_dict(batch_size=2, batched=True)) == [
+        {"a": [0, 1]},
+        {"a": [2, 3]},
+        {"a": [0.5], "b": ["x"]},
+    ]
+    typed = IterableDataset.from_generator(
+        rows, features=Features({"a": Value("float32"), "b": Value("string")})
+    )
+    assert [str(frame["a"].dtype) for frame in typed.to_pandas(batch_size=2, batched=True)] == [
+        "float32"
+    ] * 3
+    assert [frame.columns for frame in typed.to_polars(batch_size=2, batched=True)] == [
+        ["a", "b"]
+    ] * 3
     assert list(IterableDataset.from_generator(lambda: iter(())).to_dict(batched=True)) == []
     held = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
     assert list(held.to_dict(batch_size=2, batched=True)) == [{"a": [1, 2]}, {"a": [3]}]
-    assert list(islice(Dataset.from_dict({"a": [1, 2, 3]}).to_dict(batch_size=2, batched=True), 1)) == [{"a": [1, 2]}]
+    assert list(
+        islice(Dataset.from_dict({"a": [1, 2, 3]}).to_dict(batch_size=2, batched=True), 1)
+    ) == [{"a": [1, 2]}]

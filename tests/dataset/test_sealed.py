@@ -60,7 +60,12 @@ WAYS = {
     "rows for loaders": lambda ds: ds.__getitems__(ORDER.tolist()),
     "columns": lambda ds: [list(ds[name]) for name in ds.column_names],
     "batches": lambda ds: list(ds.iter(7)),
-    "numpy": lambda ds: list(ds.select_columns(["i", "b"]).with_format("numpy").iter(100)) + ds["s"][:] + ds["l"][:] + ds["d"][:],
+    "numpy": lambda ds: (
+        list(ds.select_columns(["i", "b"]).with_format("numpy").iter(100))
+        + ds["s"][:]
+        + ds["l"][:]
+        + ds["d"][:]
+    ),
     "arrow": lambda ds: ds.with_format("arrow")[:].to_pylist(),
     "the Arrow stream": lambda ds: pa.table(ds).to_pylist(),
     "pandas": lambda ds: ds.to_pandas().to_dict("records"),
@@ -77,7 +82,9 @@ WAYS = {
     "together": lambda ds: list(concatenate_datasets([ds, ds])),
     "cast": lambda ds: list(ds.cast_column("i", Value("int32"))),
     "in memory": list,
-    "saved again": lambda ds: ds.save_to_disk(Path(ds.cache_files[0]["filename"]).parent.parent / "again") or ds[:],
+    "saved again": lambda ds: (
+        ds.save_to_disk(Path(ds.cache_files[0]["filename"]).parent.parent / "again") or ds[:]
+    ),
 }
 
 
@@ -196,7 +203,10 @@ def test_lists_of_rows(tmp_path):
 def test_media_row_by_row(tmp_path):
     """Where rows are decoded in Python."""
     features = Features({"image": Image(decode=False)})
-    ds = Dataset.from_dict({"image": [{"bytes": bytes([i]) * 1000, "path": None} for i in range(200)]}, features=features)
+    ds = Dataset.from_dict(
+        {"image": [{"bytes": bytes([i]) * 1000, "path": None} for i in range(200)]},
+        features=features,
+    )
     ds.save_to_disk(tmp_path / "data")
     broken(tmp_path / "data" / "data-00000-of-00001.arrow")
     ds = load_from_disk(tmp_path / "data")
@@ -210,7 +220,10 @@ def test_other_readers(tmp_path):
     file = tmp_path / "data" / "data-00000-of-00001.arrow"
     table = pa.ipc.open_stream(pa.memory_map(str(file))).read_all()
     assert table.num_rows == N
-    with pa.OSFile(str(tmp_path / "other.arrow"), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+    with (
+        pa.OSFile(str(tmp_path / "other.arrow"), "wb") as sink,
+        pa.ipc.new_stream(sink, table.schema) as writer,
+    ):
         writer.write_table(table)
     rows = list(made())
     assert list(Dataset.from_file(str(tmp_path / "other.arrow"))) == rows
@@ -224,7 +237,7 @@ def test_schemas_say_nothing_of_it(tmp_path):
     made().save_to_disk(tmp_path / "data")
     ds = load_from_disk(tmp_path / "data")
     assert set(ds.data.schema.metadata) == {b"huggingface"}
-    assert b"rowstream.sealed" not in (ds.with_format("arrow")[:].schema.metadata or {})
+    assert b"rowstream.arrow.sealed" not in (ds.with_format("arrow")[:].schema.metadata or {})
 
 
 def test_a_row_looks_only_at_its_batch(tmp_path):
@@ -268,15 +281,24 @@ go = False
 def test_files_that_others_wrote_with_our_schema(tmp_path):
     """In the format of files too, which ends otherwise."""
     made().save_to_disk(tmp_path / "data")
-    table = pa.ipc.open_stream(pa.memory_map(str(tmp_path / "data" / "data-00000-of-00001.arrow"))).read_all()
-    with pa.OSFile(str(tmp_path / "a.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+    table = pa.ipc.open_stream(
+        pa.memory_map(str(tmp_path / "data" / "data-00000-of-00001.arrow"))
+    ).read_all()
+    with (
+        pa.OSFile(str(tmp_path / "a.arrow"), "wb") as sink,
+        pa.ipc.new_file(sink, table.schema) as writer,
+    ):
         writer.write_table(table)
     assert list(Dataset.from_file(str(tmp_path / "a.arrow"))) == list(made())
 
 
 CONVERTED = {
-    "features": lambda file: load_dataset("arrow", data_files=file, split="train", features=Features({"i": Value("int32")})),
-    "from_file": lambda file: Dataset.from_file(file, info=DatasetInfo(features=Features({"i": Value("int32")}))),
+    "features": lambda file: load_dataset(
+        "arrow", data_files=file, split="train", features=Features({"i": Value("int32")})
+    ),
+    "from_file": lambda file: Dataset.from_file(
+        file, info=DatasetInfo(features=Features({"i": Value("int32")}))
+    ),
     "buffer": lambda file: Dataset.from_buffer(pa.py_buffer(Path(file).read_bytes())),
     "data": lambda file: Dataset.from_file(file).data.to_pandas(),
     "a column of data": lambda file: Dataset.from_file(file).data.column("i"),
@@ -303,4 +325,6 @@ def test_lists_of_rows_together(join, tmp_path):
     (file,) = (tmp_path / "data").glob("cache-*")
     broken(file)
     with pytest.raises(exceptions.FileFormatError, match="damaged"):
-        join([load_from_disk(tmp_path / "data"), load_from_disk(tmp_path / "data").shuffle(seed=1)])[:]
+        join(
+            [load_from_disk(tmp_path / "data"), load_from_disk(tmp_path / "data").shuffle(seed=1)]
+        )[:]

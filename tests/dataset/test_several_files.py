@@ -15,12 +15,18 @@ N = 103
 DATA = {"id": list(range(N)), "text": [f'a "b",\nc é {i}' * (i % 9) + "." for i in range(N)]}
 KINDS = {
     "map-style": lambda: Dataset.from_dict(DATA),
-    "chosen": lambda: Dataset.from_dict({name: values[::-1] for name, values in DATA.items()}).select(range(N - 1, -1, -1)),
+    "chosen": lambda: Dataset.from_dict(
+        {name: values[::-1] for name, values in DATA.items()}
+    ).select(range(N - 1, -1, -1)),
     "stream": lambda: IterableDataset.from_dict(DATA),
     "of functions": lambda: IterableDataset.from_dict(DATA).map(lambda row: row),
-    "of batches": lambda: IterableDataset.from_dict(DATA).map(lambda batch: batch, batched=True, batch_size=7),
+    "of batches": lambda: IterableDataset.from_dict(DATA).map(
+        lambda batch: batch, batched=True, batch_size=7
+    ),
     "generated": lambda: IterableDataset.from_generator(
-        lambda: iter([dict(zip(DATA, row, strict=True)) for row in zip(*DATA.values(), strict=True)])
+        lambda: iter(
+            [dict(zip(DATA, row, strict=True)) for row in zip(*DATA.values(), strict=True)]
+        )
     ),
 }
 FORMATS = {"parquet": "train.parquet", "json": "train.jsonl", "csv": "train.csv"}
@@ -41,7 +47,9 @@ def read(format, folder):
 def test_so_many_files(tmp_path, kind, format, n):
     written = write(KINDS[kind](), format, tmp_path / FORMATS[format], num_shards=n)
     stem, _, ending = FORMATS[format].partition(".")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{stem}-{i:05}-of-{n:05}.{ending}" for i in range(n)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"{stem}-{i:05}-of-{n:05}.{ending}" for i in range(n)
+    ]
     assert read(format, tmp_path) == ROWS
     assert format == "parquet" or written == sum(path.stat().st_size for path in tmp_path.iterdir())
 
@@ -49,7 +57,12 @@ def test_so_many_files(tmp_path, kind, format, n):
 @pytest.mark.parametrize("kind", ["map-style", "stream", "of batches"])
 def test_files_are_even(tmp_path, kind):
     write(KINDS[kind](), "parquet", tmp_path / "a.parquet", num_shards=4)
-    assert [pq.ParquetFile(path).metadata.num_rows for path in sorted(tmp_path.iterdir())] == [26, 26, 26, 25]
+    assert [pq.ParquetFile(path).metadata.num_rows for path in sorted(tmp_path.iterdir())] == [
+        26,
+        26,
+        26,
+        25,
+    ]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -116,12 +129,18 @@ def test_a_folder(tmp_path, kind, format, name):
     ds = KINDS[kind]()
     write(ds, format, f"{tmp_path}/{name}", num_shards=2)
     ending = FORMATS[format].partition(".")[2]
-    assert sorted(path.name for path in (tmp_path / name).iterdir()) == [f"data-{i:05}-of-00002.{ending}" for i in range(2)]
+    assert sorted(path.name for path in (tmp_path / name).iterdir()) == [
+        f"data-{i:05}-of-00002.{ending}" for i in range(2)
+    ]
 
 
 @pytest.mark.parametrize("kind", ["map-style", "stream"])
 def test_a_folder_of_a_split(tmp_path, kind):
-    ds = Dataset.from_dict(DATA, split="test") if kind == "map-style" else IterableDataset.from_dict(DATA, split="test")
+    ds = (
+        Dataset.from_dict(DATA, split="test")
+        if kind == "map-style"
+        else IterableDataset.from_dict(DATA, split="test")
+    )
     ds.to_parquet(tmp_path, num_shards=2)
     assert list(load_dataset(str(tmp_path), streaming=True)) == ["test"]
 
@@ -170,13 +189,19 @@ def test_compressed_lines(tmp_path, options):
     Dataset.from_dict(DATA).to_json(tmp_path / "a.jsonl.gz", **options)
     files = sorted(tmp_path.glob("a-*-of-*.jsonl.gz"))
     assert len(files) > 1
-    assert [json.loads(line) for file in files for line in gzip.decompress(file.read_bytes()).splitlines()] == ROWS
+    assert [
+        json.loads(line)
+        for file in files
+        for line in gzip.decompress(file.read_bytes()).splitlines()
+    ] == ROWS
 
 
 def test_files_of_one_array(tmp_path):
     ds = Dataset.from_dict(DATA)
     ds.to_json(tmp_path / "a.json", lines=False, num_shards=3)
-    assert [row for file in sorted(tmp_path.iterdir()) for row in json.loads(file.read_text())] == ROWS
+    assert [
+        row for file in sorted(tmp_path.iterdir()) for row in json.loads(file.read_text())
+    ] == ROWS
     with pytest.raises(NotImplementedError, match="lines=False"):
         ds.to_json(tmp_path / "a.json", lines=False, max_shard_size=1000)
 
@@ -192,7 +217,13 @@ def test_threads_change_nothing(tmp_path, num_proc, options):
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize(
     "options",
-    [{"num_shards": 2, "max_shard_size": "1MB"}, {"num_shards": 0}, {"num_shards": -1}, {"max_shard_size": 0}, {"max_shard_size": "a lot"}],
+    [
+        {"num_shards": 2, "max_shard_size": "1MB"},
+        {"num_shards": 0},
+        {"num_shards": -1},
+        {"max_shard_size": 0},
+        {"max_shard_size": "a lot"},
+    ],
 )
 def test_what_makes_no_sense(tmp_path, kind, format, options):
     with pytest.raises(InvalidArgumentError):

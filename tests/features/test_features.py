@@ -46,8 +46,17 @@ def test_types(tmp_path):
 
 
 def test_class_labels_that_datasets_wrote(tmp_path):
-    written = {"info": {"features": {"label": {"names": ["no", "yes"], "_type": "ClassLabel"}, "t": {"dtype": "string", "_type": "Value"}}}}
-    table = pa.table({"label": [0, 1], "t": ["a", "b"]}).replace_schema_metadata({"huggingface": json.dumps(written)})
+    written = {
+        "info": {
+            "features": {
+                "label": {"names": ["no", "yes"], "_type": "ClassLabel"},
+                "t": {"dtype": "string", "_type": "Value"},
+            }
+        }
+    }
+    table = pa.table({"label": [0, 1], "t": ["a", "b"]}).replace_schema_metadata(
+        {"huggingface": json.dumps(written)}
+    )
     found = features(tmp_path, table)
     assert found["label"] == ClassLabel(names=["no", "yes"])
     assert (found["label"].str2int("yes"), found["label"].int2str([0, 1])) == (1, ["no", "yes"])

@@ -10,7 +10,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import rowstream
-from rowstream import ClassLabel, Dataset, Features, List, Value, concatenate_datasets, load_dataset, load_from_disk
+from rowstream import (
+    ClassLabel,
+    Dataset,
+    Features,
+    List,
+    Value,
+    concatenate_datasets,
+    load_dataset,
+    load_from_disk,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -27,11 +36,20 @@ PLAIN = pa.map_(pa.string(), pa.int64())
 MAPS = {
     "of integers": pa.array([[("a", 1), ("b", None)], [], None, [("c", 3)]], PLAIN),
     "by integers": pa.array([[(1, "a")], [], None, [(2, None)]], pa.map_(pa.int32(), pa.string())),
-    "of objects": pa.array([[("a", {"x": 1})], [], None, [("c", None)]], pa.map_(pa.string(), pa.struct({"x": pa.int64()}))),
-    "of lists": pa.array([[("a", [1, None])], [], None, [("c", None)]], pa.map_(pa.string(), pa.list_(pa.int8()))),
-    "of maps": pa.array([[("a", [("z", 1)])], [], None, [("c", None)]], pa.map_(pa.string(), PLAIN)),
+    "of objects": pa.array(
+        [[("a", {"x": 1})], [], None, [("c", None)]],
+        pa.map_(pa.string(), pa.struct({"x": pa.int64()})),
+    ),
+    "of lists": pa.array(
+        [[("a", [1, None])], [], None, [("c", None)]], pa.map_(pa.string(), pa.list_(pa.int8()))
+    ),
+    "of maps": pa.array(
+        [[("a", [("z", 1)])], [], None, [("c", None)]], pa.map_(pa.string(), PLAIN)
+    ),
     "in lists": pa.array([[[("a", 1)], []], [], None, [None, [("c", 3)]]], pa.list_(PLAIN)),
-    "in objects": pa.array([{"m": [("a", 1)]}, {"m": []}, None, {"m": None}], pa.struct({"m": PLAIN})),
+    "in objects": pa.array(
+        [{"m": [("a", 1)]}, {"m": []}, None, {"m": None}], pa.struct({"m": PLAIN})
+    ),
     "none there": pa.array([None] * 4, PLAIN),
     "all empty": pa.array([[]] * 4, PLAIN),
 }
@@ -54,7 +72,11 @@ def loaded(column, kind, folder, streaming=False, **options):
 def pairs(value):
     """A value with pairs in place of the entries of maps, however they are written."""
     if isinstance(value, dict):
-        return (pairs(value["key"]), pairs(value["value"])) if set(value) == {"key", "value"} else {k: pairs(v) for k, v in value.items()}
+        return (
+            (pairs(value["key"]), pairs(value["value"]))
+            if set(value) == {"key", "value"}
+            else {k: pairs(v) for k, v in value.items()}
+        )
     if isinstance(value, np.ndarray):
         value = value.tolist()
     if isinstance(value, list):
@@ -78,22 +100,37 @@ ROWS = {
     "select, one": lambda ds: [ds.select([3, 2, 1, 0])[3 - i]["c"] for i in range(4)],
     "take and skip": lambda ds: [*ds.take(2)[:]["c"], *ds.skip(2)[:]["c"]],
     "filter": lambda ds: ds.filter(lambda row: row["i"] >= 0)[:]["c"],
-    "filter in batches": lambda ds: ds.filter(lambda batch: [i >= 0 for i in batch["i"]], batched=True)[:]["c"],
+    "filter in batches": lambda ds: ds.filter(
+        lambda batch: [i >= 0 for i in batch["i"]], batched=True
+    )[:]["c"],
     "filter by an expression": lambda ds: ds.filter(rowstream.col("i") >= 0)[:]["c"],
     "sort": lambda ds: ds.sort("i", reverse=True).sort("i")[:]["c"],
     "shuffle": lambda ds: ds.shuffle(seed=1).sort("i")[:]["c"],
-    "split": lambda ds: concatenate_datasets(list(ds.train_test_split(2, seed=1).values())).sort("i")[:]["c"],
+    "split": lambda ds: concatenate_datasets(list(ds.train_test_split(2, seed=1).values())).sort(
+        "i"
+    )[:]["c"],
     "map another column": lambda ds: ds.map(lambda row: {"j": row["i"]})[:]["c"],
     "map in batches": lambda ds: ds.map(lambda batch: {"j": batch["i"]}, batched=True)[:]["c"],
-    "columns": lambda ds: ds.rename_column("c", "d").select_columns(["d"]).rename_column("d", "c").add_column("k", [1] * 4)[:]["c"],
+    "columns": lambda ds: (
+        ds.rename_column("c", "d")
+        .select_columns(["d"])
+        .rename_column("d", "c")
+        .add_column("k", [1] * 4)[:]["c"]
+    ),
     "another column's type": lambda ds: ds.cast_column("i", Value("int32"))[:]["c"],
     "its own type": lambda ds: ds.cast(ds.features)[:]["c"],
     "together": lambda ds: concatenate_datasets([ds, ds])[4:]["c"],
-    "side by side": lambda ds: concatenate_datasets([ds.select_columns("c"), ds.select_columns("i")], axis=1)[:]["c"],
-    "written one after another": lambda ds: ds.select([3, 2, 1, 0]).flatten_indices().select([3, 2, 1, 0])[:]["c"],
+    "side by side": lambda ds: concatenate_datasets(
+        [ds.select_columns("c"), ds.select_columns("i")], axis=1
+    )[:]["c"],
+    "written one after another": lambda ds: (
+        ds.select([3, 2, 1, 0]).flatten_indices().select([3, 2, 1, 0])[:]["c"]
+    ),
     "pickled": lambda ds: pickle.loads(pickle.dumps(ds))[:]["c"],
     "as a stream": lambda ds: [row["c"] for row in ds.to_iterable_dataset()],
-    "as a stream, chosen": lambda ds: [row["c"] for row in ds.select([0, 1, 2, 3][::1]).to_iterable_dataset()],
+    "as a stream, chosen": lambda ds: [
+        row["c"] for row in ds.select([0, 1, 2, 3][::1]).to_iterable_dataset()
+    ],
     "a dict": lambda ds: ds.to_dict()["c"],
     "a list": lambda ds: [row["c"] for row in ds.to_list()],
 }
@@ -125,9 +162,13 @@ def test_a_row_is_the_same_however_it_is_asked_for(kind, source, tmp_path):
 
 WRITTEN = {
     "folder": lambda ds, path: ds.save_to_disk(path) or [row["c"] for row in load_from_disk(path)],
-    "folder of parts": lambda ds, path: ds.save_to_disk(path, num_shards=2) or [row["c"] for row in load_from_disk(path)],
+    "folder of parts": lambda ds, path: (
+        ds.save_to_disk(path, num_shards=2) or [row["c"] for row in load_from_disk(path)]
+    ),
     "parquet": lambda ds, path: ds.to_parquet(path) and pq.read_table(path)["c"].to_pylist(),
-    "json": lambda ds, path: ds.to_json(path) and [json.loads(line)["c"] for line in path.read_text().splitlines()],
+    "json": lambda ds, path: (
+        ds.to_json(path) and [json.loads(line)["c"] for line in path.read_text().splitlines()]
+    ),
     "csv": lambda ds, path: ds.to_csv(path) and None,
     "pandas": lambda ds, path: ds.to_pandas()["c"].tolist(),
     "polars": lambda ds, path: ds.to_polars()["c"].to_list(),
@@ -204,7 +245,10 @@ def test_views_of_lists_are_lists(column, tmp_path):
     """Another type that the features have only one name for."""
     ds = Dataset.from_arrow(pa.table({"c": column}))
     expected = [
-        [list(one) if isinstance(one, list) else one for one in value] if value is not None else None for value in column.to_pylist()
+        [list(one) if isinstance(one, list) else one for one in value]
+        if value is not None
+        else None
+        for value in column.to_pylist()
     ]
     assert ds[:]["c"] == expected
     assert [row["c"] for row in ds.select([2, 0])] == [expected[2], expected[0]]
@@ -232,7 +276,9 @@ def test_keys_that_are_there_twice_and_pairs_that_functions_give():
     given = [[("a", 1)], [{"key": "a", "value": 1}], {"a": 1}, None]
     for made in (
         Dataset.from_generator(lambda: ({"c": value} for value in given), features=ds.features),
-        rowstream.IterableDataset.from_generator(lambda: ({"c": value} for value in given), features=ds.features),
+        rowstream.IterableDataset.from_generator(
+            lambda: ({"c": value} for value in given), features=ds.features
+        ),
     ):
         assert [row["c"] for row in made] == [[("a", 1)], [("a", 1)], [("a", 1)], None]
 
@@ -241,7 +287,12 @@ def test_features_of_maps_are_written_down_as_lists():
     """Other libraries know no more; both are taken for each other."""
     features = Dataset.from_arrow(pa.table({"c": MAPS["of integers"]})).features
     plain = Features({"c": List({"key": Value("string"), "value": Value("int64")})})
-    assert features == plain == pickle.loads(pickle.dumps(features)) == Features.from_dict(features.to_dict())
+    assert (
+        features
+        == plain
+        == pickle.loads(pickle.dumps(features))
+        == Features.from_dict(features.to_dict())
+    )
     assert features.to_dict() == plain.to_dict()
     assert repr(features) == repr(plain)
     assert hash(features["c"]) == hash(plain["c"])
@@ -251,12 +302,23 @@ def test_features_of_maps_are_written_down_as_lists():
 
 HIDDEN = {
     "maps": pa.MapArray.from_arrays(
-        pa.array([0, 1, 2, 3], pa.int32()), pa.array(list("abc")), pa.array([1, 2, 3]), mask=pa.array([False, True, False])
+        pa.array([0, 1, 2, 3], pa.int32()),
+        pa.array(list("abc")),
+        pa.array([1, 2, 3]),
+        mask=pa.array([False, True, False]),
     ),
-    "lists": pa.ListArray.from_arrays(pa.array([0, 1, 3, 4], pa.int32()), pa.array([1, 2, 3, 4]), mask=pa.array([False, True, False])),
-    "large lists": pa.LargeListArray.from_arrays(pa.array([0, 1, 3, 4]), pa.array([1, 2, 3, 4]), mask=pa.array([False, True, False])),
+    "lists": pa.ListArray.from_arrays(
+        pa.array([0, 1, 3, 4], pa.int32()),
+        pa.array([1, 2, 3, 4]),
+        mask=pa.array([False, True, False]),
+    ),
+    "large lists": pa.LargeListArray.from_arrays(
+        pa.array([0, 1, 3, 4]), pa.array([1, 2, 3, 4]), mask=pa.array([False, True, False])
+    ),
     "in objects": pa.StructArray.from_arrays(
-        [pa.ListArray.from_arrays(pa.array([0, 1, 3, 4], pa.int32()), pa.array([1, 2, 3, 4]))], ["l"], mask=pa.array([False, True, False])
+        [pa.ListArray.from_arrays(pa.array([0, 1, 3, 4], pa.int32()), pa.array([1, 2, 3, 4]))],
+        ["l"],
+        mask=pa.array([False, True, False]),
     ),
 }
 WIDER = {
@@ -267,7 +329,9 @@ WIDER = {
 }
 
 
-@pytest.mark.parametrize("part", [slice(0, 3), slice(1, 3), slice(0, 2)], ids=["all", "from the second", "the first two"])
+@pytest.mark.parametrize(
+    "part", [slice(0, 3), slice(1, 3), slice(0, 2)], ids=["all", "from the second", "the first two"]
+)
 @pytest.mark.parametrize("kind", HIDDEN)
 def test_what_lies_under_a_null_is_no_part_of_the_row_before(kind, part, tmp_path):
     """Arrow allows items of lists that are null: Polars makes them."""
@@ -276,7 +340,12 @@ def test_what_lies_under_a_null_is_no_part_of_the_row_before(kind, part, tmp_pat
     ds = Dataset.from_arrow(pa.table({"c": column}))
     ds.save_to_disk(tmp_path / "saved")
     cast = ds.cast(Features.from_arrow_schema(pa.schema({"c": WIDER[kind]})))
-    ways = {"saved": load_from_disk(tmp_path / "saved"), "pickled": pickle.loads(pickle.dumps(ds)), "cast": cast, "plain": ds}
+    ways = {
+        "saved": load_from_disk(tmp_path / "saved"),
+        "pickled": pickle.loads(pickle.dumps(ds)),
+        "cast": cast,
+        "plain": ds,
+    }
     for name, way in ways.items():
         assert way[:]["c"] == expected, name
         assert [row["c"] for row in way.to_iterable_dataset()] == expected, name
@@ -285,14 +354,25 @@ def test_what_lies_under_a_null_is_no_part_of_the_row_before(kind, part, tmp_pat
 
 def test_keys_and_values_go_by_name(tmp_path):
     """Where features have them in the other order."""
-    pq.write_table(pa.table({"c": pa.array([[("k", "v")]], pa.map_(pa.string(), pa.string()))}), tmp_path / "a.parquet")
+    pq.write_table(
+        pa.table({"c": pa.array([[("k", "v")]], pa.map_(pa.string(), pa.string()))}),
+        tmp_path / "a.parquet",
+    )
     other = Features({"c": List({"value": Value("string"), "key": Value("string")})})
-    ds = load_dataset("parquet", data_files=str(tmp_path / "a.parquet"), split="train", streaming=True, features=other)
+    ds = load_dataset(
+        "parquet",
+        data_files=str(tmp_path / "a.parquet"),
+        split="train",
+        streaming=True,
+        features=other,
+    )
     assert list(ds) == [{"c": [{"value": "v", "key": "k"}]}]
 
 
 def labelled(ds):
-    features = Features({"c": List({"key": Value("string"), "value": ClassLabel(names=["no", "yes"])})})
+    features = Features(
+        {"c": List({"key": Value("string"), "value": ClassLabel(names=["no", "yes"])})}
+    )
     return Features({"c": type(ds.features["c"])(features["c"].feature)})
 
 
@@ -303,8 +383,14 @@ def test_maps_of_labels():
     assert ds.cast(features)[:]["c"] == [[("a", 1)]]
     for value in ("yes", 1):
         for kind in (Dataset, rowstream.IterableDataset):
-            assert [row["c"] for row in kind.from_dict({"c": [[("a", value)]]}, features=features)] == [[("a", 1)]]
-            made = kind.from_generator(lambda value: iter([{"c": [("a", value)]}]), features=features, gen_kwargs={"value": value})
+            assert [
+                row["c"] for row in kind.from_dict({"c": [[("a", value)]]}, features=features)
+            ] == [[("a", 1)]]
+            made = kind.from_generator(
+                lambda value: iter([{"c": [("a", value)]}]),
+                features=features,
+                gen_kwargs={"value": value},
+            )
             assert [row["c"] for row in made] == [[("a", 1)]]
     with pytest.raises(ValueError, match="7"):
         Dataset.from_arrow(pa.table({"c": pa.array([[("a", 7)]], PLAIN)})).cast(features)[:]

@@ -10,7 +10,17 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
-from rowstream import Audio, Dataset, Features, Image, IterableDataset, List, Value, col, load_dataset
+from rowstream import (
+    Audio,
+    Dataset,
+    Features,
+    Image,
+    IterableDataset,
+    List,
+    Value,
+    col,
+    load_dataset,
+)
 
 PIL = pytest.importorskip("PIL.Image")
 
@@ -48,10 +58,17 @@ def files(tmp_path_factory):
         with pa.ipc.new_stream(folder / f"{name}.arrow", table.schema) as writer:
             writer.write_table(table, max_chunksize=2)
         if "bytes" not in name and name not in ("large", "structs"):
-            (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
-    (folder / "paths.csv").write_text("image,n\n" + "".join(f"{path},{i}\n" for i, path in enumerate(paths)))
+            (folder / f"{name}.jsonl").write_text(
+                "".join(json.dumps(row) + "\n" for row in table.to_pylist())
+            )
+    (folder / "paths.csv").write_text(
+        "image,n\n" + "".join(f"{path},{i}\n" for i, path in enumerate(paths))
+    )
     (folder / "paths and objects.jsonl").write_text(
-        "".join(json.dumps({"image": {"path": path} if i % 2 else path, "n": i}) + "\n" for i, path in enumerate(paths))
+        "".join(
+            json.dumps({"image": {"path": path} if i % 2 else path, "n": i}) + "\n"
+            for i, path in enumerate(paths)
+        )
     )
     return folder, paths, contents
 
@@ -59,7 +76,16 @@ def files(tmp_path_factory):
 CASES = [
     *(
         (name, format)
-        for name in ("paths", "bytes", "large", "structs", "lists", "lists of bytes", "with nulls", "all null")
+        for name in (
+            "paths",
+            "bytes",
+            "large",
+            "structs",
+            "lists",
+            "lists of bytes",
+            "with nulls",
+            "all null",
+        )
         for format in ("parquet", "arrow")
     ),
     *((name, "jsonl") for name in ("paths", "lists", "with nulls")),
@@ -88,7 +114,9 @@ def feature(name, **how):
 
 def opened(folder, name, format, **how):
     kind = {"jsonl": "json"}.get(format, format)
-    return load_dataset(kind, data_files=str(folder / f"{name}.{format}"), split="train", streaming=True, **how)
+    return load_dataset(
+        kind, data_files=str(folder / f"{name}.{format}"), split="train", streaming=True, **how
+    )
 
 
 @pytest.mark.parametrize(("name", "format"), CASES)
@@ -107,27 +135,51 @@ def test_columns_of_files(files, name, format, how):
 
 
 @pytest.mark.parametrize(
-    ("name", "format"), [("paths", "parquet"), ("bytes", "arrow"), ("paths", "csv"), ("paths", "jsonl"), ("lists", "parquet")]
+    ("name", "format"),
+    [
+        ("paths", "parquet"),
+        ("bytes", "arrow"),
+        ("paths", "csv"),
+        ("paths", "jsonl"),
+        ("lists", "parquet"),
+    ],
 )
 def test_what_is_stored(files, name, format):
     """Not decoded, as Arrow, and written to a file: a struct of bytes and a path."""
     ds = opened(files[0], name, format).cast_column("image", feature(name, decode=False))
     (first, *_) = list(ds)
-    stored = {"bytes": files[2][0] if name == "bytes" else None, "path": None if name == "bytes" else files[1][0]}
+    stored = {
+        "bytes": files[2][0] if name == "bytes" else None,
+        "path": None if name == "bytes" else files[1][0],
+    }
     assert first["image"] == ([stored] * 2 if name == "lists" else stored)
-    tables = list(opened(files[0], name, format).cast_column("image", feature(name)).with_format("arrow").iter(5))
+    tables = list(
+        opened(files[0], name, format)
+        .cast_column("image", feature(name))
+        .with_format("arrow")
+        .iter(5)
+    )
     kind = pa.struct({"bytes": pa.binary(), "path": pa.string()})
     assert tables[0].schema.field("image").type == (pa.list_(kind) if name == "lists" else kind)
 
 
 def test_written_and_read_again(files, tmp_path):
-    opened(files[0], "bytes", "parquet").cast_column("image", Image()).to_parquet(tmp_path / "x.parquet")
-    again = load_dataset("parquet", data_files=str(tmp_path / "x.parquet"), split="train", streaming=True)
+    opened(files[0], "bytes", "parquet").cast_column("image", Image()).to_parquet(
+        tmp_path / "x.parquet"
+    )
+    again = load_dataset(
+        "parquet", data_files=str(tmp_path / "x.parquet"), split="train", streaming=True
+    )
     assert [colours(row["image"]) for row in again.cast_column("image", Image())] == COLOURS
 
 
 def test_lines_with_paths_and_objects(files):
-    ds = opened(files[0], "paths and objects", "jsonl", features=Features({"image": Image(), "n": Value("int64")}))
+    ds = opened(
+        files[0],
+        "paths and objects",
+        "jsonl",
+        features=Features({"image": Image(), "n": Value("int64")}),
+    )
     assert [colours(row["image"]) for row in ds] == COLOURS
 
 
@@ -152,7 +204,16 @@ def values(files, what):
     }[what]
 
 
-MEMORY = ["paths", "bytes", "dicts", "dicts of paths", "images", "paths and nulls", "lists", "paths and bytes"]
+MEMORY = [
+    "paths",
+    "bytes",
+    "dicts",
+    "dicts of paths",
+    "images",
+    "paths and nulls",
+    "lists",
+    "paths and bytes",
+]
 
 
 @pytest.mark.parametrize("what", MEMORY)
@@ -160,21 +221,33 @@ MEMORY = ["paths", "bytes", "dicts", "dicts of paths", "images", "paths and null
 def test_what_is_in_memory(files, what, make):
     given, features = values(files, what), Features({"image": feature(what), "n": Value("int64")})
     rows = [{"image": value, "n": i} for i, value in enumerate(given)]
-    argument = {"from_dict": {"image": given, "n": list(range(5))}, "from_list": rows, "from_generator": lambda: iter(rows)}[make]
+    argument = {
+        "from_dict": {"image": given, "n": list(range(5))},
+        "from_list": rows,
+        "from_generator": lambda: iter(rows),
+    }[make]
     ds = getattr(IterableDataset, make)(argument, features=features)
     assert ds.features == features
-    assert [colours(row["image"]) for row in ds] == (wanted("with nulls") if "nulls" in what else wanted(what))
+    assert [colours(row["image"]) for row in ds] == (
+        wanted("with nulls") if "nulls" in what else wanted(what)
+    )
 
 
 @pytest.mark.parametrize("what", ["paths", "bytes"])
 def test_cast_of_what_is_in_memory(files, what):
-    ds = IterableDataset.from_dict({"image": values(files, what)}).cast_column("image", Image(mode="L"))
+    ds = IterableDataset.from_dict({"image": values(files, what)}).cast_column(
+        "image", Image(mode="L")
+    )
     assert [row["image"].mode for row in ds] == ["L"] * 5
 
 
 def test_images_without_features(files):
     ds = IterableDataset.from_dict({"image": values(files, "images")})
-    assert ds.features == Dataset.from_dict({"image": values(files, "images")}).features == Features({"image": Image()})
+    assert (
+        ds.features
+        == Dataset.from_dict({"image": values(files, "images")}).features
+        == Features({"image": Image()})
+    )
     assert [colours(row["image"]) for row in ds] == COLOURS
 
 
@@ -191,7 +264,9 @@ def test_frames(files):
 
 def test_within_an_object(files):
     features = Features({"a": {"image": Image(), "n": Value("int64")}})
-    ds = IterableDataset.from_dict({"a": [{"image": path, "n": i} for i, path in enumerate(files[1])]}, features=features)
+    ds = IterableDataset.from_dict(
+        {"a": [{"image": path, "n": i} for i, path in enumerate(files[1])]}, features=features
+    )
     assert [colours(row["a"]["image"]) for row in ds] == COLOURS
 
 
@@ -209,7 +284,11 @@ def test_within_an_object(files):
 def test_with_other_steps(files, then, order):
     def make():
         plain = opened(files[0], "paths", "parquet")
-        return then(plain.cast_column("image", Image())) if order == "cast first" else then(plain).cast_column("image", Image())
+        return (
+            then(plain.cast_column("image", Image()))
+            if order == "cast first"
+            else then(plain).cast_column("image", Image())
+        )
 
     ds, again = make(), make()
     rows = list(make())
@@ -222,14 +301,24 @@ def test_with_other_steps(files, then, order):
 
 @pytest.mark.parametrize("what", ["paths", "bytes", "lists", "paths and nulls"])
 def test_cast_after_a_function(files, what):
-    ds = IterableDataset.from_dict({"image": values(files, what)}).map(lambda row: row).cast_column("image", feature(what))
-    assert [colours(row["image"]) for row in ds] == (wanted("with nulls") if "nulls" in what else wanted(what))
+    ds = (
+        IterableDataset.from_dict({"image": values(files, what)})
+        .map(lambda row: row)
+        .cast_column("image", feature(what))
+    )
+    assert [colours(row["image"]) for row in ds] == (
+        wanted("with nulls") if "nulls" in what else wanted(what)
+    )
 
 
 def test_what_a_generator_gives_as_arrow(files):
     rows = [{"image": path} for path in files[1]]
-    ds = IterableDataset.from_generator(lambda: iter(rows), features=Features({"image": Image()})).with_format("arrow")
-    assert pa.concat_tables(list(ds)).column("image").to_pylist() == [{"bytes": None, "path": path} for path in files[1]]
+    ds = IterableDataset.from_generator(
+        lambda: iter(rows), features=Features({"image": Image()})
+    ).with_format("arrow")
+    assert pa.concat_tables(list(ds)).column("image").to_pylist() == [
+        {"bytes": None, "path": path} for path in files[1]
+    ]
 
 
 def test_what_is_no_media_is_an_error(files):

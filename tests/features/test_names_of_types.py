@@ -10,10 +10,20 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from rowstream import ClassLabel, Dataset, Features, IterableDataset, Json, List, Value, col, load_dataset
+from rowstream import (
+    ClassLabel,
+    Dataset,
+    Features,
+    IterableDataset,
+    Json,
+    List,
+    Value,
+    col,
+    load_dataset,
+)
+from rowstream.arrow.dtypes import core_name, core_type
+from rowstream.arrow.dtypes import dtype_of as _arrow_to_datasets_dtype
 from rowstream.exceptions import InvalidArgumentError, SchemaError
-from rowstream.features.features import _arrow_to_datasets_dtype
-from rowstream.features.names import core_name, core_type
 
 AT = dt.datetime(2024, 5, 6, 7, 8, 9)
 VALUES = {
@@ -107,7 +117,9 @@ def test_a_file_takes_its_own_features(tmp_path, format, name, nested):
     kind = Value(name).pa_type
     column = pa.array([VALUES[name], None], kind)
     if nested:
-        column = pa.array([{"l": [one]} for one in column.to_pylist()], pa.struct({"l": pa.list_(kind)}))
+        column = pa.array(
+            [{"l": [one]} for one in column.to_pylist()], pa.struct({"l": pa.list_(kind)})
+        )
     table = pa.table({"x": column})
     if format == "parquet":
         pq.write_table(table, tmp_path / "a.parquet")
@@ -116,13 +128,17 @@ def test_a_file_takes_its_own_features(tmp_path, format, name, nested):
             writer.write_table(table)
 
     def load(**options):
-        return load_dataset(format, data_files=str(tmp_path / f"a.{format}"), split="train", **options)
+        return load_dataset(
+            format, data_files=str(tmp_path / f"a.{format}"), split="train", **options
+        )
 
     ds = load(streaming=True)
     again = load(streaming=True, features=ds.features)
     assert again.features == ds.features
     # Parquet has no seconds.
-    assert format == "parquet" or ds.features == {"x": {"l": List(Value(name))} if nested else Value(name)}
+    assert format == "parquet" or ds.features == {
+        "x": {"l": List(Value(name))} if nested else Value(name)
+    }
     assert list(again) == list(ds) == list(load()) == list(load(features=ds.features))
     assert list(ds.cast(ds.features)) == list(ds)
 
@@ -132,7 +148,10 @@ def test_streams_of_memory_take_it(name):
     features, data = Features({"x": Value(name)}), {"x": [VALUES[name], None]}
     expected = list(Dataset.from_dict(data, features=features))
     assert list(IterableDataset.from_dict(data, features=features)) == expected
-    assert list(Dataset.from_dict(data, features=features).to_iterable_dataset().cast(features)) == expected
+    assert (
+        list(Dataset.from_dict(data, features=features).to_iterable_dataset().cast(features))
+        == expected
+    )
 
 
 TEXTS = {
@@ -145,14 +164,23 @@ TEXTS = {
     "time32[s]": ("07:08:09", dt.time(7, 8, 9)),
     "time64[us]": ("07:08:09.000001", dt.time(7, 8, 9, 1)),
     "timestamp[us,tz=UTC]": ("2024-05-06T07:08:09Z", AT.replace(tzinfo=ZoneInfo("UTC"))),
-    "timestamp[ms, tz=Europe/Paris]": ("2024-05-06T07:08:09+00:00", AT.replace(hour=9, tzinfo=ZoneInfo("Europe/Paris"))),
+    "timestamp[ms, tz=Europe/Paris]": (
+        "2024-05-06T07:08:09+00:00",
+        AT.replace(hour=9, tzinfo=ZoneInfo("Europe/Paris")),
+    ),
     "timestamp[s,tz=America/New_York]": (
         "2024-01-06 07:08:09-05:00",
         dt.datetime(2024, 1, 6, 7, 8, 9, tzinfo=ZoneInfo("America/New_York")),
     ),
     # Without an offset it is the time of the zone, in summer and in winter.
-    "timestamp[us, tz=Asia/Tokyo]": ("2024-05-06 07:08:09", AT.replace(tzinfo=ZoneInfo("Asia/Tokyo"))),
-    "timestamp[us, tz=Europe/Berlin]": ("2024-07-06T07:08:09", dt.datetime(2024, 7, 6, 7, 8, 9, tzinfo=ZoneInfo("Europe/Berlin"))),
+    "timestamp[us, tz=Asia/Tokyo]": (
+        "2024-05-06 07:08:09",
+        AT.replace(tzinfo=ZoneInfo("Asia/Tokyo")),
+    ),
+    "timestamp[us, tz=Europe/Berlin]": (
+        "2024-07-06T07:08:09",
+        dt.datetime(2024, 7, 6, 7, 8, 9, tzinfo=ZoneInfo("Europe/Berlin")),
+    ),
 }
 
 
@@ -162,25 +190,45 @@ TEXTS = {
 def test_texts_are_read_as_it(tmp_path, name, format, streaming):
     text, value = TEXTS[name]
     if format == "json":
-        (tmp_path / "a.json").write_text(f'{{"x": {text if "duration" in name else json.dumps(text)}, "y": 1}}\n{{"x": null, "y": 2}}\n')
+        (tmp_path / "a.json").write_text(
+            f'{{"x": {text if "duration" in name else json.dumps(text)}, "y": 1}}\n{{"x": null, "y": 2}}\n'
+        )
     else:
         (tmp_path / "a.csv").write_text(f"x,y\n{text},1\n,2\n")
     features = Features({"x": Value(name), "y": Value("int8")})
-    ds = load_dataset(format, data_files=f"{tmp_path}/a.{format}", split="train", streaming=streaming, features=features)
+    ds = load_dataset(
+        format,
+        data_files=f"{tmp_path}/a.{format}",
+        split="train",
+        streaming=streaming,
+        features=features,
+    )
     assert list(ds) == [{"x": value, "y": 1}, {"x": None, "y": 2}]
     assert ds.features == features
 
 
 @pytest.mark.parametrize("streaming", [True, False])
-@pytest.mark.parametrize(("unit", "zone"), [("us", "UTC"), ("ms", "Europe/Paris"), ("us", "+05:30")])
+@pytest.mark.parametrize(
+    ("unit", "zone"), [("us", "UTC"), ("ms", "Europe/Paris"), ("us", "+05:30")]
+)
 def test_a_time_without_a_zone_is_utc(tmp_path, unit, zone, streaming):
     """As pyarrow casts it, so that streams and map-style data sets are the same."""
     pq.write_table(
-        pa.table({"x": pa.array([AT, None], pa.timestamp("us")), "d": pa.array([AT.date()] * 2, pa.date32())}), tmp_path / "a.parquet"
+        pa.table(
+            {
+                "x": pa.array([AT, None], pa.timestamp("us")),
+                "d": pa.array([AT.date()] * 2, pa.date32()),
+            }
+        ),
+        tmp_path / "a.parquet",
     )
     dtype = f"timestamp[{unit}, tz={zone}]"
     ds = load_dataset(
-        "parquet", data_files=f"{tmp_path}/*", split="train", streaming=streaming, features=Features({"x": Value(dtype), "d": Value(dtype)})
+        "parquet",
+        data_files=f"{tmp_path}/*",
+        split="train",
+        streaming=streaming,
+        features=Features({"x": Value(dtype), "d": Value(dtype)}),
     )
     first, second = list(ds)
     assert first["x"] == AT.replace(tzinfo=dt.UTC)
@@ -190,13 +238,17 @@ def test_a_time_without_a_zone_is_utc(tmp_path, unit, zone, streaming):
 
 def test_filters_of_named_zones(tmp_path):
     times = [AT, AT + dt.timedelta(hours=1)]
-    pq.write_table(pa.table({"x": pa.array(times, pa.timestamp("us", "Europe/Paris"))}), tmp_path / "a.parquet")
+    pq.write_table(
+        pa.table({"x": pa.array(times, pa.timestamp("us", "Europe/Paris"))}), tmp_path / "a.parquet"
+    )
     ds = load_dataset("parquet", data_files=f"{tmp_path}/*", split="train", streaming=True)
     assert len(list(ds.filter(col("x") > AT.replace(tzinfo=dt.UTC)))) == 1
 
 
 def test_filters_of_small_decimals():
-    ds = IterableDataset.from_dict({"x": [Decimal("1.25"), Decimal("2.5")]}, features=Features({"x": Value("decimal32(5, 2)")}))
+    ds = IterableDataset.from_dict(
+        {"x": [Decimal("1.25"), Decimal("2.5")]}, features=Features({"x": Value("decimal32(5, 2)")})
+    )
     assert len(list(ds.filter(col("x") > 2))) == 1
     assert len(list(ds.filter(col("x") == Decimal("1.25")))) == 1
 
@@ -204,7 +256,11 @@ def test_filters_of_small_decimals():
 def test_bytes_of_another_length_are_an_error(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"x": "abcd"}\n{"x": "abc"}\n')
     ds = load_dataset(
-        "json", data_files=f"{tmp_path}/*", split="train", streaming=True, features=Features({"x": Value("fixed_size_binary[4]")})
+        "json",
+        data_files=f"{tmp_path}/*",
+        split="train",
+        streaming=True,
+        features=Features({"x": Value("fixed_size_binary[4]")}),
     )
     with pytest.raises(SchemaError, match="x"):
         list(ds)

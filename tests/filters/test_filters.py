@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rowstream import col, exceptions, load_dataset, merge_state_dicts, split_dataset_by_node
-from rowstream.expr import from_filters
+from rowstream.plan.expr import from_filters
 
 ROWS = [
     {
@@ -49,10 +49,19 @@ def sources(tmp_path_factory):
     except TypeError:
         del options["bloom_filter_options"]
         pq.write_table(table, folder / "indexed.parquet", row_group_size=1500, **options)
-    pq.write_table(table, folder / "bare.parquet", row_group_size=900, write_statistics=False, use_dictionary=False, compression="none")
+    pq.write_table(
+        table,
+        folder / "bare.parquet",
+        row_group_size=900,
+        write_statistics=False,
+        use_dictionary=False,
+        compression="none",
+    )
     with pa.ipc.new_file(str(folder / "rows.arrow"), table.schema) as writer:
         writer.write_table(table, max_chunksize=600)
-    simple = [{key: value for key, value in row.items() if key not in ("day", "at", "f")} for row in ROWS]
+    simple = [
+        {key: value for key, value in row.items() if key not in ("day", "at", "f")} for row in ROWS
+    ]
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in simple))
     return {
         name: load_dataset(format, data_files=str(folder / file), split="train", streaming=True)
@@ -86,8 +95,8 @@ CONDITIONS = [
     col("text").starts_with("t00"),
     ~col("text").starts_with("t"),
     col("text") > "t298",
-    col("flag") == True,  # noqa: E712
-    (col("flag") != True) | col("flag").is_null(),  # noqa: E712
+    col("flag") == True,
+    (col("flag") != True) | col("flag").is_null(),
     col("meta", "lang") == "de",
     col("meta", "n") >= 3990,
     col("id") < -5,
@@ -99,7 +108,7 @@ TIMED = [
     col("f") != 1.0,
     col("day") == dt.date(2020, 2, 3),
     col("at") < dt.datetime(2020, 1, 3, 12, 30),
-    (col("day") >= dt.date(2021, 1, 1)) & (col("flag") == True),  # noqa: E712
+    (col("day") >= dt.date(2021, 1, 1)) & (col("flag") == True),
 ]
 
 
@@ -118,7 +127,9 @@ def test_the_rows_are_those_that_python_finds(sources, name):
         assert [i for batch in ds.iter(64) for i in batch["id"]] == expected, condition
         # Without the columns that it looks at.
         if "list" not in condition.columns():
-            assert [len(row["list"]) for row in ds.select_columns("list")] == [i % 4 for i in expected]
+            assert [len(row["list"]) for row in ds.select_columns("list")] == [
+                i % 4 for i in expected
+            ]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -127,7 +138,11 @@ def test_a_filter_keeps_the_order_and_the_cursor(sources, name):
     shuffled = sources[name].shuffle(seed=5, buffer_size=300)
     by_python = [row["id"] for row in shuffled if condition(row)]
     ds = shuffled.filter(condition)
-    assert ids(ds) == by_python == ids(sources[name].filter(condition).shuffle(seed=5, buffer_size=300))
+    assert (
+        ids(ds)
+        == by_python
+        == ids(sources[name].filter(condition).shuffle(seed=5, buffer_size=300))
+    )
     rows = iter(ds)
     head = [row["id"] for row in islice(rows, len(by_python) // 3)]
     state = ds.state_dict()
@@ -194,7 +209,10 @@ def test_a_condition_after_functions_is_one_more(sources):
 def test_errors_say_what_is_there(sources):
     with pytest.raises(exceptions.InvalidArgumentError, match="no column 'nothing'"):
         sources["plain"].filter(col("nothing") == 1)
-    with pytest.raises(exceptions.SchemaError, match=r"\"text\" has type .*, which a number cannot be compared with"):
+    with pytest.raises(
+        exceptions.SchemaError,
+        match=r"\"text\" has type .*, which a number cannot be compared with",
+    ):
         list(sources["plain"].filter(col("text") == 1))
     with pytest.raises(exceptions.InvalidArgumentError, match="is_null"):
         col("x") == None  # noqa: B015, E711
@@ -211,13 +229,24 @@ SIMPLE = st.one_of(
         VALUES,
     ),
     st.builds(lambda values: col("id").isin(values), st.lists(st.integers(0, 4000), max_size=20)),
-    st.builds(lambda prefix: col("text").starts_with(prefix), st.sampled_from(["", "t", "t1", "t29", "u"])),
-    st.sampled_from([col("x").is_null(), col("text").is_valid(), col("flag") == True, col("meta", "lang") == "en"]),  # noqa: E712
+    st.builds(
+        lambda prefix: col("text").starts_with(prefix), st.sampled_from(["", "t", "t1", "t29", "u"])
+    ),
+    st.sampled_from(
+        [
+            col("x").is_null(),
+            col("text").is_valid(),
+            col("flag") == True,
+            col("meta", "lang") == "en",
+        ]
+    ),
 )
 ANY = st.recursive(
     SIMPLE,
     lambda inner: st.one_of(
-        st.builds(lambda a, b: a & b, inner, inner), st.builds(lambda a, b: a | b, inner, inner), st.builds(lambda a: ~a, inner)
+        st.builds(lambda a, b: a & b, inner, inner),
+        st.builds(lambda a, b: a | b, inner, inner),
+        st.builds(lambda a: ~a, inner),
     ),
     max_leaves=6,
 )
@@ -237,14 +266,22 @@ def test_folders_named_key_and_value_are_columns(tmp_path):
             folder = tmp_path / f"lang={lang}" / f"year={year}"
             folder.mkdir(parents=True)
             pq.write_table(pa.table({"id": [year, year + 1]}), folder / "a.parquet")
-    ds = load_dataset("parquet", data_files=f"{tmp_path}/**/*.parquet", split="train", streaming=True)
+    ds = load_dataset(
+        "parquet", data_files=f"{tmp_path}/**/*.parquet", split="train", streaming=True
+    )
     assert ds.column_names == ["id", "lang", "year"]
     rows = list(ds)
-    assert {(row["lang"], row["year"]) for row in rows} == {(lang, year) for lang in ("en", "de at", None) for year in (2020, 2021)}
+    assert {(row["lang"], row["year"]) for row in rows} == {
+        (lang, year) for lang in ("en", "de at", None) for year in (2020, 2021)
+    }
     assert all(row["id"] - row["year"] in (0, 1) for row in rows)
     assert [row for row in rows if row["lang"] == "en"] == list(ds.filter(col("lang") == "en"))
-    assert [row for row in rows if row["year"] > 2020] == list(ds.filter(col("year") > 2020).with_format(None))
-    assert sorted(map(str, ds.filter(col("lang").is_null() & (col("id") == 2022)))) == [str({"id": 2022, "lang": None, "year": 2021})]
+    assert [row for row in rows if row["year"] > 2020] == list(
+        ds.filter(col("year") > 2020).with_format(None)
+    )
+    assert sorted(map(str, ds.filter(col("lang").is_null() & (col("id") == 2022)))) == [
+        str({"id": 2022, "lang": None, "year": 2021})
+    ]
     # What no row of is wanted is not opened.
     for path in tmp_path.glob("lang=en/**/*.parquet"):
         path.write_bytes(b"damaged")
@@ -255,7 +292,9 @@ def test_source_says_file_and_row(sources, tmp_path):
     ds = sources["json"].with_source()
     rows = list(ds.filter(col("x") > 490).shuffle(seed=1))
     assert rows
-    assert all(row["__row__"] == row["id"] and row["__file__"].endswith("rows.jsonl") for row in rows)
+    assert all(
+        row["__row__"] == row["id"] and row["__file__"].endswith("rows.jsonl") for row in rows
+    )
     ds = sources["plain"].select_columns(["id"]).with_source(file="file", row="row")
     assert ds.column_names == ["id", "file", "row"]
     assert all(row["row"] == row["id"] for row in ds)

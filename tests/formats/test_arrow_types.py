@@ -81,7 +81,11 @@ def arrays(array):
 
 
 def maps(array):
-    return pa.MapArray.from_arrays(pa.array(range(len(array) + 1), pa.int32()), pa.array([f"k{i}" for i in range(len(array))]), array)
+    return pa.MapArray.from_arrays(
+        pa.array(range(len(array) + 1), pa.int32()),
+        pa.array([f"k{i}" for i in range(len(array))]),
+        array,
+    )
 
 
 def coded(array):
@@ -95,9 +99,13 @@ def runs(values):
 def union(kind="sparse"):
     types = pa.array([5, 7, 5, 7], pa.int8())
     if kind == "sparse":
-        return pa.UnionArray.from_sparse(types, [pa.array([1, 2, 3, 4]), pa.array(list("abcd"))], ["a", "b"], [5, 7])
+        return pa.UnionArray.from_sparse(
+            types, [pa.array([1, 2, 3, 4]), pa.array(list("abcd"))], ["a", "b"], [5, 7]
+        )
     parts = [pa.array([1, 3]), pa.array(["b", "d"])]
-    return pa.UnionArray.from_dense(types, pa.array([0, 0, 1, 1], pa.int32()), parts, ["a", "b"], [5, 7])
+    return pa.UnionArray.from_dense(
+        types, pa.array([0, 0, 1, 1], pa.int32()), parts, ["a", "b"], [5, 7]
+    )
 
 
 WORDS = pa.array(["a", "b", "a", None]).dictionary_encode()
@@ -113,13 +121,19 @@ GIVEN = {
     "lists of a dictionary": coded(NUMBERS),
     "structs of a dictionary": coded(pa.array([{"f": 1}, {"f": None}])),
     "runs of a dictionary": coded(runs(pa.array(["a", "b"]))),
-    "dictionary of unsigned keys": pa.DictionaryArray.from_arrays(pa.array([0, 1, 0, None], pa.uint64()), pa.array(["x", "y"])),
+    "dictionary of unsigned keys": pa.DictionaryArray.from_arrays(
+        pa.array([0, 1, 0, None], pa.uint64()), pa.array(["x", "y"])
+    ),
     "list views": pa.array([[1], [2, 3], [], None], pa.list_view(pa.int64())),
     "large list views": pa.array([[1], [2, 3], [], None], pa.large_list_view(pa.int64())),
     "text views": pa.array(["a", "b" * 30, None, ""], pa.string_view()),
     "byte views": pa.array(["a", "b" * 30, None, ""], pa.string_view()).cast(pa.binary_view()),
-    "small decimals": pa.array([1, 2, None, 4], pa.int32()).cast(pa.decimal128(12, 2)).cast(pa.decimal32(9, 2)),
-    "middle decimals": pa.array([1, 2, None, 4], pa.int32()).cast(pa.decimal128(12, 2)).cast(pa.decimal64(12, 2)),
+    "small decimals": pa.array([1, 2, None, 4], pa.int32())
+    .cast(pa.decimal128(12, 2))
+    .cast(pa.decimal32(9, 2)),
+    "middle decimals": pa.array([1, 2, None, 4], pa.int32())
+    .cast(pa.decimal128(12, 2))
+    .cast(pa.decimal64(12, 2)),
     "no lists": pa.array([[], [], [], None], pa.list_(pa.int64(), 0)),
     "nulls": pa.nulls(4),
     "empty structs": pa.array([{}, {}, None, {}], pa.struct([])),
@@ -164,17 +178,28 @@ def seen(tmp_path_factory):
         for kind in KINDS if name in SIMPLE else ["stream"]:
             paths[name, kind, "rows"] = write(folder / f"{len(paths)}.arrow", array, kind)
             if "unions" in name:
-                paths[name, kind, "empty"] = write(folder / f"{len(paths)}.arrow", array, kind, empty=True)
+                paths[name, kind, "empty"] = write(
+                    folder / f"{len(paths)}.arrow", array, kind, empty=True
+                )
     came, todo = {path: {} for path in paths.values()}, dict.fromkeys(paths.values())
     while todo:
         lines = "\n".join(json.dumps([path]) for path in todo)
-        done = subprocess.run([sys.executable, "-c", CHILD], input=lines, capture_output=True, text=True, timeout=290, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", CHILD],
+            input=lines,
+            capture_output=True,
+            text=True,
+            timeout=290,
+            check=False,
+        )
         for line in done.stdout.splitlines():
             path, step, *what = json.loads(line)
             came[path][step] = what
         if done.returncode == 0:
             break
-        (path, step) = next((path, step) for path in came for step, what in came[path].items() if what == ["begun"])
+        (path, step) = next(
+            (path, step) for path in came for step, what in came[path].items() if what == ["begun"]
+        )
         came[path][step] = ["crash", done.returncode]
         todo = dict.fromkeys(list(todo)[list(todo).index(path) + 1 :])
     return {key: (path, came[path]) for key, path in paths.items()}
@@ -197,18 +222,31 @@ def plain(array):
 
 @pytest.mark.heavy
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name in GIVEN for kind in KINDS if name in SIMPLE or kind == "stream"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(name, kind) for name in GIVEN for kind in KINDS if name in SIMPLE or kind == "stream"],
+)
 def test_rows_that_are_encoded_otherwise_are_given(seen, name, kind):
     _, came = seen[name, kind, "rows"]
     assert {step: what for step, what in came.items() if what[0] != "rows"} == {}
     wanted = plain(GIVEN[name])
-    assert {step: what[1] for step, what in came.items() if what[1] is not None and alike(what[1]) != wanted} == {}
+    assert {
+        step: what[1]
+        for step, what in came.items()
+        if what[1] is not None and alike(what[1]) != wanted
+    } == {}
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    ("name", "rows"), [(name, rows) for name in EITHER for rows in ("rows", "empty") if rows == "rows" or "unions" in name]
+    ("name", "rows"),
+    [
+        (name, rows)
+        for name in EITHER
+        for rows in ("rows", "empty")
+        if rows == "rows" or "unions" in name
+    ],
 )
 def test_what_rows_cannot_have_is_an_error_that_names_it(seen, name, kind, rows):
     path, came = seen[name, kind, rows]
@@ -235,7 +273,9 @@ for by in ("x", "y", ["x", "z"], ["z", "x"]):
 
 @pytest.mark.heavy
 def test_sorting_by_objects_without_fields_does_not_crash():
-    done = subprocess.run([sys.executable, "-c", SORTS], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", SORTS], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]
 
 
@@ -245,11 +285,16 @@ def test_sorting_by_objects_without_fields_does_not_crash():
 def headers(data):
     """Where each message's header stands: `(root of its table, [place of each field, or 0])`."""
     at, made = 8 if data.startswith(b"ARROW1") else 0, []
-    while struct.unpack_from("<I", data, at)[0] == 0xFFFFFFFF and (length := struct.unpack_from("<I", data, at + 4)[0]):
+    while struct.unpack_from("<I", data, at)[0] == 0xFFFFFFFF and (
+        length := struct.unpack_from("<I", data, at + 4)[0]
+    ):
         root = at + 8 + struct.unpack_from("<I", data, at + 8)[0]
         table = root - struct.unpack_from("<i", data, root)[0]
         n = (struct.unpack_from("<H", data, table)[0] - 4) // 2
-        fields = [(root + place if (place := struct.unpack_from("<H", data, table + 4 + 2 * i)[0]) else 0) for i in range(n)]
+        fields = [
+            (root + place if (place := struct.unpack_from("<H", data, table + 4 + 2 * i)[0]) else 0)
+            for i in range(n)
+        ]
         made.append(fields)
         body = struct.unpack_from("<q", data, fields[3])[0] if n > 3 and fields[3] else 0
         at += 8 + length + body
@@ -277,7 +322,15 @@ def rows(request, tmp_path):
         path = tmp_path / "made.arrow"
         path.write_bytes(data)
         cache = None if request.param else str(tmp_path / "cache")
-        return list(load_dataset("arrow", data_files=str(path), split="train", streaming=request.param, cache_dir=cache))
+        return list(
+            load_dataset(
+                "arrow",
+                data_files=str(path),
+                split="train",
+                streaming=request.param,
+                cache_dir=cache,
+            )
+        )
 
     return read
 
@@ -340,6 +393,10 @@ def test_compressed_files(pack, streaming, tmp_path):
     """Arrow files that are compressed, map-style too; those of ours have checksums after their end."""
     ds = Dataset.from_dict({"i": list(range(100)), "s": [f"text {i}" for i in range(100)]})
     ds.save_to_disk(tmp_path / "data")
-    (tmp_path / "a.arrow.gz").write_bytes(pack((tmp_path / "data" / "data-00000-of-00001.arrow").read_bytes()))
-    again = load_dataset("arrow", data_files=str(tmp_path / "a.arrow.gz"), split="train", streaming=streaming)
+    (tmp_path / "a.arrow.gz").write_bytes(
+        pack((tmp_path / "data" / "data-00000-of-00001.arrow").read_bytes())
+    )
+    again = load_dataset(
+        "arrow", data_files=str(tmp_path / "a.arrow.gz"), split="train", streaming=streaming
+    )
     assert list(again) == list(ds)

@@ -58,7 +58,14 @@ def load(request, tmp_path):
             options["field"] = "data"
         kind = "json" if kind in ("array", "field") else kind
         cache = None if request.param else str(tmp_path / "cache")
-        return load_dataset(kind, data_files=str(path), split="train", streaming=request.param, cache_dir=cache, **options)
+        return load_dataset(
+            kind,
+            data_files=str(path),
+            split="train",
+            streaming=request.param,
+            cache_dir=cache,
+            **options,
+        )
 
     return made
 
@@ -77,18 +84,26 @@ def test_text_of_an_encoding_is_read(load, kind, encoding):
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
 @pytest.mark.parametrize("kind", TEXTS)
 def test_compressed_text_of_an_encoding_is_read(load, kind, encoding, end, pack):
-    assert list(load(kind, pack(TEXTS[kind].encode(encoding)), end, encoding=encoding)) == wanted(kind)
+    assert list(load(kind, pack(TEXTS[kind].encode(encoding)), end, encoding=encoding)) == wanted(
+        kind
+    )
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16-be"])
-@pytest.mark.parametrize(("sample_by", "rows"), [("paragraph", ["é\nè", "ü"]), ("document", ["é\nè\n\nü"])])
+@pytest.mark.parametrize(
+    ("sample_by", "rows"), [("paragraph", ["é\nè", "ü"]), ("document", ["é\nè\n\nü"])]
+)
 def test_paragraphs_and_documents_of_an_encoding_are_read(load, encoding, sample_by, rows):
     data = "é\r\nè\r\n\r\nü".encode(encoding)
-    assert [row["text"] for row in load("text", data, encoding=encoding, sample_by=sample_by)] == rows
+    assert [
+        row["text"] for row in load("text", data, encoding=encoding, sample_by=sample_by)
+    ] == rows
 
 
 def test_names_of_columns_are_of_the_encoding(load):
-    assert list(load("csv", "é;ñ\n1;ö\n".encode("cp1252"), encoding="cp1252", sep=";")) == [{"é": 1, "ñ": "ö"}]
+    assert list(load("csv", "é;ñ\n1;ö\n".encode("cp1252"), encoding="cp1252", sep=";")) == [
+        {"é": 1, "ñ": "ö"}
+    ]
     assert list(load("json", '{"é": "ñ"}\n'.encode("utf-16"), encoding="utf-16")) == [{"é": "ñ"}]
 
 
@@ -143,7 +158,13 @@ def test_bytes_of_json_that_are_not_of_the_encoding_are_as_is_asked(load, kind, 
 
 @pytest.mark.parametrize("kind", BAD)
 @pytest.mark.parametrize(
-    "options", [{}, {"encoding_errors": "strict"}, {"encoding": "ascii"}, {"encoding": "utf-8", "encoding_errors": None}]
+    "options",
+    [
+        {},
+        {"encoding_errors": "strict"},
+        {"encoding": "ascii"},
+        {"encoding": "utf-8", "encoding_errors": None},
+    ],
 )
 def test_bytes_that_are_not_of_the_encoding_are_an_error_that_names_the_place(load, kind, options):
     with pytest.raises(RowstreamError, match=r"made\.\w+: .*(byte|line|row) ?\d+"):
@@ -153,9 +174,15 @@ def test_bytes_that_are_not_of_the_encoding_are_an_error_that_names_the_place(lo
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "shift_jis", "utf-16"])
 @pytest.mark.parametrize("how", ["replace", "ignore", "backslashreplace"])
 def test_other_encodings_replace_as_python_does(load, encoding, how):
-    data = b"ok\nx\x81y\n" if encoding != "utf-16" else "ok\nx".encode("utf-16") + b"\0\xd8" + "y\n".encode("utf-16-le")
+    data = (
+        b"ok\nx\x81y\n"
+        if encoding != "utf-16"
+        else "ok\nx".encode("utf-16") + b"\0\xd8" + "y\n".encode("utf-16-le")
+    )
     text = data.decode(encoding, how)
-    assert [row["text"] for row in load("text", data, encoding=encoding, encoding_errors=how)] == text.split("\n")[:-1]
+    assert [
+        row["text"] for row in load("text", data, encoding=encoding, encoding_errors=how)
+    ] == text.split("\n")[:-1]
 
 
 def test_what_is_no_encoding_is_an_error(load):
@@ -182,16 +209,25 @@ def test_constructors_take_encodings(tmp_path, kind):
     (tmp_path / "a.txt").write_bytes(TEXTS["text"].encode("utf-16"))
     cache = {} if kind is IterableDataset else {"cache_dir": str(tmp_path / "cache")}
     assert list(kind.from_csv(str(tmp_path / "a.csv"), encoding="latin-1", **cache)) == ROWS
-    assert [row["text"] for row in kind.from_text(str(tmp_path / "a.txt"), encoding="utf-16", **cache)] == WORDS
+    assert [
+        row["text"] for row in kind.from_text(str(tmp_path / "a.txt"), encoding="utf-16", **cache)
+    ] == WORDS
 
 
 def test_an_encoding_that_says_nothing_else_keeps_states(tmp_path):
     (tmp_path / "a.jsonl").write_text(TEXTS["json"], encoding="utf-8")
-    plain = load_dataset("json", data_files=str(tmp_path / "a.jsonl"), split="train", streaming=True)
+    plain = load_dataset(
+        "json", data_files=str(tmp_path / "a.jsonl"), split="train", streaming=True
+    )
     reading = iter(plain)
     next(reading)
     again = load_dataset(
-        "json", data_files=str(tmp_path / "a.jsonl"), split="train", streaming=True, encoding="utf-8", encoding_errors="strict"
+        "json",
+        data_files=str(tmp_path / "a.jsonl"),
+        split="train",
+        streaming=True,
+        encoding="utf-8",
+        encoding_errors="strict",
     )
     again.load_state_dict(plain.state_dict())
     assert list(again) == ROWS[1:]
@@ -234,7 +270,14 @@ def test_a_line_of_blanks_is_no_row_of_one_column(load):
         ("a,b\n1,2\n\u00a0\n3,4\n".encode(), {}, {"a": "\u00a0", "b": None}),
         (b"a\tb\n1\t2\n\t\n3\t4\n", {"sep": "\t"}, {"a": None, "b": None}),
     ],
-    ids=["asked for", "with a delimiter", "quoted", "before a comment", "other spaces", "a delimiter"],
+    ids=[
+        "asked for",
+        "with a delimiter",
+        "quoted",
+        "before a comment",
+        "other spaces",
+        "a delimiter",
+    ],
 )
 def test_other_lines_stay_rows(load, data, options, middle):
     rows = list(load("csv", data, **options))

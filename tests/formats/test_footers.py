@@ -79,10 +79,20 @@ def written(kind, value):
         return zigzag(value)
     if kind == 12:
         # The long form of every field's number, which no writer has to use.
-        return b"".join(bytes([kind]) + zigzag(number) + written(kind, value) for number, kind, value in value) + b"\0"
+        return (
+            b"".join(
+                bytes([kind]) + zigzag(number) + written(kind, value)
+                for number, kind, value in value
+            )
+            + b"\0"
+        )
     if kind == 9:
         kind, items = value
-        head = bytes([len(items) << 4 | kind]) if len(items) < 15 else bytes([240 | kind]) + varint(len(items))
+        head = (
+            bytes([len(items) << 4 | kind])
+            if len(items) < 15
+            else bytes([240 | kind]) + varint(len(items))
+        )
         return head + b"".join(written(kind, one) for one in items)
     return (b"" if kind in (3, 7) else varint(len(value))) + value
 
@@ -117,7 +127,9 @@ def elements(footer):
 
 
 def columns(footer):
-    return [field(chunk, 3)[2] for group in field(footer, 4)[2][1] for chunk in field(group, 1)[2][1]]
+    return [
+        field(chunk, 3)[2] for group in field(footer, 4)[2][1] for chunk in field(group, 1)[2][1]
+    ]
 
 
 def each(places, change):
@@ -141,20 +153,30 @@ def replaced(number, kind, value):
 
 CHANGES = {
     "nothing": lambda footer: None,
-    "a converted type that nobody knows": each(lambda footer: elements(footer)[1:], replaced(6, 5, 77)),
+    "a converted type that nobody knows": each(
+        lambda footer: elements(footer)[1:], replaced(6, 5, 77)
+    ),
     "an empty list of another type": replaced(5, 9, [5, []]),
-    "an empty list of columns' sorting": each(lambda footer: field(footer, 4)[2][1], replaced(4, 9, [8, []])),
+    "an empty list of columns' sorting": each(
+        lambda footer: field(footer, 4)[2][1], replaced(4, 9, [8, []])
+    ),
     "an empty list of encoding stats": each(columns, replaced(13, 9, [3, []])),
-    "further fields everywhere": lambda footer: [one.append([900, 8, b"new"]) for one in (footer, *elements(footer), *columns(footer))],
+    "further fields everywhere": lambda footer: [
+        one.append([900, 8, b"new"]) for one in (footer, *elements(footer), *columns(footer))
+    ],
     "a further field of a logical type": each(logical, lambda of: of[0][2].append([99, 8, b"new"])),
     "a further variant of a logical type": each(logical, lambda of: of.append([98, 12, []])),
     "a field of another type": each(columns, replaced(14, 8, b"text")),
     "statistics of another type": each(columns, replaced(12, 5, 7)),
-    "an encoding that nobody knows": each(columns, lambda column: field(column, 2)[2][1].append(99)),
+    "an encoding that nobody knows": each(
+        columns, lambda column: field(column, 2)[2][1].append(99)
+    ),
     "page statistics of an encoding that nobody knows": each(
         columns, lambda column: field(column, 13)[2][1].append([[1, 5, 0], [2, 5, 99], [3, 5, 1]])
     ),
-    "an order of columns that has more": each(lambda footer: field(footer, 7)[2][1], lambda of: of.append([9, 12, []])),
+    "an order of columns that has more": each(
+        lambda footer: field(footer, 7)[2][1], lambda of: of.append([9, 12, []])
+    ),
 }
 
 
@@ -181,10 +203,17 @@ def test_what_nobody_knows_is_passed_over(change, streaming, tmp_path):
 
 def test_what_is_needed_is_still_an_error(tmp_path):
     """A codec, a type, a repetition that nobody knows."""
-    for places, number in ((columns, 4), (columns, 1), (lambda footer: elements(footer)[1:], 1), (lambda footer: elements(footer)[1:], 3)):
+    for places, number in (
+        (columns, 4),
+        (columns, 1),
+        (lambda footer: elements(footer)[1:], 1),
+        (lambda footer: elements(footer)[1:], 3),
+    ):
         edited(tmp_path / "a.parquet", each(places, replaced(number, 5, 77)))
         with pytest.raises(ValueError, match=r"a\.parquet.*malformed footer"):
-            load_dataset("parquet", data_files=str(tmp_path / "a.parquet"), split="train", streaming=True)
+            load_dataset(
+                "parquet", data_files=str(tmp_path / "a.parquet"), split="train", streaming=True
+            )
 
 
 def test_a_file_is_the_same_file(tmp_path):
@@ -197,7 +226,14 @@ def test_a_file_is_the_same_file(tmp_path):
             data_files=str(tmp_path / "a.parquet"),
             split="train",
             streaming=True,
-            features=Features({"i": Value("int64"), "s": Value("string"), "t": Value("timestamp[us]"), "l": [Value("float64")]}),
+            features=Features(
+                {
+                    "i": Value("int64"),
+                    "s": Value("string"),
+                    "t": Value("timestamp[us]"),
+                    "l": [Value("float64")],
+                }
+            ),
         )
         assert len(list(ds)) == 30
         states.append(ds._plan.listing["files"][0]["version"])

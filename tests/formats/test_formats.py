@@ -56,10 +56,17 @@ def test_numpy_rows(ds):
 
 def test_numpy_views_are_of_the_batch_and_read_only(tmp_path):
     pq.write_table(
-        pa.table({"n": np.arange(1000), "v": pa.FixedSizeListArray.from_arrays(pa.array(np.arange(4000, dtype="f4")), 4)}),
+        pa.table(
+            {
+                "n": np.arange(1000),
+                "v": pa.FixedSizeListArray.from_arrays(pa.array(np.arange(4000, dtype="f4")), 4),
+            }
+        ),
         tmp_path / "a.parquet",
     )
-    batches = list(load_dataset(str(tmp_path), split="train", streaming=True).with_format("numpy").iter(100))
+    batches = list(
+        load_dataset(str(tmp_path), split="train", streaming=True).with_format("numpy").iter(100)
+    )
     for k, batch in enumerate(batches):
         for array in batch.values():
             assert not array.flags.owndata
@@ -67,7 +74,9 @@ def test_numpy_views_are_of_the_batch_and_read_only(tmp_path):
         assert batch["n"].tolist() == list(range(100 * k, 100 * k + 100))
     address = [batch["n"].ctypes.data for batch in batches]
     assert address[1] - address[0] == 800, "slices of what was decoded, not copies"
-    kept = weakref.ref(batches[3]["v"].base.base if batches[3]["v"].base.base is not None else batches[3]["v"].base)
+    kept = weakref.ref(
+        batches[3]["v"].base.base if batches[3]["v"].base.base is not None else batches[3]["v"].base
+    )
     view = batches[3]["v"]
     del batches, batch, array
     gc.collect()

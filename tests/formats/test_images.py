@@ -14,7 +14,16 @@ import pyarrow.parquet as pq
 import pytest
 import rowstream
 from PIL import Image as Pillow
-from rowstream import Dataset, Features, Image, IterableDataset, List, Value, interleave_datasets, load_dataset
+from rowstream import (
+    Dataset,
+    Features,
+    Image,
+    IterableDataset,
+    List,
+    Value,
+    interleave_datasets,
+    load_dataset,
+)
 
 FEATURES = Features({"image": Image(), "i": Value("int64")})
 PIXELS = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)  # two rows of three pixels
@@ -33,7 +42,9 @@ def picture(i=0):
 
 
 def images(n=4):
-    return Dataset.from_dict({"image": [picture(i) for i in range(n)], "i": list(range(n))}, features=FEATURES)
+    return Dataset.from_dict(
+        {"image": [picture(i) for i in range(n)], "i": list(range(n))}, features=FEATURES
+    )
 
 
 def from_parquet(folder, streaming):
@@ -43,27 +54,40 @@ def from_parquet(folder, streaming):
         picture(i).save(buffer, format="PNG")
         contents.append({"bytes": buffer.getvalue(), "path": None})
     table = pa.table({"image": contents, "i": range(4)})
-    pq.write_table(table.replace_schema_metadata(FEATURES.arrow_schema.metadata), folder / "a.parquet")
-    return load_dataset("parquet", data_files=str(folder / "a.parquet"), split="train", streaming=streaming)
+    pq.write_table(
+        table.replace_schema_metadata(FEATURES.arrow_schema.metadata), folder / "a.parquet"
+    )
+    return load_dataset(
+        "parquet", data_files=str(folder / "a.parquet"), split="train", streaming=streaming
+    )
 
 
 SOURCES = {
     "map-style": lambda folder: images(),
     "map-style, a list of rows": lambda folder: images().select([3, 2, 1, 0]).select([3, 2, 1, 0]),
     "map-style, mapped": lambda folder: images().map(lambda row: {"j": 1}),
-    "map-style, mapped images": lambda folder: images().map(lambda row: {"image": row["image"].copy()}),
+    "map-style, mapped images": lambda folder: images().map(
+        lambda row: {"image": row["image"].copy()}
+    ),
     "map-style, Parquet": lambda folder: from_parquet(folder, streaming=False),
     "stream": lambda folder: images().to_iterable_dataset(),
     "stream, Parquet": lambda folder: from_parquet(folder, streaming=True),
     "stream, mapped": lambda folder: images().to_iterable_dataset().map(lambda row: {"j": 1}),
-    "stream, mapped in batches": lambda folder: images().to_iterable_dataset().map(lambda batch: {"j": batch["i"]}, batched=True),
+    "stream, mapped in batches": lambda folder: (
+        images().to_iterable_dataset().map(lambda batch: {"j": batch["i"]}, batched=True)
+    ),
     "stream, filtered": lambda folder: images().to_iterable_dataset().filter(lambda row: True),
-    "generator": lambda folder: IterableDataset.from_generator(lambda: ({"image": picture(i), "i": i} for i in range(4))),
+    "generator": lambda folder: IterableDataset.from_generator(
+        lambda: ({"image": picture(i), "i": i} for i in range(4))
+    ),
     "generator with features": lambda folder: IterableDataset.from_generator(
         lambda: ({"image": picture(i), "i": i} for i in range(4)), features=FEATURES
     ),
     "mixture": lambda folder: interleave_datasets(
-        [images().select([0, 2]).to_iterable_dataset(), images().select([1, 3]).to_iterable_dataset()],
+        [
+            images().select([0, 2]).to_iterable_dataset(),
+            images().select([1, 3]).to_iterable_dataset(),
+        ],
         stopping_strategy="all_exhausted_without_replacement",
     ),
 }
@@ -91,7 +115,9 @@ def test_images_are_tensors(format, source, tmp_path):
     assert np.array_equal(np.stack([values(row["image"]) for row in rows]), expected)
     (batch,) = ds.iter(4)
     assert np.array_equal(values(batch["image"]), expected)
-    assert np.array_equal(np.concatenate([values(batch["image"]) for batch in ds.iter(3)]), expected)
+    assert np.array_equal(
+        np.concatenate([values(batch["image"]) for batch in ds.iter(3)]), expected
+    )
     if "map-style" in source:
         assert np.array_equal(values(ds[1]["image"]), expected[1])
         assert np.array_equal(values(ds[1:3]["image"]), expected[1:3])
@@ -113,7 +139,13 @@ def test_functions_are_given_tensors(format, streaming):
     ds = (ds.to_iterable_dataset() if streaming else ds).with_format(format)
     seen = []
     list(ds.map(lambda row: seen.append(row["image"]) or {"n": 1}))
-    list(ds.map(lambda batch: seen.append(batch["image"]) or {"n": batch["i"]}, batched=True, batch_size=4))
+    list(
+        ds.map(
+            lambda batch: seen.append(batch["image"]) or {"n": batch["i"]},
+            batched=True,
+            batch_size=4,
+        )
+    )
     expected = shaped(np.stack([PIXELS + i for i in range(4)]), format)
     assert np.array_equal(np.stack([values(one) for one in seen[:4]]), expected)
     assert np.array_equal(values(seen[4]), expected)
@@ -157,7 +189,9 @@ def test_images_of_every_mode(mode, streaming):
     row = next(iter(ds))["image"]
     assert (row.dtype, tuple(row.shape)) == (getattr(torch, dtype), (colours, 2, 3))
     array = np.asarray(image)
-    assert np.array_equal(row.numpy(), array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0))
+    assert np.array_equal(
+        row.numpy(), array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
+    )
     (batch,) = ds.iter(2)
     assert tuple(batch["image"].shape) == (2, colours, 2, 3)
 
@@ -174,16 +208,22 @@ def test_images_of_several_sizes_in_lists_and_missing(format, streaming):
         return (ds.to_iterable_dataset() if streaming else ds).with_format(format)
 
     (batch,) = given([small, large], Image()).iter(2)
-    assert [values(one).shape for one in batch["image"]] == [shaped(np.asarray(one), format).shape for one in (small, large)]
+    assert [values(one).shape for one in batch["image"]] == [
+        shaped(np.asarray(one), format).shape for one in (small, large)
+    ]
     ds = given([small, None], Image())
     (batch,) = ds.iter(2)
     assert np.array_equal(values(batch["image"][0]), shaped(PIXELS, format))
     assert batch["image"][1] is None
     assert [row["image"] is None for row in ds] == [False, True]
     assert np.array_equal(
-        values(next(iter(given([[small, small], [small]], List(Image()))))["image"]), shaped(np.stack([PIXELS] * 2), format)
+        values(next(iter(given([[small, small], [small]], List(Image()))))["image"]),
+        shaped(np.stack([PIXELS] * 2), format),
     )
-    assert np.array_equal(values(next(iter(given([{"a": small}, {"a": small}], {"a": Image()})))["image"]["a"]), shaped(PIXELS, format))
+    assert np.array_equal(
+        values(next(iter(given([{"a": small}, {"a": small}], {"a": Image()})))["image"]["a"]),
+        shaped(PIXELS, format),
+    )
 
 
 def test_options_of_the_format():
@@ -221,20 +261,33 @@ USES = {
     "batch": lambda ds: next(ds.iter(2)),
     "batched": lambda ds: next(iter(ds.batch(2))),
     "function after": lambda ds: list(ds.map(lambda row: {"z": 1})),
-    "batched function after": lambda ds: list(ds.map(lambda batch: {"z": [1] * 2}, batched=True, batch_size=2)),
+    "batched function after": lambda ds: list(
+        ds.map(lambda batch: {"z": [1] * 2}, batched=True, batch_size=2)
+    ),
 }
 MAKERS = {
-    "generator": lambda value: IterableDataset.from_generator(lambda: ({"x": value, "i": i} for i in range(2))),
+    "generator": lambda value: IterableDataset.from_generator(
+        lambda: ({"x": value, "i": i} for i in range(2))
+    ),
     "map": lambda value: IterableDataset.from_dict({"i": [0, 1]}).map(lambda row: {"x": value}),
-    "map in the format": lambda value: IterableDataset.from_dict({"i": [0, 1]}).with_format("torch").map(lambda row: {"x": value}),
-    "batched map": lambda value: IterableDataset.from_dict({"i": [0, 1]}).map(lambda batch: {"x": [value] * 2}, batched=True),
+    "map in the format": lambda value: (
+        IterableDataset.from_dict({"i": [0, 1]}).with_format("torch").map(lambda row: {"x": value})
+    ),
+    "batched map": lambda value: IterableDataset.from_dict({"i": [0, 1]}).map(
+        lambda batch: {"x": [value] * 2}, batched=True
+    ),
 }
 
 
 @pytest.mark.parametrize(
     ("kind", "maker", "use"),
     [
-        *((kind, maker, use) for kind in TENSORS for maker in ("generator", "map in the format") for use in ("rows", "batch")),
+        *(
+            (kind, maker, use)
+            for kind in TENSORS
+            for maker in ("generator", "map in the format")
+            for use in ("rows", "batch")
+        ),
         *(("a tensor", maker, use) for maker in MAKERS for use in USES),
     ],
 )
@@ -262,7 +315,12 @@ def test_transforms_and_map_style_functions_give_tensors_without_a_warning(forma
         batched = ds.map(lambda batch: {"x": torch.ones(2, 2)}, batched=True).with_format(format)
         given = ds.with_transform(lambda batch: {"x": [torch.ones(2) for _ in batch["i"]]})
         again = ds.with_format(format).map(lambda row: {"y": row["i"]}).with_format(format)
-        return [list(one) for one in (mapped, batched, given, again)] + [mapped[:], batched[:], given[:], again[:]]
+        return [list(one) for one in (mapped, batched, given, again)] + [
+            mapped[:],
+            batched[:],
+            given[:],
+            again[:],
+        ]
 
     made = quietly(program)
     assert made[0][1]["x"].tolist() == [1.0, 1.0]
@@ -291,7 +349,11 @@ def test_formats_cause_no_warnings(kind, streaming, format):
     def program():
         ds = VALUES[kind]()
         ds = (ds.to_iterable_dataset() if streaming else ds).with_format(format)
-        return list(ds), list(ds.iter(2)), list(ds.map(lambda row: row)) if format in ("torch", "numpy") else None
+        return (
+            list(ds),
+            list(ds.iter(2)),
+            list(ds.map(lambda row: row)) if format in ("torch", "numpy") else None,
+        )
 
     quietly(program)
 
@@ -317,5 +379,7 @@ def test_a_training_script_sees_no_warnings():
             assert batches[0]["v"].shape == (4, 2)
         print("quiet")
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=100)
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=100
+    )
     assert (done.stdout.strip(), done.stderr.strip()) == ("quiet", "")

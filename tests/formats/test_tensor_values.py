@@ -25,10 +25,16 @@ COLUMNS = {
     "date32": pa.array([NOW.date()] * 3),
     "date32, null": pa.array([NOW.date(), None, NOW.date()]),
     "date64": pa.array([NOW.date()] * 3, pa.date64()),
-    **{f"timestamp[{unit}]": pa.array([NOW] * 3).cast(pa.timestamp(unit), safe=False) for unit in ("s", "ms", "us", "ns")},
+    **{
+        f"timestamp[{unit}]": pa.array([NOW] * 3).cast(pa.timestamp(unit), safe=False)
+        for unit in ("s", "ms", "us", "ns")
+    },
     "timestamp, null": pa.array([NOW, None, NOW]),
     "timestamp in a zone": pa.array([NOW] * 3, pa.timestamp("us", "Europe/Zurich")),
-    **{f"duration[{unit}]": pa.array([7, 8, 9], pa.duration(unit)) for unit in ("s", "ms", "us", "ns")},
+    **{
+        f"duration[{unit}]": pa.array([7, 8, 9], pa.duration(unit))
+        for unit in ("s", "ms", "us", "ns")
+    },
     "duration, null": pa.array([DAY, None, DAY]),
     "time32": pa.array([dt.time(1, 2, 3)] * 3, pa.time32("s")),
     "time64": pa.array([dt.time(1, 2, 3, 4)] * 3),
@@ -46,7 +52,9 @@ def said(value):
     """A value with its types, to compare."""
     if isinstance(value, dict):
         return {name: said(one) for name, one in value.items()}
-    if isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.dtype == object and value.ndim):
+    if isinstance(value, (list, tuple)) or (
+        isinstance(value, np.ndarray) and value.dtype == object and value.ndim
+    ):
         return [type(value).__name__, *(said(one) for one in value)]
     if hasattr(value, "dtype"):
         return type(value).__name__, str(value.dtype), tuple(value.shape), repr(value.tolist())
@@ -61,7 +69,11 @@ def test_streams_and_map_style_give_the_same(name, format):
         pytest.importorskip("torch")
     ds = Dataset.from_arrow(pa.table({"c": COLUMNS[name]})).with_format(format)
     stream = ds.to_iterable_dataset().with_format(format)
-    assert [said(row) for row in stream] == [said(ds[i]) for i in range(3)] == [said(row) for row in ds]
+    assert (
+        [said(row) for row in stream]
+        == [said(ds[i]) for i in range(3)]
+        == [said(row) for row in ds]
+    )
     (batch,) = stream.iter(3)
     assert said(batch) == said(ds[:]) == said({"c": ds["c"][:]}) == said(ds[[0, 1, 2]])
     seen = []
@@ -97,7 +109,12 @@ def test_torch_keeps_what_it_has_no_tensors_of():
     assert given("decimal", "torch") == [Decimal("1.25"), None, Decimal("-3.50")]
     assert given("time64", "torch") == [dt.time(1, 2, 3, 4)] * 3
     assert given("text that ends with zeros", "torch") == ["a\0", "b", "\0\0"]
-    assert given("objects", "torch")[0] == {"a": NOW, "b": torch.tensor(True), "c": DAY, "d": torch.tensor(1)}
+    assert given("objects", "torch")[0] == {
+        "a": NOW,
+        "b": torch.tensor(True),
+        "c": DAY,
+        "d": torch.tensor(1),
+    }
     assert given("large uint64", "torch").dtype == torch.uint64
     assert given("large uint64", "torch").tolist() == [2**63 + 5, 2, 2**64 - 1]
     assert given("uint64", "torch").dtype == torch.int64
@@ -107,9 +124,17 @@ def test_torch_keeps_what_it_has_no_tensors_of():
 def test_csv_has_all_items_of_lists(streaming, tmp_path):
     """However long, with all digits; NumPy, by which pandas writes lists, leaves out what is in the middle."""
     numbers = [i / 3 for i in range(1500)]
-    ds = Dataset.from_dict({"a": [list(range(2000)), [1]], "b": [numbers, [0.1]], "c": [{"x": ["t"] * 1001}, {"x": []}]})
+    ds = Dataset.from_dict(
+        {
+            "a": [list(range(2000)), [1]],
+            "b": [numbers, [0.1]],
+            "c": [{"x": ["t"] * 1001}, {"x": []}],
+        }
+    )
     (ds.to_iterable_dataset() if streaming else ds).to_csv(tmp_path / "a.csv")
     text = (tmp_path / "a.csv").read_text()
     assert "..." not in text
-    assert [float(one) for one in pd.read_csv(tmp_path / "a.csv")["b"][0].strip("[]").split()] == numbers
+    assert [
+        float(one) for one in pd.read_csv(tmp_path / "a.csv")["b"][0].strip("[]").split()
+    ] == numbers
     assert text.count("'t'") == 1001

@@ -15,7 +15,12 @@ D, T = dt.date, dt.datetime
 ARRAYS = {
     "null": pa.nulls(2),
     "bool": pa.array([True, None]),
-    **{f"int{8 << i}": pa.array([-(2 ** ((8 << i) - 1)), 2 ** ((8 << i) - 1) - 1]).cast(f"int{8 << i}") for i in range(4)},
+    **{
+        f"int{8 << i}": pa.array([-(2 ** ((8 << i) - 1)), 2 ** ((8 << i) - 1) - 1]).cast(
+            f"int{8 << i}"
+        )
+        for i in range(4)
+    },
     **{f"uint{8 << i}": pa.array([0, 2 ** (8 << i) - 1], f"uint{8 << i}") for i in range(4)},
     "half": pa.array([0.5, None], pa.float16()),
     "float": pa.array([0.1, float("inf")], pa.float32()),
@@ -45,7 +50,9 @@ ARRAYS = {
     "list_of_structs": pa.array([[{"a": 1}, {"a": None}], [None]]),
     "map": pa.array([[("k", 1), ("l", None)], []], pa.map_(pa.string(), pa.int64())),
     "dictionary": pa.array(["red", "red"]).dictionary_encode(),
-    "nested_dictionary": pa.ListArray.from_arrays([0, 2, 2], pa.array(["a", "b"]).dictionary_encode()),
+    "nested_dictionary": pa.ListArray.from_arrays(
+        [0, 2, 2], pa.array(["a", "b"]).dictionary_encode()
+    ),
 }
 
 

@@ -11,7 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-pytestmark = [pytest.mark.heavy, pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak of memory from /proc")]
+pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.skipif(
+        not Path("/proc/self/status").exists(), reason="reads the peak of memory from /proc"
+    ),
+]
 HERE = Path(__file__).parent
 SCRIPT = """
 import sys, rowstream
@@ -30,7 +35,14 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 def read(path, how="iter"):
     """What reading a file printed, and the peak of its memory in MiB."""
     env = {**os.environ, "ROWSTREAM_MEMORY": "32MiB"}
-    run = subprocess.run([sys.executable, "-c", SCRIPT, path, how], capture_output=True, text=True, timeout=30, check=True, env=env)
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT, path, how],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+        env=env,
+    )
     said, peak = run.stdout.splitlines()
     return said, int(peak) // 1024
 
@@ -53,18 +65,29 @@ def test_claims_without_bytes(name, message):
 
 def test_what_is_small_encoded_is_bounded_decoded(tmp_path):
     """A mask: every row is a list of 1,024 ones, all of it a few KB in the file and 100 MB decoded."""
-    pq.write_table(pa.table({"mask": pa.array([[1] * 1024]).take(pa.array([0] * 12_000))}), tmp_path / "a.parquet")
+    pq.write_table(
+        pa.table({"mask": pa.array([[1] * 1024]).take(pa.array([0] * 12_000))}),
+        tmp_path / "a.parquet",
+    )
     said, peak = read(tmp_path / "a.parquet")
     assert said == "rows"
     assert peak < 100
 
 
 @pytest.mark.parametrize(
-    "how", ["lambda ds: ds.shard(2, 0)", "lambda ds: rowstream.split_dataset_by_node(ds, 0, 2)", "lambda ds: ds.shuffle(seed=1)"]
+    "how",
+    [
+        "lambda ds: ds.shard(2, 0)",
+        "lambda ds: rowstream.split_dataset_by_node(ds, 0, 2)",
+        "lambda ds: ds.shuffle(seed=1)",
+    ],
 )
 def test_rows_of_one_large_row_group_are_not_held_whole(tmp_path, how):
     pq.write_table(
-        pa.table({"text": [f"{i}" * 1000 for i in range(20_000)]}), tmp_path / "a.parquet", compression="zstd", use_dictionary=False
+        pa.table({"text": [f"{i}" * 1000 for i in range(20_000)]}),
+        tmp_path / "a.parquet",
+        compression="zstd",
+        use_dictionary=False,
     )
     said, peak = read(tmp_path / "a.parquet", how)
     assert said == "rows"
@@ -98,7 +121,11 @@ def test_mutated_archives_of_files(tmp_path):
             del data[rnd.randrange(len(data)) :]
         for _ in range(rnd.randrange(1, 5)):
             if data:
-                at = rnd.randrange(len(data)) if rnd.random() < 0.5 else max(0, len(data) - 1 - rnd.randrange(250))
+                at = (
+                    rnd.randrange(len(data))
+                    if rnd.random() < 0.5
+                    else max(0, len(data) - 1 - rnd.randrange(250))
+                )
                 data[at] = rnd.choice([0, 1, 0x7F, 0x80, 0xFF, rnd.randrange(256)])
         path = tmp_path / f"{k}.{name}"
         path.write_bytes(data)
@@ -115,7 +142,12 @@ for path in sys.stdin.read().split():
     print("done", flush=True)
 """
     result = subprocess.run(
-        [sys.executable, "-c", script], input="\n".join(paths), capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, "-c", script],
+        input="\n".join(paths),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
     )
     assert result.returncode == 0, result.stderr[-2000:]
     assert len(result.stdout.split()) == len(paths)

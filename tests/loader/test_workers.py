@@ -40,7 +40,9 @@ if __name__ == "__main__":
 def run(tmp_path, body):
     script = tmp_path / "script.py"
     script.write_text(HEAD + textwrap.indent(textwrap.dedent(body), "    "))
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=110, check=False
+    )
     assert done.returncode == 0, done.stderr[-3000:]
 
 

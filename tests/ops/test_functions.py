@@ -69,29 +69,61 @@ def test_a_row_keeps_its_columns_and_gets_more(listing):
     ds = listing([5])
     rows = list(ds)
     assert list(ds.map(doubled)) == [{**row, "twice": row["id"] * 2} for row in rows]
-    assert list(ds.map(doubled, remove_columns="text")) == [{"id": i, "twice": 2 * i} for i in range(5)]
-    assert list(ds.map(lambda row: {"text": "new"}, remove_columns=["text"])) == [{"id": i, "text": "new"} for i in range(5)]
-    assert list(ds.map(lambda i, text, more: {"sum": i + more}, input_columns=["id", "text"], fn_kwargs={"more": 7}))[2]["sum"] == 9
-    assert [row["at"] for row in ds.skip(2).map(lambda row, i: {"at": i}, with_indices=True)] == [0, 1, 2]
+    assert list(ds.map(doubled, remove_columns="text")) == [
+        {"id": i, "twice": 2 * i} for i in range(5)
+    ]
+    assert list(ds.map(lambda row: {"text": "new"}, remove_columns=["text"])) == [
+        {"id": i, "text": "new"} for i in range(5)
+    ]
+    assert (
+        list(
+            ds.map(
+                lambda i, text, more: {"sum": i + more},
+                input_columns=["id", "text"],
+                fn_kwargs={"more": 7},
+            )
+        )[2]["sum"]
+        == 9
+    )
+    assert [row["at"] for row in ds.skip(2).map(lambda row, i: {"at": i}, with_indices=True)] == [
+        0,
+        1,
+        2,
+    ]
     assert list(ds.map()) == rows
 
 
 def test_a_batch_may_become_another_number_of_rows(listing):
     ds = listing([7, 6])
-    assert ids(ds.map(copies, batched=True, batch_size=4, remove_columns="text")) == [i for i in range(13) for _ in range(i % 3)]
+    assert ids(ds.map(copies, batched=True, batch_size=4, remove_columns="text")) == [
+        i for i in range(13) for _ in range(i % 3)
+    ]
     seen = []
-    list(ds.map(lambda batch, at: seen.append((len(batch["id"]), at)) or {}, batched=True, batch_size=5, with_indices=True))
+    list(
+        ds.map(
+            lambda batch, at: seen.append((len(batch["id"]), at)) or {},
+            batched=True,
+            batch_size=5,
+            with_indices=True,
+        )
+    )
     assert seen == [(5, [0, 1, 2, 3, 4]), (5, [5, 6, 7, 8, 9]), (3, [10, 11, 12])]
-    assert ids(ds.map(lambda batch: {}, batched=True, batch_size=5, drop_last_batch=True)) == list(range(10))
+    assert ids(ds.map(lambda batch: {}, batched=True, batch_size=5, drop_last_batch=True)) == list(
+        range(10)
+    )
     assert ids(ds.map(lambda batch: {}, batched=True, batch_size=None)) == list(range(13))
 
 
 def test_filter_and_flat_map(listing):
     ds = listing([9])
     assert ids(ds.filter(odd)) == [1, 3, 5, 7]
-    assert ids(ds.filter(lambda batch: [i > 6 for i in batch["id"]], batched=True, batch_size=4)) == [7, 8]
+    assert ids(
+        ds.filter(lambda batch: [i > 6 for i in batch["id"]], batched=True, batch_size=4)
+    ) == [7, 8]
     assert ids(ds.filter(lambda i: i < 2, input_columns="id")) == [0, 1]
-    assert [(row["id"], row["k"]) for row in ds.flat_map(several)] == [(i, k) for i in range(9) for k in range(i % 4)]
+    assert [(row["id"], row["k"]) for row in ds.flat_map(several)] == [
+        (i, k) for i in range(9) for k in range(i % 4)
+    ]
     assert ids(ds.filter(odd).take(3)) == [1, 3, 5]
     assert ids(ds.filter(odd).skip(3)) == [7]
     assert list(ds.filter(odd).batch(3)) == [
@@ -102,8 +134,12 @@ def test_filter_and_flat_map(listing):
 
 def test_what_orders_rows_commutes_with_functions_of_a_row(listing):
     ds = listing([20, 30])
-    assert ids(ds.map(doubled).shuffle(seed=1, buffer_size=9)) == ids(ds.shuffle(seed=1, buffer_size=9))
-    assert ids(ds.filter(odd).shuffle(seed=1, buffer_size=9)) == [i for i in ids(ds.shuffle(seed=1, buffer_size=9)) if i % 2]
+    assert ids(ds.map(doubled).shuffle(seed=1, buffer_size=9)) == ids(
+        ds.shuffle(seed=1, buffer_size=9)
+    )
+    assert ids(ds.filter(odd).shuffle(seed=1, buffer_size=9)) == [
+        i for i in ids(ds.shuffle(seed=1, buffer_size=9)) if i % 2
+    ]
     assert ids(ds.map(doubled).take(7)) == list(range(7))
     assert ids(ds.filter(odd).repeat(2)) == [i for i in range(50) if i % 2] * 2
 
@@ -116,7 +152,10 @@ def test_columns_of_what_functions_made(listing):
     assert ds.column_names is None
     assert "Unknown" in repr(ds)
     assert listing([3]).filter(odd).column_names == ["id", "text"]
-    with pytest.raises(exceptions.InvalidArgumentError, match=r"no column 'none' to select; the columns are \['id', 'text', 'twice'\]"):
+    with pytest.raises(
+        exceptions.InvalidArgumentError,
+        match=r"no column 'none' to select; the columns are \['id', 'text', 'twice'\]",
+    ):
         list(ds.select_columns("none"))
     added = listing([3]).add_column("new", [5, 6, 7])
     assert [row["new"] for row in added] == [5, 6, 7]
@@ -125,11 +164,17 @@ def test_columns_of_what_functions_made(listing):
 def test_formats_before_and_after_functions(listing):
     ds = listing([6])
     seen = []
-    list(ds.with_format("numpy").map(lambda batch: seen.append(batch["id"]) or {}, batched=True, batch_size=4))
+    list(
+        ds.with_format("numpy").map(
+            lambda batch: seen.append(batch["id"]) or {}, batched=True, batch_size=4
+        )
+    )
     assert [type(column) for column in seen] == [np.ndarray, np.ndarray]
     batch = next(ds.map(doubled).with_format("numpy").iter(4))
     assert batch["twice"].tolist() == [0, 2, 4, 6]
-    assert next(iter(ds.map(doubled).with_format("arrow"))).to_pylist() == [{"id": 0, "text": "", "twice": 0}]
+    assert next(iter(ds.map(doubled).with_format("arrow"))).to_pylist() == [
+        {"id": 0, "text": "", "twice": 0}
+    ]
 
 
 @pytest.mark.parametrize("how", [{"num_threads": 3}, {"num_proc": 2}, {}])
@@ -150,7 +195,11 @@ def test_functions_beside_the_loop_keep_the_order(listing, how):
     again = ds.map(function, **how)
     again.load_state_dict(state)
     assert first + ids(again) == list(range(200))
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("rowstream-map") and thread.daemon]
+    assert not [
+        thread
+        for thread in threading.enumerate()
+        if thread.name.startswith("rowstream-map") and thread.daemon
+    ]
 
 
 async def _odd_later(row):
@@ -169,20 +218,35 @@ def test_an_error_of_a_function_is_the_users_own(listing, how):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda ds: ds.map(lambda row: None), "must return a dict of columns, it returned NoneType .is a return missing"),
+        (
+            lambda ds: ds.map(lambda row: None),
+            "must return a dict of columns, it returned NoneType .is a return missing",
+        ),
         (
             lambda ds: ds.map(lambda batch: {"x": [1]}, batched=True),
             "Column lengths mismatch: the columns of a batch have one length, found",
         ),
-        (lambda ds: ds.with_format("arrow").map(lambda table: None), "must return a table, a frame or a dict of columns; it returned None"),
-        (lambda ds: ds.with_format("arrow").map(lambda table: table.slice(1)), "a table of one row, it returned 0"),
+        (
+            lambda ds: ds.with_format("arrow").map(lambda table: None),
+            "must return a table, a frame or a dict of columns; it returned None",
+        ),
+        (
+            lambda ds: ds.with_format("arrow").map(lambda table: table.slice(1)),
+            "a table of one row, it returned 0",
+        ),
         (lambda ds: ds.batch(by_column="none"), "no column 'none' in by_column"),
         (lambda ds: ds.map(doubled).batch(by_column="none"), "no column 'none' in by_column"),
         (lambda ds: ds.batch(2).batch(by_column="id"), "is of rows"),
         (lambda ds: ds["none"], "no column 'none'; the columns are"),
         (lambda ds: ds[0], "a stream has no row 0"),
-        (lambda ds: ds.map(lambda batch: {"x": 1}, batched=True), "a list for each column, 'x' is a int"),
-        (lambda ds: ds.map(doubled, input_columns=["none"]), "no column 'none' in input_columns; the columns are"),
+        (
+            lambda ds: ds.map(lambda batch: {"x": 1}, batched=True),
+            "a list for each column, 'x' is a int",
+        ),
+        (
+            lambda ds: ds.map(doubled, input_columns=["none"]),
+            "no column 'none' in input_columns; the columns are",
+        ),
         (lambda ds: ds.filter(lambda batch: [True], batched=True), "lengths differ"),
         (lambda ds: ds.map("text"), "map expects a function, found 'text'"),
         (lambda ds: ds.map(doubled, num_threads=2, num_proc=2), "not both"),
@@ -223,11 +287,20 @@ def applied(ds, steps):
             case ("index",):
                 ds = ds.map(lambda row, at: {"at": at}, with_indices=True)
             case ("copies", size):
-                ds = ds.map(copies, batched=True, batch_size=size, remove_columns=["text", "twice", "at", "k", "third"])
+                ds = ds.map(
+                    copies,
+                    batched=True,
+                    batch_size=size,
+                    remove_columns=["text", "twice", "at", "k", "third"],
+                )
             case ("several",):
                 ds = ds.flat_map(several)
             case ("runs",):
-                ds = ds.map(lambda row: {"third": row["id"] // 3}).batch(by_column="third").flat_map(apart)
+                ds = (
+                    ds.map(lambda row: {"third": row["id"] // 3})
+                    .batch(by_column="third")
+                    .flat_map(apart)
+                )
             case ("shuffle", buffer):
                 ds = ds.shuffle(seed=3, buffer_size=buffer)
             case (name, n):
@@ -236,7 +309,12 @@ def applied(ds, steps):
 
 
 @settings(max_examples=80)
-@given(st.sampled_from(["json", "parquet"]), st.lists(st.integers(1, 9), min_size=1, max_size=6), STEPS, st.data())
+@given(
+    st.sampled_from(["json", "parquet"]),
+    st.lists(st.integers(1, 9), min_size=1, max_size=6),
+    STEPS,
+    st.data(),
+)
 def test_every_combination_goes_on_at_every_place(kind, counts, steps, data):
     with TemporaryDirectory() as folder:
         if kind == "json":
@@ -245,7 +323,9 @@ def test_every_combination_goes_on_at_every_place(kind, counts, steps, data):
             from tests.conftest import write_listing
 
             write_listing(Path(folder), counts)
-        ds = applied(load_dataset(kind, data_files=f"{folder}/*", split="train", streaming=True), steps)
+        ds = applied(
+            load_dataset(kind, data_files=f"{folder}/*", split="train", streaming=True), steps
+        )
         whole, states = [], [ds.state_dict()]
         rows = iter(ds)
         for row in islice(rows, 80):
@@ -270,12 +350,19 @@ MERGED = st.lists(
 
 
 @settings(max_examples=60)
-@given(st.lists(st.integers(1, 9), min_size=1, max_size=6), MERGED, st.lists(st.integers(1, 4), min_size=1, max_size=3), st.data())
+@given(
+    st.lists(st.integers(1, 9), min_size=1, max_size=6),
+    MERGED,
+    st.lists(st.integers(1, 4), min_size=1, max_size=3),
+    st.data(),
+)
 def test_steps_go_on_with_other_consumers(counts, steps, runs, data):
     """Every source row enters exactly one batch; which rows share one depends on the number of consumers."""
     with TemporaryDirectory() as folder:
         write_lines(Path(folder), counts)
-        ds = applied(load_dataset("json", data_files=f"{folder}/*", split="train", streaming=True), steps)
+        ds = applied(
+            load_dataset("json", data_files=f"{folder}/*", split="train", streaming=True), steps
+        )
         expected, got, state = sorted(ids(ds)), [], None
         for of in runs:
             parts = [split_dataset_by_node(ds, c, of) for c in range(of)]
@@ -292,9 +379,18 @@ def test_functions_of_batches(listing):
     """A batch is a dict of lists, or in the data set's format; columns of batches are chosen as those of rows."""
     ds = listing([7, 4])
     batches = ds.batch(3)
-    assert [batch["n"] for batch in batches.map(lambda batch: {"n": len(batch["id"])})] == [3, 3, 3, 2]
-    assert [batch["id"] for batch in batches.filter(lambda batch: len(batch["id"]) < 3)] == [[9, 10]]
-    assert [row["id"] for row in batches.flat_map(lambda batch: [{"id": i} for i in batch["id"]])] == list(range(11))
+    assert [batch["n"] for batch in batches.map(lambda batch: {"n": len(batch["id"])})] == [
+        3,
+        3,
+        3,
+        2,
+    ]
+    assert [batch["id"] for batch in batches.filter(lambda batch: len(batch["id"]) < 3)] == [
+        [9, 10]
+    ]
+    assert [
+        row["id"] for row in batches.flat_map(lambda batch: [{"id": i} for i in batch["id"]])
+    ] == list(range(11))
     seen = []
     list(batches.with_format("numpy").map(lambda batch: seen.append(type(batch["id"])) or {}))
     assert seen == [np.ndarray] * 4
@@ -312,7 +408,10 @@ def test_functions_of_batches(listing):
 
 
 FRAMES = {
-    "arrow": (lambda t: t.append_column("twice", pc.multiply(t["id"], 2)), lambda t: pc.greater(t["id"], 3)),
+    "arrow": (
+        lambda t: t.append_column("twice", pc.multiply(t["id"], 2)),
+        lambda t: pc.greater(t["id"], 3),
+    ),
     "pandas": (lambda df: df.assign(twice=df["id"] * 2), lambda df: df["id"] > 3),
     "polars": (lambda df: df.with_columns(twice=df["id"] * 2), lambda df: df["id"] > 3),
 }
@@ -338,7 +437,9 @@ def test_functions_of_tables_and_frames(listing, format, made):
     assert ids(framed.map(lambda table: table[2:] if format != "arrow" else table.slice(2), batched=True, batch_size=4).with_format(None)) == [
         2, 3, 6, 7,
     ]  # fmt: skip
-    assert list(framed.map(lambda table: {"n": [len(table)]}, batched=True, batch_size=4).with_format(None)) == [
+    assert list(
+        framed.map(lambda table: {"n": [len(table)]}, batched=True, batch_size=4).with_format(None)
+    ) == [
         {"n": 4},
         {"n": 4},
         {"n": 1},
@@ -350,7 +451,9 @@ def test_groups_by_column(listing):
     groups = ds.batch(by_column="third")
     assert [batch["id"] for batch in groups] == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]]
     assert [batch["id"] for batch in ds.take(10).batch(by_column=["third", "none"])][-1] == [9]
-    assert [batch["id"] for batch in ds.take(10).batch(by_column="third", drop_last_batch=True)][-1] == [6, 7, 8]
+    assert [batch["id"] for batch in ds.take(10).batch(by_column="third", drop_last_batch=True)][
+        -1
+    ] == [6, 7, 8]
     assert listing([4]).batch(by_column="id").features == listing([4]).batch(1).features
     # Longer than what is kept between two states; and to go on after each.
     long = listing([300, 300, 300]).map(lambda row: {"half": row["id"] // 400})
@@ -363,11 +466,18 @@ def test_groups_by_column(listing):
 
 
 @settings(max_examples=40)
-@given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(0, 30), st.integers(1, 4), st.booleans())
+@given(
+    st.lists(st.integers(1, 9), min_size=1, max_size=6),
+    st.integers(0, 30),
+    st.integers(1, 4),
+    st.booleans(),
+)
 def test_a_rank_takes_of_its_own_part(counts, n, of, filtered):
     with TemporaryDirectory() as folder:
         write_lines(Path(folder), counts)
-        ds = load_dataset("json", data_files=f"{folder}/*", split="train", streaming=True).shuffle(seed=1, buffer_size=4)
+        ds = load_dataset("json", data_files=f"{folder}/*", split="train", streaming=True).shuffle(
+            seed=1, buffer_size=4
+        )
         ds = ds.filter(odd) if filtered else ds
         for c in range(of):
             part = split_dataset_by_node(ds, c, of)
@@ -385,7 +495,8 @@ def test_what_a_cut_chooses_never_leaks(listing, what):
     """The rows of `take` and `skip` are those of epoch 0, in every epoch and pass, whatever is shuffled before."""
     if what == "generator":
         ds = IterableDataset.from_generator(
-            lambda shards: ({"id": 10 * i + k} for i in shards for k in range(10)), gen_kwargs={"shards": [*range(5)]}
+            lambda shards: ({"id": 10 * i + k} for i in shards for k in range(10)),
+            gen_kwargs={"shards": [*range(5)]},
         )
     else:
         ds = listing([10] * 5).filter(odd)
@@ -404,17 +515,30 @@ def test_what_a_cut_chooses_never_leaks(listing, what):
 def test_shards_of_what_is_in_memory_and_of_generators():
     held = IterableDataset.from_dict({"id": range(23)}, num_shards=5)
     made = IterableDataset.from_generator(
-        lambda shards: ({"id": i} for shard in shards for i in shard), gen_kwargs={"shards": [[0, 1], [2], [3, 4]]}
+        lambda shards: ({"id": i} for shard in shards for i in shard),
+        gen_kwargs={"shards": [[0, 1], [2], [3, 4]]},
     )
     assert (held.num_shards, made.num_shards) == (5, 3)
-    assert [ids(held.shard(5, i)) for i in range(5)] == [[*range(5)], [*range(5, 10)], [*range(10, 15)], [*range(15, 19)], [*range(19, 23)]]
+    assert [ids(held.shard(5, i)) for i in range(5)] == [
+        [*range(5)],
+        [*range(5, 10)],
+        [*range(10, 15)],
+        [*range(15, 19)],
+        [*range(19, 23)],
+    ]
     for ds in (held, made):
         n = ds.num_shards
         whole = sorted(ids(ds))
-        for after in (ds, ds.shuffle(seed=1, buffer_size=3), ds.map(doubled).shuffle(seed=1, buffer_size=3).filter(odd)):
+        for after in (
+            ds,
+            ds.shuffle(seed=1, buffer_size=3),
+            ds.map(doubled).shuffle(seed=1, buffer_size=3).filter(odd),
+        ):
             parts = [after.shard(n, i, contiguous=False) for i in range(n)]
             assert sum(part.num_shards for part in parts) == n
-            assert sorted(i for part in parts for i in ids(part)) == [i for i in whole if after is not ds.filter and i in set(ids(after))]
+            assert sorted(i for part in parts for i in ids(part)) == [
+                i for i in whole if after is not ds.filter and i in set(ids(after))
+            ]
     # Parts of what a cut left are parts of that, and of nothing that it left out.
     for ds in (made, held, held.filter(odd)):
         for cut in (ds.take(4), ds.skip(2), ds.shuffle(seed=1, buffer_size=3).skip(1)):
@@ -453,12 +577,21 @@ def _letters():
 def test_decoding(listing):
     ds = IterableDataset.from_generator(_letters, features=Features({"letter": Upper()}))
     upper = [{"letter": letter} for letter in "ABCDEFGH"]
-    for decoded in (ds, ds.decode(num_threads=3), ds.decode(False).decode(True), ds.decode(num_threads=2).decode(num_threads=0)):
+    for decoded in (
+        ds,
+        ds.decode(num_threads=3),
+        ds.decode(False).decode(True),
+        ds.decode(num_threads=2).decode(num_threads=0),
+    ):
         assert list(decoded) == upper
-    assert list(ds.decode(False)) == list(ds.decode(num_threads=2).decode(False)) == list(_letters())
+    assert (
+        list(ds.decode(False)) == list(ds.decode(num_threads=2).decode(False)) == list(_letters())
+    )
     # Functions are given what is decoded, once; what is written is what is stored.
     Upper.calls = 0
-    assert next(iter(ds.map(lambda row: {"more": row["letter"] * 2}).filter(lambda row: row["more"] > "C"))) == {
+    assert next(
+        iter(ds.map(lambda row: {"more": row["letter"] * 2}).filter(lambda row: row["more"] > "C"))
+    ) == {
         "letter": "C",
         "more": "CC",
     }
@@ -477,7 +610,10 @@ def test_decoding(listing):
 
 
 def test_images_of_a_map_style_data_set_as_a_stream():
-    rows = Dataset.from_dict({"image": [Pillow.new("RGB", (2, 3), (i, 0, 0)) for i in range(4)]}, features=Features({"image": Image()}))
+    rows = Dataset.from_dict(
+        {"image": [Pillow.new("RGB", (2, 3), (i, 0, 0)) for i in range(4)]},
+        features=Features({"image": Image()}),
+    )
     ds = rows.to_iterable_dataset()
     for stream in (ds, ds.decode(num_threads=2)):
         assert [row["image"].getpixel((0, 0))[0] for row in stream] == [0, 1, 2, 3]
@@ -492,12 +628,16 @@ def test_a_database(listing):
 
     with sqlite3.connect(":memory:") as connection:
         assert listing([5, 3]).to_sql("rows", connection, batch_size=3) == 8
-        assert connection.execute("select id from rows order by id").fetchall() == [(i,) for i in range(8)]
+        assert connection.execute("select id from rows order by id").fetchall() == [
+            (i,) for i in range(8)
+        ]
 
 
 def test_columns_of_functions_keep_their_types(listing, tmp_path):
     ds = listing([4]).filter(odd)
-    assert ds.rename_column("id", "k").features == Features({"k": Value("int64"), "text": Value("string")})
+    assert ds.rename_column("id", "k").features == Features(
+        {"k": Value("int64"), "text": Value("string")}
+    )
     assert ds.remove_columns("text").column_names == ["id"]
     assert ds.select_columns(["text", "id"]).column_names == ["text", "id"]
     ds.rename_column("id", "k").to_parquet(tmp_path / "a.parquet")
@@ -505,21 +645,26 @@ def test_columns_of_functions_keep_their_types(listing, tmp_path):
     mixed = interleave_datasets([ds.remove_columns("text")] * 2)
     assert list(mixed) == [{"id": 1}, {"id": 1}, {"id": 3}]
     assert mixed.features == Features({"id": Value("int64")})
-    assert ds.batch(2).features == Features({"id": List(Value("int64")), "text": List(Value("string"))})
+    assert ds.batch(2).features == Features(
+        {"id": List(Value("int64")), "text": List(Value("string"))}
+    )
     with pytest.raises(exceptions.InvalidArgumentError, match="no column 'none' to remove"):
         ds.remove_columns("none")
 
 
 def test_types_of_tables_that_functions_gave():
     table = pa.table({"s": ["x", None, "z"], "n": pa.array([1, 2, 3], pa.int32())})
-    ds = IterableDataset.from_dict({"s": ["x", None, "z"], "n": [1, 2, 3]}, features=Features({"s": Value("string"), "n": Value("int32")}))
+    ds = IterableDataset.from_dict(
+        {"s": ["x", None, "z"], "n": [1, 2, 3]},
+        features=Features({"s": Value("string"), "n": Value("int32")}),
+    )
     framed = ds.with_format("arrow")
     assert next(framed.filter(lambda t: [True] * len(t), batched=True).iter(3)) == table
     assert next(framed.map(lambda t: t, batched=True, features=ds.features).iter(3)) == table
     assert next(framed.map(lambda t: t, batched=True).iter(3))["s"].to_pylist() == ["x", None, "z"]
-    assert list(framed.map(lambda n: pa.table({"m": n}), input_columns="n", batched=True).with_format(None)) == [
-        {"m": i} for i in (1, 2, 3)
-    ]
+    assert list(
+        framed.map(lambda n: pa.table({"m": n}), input_columns="n", batched=True).with_format(None)
+    ) == [{"m": i} for i in (1, 2, 3)]
 
 
 def test_what_a_rank_took_is_mixed_as_it_is(listing):
@@ -533,16 +678,27 @@ def test_what_a_rank_took_is_mixed_as_it_is(listing):
 def test_decoding_of_mixtures_and_batches():
     ds = IterableDataset.from_generator(_letters, features=Features({"letter": Upper()}))
     mixed = interleave_datasets([ds, ds])
-    assert [row["letter"] for row in mixed] == [letter for letter in "ABCDEFGH" for _ in range(2)][:-1]
+    assert [row["letter"] for row in mixed] == [letter for letter in "ABCDEFGH" for _ in range(2)][
+        :-1
+    ]
     assert [row["letter"] for row in mixed.decode(False)][:3] == ["a", "a", "b"]
     half = interleave_datasets([ds, ds.filter(lambda row: True)])
-    assert [row["letter"] for row in half] == [letter for letter in "ABCDEFGH" for _ in range(2)][:-1]
+    assert [row["letter"] for row in half] == [letter for letter in "ABCDEFGH" for _ in range(2)][
+        :-1
+    ]
     assert next(iter(ds.batch(3))) == {"letter": ["A", "B", "C"]}
     assert next(iter(ds.batch(by_column="letter"))) == {"letter": ["A"]}
     assert next(iter(ds.rename_column("letter", "x"))) == {"x": "A"}
     pictures = IterableDataset.from_generator(_pictures, features=Features({"image": Image()}))
-    for stream in (pictures, interleave_datasets([pictures, pictures]), pictures.filter(lambda row: True)):
-        assert set(next(iter(stream.cast_column("image", Image(decode=False))))["image"]) == {"bytes", "path"}
+    for stream in (
+        pictures,
+        interleave_datasets([pictures, pictures]),
+        pictures.filter(lambda row: True),
+    ):
+        assert set(next(iter(stream.cast_column("image", Image(decode=False))))["image"]) == {
+            "bytes",
+            "path",
+        }
         assert next(iter(stream.cast_column("image", Image(mode="L"))))["image"].mode == "L"
 
 

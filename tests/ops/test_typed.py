@@ -60,10 +60,16 @@ SOURCES = {
     "through a list of rows": lambda: Dataset.from_dict(TABLE).select([*range(6, -1, -1)]),
     "held": stream,
     "after a function": lambda: stream().map(lambda row: row),
-    "after a batched function": lambda: stream().map(lambda batch: batch, batched=True, batch_size=3),
+    "after a batched function": lambda: stream().map(
+        lambda batch: batch, batched=True, batch_size=3
+    ),
     "after a filter": lambda: stream().filter(lambda row: True),
-    "generator": lambda: IterableDataset.from_generator(lambda: iter(Dataset.from_dict(TABLE).to_list())),
-    "mixture": lambda: interleave_datasets([stream().take(4), stream().skip(4)], stopping_strategy="all_exhausted_without_replacement"),
+    "generator": lambda: IterableDataset.from_generator(
+        lambda: iter(Dataset.from_dict(TABLE).to_list())
+    ),
+    "mixture": lambda: interleave_datasets(
+        [stream().take(4), stream().skip(4)], stopping_strategy="all_exhausted_without_replacement"
+    ),
     "chain": lambda: concatenate_datasets([stream().map(lambda row: row), stream().take(0)]),
     "shuffled": lambda: stream().map(lambda row: row).shuffle(seed=1, buffer_size=3),
 }
@@ -93,7 +99,11 @@ def test_a_function_of_batches_is_given_arrays(format, source, method, batch_siz
 
     ds = SOURCES[source]().with_format(format)
     how = {"batched": True, "batch_size": batch_size}
-    made = ds.map(look_at_columns, input_columns=list("iflb"), **how) if method == "map of columns" else getattr(ds, method)(look, **how)
+    made = (
+        ds.map(look_at_columns, input_columns=list("iflb"), **how)
+        if method == "map of columns"
+        else getattr(ds, method)(look, **how)
+    )
     rows = list(made.with_format(None))
     assert sorted(int(row["i"]) for row in rows) == list(range(7))
     expected = {"i": "int64", "f": "float32", "l": "int64", "b": "bool"}
@@ -113,9 +123,13 @@ def test_arithmetic_of_columns_is_that_of_arrays(format, source):
     """A list of scalars times two would be a list of twice the length: other rows, without an error."""
     pytest.importorskip(format)
     ds = SOURCES[source]().with_format(format)
-    made = ds.map(lambda batch: {"i": batch["i"] * 2}, batched=True, batch_size=3, remove_columns=list(TABLE))
+    made = ds.map(
+        lambda batch: {"i": batch["i"] * 2}, batched=True, batch_size=3, remove_columns=list(TABLE)
+    )
     assert sorted(int(row["i"]) for row in made.with_format(None)) == [2 * i for i in range(7)]
-    made = ds.map(lambda batch: {"w": batch["l"].sum(1), "h": batch["f"] / 2}, batched=True, batch_size=3)
+    made = ds.map(
+        lambda batch: {"w": batch["l"].sum(1), "h": batch["f"] / 2}, batched=True, batch_size=3
+    )
     rows = sorted(made.with_format(None), key=lambda row: int(row["i"]))
     assert [int(row["w"]) for row in rows] == [2 * i + 1 for i in range(7)]
     assert [float(row["h"]) for row in rows] == [i / 4 for i in range(7)]
@@ -144,7 +158,12 @@ def test_such_a_stream_goes_on_at_every_row(source, format):
     pytest.importorskip(format)
 
     def made():
-        return SOURCES[source]().with_format(format).map(_doubled, batched=True, batch_size=3, remove_columns=list(TABLE)).with_format(None)
+        return (
+            SOURCES[source]()
+            .with_format(format)
+            .map(_doubled, batched=True, batch_size=3, remove_columns=list(TABLE))
+            .with_format(None)
+        )
 
     whole = [int(row["i"]) for row in made()]
     for n in range(8):
@@ -161,12 +180,18 @@ def test_columns_of_several_lengths_and_text_in_a_batch(format, source):
     """As map-style data sets give them."""
     pytest.importorskip(format)
     seen = []
-    list(SOURCES[source]().with_format(format).map(lambda batch: seen.append(batch) or {}, batched=True))
+    list(
+        SOURCES[source]()
+        .with_format(format)
+        .map(lambda batch: seen.append(batch) or {}, batched=True)
+    )
     (batch,) = seen
     like = Dataset.from_dict(TABLE).with_format(format)[:]
     for name in ("r", "s"):
         assert type(batch[name]) is type(like[name])
-        assert [np.asarray(one).tolist() for one in batch[name]] == [np.asarray(one).tolist() for one in like[name]]
+        assert [np.asarray(one).tolist() for one in batch[name]] == [
+            np.asarray(one).tolist() for one in like[name]
+        ]
 
 
 # ------------------------------------------------------------------------------------------------ features of a stream
@@ -193,30 +218,61 @@ CASTS = {
     "labels": ("b", ClassLabel(names=["a", "b"]), 1),
     "arrays": (np.arange(3), List(Value("int32")), [0, 1, 2]),
     "arrays of truth values": (np.array([True]), List(Value("bool")), [True]),
-    "arrays of two dimensions": (np.ones((2, 2)), Array2D((2, 2), "float32"), [[1.0, 1.0], [1.0, 1.0]]),
-    "arrays as lists of lists": (np.ones((2, 2)), List(List(Value("float32"))), [[1.0, 1.0], [1.0, 1.0]]),
-    "arrays of objects": (np.array([np.ones(2), np.ones(1)], dtype=object), List(List(Value("float32"))), [[1.0, 1.0], [1.0]]),
+    "arrays of two dimensions": (
+        np.ones((2, 2)),
+        Array2D((2, 2), "float32"),
+        [[1.0, 1.0], [1.0, 1.0]],
+    ),
+    "arrays as lists of lists": (
+        np.ones((2, 2)),
+        List(List(Value("float32"))),
+        [[1.0, 1.0], [1.0, 1.0]],
+    ),
+    "arrays of objects": (
+        np.array([np.ones(2), np.ones(1)], dtype=object),
+        List(List(Value("float32"))),
+        [[1.0, 1.0], [1.0]],
+    ),
     "tuples": ((1, 2), List(Value("int64")), [1, 2]),
     "large lists": ([1], LargeList(Value("int32")), [1]),
-    "objects that lack a field": ({"a": 1}, {"a": Value("string"), "b": Value("int64")}, {"a": "1", "b": None}),
-    "lists of objects": ([{"a": 1}], List({"a": Value("float64"), "b": Value("int64")}), [{"a": 1.0, "b": None}]),
+    "objects that lack a field": (
+        {"a": 1},
+        {"a": Value("string"), "b": Value("int64")},
+        {"a": "1", "b": None},
+    ),
+    "lists of objects": (
+        [{"a": 1}],
+        List({"a": Value("float64"), "b": Value("int64")}),
+        [{"a": 1.0, "b": None}],
+    ),
     "anything": ({"a": [1, "x"]}, Json(), {"a": [1, "x"]}),
     "translations": ({"en": "a"}, Translation(languages=["en", "de"]), {"de": None, "en": "a"}),
     "nothing": (None, Value("int64"), None),
 }
 GIVEN = {
-    "generator": lambda values, features: IterableDataset.from_generator(lambda: ({"x": v} for v in values), features=features),
+    "generator": lambda values, features: IterableDataset.from_generator(
+        lambda: ({"x": v} for v in values), features=features
+    ),
     "map": lambda values, features: IterableDataset.from_dict({"i": list(range(len(values)))}).map(
         lambda row: {"x": values[row["i"]]}, remove_columns="i", features=features
     ),
-    "batched map": lambda values, features: IterableDataset.from_dict({"i": list(range(len(values)))}).map(
-        lambda batch: {"x": [values[i] for i in batch["i"]]}, batched=True, remove_columns="i", features=features
+    "batched map": lambda values, features: IterableDataset.from_dict(
+        {"i": list(range(len(values)))}
+    ).map(
+        lambda batch: {"x": [values[i] for i in batch["i"]]},
+        batched=True,
+        remove_columns="i",
+        features=features,
     ),
-    "cast": lambda values, features: IterableDataset.from_generator(lambda: ({"x": v, "missing": None} for v in values)).cast(features),
-    "generator, map-style": lambda values, features: Dataset.from_generator(lambda: ({"x": v} for v in values), features=features),
-    "map, map-style": lambda values, features: Dataset.from_dict({"i": list(range(len(values)))}).map(
-        lambda row: {"x": values[row["i"]]}, remove_columns="i", features=features
+    "cast": lambda values, features: IterableDataset.from_generator(
+        lambda: ({"x": v, "missing": None} for v in values)
+    ).cast(features),
+    "generator, map-style": lambda values, features: Dataset.from_generator(
+        lambda: ({"x": v} for v in values), features=features
     ),
+    "map, map-style": lambda values, features: Dataset.from_dict(
+        {"i": list(range(len(values)))}
+    ).map(lambda row: {"x": values[row["i"]]}, remove_columns="i", features=features),
 }
 
 
@@ -241,7 +297,9 @@ def test_tables_and_files_have_them(kind, road, tmp_path):
     value, of, expected = CASTS[kind]
     features = Features({"x": of, "missing": Value("string")})
     ds = GIVEN[road]([value, None], features)
-    stored = Dataset.from_generator(lambda: ({"x": v} for v in [value, None]), features=features).with_format("arrow")[:]
+    stored = Dataset.from_generator(
+        lambda: ({"x": v} for v in [value, None]), features=features
+    ).with_format("arrow")[:]
     tables = [pa.concat_tables(list(ds.with_format("arrow"))), *ds.with_format("arrow").iter(2)]
     ds.to_parquet(tmp_path / "a.parquet")
     for table in [*tables, pq.read_table(tmp_path / "a.parquet")]:
@@ -334,15 +392,21 @@ def test_a_column_that_is_added_has_a_type_and_the_others_keep_theirs(kind):
     assert list(made) == list(ds.add_column("z", values))
     (table,) = made.with_format("arrow").iter(2)
     assert table.schema.field("i").type == pa.int8()
-    assert made.filter(lambda row: True).rename_column("z", "q").features == Features({**features, "q": of})
+    assert made.filter(lambda row: True).rename_column("z", "q").features == Features(
+        {**features, "q": of}
+    )
 
 
 def test_a_column_added_to_rows_whose_types_are_not_known():
     """It stays unknown; what was said with features= is kept."""
     ds = IterableDataset.from_dict({"i": [1, 2]}).map(lambda row: row)
     assert ds.add_column("z", [3, 4]).features is None
-    known = IterableDataset.from_dict({"i": [1, 2]}).map(lambda row: row, features=Features({"i": Value("int32")}))
-    assert known.add_column("z", ["a", "b"]).features == Features({"i": Value("int32"), "z": Value("string")})
+    known = IterableDataset.from_dict({"i": [1, 2]}).map(
+        lambda row: row, features=Features({"i": Value("int32")})
+    )
+    assert known.add_column("z", ["a", "b"]).features == Features(
+        {"i": Value("int32"), "z": Value("string")}
+    )
 
 
 # ------------------------------------------------------------------------------------------------------ arrays to Arrow
@@ -360,7 +424,10 @@ ARRAYS = {
     "of dicts": np.array([{"a": 1}, {"a": 2}], dtype=object),
     "of lists": np.array([[1], [2, 3]], dtype=object),
     "objects in a row": [np.array(["a", None], dtype=object), np.array(["b"], dtype=object)],
-    "arrays in objects in a row": [np.array([np.ones(2), np.ones(1)], dtype=object), np.array([np.ones(1)], dtype=object)],
+    "arrays in objects in a row": [
+        np.array([np.ones(2), np.ones(1)], dtype=object),
+        np.array([np.ones(1)], dtype=object),
+    ],
     "in dicts": [{"a": np.ones(2)}, {"a": np.ones(3)}],
     "of two dimensions in dicts": [{"a": np.ones((2, 2))}, {"a": np.ones((1, 2))}],
     "in lists": [[np.ones(2)], [np.ones(2), np.ones(1)]],
@@ -384,11 +451,15 @@ def plain(value):
 
 
 def batched_stream(values):
-    return IterableDataset.from_dict({"i": [0, 1]}).map(lambda batch: {"x": values}, batched=True, remove_columns="i")
+    return IterableDataset.from_dict({"i": [0, 1]}).map(
+        lambda batch: {"x": values}, batched=True, remove_columns="i"
+    )
 
 
 def row_stream(values):
-    return IterableDataset.from_dict({"i": [0, 1]}).map(lambda row: {"x": values[row["i"]]}, remove_columns="i")
+    return IterableDataset.from_dict({"i": [0, 1]}).map(
+        lambda row: {"x": values[row["i"]]}, remove_columns="i"
+    )
 
 
 def written(ds, path):
@@ -399,20 +470,40 @@ def written(ds, path):
 WAYS = {
     "from_dict": lambda values, path: Dataset.from_dict({"x": values})[:]["x"],
     "from_list": lambda values, path: Dataset.from_list([{"x": value} for value in values])[:]["x"],
-    "map": lambda values, path: Dataset.from_dict({"i": [0, 1]}).map(lambda row: {"x": values[row["i"]]})[:]["x"],
-    "batched map": lambda values, path: Dataset.from_dict({"i": [0, 1]}).map(lambda batch: {"x": values}, batched=True)[:]["x"],
-    "generator": lambda values, path: Dataset.from_generator(lambda: ({"x": value} for value in values))[:]["x"],
-    "add_column": lambda values, path: Dataset.from_dict({"i": [0, 1]}).add_column("x", values)[:]["x"],
-    "stream from_dict": lambda values, path: [row["x"] for row in IterableDataset.from_dict({"x": values})],
-    "stream from_list": lambda values, path: [row["x"] for row in IterableDataset.from_list([{"x": value} for value in values])],
-    "tables of a batched stream": lambda values, path: [
-        one for table in batched_stream(values).with_format("arrow").iter(2) for one in table["x"].to_pylist()
+    "map": lambda values, path: Dataset.from_dict({"i": [0, 1]}).map(
+        lambda row: {"x": values[row["i"]]}
+    )[:]["x"],
+    "batched map": lambda values, path: Dataset.from_dict({"i": [0, 1]}).map(
+        lambda batch: {"x": values}, batched=True
+    )[:]["x"],
+    "generator": lambda values, path: Dataset.from_generator(
+        lambda: ({"x": value} for value in values)
+    )[:]["x"],
+    "add_column": lambda values, path: Dataset.from_dict({"i": [0, 1]}).add_column("x", values)[:][
+        "x"
     ],
-    "tables of a stream": lambda values, path: [table["x"].to_pylist()[0] for table in row_stream(values).with_format("arrow")],
-    "frames of a stream": lambda values, path: [plain(frame["x"][0]) for frame in row_stream(values).with_format("pandas")],
+    "stream from_dict": lambda values, path: [
+        row["x"] for row in IterableDataset.from_dict({"x": values})
+    ],
+    "stream from_list": lambda values, path: [
+        row["x"] for row in IterableDataset.from_list([{"x": value} for value in values])
+    ],
+    "tables of a batched stream": lambda values, path: [
+        one
+        for table in batched_stream(values).with_format("arrow").iter(2)
+        for one in table["x"].to_pylist()
+    ],
+    "tables of a stream": lambda values, path: [
+        table["x"].to_pylist()[0] for table in row_stream(values).with_format("arrow")
+    ],
+    "frames of a stream": lambda values, path: [
+        plain(frame["x"][0]) for frame in row_stream(values).with_format("pandas")
+    ],
     "a stream's file": lambda values, path: written(row_stream(values), path),
     "a batched stream's file": lambda values, path: written(batched_stream(values), path),
-    "a generator's file": lambda values, path: written(IterableDataset.from_generator(lambda: ({"x": value} for value in values)), path),
+    "a generator's file": lambda values, path: written(
+        IterableDataset.from_generator(lambda: ({"x": value} for value in values)), path
+    ),
     "a function of tables": lambda values, path: [
         one
         for table in IterableDataset.from_dict({"i": [0, 1]})
@@ -430,17 +521,35 @@ def test_arrays_go_to_arrow(kind, way, tmp_path):
     """In lists and objects, of objects, of any number of dimensions: in every way to Arrow."""
     found = WAYS[way](ARRAYS[kind], tmp_path / "a.parquet")
     expected = [plain(value) for value in ARRAYS[kind]]
-    if way == "frames of a stream" and kind in ("beside null", "null first", "times", "days", "a day", "of text objects"):
-        found = [None if one is None or one is pd.NaT or (isinstance(one, float) and np.isnan(one)) else one for one in found]
+    if way == "frames of a stream" and kind in (
+        "beside null",
+        "null first",
+        "times",
+        "days",
+        "a day",
+        "of text objects",
+    ):
+        found = [
+            None
+            if one is None or one is pd.NaT or (isinstance(one, float) and np.isnan(one))
+            else one
+            for one in found
+        ]
     if kind in ("days", "a day"):
         found = [one.date() if isinstance(one, dt.datetime) else one for one in found]
     assert plain(found) == expected
 
 
-@pytest.mark.parametrize("way", ["tables of a stream", "a stream's file", "map", "from_list", "stream from_list"])
+@pytest.mark.parametrize(
+    "way", ["tables of a stream", "a stream's file", "map", "from_list", "stream from_list"]
+)
 def test_tensors_go_to_arrow_too(way, tmp_path):
     """Of one and two dimensions, and numbers."""
     torch = pytest.importorskip("torch")
-    for values in ([torch.ones(2), torch.zeros(2)], [torch.ones(2, 2), torch.ones(1, 2)], [torch.tensor(1), torch.tensor(2)]):
+    for values in (
+        [torch.ones(2), torch.zeros(2)],
+        [torch.ones(2, 2), torch.ones(1, 2)],
+        [torch.tensor(1), torch.tensor(2)],
+    ):
         found = WAYS[way](values, tmp_path / "a.parquet")
         assert found == [value.tolist() for value in values]

@@ -94,7 +94,11 @@ class Order:
 
     def owned(self, c: int, of: int) -> list[int]:
         lanes = len(self.lanes)
-        return [v for v, u in enumerate(ranks(lanes)) if c * lanes // of <= u < -(-(c + 1) * lanes // of)]
+        return [
+            v
+            for v, u in enumerate(ranks(lanes))
+            if c * lanes // of <= u < -(-(c + 1) * lanes // of)
+        ]
 
     def left(self, base: dict, v: int, q: int) -> list:
         """Rows of the q-th piece of lane v that earlier runs did not deliver."""
@@ -117,7 +121,9 @@ class Listing(Order):
         self.chosen = [[(piece, row) for row in range(n)] for piece, n in enumerate(counts)]
         if subset and subset[0] == "shard":
             _, of, index, contiguous = subset
-            pieces = pieces[slice(*ends(len(pieces), of, index))] if contiguous else pieces[index::of]
+            pieces = (
+                pieces[slice(*ends(len(pieces), of, index))] if contiguous else pieces[index::of]
+            )
         elif subset:
             _, of, index = subset
             before = 0
@@ -140,7 +146,12 @@ class Shuffled(Order):
     """Pieces permuted and dealt to lanes by bytes; rows permuted in windows that never cross a piece."""
 
     def __init__(self, source, lanes, buffer, seed, epoch, number):
-        self.source, self.sizes, self.keep, self.key = source, source.sizes, source.keep, (seed, epoch, number)
+        self.source, self.sizes, self.keep, self.key = (
+            source,
+            source.sizes,
+            source.keep,
+            (seed, epoch, number),
+        )
         pieces = Rng(*self.key, PIECES).shuffled(p for lane in source.lanes for p in lane)
         count = max(1, min(lanes, len(pieces)))
         self.lanes, self.ahead, load = [[] for _ in range(count)], [0] * count, [0] * count
@@ -162,7 +173,13 @@ class Cut(Order):
     """The rows whose turn is in lo … hi."""
 
     def __init__(self, source, lo=(0, 0), hi=END):
-        self.source, self.sizes, self.keep, self.lanes, self.ahead = source, source.sizes, source.keep, source.lanes, []
+        self.source, self.sizes, self.keep, self.lanes, self.ahead = (
+            source,
+            source.sizes,
+            source.keep,
+            source.lanes,
+            [],
+        )
         self.part = {}
         for v, lane in enumerate(source.lanes):
             k = source.ahead[v]
@@ -193,7 +210,9 @@ class Part(Order):
                 shares = source.shares(v, q, len(rows), of)
                 if source.is_whole(v, of) and source.whole(v, q, of) != c:
                     continue
-                self.part[piece] = [row for row, owner in zip(rows, shares, strict=True) if owner == c]
+                self.part[piece] = [
+                    row for row, owner in zip(rows, shares, strict=True) if owner == c
+                ]
                 self.lanes[-1].append(piece)
         if not self.lanes:
             self.lanes, self.ahead = [[]], [0]
@@ -232,13 +251,18 @@ def resolved(counts, sizes, max_lanes, ops, number=0) -> list:
         _, of, index, contiguous = op
         last = max((i + 1 for i, other in enumerate(out) if other[0] in CHOOSING), default=0)
         head, tail = out[:last], out[last:]
-        every = [sum(counts[slice(*ends(len(counts), of, i))] if contiguous else counts[i::of]) for i in range(of)]
+        every = [
+            sum(counts[slice(*ends(len(counts), of, i))] if contiguous else counts[i::of])
+            for i in range(of)
+        ]
         if not head and len(counts) >= of and max(every) - min(every) <= 1:
             out = [op, *tail]
         elif not head and not contiguous:
             out = [("stride", of, index), *tail]
         else:
-            start, end = ends(len(whole(build(counts, sizes, max_lanes, head, 0, number))), of, index)
+            start, end = ends(
+                len(whole(build(counts, sizes, max_lanes, head, 0, number))), of, index
+            )
             out = [*head, ("skip", start, number), ("take", end - start, number), *tail]
     return out
 
@@ -261,11 +285,17 @@ def build(counts, sizes, max_lanes, ops, epoch=0, number=0) -> Order:
         order: Order = Cut(source, hi=at) if name == "take" else Cut(source, lo=at)
         rest = ops[i + 1 :]
         earlier = [op for op in ops[:i] if op[0] == "shuffle"]
-        if earlier and (epoch, number) != (0, chosen) and not any(op[0] == "shuffle" for op in rest):
+        if (
+            earlier
+            and (epoch, number) != (0, chosen)
+            and not any(op[0] == "shuffle" for op in rest)
+        ):
             again = earlier[-1]
     else:
         rest = ops
-        order = Listing(counts, sizes, next((op for op in ops if op[0] in ("shard", "stride")), None))
+        order = Listing(
+            counts, sizes, next((op for op in ops if op[0] in ("shard", "stride")), None)
+        )
     for op in [*rest, *([again] if again else [])]:
         if op[0] == "shuffle":
             order = Shuffled(order, max_lanes, op[2], op[1], epoch, number)
@@ -292,7 +322,11 @@ class Consumer:
         first, done, _ = self.at[v]
         for q in range(first, len(self.order.lanes[v])):
             rows = self.order.left(self.base, v, q)
-            own = [row for row, c in zip(rows, self.order.shares(v, q, len(rows), self.of), strict=True) if c == self.c]
+            own = [
+                row
+                for row, c in zip(rows, self.order.shares(v, q, len(rows), self.of), strict=True)
+                if c == self.c
+            ]
             skip = done if q == first else 0
             for k, row in enumerate(own[skip:], skip + 1):
                 yield q, k, row

@@ -12,7 +12,14 @@ from itertools import islice
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from rowstream import IterableDataset, col, exceptions, load_dataset, merge_state_dicts, split_dataset_by_node
+from rowstream import (
+    IterableDataset,
+    col,
+    exceptions,
+    load_dataset,
+    merge_state_dicts,
+    split_dataset_by_node,
+)
 
 N = 3000
 
@@ -25,8 +32,14 @@ def ds(request, tmp_path_factory):
         return IterableDataset.from_list(rows)
     if request.param == "parquet":
         for f in range(3):
-            pq.write_table(pa.Table.from_pylist(rows[f * 1000 : f * 1000 + 1000]), folder / f"{f}.parquet", row_group_size=130)
-        return load_dataset("parquet", data_files=f"{folder}/*.parquet", split="train", streaming=True)
+            pq.write_table(
+                pa.Table.from_pylist(rows[f * 1000 : f * 1000 + 1000]),
+                folder / f"{f}.parquet",
+                row_group_size=130,
+            )
+        return load_dataset(
+            "parquet", data_files=f"{folder}/*.parquet", split="train", streaming=True
+        )
     (folder / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return load_dataset("json", data_files=f"{folder}/*.jsonl", split="train", streaming=True)
 
@@ -50,7 +63,7 @@ def test_every_row_once_and_anywhere(ds):
 
 
 def test_states_and_consumers(ds):
-    make = lambda: ds.shuffle(seed=5, buffer_size=None)  # noqa: E731
+    make = lambda: ds.shuffle(seed=5, buffer_size=None)
     whole = ids(make())
     for cut in (0, 1, 777, N - 1, N):
         stream = make()
@@ -85,7 +98,9 @@ def test_what_is_held_out_stays_held_out(ds):
     first = ds.skip(100).take(50).shuffle(seed=1, buffer_size=None)
     assert sorted(ids(first)) == list(range(100, 150))
     assert ids(first) != list(range(100, 150))
-    assert sorted(ids(ds.shuffle(seed=1, buffer_size=None).repeat(2))) == sorted([*range(N), *range(N)])
+    assert sorted(ids(ds.shuffle(seed=1, buffer_size=None).repeat(2))) == sorted(
+        [*range(N), *range(N)]
+    )
 
 
 def test_filters_and_functions(ds):
@@ -93,7 +108,9 @@ def test_filters_and_functions(ds):
     whole = [i for i in ids(ds.shuffle(seed=4, buffer_size=None)) if i < 300]
     assert ids(ds.filter(condition).shuffle(seed=4, buffer_size=None)) == whole
     assert ids(ds.shuffle(seed=4, buffer_size=None).filter(condition)) == whole
-    assert ids(ds.map(lambda row: {"id": row["id"]}).shuffle(seed=4, buffer_size=None)) == ids(ds.shuffle(seed=4, buffer_size=None))
+    assert ids(ds.map(lambda row: {"id": row["id"]}).shuffle(seed=4, buffer_size=None)) == ids(
+        ds.shuffle(seed=4, buffer_size=None)
+    )
     with pytest.raises(exceptions.UnsupportedError, match="single rows"):
         ds.batch(3).shuffle(seed=1, buffer_size=None)
     with pytest.raises(exceptions.UnsupportedError, match="before shuffles in windows"):
@@ -115,7 +132,12 @@ print(hash(ids.tobytes()))
     for memory in ("16MiB", "512MiB"):
         env = {"ROWSTREAM_MEMORY": memory, "PYTHONHASHSEED": "0"}
         result = subprocess.run(
-            [sys.executable, "-c", script, str(tmp_path / "a.parquet")], capture_output=True, text=True, timeout=100, env=env, check=False
+            [sys.executable, "-c", script, str(tmp_path / "a.parquet")],
+            capture_output=True,
+            text=True,
+            timeout=100,
+            env=env,
+            check=False,
         )
         assert result.returncode == 0, result.stderr
         found.add(result.stdout)

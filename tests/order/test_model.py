@@ -24,7 +24,11 @@ def orders(draw, most=30):
         st.sampled_from([("shard", 3, i, kind) for i in range(3) for kind in (True, False)]),
     )
     ops = draw(st.lists(op, max_size=4))
-    lanes, epoch, number = draw(st.sampled_from([1, 2, 4, 8, 64])), draw(st.integers(0, 2)), draw(st.integers(0, 1))
+    lanes, epoch, number = (
+        draw(st.sampled_from([1, 2, 4, 8, 64])),
+        draw(st.integers(0, 2)),
+        draw(st.integers(0, 1)),
+    )
     order = model.build(counts, sizes, lanes, ops, epoch, number)
     if draw(st.booleans()):
         order.keep = lambda row: (row[0] * 31 + row[1]) % 5 != 0
@@ -47,7 +51,11 @@ def test_every_row_once_through_changes_of_consumers(order, runs, data):
 @given(orders(), st.sampled_from([1, 2, 3, 8]), st.data())
 def test_a_resume_changes_nothing(order, of, data):
     c = data.draw(st.integers(0, of - 1))
-    expected, consumer, got = list(model.Consumer(order, c, of, {})), model.Consumer(order, c, of, {}), []
+    expected, consumer, got = (
+        list(model.Consumer(order, c, of, {})),
+        model.Consumer(order, c, of, {}),
+        [],
+    )
     while len(got) < len(expected):
         consumer = model.resumed(order, {}, consumer.cursor())
         got += islice(consumer, data.draw(st.integers(1, 25)))
@@ -66,7 +74,9 @@ def test_global_batches_do_not_depend_on_consumers():
     batches = {}
     for of in (1, 2, 4, 8):
         consumers = [iter(model.Consumer(order, c, of, {})) for c in range(of)]
-        batches[of] = [sorted(row for it in consumers for row in islice(it, 16 // of)) for _ in range(40)]
+        batches[of] = [
+            sorted(row for it in consumers for row in islice(it, 16 // of)) for _ in range(40)
+        ]
     assert batches[1] == batches[2] == batches[4] == batches[8]
 
 
@@ -84,4 +94,17 @@ def test_golden_vector():
     assert model.whole(order) == GOLDEN
 
 
-GOLDEN = [(2, 1), (1, 0), (0, 0), (2, 0), (1, 1), (0, 1), (2, 3), (1, 2), (0, 3), (2, 2), (0, 2), (2, 4)]
+GOLDEN = [
+    (2, 1),
+    (1, 0),
+    (0, 0),
+    (2, 0),
+    (1, 1),
+    (0, 1),
+    (2, 3),
+    (1, 2),
+    (0, 3),
+    (2, 2),
+    (0, 2),
+    (2, 4),
+]

@@ -9,7 +9,14 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
-from rowstream import Dataset, IterableDataset, concatenate_datasets, interleave_datasets, load_dataset, split_dataset_by_node
+from rowstream import (
+    Dataset,
+    IterableDataset,
+    concatenate_datasets,
+    interleave_datasets,
+    load_dataset,
+    split_dataset_by_node,
+)
 
 UNEVEN = [50, 50, 50, 50, 3]
 GROUPS = {
@@ -31,7 +38,10 @@ def stream(folder, groups, format="parquet"):
     """A stream of files, or row groups or batches of one, with these rows; `id` counts them."""
     folder.mkdir(exist_ok=True)
     path, row = folder / f"{'-'.join(map(str, groups))[:60]}.{format}", 0
-    parts = [pa.table({"id": pa.array(range(sum(groups[:i]), sum(groups[: i + 1])), pa.int64())}) for i in range(len(groups))]
+    parts = [
+        pa.table({"id": pa.array(range(sum(groups[:i]), sum(groups[: i + 1])), pa.int64())})
+        for i in range(len(groups))
+    ]
     if format == "parquet":
         with pq.ParquetWriter(path, parts[0].schema) as writer:
             for part in parts:
@@ -85,7 +95,9 @@ def test_parts_have_as_many_rows(tmp_path, kind, n, contiguous):
 @pytest.mark.parametrize("n", [2, 3, 4])
 def test_a_part_has_the_rows_that_it_has_by_number(tmp_path, kind, n):
     whole = Dataset.from_dict({"id": list(range(sum(GROUPS[kind])))})
-    assert divided(lambda: stream(tmp_path, GROUPS[kind]), n) == [whole.shard(n, i)["id"][:] for i in range(n)]
+    assert divided(lambda: stream(tmp_path, GROUPS[kind]), n) == [
+        whole.shard(n, i)["id"][:] for i in range(n)
+    ]
 
 
 @pytest.mark.parametrize("format", ["arrow", "jsonl", "csv"])
@@ -103,7 +115,10 @@ STEPS = {
     "taken": (lambda ds: ds.take(160), range(160)),
     "a part of a part": (lambda ds: ds.shard(2, 1), None),
     "mapped": (lambda ds: ds.map(lambda row: {"id": row["id"]}), range(203)),
-    "mapped in batches": (lambda ds: ds.map(lambda rows: {"id": rows["id"]}, batched=True, batch_size=7), range(203)),
+    "mapped in batches": (
+        lambda ds: ds.map(lambda rows: {"id": rows["id"]}, batched=True, batch_size=7),
+        range(203),
+    ),
     "mapped, taken": (lambda ds: ds.map(lambda row: {"id": row["id"]}).take(100), range(100)),
     "repeated": (lambda ds: ds.repeat(3), [*range(203)] * 3),
     "columns": (lambda ds: ds.select_columns(["id"]), range(203)),
@@ -132,7 +147,10 @@ def test_several_streams(tmp_path):
         concatenate_datasets([a.shuffle(seed=1), b.shuffle(seed=2)]),
         concatenate_datasets([mapped, b]),
         interleave_datasets([a, b], stopping_strategy="all_exhausted_without_replacement"),
-        interleave_datasets([a.shuffle(seed=1), b.shuffle(seed=2)], stopping_strategy="all_exhausted_without_replacement"),
+        interleave_datasets(
+            [a.shuffle(seed=1), b.shuffle(seed=2)],
+            stopping_strategy="all_exhausted_without_replacement",
+        ),
     ):
         for n in (2, 3):
             balanced(divided(lambda ds=ds: ds, n), [*range(203)] * 2)
@@ -161,9 +179,20 @@ def test_a_generator_with_too_few_shards_says_so():
         given.shard(2, 0)
 
 
-@pytest.mark.parametrize("then", [lambda ds: ds, lambda ds: ds.shuffle(seed=9, buffer_size=17), lambda ds: ds.map(lambda row: row)])
+@pytest.mark.parametrize(
+    "then",
+    [
+        lambda ds: ds,
+        lambda ds: ds.shuffle(seed=9, buffer_size=17),
+        lambda ds: ds.map(lambda row: row),
+    ],
+)
 def test_a_part_is_the_same_in_each_epoch_and_goes_on(tmp_path, then):
-    for before in (lambda ds: ds, lambda ds: ds.shuffle(seed=3, buffer_size=40), lambda ds: ds.shuffle(seed=3).skip(30)):
+    for before in (
+        lambda ds: ds,
+        lambda ds: ds.shuffle(seed=3, buffer_size=40),
+        lambda ds: ds.shuffle(seed=3).skip(30),
+    ):
         parts = [then(before(stream(tmp_path, UNEVEN)).shard(3, i)) for i in range(3)]
         first = [ids(part) for part in parts]
         for part, rows in zip(parts, first, strict=True):
@@ -179,13 +208,17 @@ def test_a_part_is_the_same_in_each_epoch_and_goes_on(tmp_path, then):
 
 def test_ranks_of_a_part(tmp_path):
     part = stream(tmp_path, UNEVEN).shard(2, 1)
-    assert sorted(chain(*(ids(split_dataset_by_node(part, rank, 3)) for rank in range(3)))) == list(range(102, 203))
+    assert sorted(chain(*(ids(split_dataset_by_node(part, rank, 3)) for rank in range(3)))) == list(
+        range(102, 203)
+    )
 
 
 def test_parts_that_pieces_are_balanced_in_stay_what_they_were(tmp_path):
     """States of them were kept before: the steps have the same name."""
     ds = stream(tmp_path, [20] * 6)
-    assert [dict(op) for op in ds.shard(3, 1)._plan.segments[0].ops] == [{"op": "shard", "of": 3, "index": 1, "contiguous": True}]
+    assert [dict(op) for op in ds.shard(3, 1)._plan.segments[0].ops] == [
+        {"op": "shard", "of": 3, "index": 1, "contiguous": True}
+    ]
 
 
 @pytest.mark.parametrize("format", ["parquet", "jsonl", "memory"])
@@ -198,10 +231,15 @@ def test_ranks_by_a_strategy(tmp_path, format, shuffled):
     )
     ds = ds.shuffle(seed=1, buffer_size=20) if shuffled else ds
     whole = sorted(row["id"] for row in ds)
-    by_rows = [[row["id"] for row in split_dataset_by_node(ds, r, 2, strategy="examples")] for r in range(2)]
+    by_rows = [
+        [row["id"] for row in split_dataset_by_node(ds, r, 2, strategy="examples")]
+        for r in range(2)
+    ]
     assert sorted(chain(*by_rows)) == whole
     assert sorted(map(len, by_rows)) == [101, 102]
-    by_pieces = [[row["id"] for row in split_dataset_by_node(ds, r, 2, strategy="shards")] for r in range(2)]
+    by_pieces = [
+        [row["id"] for row in split_dataset_by_node(ds, r, 2, strategy="shards")] for r in range(2)
+    ]
     assert sorted(chain(*by_pieces)) == whole
     if format == "parquet":
         assert sorted(map(len, by_pieces)) == [100, 103]
@@ -210,15 +248,26 @@ def test_ranks_by_a_strategy(tmp_path, format, shuffled):
     part = split_dataset_by_node(ds, 0, 2, strategy="examples")
     with pytest.raises(ValueError, match="Cannot change the strategy"):
         split_dataset_by_node(part, 0, 2, strategy="shards")
-    quarters = [split_dataset_by_node(split_dataset_by_node(ds, r, 2, strategy="examples"), q, 2) for r in range(2) for q in range(2)]
+    quarters = [
+        split_dataset_by_node(split_dataset_by_node(ds, r, 2, strategy="examples"), q, 2)
+        for r in range(2)
+        for q in range(2)
+    ]
     counts = [len(list(one)) for one in quarters]
     assert sum(counts) == 203
     assert max(counts) - min(counts) <= 1
     for together in (concatenate_datasets, interleave_datasets):
-        for other in (ds, split_dataset_by_node(ds, 1, 2), split_dataset_by_node(ds, 0, 2, strategy="examples")):
+        for other in (
+            ds,
+            split_dataset_by_node(ds, 1, 2),
+            split_dataset_by_node(ds, 0, 2, strategy="examples"),
+        ):
             with pytest.raises(ValueError, match="identically split_by_node"):
                 together([split_dataset_by_node(ds, 0, 2), other])
-        both = [together([split_dataset_by_node(ds, r, 2), split_dataset_by_node(ds, r, 2)]) for r in range(2)]
+        both = [
+            together([split_dataset_by_node(ds, r, 2), split_dataset_by_node(ds, r, 2)])
+            for r in range(2)
+        ]
         assert all(len(list(one)) for one in both)
 
 
@@ -229,7 +278,9 @@ def test_ranks_by_a_strategy(tmp_path, format, shuffled):
 def test_ranks_of_parts_are_parts_of_ranks(of, axis, shards, strategy):
     """Streams one after another, and beside each other, whatever is done first."""
     left = IterableDataset.from_dict({"a": list(range(12))}, num_shards=shards[0])
-    right = IterableDataset.from_dict({"a" if axis == 0 else "b": list(range(100, 112))}, num_shards=shards[1])
+    right = IterableDataset.from_dict(
+        {"a" if axis == 0 else "b": list(range(100, 112))}, num_shards=shards[1]
+    )
     whole = concatenate_datasets([left, right], axis=axis)
     seen = []
     for rank in range(of):

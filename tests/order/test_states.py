@@ -6,7 +6,14 @@ import json
 from itertools import islice
 
 import pytest
-from rowstream import IterableDataset, concatenate_datasets, interleave_datasets, load_dataset, merge_state_dicts, split_dataset_by_node
+from rowstream import (
+    IterableDataset,
+    concatenate_datasets,
+    interleave_datasets,
+    load_dataset,
+    merge_state_dicts,
+    split_dataset_by_node,
+)
 from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError
 
 from tests.conftest import write_lines, write_listing
@@ -33,10 +40,14 @@ STREAMS = {
     "flat_map": lambda: held().flat_map(lambda row: [row] * 2),
     "repeat": lambda: held().repeat(2),
     "numpy": lambda: held().with_format("numpy"),
-    "mixture": lambda: interleave_datasets([held(), held().shuffle(seed=2)], stopping_strategy="all_exhausted_without_replacement"),
+    "mixture": lambda: interleave_datasets(
+        [held(), held().shuffle(seed=2)], stopping_strategy="all_exhausted_without_replacement"
+    ),
     "chain": lambda: concatenate_datasets([held(), held().map(lambda row: row)]),
     "generator": lambda: IterableDataset.from_generator(rows_of_a_generator),
-    "shuffled generator": lambda: IterableDataset.from_generator(rows_of_a_generator).shuffle(seed=3, buffer_size=8),
+    "shuffled generator": lambda: IterableDataset.from_generator(rows_of_a_generator).shuffle(
+        seed=3, buffer_size=8
+    ),
 }
 
 
@@ -48,7 +59,9 @@ def make(request, tmp_path):
         write_listing(tmp_path, [4, 9, 1, 16])
     else:
         write_lines(tmp_path, [4, 9, 0, 17])
-    return lambda: load_dataset(request.param, data_files=f"{tmp_path}/*", split="train", streaming=True).shuffle(seed=1, buffer_size=9)
+    return lambda: load_dataset(
+        request.param, data_files=f"{tmp_path}/*", split="train", streaming=True
+    ).shuffle(seed=1, buffer_size=9)
 
 
 def ids(rows):
@@ -238,20 +251,27 @@ def test_a_rank_takes_as_many_rows_whatever_its_workers(kind, steps, tmp_path):
     else:
         ds = load_dataset(kind, data_files=f"{tmp_path}/*", split="train", streaming=True)
     for step in steps:
-        ds = {"shuffle": lambda ds=ds: ds.shuffle(seed=1, buffer_size=40), "map": lambda ds=ds: ds.map(lambda row: row)}.get(
-            step, lambda ds=ds: ds.batch(4)
-        )()
+        ds = {
+            "shuffle": lambda ds=ds: ds.shuffle(seed=1, buffer_size=40),
+            "map": lambda ds=ds: ds.map(lambda row: row),
+        }.get(step, lambda ds=ds: ds.batch(4))()
     n = 10 if "batch" in steps else 60
 
     def flat(items):
-        return [i for item in items for i in (item["id"] if isinstance(item["id"], list) else [item["id"]])]
+        return [
+            i
+            for item in items
+            for i in (item["id"] if isinstance(item["id"], list) else [item["id"]])
+        ]
 
     for rank in range(2):
         part = split_dataset_by_node(ds, rank, 2)
         first = list(part)[:n]
         for cut, expected in ((part.take(n), flat(first)), (part.skip(n), flat(list(part)[n:]))):
             for workers in (1, 2, 5):
-                seen = [i for w in range(workers) for i in flat(split_dataset_by_node(cut, w, workers))]
+                seen = [
+                    i for w in range(workers) for i in flat(split_dataset_by_node(cut, w, workers))
+                ]
                 assert sorted(seen) == sorted(expected), workers
             cut.set_epoch(1)
             assert sorted(flat(cut)) == sorted(expected)
@@ -265,7 +285,12 @@ def test_a_mixture_goes_on_with_other_weights_or_one_more_part():
 
     def mixed(names, weights, seed, *, shuffled):
         parts = [part(name, shuffled) for name in names]
-        return interleave_datasets(parts, probabilities=weights, seed=seed, stopping_strategy="all_exhausted_without_replacement")
+        return interleave_datasets(
+            parts,
+            probabilities=weights,
+            seed=seed,
+            stopping_strategy="all_exhausted_without_replacement",
+        )
 
     def names(rows):
         return [row["id"] for row in rows]
@@ -275,32 +300,48 @@ def test_a_mixture_goes_on_with_other_weights_or_one_more_part():
         for counts in ([0], [21], [80], [3, 11], [0, 7], [5, 5, 20]):
             given, states = [], []
             for c, n in enumerate(counts):
-                one = split_dataset_by_node(mixed("ab", [0.5, 0.5], 1, shuffled=shuffled), c, len(counts))
+                one = split_dataset_by_node(
+                    mixed("ab", [0.5, 0.5], 1, shuffled=shuffled), c, len(counts)
+                )
                 given += names(islice(one, n))
                 states.append(one.state_dict())
             state = through_json(merge_state_dicts(states))
             for count in (1, 2, 3):
                 rest = []
                 for c in range(count):
-                    other = split_dataset_by_node(mixed("acb", [0.8, 0.1, 0.1], 2, shuffled=shuffled), c, count)
+                    other = split_dataset_by_node(
+                        mixed("acb", [0.8, 0.1, 0.1], 2, shuffled=shuffled), c, count
+                    )
                     with pytest.raises(CheckpointMismatchError, match="strict=False"):
                         other.load_state_dict(state)
                     other.load_state_dict(state, strict=False)
                     rest += names(islice(other, 9))
                     # And on from there, as any run.
-                    again = split_dataset_by_node(mixed("acb", [0.8, 0.1, 0.1], 2, shuffled=shuffled), c, count)
+                    again = split_dataset_by_node(
+                        mixed("acb", [0.8, 0.1, 0.1], 2, shuffled=shuffled), c, count
+                    )
                     again.load_state_dict(through_json(other.state_dict()))
                     rest += names(again)
                 assert sorted(given + rest) == whole, (shuffled, counts, count)
-    with pytest.raises(CheckpointMismatchError, match=r"strict=False is for mixtures|another stream"):
-        mixed("ab", [0.5, 0.5], 1, shuffled=False).load_state_dict(held().state_dict(), strict=False)
+    with pytest.raises(
+        CheckpointMismatchError, match=r"strict=False is for mixtures|another stream"
+    ):
+        mixed("ab", [0.5, 0.5], 1, shuffled=False).load_state_dict(
+            held().state_dict(), strict=False
+        )
 
 
 def test_a_part_that_is_never_drawn():
     parts = [held(), held(name="id")]
     for strategy, n in (("first_exhausted", N), ("all_exhausted_without_replacement", N)):
-        assert len(list(interleave_datasets(parts, probabilities=[1, 0], stopping_strategy=strategy))) == n
-        assert len(list(interleave_datasets(parts, probabilities=[0, 1], stopping_strategy=strategy))) == n
+        assert (
+            len(list(interleave_datasets(parts, probabilities=[1, 0], stopping_strategy=strategy)))
+            == n
+        )
+        assert (
+            len(list(interleave_datasets(parts, probabilities=[0, 1], stopping_strategy=strategy)))
+            == n
+        )
     with pytest.raises(InvalidArgumentError, match="never sampled"):
         interleave_datasets(parts, probabilities=[1, 0], stopping_strategy="all_exhausted")
 
@@ -308,18 +349,46 @@ def test_a_part_that_is_never_drawn():
 @pytest.mark.parametrize(
     ("taken", "loaded", "words"),
     [
-        (lambda: held().map(str, batched=True), lambda: held(), r"with what this stream does not have: Map\(builtins.str"),
-        (lambda: held(), lambda: held().map(str, batched=True), r"without what this stream has: Map\(builtins.str"),
+        (
+            lambda: held().map(str, batched=True),
+            lambda: held(),
+            r"with what this stream does not have: Map\(builtins.str",
+        ),
+        (
+            lambda: held(),
+            lambda: held().map(str, batched=True),
+            r"without what this stream has: Map\(builtins.str",
+        ),
         (
             lambda: held().map(str, batched=True).filter(print),
             lambda: held().map(str, batched=True).filter(len),
             r"step 2 was Filter\(builtins.print.*it is Filter\(builtins.len",
         ),
-        (lambda: held().map(str, batched=True), lambda: held().map(str, batched=True).filter(len), "before the step Filter"),
-        (lambda: held().map(str, batched=True), lambda: held(29).map(str, batched=True), "of other files"),
-        (lambda: interleave_datasets([held(), held()]), lambda: concatenate_datasets([held(), held().map(dict)]), "of a mixture, this"),
-        (lambda: interleave_datasets([held(), held()]), lambda: interleave_datasets([held(), held(9)]), "part 1 differs"),
-        (lambda: IterableDataset.from_generator(rows_of_a_generator), lambda: IterableDataset.from_generator(iter), "the generator was"),
+        (
+            lambda: held().map(str, batched=True),
+            lambda: held().map(str, batched=True).filter(len),
+            "before the step Filter",
+        ),
+        (
+            lambda: held().map(str, batched=True),
+            lambda: held(29).map(str, batched=True),
+            "of other files",
+        ),
+        (
+            lambda: interleave_datasets([held(), held()]),
+            lambda: concatenate_datasets([held(), held().map(dict)]),
+            "of a mixture, this",
+        ),
+        (
+            lambda: interleave_datasets([held(), held()]),
+            lambda: interleave_datasets([held(), held(9)]),
+            "part 1 differs",
+        ),
+        (
+            lambda: IterableDataset.from_generator(rows_of_a_generator),
+            lambda: IterableDataset.from_generator(iter),
+            "the generator was",
+        ),
     ],
 )
 def test_a_state_of_other_steps_is_refused_in_words(taken, loaded, words):

@@ -27,7 +27,12 @@ OPS = st.one_of(
     st.tuples(st.just("skip"), st.integers(0, 60)),
     st.sampled_from([("shard", 3, i, kind) for i in range(3) for kind in (True, False)]),
     # A rank's cut: what the rank has, and then the cut.
-    st.tuples(st.just("rank"), st.sampled_from([(0, 2), (1, 2), (2, 3)]), st.sampled_from(["take", "skip"]), st.integers(0, 60)),
+    st.tuples(
+        st.just("rank"),
+        st.sampled_from([(0, 2), (1, 2), (2, 3)]),
+        st.sampled_from(["take", "skip"]),
+        st.integers(0, 60),
+    ),
 )
 COUNTS = st.lists(st.integers(1, 30), min_size=1, max_size=24)
 
@@ -63,7 +68,11 @@ def modelled(ds, counts, ops, epoch=0, number=0):
     scan = json.loads(ds._plan.scan)
     sizes = [p[3] for p in scan["pieces"]]
     first = [sum(counts[:i]) for i in range(len(counts))]
-    ops = [one for op in ops for one in ([("part", op[1][1], op[1][0]), op[2:]] if op[0] == "rank" else [op])]
+    ops = [
+        one
+        for op in ops
+        for one in ([("part", op[1][1], op[1][0]), op[2:]] if op[0] == "rank" else [op])
+    ]
     order = model.build(counts, sizes, scan["lanes"], ops, epoch, number)
     return order, lambda rows: [first[piece] + row for piece, row in rows]
 
@@ -72,7 +81,14 @@ def ids(rows):
     return [row["id"] for row in rows]
 
 
-@given(KINDS, COUNTS, st.lists(OPS, max_size=4), st.integers(0, 2), st.sampled_from([1, 2, 3, 7]), st.data())
+@given(
+    KINDS,
+    COUNTS,
+    st.lists(OPS, max_size=4),
+    st.integers(0, 2),
+    st.sampled_from([1, 2, 3, 7]),
+    st.data(),
+)
 def test_the_order_is_the_models(kind, counts, ops, epoch, of, data):
     with TemporaryDirectory() as folder:
         ds = applied(opened(folder, counts, kind), ops)
@@ -87,7 +103,13 @@ def test_the_order_is_the_models(kind, counts, ops, epoch, of, data):
         assert [i for batch in part.iter(size) for i in batch["id"]] == expected
 
 
-@given(KINDS, COUNTS, st.lists(OPS, max_size=3), st.lists(st.sampled_from([1, 2, 3, 4, 7]), min_size=1, max_size=3), st.data())
+@given(
+    KINDS,
+    COUNTS,
+    st.lists(OPS, max_size=3),
+    st.lists(st.sampled_from([1, 2, 3, 4, 7]), min_size=1, max_size=3),
+    st.data(),
+)
 def test_a_run_goes_on_with_other_consumers(kind, counts, ops, runs, data):
     with TemporaryDirectory() as folder:
         ds = applied(opened(folder, counts, kind), ops)
@@ -107,7 +129,10 @@ def test_a_run_goes_on_with_other_consumers(kind, counts, ops, runs, data):
                 seen += got
                 parts.append(part)
                 modelled_parts.append(consumer.cursor())
-            state, base = merge_state_dicts(part.state_dict() for part in parts), model.merge(consumer.base, modelled_parts)
+            state, base = (
+                merge_state_dicts(part.state_dict() for part in parts),
+                model.merge(consumer.base, modelled_parts),
+            )
             alone = consumer if of == 1 else None
         ds.load_state_dict(state)
         rest = ids(ds)
@@ -116,7 +141,12 @@ def test_a_run_goes_on_with_other_consumers(kind, counts, ops, runs, data):
 
 
 STEPS = st.lists(
-    st.one_of(OPS, st.tuples(st.just("repeat"), st.integers(0, 3)), st.tuples(st.just("batch"), st.integers(1, 6))), max_size=5
+    st.one_of(
+        OPS,
+        st.tuples(st.just("repeat"), st.integers(0, 3)),
+        st.tuples(st.just("batch"), st.integers(1, 6)),
+    ),
+    max_size=5,
 )
 
 
@@ -126,17 +156,27 @@ def flat(item):
 
 
 @settings(max_examples=80)
-@given(KINDS, st.lists(st.integers(1, 12), min_size=1, max_size=8), STEPS, st.sampled_from([1, 2]), st.data())
+@given(
+    KINDS,
+    st.lists(st.integers(1, 12), min_size=1, max_size=8),
+    STEPS,
+    st.sampled_from([1, 2]),
+    st.data(),
+)
 def test_every_combination_resumes_exactly_at_every_position(kind, counts, steps, of, data):
     with TemporaryDirectory() as folder:
-        ds = split_dataset_by_node(applied(opened(folder, counts, kind), steps), data.draw(st.integers(0, of - 1)), of)
+        ds = split_dataset_by_node(
+            applied(opened(folder, counts, kind), steps), data.draw(st.integers(0, of - 1)), of
+        )
         whole = [row["id"] for row in islice(ds, 100)]
         states, rows = [ds.state_dict()], iter(ds)
         states = []
         for _ in range(len(whole)):
             states.append(ds.state_dict())
             next(rows)
-        for i in data.draw(st.lists(st.integers(0, max(0, len(whole) - 1)), max_size=6)) if whole else []:
+        for i in (
+            data.draw(st.lists(st.integers(0, max(0, len(whole) - 1)), max_size=6)) if whole else []
+        ):
             ds.load_state_dict(json.loads(json.dumps(states[i])))
             assert [row["id"] for row in islice(ds, 100 - i)] == whole[i:]
 
@@ -221,7 +261,17 @@ def test_the_order_does_not_depend_on_memory_or_batches(tmp_path):
         )
         return run.stdout
 
-    assert len({order("16MiB", "rows"), order("512MiB", "rows"), order("2GiB", "7"), order("64MiB", "100000")}) == 1
+    assert (
+        len(
+            {
+                order("16MiB", "rows"),
+                order("512MiB", "rows"),
+                order("2GiB", "7"),
+                order("64MiB", "100000"),
+            }
+        )
+        == 1
+    )
 
 
 def test_the_golden_order_of_files(listing):

@@ -28,7 +28,13 @@ from transformers import PretrainedConfig, PreTrainedModel, Trainer, TrainingArg
 
 FOLDER = Path(sys.argv[1])
 LIMIT = InitProcessGroupKwargs(timeout=timedelta(seconds=60))
-GROUPS = {"uneven": [50, 50, 50, 50, 3], "one": [203], "two": [150, 53], "three": [7, 1, 195], "many": [7] * 29}
+GROUPS = {
+    "uneven": [50, 50, 50, 50, 3],
+    "one": [203],
+    "two": [150, 53],
+    "three": [7, 1, 195],
+    "many": [7] * 29,
+}
 ROUTES = {
     "sharded": {"dispatch_batches": False},
     "sharded, split": {"dispatch_batches": False, "split_batches": True},
@@ -73,8 +79,14 @@ def trained(accelerator, loader):
 
 def loaded(make, route, workers=0, size=8):
     """What the ranks are given on a route of accelerate, and how many steps DDP makes."""
-    accelerator = Accelerator(cpu=True, dataloader_config=DataLoaderConfiguration(**ROUTES[route]), kwargs_handlers=[LIMIT])
-    loader = accelerator.prepare(DataLoader(make().with_format("torch"), batch_size=size, num_workers=workers))
+    accelerator = Accelerator(
+        cpu=True,
+        dataloader_config=DataLoaderConfiguration(**ROUTES[route]),
+        kwargs_handlers=[LIMIT],
+    )
+    loader = accelerator.prepare(
+        DataLoader(make().with_format("torch"), batch_size=size, num_workers=workers)
+    )
     given = [batch["id"].tolist() for batch in loader]
     ranks = [None] * dist.get_world_size()
     dist.all_gather_object(ranks, given)
@@ -118,9 +130,13 @@ def cases():
     steps = {
         "shuffled": lambda: stream("uneven").shuffle(seed=1, buffer_size=20),
         "mapped": lambda: stream("uneven").map(lambda row: {"id": row["id"]}),
-        "mapped in batches": lambda: stream("uneven").map(lambda rows: {"id": rows["id"]}, batched=True, batch_size=10),
+        "mapped in batches": lambda: stream("uneven").map(
+            lambda rows: {"id": rows["id"]}, batched=True, batch_size=10
+        ),
         "taken": lambda: stream("uneven").shuffle(seed=1).take(150),
-        "in memory": lambda: datasets.Dataset.from_dict({"id": list(range(203))}).to_iterable_dataset(num_shards=4),
+        "in memory": lambda: datasets.Dataset.from_dict(
+            {"id": list(range(203))}
+        ).to_iterable_dataset(num_shards=4),
         "concatenated": lambda: datasets.concatenate_datasets([stream("two"), stream("three")]),
         "interleaved": lambda: datasets.interleave_datasets(
             [stream("two"), stream("three")], stopping_strategy="all_exhausted_without_replacement"
@@ -128,15 +144,23 @@ def cases():
     }
     for name, make in steps.items():
         yield f"{name}; sharded", lambda make=make: loaded(make, "sharded")
-    given = lambda: ({"id": i} for i in range(1000, 1020))  # noqa: E731
-    beside = lambda: datasets.concatenate_datasets([datasets.IterableDataset.from_generator(given), steps["mapped"]()])  # noqa: E731
+    given = lambda: ({"id": i} for i in range(1000, 1020))
+    beside = lambda: datasets.concatenate_datasets(
+        [datasets.IterableDataset.from_generator(given), steps["mapped"]()]
+    )
     yield "beside a generator; sharded", lambda: loaded(beside, "sharded")
     yield "uneven; sharded, workers", lambda: loaded(lambda: stream("uneven"), "sharded", workers=2)
     yield (
         "map-style; sharded",
-        lambda: loaded(lambda: datasets.load_dataset("parquet", data_files=files("uneven"), split="train"), "sharded"),
+        lambda: loaded(
+            lambda: datasets.load_dataset("parquet", data_files=files("uneven"), split="train"),
+            "sharded",
+        ),
     )
-    yield "uneven; Trainer", lambda: of_trainer(lambda: stream("uneven"), 13, dispatch_batches=False)
+    yield (
+        "uneven; Trainer",
+        lambda: of_trainer(lambda: stream("uneven"), 13, dispatch_batches=False),
+    )
     yield "uneven; Trainer, dispatched", lambda: of_trainer(lambda: stream("uneven"), 13)
 
 

@@ -102,7 +102,9 @@ def test_processes_that_are_started(tmp_path, method):
     """
     done = run(["-m", "rowstream.alias", "script.py"], tmp_path, script)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split("\n")[:3] == ["rowstream.dataset.map_style"] * 2 + [str(list(range(0, 16, 2)))]
+    assert done.stdout.split("\n")[:3] == ["rowstream.dataset.map_style.dataset"] * 2 + [
+        str(list(range(0, 16, 2)))
+    ]
 
 
 def test_the_real_package_came_first(tmp_path):

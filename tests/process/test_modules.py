@@ -118,7 +118,7 @@ USES = [
     "import logging, datasets; logging.getLogger('datasets').setLevel(40); assert get() == 40",
     "import datasets; log = datasets.logging.get_logger('datasets.x'); datasets.logging.set_verbosity_error(); assert not log.isEnabledFor(30)",
     "import logging, datasets; datasets.logging.set_verbosity(10); assert logging.getLogger('datasets').level == get() == 10",
-    "import logging, datasets; logging.getLogger('datasets').setLevel(40); import rowstream.builder as b; assert not b._logger.isEnabledFor(30)",
+    "import logging, datasets; logging.getLogger('datasets').setLevel(40); import rowstream.builder.builder as b; assert not b._logger.isEnabledFor(30)",
     "import logging, datasets; log = logging.getLogger('datasets'); log.propagate = True; datasets.logging.disable_propagation(); assert not log.propagate",
     "import datasets; assert datasets.logging.get_logger().name == 'datasets'",
     "from datasets import *; load_dataset; Dataset",
@@ -146,7 +146,7 @@ def used():
         import json, sys
         import rowstream.alias
         rowstream.alias.install()
-        from rowstream.progress import enable_progress_bars
+        from rowstream.utils.progress import enable_progress_bars
         from rowstream.utils import logging as said
         failed = {}
         for use in json.loads(sys.argv[1]):
@@ -368,7 +368,9 @@ class Mine(evaluate.Metric):
 
 def test_evaluate(tmp_path):
     """A metric of a script of this machine, by one call, row by row, and in memory."""
-    if importlib.util.find_spec("evaluate") is None:  # not imported: this process has the package itself
+    if (
+        importlib.util.find_spec("evaluate") is None
+    ):  # not imported: this process has the package itself
         pytest.skip("evaluate is not installed")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "mine.py").write_text(METRIC)

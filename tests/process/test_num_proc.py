@@ -31,13 +31,22 @@ def script(tmp_path, text, timeout=60, **env):
     """Runs a script; gives what it printed, what it complained, and how often it was run. Waits for all of its processes."""
     path = tmp_path / "script.py"
     path.write_text(textwrap.dedent(HEAD) + textwrap.dedent(text))
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
-    with subprocess.Popen([sys.executable, str(path), str(tmp_path)], env={**os.environ, **env}, **pipes) as process:
+    pipes = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+        "start_new_session": True,
+    }
+    with subprocess.Popen(
+        [sys.executable, str(path), str(tmp_path)], env={**os.environ, **env}, **pipes
+    ) as process:
         try:
             out, err = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            pytest.fail(f"it hangs, or leaves processes that do: {process.communicate()[1][-2000:]}")
+            pytest.fail(
+                f"it hangs, or leaves processes that do: {process.communicate()[1][-2000:]}"
+            )
     return out, err, len((tmp_path / "runs").read_text())
 
 
@@ -126,7 +135,7 @@ def test_nothing_is_left_of_a_call(tmp_path):
 def test_how_processes_start(tmp_path, chosen, env, expected):
     """By a fork where there is one, unless the environment or the program says how."""
     text = f"""
-    from rowstream.dataset.processes import context
+    from rowstream.utils.processes import context
     {chosen}
     print(context().get_start_method())
     """
@@ -170,7 +179,7 @@ def test_a_process_that_ends_by_itself_is_an_error(tmp_path, work, code):
 def test_a_result_that_cannot_be_sent_is_an_error(tmp_path):
     """It is no hang: what pickles results must not lose the error."""
     text = """
-    from rowstream.dataset.processes import run_in_processes
+    from rowstream.utils.processes import run_in_processes
     made = {}
     try:
         run_in_processes([(0, lambda told: 1), (1, lambda told: threading.Lock())], 2, lambda n: None, made.__setitem__, "map")

@@ -28,7 +28,13 @@ def run(tmp_path):
     write_listing(tmp_path, [300] * 40, files=4)
 
     def run(script, timeout=60, **kwargs):
-        return subprocess.run([sys.executable, "-c", OPEN + script, tmp_path], capture_output=True, text=True, timeout=timeout, **kwargs)
+        return subprocess.run(
+            [sys.executable, "-c", OPEN + script, tmp_path],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            **kwargs,
+        )
 
     return run
 
@@ -93,7 +99,15 @@ if __name__ == "__main__":
     assert sorted(sum(parts, [])) == sorted(whole)
 """
     )
-    good(subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True, timeout=90, check=False))
+    good(
+        subprocess.run(
+            [sys.executable, script, tmp_path],
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,7 +159,9 @@ def test_an_interrupt_is_answered_while_waiting(tmp_path):
         'ds = rowstream.load_dataset("parquet", data_files=[sys.argv[1]], split="train", streaming=True)',
         "rowstream._core.scan([sys.argv[1]], 'parquet')",
     )
-    with subprocess.Popen([sys.executable, "-c", script.format(use="pass"), path], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", script.format(use="pass"), path], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout.readline() == "ready\n"
         began = time.monotonic()
         while process.poll() is None and time.monotonic() - began < 10:
@@ -241,5 +257,11 @@ else:
     raise SystemExit(f"{len(rest)} rows came, and no error")
 """
     write_listing(tmp_path, [1], files=1)
-    done = subprocess.run([sys.executable, "-c", OPEN + script, tmp_path], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN + script, tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert good(done).strip() in ("SourceChangedError", "DataError", "OSError"), done.stdout

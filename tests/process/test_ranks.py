@@ -16,7 +16,8 @@ import pytest
 pytestmark = [
     pytest.mark.heavy,
     pytest.mark.skipif(
-        any(find_spec(name) is None for name in ("torch", "transformers", "accelerate")), reason="accelerate is not installed"
+        any(find_spec(name) is None for name in ("torch", "transformers", "accelerate")),
+        reason="accelerate is not installed",
     ),
 ]
 
@@ -56,8 +57,20 @@ def found(tmp_path_factory):
     }
     ranks = [
         subprocess.Popen(
-            [sys.executable, "-m", "rowstream.alias", str(Path(__file__).parent / "ranks.py"), str(folder)],
-            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank), "HF_DATASETS_CACHE": str(folder / f"cache-{rank}")},
+            [
+                sys.executable,
+                "-m",
+                "rowstream.alias",
+                str(Path(__file__).parent / "ranks.py"),
+                str(folder),
+            ],
+            env={
+                **os.environ,
+                **shared,
+                "RANK": str(rank),
+                "LOCAL_RANK": str(rank),
+                "HF_DATASETS_CACHE": str(folder / f"cache-{rank}"),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -69,7 +82,11 @@ def found(tmp_path_factory):
         for rank in ranks:
             out, errors = rank.communicate(timeout=240)
             assert rank.returncode == 0, errors[-3000:]
-            cases |= dict(json.loads(line.removeprefix("found: ")) for line in out.splitlines() if line.startswith("found: "))
+            cases |= dict(
+                json.loads(line.removeprefix("found: "))
+                for line in out.splitlines()
+                if line.startswith("found: ")
+            )
     finally:
         for rank in ranks:
             rank.kill()
@@ -78,7 +95,9 @@ def found(tmp_path_factory):
 
 def rows_of(case):
     assert "error" not in case, case["error"]
-    assert case["steps"] is not None, f"batches {[len(rank) for rank in case['ranks']]}: DDP would never end"
+    assert case["steps"] is not None, (
+        f"batches {[len(rank) for rank in case['ranks']]}: DDP would never end"
+    )
     assert [len(rank) for rank in case["ranks"]] == [case["steps"]] * 2
     return [[row for batch in rank for row in batch] for rank in case["ranks"]]
 
@@ -120,4 +139,7 @@ def test_a_generator_beside_files(found):
     """Its one shard is one rank's, so an epoch would not end; but every row is somebody's, and nothing fails before."""
     case = found["beside a generator; sharded"]
     assert "error" not in case, case["error"]
-    assert sorted(row for rank in case["ranks"] for batch in rank for row in batch) == [*range(203), *range(1000, 1020)]
+    assert sorted(row for rank in case["ranks"] for batch in rank for row in batch) == [
+        *range(203),
+        *range(1000, 1020),
+    ]

@@ -11,7 +11,10 @@ import pytest
 
 pytestmark = [
     pytest.mark.heavy,
-    pytest.mark.skipif(any(find_spec(name) is None for name in ("trl", "transformers", "accelerate")), reason="trl is not installed"),
+    pytest.mark.skipif(
+        any(find_spec(name) is None for name in ("trl", "transformers", "accelerate")),
+        reason="trl is not installed",
+    ),
 ]
 
 
@@ -19,7 +22,11 @@ pytestmark = [
 def test_trainers(tmp_path):
     script = Path(__file__).parent / "trainers.py"
     done = subprocess.run(
-        [sys.executable, "-m", "rowstream.alias", str(script), str(tmp_path)], capture_output=True, text=True, timeout=500, check=False
+        [sys.executable, "-m", "rowstream.alias", str(script), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
     )
     finished = [line for line in done.stdout.splitlines() if line.startswith("done: ")]
     assert done.returncode == 0, f"after {finished[-1:]}: {done.stderr[-3000:]}"

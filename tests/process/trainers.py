@@ -26,14 +26,35 @@ from transformers import (  # noqa: E402
 
 FOLDER = Path(sys.argv[1])
 CHAT, PREFERENCES = str(FOLDER / "chat.jsonl"), str(FOLDER / "preferences.jsonl")
-WORDS = {word: i for i, word in enumerate(["<unk>", "<pad>", "<s>", "</s>", "<|user|>", "<|assistant|>", *(f"w{i}" for i in range(50))])}
+WORDS = {
+    word: i
+    for i, word in enumerate(
+        [
+            "<unk>",
+            "<pad>",
+            "<s>",
+            "</s>",
+            "<|user|>",
+            "<|assistant|>",
+            *(f"w{i}" for i in range(50)),
+        ]
+    )
+}
 
 
 def tokenizer():
     words = Tokenizer(models.WordLevel(WORDS, unk_token="<unk>"))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    made = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>", pad_token="<pad>", bos_token="<s>", eos_token="</s>")
-    made.chat_template = "{% for m in messages %}{{ '<|' + m['role'] + '|> ' + m['content'] + ' ' }}{% endfor %}"
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=words,
+        unk_token="<unk>",
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+    )
+    made.chat_template = (
+        "{% for m in messages %}{{ '<|' + m['role'] + '|> ' + m['content'] + ' ' }}{% endfor %}"
+    )
     return made
 
 
@@ -62,13 +83,22 @@ def written():
         return [{"role": role, "content": words(n)}]
 
     chats = [{"messages": said("user", 4) + said("assistant", 5)} for _ in range(40)]
-    pairs = [{"prompt": said("user", 4), "chosen": said("assistant", 4), "rejected": said("assistant", 4)} for _ in range(24)]
+    pairs = [
+        {
+            "prompt": said("user", 4),
+            "chosen": said("assistant", 4),
+            "rejected": said("assistant", 4),
+        }
+        for _ in range(24)
+    ]
     for path, rows in ((CHAT, chats), (PREFERENCES, pairs)):
         Path(path).write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def load(path, streaming=False):
-    return datasets.load_dataset("json", data_files=path, split="train", streaming=streaming, cache_dir=str(FOLDER / "cache"))
+    return datasets.load_dataset(
+        "json", data_files=path, split="train", streaming=streaming, cache_dir=str(FOLDER / "cache")
+    )
 
 
 def model():
@@ -93,7 +123,11 @@ def supervised(streaming=False, **more):
     config = SFTConfig(max_length=32, **arguments(**more))
     held = None if streaming else load(CHAT).select(range(6))
     return SFTTrainer(
-        model=model(), args=config, train_dataset=load(CHAT, streaming), eval_dataset=held, processing_class=TOKENIZER
+        model=model(),
+        args=config,
+        train_dataset=load(CHAT, streaming),
+        eval_dataset=held,
+        processing_class=TOKENIZER,
     ).train()
 
 
@@ -101,7 +135,13 @@ def preferences():
     from trl import DPOConfig, DPOTrainer
 
     config = DPOConfig(max_length=32, **arguments())
-    return DPOTrainer(model=model(), ref_model=model(), args=config, train_dataset=load(PREFERENCES), processing_class=TOKENIZER).train()
+    return DPOTrainer(
+        model=model(),
+        ref_model=model(),
+        args=config,
+        train_dataset=load(PREFERENCES),
+        processing_class=TOKENIZER,
+    ).train()
 
 
 def rewards():
@@ -109,7 +149,9 @@ def rewards():
 
     judge = LlamaForSequenceClassification(LlamaConfig(**{**CONFIG.to_dict(), "num_labels": 1}))
     config = RewardConfig(max_length=32, **arguments())
-    return RewardTrainer(model=judge, args=config, train_dataset=load(PREFERENCES), processing_class=TOKENIZER).train()
+    return RewardTrainer(
+        model=judge, args=config, train_dataset=load(PREFERENCES), processing_class=TOKENIZER
+    ).train()
 
 
 def policies():
@@ -117,20 +159,37 @@ def policies():
 
     config = GRPOConfig(num_generations=2, max_completion_length=4, **arguments())
     prompts = load(PREFERENCES).select_columns(["prompt"])
-    judge = lambda completions, **_: [float(len(str(one))) for one in completions]  # noqa: E731  # as trl takes it
-    return GRPOTrainer(model=model(), args=config, train_dataset=prompts, processing_class=TOKENIZER, reward_funcs=judge).train()
+    judge = lambda completions, **_: [
+        float(len(str(one))) for one in completions
+    ]  # as trl takes it
+    return GRPOTrainer(
+        model=model(),
+        args=config,
+        train_dataset=prompts,
+        processing_class=TOKENIZER,
+        reward_funcs=judge,
+    ).train()
 
 
 def tokens(streaming=False):
     def tokenized(batch):
-        return TOKENIZER([" ".join(m["content"] for m in row) for row in batch["messages"]], truncation=True, max_length=16)
+        return TOKENIZER(
+            [" ".join(m["content"] for m in row) for row in batch["messages"]],
+            truncation=True,
+            max_length=16,
+        )
 
     return load(CHAT, streaming).map(tokenized, batched=True, remove_columns=["messages"])
 
 
 def trained(ds, **more):
     collate = DataCollatorForLanguageModeling(TOKENIZER, mlm=False)
-    return Trainer(model=model(), args=TrainingArguments(**arguments(**more)), train_dataset=ds, data_collator=collate).train()
+    return Trainer(
+        model=model(),
+        args=TrainingArguments(**arguments(**more)),
+        train_dataset=ds,
+        data_collator=collate,
+    ).train()
 
 
 def accelerated():
@@ -145,15 +204,28 @@ def accelerated():
     got = []
     for rank in range(2):
         loader = prepare_data_loader(
-            DataLoader(made.with_format("torch"), batch_size=2), num_processes=2, process_index=rank, put_on_device=False
+            DataLoader(made.with_format("torch"), batch_size=2),
+            num_processes=2,
+            process_index=rank,
+            put_on_device=False,
         )
         got += [x for batch in loader for x in batch["x"].tolist()]
     assert sorted(got) == sorted(shards * 4)
     accelerator = Accelerator(cpu=True)
     with accelerator.split_between_processes(load(CHAT)) as part:
         assert len(part) == 40
-    numbers = load(CHAT).map(lambda row: {"n": len(row["messages"])}, remove_columns=["messages"]).with_format("torch")
-    assert sum(len(batch["n"]) for batch in accelerator.prepare(DataLoader(numbers, batch_size=4, shuffle=True))) == 40
+    numbers = (
+        load(CHAT)
+        .map(lambda row: {"n": len(row["messages"])}, remove_columns=["messages"])
+        .with_format("torch")
+    )
+    assert (
+        sum(
+            len(batch["n"])
+            for batch in accelerator.prepare(DataLoader(numbers, batch_size=4, shuffle=True))
+        )
+        == 40
+    )
 
 
 CASES = {

@@ -8,7 +8,17 @@ import pytest
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.resolve.encodings import ERRORS, option
 
-ONE_BYTE = ["latin-1", "cp1252", "cp437", "iso8859_15", "mac_roman", "koi8_r", "cp037", "ascii", "tis_620"]
+ONE_BYTE = [
+    "latin-1",
+    "cp1252",
+    "cp437",
+    "iso8859_15",
+    "mac_roman",
+    "koi8_r",
+    "cp037",
+    "ascii",
+    "tis_620",
+]
 
 
 @pytest.mark.parametrize("errors", [one for one in ERRORS if one != "strict"])
@@ -39,11 +49,17 @@ def test_utf_8_says_nothing_so_that_states_stay(format, name, errors):
 def test_marks():
     assert option("csv", "utf-8-sig", None) is option("json", "utf_8_sig", None) is None
     assert option("text", "utf-8-sig", None)["units"] == "utf8sig"
-    assert [option("text", f"utf-16{end}", None)["units"]["utf16"] for end in ("", "-le", "-be")] == [None, False, True]
-    assert [option("text", f"utf_32{end}", None)["units"]["utf32"] for end in ("", "_le", "_be")] == [None, False, True]
+    assert [
+        option("text", f"utf-16{end}", None)["units"]["utf16"] for end in ("", "-le", "-be")
+    ] == [None, False, True]
+    assert [
+        option("text", f"utf_32{end}", None)["units"]["utf32"] for end in ("", "_le", "_be")
+    ] == [None, False, True]
 
 
-@pytest.mark.parametrize("name", ["utf-7", "idna", "rot13", "base64", "hz", "johab", "unicode_escape", "undefined"])
+@pytest.mark.parametrize(
+    "name", ["utf-7", "idna", "rot13", "base64", "hz", "johab", "unicode_escape", "undefined"]
+)
 def test_what_is_not_read_is_said(name):
     with pytest.raises(UnsupportedError, match=f"'{name}' is not read"):
         option("csv", name, None)

@@ -49,7 +49,12 @@ KINDS = [
 def found(folder, code):
     """What a process prints, which would list for ever where links go round."""
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), str(folder)], cwd=folder, capture_output=True, text=True, timeout=30, check=False
+        [sys.executable, "-c", textwrap.dedent(code), str(folder)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout.split()
@@ -63,7 +68,7 @@ def test_a_folder_is_listed_to_its_end(tmp_path, kind):
     code = """
         import sys
         from rowstream import load_dataset
-        from rowstream.resolve import patterns
+        from rowstream.storage import patterns
         root = sys.argv[1]
         for path, named in ((root, {}), ("parquet", {"data_files": f"{root}/**/*.parquet"}), ("parquet", {"data_dir": root})):
             ds = load_dataset(path, split="train", streaming=True, **named)
@@ -82,13 +87,15 @@ def test_folders_that_all_link_to_each_other(tmp_path):
         (folder / one / f"to-{other}").symlink_to(f"../{other}")
     code = """
         import os, sys
-        from rowstream.resolve import patterns
+        from rowstream.storage import patterns
         print(*sorted({os.path.basename(path) for path in patterns.resolve("**/*.parquet", sys.argv[1])}))
     """
     assert found(folder, code) == [f"{i}.parquet" for i in range(9)]
 
 
-@pytest.mark.parametrize("pattern", ["**/*.parquet", "linked/*.parquet", "l*/**", "linked/**/*.parquet"])
+@pytest.mark.parametrize(
+    "pattern", ["**/*.parquet", "linked/*.parquet", "l*/**", "linked/**/*.parquet"]
+)
 def test_a_folder_elsewhere_is_followed(tmp_path, pattern):
     (tmp_path / "elsewhere").mkdir()
     pq.write_table(pa.table({"id": [7]}), tmp_path / "elsewhere" / "x.parquet")
@@ -98,7 +105,7 @@ def test_a_folder_elsewhere_is_followed(tmp_path, pattern):
     (tmp_path / "elsewhere" / "again").symlink_to("../data")
     code = f"""
         import os, sys
-        from rowstream.resolve import patterns
+        from rowstream.storage import patterns
         print(*(os.path.relpath(path, sys.argv[1]) for path in patterns.resolve({pattern!r}, sys.argv[1])))
     """
     assert found(tmp_path / "data", code) == ["linked/x.parquet"]

@@ -38,11 +38,16 @@ def here(tmp_path, monkeypatch):
     ],
 )
 def test_endings_are_names_of_formats(here, name, file, options, streaming):
-    assert list(load_dataset(name, data_files=file, split="train", streaming=streaming, **options)) == ROWS
+    assert (
+        list(load_dataset(name, data_files=file, split="train", streaming=streaming, **options))
+        == ROWS
+    )
 
 
 def test_an_ending_of_text(here):
-    assert next(iter(load_dataset("txt", data_files="tabs", split="train", streaming=True))) == {"text": "a\tb"}
+    assert next(iter(load_dataset("txt", data_files="tabs", split="train", streaming=True))) == {
+        "text": "a\tb"
+    }
 
 
 def test_an_ending_names_the_builder_of_its_format(here):

@@ -4,7 +4,7 @@ import os
 
 import pytest
 from rowstream.exceptions import DataFilesNotFoundError, UnsupportedError
-from rowstream.resolve.patterns import expand, resolve, walk
+from rowstream.storage.patterns import expand, resolve, walk
 
 
 @pytest.fixture
@@ -73,4 +73,10 @@ def test_what_is_missing_is_named(folder):
 
 
 def test_walk_leaves_out_what_is_no_data(folder):
-    assert walk(str(folder)) == ["a.parquet", "b.parquet", "c10.parquet", "c9.parquet", "sub/d.parquet"]
+    assert walk(str(folder)) == [
+        "a.parquet",
+        "b.parquet",
+        "c10.parquet",
+        "c9.parquet",
+        "sub/d.parquet",
+    ]

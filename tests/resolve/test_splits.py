@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from rowstream.resolve.splits import by_split
+from rowstream.resolve.split_files import by_split
 
 
 @pytest.mark.parametrize(
@@ -9,8 +9,14 @@ from rowstream.resolve.splits import by_split
     [
         (["a.parquet", "b.parquet"], {"train": ["a.parquet", "b.parquet"]}),
         (["train.parquet", "test.parquet"], {"train": ["train.parquet"], "test": ["test.parquet"]}),
-        (["x-dev-1.parquet", "x-training-1.parquet"], {"train": ["x-training-1.parquet"], "validation": ["x-dev-1.parquet"]}),
-        (["my_val/a.parquet", "train/a.parquet"], {"train": ["train/a.parquet"], "validation": ["my_val/a.parquet"]}),
+        (
+            ["x-dev-1.parquet", "x-training-1.parquet"],
+            {"train": ["x-training-1.parquet"], "validation": ["x-dev-1.parquet"]},
+        ),
+        (
+            ["my_val/a.parquet", "train/a.parquet"],
+            {"train": ["train/a.parquet"], "validation": ["my_val/a.parquet"]},
+        ),
         # A part of a word is none.
         (["trainer.parquet", "latest.parquet"], {"train": ["trainer.parquet", "latest.parquet"]}),
         # Folders decide before names.

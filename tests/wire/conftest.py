@@ -38,7 +38,12 @@ def lines(n: int = ROWS) -> bytes:
 def parquet(n: int = ROWS, group: int = 1500) -> bytes:
     sink = io.BytesIO()
     pq.write_table(
-        pa.Table.from_pylist(rows(n)), sink, row_group_size=group, write_page_index=True, compression="none", use_dictionary=False
+        pa.Table.from_pylist(rows(n)),
+        sink,
+        row_group_size=group,
+        write_page_index=True,
+        compression="none",
+        use_dictionary=False,
     )
     return sink.getvalue()
 
@@ -69,7 +74,10 @@ FILES = {
     "a.tar": ("webdataset", tar),
     "a.arrow": ("arrow", arrow),
     "stream.arrow": ("arrow", lambda: arrow("stream")),
-    "a.csv": ("csv", lambda: ("id,text\n" + "".join(f"{row['id']},{row['text']}\n" for row in rows())).encode()),
+    "a.csv": (
+        "csv",
+        lambda: ("id,text\n" + "".join(f"{row['id']},{row['text']}\n" for row in rows())).encode(),
+    ),
     "a.txt": ("text", lambda: "".join(f"{row['text']}\n" for row in rows()).encode()),
 }
 
@@ -89,7 +97,9 @@ def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def server(_served: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
     """A server without faults, and an environment that knows no other: neither caches nor tokens nor credentials."""
     for name in os.environ:
-        if name.startswith(("HF_", "AWS_", "GOOGLE_", "AZURE_", "ROWSTREAM_")) or name.lower().endswith("_proxy"):
+        if name.startswith(
+            ("HF_", "AWS_", "GOOGLE_", "AZURE_", "ROWSTREAM_")
+        ) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_ENDPOINT", _served.hub)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
@@ -105,7 +115,12 @@ def local(_served: Server):
     """The rows of a file, read from disk."""
 
     def read(name: str) -> list[dict[str, object]]:
-        ds = load_dataset(FILES[name][0], data_files=str(_served.root / "http" / name), split="train", streaming=True)
+        ds = load_dataset(
+            FILES[name][0],
+            data_files=str(_served.root / "http" / name),
+            split="train",
+            streaming=True,
+        )
         return [{key: value for key, value in row.items() if key != "__url__"} for row in ds]
 
     return read

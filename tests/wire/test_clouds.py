@@ -28,7 +28,9 @@ def serve():
 
             def reply(self):
                 length = int(self.headers.get("Content-Length") or 0)
-                status, headers, body = answer(self.command, self.path, self.headers, self.rfile.read(length))
+                status, headers, body = answer(
+                    self.command, self.path, self.headers, self.rfile.read(length)
+                )
                 self.send_response(status)
                 for name, value in {"Content-Length": str(len(body)), **headers}.items():
                     self.send_header(name, value)
@@ -65,7 +67,12 @@ def elsewhere(status: int, named: bool, region: str = "eu-west-3"):
 
     def answer(method, path, headers, body):
         place, _, query = path.partition("?")
-        scope = headers.get("Authorization", "").partition("Credential=")[2].partition(",")[0].split("/")
+        scope = (
+            headers.get("Authorization", "")
+            .partition("Credential=")[2]
+            .partition(",")[0]
+            .split("/")
+        )
         asked.append(scope[2] if len(scope) > 2 else "nobody")
         if asked[-1] != region:
             text = b"<Error><Code>PermanentRedirect</Code><Message>elsewhere</Message></Error>"
@@ -100,7 +107,13 @@ def test_a_bucket_of_another_region(server, serve, status):
 
 def test_a_region_that_was_named_wrongly_is_left_too(server, serve):
     answer, asked, _ = elsewhere(301, named=True)
-    options = {**FAST, "endpoint_url": serve(answer), "key": "K", "secret": "S", "client_kwargs": {"region_name": "ap-south-1"}}
+    options = {
+        **FAST,
+        "endpoint_url": serve(answer),
+        "key": "K",
+        "secret": "S",
+        "client_kwargs": {"region_name": "ap-south-1"},
+    }
     assert far("s3://b/a.jsonl", "a.jsonl", storage_options=options) == [{"id": 1}]
     assert asked[0] == "ap-south-1"
 
@@ -111,7 +124,11 @@ def test_a_bucket_that_is_nowhere_is_not_asked_for_ever(server, serve, region, n
 
     def answer(method, path, headers, body):
         asked.append(path)
-        return 400, {"x-amz-bucket-region": region} if named else {}, b"<Error><Code>AuthorizationHeaderMalformed</Code></Error>"
+        return (
+            400,
+            {"x-amz-bucket-region": region} if named else {},
+            b"<Error><Code>AuthorizationHeaderMalformed</Code></Error>",
+        )
 
     options = {**FAST, "endpoint_url": serve(answer), "key": "K", "secret": "S"}
     with pytest.raises(OSError, match="Malformed"):
@@ -132,7 +149,9 @@ def keyed(server, serve):
 @pytest.mark.parametrize("status", [None, 401, 403, 404, 503])
 def test_without_credentials_the_error_says_so(keyed, serve, monkeypatch, status):
     options, asked = keyed
-    machine = "http://127.0.0.1:1" if status is None else serve(lambda *_: (status, {}, b"none here"))
+    machine = (
+        "http://127.0.0.1:1" if status is None else serve(lambda *_: (status, {}, b"none here"))
+    )
     monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", machine)
     with pytest.raises(PermissionError, match="no credentials for s3://") as error:
         far("s3://b/a.jsonl", "a.jsonl", storage_options=options)
@@ -148,10 +167,26 @@ def test_without_credentials_the_error_says_so(keyed, serve, monkeypatch, status
 def test_a_machine_that_gives_credentials(keyed, serve, monkeypatch):
     options, asked = keyed
     until = (dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    told = json.dumps({"AccessKeyId": "MACHINE", "SecretAccessKey": "S", "Token": "T", "Expiration": until, "Code": "Success"}).encode()
+    told = json.dumps(
+        {
+            "AccessKeyId": "MACHINE",
+            "SecretAccessKey": "S",
+            "Token": "T",
+            "Expiration": until,
+            "Code": "Success",
+        }
+    ).encode()
 
     def answer(method, path, headers, body):
-        return 200, {}, b"token" if path.endswith("token") else b"role" if path.endswith("credentials/") else told
+        return (
+            200,
+            {},
+            b"token"
+            if path.endswith("token")
+            else b"role"
+            if path.endswith("credentials/")
+            else told,
+        )
 
     monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", serve(answer))
     assert far("s3://b/a.jsonl", "a.jsonl", storage_options=options) == [{"id": 1}]
@@ -188,11 +223,22 @@ def certified(tmp_path_factory):
         key = ec.generate_private_key(ec.SECP256R1())
         of = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
         issuer, signer = by or (of, key)
-        builder = x509.CertificateBuilder().subject_name(of).issuer_name(issuer).public_key(key.public_key())
-        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - dt.timedelta(days=1))
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(of)
+            .issuer_name(issuer)
+            .public_key(key.public_key())
+        )
+        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(
+            now - dt.timedelta(days=1)
+        )
         builder = builder.not_valid_after(now + dt.timedelta(days=1))
-        builder = builder.add_extension(x509.BasicConstraints(ca=by is None, path_length=None), critical=True)
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        builder = builder.add_extension(
+            x509.BasicConstraints(ca=by is None, path_length=None), critical=True
+        )
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False
+        )
         return builder.sign(signer, hashes.SHA256()), key, of
 
     authority, key, of = made("authority")
@@ -201,7 +247,9 @@ def certified(tmp_path_factory):
     (folder / "ca").mkdir()
     (folder / "ca" / "authority.pem").write_bytes(authority.public_bytes(pem))
     (folder / "leaf.pem").write_bytes(leaf.public_bytes(pem))
-    (folder / "leaf.key").write_bytes(leaf_key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    (folder / "leaf.key").write_bytes(
+        leaf_key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -242,13 +290,20 @@ def secured(url: str, **variables: str) -> str:
         if not name.endswith(("_CA_BUNDLE", "_PROXY", "_proxy")) and "SSL_CERT" not in name
     }
     ran = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], env={**kept, **variables}, capture_output=True, text=True, timeout=50, check=False
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={**kept, **variables},
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
     )
     return ran.stdout.strip() or ran.stderr
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+@pytest.mark.parametrize(
+    "variable", ["SSL_CERT_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
+)
 def test_certificates_that_the_environment_names(certified, variable):
     url, folder = certified
     assert secured(url, **{variable: str(folder / "ca" / "authority.pem")}) == '{"id": 1}'

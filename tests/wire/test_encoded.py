@@ -19,7 +19,17 @@ from rowstream.exceptions import RowstreamError, SourceChangedError
 from tests.wire.conftest import FAST, FILES, lines
 
 PACKED = {"gzip": gzip.compress, "x-gzip": gzip.compress, "deflate": zlib.compress}
-ENCODINGS = ["gzip", "GZIP", "x-gzip", "deflate", "gzip, aws-chunked", "aws-chunked,gzip", "aws-chunked", "identity", ""]
+ENCODINGS = [
+    "gzip",
+    "GZIP",
+    "x-gzip",
+    "deflate",
+    "gzip, aws-chunked",
+    "aws-chunked,gzip",
+    "aws-chunked",
+    "identity",
+    "",
+]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -32,7 +42,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         url = urlsplit(self.path)
-        how = {key: value[0] for key, value in parse_qs(url.query, keep_blank_values=True).items()} | self.server.how
+        how = {
+            key: value[0] for key, value in parse_qs(url.query, keep_blank_values=True).items()
+        } | self.server.how
         self.server.asked.append(self.headers.get("Range"))
         if url.path not in self.server.contents:
             return self.answer(404, b"", {})
@@ -48,17 +60,27 @@ class Handler(BaseHTTPRequestHandler):
             headers["ETag"] = f'"{how["etag"]}"'
         refuse = how.get("refuse", "")
         if wanted and (refuse == "all" or (refuse == "suffix" and wanted.startswith("bytes=-"))):
-            return self.answer(416, b"", {"Content-Range": f"bytes */{len(body)}"} if "told" in how else {})
+            return self.answer(
+                416, b"", {"Content-Range": f"bytes */{len(body)}"} if "told" in how else {}
+            )
         if wanted and ("ranges" in how or refuse in ("suffix", "beyond")):
             first, _, last = wanted.removeprefix("bytes=").partition("-")
-            first, last = (len(body) - int(last), len(body) - 1) if not first else (int(first), int(last))
+            first, last = (
+                (len(body) - int(last), len(body) - 1) if not first else (int(first), int(last))
+            )
             if refuse == "beyond" and last >= len(body):
-                return self.answer(416, b"", {"Content-Range": f"bytes */{len(body)}"} if "told" in how else {})
+                return self.answer(
+                    416, b"", {"Content-Range": f"bytes */{len(body)}"} if "told" in how else {}
+                )
             first, last = max(first, 0), min(last, len(body) - 1)
             if first > last:
-                return self.answer(416, b"", {"Content-Range": f"bytes */{len(body)}"} if "told" in how else {})
+                return self.answer(
+                    416, b"", {"Content-Range": f"bytes */{len(body)}"} if "told" in how else {}
+                )
             body, status = body[first : last + 1], 206
-            headers["Content-Range"] = f"bytes {first}-{last}/{len(content if pack is None or 'raw' in how else pack(content))}"
+            headers["Content-Range"] = (
+                f"bytes {first}-{last}/{len(content if pack is None or 'raw' in how else pack(content))}"
+            )
         return self.answer(status, body, headers, "chunked" in how)
 
     def answer(self, status, body, headers, chunked=False):
@@ -95,7 +117,11 @@ class Packing(ThreadingHTTPServer):
 def _packing():
     made = Packing(("127.0.0.1", 0), Handler)
     made.contents = {f"/{name}": content() for name, (_, content) in FILES.items()}
-    made.contents |= {"/empty.jsonl": b"", "/one.jsonl": lines(1), "/page": json.dumps({"a": 1}).encode()}
+    made.contents |= {
+        "/empty.jsonl": b"",
+        "/one.jsonl": lines(1),
+        "/page": json.dumps({"a": 1}).encode(),
+    }
     thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.02})
     made.how, made.cuts, made.asked = {}, [], []
     thread.start()
@@ -118,14 +144,25 @@ def packing(_packing, server):
 
 
 def stream(url, name="a.jsonl"):
-    return load_dataset(FILES.get(name, ("json",))[0], data_files=url, split="train", streaming=True, storage_options=dict(FAST))
+    return load_dataset(
+        FILES.get(name, ("json",))[0],
+        data_files=url,
+        split="train",
+        streaming=True,
+        storage_options=dict(FAST),
+    )
 
 
 def rows(of):
     return [{key: value for key, value in row.items() if key != "__url__"} for row in of]
 
 
-FRAMES = {"length": {}, "chunked": {"chunked": "1"}, "version": {"etag": "1"}, "ranges": {"ranges": "1", "etag": "1"}}
+FRAMES = {
+    "length": {},
+    "chunked": {"chunked": "1"},
+    "version": {"etag": "1"},
+    "ranges": {"ranges": "1", "etag": "1"},
+}
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -144,7 +181,9 @@ def test_every_format(packing, local, name, frame):
 @pytest.mark.parametrize("frame", FRAMES)
 def test_a_packed_file_that_is_only_labelled(packing, local, frame):
     """A server that takes the end of a name for a way to send, and sends the file as it is."""
-    assert rows(stream(packing.url("a.jsonl.gz", encoding="gzip", raw="1", **FRAMES[frame]), "a.jsonl.gz")) == local("a.jsonl")
+    assert rows(
+        stream(packing.url("a.jsonl.gz", encoding="gzip", raw="1", **FRAMES[frame]), "a.jsonl.gz")
+    ) == local("a.jsonl")
 
 
 def test_its_length_is_that_of_the_file(packing, tmp_path):
@@ -157,20 +196,26 @@ def test_its_length_is_that_of_the_file(packing, tmp_path):
         assert file.read() == content[-10:]
         file.seek(0)
         assert file.read() == content
-    config = DownloadConfig(cache_dir=tmp_path / "downloads", disable_tqdm=True, storage_options=dict(FAST))
+    config = DownloadConfig(
+        cache_dir=tmp_path / "downloads", disable_tqdm=True, storage_options=dict(FAST)
+    )
     assert Path(DownloadManager(download_config=config).download(url)).read_bytes() == content
 
 
 @pytest.mark.parametrize("frame", FRAMES)
 def test_order_states_and_epochs(packing, frame):
-    ds = stream(packing.url("a.jsonl", encoding="gzip", **FRAMES[frame])).shuffle(seed=1, buffer_size=100)
+    ds = stream(packing.url("a.jsonl", encoding="gzip", **FRAMES[frame])).shuffle(
+        seed=1, buffer_size=100
+    )
     whole = [row["id"] for row in ds]
     assert sorted(whole) == list(range(6000))
     assert [row["id"] for row in pickle.loads(pickle.dumps(ds))] == whole
     seen = iter(ds)
     begun = [next(seen)["id"] for _ in range(2500)]
     state = ds.state_dict()
-    again = stream(packing.url("a.jsonl", encoding="gzip", **FRAMES[frame])).shuffle(seed=1, buffer_size=100)
+    again = stream(packing.url("a.jsonl", encoding="gzip", **FRAMES[frame])).shuffle(
+        seed=1, buffer_size=100
+    )
     again.load_state_dict(state)
     assert begun + [row["id"] for row in again] == whole
 
@@ -240,13 +285,24 @@ def test_a_hub_that_packs_its_answers(packing, server, monkeypatch):
     server.repo("packs/packed", {"train.jsonl": lines(9)})
     import urllib.request
 
-    with urllib.request.urlopen(f"{server.hub}/api/datasets/packs/packed/revision/main?blobs=true") as answer:
+    with urllib.request.urlopen(
+        f"{server.hub}/api/datasets/packs/packed/revision/main?blobs=true"
+    ) as answer:
         packing.contents["/api/datasets/packs/packed/revision/main"] = text = answer.read()
     sha = json.loads(text)["sha"]
     packing.contents[f"/datasets/packs/packed/resolve/{sha}/train.jsonl"] = lines(9)
     packing.how = {"encoding": "gzip"}
     monkeypatch.setenv("HF_ENDPOINT", packing.url("").rstrip("/?"))
-    assert len(rows(load_dataset("packs/packed", split="train", streaming=True, storage_options=dict(FAST)))) == 9
+    assert (
+        len(
+            rows(
+                load_dataset(
+                    "packs/packed", split="train", streaming=True, storage_options=dict(FAST)
+                )
+            )
+        )
+        == 9
+    )
 
 
 @pytest.mark.heavy
@@ -258,14 +314,31 @@ def test_objects_of_a_store_that_say_how_they_are_packed(server, local, encoding
     try:
         host, port = made.get_host_and_port()
         endpoint = f"http://{host}:{port}"
-        options = {"key": "k", "secret": "s", "endpoint_url": endpoint, "region": "us-east-1", **FAST, "timeout": 5}
-        client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="k", aws_secret_access_key="s")
+        options = {
+            "key": "k",
+            "secret": "s",
+            "endpoint_url": endpoint,
+            "region": "us-east-1",
+            **FAST,
+            "timeout": 5,
+        }
+        client = boto3.client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="k",
+            aws_secret_access_key="s",
+        )
         client.create_bucket(Bucket="said", ACL="public-read")
         content = (server.root / "http" / "a.jsonl").read_bytes()
         body = gzip.compress(content) if "gzip" in encoding else content
-        client.put_object(Bucket="said", Key="a.jsonl", Body=body, ContentEncoding=encoding, ACL="public-read")
+        client.put_object(
+            Bucket="said", Key="a.jsonl", Body=body, ContentEncoding=encoding, ACL="public-read"
+        )
         for pattern in ("s3://said/a.jsonl", "s3://said/*.jsonl"):
-            ds = load_dataset("json", data_files=pattern, split="train", streaming=True, storage_options=options)
+            ds = load_dataset(
+                "json", data_files=pattern, split="train", streaming=True, storage_options=options
+            )
             assert rows(ds) == local("a.jsonl")
         assert rows(stream(f"{endpoint}/said/a.jsonl")) == local("a.jsonl")
     finally:

@@ -24,7 +24,11 @@ FORMATS = ("a.jsonl", "a.jsonl.gz", "a.parquet", "a.tar")
 
 
 @pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("fault", [{"kind": "reset", "after": 40_000}, {"kind": "truncate", "after": 1}], ids=["reset", "cut"])
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "reset", "after": 40_000}, {"kind": "truncate", "after": 1}],
+    ids=["reset", "cut"],
+)
 def test_1_a_connection_that_breaks_once(server, local, name, fault):
     server.faults({**fault, "times": 2})
     assert far(f"{server.http}/{name}", name) == local(name)
@@ -39,7 +43,9 @@ def test_2_a_connection_that_breaks_for_ever_but_goes_on(server, local, name):
 
 
 def test_3_a_body_that_is_cut_without_a_length(server):
-    server.faults({"kind": "ignore_range"}, {"kind": "no_length"}, {"kind": "truncate", "after": 100_001})
+    server.faults(
+        {"kind": "ignore_range"}, {"kind": "no_length"}, {"kind": "truncate", "after": 100_001}
+    )
     with pytest.raises(RowstreamError):
         far(f"{server.http}/a.jsonl", "a.jsonl")
 
@@ -59,7 +65,11 @@ def test_4_a_stall_before_the_headers(server, local):
 def test_5_a_stall_for_ever(server):
     server.faults({"kind": "stall", "after": 0, "seconds": 60})
     with pytest.raises(OSError, match=r"a\.jsonl.*gave up after \d+ tries"):
-        far(f"{server.http}/a.jsonl", "a.jsonl", storage_options={"timeout": 0.1, "retries": 2, "deadline": 3})
+        far(
+            f"{server.http}/a.jsonl",
+            "a.jsonl",
+            storage_options={"timeout": 0.1, "retries": 2, "deadline": 3},
+        )
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429, 408])
@@ -94,7 +104,13 @@ def test_6_a_busy_hub(server):
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(401, PermissionError), (403, PermissionError), (404, FileNotFoundError), (410, FileNotFoundError)]
+    ("status", "kind"),
+    [
+        (401, PermissionError),
+        (403, PermissionError),
+        (404, FileNotFoundError),
+        (410, FileNotFoundError),
+    ],
 )
 def test_7_a_server_that_refuses(server, status, kind):
     server.faults({"kind": "status", "status": status})
@@ -106,11 +122,19 @@ def test_7_a_server_that_refuses(server, status, kind):
 @pytest.mark.parametrize("name", ["a.jsonl", "a.parquet", "a.tar"])
 def test_8_a_file_that_changes_while_it_is_read(server, name):
     # Longer than what is looked at, which is not read again.
-    content = {"a.jsonl": lambda: lines(40_000), "a.parquet": lambda: parquet(40_000), "a.tar": lambda: tar(8000)}[name]()
+    content = {
+        "a.jsonl": lambda: lines(40_000),
+        "a.parquet": lambda: parquet(40_000),
+        "a.tar": lambda: tar(8000),
+    }[name]()
     name = name.replace("a.", "long.")
     (server.root / "http" / name).write_bytes(content)
     ds = load_dataset(
-        FILES[name.replace("long.", "a.")][0], data_files=f"{server.http}/{name}", split="train", streaming=True, storage_options=FAST
+        FILES[name.replace("long.", "a.")][0],
+        data_files=f"{server.http}/{name}",
+        split="train",
+        streaming=True,
+        storage_options=FAST,
     )
     server.faults({"kind": "etag", "value": "new", "mutate": True})
     with pytest.raises(SourceChangedError):
@@ -120,7 +144,13 @@ def test_8_a_file_that_changes_while_it_is_read(server, name):
 def test_8_a_file_that_changes_before_it_is_read(server):
     path = server.root / "http" / "changing.jsonl"
     path.write_bytes(lines(60_000))
-    ds = load_dataset("json", data_files=f"{server.http}/changing.jsonl", split="train", streaming=True, storage_options=FAST)
+    ds = load_dataset(
+        "json",
+        data_files=f"{server.http}/changing.jsonl",
+        split="train",
+        streaming=True,
+        storage_options=FAST,
+    )
     path.write_bytes(lines(60_000).replace(b"row", b"ROW"))
     with pytest.raises(SourceChangedError, match="load"):
         list(ds)
@@ -157,14 +187,32 @@ def test_9_a_server_that_gives_less_than_was_asked(server, local, name):
 
 
 def test_10_a_signed_url_that_expires(server):
-    server.repo("org/signed", {"train.tar": (server.root / "http" / "a.tar").read_bytes() * 1, "train.parquet": parquet()})
+    server.repo(
+        "org/signed",
+        {
+            "train.tar": (server.root / "http" / "a.tar").read_bytes() * 1,
+            "train.parquet": parquet(),
+        },
+    )
     server.control("POST", "ttl", {"seconds": 60})
-    ds = load_dataset("org/signed", data_files="train.parquet", split="train", streaming=True, storage_options=FAST)
+    ds = load_dataset(
+        "org/signed",
+        data_files="train.parquet",
+        split="train",
+        streaming=True,
+        storage_options=FAST,
+    )
     seen = iter(ds)
     first = [next(seen) for _ in range(10)]
     server.control("POST", "advance", {"seconds": 3600})
     assert len(first) + len(list(seen)) == 6000
-    again = load_dataset("org/signed", data_files="train.parquet", split="train", streaming=True, storage_options=FAST)
+    again = load_dataset(
+        "org/signed",
+        data_files="train.parquet",
+        split="train",
+        streaming=True,
+        storage_options=FAST,
+    )
     assert len(list(again)) == 6000
     server.control("POST", "ttl", {"seconds": 3600})
     server.control("POST", "advance", {"seconds": -3600})
@@ -187,7 +235,11 @@ def test_11_a_page_in_place_of_a_file(server):
     (server.root / "http" / "page.jsonl").write_text("<!doctype html><title>Log in</title>")
     for name, kind in (("page.parquet", "parquet"), ("page.jsonl", "json")):
         with pytest.raises(ValueError, match=r"page"):
-            list(load_dataset(kind, data_files=f"{server.http}/{name}", split="train", streaming=True))
+            list(
+                load_dataset(
+                    kind, data_files=f"{server.http}/{name}", split="train", streaming=True
+                )
+            )
 
 
 def test_11_a_server_that_says_that_it_compresses_and_does_not(server):
@@ -201,7 +253,11 @@ def run(code: str, **env: str) -> subprocess.Popen[str]:
     """A process that runs Python."""
     environment = {**os.environ, **env}
     return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", textwrap.dedent(code)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
     )
 
 
@@ -220,7 +276,12 @@ def test_12_a_process_that_is_killed(server, local, tmp_path):
     cache = tmp_path / "cache"
     for after in (3, 50, 900):
         child = run(
-            streaming(server, "a.jsonl", cache, f"for i, row in enumerate(ds):\n            if i == {after}: print('here', flush=True)")
+            streaming(
+                server,
+                "a.jsonl",
+                cache,
+                f"for i, row in enumerate(ds):\n            if i == {after}: print('here', flush=True)",
+            )
         )
         assert child.stdout is not None
         child.stdout.readline()
@@ -233,7 +294,12 @@ def test_12_a_process_that_is_killed(server, local, tmp_path):
 
 @pytest.mark.heavy
 def test_13_processes_with_one_cache(server, local, tmp_path):
-    code = streaming(server, "a.parquet", tmp_path / "cache", "import hashlib; print(hashlib.sha256(repr(list(ds)).encode()).hexdigest())")
+    code = streaming(
+        server,
+        "a.parquet",
+        tmp_path / "cache",
+        "import hashlib; print(hashlib.sha256(repr(list(ds)).encode()).hexdigest())",
+    )
     children = [run(code) for _ in range(4)]
     told = {child.communicate(timeout=100)[0] for child in children}
     assert len(told) == 1
@@ -252,14 +318,18 @@ def test_14_a_disk_that_is_full(server, local, tmp_path):
     child = run(code)
     out, err = child.communicate(timeout=60)
     assert out.strip() == "6000", err
-    assert far(f"{server.http}/a.jsonl", "a.jsonl", cache_dir=str(tmp_path / "cache")) == local("a.jsonl")
+    assert far(f"{server.http}/a.jsonl", "a.jsonl", cache_dir=str(tmp_path / "cache")) == local(
+        "a.jsonl"
+    )
 
 
 def test_15_a_cache_that_cannot_be_written(server, local, tmp_path, monkeypatch):
     file = tmp_path / "a-file"
     file.write_text("")
     monkeypatch.setenv("ROWSTREAM_CACHE", str(file / "cache"))
-    assert far(f"{server.http}/a.jsonl", "a.jsonl", cache_dir=str(file / "below")) == local("a.jsonl")
+    assert far(f"{server.http}/a.jsonl", "a.jsonl", cache_dir=str(file / "below")) == local(
+        "a.jsonl"
+    )
     server.repo("org/readonly", {"train.jsonl": lines(5)})
     assert len(list(load_dataset("org/readonly", split="train", streaming=True))) == 5
 
@@ -268,7 +338,11 @@ def test_15_a_cache_that_cannot_be_written(server, local, tmp_path, monkeypatch)
 def test_16_a_cache_that_is_damaged(server, local, tmp_path, damage):
     cache = tmp_path / "cache"
     assert far(f"{server.http}/a.parquet", "a.parquet", cache_dir=str(cache)) == local("a.parquet")
-    files = [path for path in [*cache.rglob("*"), *(tmp_path / "rowstream" / "heads").rglob("*")] if path.is_file()]
+    files = [
+        path
+        for path in [*cache.rglob("*"), *(tmp_path / "rowstream" / "heads").rglob("*")]
+        if path.is_file()
+    ]
     assert files
     for path in files:
         content = bytearray(path.read_bytes())
@@ -286,7 +360,9 @@ def test_16_a_cache_that_is_damaged(server, local, tmp_path, damage):
 
 def test_17_a_state_of_other_files(server):
     def stream(name):
-        return load_dataset("json", data_files=f"{server.http}/{name}", split="train", streaming=True)
+        return load_dataset(
+            "json", data_files=f"{server.http}/{name}", split="train", streaming=True
+        )
 
     (server.root / "http" / "other.jsonl").write_bytes(lines(10))
     other = stream("other.jsonl")
@@ -358,7 +434,9 @@ def test_21_the_end_of_a_process_with_a_stream_half_read(server):
 def test_22_a_cache_smaller_than_anything(server, local, tmp_path):
     cache = tmp_path / "cache"
     for _ in range(2):
-        assert far(f"{server.http}/a.parquet", "a.parquet", cache_dir=str(cache), cache_limit=1000) == local("a.parquet")
+        assert far(
+            f"{server.http}/a.parquet", "a.parquet", cache_dir=str(cache), cache_limit=1000
+        ) == local("a.parquet")
     assert not [path for path in cache.rglob("*") if path.is_file()]
 
 

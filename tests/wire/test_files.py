@@ -32,7 +32,11 @@ def s3(server):
 def test_a_file_is_read_at_any_place(server, s3):
     content = (server.root / "http" / "a.parquet").read_bytes()
     server.repo("org/open", {"a.parquet": content})
-    for url, options in ((f"{server.http}/a.parquet", FAST), ("s3://bucket/a.parquet", s3), ("hf://datasets/org/open/a.parquet", FAST)):
+    for url, options in (
+        (f"{server.http}/a.parquet", FAST),
+        ("s3://bucket/a.parquet", s3),
+        ("hf://datasets/org/open/a.parquet", FAST),
+    ):
         with rowstream.open(url, "rb", storage_options=options) as file:
             assert file.read(100) == content[:100]
             assert file.seek(-50, os.SEEK_END) == len(content) - 50
@@ -53,7 +57,10 @@ def test_a_file_is_read_at_any_place(server, s3):
 
 
 def test_what_is_written_is_there_whole_or_not_at_all(server, s3, tmp_path):
-    for place, options in ((str(tmp_path / "file.txt"), None), ("s3://bucket/written/file.txt", s3)):
+    for place, options in (
+        (str(tmp_path / "file.txt"), None),
+        ("s3://bucket/written/file.txt", s3),
+    ):
         with rowstream.open(place, "w", storage_options=options) as file:
             file.write("one\n")
             assert not rowstream.exists(place, storage_options=options)
@@ -71,7 +78,9 @@ def test_what_is_written_is_there_whole_or_not_at_all(server, s3, tmp_path):
             assert file.read() == b"one\n"
         with pytest.raises(FileExistsError):
             rowstream.open(place, "x", storage_options=options)
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith((".rowstream", "file"))] == ["file.txt"]
+    assert [
+        path.name for path in tmp_path.iterdir() if path.name.startswith((".rowstream", "file"))
+    ] == ["file.txt"]
     with pytest.raises(UnsupportedError, match="written"):
         rowstream.open(f"{server.http}/new", "w")
     with pytest.raises(ValueError, match="mode"):
@@ -105,7 +114,10 @@ def test_exists_glob_list(server, s3, tmp_path):
     assert rowstream.exists("s3://bucket/tree/deep/a.txt", storage_options=s3)
     assert rowstream.exists("s3://bucket/tree", storage_options=s3)
     assert not rowstream.exists("s3://bucket/tree/none", storage_options=s3)
-    assert rowstream.glob("s3://bucket/tree/**/*.txt", storage_options=s3) == ["s3://bucket/tree/deep/a.txt", "s3://bucket/tree/deep/b.txt"]
+    assert rowstream.glob("s3://bucket/tree/**/*.txt", storage_options=s3) == [
+        "s3://bucket/tree/deep/a.txt",
+        "s3://bucket/tree/deep/b.txt",
+    ]
     assert rowstream.glob("s3://bucket/tree/*.none", storage_options=s3) == []
     assert rowstream.list("s3://bucket/tree", storage_options=s3) == [
         f"s3://bucket/tree/deep/{name}" for name in (".hidden", "a.txt", "b.txt")
@@ -135,7 +147,12 @@ def moto(_moto, server, monkeypatch):
     """An S3 that nobody here wrote, with a bucket; signatures are made, for what they are worth there."""
     boto3 = pytest.importorskip("boto3")
     host, port = _moto.get_host_and_port()
-    options = {"key": "canary-key", "secret": "canary-secret", "endpoint_url": f"http://{host}:{port}", "region": "us-east-1"}
+    options = {
+        "key": "canary-key",
+        "secret": "canary-secret",
+        "endpoint_url": f"http://{host}:{port}",
+        "region": "us-east-1",
+    }
     client = boto3.client(
         "s3",
         endpoint_url=options["endpoint_url"],
@@ -145,7 +162,9 @@ def moto(_moto, server, monkeypatch):
     )
     client.create_bucket(Bucket="made")
     for name in ("a.parquet", "a.jsonl"):
-        client.put_object(Bucket="made", Key=f"data/{name}", Body=(server.root / "http" / name).read_bytes())
+        client.put_object(
+            Bucket="made", Key=f"data/{name}", Body=(server.root / "http" / name).read_bytes()
+        )
     return {**FAST, "timeout": 5, **options}
 
 
@@ -158,10 +177,12 @@ def test_another_s3(moto, local):
 
 
 def test_a_profile_of_aws(server, tmp_path, monkeypatch):
-    from rowstream.options import of_cloud
+    from rowstream.storage.options.clouds import of_cloud
 
     (tmp_path / ".aws").mkdir()
-    (tmp_path / ".aws" / "credentials").write_text("[team]\naws_access_key_id = K\naws_secret_access_key = S\naws_session_token = T\n")
+    (tmp_path / ".aws" / "credentials").write_text(
+        "[team]\naws_access_key_id = K\naws_secret_access_key = S\naws_session_token = T\n"
+    )
     (tmp_path / ".aws" / "config").write_text("[profile team]\nregion = eu-west-3\n")
     made, _ = of_cloud("s3", {"profile": "team"})
     assert made["aws_access_key_id"] == "K"
@@ -175,7 +196,9 @@ def test_a_profile_of_aws(server, tmp_path, monkeypatch):
 
 
 def config(tmp_path, **options):
-    return DownloadConfig(cache_dir=tmp_path / "downloads", disable_tqdm=True, storage_options=dict(FAST), **options)
+    return DownloadConfig(
+        cache_dir=tmp_path / "downloads", disable_tqdm=True, storage_options=dict(FAST), **options
+    )
 
 
 def test_downloads_keep_the_form_of_what_is_asked(server, tmp_path):
@@ -192,7 +215,10 @@ def test_downloads_keep_the_form_of_what_is_asked(server, tmp_path):
     server.control("DELETE", "log")
     assert manager.download(asked) == made
     assert all(entry["bytes"] <= 1 << 20 for entry in server.log())
-    assert manager.get_recorded_sizes_checksums()[f"{server.http}/a.csv"]["num_bytes"] == (server.root / "http" / "a.csv").stat().st_size
+    assert (
+        manager.get_recorded_sizes_checksums()[f"{server.http}/a.csv"]["num_bytes"]
+        == (server.root / "http" / "a.csv").stat().st_size
+    )
     with pytest.raises(FileNotFoundError, match="404"):
         manager.download(f"{server.http}/none")
 
@@ -212,7 +238,12 @@ def test_files_of_the_hub_lie_where_its_client_looks(server, tmp_path):
     small, large = lines(100), parquet(500)
     server.repo("org/download", {"small.jsonl": small, "folder/large.parquet": large})
     manager = DownloadManager(download_config=config(tmp_path))
-    paths = manager.download(["hf://datasets/org/download/small.jsonl", "hf://datasets/org/download@main/folder/large.parquet"])
+    paths = manager.download(
+        [
+            "hf://datasets/org/download/small.jsonl",
+            "hf://datasets/org/download@main/folder/large.parquet",
+        ]
+    )
     assert [Path(path).read_bytes() for path in paths] == [small, large]
     home = tmp_path / "hf" / "hub" / "datasets--org--download"
     sha = (home / "refs" / "main").read_text()
@@ -243,7 +274,10 @@ def test_a_download_goes_on_after_a_kill(server, tmp_path):
         DownloadManager(download_config=DownloadConfig(cache_dir={str(tmp_path / "downloads")!r})).download("{server.http}/long.bin")
     """
     child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)])
-    while not any("\n0" in p.read_text() or p.read_text().count("\n") > 2 for p in (tmp_path / "downloads").glob("*.parts")):
+    while not any(
+        "\n0" in p.read_text() or p.read_text().count("\n") > 2
+        for p in (tmp_path / "downloads").glob("*.parts")
+    ):
         assert child.poll() is None
     child.send_signal(signal.SIGKILL)
     child.wait()
@@ -261,7 +295,12 @@ def test_processes_download_a_file_once(server, tmp_path):
         from rowstream import DownloadConfig, DownloadManager
         print(DownloadManager(download_config=DownloadConfig(disable_tqdm=True)).download("hf://datasets/org/once/large.bin"))
     """
-    children = [subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
     told = {child.communicate(timeout=60)[0] for child in children}
     assert len(told) == 1
     assert sum(entry["bytes"] for entry in server.log() if entry["origin"] == "cdn") < 2 * (3 << 20)
@@ -284,7 +323,9 @@ def archive(kind: str, names: list[str]) -> bytes:
 
 @pytest.mark.parametrize("kind", ["zip", "tar.gz"])
 def test_archives_are_taken_apart(server, tmp_path, kind):
-    (server.root / "http" / f"set.{kind}").write_bytes(archive(kind, ["a/one.txt", "two.txt", "a/.hidden"]))
+    (server.root / "http" / f"set.{kind}").write_bytes(
+        archive(kind, ["a/one.txt", "two.txt", "a/.hidden"])
+    )
     manager = DownloadManager(download_config=config(tmp_path))
     folder = manager.download_and_extract(f"{server.http}/set.{kind}")
     assert (Path(folder) / "a" / "one.txt").read_text() == "a/one.txt"
@@ -294,7 +335,10 @@ def test_archives_are_taken_apart(server, tmp_path, kind):
         StreamingDownloadManager().iter_archive(f"{server.http}/set.{kind}"),
     ):
         for _ in range(2):
-            assert [(name, file.read().decode()) for name, file in each] == [("a/one.txt", "a/one.txt"), ("two.txt", "two.txt")]
+            assert [(name, file.read().decode()) for name, file in each] == [
+                ("a/one.txt", "a/one.txt"),
+                ("two.txt", "two.txt"),
+            ]
     streaming = StreamingDownloadManager(base_path=server.http)
     assert streaming.download("x.csv") == f"{server.http}/x.csv"
     assert streaming.is_streaming
@@ -353,7 +397,9 @@ def test_a_lock_says_all_files_and_asks_nobody(server, tmp_path):
     assert {split: [row["id"] for row in of] for split, of in again.items()} == {
         split: [row["id"] for row in of] for split, of in ds.items()
     }
-    assert list(load_dataset(lock=path, split="test", streaming=True).shuffle(seed=1)) == list(ds["test"].shuffle(seed=1))
+    assert list(load_dataset(lock=path, split="test", streaming=True).shuffle(seed=1)) == list(
+        ds["test"].shuffle(seed=1)
+    )
     said = json.loads(path.read_text())["splits"]["train"]["files"][0]
     assert said["size"] == len(lines(60_000))
     assert said["version"].startswith("git:")
@@ -366,10 +412,16 @@ def test_a_lock_says_all_files_and_asks_nobody(server, tmp_path):
 def test_a_lock_of_files_that_changed(server, tmp_path):
     target = server.root / "http" / "locked.jsonl"
     target.write_bytes(lines(60_000))
-    load_dataset("json", data_files=f"{server.http}/locked.jsonl", split="train", streaming=True).lock(tmp_path / "lock")
+    load_dataset(
+        "json", data_files=f"{server.http}/locked.jsonl", split="train", streaming=True
+    ).lock(tmp_path / "lock")
     target.write_bytes(lines(60_000).replace(b"row", b"ROW"))
     with pytest.raises(SourceChangedError):
-        list(load_dataset(lock=tmp_path / "lock", split="train", streaming=True, storage_options=FAST))
+        list(
+            load_dataset(
+                lock=tmp_path / "lock", split="train", streaming=True, storage_options=FAST
+            )
+        )
 
 
 # ---------------------------------------------------------------------------------------------------------- what is kept
@@ -378,11 +430,21 @@ def test_a_lock_of_files_that_changed(server, tmp_path):
 def test_a_second_epoch_reads_nothing_over_the_wire(server, local, tmp_path):
     for name in ("a.jsonl", "a.parquet", "a.tar"):
         kind = {"a.jsonl": "json", "a.parquet": "parquet", "a.tar": "webdataset"}[name]
-        ds = load_dataset(kind, data_files=f"{server.http}/{name}", split="train", streaming=True, cache_dir=tmp_path / "ranges")
+        ds = load_dataset(
+            kind,
+            data_files=f"{server.http}/{name}",
+            split="train",
+            streaming=True,
+            cache_dir=tmp_path / "ranges",
+        )
         first = list(ds.shuffle(seed=1, buffer_size=100))
         # What is kept is written beside the stream, which does not wait for it.
         size = (server.root / "http" / name).stat().st_size
-        kept = lambda name=name: sum(entry.num_bytes for entry in rowstream.cache.list(tmp_path / "ranges") if name in entry.name)  # noqa: E731
+        kept = lambda name=name: sum(
+            entry.num_bytes
+            for entry in rowstream.cache.list(tmp_path / "ranges")
+            if name in entry.name
+        )
         while kept() < (size if kind != "parquet" else size // 2):
             os.sched_yield()
         server.control("DELETE", "log")
@@ -412,7 +474,12 @@ def test_what_is_kept_is_listed_verified_and_removed(server, tmp_path):
 
 def test_a_stream_with_secrets_is_pickled_without_them(server):
     ds = load_dataset(
-        "json", data_files=f"{server.http}/a.jsonl", split="train", streaming=True, token="hf_canary", storage_options=dict(FAST)
+        "json",
+        data_files=f"{server.http}/a.jsonl",
+        split="train",
+        streaming=True,
+        token="hf_canary",
+        storage_options=dict(FAST),
     )
     assert b"canary" not in pickle.dumps(ds)
     assert "canary" not in repr(ds)

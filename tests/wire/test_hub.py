@@ -27,7 +27,13 @@ def asked(server):
 
 CARD = {
     "configs": [
-        {"config_name": "one", "data_files": [{"split": "train", "path": "one/train-*"}, {"split": "test", "path": ["one/test.jsonl"]}]},
+        {
+            "config_name": "one",
+            "data_files": [
+                {"split": "train", "path": "one/train-*"},
+                {"split": "test", "path": ["one/test.jsonl"]},
+            ],
+        },
         {"config_name": "two", "data_files": "two/*.csv", "sep": ";"},
     ],
     "dataset_info": [
@@ -35,7 +41,12 @@ CARD = {
             "config_name": "one",
             "features": [{"name": "id", "dtype": "int32"}, {"name": "text", "dtype": "string"}],
         },
-        {"config_name": "two", "features": [{"name": "label", "dtype": {"class_label": {"names": {"0": "no", "1": "yes"}}}}]},
+        {
+            "config_name": "two",
+            "features": [
+                {"name": "label", "dtype": {"class_label": {"names": {"0": "no", "1": "yes"}}}}
+            ],
+        },
     ],
 }
 
@@ -78,7 +89,10 @@ def test_what_there_is_is_told_without_its_rows(configured):
     assert rowstream.get_dataset_default_config_name("org/configured") is None
     assert rowstream.get_dataset_split_names("org/configured", "one") == ["train", "test"]
     infos = rowstream.get_dataset_infos("org/configured")
-    assert {name: list(info.features) for name, info in infos.items()} == {"one": ["id", "text"], "two": ["label"]}
+    assert {name: list(info.features) for name, info in infos.items()} == {
+        "one": ["id", "text"],
+        "two": ["label"],
+    }
     # The card says the features, so no file is read.
     assert not [entry for entry in asked(configured) if "/resolve/" in str(entry)]
     builder = rowstream.load_dataset_builder("org/configured", "one")
@@ -95,7 +109,14 @@ def test_a_card_that_counts_other_rows(server, tmp_path):
     server.repo("org/counted", {"train.jsonl": lines(3)}, cardData=card)
     with pytest.raises(rowstream.exceptions.NonMatchingSplitsSizesError, match="no_checks"):
         load_dataset("org/counted", cache_dir=str(tmp_path))
-    assert len(load_dataset("org/counted", split="train", cache_dir=str(tmp_path), verification_mode="no_checks")) == 3
+    assert (
+        len(
+            load_dataset(
+                "org/counted", split="train", cache_dir=str(tmp_path), verification_mode="no_checks"
+            )
+        )
+        == 3
+    )
 
 
 def test_a_builder_opens_urls(server):
@@ -103,10 +124,16 @@ def test_a_builder_opens_urls(server):
 
     class Numbers(rowstream.GeneratorBasedBuilder):
         def _info(self):
-            return rowstream.DatasetInfo(features=rowstream.Features({"n": rowstream.Value("int64")}))
+            return rowstream.DatasetInfo(
+                features=rowstream.Features({"n": rowstream.Value("int64")})
+            )
 
         def _split_generators(self, dl_manager):
-            return [rowstream.SplitGenerator("train", {"path": dl_manager.download_and_extract("numbers.txt")})]
+            return [
+                rowstream.SplitGenerator(
+                    "train", {"path": dl_manager.download_and_extract("numbers.txt")}
+                )
+            ]
 
         def _generate_examples(self, path):
             with open(path) as file:  # noqa: PTH123 - the built-in is what takes URLs
@@ -119,12 +146,21 @@ def test_a_builder_opens_urls(server):
 
 def test_splits_without_a_card(server):
     server.repo(
-        "org/plain", {"data/train-00000-of-00001.parquet": parquet(20), "data/test-00000-of-00001.parquet": parquet(4), "README.md": b""}
+        "org/plain",
+        {
+            "data/train-00000-of-00001.parquet": parquet(20),
+            "data/test-00000-of-00001.parquet": parquet(4),
+            "README.md": b"",
+        },
     )
     ds = load_dataset("org/plain", streaming=True)
     assert {split: len(ids(of)) for split, of in ds.items()} == {"train": 20, "test": 4}
-    assert ids(load_dataset("org/plain", data_files="data/test*", split="train", streaming=True)) == list(range(4))
-    assert ids(load_dataset("org/plain", data_dir="data", split="test", streaming=True)) == list(range(4))
+    assert ids(
+        load_dataset("org/plain", data_files="data/test*", split="train", streaming=True)
+    ) == list(range(4))
+    assert ids(load_dataset("org/plain", data_dir="data", split="test", streaming=True)) == list(
+        range(4)
+    )
 
 
 def test_revisions(server):
@@ -148,7 +184,9 @@ def test_a_repository_that_was_renamed(server):
 
 
 def test_only_the_converted_revision_is_read(server):
-    folder = server.repo("org/script", {"script.py": b"raise SystemExit('never run')", "data.bin": b"x"})
+    folder = server.repo(
+        "org/script", {"script.py": b"raise SystemExit('never run')", "data.bin": b"x"}
+    )
     for config, split, n in (("default", "train", 6), ("default", "test", 2)):
         path = folder / ".revisions" / "refs%2Fconvert%2Fparquet" / config / split / "0000.parquet"
         path.parent.mkdir(parents=True)
@@ -165,7 +203,9 @@ def test_tokens(server, monkeypatch, tmp_path):
             ids(load_dataset(name, split="train", streaming=True))
         with pytest.raises((FileNotFoundError, PermissionError), match=r"RepoNotFound|GatedRepo"):
             ids(load_dataset(name, split="train", streaming=True, token="hf_stranger"))
-        assert ids(load_dataset(name, split="train", streaming=True, token="hf_member")) == list(range(4))
+        assert ids(load_dataset(name, split="train", streaming=True, token="hf_member")) == list(
+            range(4)
+        )
     monkeypatch.setenv("HF_TOKEN", "hf_member")
     assert len(ids(load_dataset("org/private", split="train", streaming=True))) == 4
     with pytest.raises(FileNotFoundError):
@@ -194,7 +234,12 @@ def test_labels_are_found_without_a_further_request(server):
     content = io.BytesIO()
     pq.write_table(pa.table({"y": ["no", "yes"] * 50}), content)
     server.repo(
-        "org/labels", {"train.parquet": content.getvalue(), "lines.jsonl": b'{"y": "yes"}\n' * 100, "rows.csv": b"y\n" + b"yes\n" * 100}
+        "org/labels",
+        {
+            "train.parquet": content.getvalue(),
+            "lines.jsonl": b'{"y": "yes"}\n' * 100,
+            "rows.csv": b"y\n" + b"yes\n" * 100,
+        },
     )
     for name in ("train.parquet", "lines.jsonl", "rows.csv"):
         counts = []
@@ -202,14 +247,26 @@ def test_labels_are_found_without_a_further_request(server):
             path = f"{server.hub}/datasets/org/labels/resolve/main/{name}"
             server.control("DELETE", "log")
             format = {"jsonl": "json"}.get(name.split(".")[1], name.split(".")[1])
-            row = next(iter(load_dataset(format, data_files=path, split="train", streaming=True, features=Features({"y": feature}))))
+            row = next(
+                iter(
+                    load_dataset(
+                        format,
+                        data_files=path,
+                        split="train",
+                        streaming=True,
+                        features=Features({"y": feature}),
+                    )
+                )
+            )
             counts.append(len(server.log()))
         assert isinstance(row["y"], int)
         assert counts[0] == counts[1] > 0
 
 
 def test_one_listing_whatever_the_number_of_files(server):
-    server.repo("org/many", {f"train/{i:04}.jsonl": json.dumps({"id": i}).encode() for i in range(300)})
+    server.repo(
+        "org/many", {f"train/{i:04}.jsonl": json.dumps({"id": i}).encode() for i in range(300)}
+    )
     ds = load_dataset("org/many", split="train", streaming=True)
     assert ids(ds) == list(range(300))
     log = server.log()
@@ -239,30 +296,58 @@ def test_a_file_that_was_downloaded_is_read_from_disk(server, tmp_path):
     snapshot.mkdir(parents=True)
     (snapshot / "train.jsonl").write_bytes(content)
     server.control("DELETE", "log")
-    assert len(ids(load_dataset("org/shared", revision=sha, split="train", streaming=True))) == 40_000
+    assert (
+        len(ids(load_dataset("org/shared", revision=sha, split="train", streaming=True))) == 40_000
+    )
     assert not server.log()
     # A part of it is not it.
     (snapshot / "train.jsonl").write_bytes(content[:-100])
-    assert len(ids(load_dataset("org/shared", revision=sha, split="train", streaming=True))) == 40_000
+    assert (
+        len(ids(load_dataset("org/shared", revision=sha, split="train", streaming=True))) == 40_000
+    )
     assert server.log()
 
 
 @pytest.mark.parametrize(
-    "bad", ["http://127.0.0.1:1/x.jsonl", "/etc/passwd", "../../other/train.jsonl", "file:///etc/passwd", "~/x.jsonl", "a/../../x"]
+    "bad",
+    [
+        "http://127.0.0.1:1/x.jsonl",
+        "/etc/passwd",
+        "../../other/train.jsonl",
+        "file:///etc/passwd",
+        "~/x.jsonl",
+        "a/../../x",
+    ],
 )
 def test_a_card_cannot_name_what_is_not_its_own(server, bad):
-    server.repo("org/bad", {"train.jsonl": lines(2)}, cardData={"configs": [{"config_name": "default", "data_files": bad}]})
+    server.repo(
+        "org/bad",
+        {"train.jsonl": lines(2)},
+        cardData={"configs": [{"config_name": "default", "data_files": bad}]},
+    )
     with pytest.raises(ValueError, match="its own repository"):
         load_dataset("org/bad", split="train", streaming=True)
 
 
 def test_no_code_is_run(server):
     with pytest.raises(NotImplementedError, match="never runs code"):
-        load_dataset("json", data_files=f"{server.http}/a.jsonl", split="train", streaming=True, trust_remote_code=True)
+        load_dataset(
+            "json",
+            data_files=f"{server.http}/a.jsonl",
+            split="train",
+            streaming=True,
+            trust_remote_code=True,
+        )
 
 
 def test_of_many_files_only_some_are_looked_at(server):
-    server.repo("org/more", {f"train/{i:04}.jsonl": json.dumps({"id": i, "text": "x" * i}).encode() for i in range(200)})
+    server.repo(
+        "org/more",
+        {
+            f"train/{i:04}.jsonl": json.dumps({"id": i, "text": "x" * i}).encode()
+            for i in range(200)
+        },
+    )
     ds = load_dataset("org/more", split="train", streaming=True)
     assert sum("resolve" in entry["path"] for entry in server.log()) == 32
     assert sorted(ids(ds.shuffle(seed=1, buffer_size=50))) == list(range(200))
@@ -275,5 +360,12 @@ def test_a_stream_of_the_hub_loads_no_other_library(server):
         "import sys; from rowstream import load_dataset; print(len(list(load_dataset('org/light', split='train', streaming=True))),"
         " [name for name in ('huggingface_hub', 'pyarrow', 'numpy', 'requests', 'httpx', 'fsspec') if name in sys.modules])"
     )
-    out = subprocess.run([sys.executable, "-c", code], env={**os.environ}, capture_output=True, text=True, timeout=60, check=False)
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert out.stdout.strip() == "10 []", out.stderr

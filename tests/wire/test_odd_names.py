@@ -38,7 +38,11 @@ def count(path, **options):
 @pytest.fixture
 def odd(server):
     """A repository with all of these names; the file at place `i` has `i + 1` rows."""
-    server.repo("odd/odd", {name: lines(i + 1) for i, name in enumerate(NAMES)} | {f"{of}/t.jsonl": lines(100) for of in FOLDERS})
+    server.repo(
+        "odd/odd",
+        {name: lines(i + 1) for i, name in enumerate(NAMES)}
+        | {f"{of}/t.jsonl": lines(100) for of in FOLDERS},
+    )
     return server
 
 
@@ -53,7 +57,11 @@ def test_a_file_of_the_hub_by_its_exact_name(odd, name):
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_folder_of_the_hub_by_its_exact_name(odd, folder):
-    for options in ({"data_files": f"{folder}/*"}, {"data_files": f"{folder}/t.jsonl"}, {"data_dir": folder}):
+    for options in (
+        {"data_files": f"{folder}/*"},
+        {"data_files": f"{folder}/t.jsonl"},
+        {"data_dir": folder},
+    ):
         assert count("odd/odd", **options) == 100
     assert count("odd/odd", data_dir=folder, data_files="*.jsonl") == 100
     assert count(f"hf://datasets/odd/odd/{folder}") == 100
@@ -63,13 +71,20 @@ def test_all_of_them_together(odd, tmp_path):
     rows = sum(range(1, len(NAMES) + 1))
     assert count("odd/odd", data_files="*") == rows
     assert count("odd/odd") == rows + 100 * len(FOLDERS)
-    assert len(load_dataset("odd/odd", data_files="*", split="train", cache_dir=str(tmp_path / "made"))) == rows
+    assert (
+        len(
+            load_dataset("odd/odd", data_files="*", split="train", cache_dir=str(tmp_path / "made"))
+        )
+        == rows
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_card_names_it(server, name):
     files = {name: lines(3), "other.jsonl": lines(50)}
-    server.repo("odd/card", files, cardData={"configs": [{"config_name": "default", "data_files": name}]})
+    server.repo(
+        "odd/card", files, cardData={"configs": [{"config_name": "default", "data_files": name}]}
+    )
     assert count("odd/card") == 3
 
 
@@ -91,7 +106,15 @@ def test_a_class_of_characters_may_have_a_bracket(odd):
 
 
 def test_a_backslash_spoils_nothing(server):
-    server.repo("odd/back", {"train.jsonl": lines(2), "a\\b.jsonl": lines(3), "c\\train.txt": b"x\n", "\\d.jsonl": lines(4)})
+    server.repo(
+        "odd/back",
+        {
+            "train.jsonl": lines(2),
+            "a\\b.jsonl": lines(3),
+            "c\\train.txt": b"x\n",
+            "\\d.jsonl": lines(4),
+        },
+    )
     assert count("odd/back", data_files="train.jsonl") == 2
     assert count("odd/back", data_files="t*.jsonl") == 2
     with pytest.warns(UserWarning, match="odd name"):
@@ -149,9 +172,20 @@ def bucket(_moto, server):
     """Puts objects into an S3 that nobody here wrote; gives the options to read them with."""
     boto3 = pytest.importorskip("boto3")
     host, port = _moto.get_host_and_port()
-    options = {"key": "k", "secret": "s", "endpoint_url": f"http://{host}:{port}", "region": "us-east-1", **FAST, "timeout": 5}
+    options = {
+        "key": "k",
+        "secret": "s",
+        "endpoint_url": f"http://{host}:{port}",
+        "region": "us-east-1",
+        **FAST,
+        "timeout": 5,
+    }
     client = boto3.client(
-        "s3", endpoint_url=options["endpoint_url"], region_name="us-east-1", aws_access_key_id="k", aws_secret_access_key="s"
+        "s3",
+        endpoint_url=options["endpoint_url"],
+        region_name="us-east-1",
+        aws_access_key_id="k",
+        aws_secret_access_key="s",
     )
     client.create_bucket(Bucket="odd")
 
@@ -165,7 +199,14 @@ def bucket(_moto, server):
         client.delete_object(Bucket="odd", Key=found["Key"])
 
 
-ODD_KEYS = ["of//x.jsonl", "of///y.jsonl", "of/./x.jsonl", "of/../x.jsonl", "of/deep/./x.jsonl", "of/deep//x.jsonl"]
+ODD_KEYS = [
+    "of//x.jsonl",
+    "of///y.jsonl",
+    "of/./x.jsonl",
+    "of/../x.jsonl",
+    "of/deep/./x.jsonl",
+    "of/deep//x.jsonl",
+]
 
 
 @pytest.mark.heavy
@@ -178,38 +219,77 @@ def test_an_odd_key_spoils_nothing(bucket, key):
     with pytest.warns(UserWarning, match="odd name"):
         assert count("s3://odd/of", **options) == 6
     assert rowstream.exists("s3://odd/of", **options)
-    assert {"s3://odd/of/good.jsonl", "s3://odd/of/deep/good.jsonl"} <= set(rowstream.list("s3://odd/of", **options))
+    assert {"s3://odd/of/good.jsonl", "s3://odd/of/deep/good.jsonl"} <= set(
+        rowstream.list("s3://odd/of", **options)
+    )
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("key", [*(key for key in ODD_KEYS if "/." not in key), "back/a\\b.jsonl", "cc/a::b.jsonl"])
+@pytest.mark.parametrize(
+    "key", [*(key for key in ODD_KEYS if "/." not in key), "back/a\\b.jsonl", "cc/a::b.jsonl"]
+)
 def test_an_object_by_its_exact_key(bucket, key):
     # What another way of writing the key would find.
-    options = bucket({key: lines(3), "of/x.jsonl": lines(9), "x.jsonl": lines(8), "lead/x.jsonl": lines(7), "lead.jsonl": lines(6)})
+    options = bucket(
+        {
+            key: lines(3),
+            "of/x.jsonl": lines(9),
+            "x.jsonl": lines(8),
+            "lead/x.jsonl": lines(7),
+            "lead.jsonl": lines(6),
+        }
+    )
     assert count("json", data_files=f"s3://odd/{key}", **options) == 3
     with rowstream.open(f"s3://odd/{key}", "rb", **options) as file:
         assert file.read() == lines(3)
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("key", [*(key for key in ODD_KEYS if "/." in key), "/lead/x.jsonl", "//lead.jsonl"])
+@pytest.mark.parametrize(
+    "key", [*(key for key in ODD_KEYS if "/." in key), "/lead/x.jsonl", "//lead.jsonl"]
+)
 def test_what_cannot_be_asked_for_is_an_error_and_never_another_object(bucket, key):
-    options = bucket({key: lines(3), "of/x.jsonl": lines(9), "x.jsonl": lines(8), "lead/x.jsonl": lines(7), "lead.jsonl": lines(6)})
+    options = bucket(
+        {
+            key: lines(3),
+            "of/x.jsonl": lines(9),
+            "x.jsonl": lines(8),
+            "lead/x.jsonl": lines(7),
+            "lead.jsonl": lines(6),
+        }
+    )
     with pytest.raises(ValueError, match="cannot be asked for"):
         count("json", data_files=f"s3://odd/{key}", **options)
 
 
 @pytest.mark.heavy
 def test_the_mark_of_a_folder_is_no_file(bucket):
-    options = bucket({"marked/": b"", "marked/in/": b"", "marked/a.parquet": parquet(10), "marked/in/b.parquet": parquet(20)})
+    options = bucket(
+        {
+            "marked/": b"",
+            "marked/in/": b"",
+            "marked/a.parquet": parquet(10),
+            "marked/in/b.parquet": parquet(20),
+        }
+    )
     assert count("parquet", data_files="s3://odd/marked/**", **options) == 30
-    assert rowstream.list("s3://odd/marked", **options) == ["s3://odd/marked/a.parquet", "s3://odd/marked/in/b.parquet"]
+    assert rowstream.list("s3://odd/marked", **options) == [
+        "s3://odd/marked/a.parquet",
+        "s3://odd/marked/in/b.parquet",
+    ]
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("name", [name for name in NAMES if "\n" not in name])
 def test_names_of_objects(bucket, name):
-    options = bucket({f"set/{name}": lines(3), "set/a1.jsonl": lines(1), "set/a2.jsonl": lines(1), "set/[y]/t.jsonl": lines(5)})
+    options = bucket(
+        {
+            f"set/{name}": lines(3),
+            "set/a1.jsonl": lines(1),
+            "set/a2.jsonl": lines(1),
+            "set/[y]/t.jsonl": lines(5),
+        }
+    )
     assert count("json", data_files=f"s3://odd/set/{name}", **options) == 3
     assert count("json", data_files="s3://odd/set/[y]/*.jsonl", **options) == 5
     assert count("json", data_files="s3://odd/set/a{1,2}*.jsonl", **options) == 2

@@ -76,7 +76,11 @@ def breaking(request, _breaking, server):
     def read(cut):
         _breaking.how, _breaking.asked = {**KINDS[request.param], "cut": cut}, []
         read.asked = _breaking.asked
-        with rowstream.open(f"http://127.0.0.1:{_breaking.server_port}/a.bin", "rb", storage_options={**FAST, "retries": 3}) as file:
+        with rowstream.open(
+            f"http://127.0.0.1:{_breaking.server_port}/a.bin",
+            "rb",
+            storage_options={**FAST, "retries": 3},
+        ) as file:
             return file.read()
 
     return read

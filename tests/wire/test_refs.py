@@ -9,13 +9,27 @@ from rowstream.exceptions import DataFilesNotFoundError, DatasetNotFoundError
 
 from tests.wire.conftest import lines, parquet
 
-REVISIONS = {"refs/pr/1": 8, "refs/pr/12": 9, "refs/convert/parquet": 6, "refs/convert/duckdb": 7, "v1.0": 4, "feature": 5}
+REVISIONS = {
+    "refs/pr/1": 8,
+    "refs/pr/12": 9,
+    "refs/convert/parquet": 6,
+    "refs/convert/duckdb": 7,
+    "v1.0": 4,
+    "feature": 5,
+}
 
 
 @pytest.fixture
 def revised(server):
     """A repository whose revisions have each another number of rows."""
-    folder = server.repo("revs/revised", {"data/train.jsonl": lines(3), "pr/1/data/train.jsonl": lines(99), "a@b/train.jsonl": lines(2)})
+    folder = server.repo(
+        "revs/revised",
+        {
+            "data/train.jsonl": lines(3),
+            "pr/1/data/train.jsonl": lines(99),
+            "a@b/train.jsonl": lines(2),
+        },
+    )
     for revision, rows in REVISIONS.items():
         made = folder / ".revisions" / revision.replace("/", "%2F") / "data"
         made.mkdir(parents=True, exist_ok=True)
@@ -38,7 +52,14 @@ def test_every_way_to_a_revision(revised, tmp_path, revision, escaped):
     assert count(f"{root}/data/train.jsonl") == rows
     assert count(f"{root}/data") == rows
     assert count("revs/revised", revision=said) == rows
-    assert len(load_dataset("json", data_files=f"{root}/data/*", split="train", cache_dir=str(tmp_path / "made"))) == rows
+    assert (
+        len(
+            load_dataset(
+                "json", data_files=f"{root}/data/*", split="train", cache_dir=str(tmp_path / "made")
+            )
+        )
+        == rows
+    )
     with rowstream.open(f"{root}/data/train.jsonl", "rb") as file:
         assert file.read() == lines(rows)
     assert rowstream.exists(f"{root}/data/train.jsonl")
@@ -52,7 +73,9 @@ def test_downloads_are_noted_under_the_name_of_the_revision(revised, tmp_path, r
     manager = DownloadManager(download_config=DownloadConfig(disable_tqdm=True))
     path = manager.download(f"hf://datasets/revs/revised@{revision}/data/train.jsonl")
     refs = tmp_path / "hf" / "hub" / "datasets--revs--revised" / "refs"
-    noted = {str(one.relative_to(refs)): one.read_text() for one in refs.rglob("*") if one.is_file()}
+    noted = {
+        str(one.relative_to(refs)): one.read_text() for one in refs.rglob("*") if one.is_file()
+    }
     assert list(noted) == [revision.replace("%2F", "/")]
     assert noted.popitem()[1] in path
 
@@ -72,4 +95,10 @@ def test_a_converted_file_by_its_url(server):
     path = folder / ".revisions" / "refs%2Fconvert%2Fparquet" / "default" / "train" / "0000.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(parquet(6))
-    assert count("parquet", data_files="hf://datasets/revs/turned@refs/convert/parquet/default/train/*.parquet") == 6
+    assert (
+        count(
+            "parquet",
+            data_files="hf://datasets/revs/turned@refs/convert/parquet/default/train/*.parquet",
+        )
+        == 6
+    )

@@ -51,7 +51,12 @@ def run(base: str, folder: object, way: str) -> str:
             print(type(error).__name__, error)
     """
     out = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], env={**os.environ}, capture_output=True, text=True, timeout=40, check=False
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={**os.environ},
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=False,
     )
     return out.stdout.strip() or out.stderr
 
@@ -81,7 +86,9 @@ def test_a_server_that_always_stalls_at_the_same_byte(long, tmp_path):
 @pytest.mark.parametrize("name", ["long.jsonl", "long.parquet"])
 def test_each_break_is_farther_than_the_last(long, name):
     """More breaks than there are tries: each brings something new."""
-    breaks = [{"kind": "reset", "after": 1_300_000 + 150_000 * i, "skip": i, "times": 1} for i in range(9)]
+    breaks = [
+        {"kind": "reset", "after": 1_300_000 + 150_000 * i, "skip": i, "times": 1} for i in range(9)
+    ]
     long.faults({"kind": "ignore_range"}, *breaks)
     ds = load_dataset(
         "json" if name.endswith("jsonl") else "parquet",

@@ -12,12 +12,26 @@ from tests.wire.conftest import FAST, lines, parquet
 
 @pytest.fixture
 def signed(server):
-    server.repo("signed/fresh", {"train.parquet": parquet(15_000, 5_000), "small.parquet": parquet(10), "lines.jsonl": lines(5)})
+    server.repo(
+        "signed/fresh",
+        {
+            "train.parquet": parquet(15_000, 5_000),
+            "small.parquet": parquet(10),
+            "lines.jsonl": lines(5),
+        },
+    )
     return server
 
 
 def count(name="train.parquet", **options):
-    ds = load_dataset("signed/fresh", data_files=name, split="train", streaming=True, storage_options=dict(FAST), **options)
+    ds = load_dataset(
+        "signed/fresh",
+        data_files=name,
+        split="train",
+        streaming=True,
+        storage_options=dict(FAST),
+        **options,
+    )
     return sum(1 for _ in ds)
 
 
@@ -27,7 +41,11 @@ WAYS = {
     "shuffled": lambda: sum(
         1
         for _ in load_dataset(
-            "signed/fresh", data_files="train.parquet", split="train", streaming=True, storage_options=dict(FAST)
+            "signed/fresh",
+            data_files="train.parquet",
+            split="train",
+            streaming=True,
+            storage_options=dict(FAST),
         ).shuffle(seed=1)
     ),
     "download": lambda: rowstream.Dataset.from_parquet(download()).num_rows,
@@ -37,11 +55,15 @@ WAYS = {
 
 def download():
     config = DownloadConfig(disable_tqdm=True, storage_options=dict(FAST))
-    return DownloadManager(download_config=config).download("hf://datasets/signed/fresh/train.parquet")
+    return DownloadManager(download_config=config).download(
+        "hf://datasets/signed/fresh/train.parquet"
+    )
 
 
 def opened():
-    with rowstream.open("hf://datasets/signed/fresh/train.parquet", "rb", storage_options=FAST) as file:
+    with rowstream.open(
+        "hf://datasets/signed/fresh/train.parquet", "rb", storage_options=FAST
+    ) as file:
         return file.read()
 
 
@@ -55,7 +77,13 @@ def test_a_fresh_url_that_is_refused_is_asked_for_another(signed, way, status, t
 
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_refusal_in_the_middle(signed, status):
-    ds = load_dataset("signed/fresh", data_files="train.parquet", split="train", streaming=True, storage_options=dict(FAST))
+    ds = load_dataset(
+        "signed/fresh",
+        data_files="train.parquet",
+        split="train",
+        streaming=True,
+        storage_options=dict(FAST),
+    )
     seen = iter(ds)
     next(seen)
     signed.faults({"kind": "status", "status": status, "origin": "cdn", "times": 2})
@@ -70,7 +98,9 @@ def test_what_is_refused_for_ever_names_the_file_of_the_hub(signed, way, status)
         WAYS[way]()
     assert str(error.value).startswith("hf://datasets/signed/fresh@")
     assert "/train.parquet" in str(error.value)
-    assert sum(entry["origin"] == "hub" and "resolve" in entry["path"] for entry in signed.log()) <= (8 if status == 500 else 3)
+    assert sum(
+        entry["origin"] == "hub" and "resolve" in entry["path"] for entry in signed.log()
+    ) <= (8 if status == 500 else 3)
 
 
 @pytest.mark.parametrize("given", [True, False])
@@ -115,4 +145,13 @@ def test_an_empty_token_is_none(signed, monkeypatch, token):
 
 def test_a_token_with_the_end_of_its_line(signed):
     signed.repo("signed/fresh-private", {"train.jsonl": lines(5)}, private=True)
-    assert len(list(load_dataset("signed/fresh-private", split="train", streaming=True, token=" hf_member\n"))) == 5
+    assert (
+        len(
+            list(
+                load_dataset(
+                    "signed/fresh-private", split="train", streaming=True, token=" hf_member\n"
+                )
+            )
+        )
+        == 5
+    )

@@ -27,7 +27,9 @@ QUICK = {"timeout": 0.4, "retries": 1, "deadline": 3}
 def commit(server, name, token=None):
     """The commit that `main` is now."""
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    with urllib.request.urlopen(urllib.request.Request(f"{server.hub}/api/datasets/{name}/revision/main", headers=headers)) as answer:
+    with urllib.request.urlopen(
+        urllib.request.Request(f"{server.hub}/api/datasets/{name}/revision/main", headers=headers)
+    ) as answer:
         return json.load(answer)["sha"]
 
 
@@ -46,7 +48,12 @@ def cached(server, tmp_path, monkeypatch):
 
 def rows(name, **options):
     """How many rows there are."""
-    return sum(1 for _ in load_dataset(name, split="train", storage_options=QUICK, **options).select_columns("id"))
+    return sum(
+        1
+        for _ in load_dataset(name, split="train", storage_options=QUICK, **options).select_columns(
+            "id"
+        )
+    )
 
 
 def streamed(tmp_path):
@@ -99,7 +106,9 @@ def test_a_hub_that_refuses_did_answer(cached, status):
 
 
 def test_every_way_to_a_file_of_the_hub(cached, tmp_path):
-    manager = DownloadManager(download_config=DownloadConfig(disable_tqdm=True, storage_options=dict(QUICK)))
+    manager = DownloadManager(
+        download_config=DownloadConfig(disable_tqdm=True, storage_options=dict(QUICK))
+    )
     url = "hf://datasets/quiet/packed/train.parquet"
     path = manager.download(url)
     rowstream.get_dataset_config_names("quiet/lines")
@@ -109,7 +118,10 @@ def test_every_way_to_a_file_of_the_hub(cached, tmp_path):
     with pytest.warns(UserWarning, match="quiet/packed"):
         ds = load_dataset("parquet", data_files=url, split="train", storage_options=QUICK)
     assert len(ds) == 15_000
-    with pytest.warns(UserWarning, match="quiet/packed"), rowstream.open(url, "rb", storage_options=QUICK) as file:
+    with (
+        pytest.warns(UserWarning, match="quiet/packed"),
+        rowstream.open(url, "rb", storage_options=QUICK) as file,
+    ):
         assert file.read(4) == b"PAR1"
 
 
@@ -142,10 +154,21 @@ def test_offline_asks_nobody(server, monkeypatch):
     with pytest.raises(OSError, match="HF_HUB_OFFLINE"):
         list(load_dataset("quiet/far", split="train", streaming=True, storage_options=FAST))
     with pytest.raises(OSError, match="HF_HUB_OFFLINE"):
-        DownloadManager(download_config=DownloadConfig(disable_tqdm=True)).download("hf://datasets/quiet/far/train.parquet")
+        DownloadManager(download_config=DownloadConfig(disable_tqdm=True)).download(
+            "hf://datasets/quiet/far/train.parquet"
+        )
     assert not server.log()
     # Other servers are no Hub.
-    assert len(list(load_dataset("json", data_files=f"{server.http}/a.jsonl", split="train", streaming=True))) == 6000
+    assert (
+        len(
+            list(
+                load_dataset(
+                    "json", data_files=f"{server.http}/a.jsonl", split="train", streaming=True
+                )
+            )
+        )
+        == 6000
+    )
 
 
 # ------------------------------------------------------------------------------------------------ one cache, many users
@@ -159,10 +182,23 @@ FILL = """
 
 def run(code: str, **env: str) -> str:
     """What a process prints that knows of no other variables than these."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "ROWSTREAM_", "XDG_"))}
-    kept |= {name: os.environ[name] for name in ("HF_ENDPOINT", "ROWSTREAM_CACHE") if not env or name == "HF_ENDPOINT"}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("HF_", "ROWSTREAM_", "XDG_"))
+    }
+    kept |= {
+        name: os.environ[name]
+        for name in ("HF_ENDPOINT", "ROWSTREAM_CACHE")
+        if not env or name == "HF_ENDPOINT"
+    }
     out = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], env={**kept, **env}, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", textwrap.dedent(code)],
+        env={**kept, **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert out.returncode == 0, out.stderr
     return out.stdout.strip()
@@ -211,7 +247,12 @@ def test_the_shared_cache_of_the_hub_has_the_rights_of_new_files(server, tmp_pat
     before = os.umask(mask)
     try:
         manager = DownloadManager(download_config=DownloadConfig(disable_tqdm=True))
-        manager.download([f"hf://datasets/quiet/rights/{name}" for name in ("train.jsonl", "folder/train.parquet")])
+        manager.download(
+            [
+                f"hf://datasets/quiet/rights/{name}"
+                for name in ("train.jsonl", "folder/train.parquet")
+            ]
+        )
     finally:
         os.umask(before)
     made = [path for path in (tmp_path / "hf" / "hub").rglob("*") if not path.is_symlink()]
@@ -227,7 +268,10 @@ def refuse(path: Path) -> None:
 
 @pytest.mark.heavy
 @pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
-@pytest.mark.parametrize("refused", ["hub", "hub/datasets--quiet--refused", "hub/datasets--quiet--refused/blobs", "hub/.locks"])
+@pytest.mark.parametrize(
+    "refused",
+    ["hub", "hub/datasets--quiet--refused", "hub/datasets--quiet--refused/blobs", "hub/.locks"],
+)
 def test_what_another_users_folder_refuses_is_put_elsewhere(server, tmp_path, refused):
     server.repo("quiet/refused", {"train.parquet": parquet(10)})
     home = tmp_path / "home"

@@ -31,7 +31,13 @@ def test_gcs(server, local, name):
 
 @pytest.mark.parametrize("name", FILES)
 def test_azure(server, local, name):
-    options = {**FAST, "endpoint_url": server.s3, "account_name": "account", "anon": True, "allow_http": True}
+    options = {
+        **FAST,
+        "endpoint_url": server.s3,
+        "account_name": "account",
+        "anon": True,
+        "allow_http": True,
+    }
     assert far(f"az://bucket/{name}", name, storage_options=options) == local(name)
 
 
@@ -77,14 +83,20 @@ def test_shuffled_far_as_here(server):
     for name in ("a.jsonl", "a.parquet", "a.tar"):
         made = []
         for place in (str(server.root / "http" / name), f"{server.http}/{name}"):
-            ds = load_dataset(FILES[name][0], data_files=place, split="train", streaming=True).shuffle(seed=3, buffer_size=100)
-            made.append([{key: value for key, value in row.items() if key != "__url__"} for row in ds])
+            ds = load_dataset(
+                FILES[name][0], data_files=place, split="train", streaming=True
+            ).shuffle(seed=3, buffer_size=100)
+            made.append(
+                [{key: value for key, value in row.items() if key != "__url__"} for row in ds]
+            )
         assert made[0] == made[1]
 
 
 def test_a_stream_goes_on_where_it_stopped(server):
     url = f"{server.http}/a.jsonl"
-    make = lambda: load_dataset("json", data_files=url, split="train", streaming=True).shuffle(seed=1, buffer_size=50)  # noqa: E731
+    make = lambda: load_dataset("json", data_files=url, split="train", streaming=True).shuffle(
+        seed=1, buffer_size=50
+    )
     whole = list(make())
     ds = make()
     seen = iter(ds)
@@ -102,10 +114,22 @@ def test_patterns_of_an_object_store(server):
         (folder / f"part-{i:03}.jsonl").write_text(json.dumps({"id": i}) + "\n")
     (folder / ".hidden.jsonl").write_text('{"id": -1}\n')
     options = {**FAST, "endpoint_url": server.s3, "anon": True}
-    ds = load_dataset("json", data_files="s3://bucket/many/part-*.jsonl", split="train", streaming=True, storage_options=options)
+    ds = load_dataset(
+        "json",
+        data_files="s3://bucket/many/part-*.jsonl",
+        split="train",
+        streaming=True,
+        storage_options=options,
+    )
     server.control("DELETE", "log")
     assert [row["id"] for row in ds] == list(range(250))
-    ds = load_dataset("json", data_files="s3://bucket/many/*-{003..005}.jsonl", split="train", streaming=True, storage_options=options)
+    ds = load_dataset(
+        "json",
+        data_files="s3://bucket/many/*-{003..005}.jsonl",
+        split="train",
+        streaming=True,
+        storage_options=options,
+    )
     assert [row["id"] for row in ds] == [3, 4, 5]
     ds = load_dataset("s3://bucket/many", split="train", streaming=True, storage_options=options)
     assert [row["id"] for row in ds] == list(range(250))
@@ -133,7 +157,11 @@ def test_errors_name_what_was_asked(server):
     assert "none.jsonl" in str(error.value)
     assert "canary" not in str(error.value)
     with pytest.raises(FileNotFoundError, match="none"):
-        far("s3://bucket/none.jsonl", "a.jsonl", storage_options={**FAST, "endpoint_url": server.s3, "anon": True})
+        far(
+            "s3://bucket/none.jsonl",
+            "a.jsonl",
+            storage_options={**FAST, "endpoint_url": server.s3, "anon": True},
+        )
     with pytest.raises(ValueError, match="bogus"):
         far("s3://bucket/a.jsonl", "a.jsonl", storage_options={"bogus": 1})
     with pytest.raises(FileNotFoundError, match="nothing"):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import rowstream
 from rowstream import load_dataset
-from rowstream.access import Access
+from rowstream.storage.access import StorageOptions as Access
 
 from tests.wire.conftest import FAST, far, lines, parquet
 
@@ -28,8 +28,12 @@ class Bomb:
 
 
 def test_s1_a_token_goes_to_its_own_origin_only(server):
-    server.repo("org/mine", {"train.parquet": parquet(3000), "small.jsonl": lines(10)}, private=True)
-    ds = load_dataset("org/mine", data_files="train.parquet", split="train", streaming=True, token="hf_member")
+    server.repo(
+        "org/mine", {"train.parquet": parquet(3000), "small.jsonl": lines(10)}, private=True
+    )
+    ds = load_dataset(
+        "org/mine", data_files="train.parquet", split="train", streaming=True, token="hf_member"
+    )
     assert len(list(ds)) == 3000
     log = server.log()
     assert {entry["authorization"] for entry in log if entry["origin"] == "hub"} == {True}
@@ -39,8 +43,20 @@ def test_s1_a_token_goes_to_its_own_origin_only(server):
     far(f"{server.http}/a.jsonl", "a.jsonl", token="hf_member")
     server.faults({"kind": "redirect", "to": f"{server.cdn}/x", "origin": "hub", "match": "small"})
     with pytest.raises((OSError, PermissionError)):
-        list(load_dataset("org/mine", data_files="small.jsonl", split="train", streaming=True, token="hf_member"))
-    assert not [entry for entry in server.log() if entry["origin"] in ("http", "cdn") and entry["authorization"]]
+        list(
+            load_dataset(
+                "org/mine",
+                data_files="small.jsonl",
+                split="train",
+                streaming=True,
+                token="hf_member",
+            )
+        )
+    assert not [
+        entry
+        for entry in server.log()
+        if entry["origin"] in ("http", "cdn") and entry["authorization"]
+    ]
 
 
 def test_s1_headers_name_the_origin_that_they_are_for(server):
@@ -55,11 +71,20 @@ def test_s1_headers_name_the_origin_that_they_are_for(server):
     # What names none is for those of the files that are named: tests/wire/test_headers.py.
     server.repo("org/elsewhere", {"train.jsonl": lines(3)})
     with pytest.raises(ValueError, match="origin"):
-        load_dataset("org/elsewhere", streaming=True, storage_options={"headers": {"Authorization": "canary"}})
+        load_dataset(
+            "org/elsewhere",
+            streaming=True,
+            storage_options={"headers": {"Authorization": "canary"}},
+        )
 
 
 def test_s2_secrets_are_nowhere(server, tmp_path, capfd):
-    secret = {"key": "canary-key", "secret": "canary-secret", "token": "canary-session", "endpoint_url": server.s3}
+    secret = {
+        "key": "canary-key",
+        "secret": "canary-secret",
+        "token": "canary-session",
+        "endpoint_url": server.s3,
+    }
     texts = []
     ds = load_dataset(
         "parquet",
@@ -73,7 +98,14 @@ def test_s2_secrets_are_nowhere(server, tmp_path, capfd):
     rows = iter(ds.shuffle(seed=1, buffer_size=10))
     for _ in range(100):
         next(rows)
-    texts += [repr(ds), str(ds.info), json.dumps(ds.state_dict()), repr(ds._plan), str(pickle.dumps(ds)), repr(rowstream.cache.list())]
+    texts += [
+        repr(ds),
+        str(ds.info),
+        json.dumps(ds.state_dict()),
+        repr(ds._plan),
+        str(pickle.dumps(ds)),
+        repr(rowstream.cache.list()),
+    ]
     ds.lock(tmp_path / "lock")
     server.faults({"kind": "status", "status": 403, "body": "refused"})
     for attempt in (
@@ -83,7 +115,9 @@ def test_s2_secrets_are_nowhere(server, tmp_path, capfd):
         lambda: far(server.http.replace("://", "://user:canary@") + "/a.jsonl", "a.jsonl"),
         lambda: rowstream.open(f"{server.http}/x?token=canary"),
         lambda: far(
-            "s3://bucket/a.jsonl", "a.jsonl", storage_options={"endpoint_url": "http://[canary", "key": "canary", "secret": "canary"}
+            "s3://bucket/a.jsonl",
+            "a.jsonl",
+            storage_options={"endpoint_url": "http://[canary", "key": "canary", "secret": "canary"},
         ),
     ):
         with pytest.raises(Exception) as error:  # noqa: PT011 - of any kind
@@ -116,13 +150,29 @@ def test_s3_nothing_is_unpickled(server, tmp_path, end):
         info = tarfile.TarInfo(f"0.{end}")
         info.size = len(content)
         made.addfile(info, io.BytesIO(content))
-    row = next(iter(load_dataset("webdataset", data_files=f"{server.http}/bomb.tar", split="train", streaming=True)))
+    row = next(
+        iter(
+            load_dataset(
+                "webdataset", data_files=f"{server.http}/bomb.tar", split="train", streaming=True
+            )
+        )
+    )
     assert row[end] == content
     assert not mark.exists()
 
 
 @pytest.mark.parametrize(
-    "name", ["../evil", "org/../../evil", "org/na me", "org/name/more/parts", "org/..", "a--b/c", "/etc/passwd/x", "org/name.git"]
+    "name",
+    [
+        "../evil",
+        "org/../../evil",
+        "org/na me",
+        "org/name/more/parts",
+        "org/..",
+        "a--b/c",
+        "/etc/passwd/x",
+        "org/name.git",
+    ],
 )
 def test_s4_names_of_repositories(server, name):
     with pytest.raises((ValueError, FileNotFoundError)):
@@ -131,9 +181,13 @@ def test_s4_names_of_repositories(server, name):
 
 
 def test_s4_a_listing_that_leads_outside(server, monkeypatch):
-    from rowstream.resolve import hub
+    from rowstream.storage import hub
 
-    answer = {"id": "org/evil", "sha": "0" * 40, "siblings": [{"rfilename": "../../evil.jsonl", "size": 1, "blobId": "x"}]}
+    answer = {
+        "id": "org/evil",
+        "sha": "0" * 40,
+        "siblings": [{"rfilename": "../../evil.jsonl", "size": 1, "blobId": "x"}],
+    }
     with pytest.raises(OSError, match="outside"):
         hub._of_answer(answer, "datasets")
     with pytest.raises(OSError, match="no commit"):
@@ -142,7 +196,13 @@ def test_s4_a_listing_that_leads_outside(server, monkeypatch):
 
 def test_s5_what_is_kept_is_of_this_user_alone(server, tmp_path):
     server.repo("org/private", {"train.parquet": parquet(3000)}, private=True)
-    ds = load_dataset("org/private", split="train", streaming=True, token="hf_member", cache_dir=tmp_path / "ranges")
+    ds = load_dataset(
+        "org/private",
+        split="train",
+        streaming=True,
+        token="hf_member",
+        cache_dir=tmp_path / "ranges",
+    )
     list(ds)
     for root in (tmp_path / "ranges", tmp_path / "rowstream"):
         made = [path for path in root.rglob("*") if path.is_file()]
@@ -164,6 +224,13 @@ def test_proxies_are_honoured(server, monkeypatch):
     import sys
 
     code = "from rowstream import load_dataset; list(load_dataset('json', data_files='http://no-such-host.invalid/a.jsonl', split='train', streaming=True))"
-    out = subprocess.run([sys.executable, "-c", code], env={**os.environ}, capture_output=True, text=True, timeout=60, check=False)
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     # The proxy is asked for the whole URL, which it takes for a path.
     assert "no-such-host" in str(server.log()) or out.returncode == 0

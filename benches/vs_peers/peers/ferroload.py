@@ -32,5 +32,7 @@ def samples(files):
     for _ in files:
         for at in range(0, len(data), 256):
             some = list(range(at, min(at + 256, len(data))))
-            for content, text in zip(data.read_many(some, "bin"), data.read_many(some, "json"), strict=True):
+            for content, text in zip(
+                data.read_many(some, "bin"), data.read_many(some, "json"), strict=True
+            ):
                 yield {"bin": content, "json": text}

@@ -4,4 +4,8 @@ from rowstream import load_dataset
 
 
 def whole_batches(files):
-    return iter(load_dataset("parquet", data_files=files, split="train", streaming=True).with_format("numpy").iter(1024))
+    return iter(
+        load_dataset("parquet", data_files=files, split="train", streaming=True)
+        .with_format("numpy")
+        .iter(1024)
+    )

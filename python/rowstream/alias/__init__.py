@@ -1,4 +1,5 @@
-"""`import datasets` means rowstream, in this process and in those that it starts: for code that cannot be edited.
+"""`import datasets` means rowstream, in this process and in those that it starts: for code that
+cannot be edited.
 
     python -m rowstream.alias train.py --epochs 3
     python -m rowstream.alias -m lm_eval --tasks gsm8k
@@ -32,14 +33,21 @@ VERSION = "5.2.0"
 
 _HERE = str(Path(__file__).parent / "path")
 
-# Where the names of each module are. The modules are those of `datasets` 5.2, all of them: some have nothing that is there.
+# Where the names of each module are. The modules are those of `datasets` 5.2, all of them: some
+# have nothing that is there.
 _MODULES: dict[str, tuple[str, ...]] = {
     "": ("rowstream",),
-    "arrow_dataset": ("dataset.map_style", "dataset.mapping", "dataset.combine"),
+    "arrow_dataset": (
+        "dataset.map_style",
+        "dataset.map_style.dataset",
+        "dataset.map_style.concatenate",
+        "transforms.map",
+        "exceptions",
+    ),
     "arrow_reader": ("compat.arrow_reader",),
-    "arrow_writer": ("arrow_writer",),
-    "builder": ("builder",),
-    "combine": ("dataset.combine",),
+    "arrow_writer": ("arrow_writer", "writers.arrow"),
+    "builder": ("builder", "builder.builder", "builder.generate", "builder.config"),
+    "combine": ("dataset.combine", "dataset.map_style.concatenate"),
     "commands": (),
     "commands.datasets_cli": (),
     "commands.delete_from_hub": (),
@@ -47,20 +55,32 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "commands.test": (),
     "config": ("config",),
     "data_files": ("compat.data_files",),
-    "dataset_dict": ("dataset.dicts",),
+    "dataset_dict": ("dataset.map_style.dataset_dict", "dataset.iterable.dataset_dict"),
     "distributed": ("distributed",),
-    "download": ("downloads",),
-    "download.download_config": ("downloads",),
-    "download.download_manager": ("downloads",),
-    "download.streaming_download_manager": ("downloads", "compat.file_utils"),
+    "download": ("storage.download_config", "storage.download_manager", "storage.download"),
+    "download.download_config": ("storage.download_config",),
+    "download.download_manager": ("storage.download_manager", "storage.download_config"),
+    "download.streaming_download_manager": ("storage.download_manager", "compat.file_utils"),
     "exceptions": ("exceptions",),
     "features": ("features", "features.features"),
     "features._torchcodec": (),
     "features.audio": ("features",),
     "features.bio_sequence": ("features",),
     "features.bio_structure": ("features",),
-    "features.features": ("features.features", "features", "features.extension"),
-    "features.image": ("features", "features.media"),
+    "features.features": (
+        "compat.features",
+        *(
+            "features",
+            "features.align",
+            "features.cast",
+            "features.convert",
+            "features.encode",
+            "features.nested",
+            "features.registry",
+        ),
+        *("arrow.extension", "arrow.pandas"),
+    ),
+    "features.image": ("features", "features.media.image"),
     "features.mesh": ("features",),
     "features.nifti": ("features",),
     "features.pdf": ("features",),
@@ -68,7 +88,12 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "features.video": ("features",),
     "filesystems": ("compat.filesystems",),
     "filesystems.compression": (),
-    "fingerprint": ("fingerprint",),
+    "fingerprint": (
+        "fingerprint",
+        "fingerprint.transform",
+        "fingerprint.caching",
+        "fingerprint.hasher",
+    ),
     "formatting": ("formatting",),
     "formatting.formatting": ("formatting",),
     "formatting.jax_formatter": ("formatting",),
@@ -88,18 +113,18 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "io.spark": (),
     "io.sql": ("compat.io",),
     "io.text": ("compat.io",),
-    "iterable_dataset": ("dataset.iterable", "dataset.column"),
+    "iterable_dataset": ("dataset.iterable.dataset", "formatting.column"),
     "load": ("load",),
     "logging": ("utils.logging",),
     "naming": ("compat.naming",),
     "packaged_modules": ("compat.packaged_modules",),
     "parallel": (),
     "parallel.parallel": (),
-    "search": ("dataset.search",),
-    "splits": ("splits",),
+    "search": ("integrations.search", "dataset.map_style.search"),
+    "splits": ("splits", "splits.names", "splits.info"),
     "streaming": ("compat.file_utils",),
-    "table": ("table",),
-    "utils": ("utils", "progress", "compat.bars"),
+    "table": ("table", "table.table"),
+    "utils": ("utils", "utils.progress", "compat.bars", "compat.py_utils"),
     "utils._dataset_viewer": (),
     "utils._dill": (),
     "utils._filelock": ("compat.filelock",),
@@ -110,17 +135,17 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "utils.file_utils": ("compat.file_utils",),
     "utils.filelock": ("compat.filelock",),
     "utils.hub": (),
-    "utils.info_utils": ("builder", "downloads"),
+    "utils.info_utils": ("splits.verify", "storage.download_config"),
     "utils.json": (),
     "utils.logging": ("utils.logging", "compat.bars"),
-    "utils.metadata": ("utils.metadata",),
+    "utils.metadata": ("compat.metadata",),
     "utils.patching": (),
-    "utils.py_utils": ("utils.py_utils", "compat.py_utils"),
+    "utils.py_utils": ("compat.py_utils", "utils.arguments"),
     "utils.resources": (),
     "utils.sharding": (),
     "utils.stratify": (),
-    "utils.tf_utils": ("utils.tf_utils",),
-    "utils.tqdm": ("progress", "compat.bars"),
+    "utils.tf_utils": ("compat.tf_utils",),
+    "utils.tqdm": ("utils.progress", "compat.bars"),
     "utils.track": (),
     "utils.typing": ("compat.py_utils",),
     "utils.version": ("version",),
@@ -128,16 +153,47 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "packaged_modules.folder_based_builder.folder_based_builder": (),
     "packaged_modules.webdataset._tenbin": (),
 }
-# Each format has a module, with one of the same name in it; those that are read have their builders there.
+# Each format has a module, with one of the same name in it; those that are read have their builders
+# there.
 _FORMATS = (
-    *("arrow", "audiofolder", "cache", "conll", "csv", "eval", "fasta", "fastq", "genbank", "generator", "harbor", "hdf5", "iceberg"),
-    *("imagefolder", "json", "lance", "meshfolder", "mmcif", "niftifolder", "pandas", "parquet", "pdb", "pdffolder", "spark", "sql"),
+    *(
+        "arrow",
+        "audiofolder",
+        "cache",
+        "conll",
+        "csv",
+        "eval",
+        "fasta",
+        "fastq",
+        "genbank",
+        "generator",
+        "harbor",
+        "hdf5",
+        "iceberg",
+    ),
+    *(
+        "imagefolder",
+        "json",
+        "lance",
+        "meshfolder",
+        "mmcif",
+        "niftifolder",
+        "pandas",
+        "parquet",
+        "pdb",
+        "pdffolder",
+        "spark",
+        "sql",
+    ),
     *("text", "tsfile", "videofolder", "vortex", "webdataset", "xml"),
 )
 _READ = frozenset(("arrow", "csv", "json", "parquet", "text", "webdataset"))
 for _format in _FORMATS:
     _where = ("compat.builders",) if _format in _READ else ()
-    _MODULES |= {f"packaged_modules.{_format}": _where, f"packaged_modules.{_format}.{_format}": _where}
+    _MODULES |= {
+        f"packaged_modules.{_format}": _where,
+        f"packaged_modules.{_format}.{_format}": _where,
+    }
 
 # Modules whose packages have something else under their names: they are only imported from.
 _BEHIND = frozenset(("utils.experimental", "utils.tqdm"))
@@ -158,7 +214,9 @@ class _Module(ModuleType):
     def __getattr__(self, name: str) -> Any:
         """A module in it, a name of the modules, or a public one of rowstream."""
         if name == "__all__":
-            several = (getattr(target, "__all__", None) or vars(target) for target in self._targets())
+            several = (
+                getattr(target, "__all__", None) or vars(target) for target in self._targets()
+            )
             return sorted({one for names in several for one in names if not one.startswith("_")})
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)
@@ -178,9 +236,17 @@ class _Module(ModuleType):
         """Sets a name where it is."""
         if isinstance(value, _Module) and _within(value.__name__) in _BEHIND:
             return
-        targets = [] if (name.startswith("__") and name.endswith("__")) or isinstance(value, _Module) else list(self._targets())
+        targets = (
+            []
+            if (name.startswith("__") and name.endswith("__")) or isinstance(value, _Module)
+            else list(self._targets())
+        )
         if targets:
-            setattr(next((target for target in targets if name in vars(target)), targets[0]), name, value)
+            setattr(
+                next((target for target in targets if name in vars(target)), targets[0]),
+                name,
+                value,
+            )
         else:
             super().__setattr__(name, value)
 
@@ -202,7 +268,11 @@ class _Distribution(importlib.metadata.Distribution):
 
     def read_text(self, filename: str) -> str | None:
         """The metadata."""
-        return f"Metadata-Version: 2.1\nName: datasets\nVersion: {VERSION}\n" if filename == "METADATA" else None
+        return (
+            f"Metadata-Version: 2.1\nName: datasets\nVersion: {VERSION}\n"
+            if filename == "METADATA"
+            else None
+        )
 
     def locate_file(self, path: Any) -> Any:
         """Where a file of it would be."""
@@ -212,7 +282,12 @@ class _Distribution(importlib.metadata.Distribution):
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds `datasets` and what is in it."""
 
-    def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> Any:  # noqa: ARG002 - as the protocol says
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,  # noqa: ARG002 - as the protocol says
+        target: ModuleType | None = None,  # noqa: ARG002 - likewise
+    ) -> Any:
         """The module's spec, if it is of `datasets`."""
         if fullname != "datasets" and not fullname.startswith("datasets."):
             return None
@@ -225,7 +300,9 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return _Module(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Gives the package its version, and a file: code looks at it to see which package it has."""
+        """Gives the package its version, and a file: code looks at it to see which package it
+        has.
+        """
         module.__file__ = str(Path(_HERE) / "datasets" / "__init__.py")
         if module.__name__ == "datasets":
             module.__version__ = VERSION  # type: ignore[attr-defined]  # modules take any name
@@ -237,10 +314,12 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def install() -> None:
-    """Makes `import datasets` mean rowstream, in this process and in those of Python that it starts.
+    """Makes `import datasets` mean rowstream, in this process and in those of Python that it
+    starts.
 
     Raises:
-        RuntimeError: the real package was imported before; what was made of it would not be of the same types.
+        RuntimeError: the real package was imported before; what was made of it would not be of the
+            same types.
 
     Example:
         >>> import rowstream.alias
@@ -250,13 +329,22 @@ def install() -> None:
     there = sys.modules.get("datasets")
     if isinstance(there, _Module):
         return
-    if there is not None and str(Path(getattr(there, "__file__", None) or "/").parent.parent) != _HERE:
-        raise RuntimeError("the datasets package is imported already: call rowstream.alias.install() before anything imports it")
-    for name in [name for name in sys.modules if name == "datasets" or name.startswith("datasets.")]:
+    if (
+        there is not None
+        and str(Path(getattr(there, "__file__", None) or "/").parent.parent) != _HERE
+    ):
+        raise RuntimeError(
+            "the datasets package is imported already: call rowstream.alias.install() before"
+            " anything imports it"
+        )
+    for name in [
+        name for name in sys.modules if name == "datasets" or name.startswith("datasets.")
+    ]:
         del sys.modules[name]
     if not any(isinstance(one, _Finder) for one in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
-    # For processes: those that are spawned get the path of this one, others what the environment says.
+    # For processes: those that are spawned get the path of this one, others what the environment
+    # says.
     if _HERE not in sys.path:
         sys.path.insert(1, _HERE)
     before = os.environ.get("PYTHONPATH")

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from rowstream.alias import install
 
-_USAGE = "usage: python -m rowstream.alias script.py [argument …]\n       python -m rowstream.alias -m module [argument …]"
+_USAGE = (
+    "usage: python -m rowstream.alias script.py [argument …]\n       python -m rowstream.alias -m"
+    " module [argument …]"
+)
 
 
 def main() -> None:

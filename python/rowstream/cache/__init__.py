@@ -1,14 +1,17 @@
 """What rowstream keeps on disk: seen, checked, removed.
 
-- `datasets`: the rows of map-style data sets that `load_dataset` and builders made, and beside them the results of steps (`map`, `sort`);
+- `datasets`: the rows of map-style data sets that `load_dataset` and builders made, and beside them
+  the results of steps (`map`, `sort`);
 - `ranges`: what streams with `cache_dir=` read of other machines, in that folder;
-- `heads`: the beginnings and ends of files that tell what they are (at most 256 MiB, the oldest go first);
+- `heads`: the beginnings and ends of files that tell what they are (at most 256 MiB, the oldest go
+  first);
 - `listings`: which files data sets of the Hub have, by commit;
 - `downloads` and `extracted`: whole files, and what was taken apart.
 
-Data sets lie in the folder `rowstream` of `HF_DATASETS_CACHE`, or of the `cache_dir=` that was given, and listings beside them; the rest in
-`ROWSTREAM_CACHE` (`~/.cache/rowstream`). Files of the Hub that were downloaded lie in the Hub's own cache, which its own client looks after
-(`hf cache ls`).
+Data sets lie in the folder `rowstream` of `HF_DATASETS_CACHE`, or of the `cache_dir=` that was
+given, and listings beside them; the rest in `ROWSTREAM_CACHE` (`~/.cache/rowstream`). Files of the
+Hub that were downloaded lie in the Hub's own cache, which its own client looks after (`hf cache
+ls`).
 
 `python -m rowstream.cache` shows the same as a table, and has `verify` and `remove`.
 """
@@ -22,14 +25,15 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rowstream.access import listings, own_cache
 from rowstream.cache import datasets
 from rowstream.cache.entries import Entries, Entry, times
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.storage.environment import listings, own_cache
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
+
 
 _MARK = b"rsC1"
 _KINDS = ("heads", "listings", "downloads", "extracted")
@@ -48,7 +52,9 @@ def _objects(folder: Path) -> Iterator[Path]:
     """The folders of ranges, one for each object."""
     for group in sorted(folder.glob("??")):
         if group.is_dir() and not group.is_symlink():
-            yield from (path for path in sorted(group.iterdir()) if path.is_dir() and not path.is_symlink())
+            yield from (
+                path for path in sorted(group.iterdir()) if path.is_dir() and not path.is_symlink()
+            )
 
 
 def _extents(home: Path) -> Iterator[tuple[Path, int]]:
@@ -73,7 +79,8 @@ def list(
     name: str | None = None,
     unused_days: float | None = None,
 ) -> Entries:
-    """What is kept: in the folders of rowstream, or in one that was given as `cache_dir=`. Shown, it is a table.
+    """What is kept: in the folders of rowstream, or in one that was given as `cache_dir=`. Shown,
+    it is a table.
 
     Args:
         cache_dir: the folder.
@@ -84,8 +91,8 @@ def list(
     Example:
         >>> rowstream.cache.list()
         kind      of          parts                   size  made        used         where
-        datasets  gsm8k/main  train, test, 2 results  9.1 MiB  3 days ago  2 hours ago  …/rowstream/gsm8k/main/0f1c5d2e9a7b4c38
-        1 entry, 9.1 MiB
+        datasets gsm8k/main train, test, 2 results 9.1 MiB 3 days ago 2 hours ago
+        …/rowstream/gsm8k/main/0f1c5d2e9a7b4c38 1 entry, 9.1 MiB
         >>> sum(entry.num_bytes for entry in rowstream.cache.list("/scratch/cache"))
     """
     if kind is not None and kind not in _kinds(cache_dir):
@@ -96,7 +103,10 @@ def list(
         one
         for one in made
         if kind in (None, one.kind)
-        and (name is None or (one.kind == "datasets" and (one.name == name or one.name.startswith(f"{name}/"))))
+        and (
+            name is None
+            or (one.kind == "datasets" and (one.name == name or one.name.startswith(f"{name}/")))
+        )
         and (unused_days is None or one.used <= latest)
     )
 
@@ -108,28 +118,53 @@ def _others(cache_dir: str | os.PathLike[str] | None) -> Iterator[Entry]:
             for home in _objects(folder):
                 extents = [*_extents(home)]
                 _, made, used = times(path for path, _ in extents)
-                yield Entry(kind, _about(home), home, sum(length for _, length in extents), (), (), made, used)
+                yield Entry(
+                    kind,
+                    _about(home),
+                    home,
+                    sum(length for _, length in extents),
+                    (),
+                    (),
+                    made,
+                    used,
+                )
         elif folder.is_dir():
             for path in sorted(folder.iterdir()):
                 if not path.name.endswith((".lock", ".json")):
-                    size, made, used = times([path] if path.is_file() else [one for one in path.rglob("*") if one.is_file()])
+                    size, made, used = times(
+                        [path]
+                        if path.is_file()
+                        else [one for one in path.rglob("*") if one.is_file()]
+                    )
                     yield Entry(kind, "", path, size, (), (), made, used)
 
 
 def verify(cache_dir: str | os.PathLike[str] | None = None) -> tuple[Path, ...]:
-    """Checks what is kept, and removes what is damaged; gives which files. What is missing then is made or read again when it is wanted.
+    """Checks what is kept, and removes what is damaged; gives which files. What is missing then is
+    made or read again when it is wanted.
 
-    Ranges are checked against their checksums, as a stream does with each that it reads; the files of data sets are read.
+    Ranges are checked against their checksums, as a stream does with each that it reads; the files
+    of data sets are read.
     """
-    damaged = [path for entry in datasets.entries(cache_dir) for path in datasets.verify(entry.path)]
+    damaged = [
+        path for entry in datasets.entries(cache_dir) for path in datasets.verify(entry.path)
+    ]
     for kind, folder in _folders(cache_dir).items():
         if kind not in ("ranges", "heads"):
             continue
         for home in _objects(folder):
             for path, length in _extents(home):
                 content = path.read_bytes()
-                body, mark, checksum = content[:length], content[length : length + 4], content[length + 4 :]
-                if len(content) != length + 8 or mark != _MARK or checksum != zlib.crc32(body).to_bytes(4, "little"):
+                body, mark, checksum = (
+                    content[:length],
+                    content[length : length + 4],
+                    content[length + 4 :],
+                )
+                if (
+                    len(content) != length + 8
+                    or mark != _MARK
+                    or checksum != zlib.crc32(body).to_bytes(4, "little")
+                ):
                     path.unlink(missing_ok=True)
                     damaged.append(path)
     return tuple(damaged)
@@ -142,9 +177,11 @@ def remove(
     name: str | None = None,
     unused_days: float | None = None,
 ) -> int:
-    """Removes what is kept: all of it, or what `list` gives for the same arguments; gives how many bytes.
+    """Removes what is kept: all of it, or what `list` gives for the same arguments; gives how many
+    bytes.
 
-    Streams that read it go on, from the source. Data sets that are open keep their rows; loaded again they are made again.
+    Streams that read it go on, from the source. Data sets that are open keep their rows; loaded
+    again they are made again.
 
     Example:
         >>> rowstream.cache.remove("heads")

@@ -10,12 +10,18 @@ from rowstream.cache.entries import size
 
 def main(arguments: list[str] | None = None) -> None:
     """Does what the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m rowstream.cache", description="What rowstream keeps on disk.")
+    parser = argparse.ArgumentParser(
+        prog="python -m rowstream.cache", description="What rowstream keeps on disk."
+    )
     parser.add_argument("action", nargs="?", choices=("list", "verify", "remove"), default="list")
-    parser.add_argument("name", nargs="?", help='a data set, as the table names it: "name", or "name/configuration"')
+    parser.add_argument(
+        "name", nargs="?", help='a data set, as the table names it: "name", or "name/configuration"'
+    )
     parser.add_argument("--kind", help="only what is of this kind")
     parser.add_argument("--unused-days", type=float, help="only what was not used for so long")
-    parser.add_argument("--cache-dir", help="the folder, if it is not that of data sets and of rowstream")
+    parser.add_argument(
+        "--cache-dir", help="the folder, if it is not that of data sets and of rowstream"
+    )
     given = parser.parse_args(arguments)
     which = {"name": given.name, "unused_days": given.unused_days}
     if given.action == "list":
@@ -24,7 +30,10 @@ def main(arguments: list[str] | None = None) -> None:
         damaged = cache.verify(given.cache_dir)
         print("\n".join(map(str, damaged)) or "nothing is damaged")
     elif given.name is None and given.kind is None and given.unused_days is None:
-        parser.error("remove what? A name, --kind or --unused-days; rowstream.cache.remove() removes everything")
+        parser.error(
+            "remove what? A name, --kind or --unused-days; rowstream.cache.remove() removes"
+            " everything"
+        )
     else:
         print(f"removed {size(cache.remove(given.kind, given.cache_dir, **which))}")
 

@@ -1,4 +1,6 @@
-"""Map-style data sets in the cache: the folders of Arrow files that `load_dataset`, builders and steps make."""
+"""Map-style data sets in the cache: the folders of Arrow files that `load_dataset`, builders and
+steps make.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rowstream.access import datasets_cache
 from rowstream.cache.entries import Entry, times
 from rowstream.exceptions import RowstreamError
+from rowstream.storage.environment import datasets_cache
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
+
 
 BUILT = ".rowstream-builder"
 """The file that a builder leaves beside what it made."""
@@ -23,7 +26,8 @@ BUILT = ".rowstream-builder"
 ABOUT = ".about"
 """The file that says which files the rows beside it are of."""
 
-# How folders are named below ours: by a hash of what their rows follow from, alone or after "default-".
+# How folders are named below ours: by a hash of what their rows follow from, alone or after
+# "default-".
 _HASHED = re.compile(r"[0-9a-f]{16}|default-.+")
 _WRITING = 3600  # seconds after which nobody goes on writing a file
 _DEEP = 5  # folders below ours that such a folder may be in
@@ -36,12 +40,20 @@ def root(cache_dir: str | os.PathLike[str] | None) -> Path:
 
 def entries(cache_dir: str | os.PathLike[str] | None) -> list[Entry]:
     """What is kept of data sets, a folder each."""
-    made = [_entry(home, home.relative_to(root(cache_dir)).parts) for home in _homes(root(cache_dir), 0)]
+    made = [
+        _entry(home, home.relative_to(root(cache_dir)).parts) for home in _homes(root(cache_dir), 0)
+    ]
     if cache_dir is not None:
         # A builder that is given a folder has no other one in it.
         there = Path(cache_dir).expanduser()
-        found = {mark.parent for deep in ("*/*/*", "*/*/*/*") for mark in there.glob(f"{deep}/{BUILT}")}
-        made += [_entry(home, home.relative_to(there).parts) for home in sorted(found) if root(cache_dir) not in home.parents]
+        found = {
+            mark.parent for deep in ("*/*/*", "*/*/*/*") for mark in there.glob(f"{deep}/{BUILT}")
+        }
+        made += [
+            _entry(home, home.relative_to(there).parts)
+            for home in sorted(found)
+            if root(cache_dir) not in home.parents
+        ]
     return sorted(made, key=lambda one: (one.name, -one.used))
 
 
@@ -53,7 +65,11 @@ def _homes(folder: Path, depth: int) -> Iterator[Path]:
         there = sorted(folder.iterdir())
     except OSError:
         return
-    if depth and (_HASHED.fullmatch(folder.name) or (folder / BUILT).exists()) and (any(files(folder)) or any(_left(folder))):
+    if (
+        depth
+        and (_HASHED.fullmatch(folder.name) or (folder / BUILT).exists())
+        and (any(files(folder)) or any(_left(folder)))
+    ):
         yield folder
     for one in there:
         if one.is_dir() and not one.name.startswith("."):
@@ -64,13 +80,17 @@ def files(home: Path) -> Iterator[Path]:
     """The files of rows in a folder: splits, and results of steps."""
     for path in sorted(home.iterdir()):
         hidden = path.name.startswith(".") or path.is_symlink() or not path.is_file()
-        if not hidden and (path.suffix == ".arrow" or (path.suffix == ".parquet" and (home / BUILT).exists())):
+        if not hidden and (
+            path.suffix == ".arrow" or (path.suffix == ".parquet" and (home / BUILT).exists())
+        ):
             yield path
 
 
 def _left(home: Path) -> Iterator[Path]:
     """Files that were being written, or are."""
-    yield from (path for path in sorted(home.glob(".rowstream-*")) if path.name != BUILT and path.is_file())
+    yield from (
+        path for path in sorted(home.glob(".rowstream-*")) if path.name != BUILT and path.is_file()
+    )
 
 
 def _entry(home: Path, parts: tuple[str, ...]) -> Entry:
@@ -86,7 +106,9 @@ def _entry(home: Path, parts: tuple[str, ...]) -> Entry:
 
 def _split(path: Path, folder: str) -> str:
     """The split that a file has, or a part of; builders put their name before it."""
-    return re.sub(r"-\d{5}-of-\d{5}$", "", path.stem).removeprefix(f"{folder.rpartition('___')[2]}-")
+    return re.sub(r"-\d{5}-of-\d{5}$", "", path.stem).removeprefix(
+        f"{folder.rpartition('___')[2]}-"
+    )
 
 
 def _about(home: Path) -> tuple[str, ...]:
@@ -99,7 +121,9 @@ def _about(home: Path) -> tuple[str, ...]:
 
 
 def verify(home: Path) -> Iterator[Path]:
-    """Reads the files of rows, and removes those that cannot be read; gives which. What is removed is made anew when it is asked for."""
+    """Reads the files of rows, and removes those that cannot be read; gives which. What is removed
+    is made anew when it is asked for.
+    """
     for path in [*files(home)]:
         if not _is_whole(path):
             path.unlink(missing_ok=True)

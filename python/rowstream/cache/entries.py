@@ -17,7 +17,8 @@ class Entry:
 
     Attributes:
         kind: `"datasets"`, `"ranges"`, `"heads"`, `"listings"`, `"downloads"` or `"extracted"`.
-        name: what it is of, without secrets: of data sets `"name/configuration"`; empty where that is not kept.
+        name: what it is of, without secrets: of data sets `"name/configuration"`; empty where that
+            is not kept.
         path: where it is: a file, or a folder.
         num_bytes: its length.
         parts: what there is of a data set: its splits, and how many results of steps.
@@ -37,7 +38,9 @@ class Entry:
 
 
 class Entries(tuple[Entry, ...]):
-    """Objects of a cache. Shown, they are a table: data sets one by one, other things by what they are of."""
+    """Objects of a cache. Shown, they are a table: data sets one by one, other things by what they
+    are of.
+    """
 
     __slots__ = ()
 
@@ -54,9 +57,16 @@ class Entries(tuple[Entry, ...]):
         table = [("kind", "of", "parts", "size", "made", "used", "where"), *rows]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = [
-            "  ".join(_padded(text, width, i == _SIZE) for i, (text, width) in enumerate(zip(row, widths, strict=True))) for row in table
+            "  ".join(
+                _padded(text, width, i == _SIZE)
+                for i, (text, width) in enumerate(zip(row, widths, strict=True))
+            )
+            for row in table
         ]
-        total = f"{len(self)} {'entry' if len(self) == 1 else 'entries'}, {size(sum(one.num_bytes for one in self))}"
+        total = (
+            f"{len(self)} {'entry' if len(self) == 1 else 'entries'},"
+            f" {size(sum(one.num_bytes for one in self))}"
+        )
         return "\n".join([*(line.rstrip() for line in lines), total])
 
     __str__ = __repr__
@@ -90,11 +100,18 @@ def _group(one: Entry) -> str:
 
 def _row(some: list[Entry]) -> tuple[str, ...]:
     first = some[0]
-    made, used = (age(max(getattr(one, name) for one in some)) if first.made else "" for name in ("made", "used"))
+    made, used = (
+        age(max(getattr(one, name) for one in some)) if first.made else ""
+        for name in ("made", "used")
+    )
     if first.kind == "datasets":
         of, parts, where = _named(first), ", ".join(first.parts), str(first.path)
     else:
-        of, parts, where = _group(first), f"{len(some)} object{'s' if len(some) > 1 else ''}", _folder(first)
+        of, parts, where = (
+            _group(first),
+            f"{len(some)} object{'s' if len(some) > 1 else ''}",
+            _folder(first),
+        )
     return first.kind, of, parts, size(sum(one.num_bytes for one in some)), made, used, where
 
 
@@ -121,5 +138,9 @@ def times(files: Iterable[Path]) -> tuple[int, float, float]:
             said = path.stat()
         except OSError:
             continue
-        total, made, used = total + said.st_size, max(made, said.st_mtime), max(used, said.st_mtime, said.st_atime)
+        total, made, used = (
+            total + said.st_size,
+            max(made, said.st_mtime),
+            max(used, said.st_mtime, said.st_atime),
+        )
     return total, made, used

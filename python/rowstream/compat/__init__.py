@@ -1,1 +1,3 @@
-"""Names of `datasets` that nothing here needs: what `rowstream.alias` gives to code that imports them."""
+"""Names of `datasets` that nothing here needs: what `rowstream.alias` gives to code that imports
+them.
+"""

@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.compat.naming import filenames_for_dataset_split
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.splits import ReadInstruction, Split
-from rowstream.table import InMemoryTable, MemoryMappedTable, concat_tables
+from rowstream.splits.names import ReadInstruction, Split
+from rowstream.table.table import InMemoryTable, MemoryMappedTable, concat_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rowstream.info import DatasetInfo
-    from rowstream.splits import SplitInfo
-    from rowstream.table import Table
-
-__all__ = ["ArrowReader", "BaseReader", "FileInstructions", "ReadInstruction", "make_file_instructions"]
+    from rowstream.splits.info import SplitInfo
+    from rowstream.table.table import Table
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,8 @@ class FileInstructions:
 
     Attributes:
         num_examples: how many rows.
-        file_instructions: dicts of `filename`, `skip` and `take`; all the rest of a file if that is -1.
+        file_instructions: dicts of `filename`, `skip` and `take`; all the rest of a file if that is
+            -1.
     """
 
     num_examples: int
@@ -58,25 +57,49 @@ def make_file_instructions(
     if not name:
         raise InvalidArgumentError("Expected non-empty str 'name'")
     splits = {str(one.name): one for one in split_infos}
-    wanted = instruction if isinstance(instruction, ReadInstruction) else ReadInstruction.from_spec(instruction)
+    wanted = (
+        instruction
+        if isinstance(instruction, ReadInstruction)
+        else ReadInstruction.from_spec(instruction)
+    )
     made = []
     for part in wanted.to_absolute({split: one.num_examples or 0 for split, one in splits.items()}):
         lengths = splits[part.splitname].shard_lengths
-        files = filenames_for_dataset_split(prefix_path or "", name, part.splitname, filetype_suffix, lengths)
-        start, stop = part.from_ or 0, splits[part.splitname].num_examples or 0 if part.to is None else part.to
+        files = filenames_for_dataset_split(
+            prefix_path or "", name, part.splitname, filetype_suffix, lengths
+        )
+        start, stop = (
+            part.from_ or 0,
+            splits[part.splitname].num_examples or 0 if part.to is None else part.to,
+        )
         made += _of_files(files, lengths, start, stop)
     return FileInstructions(sum(rows for _, rows in made), [one for one, _ in made])
 
 
-def _of_files(files: list[str], lengths: list[int] | None, start: int, stop: int) -> list[tuple[dict[str, Any], int]]:
+def _of_files(
+    files: list[str], lengths: list[int] | None, start: int, stop: int
+) -> list[tuple[dict[str, Any], int]]:
     """What to read of the files of a split, and how many rows that is of each."""
     if lengths is None:
-        return [({"filename": files[0], "skip": start, "take": stop - start}, stop - start)] if stop != start else []
+        return (
+            [({"filename": files[0], "skip": start, "take": stop - start}, stop - start)]
+            if stop != start
+            else []
+        )
     made, first = [], 0
     for file, length in zip(files, lengths, strict=True):
         skip, end = max(0, start - first), min(length, stop - first)
         if skip < end:
-            made.append(({"filename": file, "skip": skip, "take": -1 if stop >= first + length else end - skip}, end - skip))
+            made.append(
+                (
+                    {
+                        "filename": file,
+                        "skip": skip,
+                        "take": -1 if stop >= first + length else end - skip,
+                    },
+                    end - skip,
+                )
+            )
         first += length
     return made
 
@@ -94,15 +117,27 @@ class BaseReader:
     def __init__(self, path: str, info: DatasetInfo | None) -> None:
         self._path, self._info = path, info
 
-    def _get_table_from_filename(self, filename_skip_take: dict[str, Any], in_memory: bool = False) -> Table:
+    def _get_table_from_filename(
+        self, filename_skip_take: dict[str, Any], in_memory: bool = False
+    ) -> Table:
         """The rows of one file."""
         raise NotImplementedError
 
-    def get_file_instructions(self, name: str, instruction: Any, split_infos: Iterable[SplitInfo]) -> list[dict[str, Any]]:
+    def get_file_instructions(
+        self, name: str, instruction: Any, split_infos: Iterable[SplitInfo]
+    ) -> list[dict[str, Any]]:
         """Which rows of which files an instruction names."""
-        return make_file_instructions(name, split_infos, instruction, self._filetype_suffix, self._path).file_instructions
+        return make_file_instructions(
+            name, split_infos, instruction, self._filetype_suffix, self._path
+        ).file_instructions
 
-    def read(self, name: str, instructions: Any, split_infos: Iterable[SplitInfo], in_memory: bool = False) -> dict[str, Any]:
+    def read(
+        self,
+        name: str,
+        instructions: Any,
+        split_infos: Iterable[SplitInfo],
+        in_memory: bool = False,
+    ) -> dict[str, Any]:
         """The arguments of a `Dataset` of the rows that an instruction names.
 
         Raises:
@@ -113,11 +148,17 @@ class BaseReader:
             raise InvalidArgumentError(f'Instruction "{instructions}" corresponds to no data!')
         return self.read_files(files, instructions, in_memory)
 
-    def read_files(self, files: list[dict[str, Any]], original_instructions: Any = None, in_memory: bool = False) -> dict[str, Any]:
+    def read_files(
+        self,
+        files: list[dict[str, Any]],
+        original_instructions: Any = None,
+        in_memory: bool = False,
+    ) -> dict[str, Any]:
         """The arguments of a `Dataset` of some files, one after another.
 
         Args:
-            files: dicts of `filename`, below the folder, and `skip` and `take`, if not all rows are wanted.
+            files: dicts of `filename`, below the folder, and `skip` and `take`, if not all rows are
+                wanted.
             original_instructions: the split that these are.
             in_memory: read them into memory, rather than map them.
 
@@ -135,7 +176,8 @@ class BaseReader:
     def _empty(self) -> Table:
         if self._info is None or self._info.features is None:
             raise InvalidArgumentError(
-                "Tried to read an empty table. Please specify at least info.features to create an empty table with the right type."
+                "Tried to read an empty table. Please specify at least info.features to create an"
+                " empty table with the right type."
             )
         return InMemoryTable.from_batches([], schema=self._info.features.arrow_schema)
 
@@ -145,20 +187,34 @@ class ArrowReader(BaseReader):
 
     Example:
         >>> reader = ArrowReader("folder", DatasetInfo(features=features))
-        >>> ds = Dataset(**reader.read_files([{"filename": "0.arrow"}, {"filename": "1.arrow", "skip": 10, "take": 5}]))
+        >>> files = [{"filename": "0.arrow"}, {"filename": "1.arrow", "skip": 10, "take": 5}]
+        >>> ds = Dataset(**reader.read_files(files))
     """
 
     _filetype_suffix = "arrow"
 
-    def _get_table_from_filename(self, filename_skip_take: dict[str, Any], in_memory: bool = False) -> Table:
+    def _get_table_from_filename(
+        self, filename_skip_take: dict[str, Any], in_memory: bool = False
+    ) -> Table:
         table = self.read_table(filename_skip_take["filename"], in_memory=in_memory)
         skip, take = filename_skip_take.get("skip"), filename_skip_take.get("take")
         if skip is None and take is None:
             return table
-        sliced: Table = table.slice(skip or 0) if take in (None, -1) else table.slice(skip or 0, take)
+        sliced: Table = (
+            table.slice(skip or 0) if take in (None, -1) else table.slice(skip or 0, take)
+        )
         return sliced
 
     @staticmethod
     def read_table(filename: str, in_memory: bool = False) -> Table:
         """The table of a file: in memory, or mapped."""
         return (InMemoryTable if in_memory else MemoryMappedTable).from_file(filename)
+
+
+__all__ = [
+    "ArrowReader",
+    "BaseReader",
+    "FileInstructions",
+    "ReadInstruction",
+    "make_file_instructions",
+]

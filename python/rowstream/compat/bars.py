@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from rowstream.progress import are_progress_bars_disabled
+from rowstream.utils.progress import are_progress_bars_disabled
 
 
 @cache
 def _bar() -> Any:
     from tqdm.auto import tqdm as plain
 
-    class tqdm(plain):  # type: ignore[misc]  # tqdm comes without types  # noqa: N801 - its name in `datasets`
+    class tqdm(plain):  # type: ignore[misc]  # noqa: N801 - its name in `datasets`; tqdm comes without types
         """tqdm, but nothing is drawn where progress bars are switched off."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -1,4 +1,6 @@
-"""Builders of the formats that are read, as classes: for code that makes one, or asks what a builder is."""
+"""Builders of the formats that are read, as classes: for code that makes one, or asks what a
+builder is.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +8,14 @@ import os
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from rowstream.access import Access
-from rowstream.builder import BuilderConfig
+from rowstream.builder.config import BuilderConfig
+from rowstream.builder.files import FilesBuilder
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.inspect import FilesBuilder
-from rowstream.load import load_dataset, requested
-from rowstream.resolve.urls import is_url, origins
-
-__all__ = [
-    "Arrow",
-    "ArrowConfig",
-    "Csv",
-    "CsvConfig",
-    "Json",
-    "JsonConfig",
-    "Parquet",
-    "ParquetConfig",
-    "Text",
-    "TextConfig",
-    "WebDataset",
-]
-
-# ---------------------------------------------------------------------------------------------------- configurations
+from rowstream.load import load_dataset
+from rowstream.resolve.request import request_of
+from rowstream.storage.access import StorageOptions
+from rowstream.storage.locations import origins
+from rowstream.storage.urls import is_url
 
 
 @dataclass
@@ -130,11 +118,9 @@ class CsvConfig(BuilderConfig):
         self.names = self.names if self.column_names is None else self.column_names
 
 
-# ---------------------------------------------------------------------------------------------------------- builders
-
-
 class _OfFormat(FilesBuilder):
-    """The builder of files of a format. Arguments as those of `DatasetBuilder`; options as those of `load_dataset`.
+    """The builder of files of a format. Arguments as those of `DatasetBuilder`; options as those of
+    `load_dataset`.
 
     Raises:
         ValueError: no files are named.
@@ -161,10 +147,22 @@ class _OfFormat(FilesBuilder):
         **config_kwargs: Any,
     ) -> None:
         if data_files is None and data_dir is None:
-            raise InvalidArgumentError(f"At least one data file must be specified, but got data_files={data_files}")
+            raise InvalidArgumentError(
+                f"At least one data file must be specified, but got data_files={data_files}"
+            )
         base = _below(base_path, data_dir)
-        access = Access(token, storage_options, origins=origins(base, data_files))
-        request = requested(self.FORMAT, None, base, data_files, features, None, access, dict(config_kwargs), streaming=False)
+        access = StorageOptions(token, storage_options, origins=origins(base, data_files))
+        request = request_of(
+            self.FORMAT,
+            None,
+            base,
+            data_files,
+            features,
+            None,
+            access,
+            dict(config_kwargs),
+            streaming=False,
+        )
         request.found.config = config_name or "default"
         request.found.label = dataset_name or request.found.label
         self._options = dict(config_kwargs)
@@ -225,7 +223,8 @@ class Parquet(_OfFormat):
     """Parquet files.
 
     Example:
-        >>> Parquet(data_files={"train": "data/*.parquet"}, columns=["text"]).as_streaming_dataset("train")
+        >>> builder = Parquet(data_files={"train": "data/*.parquet"}, columns=["text"])
+        >>> ds = builder.as_streaming_dataset("train")
     """
 
     BUILDER_CONFIG_CLASS = ParquetConfig
@@ -243,3 +242,18 @@ class WebDataset(_OfFormat):
     """Tar archives of samples."""
 
     FORMAT = "webdataset"
+
+
+__all__ = [
+    "Arrow",
+    "ArrowConfig",
+    "Csv",
+    "CsvConfig",
+    "Json",
+    "JsonConfig",
+    "Parquet",
+    "ParquetConfig",
+    "Text",
+    "TextConfig",
+    "WebDataset",
+]

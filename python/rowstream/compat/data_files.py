@@ -7,37 +7,29 @@ import re
 from glob import has_magic
 from typing import TYPE_CHECKING, Any, Self
 
-from rowstream.access import Access
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError
-from rowstream.resolve.splits import by_split
-from rowstream.resolve.urls import Places, is_url, origins
+from rowstream.resolve.split_files import by_split
+from rowstream.storage.access import StorageOptions
+from rowstream.storage.locations import FileLocations, origins
+from rowstream.storage.urls import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rowstream.downloads import DownloadConfig
+    from rowstream.storage.download_config import DownloadConfig
 
-__all__ = [
-    "DataFilesDict",
-    "DataFilesList",
-    "DataFilesPatternsDict",
-    "DataFilesPatternsList",
-    "EmptyDatasetError",
-    "get_data_patterns",
-    "resolve_pattern",
-    "sanitize_patterns",
-]
 
 EmptyDatasetError = DataFilesNotFoundError
 
 
-def _places(named: Any, how: DownloadConfig | None) -> Places:
+def _places(named: Any, how: DownloadConfig | None) -> FileLocations:
     token, options = (None, None) if how is None else (how.token, how.storage_options or None)
-    return Places(Access(token, options, origins=origins(named)))
+    return FileLocations(StorageOptions(token, options, origins=origins(named)))
 
 
 def sanitize_patterns(patterns: Any) -> dict[str, list[str]]:
-    """Files as `data_files=` takes them, as a dict of lists by split; those of no split are `train`.
+    """Files as `data_files=` takes them, as a dict of lists by split; those of no split are
+    `train`.
 
     Raises:
         ValueError: an entry is not as that of a card, or a split is there twice.
@@ -48,10 +40,15 @@ def sanitize_patterns(patterns: Any) -> dict[str, list[str]]:
     if not any(isinstance(one, dict) for one in some):
         return {"train": some}
     for one in some:
-        if not isinstance(one, dict) or set(one) != {"split", "path"} or not isinstance(one["path"], (str, list)):
+        if (
+            not isinstance(one, dict)
+            or set(one) != {"split", "path"}
+            or not isinstance(one["path"], (str, list))
+        ):
             raise InvalidArgumentError(
-                "Invalid format for data_files entry. Each item must be a dictionary with the structure "
-                f"{{'split': <split_name>, 'path': <path_or_list_of_paths>}}.\nReceived: {one}"
+                "Invalid format for data_files entry. Each item must be a dictionary with the"
+                " structure {'split': <split_name>, 'path': <path_or_list_of_paths>}.\nReceived:"
+                f" {one}"
             )
     splits = [str(one["split"]) for one in some]
     if len(set(splits)) < len(splits):
@@ -60,11 +57,20 @@ def sanitize_patterns(patterns: Any) -> dict[str, list[str]]:
 
 
 def _listed(some: Any) -> list[Any]:
-    return some if isinstance(some, list) else [some] if isinstance(some, (str, os.PathLike)) else list(some)
+    return (
+        some
+        if isinstance(some, list)
+        else [some]
+        if isinstance(some, (str, os.PathLike))
+        else list(some)
+    )
 
 
 def resolve_pattern(
-    pattern: str, base_path: str, allowed_extensions: Sequence[str] | None = None, download_config: DownloadConfig | None = None
+    pattern: str,
+    base_path: str,
+    allowed_extensions: Sequence[str] | None = None,
+    download_config: DownloadConfig | None = None,
 ) -> list[str]:
     """The files of a pattern, as `load_dataset` finds them.
 
@@ -80,14 +86,24 @@ def resolve_pattern(
     found = _places([pattern, base_path], download_config).resolve(pattern, base_path)
     if allowed_extensions is not None:
         allowed = set(allowed_extensions)
-        found = [path for path in found if any(f".{ending}" in allowed for ending in path.rsplit("/", 1)[-1].split(".")[1:])]
+        found = [
+            path
+            for path in found
+            if any(f".{ending}" in allowed for ending in path.rsplit("/", 1)[-1].split(".")[1:])
+        ]
         if not found:
-            raise DataFilesNotFoundError(f"Unable to find '{pattern}' with any supported extension {list(allowed_extensions)}")
+            raise DataFilesNotFoundError(
+                f"Unable to find '{pattern}' with any supported extension"
+                f" {list(allowed_extensions)}"
+            )
     return found
 
 
-def get_data_patterns(base_path: str, download_config: DownloadConfig | None = None) -> dict[str, list[str]]:
-    """The files of each split of a folder, relative to it: names, where `datasets` gives patterns that fit the same files.
+def get_data_patterns(
+    base_path: str, download_config: DownloadConfig | None = None
+) -> dict[str, list[str]]:
+    """The files of each split of a folder, relative to it: names, where `datasets` gives patterns
+    that fit the same files.
 
     Raises:
         EmptyDatasetError: there are none.
@@ -109,12 +125,16 @@ class DataFilesList(list[str]):
         origin_metadata: what tells a version of each from others.
     """
 
-    def __init__(self, data_files: Sequence[str], origin_metadata: Sequence[tuple[str, ...]] = ()) -> None:
+    def __init__(
+        self, data_files: Sequence[str], origin_metadata: Sequence[tuple[str, ...]] = ()
+    ) -> None:
         super().__init__(data_files)
         self.origin_metadata = list(origin_metadata)
 
     def __add__(self, other: Any) -> DataFilesList:  # type: ignore[override]  # of lists of any type
-        return DataFilesList([*self, *other], self.origin_metadata + getattr(other, "origin_metadata", []))
+        return DataFilesList(
+            [*self, *other], self.origin_metadata + getattr(other, "origin_metadata", [])
+        )
 
     @classmethod
     def from_patterns(
@@ -132,7 +152,12 @@ class DataFilesList(list[str]):
         made: list[str] = []
         for pattern in patterns:
             try:
-                made += resolve_pattern(pattern, os.getcwd() if base_path is None else base_path, allowed_extensions, download_config)
+                made += resolve_pattern(
+                    pattern,
+                    os.getcwd() if base_path is None else base_path,
+                    allowed_extensions,
+                    download_config,
+                )
             except FileNotFoundError:
                 if not has_magic(pattern):
                     raise
@@ -150,10 +175,16 @@ class DataFilesList(list[str]):
         download_config: DownloadConfig | None = None,
     ) -> Self:
         """The files of patterns in a data set of the Hub, as `huggingface_hub` describes it."""
-        return cls.from_patterns(patterns, _repo(dataset_info, base_path), allowed_extensions, download_config)
+        return cls.from_patterns(
+            patterns, _repo(dataset_info, base_path), allowed_extensions, download_config
+        )
 
-    def filter(self, *, extensions: Sequence[str] | None = None, file_names: Sequence[str] | None = None) -> DataFilesList:
-        """Those that have one of some endings, whatever follows it, or one of some names; all if neither is given."""
+    def filter(
+        self, *, extensions: Sequence[str] | None = None, file_names: Sequence[str] | None = None
+    ) -> DataFilesList:
+        """Those that have one of some endings, whatever follows it, or one of some names; all if
+        neither is given.
+        """
         wanted = []
         if extensions:
             wanted.append(re.compile(f".*({'|'.join(map(re.escape, extensions))})(\\..+)?$"))
@@ -164,7 +195,9 @@ class DataFilesList(list[str]):
 
 
 def _version(path: str) -> tuple[str, ...]:
-    """What tells a version of a file: of URLs, themselves, which name a commit where they are of the Hub."""
+    """What tells a version of a file: of URLs, themselves, which name a commit where they are of
+    the Hub.
+    """
     return (path,) if is_url(path) else (str(os.stat(path).st_mtime),)
 
 
@@ -187,7 +220,13 @@ class DataFilesDict(dict[str, DataFilesList]):
         made = cls()
         for split, some in patterns.items():
             known = isinstance(some, DataFilesList)
-            made[split] = some if known else DataFilesList.from_patterns(some, base_path, allowed_extensions, download_config)
+            made[split] = (
+                some
+                if known
+                else DataFilesList.from_patterns(
+                    some, base_path, allowed_extensions, download_config
+                )
+            )
         return made
 
     from_local_or_remote = from_patterns
@@ -202,9 +241,13 @@ class DataFilesDict(dict[str, DataFilesList]):
         download_config: DownloadConfig | None = None,
     ) -> Self:
         """The files of patterns in a data set of the Hub, as `huggingface_hub` describes it."""
-        return cls.from_patterns(patterns, _repo(dataset_info, base_path), allowed_extensions, download_config)
+        return cls.from_patterns(
+            patterns, _repo(dataset_info, base_path), allowed_extensions, download_config
+        )
 
-    def filter(self, *, extensions: Sequence[str] | None = None, file_names: Sequence[str] | None = None) -> Self:
+    def filter(
+        self, *, extensions: Sequence[str] | None = None, file_names: Sequence[str] | None = None
+    ) -> Self:
         """As `DataFilesList.filter`, of each split."""
         made = type(self)()
         for split, some in self.items():
@@ -225,14 +268,20 @@ class DataFilesPatternsList(list[str]):
         self.allowed_extensions = list(allowed_extensions)
 
     def __add__(self, other: Any) -> DataFilesPatternsList:  # type: ignore[override]  # likewise
-        return DataFilesPatternsList([*self, *other], self.allowed_extensions + other.allowed_extensions)
+        return DataFilesPatternsList(
+            [*self, *other], self.allowed_extensions + other.allowed_extensions
+        )
 
     @classmethod
-    def from_patterns(cls, patterns: Sequence[str], allowed_extensions: Sequence[str] | None = None) -> Self:
+    def from_patterns(
+        cls, patterns: Sequence[str], allowed_extensions: Sequence[str] | None = None
+    ) -> Self:
         """Patterns whose files may have the same endings."""
         return cls(patterns, [allowed_extensions] * len(patterns))
 
-    def resolve(self, base_path: str, download_config: DownloadConfig | None = None) -> DataFilesList:
+    def resolve(
+        self, base_path: str, download_config: DownloadConfig | None = None
+    ) -> DataFilesList:
         """Their files."""
         made = DataFilesList([])
         for pattern, allowed in zip(self, self.allowed_extensions, strict=True):
@@ -241,22 +290,30 @@ class DataFilesPatternsList(list[str]):
 
     def filter_extensions(self, extensions: Sequence[str]) -> DataFilesPatternsList:
         """The same, with these endings allowed too."""
-        return DataFilesPatternsList(self, [[*(allowed or ()), *extensions] for allowed in self.allowed_extensions])
+        return DataFilesPatternsList(
+            self, [[*(allowed or ()), *extensions] for allowed in self.allowed_extensions]
+        )
 
 
 class DataFilesPatternsDict(dict[str, DataFilesPatternsList]):
     """Patterns of the files of each split."""
 
     @classmethod
-    def from_patterns(cls, patterns: dict[str, Any], allowed_extensions: Sequence[str] | None = None) -> Self:
+    def from_patterns(
+        cls, patterns: dict[str, Any], allowed_extensions: Sequence[str] | None = None
+    ) -> Self:
         """Patterns by split."""
         made = cls()
         for split, some in patterns.items():
             known = isinstance(some, DataFilesPatternsList)
-            made[split] = some if known else DataFilesPatternsList.from_patterns(some, allowed_extensions)
+            made[split] = (
+                some if known else DataFilesPatternsList.from_patterns(some, allowed_extensions)
+            )
         return made
 
-    def resolve(self, base_path: str, download_config: DownloadConfig | None = None) -> DataFilesDict:
+    def resolve(
+        self, base_path: str, download_config: DownloadConfig | None = None
+    ) -> DataFilesDict:
         """Their files."""
         made = DataFilesDict()
         for split, some in self.items():
@@ -269,3 +326,15 @@ class DataFilesPatternsDict(dict[str, DataFilesPatternsList]):
         for split, some in self.items():
             made[split] = some.filter_extensions(extensions)
         return made
+
+
+__all__ = [
+    "DataFilesDict",
+    "DataFilesList",
+    "DataFilesPatternsDict",
+    "DataFilesPatternsList",
+    "EmptyDatasetError",
+    "get_data_patterns",
+    "resolve_pattern",
+    "sanitize_patterns",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rowstream.downloads import extract
+from rowstream.storage.extract import extract
 
 
 class ExtractManager:

@@ -1,4 +1,6 @@
-"""Paths and URLs alike, as code for `datasets.utils.file_utils` takes them: of a chain, `zip://a.csv::https://host/b.zip`, the first."""
+"""Paths and URLs alike, as code for `datasets.utils.file_utils` takes them: of a chain,
+`zip://a.csv::https://host/b.zip`, the first.
+"""
 
 from __future__ import annotations
 
@@ -12,42 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlparse
 
-from rowstream import files
-from rowstream.downloads import DownloadConfig, Downloads, extract
 from rowstream.exceptions import DataFilesNotFoundError
+from rowstream.storage import files
+from rowstream.storage.download import Downloads
+from rowstream.storage.download_config import DownloadConfig
+from rowstream.storage.extract import extract
 from rowstream.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     P = TypeVar("P", str, Path)
-
-__all__ = [
-    "DownloadConfig",
-    "cached_path",
-    "get_datasets_user_agent",
-    "hash_url_to_filename",
-    "is_local_path",
-    "is_relative_path",
-    "is_remote_url",
-    "readline",
-    "relative_to_absolute_path",
-    "url_or_path_join",
-    "url_or_path_parent",
-    "xbasename",
-    "xdirname",
-    "xexists",
-    "xgetsize",
-    "xglob",
-    "xisdir",
-    "xisfile",
-    "xjoin",
-    "xopen",
-    "xsplit",
-    "xsplitext",
-]
-
-# ------------------------------------------------------------------------------------------------------------- names
 
 
 def is_local_path(url_or_filename: str) -> bool:
@@ -75,13 +52,19 @@ def relative_to_absolute_path(path: P) -> P:
 def url_or_path_join(base_name: str, *pathnames: str) -> str:
     """What is below a folder or URL."""
     if is_remote_url(base_name):
-        return posixpath.join(base_name, *(str(name).replace(os.sep, "/").lstrip("/") for name in pathnames))
+        return posixpath.join(
+            base_name, *(str(name).replace(os.sep, "/").lstrip("/") for name in pathnames)
+        )
     return Path(base_name, *pathnames).as_posix()
 
 
 def url_or_path_parent(url_or_path: str) -> str:
     """The folder or URL that it is in."""
-    return url_or_path[: url_or_path.rindex("/")] if is_remote_url(url_or_path) else os.path.dirname(url_or_path)
+    return (
+        url_or_path[: url_or_path.rindex("/")]
+        if is_remote_url(url_or_path)
+        else os.path.dirname(url_or_path)
+    )
 
 
 def hash_url_to_filename(url: str, etag: str | None = None) -> str:
@@ -111,13 +94,24 @@ def xjoin(a: Any, *p: Any) -> str:
 def xdirname(a: Any) -> str:
     """`os.path.dirname`."""
     first, rest = _hops(a)
-    return _rooted(os.path.dirname(Path(first).as_posix()) if is_local_path(first) else posixpath.dirname(first)) + rest
+    return (
+        _rooted(
+            os.path.dirname(Path(first).as_posix())
+            if is_local_path(first)
+            else posixpath.dirname(first)
+        )
+        + rest
+    )
 
 
 def xbasename(a: Any) -> str:
     """`os.path.basename`."""
     first, _ = _hops(a)
-    return os.path.basename(Path(first).as_posix()) if is_local_path(first) else posixpath.basename(first)
+    return (
+        os.path.basename(Path(first).as_posix())
+        if is_local_path(first)
+        else posixpath.basename(first)
+    )
 
 
 def xsplit(a: Any) -> tuple[str, str]:
@@ -138,18 +132,25 @@ def xsplitext(a: Any) -> tuple[str, str]:
     return stem + rest, ending
 
 
-# ------------------------------------------------------------------------------------------------------------- files
-
-
 def _far(path: Any) -> bool:
     return is_remote_url(_hops(path)[0]) and not str(path).startswith("file://")
 
 
 def _with(config: DownloadConfig | None) -> dict[str, Any]:
-    return {} if config is None else {"storage_options": config.storage_options or None, "token": config.token}
+    return (
+        {}
+        if config is None
+        else {"storage_options": config.storage_options or None, "token": config.token}
+    )
 
 
-def xopen(file: Any, mode: str = "r", *args: Any, download_config: DownloadConfig | None = None, **kwargs: Any) -> Any:
+def xopen(
+    file: Any,
+    mode: str = "r",
+    *args: Any,
+    download_config: DownloadConfig | None = None,
+    **kwargs: Any,
+) -> Any:
     """`open`, of URLs too."""
     if _far(file):
         opened: Any = files.open
@@ -192,7 +193,9 @@ def xgetsize(path: Any, download_config: DownloadConfig | None = None) -> int:
     return size
 
 
-def xglob(urlpath: Any, *, recursive: bool = False, download_config: DownloadConfig | None = None) -> list[str]:
+def xglob(
+    urlpath: Any, *, recursive: bool = False, download_config: DownloadConfig | None = None
+) -> list[str]:
     """`glob.glob`, of URLs too."""
     if _far(urlpath):
         return files.glob(str(urlpath), **_with(download_config))
@@ -212,8 +215,11 @@ def readline(f: Any) -> bytes:
     return bytes(made)
 
 
-def cached_path(url_or_filename: Any, download_config: DownloadConfig | None = None, **download_kwargs: Any) -> str:
-    """The path of a file of this machine, or of a URL: downloaded if it is not there, and taken apart if the configuration says so.
+def cached_path(
+    url_or_filename: Any, download_config: DownloadConfig | None = None, **download_kwargs: Any
+) -> str:
+    """The path of a file of this machine, or of a URL: downloaded if it is not there, and taken
+    apart if the configuration says so.
 
     Args:
         url_or_filename: the path or URL.
@@ -230,17 +236,59 @@ def cached_path(url_or_filename: Any, download_config: DownloadConfig | None = N
         raise DataFilesNotFoundError(f"Local file {source} doesn't exist")
     (made,) = Downloads(config).get([source])
     if config.extract_compressed_file:
-        made = extract(made, Path(config.cache_dir) / "extracted" if config.cache_dir else None, force=config.force_extract)
+        made = extract(
+            made,
+            Path(config.cache_dir) / "extracted" if config.cache_dir else None,
+            force=config.force_extract,
+        )
     return relative_to_absolute_path(made)
 
 
 def get_datasets_user_agent(user_agent: str | dict[str, Any] | None = None) -> str:
-    """What requests of a script say of who asks: rowstream, Python and what is installed beside it, and more if given."""
+    """What requests of a script say of who asks: rowstream, Python and what is installed beside it,
+    and more if given.
+    """
     made = [f"rowstream/{__version__}", f"python/{platform.python_version()}"]
-    for name, package in (("hf_hub", "huggingface_hub"), ("pyarrow", "pyarrow"), ("torch", "torch")):
+    for name, package in (
+        ("hf_hub", "huggingface_hub"),
+        ("pyarrow", "pyarrow"),
+        ("torch", "torch"),
+    ):
         try:
             made.append(f"{name}/{version(package)}")
         except PackageNotFoundError:
             continue
-    more = [f"{name}/{value}" for name, value in user_agent.items()] if isinstance(user_agent, dict) else [user_agent] if user_agent else []
+    more = (
+        [f"{name}/{value}" for name, value in user_agent.items()]
+        if isinstance(user_agent, dict)
+        else [user_agent]
+        if user_agent
+        else []
+    )
     return "; ".join([*made, *more])
+
+
+__all__ = [
+    "DownloadConfig",
+    "cached_path",
+    "get_datasets_user_agent",
+    "hash_url_to_filename",
+    "is_local_path",
+    "is_relative_path",
+    "is_remote_url",
+    "readline",
+    "relative_to_absolute_path",
+    "url_or_path_join",
+    "url_or_path_parent",
+    "xbasename",
+    "xdirname",
+    "xexists",
+    "xgetsize",
+    "xglob",
+    "xisdir",
+    "xisfile",
+    "xjoin",
+    "xopen",
+    "xsplit",
+    "xsplitext",
+]

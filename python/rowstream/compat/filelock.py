@@ -1,4 +1,6 @@
-"""Locks of files between processes: those of the package `filelock`, which comes with torch and huggingface_hub."""
+"""Locks of files between processes: those of the package `filelock`, which comes with torch and
+huggingface_hub.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +11,14 @@ from typing import Any
 from filelock import BaseFileLock, SoftFileLock, Timeout, UnixFileLock, WindowsFileLock
 from filelock import FileLock as _FileLock
 
-from rowstream.permissions import umask
-
-__all__ = ["BaseFileLock", "FileLock", "SoftFileLock", "Timeout", "UnixFileLock", "WindowsFileLock"]
+from rowstream.utils.atomic import umask
 
 _LONGEST = 255  # bytes of a file's name
 
 
 class FileLock(_FileLock):  # type: ignore[misc]  # filelock may come without types
-    """A lock with the rights of plain files. A name that is too long for a file is cut, and told from others by its hash.
+    """A lock with the rights of plain files. A name that is too long for a file is cut, and told
+    from others by its hash.
 
     Args:
         lock_file: the file.
@@ -26,7 +27,9 @@ class FileLock(_FileLock):  # type: ignore[misc]  # filelock may come without ty
 
     def __init__(self, lock_file: str | os.PathLike[str], *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("mode", 0o666 & ~umask())
-        super().__init__(_short(os.path.abspath(os.path.expanduser(os.fspath(lock_file)))), *args, **kwargs)
+        super().__init__(
+            _short(os.path.abspath(os.path.expanduser(os.fspath(lock_file)))), *args, **kwargs
+        )
 
 
 def _short(path: str) -> str:
@@ -36,3 +39,6 @@ def _short(path: str) -> str:
     ending = f"...{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}.lock"
     head = os.fsencode(name)[: _LONGEST - len(ending)].decode("utf-8", "ignore")
     return os.path.join(folder, head + ending)
+
+
+__all__ = ["BaseFileLock", "FileLock", "SoftFileLock", "Timeout", "UnixFileLock", "WindowsFileLock"]

@@ -5,28 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-from rowstream.dataset import IterableDataset
-from rowstream.dataset.map_style import Dataset
+from rowstream.dataset.iterable.dataset import IterableDataset
+from rowstream.dataset.map_style.dataset import Dataset
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.load import load_dataset
-from rowstream.splits import Split
-
-__all__ = [
-    "AbstractDatasetInputStream",
-    "AbstractDatasetReader",
-    "CsvDatasetReader",
-    "CsvDatasetWriter",
-    "GeneratorDatasetInputStream",
-    "JsonDatasetReader",
-    "JsonDatasetWriter",
-    "ParquetDatasetReader",
-    "ParquetDatasetWriter",
-    "SqlDatasetReader",
-    "SqlDatasetWriter",
-    "TextDatasetReader",
-]
-
-# ----------------------------------------------------------------------------------------------------------- readers
+from rowstream.splits.names import Split
 
 
 class AbstractDatasetInputStream(ABC):
@@ -55,7 +38,8 @@ class AbstractDatasetReader(AbstractDatasetInputStream):
     Args:
         path_or_paths: the files: a pattern, a list, or a dict by split.
         split: the split that they are, or that is wanted; `train` if `None`, all of a dict.
-        features, cache_dir, keep_in_memory, streaming, num_proc, kwargs: as those of `load_dataset`.
+        features, cache_dir, keep_in_memory, streaming, num_proc, kwargs: as those of
+            `load_dataset`.
     """
 
     def __init__(
@@ -134,12 +118,19 @@ class GeneratorDatasetInputStream(AbstractDatasetInputStream):
         **kwargs: Any,
     ) -> None:
         super().__init__(features, cache_dir, keep_in_memory, streaming, num_proc, **kwargs)
-        self.generator, self.gen_kwargs, self.split, self.fingerprint = generator, gen_kwargs, split, fingerprint
+        self.generator, self.gen_kwargs, self.split, self.fingerprint = (
+            generator,
+            gen_kwargs,
+            split,
+            fingerprint,
+        )
 
     def read(self) -> Any:
         """The rows: a data set, or a stream."""
         if self.streaming:
-            return IterableDataset.from_generator(self.generator, self.features, self.gen_kwargs, self.split)
+            return IterableDataset.from_generator(
+                self.generator, self.features, self.gen_kwargs, self.split
+            )
         return Dataset.from_generator(
             self.generator,
             self.features,
@@ -157,17 +148,22 @@ class SqlDatasetReader(AbstractDatasetInputStream):
     """The rows of a query or a table. Arguments as those of `Dataset.from_sql`."""
 
     def __init__(
-        self, sql: Any, con: Any, features: Any = None, cache_dir: str | None = None, keep_in_memory: bool = False, **kwargs: Any
+        self,
+        sql: Any,
+        con: Any,
+        features: Any = None,
+        cache_dir: str | None = None,
+        keep_in_memory: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(features, cache_dir, keep_in_memory, **kwargs)
         self.sql, self.con = sql, con
 
     def read(self) -> Any:
         """The rows."""
-        return Dataset.from_sql(self.sql, self.con, self.features, self.cache_dir, self.keep_in_memory, **self.kwargs)
-
-
-# ----------------------------------------------------------------------------------------------------------- writers
+        return Dataset.from_sql(
+            self.sql, self.con, self.features, self.cache_dir, self.keep_in_memory, **self.kwargs
+        )
 
 
 class _Writer:
@@ -175,11 +171,16 @@ class _Writer:
 
     METHOD: ClassVar[str]
 
-    def __init__(self, dataset: Any, *where: Any, num_proc: int | None = None, **options: Any) -> None:
+    def __init__(
+        self, dataset: Any, *where: Any, num_proc: int | None = None, **options: Any
+    ) -> None:
         if num_proc is not None and num_proc <= 0:
             raise InvalidArgumentError(f"num_proc {num_proc} must be an integer > 0.")
         self.dataset, self.num_proc = dataset, num_proc
-        self._where, self._options = where, options if num_proc is None else {**options, "num_proc": num_proc}
+        self._where, self._options = (
+            where,
+            options if num_proc is None else {**options, "num_proc": num_proc},
+        )
 
     def write(self) -> int:
         """Writes the rows; gives the bytes, or the rows of a database."""
@@ -209,3 +210,19 @@ class SqlDatasetWriter(_Writer):
     """A table of a database."""
 
     METHOD = "to_sql"
+
+
+__all__ = [
+    "AbstractDatasetInputStream",
+    "AbstractDatasetReader",
+    "CsvDatasetReader",
+    "CsvDatasetWriter",
+    "GeneratorDatasetInputStream",
+    "JsonDatasetReader",
+    "JsonDatasetWriter",
+    "ParquetDatasetReader",
+    "ParquetDatasetWriter",
+    "SqlDatasetReader",
+    "SqlDatasetWriter",
+    "TextDatasetReader",
+]

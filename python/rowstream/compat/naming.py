@@ -23,7 +23,9 @@ def camelcase_to_snakecase(name: str) -> str:
 
 def snakecase_to_camelcase(name: str) -> str:
     """`my_data_set` as `MyDataSet`. Several underscores stay."""
-    words = [word for part in re.split(r"(?<!_)_(?!_)", name) for word in re.split(r"(_{2,})", part)]
+    words = [
+        word for part in re.split(r"(?<!_)_(?!_)", name) for word in re.split(r"(_{2,})", part)
+    ]
     return "".join(word.capitalize() for word in words)
 
 
@@ -50,17 +52,25 @@ def filename_prefix_for_split(name: str, split: str) -> str:
     return f"{prefix}-{split}"
 
 
-def filepattern_for_dataset_split(dataset_name: str, split: str, data_dir: str, filetype_suffix: str | None = None) -> str:
+def filepattern_for_dataset_split(
+    dataset_name: str, split: str, data_dir: str, filetype_suffix: str | None = None
+) -> str:
     """A pattern of all files of a split."""
     ending = f".{filetype_suffix}" if filetype_suffix else ""
     return os.path.join(data_dir, f"{filename_prefix_for_split(dataset_name, split)}{ending}*")
 
 
 def filenames_for_dataset_split(
-    path: str, dataset_name: str, split: str, filetype_suffix: str | None = None, shard_lengths: Sequence[int] | None = None
+    path: str,
+    dataset_name: str,
+    split: str,
+    filetype_suffix: str | None = None,
+    shard_lengths: Sequence[int] | None = None,
 ) -> list[str]:
     """The files of a split in a folder: one, or as many as there are lengths."""
     stem = os.path.join(path, filename_prefix_for_split(dataset_name, split))
     ending = f".{filetype_suffix}" if filetype_suffix else ""
     n = len(shard_lengths or ())
-    return [f"{stem}-{i:05d}-of-{n:05d}{ending}" for i in range(n)] if n > 1 else [f"{stem}{ending}"]
+    return (
+        [f"{stem}-{i:05d}-of-{n:05d}{ending}" for i in range(n)] if n > 1 else [f"{stem}{ending}"]
+    )

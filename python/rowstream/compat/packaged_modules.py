@@ -1,4 +1,6 @@
-"""Which format a file has by its ending, and which module of `datasets` reads it: tables for code that looks into them."""
+"""Which format a file has by its ending, and which module of `datasets` reads it: tables for code
+that looks into them.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,20 @@ def _hash_python_lines(lines: Iterable[str]) -> str:
 
 
 _EXTENSION_TO_MODULE: dict[str, tuple[str, dict[str, Any]]] = {
-    ending: (name, {"sep": "\t"} if ending == ".tsv" else {}) for name, endings in formats._EXTENSIONS.items() for ending in endings
+    ending: (name, {"sep": "\t"} if ending == ".tsv" else {})
+    for name, endings in formats._EXTENSIONS.items()
+    for ending in endings
 }
-_MODULE_TO_EXTENSIONS: dict[str, list[str]] = {name: [*endings, ".zip"] for name, endings in formats._EXTENSIONS.items()}
+_MODULE_TO_EXTENSIONS: dict[str, list[str]] = {
+    name: [*endings, ".zip"] for name, endings in formats._EXTENSIONS.items()
+}
 _ALL_EXTENSIONS = [*_EXTENSION_TO_MODULE, ".zip"]
 
 # Those that are read: each with the module that it is in, and a hash of what reads it.
 _PACKAGED_DATASETS_MODULES: dict[str, tuple[str, str]] = {
-    name: (f"datasets.packaged_modules.{name}.{name}", _hash_python_lines([f"rowstream reads {name}"])) for name in formats.READ
+    name: (
+        f"datasets.packaged_modules.{name}.{name}",
+        _hash_python_lines([f"rowstream reads {name}"]),
+    )
+    for name in formats.READ
 }

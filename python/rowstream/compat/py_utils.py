@@ -1,4 +1,4 @@
-"""Helpers of `datasets.utils.py_utils` and `datasets.utils.typing`."""
+"""`datasets.utils.py_utils`."""
 
 from __future__ import annotations
 
@@ -7,34 +7,16 @@ import re
 import shutil
 import types
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.features.convert import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-__all__ = [
-    "ListLike",
-    "Literal",
-    "NestedDataStructure",
-    "NestedDataStructureLike",
-    "PathLike",
-    "copyfunc",
-    "first_non_null_non_empty_value",
-    "first_non_null_value",
-    "glob_pattern_to_regex",
-    "has_sufficient_disk_space",
-    "iter_batched",
-    "map_nested",
-    "no_op_if_value_is_null",
-    "size_str",
-    "string_to_dict",
-    "temporary_assignment",
-    "unique_values",
-    "zip_dict",
-]
 
 T = TypeVar("T")
 ListLike: Any = list[Any] | tuple[Any, ...]
@@ -68,7 +50,11 @@ def string_to_dict(string: str, pattern: str) -> dict[str, str] | None:
     """
     pattern = re.sub(r"{([^:}]+)(?::[^}]+)?}", r"{\1}", pattern)
     found = re.search(re.sub(r"{(.+?)}", r"(?P<_\1>.+)", pattern), string)
-    return None if found is None else dict(zip(re.findall(r"{(.+?)}", pattern), found.groups(), strict=False))
+    return (
+        None
+        if found is None
+        else dict(zip(re.findall(r"{(.+?)}", pattern), found.groups(), strict=False))
+    )
 
 
 @contextmanager
@@ -108,14 +94,22 @@ def first_non_null_value(iterable: Iterable[Any]) -> tuple[int, Any]:
 
 
 def first_non_null_non_empty_value(iterable: Iterable[Any]) -> tuple[int, Any]:
-    """The first value that is not `None` or an empty list or dict, and where; `(-1, None)` if there is none."""
-    there = ((i, value) for i, value in enumerate(iterable) if value is not None and not (isinstance(value, (dict, list)) and not value))
+    """The first value that is not `None` or an empty list or dict, and where; `(-1, None)` if there
+    is none.
+    """
+    there = (
+        (i, value)
+        for i, value in enumerate(iterable)
+        if value is not None and not (isinstance(value, (dict, list)) and not value)
+    )
     return next(there, (-1, None))
 
 
 def copyfunc(func: Any) -> Any:
     """A function with the same code, that is another object."""
-    made = types.FunctionType(func.__code__, func.__globals__, func.__name__, func.__defaults__, func.__closure__)
+    made = types.FunctionType(
+        func.__code__, func.__globals__, func.__name__, func.__defaults__, func.__closure__
+    )
     made.__kwdefaults__ = func.__kwdefaults__
     return made
 
@@ -156,7 +150,11 @@ class NestedDataStructure:
         data = self.data if data is None else data
         if isinstance(data, dict):
             data = list(data.values())
-        return [one for item in data for one in self.flatten(item)] if isinstance(data, (list, tuple)) else [data]
+        return (
+            [one for item in data for one in self.flatten(item)]
+            if isinstance(data, (list, tuple))
+            else [data]
+        )
 
 
 def map_nested(
@@ -174,7 +172,8 @@ def map_nested(
     disable_tqdm: bool = True,
     desc: str | None = None,
 ) -> Any:
-    """Applies a function to what is in nested dicts, and lists, tuples or arrays as asked; gives the same nest of its results.
+    """Applies a function to what is in nested dicts, and lists, tuples or arrays as asked; gives
+    the same nest of its results.
 
     Args:
         function: the function; of lists if `batched`.
@@ -194,13 +193,17 @@ def map_nested(
     import numpy as np
 
     asked = ((list, map_list), (tuple, map_tuple), (np.ndarray, map_numpy))
-    inside = tuple(kind for kind, on in asked if on and not dict_only) if types is None else tuple(types)
+    inside = (
+        tuple(kind for kind, on in asked if on and not dict_only) if types is None else tuple(types)
+    )
     flat: list[Any] = []
     _collect(data_struct, inside, flat)
     size = len(flat) if batch_size is None or batch_size <= 0 else batch_size
     work = list(iter_batched(flat, max(1, size))) if batched else flat
     made = _called(function, work, 1 if len(work) < parallel_min_length else num_proc or 1)
-    return _rebuilt(data_struct, inside, iter([one for batch in made for one in batch] if batched else made))
+    return _rebuilt(
+        data_struct, inside, iter([one for batch in made for one in batch] if batched else made)
+    )
 
 
 def _called(function: Callable[[Any], Any], work: list[Any], threads: int) -> list[Any]:
@@ -232,3 +235,58 @@ def _rebuilt(data: Any, inside: tuple[Any, ...], made: Iterator[Any]) -> Any:
     import numpy as np
 
     return np.array(several)
+
+
+def asdict(obj: Any) -> dict[str, Any]:
+    """A dataclass, or a dict that has some inside, as plain data without what is a default."""
+    if not isinstance(obj, dict) and not (is_dataclass(obj) and not isinstance(obj, type)):
+        raise TypeError(f"{obj} is not a dict or a dataclass")
+    made: dict[str, Any] = plain(obj)
+    return made
+
+
+@contextmanager
+def temp_seed(seed: int, set_pytorch: bool = False, set_tensorflow: bool = False) -> Iterator[None]:
+    """NumPy's global generator, and that of torch if asked, begins at a seed, and afterwards goes
+    on as before.
+    """
+    import numpy as np
+
+    state = np.random.get_state()
+    np.random.seed(seed)
+    torch_state = None
+    if set_pytorch:
+        import torch
+
+        torch_state = torch.random.get_rng_state()
+        torch.random.manual_seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(state)
+        if torch_state is not None:
+            torch.random.set_rng_state(torch_state)
+
+
+__all__ = [
+    "ListLike",
+    "Literal",
+    "NestedDataStructure",
+    "NestedDataStructureLike",
+    "PathLike",
+    "asdict",
+    "copyfunc",
+    "first_non_null_non_empty_value",
+    "first_non_null_value",
+    "glob_pattern_to_regex",
+    "has_sufficient_disk_space",
+    "iter_batched",
+    "map_nested",
+    "no_op_if_value_is_null",
+    "size_str",
+    "string_to_dict",
+    "temp_seed",
+    "temporary_assignment",
+    "unique_values",
+    "zip_dict",
+]

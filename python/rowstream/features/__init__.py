@@ -1,22 +1,15 @@
 """The types of columns, as people know them from `datasets`."""
 
-from rowstream.features.arrow import features_from_schema
-from rowstream.features.media import Audio, BioSequence, BioStructure, Image, Mesh, Nifti, Pdf, Video
-from rowstream.features.types import (
-    Array2D,
-    Array3D,
-    Array4D,
-    Array5D,
-    ClassLabel,
-    Features,
-    Json,
-    LargeList,
-    List,
-    Sequence,
-    Translation,
-    TranslationVariableLanguages,
-    Value,
-)
+from rowstream.features.arrays import Array2D, Array3D, Array4D, Array5D
+from rowstream.features.features import Features
+from rowstream.features.media.audio import Audio
+from rowstream.features.media.documents import BioSequence, BioStructure, Mesh, Nifti, Pdf
+from rowstream.features.media.image import Image
+from rowstream.features.media.video import Video
+from rowstream.features.nested import LargeList, List, Sequence
+from rowstream.features.scalar import ClassLabel, Value
+from rowstream.features.schema import features_from_schema
+from rowstream.features.text import Json, Translation, TranslationVariableLanguages
 
 __all__ = [
     "Array2D",

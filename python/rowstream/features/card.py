@@ -6,20 +6,7 @@ import copy
 import re
 from typing import Any
 
-from rowstream.features.types import Features, Value, requires_decoding
-
-
-def features_of_card(said: Any) -> Features | None:
-    """The features of a card's `dataset_info`: a list of `{name, dtype}`, or of `list`, `struct` and the like. `None` where they are none,
-    or where a type is one of media or not there: then the files say what there is.
-    """
-    if not isinstance(said, list) or not said:
-        return None
-    try:
-        found = features_from_card(said)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
-    return None if requires_decoding(found, ignore_decode_attribute=True) else found
+from rowstream.arrow.dtypes import arrow_type, named
 
 
 def _snake(name: str) -> str:
@@ -30,9 +17,11 @@ def _camel(name: str) -> str:
     return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
 
 
-def card_of_features(features: Features) -> list[dict[str, Any]]:
-    """Features as cards write them: a list of `{name, dtype}`, `{name, list}`, `{name, struct}` and the like."""
-    made: list[dict[str, Any]] = _written(features.to_dict())["struct"]
+def card_of_features(features: dict[str, Any]) -> list[dict[str, Any]]:
+    """What `Features.to_dict` gives as cards write it: a list of `{name, dtype}`, `{name, list}`,
+    `{name, struct}` and the like.
+    """
+    made: list[dict[str, Any]] = _written(features)["struct"]
     return made
 
 
@@ -50,7 +39,15 @@ def _written(said: Any) -> dict[str, Any]:
         return {"struct": [{"name": name, **_written(one)} for name, one in rest.items()]}
     if not rest:
         return {"dtype": _snake(kind)}
-    return {"dtype": _simple({_snake(kind): {key: list(one) if isinstance(one, tuple) else one for key, one in rest.items()}})}
+    return {
+        "dtype": _simple(
+            {
+                _snake(kind): {
+                    key: list(one) if isinstance(one, tuple) else one for key, one in rest.items()
+                }
+            }
+        )
+    }
 
 
 def _simple(said: dict[str, Any]) -> dict[str, Any]:
@@ -64,18 +61,24 @@ def _simple(said: dict[str, Any]) -> dict[str, Any]:
     return said
 
 
-def features_from_card(said: list[Any]) -> Features:
-    """The features that `card_of_features` wrote, of older cards too.
+def features_from_card(said: list[Any]) -> dict[str, Any]:
+    """What `Features.from_dict` takes, of what `card_of_features` wrote, or an older card has.
 
     Raises:
         ValueError: there is no such type.
     """
-    return Features.from_dict({str(field["name"]): _read({k: v for k, v in field.items() if k != "name"}) for field in copy.deepcopy(said)})
+    return {
+        str(field["name"]): _read({k: v for k, v in field.items() if k != "name"})
+        for field in copy.deepcopy(said)
+    }
 
 
 def _read(said: Any) -> Any:
     if isinstance(said, list):
-        return {str(field["name"]): _read({k: v for k, v in field.items() if k != "name"}) for field in said}
+        return {
+            str(field["name"]): _read({k: v for k, v in field.items() if k != "name"})
+            for field in said
+        }
     if not isinstance(said, dict):
         raise TypeError(f"Expected a dict or a list but got {type(said)}: {said}")
     if not said:
@@ -94,7 +97,7 @@ def _read(said: Any) -> Any:
             return _read(inner)
         inner = {"float": "float32", "double": "float64"}.get(inner, inner)
         try:
-            Value(inner)
+            named(inner) or arrow_type(inner)
         except ValueError:
             return {"_type": _camel(inner)}
         return {"dtype": inner, **rest, "_type": "Value"}
@@ -102,6 +105,9 @@ def _read(said: Any) -> Any:
     if isinstance(given.get("names"), dict):
         numbers = sorted(given["names"], key=int)
         if [int(one) for one in numbers] != list(range(len(numbers))):
-            raise ValueError(f"ClassLabel expected a value for all label ids [0:{int(numbers[-1]) + 1}] but some ids are missing.")
+            raise ValueError(
+                f"ClassLabel expected a value for all label ids [0:{int(numbers[-1]) + 1}] but some"
+                " ids are missing."
+            )
         given["names"] = [given["names"][one] for one in numbers]
     return {"_type": _camel(kind), **given}

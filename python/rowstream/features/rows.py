@@ -1,4 +1,6 @@
-"""Rows of Arrow tables as Python objects, and what functions and generators give as features say."""
+"""Rows of Arrow tables as Python objects, and what functions and generators give as features
+say.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
 from rowstream.exceptions import SchemaError
-from rowstream.features.features import cast_to_python_objects, encode_nested_example
-from rowstream.features.types import ArrayXD, ClassLabel, Json, LargeList, List, Pairs, Translation, Value, visit
+from rowstream.features.arrays import ArrayXD
+from rowstream.features.encode import cast_to_python_objects, encode_nested_example
+from rowstream.features.nested import LargeList, List, Pairs, visit
+from rowstream.features.scalar import ClassLabel, Value
+from rowstream.features.text import Json, Translation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from rowstream.features.types import Features
+    from rowstream.features.features import Features
+
 
 _SHOWN = 100  # characters of a value in an error
 _TYPES: dict[str, type] = {
@@ -33,8 +39,10 @@ _PLAIN = (Value, ClassLabel, Json, List, LargeList, Translation, ArrayXD)
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
-    """No search for cycles while many objects are made, none of which is in one: it would look at all of them again and again."""
+def gc_paused() -> Iterator[None]:
+    """No search for cycles while many objects are made, none of which is in one: it would look at
+    all of them again and again.
+    """
     on = gc.isenabled()
     gc.disable()
     try:
@@ -46,17 +54,21 @@ def uncollected() -> Iterator[None]:
 
 def pydict(table: Any) -> dict[str, list[Any]]:
     """The columns of a table as lists of Python objects."""
-    with uncollected():
+    with gc_paused():
         try:
             made: dict[str, list[Any]] = _core.Table(table).to_pydict()
         except NotImplementedError:
             # Types that the core makes no objects of.
-            return {name: column.to_pylist() for name, column in zip(table.column_names, table.columns, strict=True)}
+            return {
+                name: column.to_pylist()
+                for name, column in zip(table.column_names, table.columns, strict=True)
+            }
     return made
 
 
 class Typing:
-    """Makes rows and columns what features say: each column in its type, those that are missing null.
+    """Makes rows and columns what features say: each column in its type, those that are missing
+    null.
 
     What has its type already is passed on as it is; the rest goes to Arrow and back.
 
@@ -81,7 +93,9 @@ class Typing:
         made = {}
         for name, feature, fits in self._columns:
             value = row.get(name)
-            made[name] = value if value is None or fits(value) else _stored(name, [value], feature)[0]
+            made[name] = (
+                value if value is None or fits(value) else _stored(name, [value], feature)[0]
+            )
         self._check(row)
         return made
 
@@ -98,7 +112,9 @@ class Typing:
             values = columns.get(name)
             if values is None:
                 made[name] = [None] * n
-            elif isinstance(values, (list, tuple)) and all(value is None or fits(value) for value in values):
+            elif isinstance(values, (list, tuple)) and all(
+                value is None or fits(value) for value in values
+            ):
                 made[name] = values
             else:
                 made[name] = _stored(name, values, feature)
@@ -107,11 +123,16 @@ class Typing:
     def _check(self, columns: Mapping[str, Any]) -> None:
         if not columns.keys() <= self._features.keys():
             new = [name for name in columns if name not in self._features]
-            raise SchemaError(f"there are columns that features= does not name: {new}; it names {list(self._features)}")
+            raise SchemaError(
+                f"there are columns that features= does not name: {new}; it names"
+                f" {list(self._features)}"
+            )
 
 
 def fitting(feature: Any) -> Callable[[Any], bool]:
-    """What says of a value whether it is one that rows of a feature have: it may say no of one that is."""
+    """What says of a value whether it is one that rows of a feature have: it may say no of one that
+    is.
+    """
     if isinstance(feature, Value):
         if feature.dtype in _BITS:
             sign, bits = _BITS[feature.dtype]
@@ -128,7 +149,9 @@ def fitting(feature: Any) -> Callable[[Any], bool]:
     if isinstance(feature, dict):
         names, fields = list(feature), [(name, fitting(one)) for name, one in feature.items()]
         return lambda value: (
-            type(value) is dict and list(value) == names and all(value[name] is None or fits(value[name]) for name, fits in fields)
+            type(value) is dict
+            and list(value) == names
+            and all(value[name] is None or fits(value[name]) for name, fits in fields)
         )
     return _never
 
@@ -147,11 +170,19 @@ def _stored(name: str, values: Any, feature: Any) -> list[Any]:
 
 
 def _array(name: str, values: Any, feature: Any) -> Any:
-    from rowstream.features.raw import FAILED, typed_array
+    from rowstream.arrow.exact import FAILED
+    from rowstream.features.cast import typed_array
 
     try:
         if _encodes(feature):
-            values = [None if one is None else encode_nested_example(feature, cast_to_python_objects(one), 1) for one in values]
+            values = [
+                (
+                    None
+                    if one is None
+                    else encode_nested_example(feature, cast_to_python_objects(one), 1)
+                )
+                for one in values
+            ]
         return typed_array(values, feature)
     except (*FAILED, LookupError) as error:
         if len(values) > 1:
@@ -160,12 +191,21 @@ def _array(name: str, values: Any, feature: Any) -> Any:
         text = repr(values[0]) if len(values) == 1 else repr(values)
         shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
         if isinstance(feature, ClassLabel) and isinstance(values[0], str):
-            raise SchemaError(f"column {name!r} has {shown}, which is none of the names {feature.names}") from error
-        raise SchemaError(f"column {name!r} has {shown}, which cannot be {feature!r}: {error}") from error
+            raise SchemaError(
+                f"column {name!r} has {shown}, which is none of the names {feature.names}"
+            ) from error
+        raise SchemaError(
+            f"column {name!r} has {shown}, which cannot be {feature!r}: {error}"
+        ) from error
 
 
 def _encodes(feature: Any) -> bool:
-    """Whether a feature has a way of its own to store what it is given: media, and those of users."""
+    """Whether a feature has a way of its own to store what it is given: media, and those of
+    users.
+    """
     found: list[bool] = []
-    visit(feature, lambda one: found.append(hasattr(one, "encode_example") and not isinstance(one, _PLAIN)))
+    visit(
+        feature,
+        lambda one: found.append(hasattr(one, "encode_example") and not isinstance(one, _PLAIN)),
+    )
     return any(found)

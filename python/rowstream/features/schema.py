@@ -6,11 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from rowstream.arrow.dtypes import arrow_type, core_name, core_type, named
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.features.arrow import EXTENSION, JSON
-from rowstream.features.features import plain
-from rowstream.features.names import arrow_type, core_name, core_type
-from rowstream.features.types import List, Value
+from rowstream.features.convert import generate_from_dict, plain
+from rowstream.features.features import Features
+from rowstream.features.nested import LargeList, List, Pairs
+from rowstream.features.registry import FEATURE_TYPES
+from rowstream.features.scalar import ClassLabel, Value
+from rowstream.features.text import Json
 
 
 def schema_from_features(features: Any) -> str:
@@ -20,7 +23,10 @@ def schema_from_features(features: Any) -> str:
         InvalidArgumentError: something in them is no feature, or one that files do not have.
     """
     if not isinstance(features, Mapping):
-        raise InvalidArgumentError(f"features= expects Features, a dict of names and types, found {type(features).__name__}")
+        raise InvalidArgumentError(
+            "features= expects Features, a dict of names and types, found"
+            f" {type(features).__name__}"
+        )
     fields = [_field(str(name), feature) for name, feature in features.items()]
     said = {str(name): plain(feature) for name, feature in features.items() if _says_more(feature)}
     metadata = {"huggingface": json.dumps({"info": {"features": said}})} if said else {}
@@ -28,7 +34,9 @@ def schema_from_features(features: Any) -> str:
 
 
 def dtype_json(path: str, dtype: Any) -> Any:
-    """The JSON of the Arrow type that a `dtype=` says: a feature, or a type of Python, NumPy or pandas by its name."""
+    """The JSON of the Arrow type that a `dtype=` says: a feature, or a type of Python, NumPy or
+    pandas by its name.
+    """
     if _is(dtype, "Value"):
         return _scalar(path, str(dtype.dtype))
     name = _PYTHON.get(dtype) if isinstance(dtype, type) else None
@@ -78,7 +86,11 @@ def _metadata(feature: Any) -> dict[str, str]:
     if _is(feature, "Array2D", "Array3D", "Array4D", "Array5D"):
         return {"rowstream.shape": json.dumps(list(feature.shape))}
     # What the core reads the names of labels by.
-    return {"rowstream.labels": json.dumps(list(feature.names))} if _is(feature, "ClassLabel") and feature.names else {}
+    return (
+        {"rowstream.labels": json.dumps(list(feature.names))}
+        if _is(feature, "ClassLabel") and feature.names
+        else {}
+    )
 
 
 def _field(name: str, feature: Any) -> dict[str, Any]:
@@ -102,7 +114,9 @@ def _type(path: str, feature: Any) -> Any:
     if _is(feature, "Pairs"):
         key, value = (_field(name, feature.feature[name]) for name in ("key", "value"))
         struct = {"Struct": [{**key, "nullable": False}, value]}
-        return {"Map": [{**key, "name": "key_value", "data_type": struct, "nullable": False}, False]}
+        return {
+            "Map": [{**key, "name": "key_value", "data_type": struct, "nullable": False}, False]
+        }
     if _is(feature, "LargeList"):
         return {"LargeList": _field("item", feature.feature)}
     if _is(feature, "List", "Sequence", "LegacyList"):
@@ -120,15 +134,20 @@ def _type(path: str, feature: Any) -> Any:
             inner = List(inner)
         return _type(path, inner)
     raise InvalidArgumentError(
-        f"features: {path!r} is {feature!r}; expected a Value, List, LargeList, ClassLabel, Json, an array, a type of media, or a dict of "
-        "them for an object"
+        f"features: {path!r} is {feature!r}; expected a Value, List, LargeList, ClassLabel, Json,"
+        " an array, a type of media, or a dict of them for an object"
     )
 
 
 def fields_declared(fields: list[Any], found: list[Any]) -> list[Any]:
-    """Fields of a declared schema, with maps where a file has them of what is declared as lists of keys and values."""
+    """Fields of a declared schema, with maps where a file has them of what is declared as lists of
+    keys and values.
+    """
     types = {field["name"]: field["data_type"] for field in found}
-    return [{**field, "data_type": _maps_declared(field["data_type"], types.get(field["name"]))} for field in fields]
+    return [
+        {**field, "data_type": _maps_declared(field["data_type"], types.get(field["name"]))}
+        for field in fields
+    ]
 
 
 def may_be_maps(schema: str) -> bool:
@@ -137,7 +156,8 @@ def may_be_maps(schema: str) -> bool:
 
 
 def _maps_declared(declared: Any, found: Any) -> Any:
-    """The JSON of a declared type, as a map where a file has one of what is declared as lists of keys and values.
+    """The JSON of a declared type, as a map where a file has one of what is declared as lists of
+    keys and values.
 
     Features that were written down do not tell the two apart.
     """
@@ -150,14 +170,34 @@ def _maps_declared(declared: Any, found: Any) -> Any:
         return {kind: {**of, "data_type": _maps_declared(of["data_type"], there["data_type"])}}
     if kind == "FixedSizeList" and other in ("List", "LargeList", "FixedSizeList"):
         field = there[0] if other == "FixedSizeList" else there
-        return {kind: [{**of[0], "data_type": _maps_declared(of[0]["data_type"], field["data_type"])}, of[1]]}
-    inner = of["data_type"].get("Struct", ()) if kind == "List" and isinstance(of["data_type"], dict) else ()
-    if kind in ("List", "Map") and other == "Map" and (kind == "Map" or [field["name"] for field in inner] == ["key", "value"]):
+        return {
+            kind: [
+                {**of[0], "data_type": _maps_declared(of[0]["data_type"], field["data_type"])},
+                of[1],
+            ]
+        }
+    inner = (
+        of["data_type"].get("Struct", ())
+        if kind == "List" and isinstance(of["data_type"], dict)
+        else ()
+    )
+    if (
+        kind in ("List", "Map")
+        and other == "Map"
+        and (kind == "Map" or [field["name"] for field in inner] == ["key", "value"])
+    ):
         entries, ordered = there
         fields = entries["data_type"]["Struct"]
         types = inner or of[0]["data_type"]["Struct"]
         pairs = zip(types, fields, strict=True)
-        made = [{**b, "data_type": _maps_declared(a["data_type"], b["data_type"]), "metadata": a["metadata"]} for a, b in pairs]
+        made = [
+            {
+                **b,
+                "data_type": _maps_declared(a["data_type"], b["data_type"]),
+                "metadata": a["metadata"],
+            }
+            for a, b in pairs
+        ]
         return {"Map": [{**entries, "data_type": {"Struct": made}}, ordered]}
     return declared
 
@@ -177,4 +217,126 @@ def _scalar(path: str, dtype: str) -> Any:
     try:
         return core_type(dtype)
     except ValueError as error:
-        raise InvalidArgumentError(f"features: {path!r} has the type {dtype!r}, which files do not have: {error}") from None
+        raise InvalidArgumentError(
+            f"features: {path!r} has the type {dtype!r}, which files do not have: {error}"
+        ) from None
+
+
+EXTENSION, JSON = "ARROW:extension:name", "arrow.json"
+"""What fields of JSON texts say of themselves."""
+
+
+def features_from_schema(
+    schema: dict[str, Any], columns: list[tuple[str, str]] | None = None
+) -> Features:
+    """The features of rows with this schema.
+
+    Args:
+        schema: the JSON of an Arrow schema, as the core writes it.
+        columns: `(name in the schema, name in the row)`, if they are not all, or have other names.
+
+    Where a file's metadata has features that `datasets` wrote, its class labels, media, arrays and
+    JSON are kept where they fit what is stored.
+    """
+    known = _written_by_datasets(schema)
+    fields = {field["name"]: field for field in schema["fields"]}
+    # What the core calls the file of a row, and its number there.
+    fields |= {"\0file": {"data_type": "Utf8"}, "\0row": {"data_type": "Int64"}}
+    pairs = (
+        columns
+        if columns is not None
+        else [(field["name"], field["name"]) for field in schema["fields"]]
+    )
+    return Features({name: _feature(fields[source], known.get(source)) for source, name in pairs})
+
+
+def _written_by_datasets(schema: dict[str, Any]) -> dict[str, Any]:
+    text = (schema.get("metadata") or {}).get("huggingface")
+    if not text:
+        return {}
+    try:
+        features = json.loads(text)["info"]["features"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return features if isinstance(features, dict) else {}
+
+
+def _feature(field: dict[str, Any], known: Any = None) -> Any:
+    """The feature of one field; `known` is what `datasets` wrote of it."""
+    data_type = field["data_type"]
+    # Lists were once written as a list of one type.
+    written = (
+        {"_type": "List", "feature": known[0]}
+        if isinstance(known, list) and len(known) == 1
+        else known
+        if isinstance(known, dict)
+        else {}
+    )
+    inner = written.get("feature")
+    if (said := _said(data_type, written)) is not None:
+        return said
+    if data_type in _TEXTS and (field.get("metadata") or {}).get(EXTENSION) == JSON:
+        return Json()
+    of: Any
+    kind, of = next(iter(data_type.items())) if isinstance(data_type, dict) else (data_type, None)
+    match kind:
+        case "List":
+            return List(_feature(of, inner))
+        case "LargeList":
+            return LargeList(_feature(of, inner))
+        case "FixedSizeList":
+            item, length = of
+            return List(_feature(item, inner), length=length)
+        case "Struct":
+            return {one["name"]: _feature(one, written.get(one["name"])) for one in of}
+        case "Map":
+            entries, _ = of
+            said = inner if isinstance(inner, dict) else {}
+            names = ("key", "value")
+            return Pairs(
+                {
+                    name: _feature(one, said.get(name))
+                    for name, one in zip(names, entries["data_type"]["Struct"], strict=True)
+                }
+            )
+    return _value(core_name(data_type))
+
+
+_TEXTS = ("Utf8", "LargeUtf8", "Utf8View")
+
+
+def _said(data_type: Any, written: dict[str, Any]) -> Any:
+    """The feature that was written of a type, if it is more than the type says and fits it."""
+    name = written.get("_type")
+    if name == "ClassLabel":
+        fits = isinstance(data_type, str) and isinstance(written.get("names"), list)
+        return ClassLabel(names=[str(one) for one in written["names"]]) if fits else None
+    if name not in FEATURE_TYPES:
+        return None
+    if name == "Json":
+        fits = data_type in _TEXTS
+    elif name in ("Array2D", "Array3D", "Array4D", "Array5D"):
+        fits = isinstance(data_type, dict) and set(data_type) <= {
+            "List",
+            "LargeList",
+            "FixedSizeList",
+        }
+    else:
+        struct = data_type.get("Struct") if isinstance(data_type, dict) else None
+        fits = (
+            struct is not None
+            and hasattr(FEATURE_TYPES[name], "embed_storage")
+            and {of["name"] for of in struct} == {"bytes", "path"}
+        )
+    return generate_from_dict(written) if fits else None
+
+
+def _value(dtype: str) -> Value:
+    """The feature of a type by its name; files may also have types that have no name among those of
+    `Value`.
+    """
+    if named(dtype) is not None:
+        return Value(dtype)
+    made = Value("null")
+    made.dtype = dtype
+    return made

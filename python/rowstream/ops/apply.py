@@ -1,4 +1,6 @@
-"""How a user's function is called, and what becomes of what it returns: the same for rows and for batches."""
+"""How a user's function is called, and what becomes of what it returns: the same for rows and for
+batches.
+"""
 
 from __future__ import annotations
 
@@ -70,11 +72,14 @@ class Call:
         if self.inputs is None:
             arguments: list[Any] = [example]
         else:
-            there = getattr(example, "column_names", None) or list(example)  # of a table, frame or dict
+            there = getattr(example, "column_names", None) or list(
+                example
+            )  # of a table, frame or dict
             missing = [name for name in self.inputs if name not in there]
             if missing:
                 raise InvalidArgumentError(
-                    f"{self.what}: there is no column {', '.join(map(repr, missing))} in input_columns; the columns are {there}"
+                    f"{self.what}: there is no column {', '.join(map(repr, missing))} in"
+                    f" input_columns; the columns are {there}"
                 )
             arguments = [example[name] for name in self.inputs]
         if self.indices:
@@ -83,7 +88,10 @@ class Call:
 
     def _noted(self, error: Exception, example: Columns) -> None:
         text = repr(example)
-        error.add_note(f"in {self.what}({name_of(self.function)}), at {text if len(text) <= _SHOWN else text[:_SHOWN] + '…'}")
+        error.add_note(
+            f"in {self.what}({name_of(self.function)}), at"
+            f" {text if len(text) <= _SHOWN else text[:_SHOWN] + '…'}"
+        )
 
     def __repr__(self) -> str:
         """The same in every process: a state names it."""
@@ -120,19 +128,24 @@ def merged(what: str, example: Any, kept: Any, made: Any, remove: tuple[str, ...
 
 
 def _replaced(what: str, made: Any, remove: tuple[str, ...]) -> Columns:
-    """What a function of tables returned, as columns: as `datasets` has it, they are all that there is then."""
+    """What a function of tables returned, as columns: as `datasets` has it, they are all that there
+    is then.
+    """
     table = made if isinstance(made, Mapping) else table_of(made)
     if table is None:
         raise InvalidArgumentError(
-            f"{what}: the function is given tables, so it must return a table, a frame or a dict of columns; it returned "
-            f"{type(made).__name__}" + (" (is a return missing?)" if made is None else "")
+            f"{what}: the function is given tables, so it must return a table, a frame or a dict of"
+            f" columns; it returned {type(made).__name__}"
+            + (" (is a return missing?)" if made is None else "")
         )
     columns = dict(table) if isinstance(table, Mapping) else table.to_pydict()
     return {name: column for name, column in columns.items() if name not in remove}
 
 
 def columns_of(rows: Any) -> Columns:
-    """Rows as columns, or a table or frame as a dict of lists; a column that a row lacks is `None` there."""
+    """Rows as columns, or a table or frame as a dict of lists; a column that a row lacks is `None`
+    there.
+    """
     if not isinstance(rows, list):
         columns: Columns = table_of(rows).to_pydict()
         return columns
@@ -171,18 +184,33 @@ def truth(what: str, made: Any) -> bool:
         return bool(made)  # arrays of NumPy and tensors of several are an error there
     mask = mask_of(made)
     if len(mask) != 1:
-        raise InvalidArgumentError(f"{what}: a function of one row returns one truth value, it returned {len(mask)}")
+        raise InvalidArgumentError(
+            f"{what}: a function of one row returns one truth value, it returned {len(mask)}"
+        )
     return bool(mask[0])
 
 
 def truths(what: str, made: Any, n: int) -> list[Any]:
-    """What a function says of which rows of a batch stay: a truth value for each, in a list or an array of any library."""
+    """What a function says of which rows of a batch stay: a truth value for each, in a list or an
+    array of any library.
+    """
     table = isinstance(made, Mapping) or hasattr(made, "columns") or hasattr(made, "column_names")
-    if table or isinstance(made, (str, bytes)) or not isinstance(made, Iterable) or getattr(made, "ndim", 1) == 0:
-        raise InvalidArgumentError(f"{what}: a batched function returns a truth value for each row, it returned {type(made).__name__}")
+    if (
+        table
+        or isinstance(made, (str, bytes))
+        or not isinstance(made, Iterable)
+        or getattr(made, "ndim", 1) == 0
+    ):
+        raise InvalidArgumentError(
+            f"{what}: a batched function returns a truth value for each row, it returned"
+            f" {type(made).__name__}"
+        )
     mask = list(made.to_pylist() if hasattr(made, "to_pylist") else made)
     if len(mask) != n:
-        raise InvalidArgumentError(f"{what}: lengths differ: the function returned {len(mask)} truth values for a batch of {n} rows")
+        raise InvalidArgumentError(
+            f"{what}: lengths differ: the function returned {len(mask)} truth values for a batch of"
+            f" {n} rows"
+        )
     return mask
 
 
@@ -192,7 +220,9 @@ def rows_of(columns: Columns) -> Iterator[Columns]:
 
 
 def _sequence(column: Any) -> Any:
-    """A column whose values can be taken one by one: arrays of Arrow as Python objects, tensors as a list of them."""
+    """A column whose values can be taken one by one: arrays of Arrow as Python objects, tensors as
+    a list of them.
+    """
     if isinstance(column, (list, tuple)):
         return column
     if hasattr(column, "to_pylist"):
@@ -209,10 +239,14 @@ def check_lengths(what: str, made: Mapping[str, Any], kept: Columns) -> None:
     """All columns that a batch has then must be of one length."""
     for name, column in made.items():
         if not hasattr(column, "__len__") or isinstance(column, (str, bytes)):
-            raise InvalidArgumentError(f"{what}: a batched function returns a list for each column, {name!r} is a {type(column).__name__}")
+            raise InvalidArgumentError(
+                f"{what}: a batched function returns a list for each column, {name!r} is a"
+                f" {type(column).__name__}"
+            )
     lengths = {name: len(column) for name, column in {**kept, **made}.items()}
     if len(set(lengths.values())) > 1:
         raise InvalidArgumentError(
-            f"{what}: Column lengths mismatch: the columns of a batch have one length, found {lengths}; a function that changes the number "
-            "of rows returns all columns, or the others are named in remove_columns"
+            f"{what}: Column lengths mismatch: the columns of a batch have one length, found"
+            f" {lengths}; a function that changes the number of rows returns all columns, or the"
+            " others are named in remove_columns"
         )

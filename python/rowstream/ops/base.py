@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from rowstream.ops.pool import Pool
 
-    Upstream = Callable[[Any, int], "Node"]  # makes the node before a step: from its state, if any, in a pass
+    Upstream = Callable[
+        [Any, int], "Node"
+    ]  # makes the node before a step: from its state, if any, in a pass
 
 
 class Node(Protocol):
@@ -40,9 +42,11 @@ class Step(Protocol):
     """A step of the plan: plain data.
 
     Attributes:
-        rowwise: each item becomes an item or none, whatever comes before and after it. Such a step has no state.
+        rowwise: each item becomes an item or none, whatever comes before and after it. Such a step
+            has no state.
         one_to_one: each item becomes one item.
-        counted: what it does depends on how many items a consumer gave, so it cannot go on with other consumers.
+        counted: what it does depends on how many items a consumer gave, so it cannot go on with
+            other consumers.
         python: it gives dicts of Python objects, whatever came before.
     """
 
@@ -117,7 +121,8 @@ class Counted:
 class Stage:
     """Takes `size` items, gives others.
 
-    Its state is `[state of what is before it, at the last boundary; lists taken; items given of this list]`.
+    Its state is
+    `[state of what is before it, at the last boundary; lists taken; items given of this list]`.
     """
 
     def __init__(

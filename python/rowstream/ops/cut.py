@@ -1,4 +1,6 @@
-"""`take` and `skip` of items that are more than rows, or of one rank's: each consumer has an equal part of the number."""
+"""`take` and `skip` of items that are more than rows, or of one rank's: each consumer has an equal
+part of the number.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,17 @@ if TYPE_CHECKING:
 
 
 def _part(n: int, among: int, world: World) -> int:
-    """A consumer's part of `n`, if there were `among` consumers when it was chosen, each with `n` of its own."""
+    """A consumer's part of `n`, if there were `among` consumers when it was chosen, each with `n`
+    of its own.
+    """
     of, c = world.of // among, world.c % (world.of // among)
     return n // of + (c < n % of)
 
 
 class _Counting:
-    """A node that passes on items and counts them. Its state is `[state of what is before it, count]`."""
+    """A node that passes on items and counts them. Its state is
+    `[state of what is before it, count]`.
+    """
 
     def __init__(self, upstream: Upstream, state: Any) -> None:
         self._count: int
@@ -61,7 +67,9 @@ class _Skipped(_Counting):
 
 @dataclass(frozen=True)
 class Take(Counted):
-    """The first `n` items of all consumers together, or of each of `among` that there were already; in epoch 0."""
+    """The first `n` items of all consumers together, or of each of `among` that there were already;
+    in epoch 0.
+    """
 
     n: int
     among: int = 1
@@ -97,7 +105,9 @@ class _Striding(_Counting):
 
 @dataclass(frozen=True)
 class Every(Counted):
-    """Every `of`-th item, from the one at `index` on: a part of what a cut left, since pieces of files are parts of what was before it."""
+    """Every `of`-th item, from the one at `index` on: a part of what a cut left, since pieces of
+    files are parts of what was before it.
+    """
 
     of: int
     index: int

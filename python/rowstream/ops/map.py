@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError, SchemaError
 from rowstream.features.rows import Typing
-from rowstream.formats import TABLES, formatter
-from rowstream.ops.apply import Call, check_lengths, columns_of, length_of, merged, rows_of, table_of, truth, truths
+from rowstream.formatting.streams import TABLES, formatter
+from rowstream.ops.apply import (
+    Call,
+    check_lengths,
+    columns_of,
+    length_of,
+    merged,
+    rows_of,
+    table_of,
+    truth,
+    truths,
+)
 from rowstream.ops.base import Stage, Whole
 from rowstream.ops.pool import Pool
 
@@ -20,11 +30,20 @@ if TYPE_CHECKING:
     from rowstream.ops.base import Node, Upstream, World
 
 
-class Each:
-    """One item at a time. Its state is that of what is before it; with it the index, where the function has one."""
+class RowNode:
+    """One item at a time. Its state is that of what is before it; with it the index, where the
+    function has one.
+    """
 
     def __init__(
-        self, upstream: Upstream, state: Any, number: int, call: Callable[[Any, int], Any], *, indexed: bool, pool: Pool | None
+        self,
+        upstream: Upstream,
+        state: Any,
+        number: int,
+        call: Callable[[Any, int], Any],
+        *,
+        indexed: bool,
+        pool: Pool | None,
     ) -> None:
         self._indexed, self._pool, self._call = indexed, pool, call
         self._index: int
@@ -54,7 +73,9 @@ class Each:
                 yield made
 
     def _beside(self, pool: Pool) -> Iterator[Any]:
-        """Runs ahead of what is given: the state is that of the last item given, kept beside each."""
+        """Runs ahead of what is given: the state is that of the last item given, kept beside
+        each.
+        """
         queue: deque[tuple[Any, Any]] = deque()
         self._behind, index = self._upstream.state(), self._index
         with pool.running(self._call) as submit:
@@ -105,10 +126,12 @@ class _Function:
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
         """The step at work."""
         if self.size is not None:
-            make: Callable[[Any, int], Any] = self._batch_later if self.call.is_async else self._batch
+            make: Callable[[Any, int], Any] = (
+                self._batch_later if self.call.is_async else self._batch
+            )
             return Stage(upstream, self.size, make, state, number, self.pool)
         call = self._row_later if self.call.is_async else self._row
-        return Each(upstream, state, number, call, indexed=self.call.indices, pool=self.pool)
+        return RowNode(upstream, state, number, call, indexed=self.call.indices, pool=self.pool)
 
     def _row_made(self, row: Any, kept: Any, made: Any) -> Any:
         raise NotImplementedError
@@ -147,7 +170,9 @@ class _Function:
         return self._batch_made(columns, kept, await self.call.awaited(columns, indices))
 
     def _columns(self, rows: Any, index: int) -> tuple[Any, list[int]]:
-        """The columns of a batch, or its table, and the positions of its rows; no columns where a short batch is left out."""
+        """The columns of a batch, or its table, and the positions of its rows; no columns where a
+        short batch is left out.
+        """
         columns = columns_of(rows) if isinstance(rows, list) else rows
         made = isinstance(columns, dict) and (self.format in TABLES or columns is not rows)
         if made and self.format is not None:
@@ -160,7 +185,8 @@ class _Function:
 
 @dataclass(frozen=True)
 class Map(_Function):
-    """Each row, or batch of `size` rows, through a function; its columns are added to those there are.
+    """Each row, or batch of `size` rows, through a function; its columns are added to those there
+    are.
 
     Attributes:
         remove: columns that go.
@@ -188,8 +214,8 @@ class Map(_Function):
         rows = list(rows_of(whole))
         if len(rows) != 1:
             raise InvalidArgumentError(
-                f"{self.call.what}: a function of one row returns a table of one row, it returned {len(rows)}: batched=True may change "
-                "the number of rows"
+                f"{self.call.what}: a function of one row returns a table of one row, it returned"
+                f" {len(rows)}: batched=True may change the number of rows"
             )
         return rows[0] if self.features is None else self._typing.row(rows[0])
 
@@ -202,7 +228,10 @@ class Map(_Function):
 
     def __repr__(self) -> str:
         """The same in every process."""
-        return f"Map({self.call!r}, remove={list(self.remove)}, size={self.size}, drop_last={self.drop_last})"
+        return (
+            f"Map({self.call!r}, remove={list(self.remove)}, size={self.size},"
+            f" drop_last={self.drop_last})"
+        )
 
 
 @dataclass(frozen=True)
@@ -219,7 +248,9 @@ class Filter(_Function):
 
     def _row_made(self, row: Any, kept: Any, made: Any) -> Any:
         if isinstance(row, dict):
-            return row if made is True or (made is not False and truth(self.call.what, made)) else None
+            return (
+                row if made is True or (made is not False and truth(self.call.what, made)) else None
+            )
         return next(rows_of(columns_of(row))) if truth(self.call.what, made) else None
 
     def _kept(self, rows: Any, columns: Any) -> Any:
@@ -230,7 +261,13 @@ class Filter(_Function):
         mask = truths(self.call.what, made, length_of(columns))
         if not isinstance(kept, (dict, list)):
             kept = table_of(kept).to_pydict()
-        return [row for row, keep in zip(rows_of(kept) if isinstance(kept, dict) else kept, mask, strict=True) if keep]
+        return [
+            row
+            for row, keep in zip(
+                rows_of(kept) if isinstance(kept, dict) else kept, mask, strict=True
+            )
+            if keep
+        ]
 
     def __repr__(self) -> str:
         """The same in every process."""
@@ -249,7 +286,13 @@ class FlatMap(Whole):
         """The step at work."""
 
         def make(rows: Any, index: int) -> Iterable[Any]:
-            row = rows[0] if isinstance(rows, list) else next(rows_of(rows)) if isinstance(rows, dict) else rows
+            row = (
+                rows[0]
+                if isinstance(rows, list)
+                else next(rows_of(rows))
+                if isinstance(rows, dict)
+                else rows
+            )
             made: Iterable[Any] = self.call(row, index)
             return made
 
@@ -260,7 +303,7 @@ class FlatMap(Whole):
         return f"FlatMap({self.call!r})"
 
 
-def beside(call: Call, num_threads: int | None, num_proc: int | None) -> Pool | None:
+def worker_pool(call: Call, num_threads: int | None, num_proc: int | None) -> Pool | None:
     """Where a function runs, if not in the loop."""
     if call.is_async:
         return Pool("async", 1)

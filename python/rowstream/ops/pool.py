@@ -1,4 +1,6 @@
-"""Functions that run beside the loop, in threads, processes or an event loop; results come in the order of the rows."""
+"""Functions that run beside the loop, in threads, processes or an event loop; results come in the
+order of the rows.
+"""
 
 from __future__ import annotations
 
@@ -32,14 +34,16 @@ def _run(*args: Any) -> Any:
     try:
         made = _call(*args)
     except SystemExit as error:
-        # In a process of its own it would end that; here it would end the program that waits for the result, without a word.
+        # In a process of its own it would end that; here it would end the program that waits for
+        # the result, without a word.
         raise RuntimeError(f"the function ended its process: {error!r}") from error
     return made if isinstance(made, (dict, list, tuple)) or made is None else list(made)
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Where a step's function runs: `kind` is `"threads"`, `"processes"` or `"async"`, on `workers` of them.
+    """Where a step's function runs: `kind` is `"threads"`, `"processes"` or `"async"`, on `workers`
+    of them.
 
     `ahead_of_each`: calls that are submitted for each worker before their results are asked for.
     """
@@ -55,7 +59,9 @@ class Pool:
 
     @contextmanager
     def running(self, call: Callable[..., Any]) -> Iterator[Callable[..., Future[Any]]]:
-        """Starts the workers; gives what submits a call. At its end, calls that did not begin are dropped."""
+        """Starts the workers; gives what submits a call. At its end, calls that did not begin are
+        dropped.
+        """
         if self.kind == "async":
             with _event_loop(call) as submit:
                 yield submit
@@ -70,7 +76,9 @@ class Pool:
         # A forked worker has the function without pickling it, lambdas too; it runs only Python.
         fork = "fork" in multiprocessing.get_all_start_methods() and os.name == "posix"
         context = multiprocessing.get_context("fork" if fork else "spawn")
-        processes = ProcessPoolExecutor(self.workers, mp_context=context, initializer=_install, initargs=(call,))
+        processes = ProcessPoolExecutor(
+            self.workers, mp_context=context, initializer=_install, initargs=(call,)
+        )
         try:
             yield lambda *args: processes.submit(_run, *args)
         finally:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.formats import formatted, formatter
+from rowstream.formatting.streams import formatted, formatter
 from rowstream.ops.base import RowWise
-from rowstream.ops.map import Each
+from rowstream.ops.map import RowNode
 
 if TYPE_CHECKING:
     from rowstream.ops.base import Node, Upstream, World
@@ -23,12 +23,15 @@ class Project(RowWise):
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
         """The step at work."""
-        return Each(upstream, state, number, self._row, indexed=False, pool=None)
+        return RowNode(upstream, state, number, self._row, indexed=False, pool=None)
 
     def _row(self, row: dict[str, Any], index: int) -> dict[str, Any]:
         missing = [name for name, _ in self.names if name not in row]
         if missing:
-            raise InvalidArgumentError(f"there is no column {', '.join(map(repr, missing))} to {self.kind}; the columns are {list(row)}")
+            raise InvalidArgumentError(
+                f"there is no column {', '.join(map(repr, missing))} to {self.kind}; the columns"
+                f" are {list(row)}"
+            )
         if self.kind == "select":
             return {name: row[name] for name, _ in self.names}
         if self.kind == "remove":
@@ -37,7 +40,9 @@ class Project(RowWise):
         renamed = dict(self.names)
         made = {renamed.get(name, name): value for name, value in row.items()}
         if len(made) < len(row):
-            raise InvalidArgumentError(f"renaming {renamed} would give two columns one name; the columns are {list(row)}")
+            raise InvalidArgumentError(
+                f"renaming {renamed} would give two columns one name; the columns are {list(row)}"
+            )
         return made
 
 
@@ -47,7 +52,8 @@ class As(RowWise):
 
     Attributes:
         format: the format.
-        batched: whether the function takes batches: it makes columns of rows in that format itself. States are the same for both.
+        batched: whether the function takes batches: it makes columns of rows in that format itself.
+            States are the same for both.
     """
 
     format: str | None
@@ -58,4 +64,6 @@ class As(RowWise):
         if self.batched:
             return upstream(state, number)
         make = formatter(self.format)
-        return Each(upstream, state, number, lambda item, _: formatted(make, item), indexed=False, pool=None)
+        return RowNode(
+            upstream, state, number, lambda item, _: formatted(make, item), indexed=False, pool=None
+        )

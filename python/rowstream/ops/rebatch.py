@@ -17,9 +17,19 @@ _ANCHOR = 256  # rows between two states that are kept of what is before
 
 
 class _Runs:
-    """Rows that follow one another and have the same values. Its state is `[state of what is before it, rows since]`."""
+    """Rows that follow one another and have the same values. Its state is
+    `[state of what is before it, rows since]`.
+    """
 
-    def __init__(self, upstream: Upstream, state: Any, number: int, columns: tuple[str, ...], *, drop_last: bool) -> None:
+    def __init__(
+        self,
+        upstream: Upstream,
+        state: Any,
+        number: int,
+        columns: tuple[str, ...],
+        *,
+        drop_last: bool,
+    ) -> None:
         self._anchor: Any
         self._since: int
         self._anchor, self._since = state or (None, 0)
@@ -35,7 +45,8 @@ class _Runs:
     def _value(self, row: dict[str, Any]) -> list[Any]:
         if missing := [name for name in self._columns if name not in row]:
             raise InvalidArgumentError(
-                f"batch: there is no column {', '.join(map(repr, missing))} in by_column; the columns are {list(row)}"
+                f"batch: there is no column {', '.join(map(repr, missing))} in by_column; the"
+                f" columns are {list(row)}"
             )
         return [row[name] for name in self._columns]
 
@@ -66,7 +77,8 @@ class _Runs:
 
 @dataclass(frozen=True)
 class Rebatch(Whole):
-    """Groups of `size`, or, if there is none, of rows that follow one another with the same values in the columns `by`.
+    """Groups of `size`, or, if there is none, of rows that follow one another with the same values
+    in the columns `by`.
 
     A last group that is shorter, or that more rows might belong to, is left out if `drop_last`.
     """

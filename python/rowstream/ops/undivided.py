@@ -1,7 +1,9 @@
-"""The mark that what runs now makes rows of a stream: streams that it reads itself are read whole, whatever the worker.
+"""The mark that what runs now makes rows of a stream: streams that it reads itself are read whole,
+whatever the worker.
 
-A loader's worker has a part of the stream that the loader reads. A generator, or a function of a step, may read other streams: each
-worker wants all rows of those. The mark follows the call, also into threads and coroutines that it starts.
+A loader's worker has a part of the stream that the loader reads. A generator, or a function of a
+step, may read other streams: each worker wants all rows of those. The mark follows the call, also
+into threads and coroutines that it starts.
 """
 
 from __future__ import annotations

@@ -39,7 +39,8 @@ _OTHER_LETTERS = "éЖאあ中한"  # one of them takes more than a byte, wherev
 
 
 def option(format: str, encoding: Any, errors: Any) -> dict[str, Any] | None:
-    """What the core is to know of the encoding of files; `None` where they are UTF-8, and what is not is an error.
+    """What the core is to know of the encoding of files; `None` where they are UTF-8, and what is
+    not is an error.
 
     Raises:
         InvalidArgumentError: there is no such encoding, or no such way with errors.
@@ -47,7 +48,9 @@ def option(format: str, encoding: Any, errors: Any) -> dict[str, Any] | None:
     """
     how = "strict" if errors is None else str(errors)
     if how not in ERRORS:
-        raise InvalidArgumentError(f"encoding_errors is one of {', '.join(ERRORS)}, found {errors!r}")
+        raise InvalidArgumentError(
+            f"encoding_errors is one of {', '.join(ERRORS)}, found {errors!r}"
+        )
     try:
         name = codecs.lookup("utf-8" if encoding is None else encoding).name
     except (LookupError, TypeError):
@@ -62,7 +65,10 @@ def option(format: str, encoding: Any, errors: Any) -> dict[str, Any] | None:
         units = {"table": [*table]}
     if units is None:
         known = ", ".join((*_UNITS, *_SEVERAL))
-        raise UnsupportedError(f"the encoding {encoding!r} is not read: {known} are, and all that have a byte a character")
+        raise UnsupportedError(
+            f"the encoding {encoding!r} is not read: {known} are, and all that have a byte a"
+            " character"
+        )
     return {"name": name, "errors": how, "units": units}
 
 

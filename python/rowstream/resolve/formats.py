@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rowstream.exceptions import FileFormatError, UnsupportedError
+from rowstream.storage.urls import COMPRESSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
 
 READ = ("parquet", "json", "csv", "text", "arrow", "webdataset")
 """The formats that are read."""
@@ -28,16 +30,28 @@ _EXTENSIONS = {
     "lance": (".lance",),
     "vortex": (".vortex",),
 }
-_OTHERS = ("imagefolder", "audiofolder", "videofolder", "pandas", "conll", "iceberg", "pdffolder", "niftifolder")
+_OTHERS = (
+    "imagefolder",
+    "audiofolder",
+    "videofolder",
+    "pandas",
+    "conll",
+    "iceberg",
+    "pdffolder",
+    "niftifolder",
+)
 _MAGIC = ((b"PAR1", "parquet"), (b"PARE", "parquet"), (b"ARROW1\0\0", "arrow"))
 
-PACKED = (".gz", ".zst", ".bz2", ".xz", ".lz4")
-"""What ends the names of compressed files."""
 
 BUILDERS = frozenset((*_EXTENSIONS, *_OTHERS))
 """The names of formats that `datasets` has a builder for."""
 
-ENDINGS = {ending[1:]: name for name, endings in _EXTENSIONS.items() for ending in endings if ending[1:] != name}
+ENDINGS = {
+    ending[1:]: name
+    for name, endings in _EXTENSIONS.items()
+    for ending in endings
+    if ending[1:] != name
+}
 """Other names of formats: how their files end, as `"jsonl"`, `"tsv"`."""
 
 NAMES = (*READ, *(ending for ending, name in ENDINGS.items() if name in READ))
@@ -53,8 +67,12 @@ def require(name: str) -> str:
 
 def by_name(path: str) -> str | None:
     """The format that a file's name tells, or `None`."""
-    lower = re.split(r"[?#]", path, maxsplit=1)[0].lower() if path.startswith(("http://", "https://")) else path.lower()
-    for packed in PACKED:
+    lower = (
+        re.split(r"[?#]", path, maxsplit=1)[0].lower()
+        if path.startswith(("http://", "https://"))
+        else path.lower()
+    )
+    for packed in COMPRESSED:
         lower = lower.removesuffix(packed)
     for name, extensions in _EXTENSIONS.items():
         if lower.endswith(extensions):
@@ -78,7 +96,9 @@ def by_members(path: str) -> str | None:
         return None
     try:
         with zipfile.ZipFile(path) as archive:
-            found = Counter(name for member in archive.namelist() if (name := by_name(member)) is not None)
+            found = Counter(
+                name for member in archive.namelist() if (name := by_name(member)) is not None
+            )
     except (OSError, zipfile.BadZipFile):
         return None
     return found.most_common(1)[0][0] if found else None
@@ -89,11 +109,16 @@ LOOKS = (by_name, by_bytes, by_members)
 
 
 def of_files(paths: Iterable[str]) -> str:
-    """The format that most files have, by name; by their first bytes where no name tells; by what is in zip archives."""
+    """The format that most files have, by name; by their first bytes where no name tells; by what
+    is in zip archives.
+    """
     paths = list(paths)
     for look in LOOKS:
         found = Counter(name for path in paths if (name := look(path)) is not None)
         if found:
             return found.most_common(1)[0][0]
     shown = ", ".join(paths[:3]) + (", …" if len(paths) > 3 else "")
-    raise FileFormatError(f'no known format, by name or first bytes: {shown}; name the format, as load_dataset("parquet", …)')
+    raise FileFormatError(
+        f"no known format, by name or first bytes: {shown}; name the format, as"
+        ' load_dataset("parquet", …)'
+    )

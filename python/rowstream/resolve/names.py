@@ -9,23 +9,31 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import DatasetNotFoundError, ReadError, UnsupportedError
 from rowstream.resolve import formats
-from rowstream.resolve.hub import is_name, repo
-from rowstream.resolve.urls import is_url
+from rowstream.storage.hub import is_name, repo
+from rowstream.storage.urls import is_url
 
 if TYPE_CHECKING:
-    from rowstream.access import Access
-    from rowstream.resolve.hub import Repo
+    from rowstream.storage.access import StorageOptions
+    from rowstream.storage.hub import Repo
 
-_ALIKE = 0.75  # how much two names have to have in common: a letter too many, too few, wrong or in another place
+
+# how much two names have to have in common: a letter too many, too few, wrong or in another place
+_ALIKE = 0.75
 _WAIT = 2.0  # seconds for the Hub to answer where a name that is here was meant, probably
 
 
 def format_named(path: str, data_files: Any = None, data_dir: str | None = None) -> str | None:
-    """The format that a name stands for, if it does: its own name, or how its files end (`"jsonl"`), unless that is a folder here."""
+    """The format that a name stands for, if it does: its own name, or how its files end
+    (`"jsonl"`), unless that is a folder here.
+    """
     if path in formats.BUILDERS:
         return path
     of = formats.ENDINGS.get(path)
-    return None if of is None or (data_files is None and data_dir is None and Path(path).exists()) else of
+    return (
+        None
+        if of is None or (data_files is None and data_dir is None and Path(path).exists())
+        else of
+    )
 
 
 def is_of_hub(path: str, data_files: Any = None, data_dir: str | None = None) -> bool:
@@ -43,11 +51,13 @@ def meant(path: str | os.PathLike[str]) -> str:
     return _asked(_like_here(os.fspath(path)))
 
 
-def named_repo(path: str, revision: str | None, access: Access, data_files: Any = None) -> Repo:
+def named_repo(
+    path: str, revision: str | None, access: StorageOptions, data_files: Any = None
+) -> Repo:
     """The data set of the Hub that a name is of.
 
-    A name that is like that of a format, or ends files that are not read, is none. For one that is like a name that is here the Hub is
-    asked, but not waited for.
+    A name that is like that of a format, or ends files that are not read, is none. For one that is
+    like a name that is here the Hub is asked, but not waited for.
 
     Raises:
         DatasetNotFoundError: there is none, or the token may not see it.
@@ -55,16 +65,22 @@ def named_repo(path: str, revision: str | None, access: Access, data_files: Any 
     """
     alone = "/" not in path and revision is None
     if alone and _end(data_files, path):
-        raise UnsupportedError(f"the format {path!r} is not read yet; these are: {', '.join(formats.READ)}")
+        raise UnsupportedError(
+            f"the format {path!r} is not read yet; these are: {', '.join(formats.READ)}"
+        )
     like = _close(path, formats.NAMES) if alone else []
     here = _like_here(path)
     if like:
-        raise DatasetNotFoundError(f"there is no format {path!r}, and no folder {path!r} here{_asked([*here, *like])}")
+        raise DatasetNotFoundError(
+            f"there is no format {path!r}, and no folder {path!r} here{_asked([*here, *like])}"
+        )
     try:
         return repo(path, revision, access.once(_WAIT) if here else access)
     except (DatasetNotFoundError, ReadError) as error:
         if here:
-            raise DatasetNotFoundError(f"there is no folder {path!r} here{_asked(here)} Of the Hub: {error}") from None
+            raise DatasetNotFoundError(
+                f"there is no folder {path!r} here{_asked(here)} Of the Hub: {error}"
+            ) from None
         raise type(error)(f"{error}; and there is no folder {path!r} here") from None
 
 
@@ -77,7 +93,10 @@ def _close(name: str, among: Any) -> list[str]:
     """The names that are like one, whatever the case of letters."""
     lower, by_lower = name.lower(), {one.lower(): one for one in among}
     same = [one for one in by_lower if sorted(one) == sorted(lower)]
-    return [by_lower[one] for one in dict.fromkeys([*same, *get_close_matches(lower, by_lower, 2, _ALIKE)])]
+    return [
+        by_lower[one]
+        for one in dict.fromkeys([*same, *get_close_matches(lower, by_lower, 2, _ALIKE)])
+    ]
 
 
 def _like_here(path: str) -> list[str]:
@@ -85,15 +104,28 @@ def _like_here(path: str) -> list[str]:
     folder, _, name = path.rstrip("/").rpartition("/")
     start = f"{folder}/" if folder or path.startswith("/") else ""
     try:
-        there = [one for one in Path(start or ".").expanduser().iterdir() if not one.name.startswith(".")]
+        there = [
+            one for one in Path(start or ".").expanduser().iterdir() if not one.name.startswith(".")
+        ]
     except OSError:
         return []
-    return [f"{start}{one}" for one in _close(name, [one.name for one in there if one.is_dir() or formats.by_name(one.name)])]
+    return [
+        f"{start}{one}"
+        for one in _close(
+            name, [one.name for one in there if one.is_dir() or formats.by_name(one.name)]
+        )
+    ]
 
 
 def _end(data_files: Any, name: str) -> bool:
     """Whether the names of files end so."""
     if isinstance(data_files, (str, os.PathLike)):
         return os.fspath(data_files).lower().endswith(f".{name.lower()}")
-    some = data_files.values() if isinstance(data_files, dict) else data_files if isinstance(data_files, (list, tuple)) else ()
+    some = (
+        data_files.values()
+        if isinstance(data_files, dict)
+        else data_files
+        if isinstance(data_files, (list, tuple))
+        else ()
+    )
     return any(_end(one, name) for one in some)

@@ -20,12 +20,18 @@ def experimental(fn: F) -> F:
         >>> @experimental
         ... def my_function(): ...
         >>> my_function()
-        UserWarning: 'my_function' is experimental and might be subject to breaking changes in the future.
+        UserWarning: 'my_function' is experimental and might be subject to breaking changes in the
+            future.
     """
 
     @wraps(fn)
     def warned(*args: Any, **kwargs: Any) -> Any:
-        warnings.warn(f"'{fn.__name__}' is experimental and might be subject to breaking changes in the future.", UserWarning, stacklevel=2)
+        warnings.warn(
+            f"'{fn.__name__}' is experimental and might be subject to breaking changes in the"
+            " future.",
+            UserWarning,
+            stacklevel=2,
+        )
         return fn(*args, **kwargs)
 
     return warned  # type: ignore[return-value]

@@ -6,16 +6,20 @@ import logging
 import os
 from logging import CRITICAL, DEBUG, ERROR, FATAL, INFO, NOTSET, WARN, WARNING
 
-from rowstream.progress import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
-
-__all__ = ["CRITICAL", "DEBUG", "ERROR", "FATAL", "INFO", "NOTSET", "WARN", "WARNING", "get_logger", "get_verbosity", "set_verbosity"]
+from rowstream.utils.progress import (
+    are_progress_bars_disabled,
+    disable_progress_bars,
+    enable_progress_bars,
+)
 
 _LEVELS = {"debug": DEBUG, "info": INFO, "warning": WARNING, "error": ERROR, "critical": CRITICAL}
 _root = logging.getLogger("rowstream")
 
 
 def _set_up() -> None:
-    said = os.environ.get("DATASETS_VERBOSITY") or os.environ.get("ROWSTREAM_VERBOSITY") or "warning"
+    said = (
+        os.environ.get("DATASETS_VERBOSITY") or os.environ.get("ROWSTREAM_VERBOSITY") or "warning"
+    )
     if not _root.handlers:
         _root.addHandler(logging.StreamHandler())
     _root.setLevel(_LEVELS.get(said.lower(), WARNING))
@@ -28,7 +32,9 @@ def get_logger(name: str | None = None) -> logging.Logger:
 
 
 def below(name: str) -> None:
-    """Hangs rowstream's logger below another, whose level, handlers and propagation count from now on: they are ours at first."""
+    """Hangs rowstream's logger below another, whose level, handlers and propagation count from now
+    on: they are ours at first.
+    """
     global _root
     ours, other = _root, logging.getLogger(name)
     if other is ours:
@@ -98,3 +104,18 @@ def is_progress_bar_enabled() -> bool:
 
 
 _set_up()
+
+
+__all__ = [
+    "CRITICAL",
+    "DEBUG",
+    "ERROR",
+    "FATAL",
+    "INFO",
+    "NOTSET",
+    "WARN",
+    "WARNING",
+    "get_logger",
+    "get_verbosity",
+    "set_verbosity",
+]

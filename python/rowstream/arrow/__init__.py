@@ -1,0 +1,1 @@
+"""Arrow types and arrays: what pyarrow lacks. Nothing here knows of features."""

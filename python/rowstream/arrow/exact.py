@@ -1,0 +1,128 @@
+"""Values of Python as Arrow arrays without a loss: those of a type that is given, and the row at
+fault.
+
+pyarrow makes arrays of Python objects with less care than it casts arrays: floats and decimals are
+cut to integers, times to dates.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from rowstream.arrow.cast import array_cast
+from rowstream.arrow.natural import natural_array
+from rowstream.exceptions import SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+FAILED = (TypeError, ValueError, OverflowError, pa.ArrowException)
+"""What Arrow raises of values that it has no array for."""
+
+
+_SHOWN = 200  # characters of a value in an error
+
+
+class InexactError(SchemaError, pa.ArrowInvalid):  # type: ignore[misc]  # pyarrow comes without types
+    """A value that the type of its column does not have."""
+
+
+class MisfitError(SchemaError, pa.ArrowTypeError):  # type: ignore[misc]  # likewise
+    """A value of another kind than that of its column."""
+
+
+def exact_array(values: Any, kind: Any) -> Any:
+    """An array of Python objects in a type that is given.
+
+    Raises:
+        pyarrow.ArrowInvalid: the type does not have a value.
+    """
+    if _sure(values, kind):
+        return pa.array(values, kind)
+    try:
+        own = natural_array(values)
+    except FAILED:
+        own = None
+    if own is None:
+        return pa.array(values, kind)
+    if own.type == kind:
+        return own
+    made = pa.array(values, kind)
+    try:
+        # As an array, which pyarrow casts with care.
+        array_cast(own, kind, absent=True)
+    except (TypeError, NotImplementedError):
+        return made  # a way that only objects have
+    return made
+
+
+def _sure(values: Any, kind: Any) -> bool:
+    """Whether pyarrow cuts nothing: of types for which it takes no others, and of integers. This
+    saves looking for their own type.
+    """
+    if pa.types.is_integer(kind):
+        return isinstance(values, list) and {*map(type, values)} <= {int, type(None)}
+    if pa.types.is_list(kind) or pa.types.is_struct(kind):
+        inner = [kind.value_type] if pa.types.is_list(kind) else [of.type for of in kind]
+        return all(_sure(None, of) for of in inner)
+    return bool(pa.types.is_string(kind) or pa.types.is_boolean(kind) or pa.types.is_float64(kind))
+
+
+def first_misfit(rows: int, fits: Callable[[int, int], Any]) -> int | None:
+    """The first row for which `fits(start, end)` raises; `None` where each of them fits alone."""
+
+    def good(start: int, end: int) -> bool:
+        try:
+            fits(start, end)
+        except FAILED:
+            return False
+        return True
+
+    start, end = 0, rows
+    while end - start > 1:
+        middle = (start + end) // 2
+        start, end = (middle, end) if good(start, middle) else (start, middle)
+    return None if start == end or good(start, end) else start
+
+
+def located(
+    error: Exception,
+    name: str | None,
+    values: Any,
+    of: Any,
+    fits: Callable[[Any], Any],
+    before: int | None = 0,
+) -> Exception:
+    """An error that says which value of which row does not fit; the same where no value does so
+    alone.
+
+    Args:
+        error: what was raised.
+        name: the column.
+        values: its values, in which the one is looked for.
+        of: what they have to be.
+        fits: raises where some values do not fit.
+        before: the rows before these; `None` if that is not known.
+    """
+    at = first_misfit(len(values), lambda start, end: fits(values[start:end]))
+    if at is None:
+        return error
+    value = values[at]
+    shown = repr(value.as_py() if isinstance(value, pa.Scalar) else value)
+    row = "" if before is None else f", row {before + at}"
+    text = (
+        f"column {name!r}{row}: {shown if len(shown) <= _SHOWN else f'{shown[:_SHOWN]}…'} does not"
+        f" fit {of!r}"
+    )
+    if isinstance(error, pa.ArrowInvalid):
+        return InexactError(f"{text}: {error}")
+    if isinstance(error, TypeError):
+        return MisfitError(f"{text}: {error}")
+    error.add_note(text)
+    return error
+
+
+__all__ = ["FAILED", "InexactError", "MisfitError", "exact_array", "first_misfit", "located"]

@@ -1,0 +1,172 @@
+"""Arrays of several dimensions in Arrow: lists of lists that know their shape.
+
+The type has no name of its own in pyarrow's registry, since `datasets` registers one of the same
+name: in files it is written as `datasets` writes it, so that either library reads what the other
+wrote.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from rowstream.arrow.dtypes import arrow_type
+
+NAMES = {n: f"datasets.features.features.Array{n}DExtensionType" for n in (2, 3, 4, 5)}
+"""What files call the types."""
+
+
+class ArrayType(pa.ExtensionType):  # type: ignore[misc]  # pyarrow comes without types
+    """An array of some dimensions.
+
+    Attributes:
+        shape: the length of each dimension; the first may be `None`.
+        value_type: the name of the type of its numbers.
+    """
+
+    ndims: int | None = None
+
+    def __init__(self, shape: tuple[int | None, ...], dtype: str) -> None:
+        if self.ndims is None or self.ndims <= 1:
+            raise ValueError("You must instantiate an array type with a value for dim that is > 1")
+        if len(shape) != self.ndims:
+            raise ValueError(f"shape={shape} and ndims={self.ndims} don't match")
+        if None in shape[1:]:
+            raise ValueError(f"Support only dynamic size on first dimension. Got: {shape}")
+        self.shape, self.value_type = tuple(shape), dtype
+        storage = arrow_type(dtype)
+        for _ in shape:
+            storage = pa.list_(storage)
+        self.storage_dtype = storage
+        super().__init__(storage, NAMES[self.ndims])
+
+    def __arrow_ext_serialize__(self) -> bytes:
+        return json.dumps((self.shape, self.value_type)).encode()
+
+    @classmethod
+    def __arrow_ext_deserialize__(cls, storage_type: Any, serialized: bytes) -> ArrayType:
+        # pyarrow asks for the type again with every chunk and slice.
+        made: ArrayType = _deserialized(cls.ndims, serialized)
+        return made
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.shape, self.value_type)
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.shape, self.value_type))
+
+    def __arrow_ext_class__(self) -> type:
+        return ArrayExtensionArray
+
+    def to_pandas_dtype(self) -> Any:
+        from rowstream.arrow.pandas import PandasArrayExtensionDtype
+
+        return PandasArrayExtensionDtype(self.value_type, array_type)
+
+
+@lru_cache(maxsize=256)
+def _deserialized(ndims: int, serialized: bytes) -> Any:
+    return _TYPES[ndims](*json.loads(serialized))
+
+
+class Array2DExtensionType(ArrayType):
+    """Two dimensions."""
+
+    ndims = 2
+
+
+class Array3DExtensionType(ArrayType):
+    """Three dimensions."""
+
+    ndims = 3
+
+
+class Array4DExtensionType(ArrayType):
+    """Four dimensions."""
+
+    ndims = 4
+
+
+class Array5DExtensionType(ArrayType):
+    """Five dimensions."""
+
+    ndims = 5
+
+
+_TYPES = {
+    2: Array2DExtensionType,
+    3: Array3DExtensionType,
+    4: Array4DExtensionType,
+    5: Array5DExtensionType,
+}
+
+
+def array_type(shape: tuple[int | None, ...], dtype: str) -> ArrayType:
+    """The type of arrays of a shape."""
+    if len(shape) not in _TYPES:
+        raise ValueError(f"an array has two to five dimensions, not the shape {shape}")
+    return _TYPES[len(shape)](shape, dtype)
+
+
+def _numbers(storage: Any, n: int) -> Any:
+    for _ in range(n):
+        storage = storage.flatten()
+    kind = storage.type
+    copied = (
+        storage.null_count
+        or not pa.types.is_primitive(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_temporal(kind)
+    )
+    return storage.to_numpy(zero_copy_only=not copied)
+
+
+class ArrayExtensionArray(pa.ExtensionArray):  # type: ignore[misc]  # likewise
+    """A column of arrays."""
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        made = self.to_numpy(zero_copy_only=False)
+        return made if dtype is None else made.astype(dtype)
+
+    def __getitem__(self, i: Any) -> Any:
+        return self.storage[i]
+
+    def to_numpy(self, zero_copy_only: bool = True) -> Any:
+        """One array of all where they have one shape, without a copy; else an array of arrays.
+        Those that are missing are NaN.
+        """
+        storage, shape, n = self.storage, self.type.shape, self.type.ndims
+        if shape[0] is not None and not storage.null_count:
+            return _numbers(storage, n).reshape(len(storage), *shape)
+        missing = storage.is_null().to_numpy(zero_copy_only=False)
+        if shape[0] is not None:
+            made = _numbers(storage, n).reshape(len(storage) - int(missing.sum()), *shape)
+            if missing.any():
+                full = np.full((len(storage), *shape), np.nan)
+                full[~missing] = made
+                return full
+            return made
+        lengths = np.diff(storage.offsets.to_numpy())
+        numbers = _numbers(storage, n)
+        inner = int(np.prod(shape[1:]))
+        made, at = [], 0
+        for length, null in zip(lengths.tolist(), missing.tolist(), strict=True):
+            if null:
+                made.append(np.nan)
+            else:
+                made.append(numbers[at : at + length * inner].reshape(length, *shape[1:]))
+                at += length * inner
+        if len(set(lengths.tolist())) > 1:
+            several = np.empty(len(made), dtype=object)
+            several[:] = made
+            return several
+        return np.array(made)
+
+    def to_pylist(self, maps_as_pydicts: Any = None) -> list[Any]:
+        """Lists of lists."""
+        made: list[Any] = self.storage.to_pylist()
+        return made

@@ -1,0 +1,152 @@
+"""Arrow tables as files have them: arrays of several dimensions and maps under names that other
+readers know.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from rowstream.arrow.cast import array_cast, is_list
+from rowstream.arrow.checks import array_shape
+from rowstream.arrow.extension import NAMES, ArrayType, array_type
+from rowstream.arrow.maps import has_entries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _mapped_type(kind: Any, field: Any) -> Any:
+    """A type with other fields inside."""
+    if pa.types.is_struct(kind):
+        return pa.struct([field(of) for of in kind])
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(field(kind.value_field), kind.list_size)
+    if pa.types.is_large_list(kind):
+        return pa.large_list(field(kind.value_field))
+    if pa.types.is_map(kind):
+        return pa.map_(field(kind.key_field), field(kind.item_field))
+    return pa.list_(field(kind.value_field)) if pa.types.is_list(kind) else kind
+
+
+_MAP = {"rowstream.map": "1"}
+"""What says of a field of lists of keys and values that it is of maps, which `datasets` does not
+read.
+"""
+
+
+def _stored_field(field: Any, maps: bool = False) -> Any:
+    kind, inner = field.type, partial(_stored_field, maps=maps)
+    if pa.types.is_map(kind) and not maps:
+        entries = pa.struct(
+            [inner(pa.field("key", kind.key_type)), inner(pa.field("value", kind.item_type))]
+        )
+        return pa.field(field.name, pa.list_(entries), field.nullable, _MAP)
+    if isinstance(kind, ArrayType):
+        metadata = {
+            "ARROW:extension:name": NAMES[len(kind.shape)],
+            "ARROW:extension:metadata": kind.__arrow_ext_serialize__(),
+        }
+        return pa.field(field.name, kind.storage_type, field.nullable, metadata)
+    return pa.field(field.name, _mapped_type(kind, inner), field.nullable, field.metadata)
+
+
+def _listed_field(field: Any) -> Any:
+    kind = field.type
+    if pa.types.is_map(kind):
+        entries = pa.struct(
+            [
+                _listed_field(pa.field("key", kind.key_type)),
+                _listed_field(pa.field("value", kind.item_type)),
+            ]
+        )
+        return pa.field(field.name, pa.list_(entries), field.nullable)
+    return pa.field(field.name, _mapped_type(kind, _listed_field), field.nullable, field.metadata)
+
+
+def without_maps(table: Any) -> Any:
+    """A table with lists of keys and values in the place of maps."""
+    return _converted(table, _listed_field)
+
+
+def _restored_field(field: Any) -> Any:
+    kind, metadata = field.type, field.metadata or {}
+    if (known := array_shape(kind)) is not None:
+        # That of `datasets`, where it is loaded.
+        return (
+            field
+            if isinstance(kind, ArrayType)
+            else pa.field(field.name, array_type(*known), field.nullable)
+        )
+    if metadata.get(b"ARROW:extension:name", b"").decode() in NAMES.values():
+        return pa.field(
+            field.name,
+            array_type(*json.loads(metadata[b"ARROW:extension:metadata"])),
+            field.nullable,
+        )
+    if b"rowstream.map" in metadata and is_list(kind) and has_entries(kind):
+        key, value = map(_restored_field, kind.value_type)
+        return pa.field(field.name, pa.map_(key.type, value.type), field.nullable)
+    return pa.field(field.name, _mapped_type(kind, _restored_field), field.nullable, field.metadata)
+
+
+def _arrays_inside(kind: Any) -> bool:
+    if array_shape(kind) is not None or pa.types.is_map(kind):
+        return True
+    if pa.types.is_struct(kind):
+        return any(_named(of) for of in kind)
+    return is_list(kind) and _named(kind.value_field)
+
+
+def _named(field: Any) -> bool:
+    known = field.metadata or {}
+    return (
+        b"ARROW:extension:name" in known or b"rowstream.map" in known or _arrays_inside(field.type)
+    )
+
+
+def _converted(table: Any, field: Callable[[Any], Any]) -> Any:
+    """A table with other fields, where they are of arrays of several dimensions or of maps."""
+    if not any(map(_named, table.schema)):
+        return table
+    fields = [field(of) if _named(of) else of for of in table.schema]
+    columns = [
+        column
+        if made is of
+        else pa.chunked_array(
+            [array_cast(chunk, made.type, shapes=False) for chunk in column.chunks], made.type
+        )
+        for of, made, column in zip(table.schema, fields, table.columns, strict=True)
+    ]
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields, table.schema.metadata))
+
+
+def stored(table: Any, maps: bool = False) -> Any:
+    """A table as files have it: arrays of several dimensions under the name that `datasets` knows,
+    maps as lists of keys and values.
+
+    Args:
+        table: the table.
+        maps: whether maps stay maps, which Parquet has.
+    """
+    return _converted(table, partial(_stored_field, maps=maps))
+
+
+def stored_schema(schema: Any, maps: bool = False) -> Any:
+    """A schema as files have it. `maps`: as `stored` has it."""
+    return pa.schema([_stored_field(of, maps) for of in schema], schema.metadata)
+
+
+def restored(table: Any) -> Any:
+    """A table of a file, with arrays of several dimensions and maps as columns of ours."""
+    return _converted(table, _restored_field)
+
+
+def polars_frame(table: Any, **options: Any) -> Any:
+    """A Polars frame of a table, whose maps would be dicts, which have each key once."""
+    import polars as pl
+
+    return pl.from_arrow(without_maps(table), **options)

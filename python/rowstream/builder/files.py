@@ -1,0 +1,115 @@
+"""The builder of files of a format that the core reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rowstream.builder.generate import ArrowBasedBuilder
+from rowstream.dataset.map_style.dataset_dict import DatasetDict
+from rowstream.dataset.splits import chosen_splits, load_prepared
+from rowstream.dataset.stream_splits import load_streams
+from rowstream.features.features import features_of_card
+from rowstream.info import DatasetInfo
+from rowstream.prepare.row_groups import features_as_read
+from rowstream.resolve.planning import plan_of
+from rowstream.splits.info import SplitGenerator
+from rowstream.streams.rows import tables_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rowstream.resolve.request import Request
+
+
+class FilesBuilder(ArrowBasedBuilder):
+    """The builder of what `load_dataset` names: files of a format that the core reads."""
+
+    def __init__(
+        self,
+        request: Request,
+        cache_dir: str | None,
+        repo_id: str | None,
+        token: Any,
+        storage_options: dict[str, Any] | None,
+    ) -> None:
+        self._request = request
+        self._made: dict[str, Any] | None = None
+        self._cache = cache_dir
+        super().__init__(
+            cache_dir=cache_dir,
+            dataset_name=request.found.label,
+            config_name=request.found.config,
+            repo_id=repo_id,
+            token=token,
+            data_files=request.found.files,
+            features=request.declared,
+            storage_options=storage_options,
+        )
+        self.name = self.info.builder_name = request.found.format
+
+    def _located(self, data_files: Any, data_dir: str | None) -> dict[str, list[str]]:
+        return {split: list(files) for split, files in data_files.items()}
+
+    def _info(self) -> DatasetInfo:
+        said = dict(self._request.found.info)
+        features = features_of_card(said.pop("features", None))
+        said.pop("splits", None)
+        splits = self._request.counts
+        info = DatasetInfo.from_dict(
+            {key: value for key, value in said.items() if isinstance(value, (str, int))}
+        )
+        info.splits = splits or None
+        found = self._request.found
+        if features is None and self._request.declared is None and found.files:
+            split, files = next(iter(found.files.items()))
+            features = features_as_read(plan_of(self._request.how, found, files, split)[0])
+        info.features = features
+        return info
+
+    def _split_generators(self, dl_manager: Any) -> list[SplitGenerator]:
+        return [
+            SplitGenerator(split, {"split": split, "files": list(files)})
+            for split, files in self._request.found.files.items()
+        ]
+
+    def _generate_tables(
+        self, *, split: str = "train", files: Any = (), **kwargs: Any
+    ) -> Iterator[tuple[Any, Any]]:
+        plan, _ = plan_of(self._request.how, self._request.found, list(files), split)
+        yield from enumerate(tables_of(plan, 10_000))
+
+    def download_and_prepare(
+        self, output_dir: str | None = None, *args: Any, **kwargs: Any
+    ) -> None:
+        """Makes the files of the cache, those that `load_dataset` maps; or writes the splits into a
+        folder, as any builder does.
+        """
+        if output_dir is not None:
+            super().download_and_prepare(output_dir, *args, **kwargs)
+            return
+        mode = kwargs.get("download_mode", args[1] if len(args) > 1 else None)
+        checks = kwargs.get("verification_mode", args[2] if len(args) > 2 else None)
+        self._made = dict(load_prepared(self._request, None, self._cache, None, mode, checks))
+        first = next(iter(self._made.values())).info
+        self.info.splits, self.info.features = first.splits.copy(), first.features
+        self.info.download_size, self.info.dataset_size, self.info.size_in_bytes = (
+            first.download_size,
+            first.dataset_size,
+            first.size_in_bytes,
+        )
+
+    def as_dataset(self, split: Any = None, in_memory: bool = False) -> Any:
+        """The data set that `load_dataset` gives."""
+        if self._output_dir != self._cache_dir:
+            return super().as_dataset(split, in_memory)
+        made = None if in_memory else self._made
+        made = (
+            dict(load_prepared(self._request, None, self._cache, in_memory or None))
+            if made is None
+            else made
+        )
+        return DatasetDict(made) if split is None else chosen_splits(made, split)
+
+    def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
+        """The streams that `load_dataset(…, streaming=True)` gives."""
+        return load_streams(self._request, split)

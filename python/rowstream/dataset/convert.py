@@ -1,0 +1,68 @@
+"""Map-style data sets as streams."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rowstream.dataset.iterable.dataset import IterableDataset
+from rowstream.exceptions import UnsupportedError
+from rowstream.features.nested import requires_decoding
+from rowstream.info import DatasetInfo
+from rowstream.plan.memory import in_memory_plan
+from rowstream.prepare.parquet_table import ParquetTable
+from rowstream.streams.generator import generator_source
+from rowstream.streams.source_plan import SourcePlan
+from rowstream.table.rows import has_arrays
+
+_STORED = 100  # rows of a table that are read at once as they are stored
+
+
+def _shard_rows(shards: list[Any]) -> Any:
+    """The rows of some parts of a map-style data set, as they are stored."""
+    for shard in shards:
+        for table in shard.iter(_STORED):
+            yield from table.to_pylist()
+
+
+def stream_of(ds: Any, num_shards: int) -> Any:
+    """The rows of a map-style data set as a stream: of its table where that is all it is, or of its
+    rows as they are read.
+    """
+    if ds._format_columns is not None or (ds._format_kwargs and ds._format_type != "custom"):
+        raise UnsupportedError(
+            "a stream has a format without options and without chosen columns: select_columns()"
+            " first, and with_format() of the stream"
+        )
+    info = DatasetInfo(features=ds.features)
+    plain = not requires_decoding(ds.features) and not has_arrays(ds.features)
+    if (
+        ds._indices is None
+        and isinstance(ds._data, ParquetTable)
+        and plain
+        and ds._data.whole
+        and num_shards == 1
+    ):
+        made = IterableDataset(ds._data.plan, info, None if ds.split is None else str(ds.split))
+    elif ds._indices is None and plain and ds._data.nbytes < 1 << 28:
+        made = IterableDataset(
+            in_memory_plan(ds._query(slice(None)), num_shards=num_shards),
+            info,
+            None if ds.split is None else str(ds.split),
+        )
+    else:
+        base = ds.with_format("arrow")
+        shards = (
+            [base.shard(num_shards, i, contiguous=True) for i in range(num_shards)]
+            if num_shards > 1
+            else [base]
+        )
+        made = IterableDataset(
+            SourcePlan(
+                scan="",
+                source=generator_source(_shard_rows, {"shards": shards}, deterministic=True),
+            ),
+            info,
+            None if ds.split is None else str(ds.split),
+        )
+        made._known = ds.features
+    return made.with_format(ds._format_type) if ds._format_type != "custom" else made

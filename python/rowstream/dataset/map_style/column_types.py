@@ -1,0 +1,186 @@
+"""Columns of map-style data sets: added, flattened, of other types."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Self
+
+import pyarrow as pa
+
+from rowstream.dataset.map_style.keep_format import transmit_format
+from rowstream.dataset.map_style.transform import MapStyleTransforms
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.features.features import Features
+from rowstream.features.nested import List, flat_fields, upgrade_lists
+from rowstream.features.scalar import ClassLabel, Value
+from rowstream.fingerprint.transform import fingerprint_transform
+from rowstream.table.table import Table, concat_tables
+from rowstream.transforms.columns import (
+    aligned_labels,
+    as_labels,
+    as_text,
+    column_of,
+    flat_fields_of,
+)
+
+
+class ColumnTypes(MapStyleTransforms):
+    """Columns that are added, flattened, and of other types."""
+
+    @transmit_format
+    @fingerprint_transform(inplace=False)
+    def add_column(
+        self, name: str, column: Any, new_fingerprint: str | None = None, feature: Any = None
+    ) -> Self:
+        """The data set with another column, of as many values as there are rows."""
+        if name in self.column_names:
+            raise InvalidArgumentError(
+                f"The table can't have duplicated columns but columns ['{name}'] are duplicated."
+            )
+        array, found = column_of(name, column, feature)
+        if len(array) != len(self):
+            raise InvalidArgumentError(
+                f"add_column expects a value for each of {len(self)} rows, found {len(array)}"
+            )
+        base = self.flatten_indices() if self._indices is not None else self
+        features = Features({**base.features, name: found})
+        beside = Table(pa.Table.from_arrays([array], schema=Features({name: found}).arrow_schema))
+        return base._made(concat_tables([base._data, beside], axis=1), features, new_fingerprint)
+
+    @transmit_format
+    @fingerprint_transform(inplace=False)
+    def flatten(self, new_fingerprint: str | None = None, max_depth: int = 16) -> Self:
+        """The data set with a column for each field of columns of structs."""
+        data, features = self._data, self.features
+        for _ in range(1, max_depth):
+            if all(flat_fields(one) is None for one in features.values()):
+                break
+            data, features = flat_fields_of(data, features)
+        return self._retabled(data, features, new_fingerprint)
+
+    def cast(
+        self,
+        features: Features,
+        batch_size: int | None = 1000,
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        num_proc: int | None = None,
+    ) -> Self:
+        """The data set with other types: `features` names all columns.
+
+        Raises:
+            ValueError: it names others than there are.
+            TypeError: there is no way from one type to the other.
+        """
+        from rowstream.features.cast import table_cast
+
+        features = upgrade_lists(Features(features))
+        if sorted(features) != sorted(self.column_names):
+            raise InvalidArgumentError(
+                f"The columns in features ({list(features)}) must be identical as the columns in"
+                f" the dataset: {self.column_names}"
+            )
+        schema = features.arrow_schema
+        before = (
+            self._format_type,
+            self._format_kwargs,
+            self._format_columns,
+            self._output_all_columns,
+        )
+        made = self.with_format("arrow").map(
+            partial(table_cast, schema=schema),
+            batched=True,
+            batch_size=batch_size,
+            keep_in_memory=keep_in_memory,
+            load_from_cache_file=load_from_cache_file,
+            cache_file_name=cache_file_name,
+            writer_batch_size=writer_batch_size,
+            num_proc=num_proc,
+            features=features,
+            desc="Casting the dataset",
+        )
+        made._format_type, made._format_kwargs, made._format_columns, made._output_all_columns = (
+            before
+        )
+        return made
+
+    @fingerprint_transform(inplace=False)
+    def cast_column(self, column: str, feature: Any, new_fingerprint: str | None = None) -> Self:
+        """The data set with another type for a column."""
+        if hasattr(feature, "decode_example"):
+            features = Features({**self.features, column: feature})
+            return self._retabled(self._data.cast(features.arrow_schema), features, new_fingerprint)
+        features = self.features.copy()
+        self._known(column)
+        features[column] = feature
+        return self.cast(features)
+
+    def class_encode_column(self, column: str, include_nulls: bool = False) -> Self:
+        """The data set with the values of a column as labels: its sorted values are their names.
+
+        Args:
+            column: the column.
+            include_nulls: whether nulls are a class of their own, `"None"`.
+        """
+        if column not in self.column_names:
+            raise InvalidArgumentError(
+                f"Column ({column}) not in table columns ({self.column_names})."
+            )
+        feature = self.features[column]
+        if not isinstance(feature, Value):
+            raise InvalidArgumentError(
+                f"Class encoding is only supported for {Value.__name__} column, and column {column}"
+                f" is {type(feature).__name__}."
+            )
+        ds = self
+        if feature.dtype != "string" or (include_nulls and self._null_count(column)):
+            text = partial(as_text, column=column, include_nulls=include_nulls)
+            ds = self.map(
+                text,
+                batched=True,
+                desc="Stringifying the column",
+                features=Features({**self.features, column: Value("string")}),
+            )
+        names = sorted(str(name) for name in ds.unique(column) if include_nulls or name is not None)
+        label = ClassLabel(names=names)
+        return ds.map(
+            partial(as_labels, column=column, label=label, include_nulls=include_nulls),
+            batched=True,
+            desc="Casting to class labels",
+            features=Features({**ds.features, column: label}),
+        )
+
+    def _null_count(self, column: str) -> int:
+        return int(self._query(column).column(0).null_count)
+
+    def align_labels_with_mapping(self, label2id: dict[str, int], label_column: str) -> Self:
+        """The data set with the integers of labels that a mapping says; names are compared without
+        case.
+        """
+        if label_column not in self.column_names:
+            raise InvalidArgumentError(
+                f"Column ({label_column}) not in table columns ({self.column_names})."
+            )
+        feature = self.features[label_column]
+        several = isinstance(feature, List)
+        label = feature.feature if several else feature
+        if not isinstance(label, ClassLabel):
+            raise InvalidArgumentError(
+                f"Aligning labels with a mapping is only supported for {ClassLabel.__name__}"
+                f" columns and lists of them, and column {label_column} is of type"
+                f" {type(feature).__name__}."
+            )
+        ordered = dict(sorted(label2id.items(), key=lambda item: item[1]))
+        to = ClassLabel(names=list(ordered))
+        ids = [
+            {name.lower(): number for name, number in ordered.items()}[name.lower()]
+            for name in label.names or []
+        ]
+        return self.map(
+            partial(aligned_labels, column=label_column, ids=ids),
+            batched=True,
+            features=Features({**self.features, label_column: List(to) if several else to}),
+            desc="Aligning the labels",
+        )

@@ -1,0 +1,96 @@
+"""Columns of map-style data sets: chosen, renamed, added, of other types."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from rowstream.dataset.map_style.keep_format import transmit_format
+from rowstream.dataset.map_style.selection import RowSelection
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.features.features import Features
+from rowstream.fingerprint.transform import fingerprint_transform
+
+
+class ColumnMethods(RowSelection):
+    """What is done to columns."""
+
+    def _known(self, names: Any) -> list[str]:
+        several = [names] if isinstance(names, str) else list(names)
+        if missing := [name for name in several if name not in self.column_names]:
+            raise InvalidArgumentError(
+                f"Column name {missing} not in the dataset. Current columns in the dataset:"
+                f" {self.column_names}"
+            )
+        return several
+
+    @transmit_format
+    @fingerprint_transform(inplace=False)
+    def remove_columns(
+        self, column_names: str | list[str], new_fingerprint: str | None = None
+    ) -> Self:
+        """The data set without some columns."""
+        gone = self._known(column_names)
+        kept = [name for name in self.column_names if name not in gone]
+        return self._selected(kept, new_fingerprint)
+
+    @transmit_format
+    @fingerprint_transform(inplace=False)
+    def select_columns(
+        self, column_names: str | list[str], new_fingerprint: str | None = None
+    ) -> Self:
+        """The data set with some columns only, in the order in which they are named."""
+        return self._selected(self._known(column_names), new_fingerprint)
+
+    def _selected(self, names: list[str], new_fingerprint: str | None) -> Self:
+        made = self._retabled(
+            self._data.select(names),
+            Features({name: self.features[name] for name in names}),
+            new_fingerprint,
+        )
+        if made._format_columns is not None:
+            made._format_columns = [name for name in made._format_columns if name in names]
+        return made
+
+    @fingerprint_transform(inplace=False)
+    def rename_column(
+        self, original_column_name: str, new_column_name: str, new_fingerprint: str | None = None
+    ) -> Self:
+        """The data set with another name for a column."""
+        if not new_column_name:
+            raise InvalidArgumentError("New column name is empty.")
+        return self._renamed({original_column_name: new_column_name}, new_fingerprint)
+
+    @fingerprint_transform(inplace=False)
+    def rename_columns(
+        self, column_mapping: dict[str, str], new_fingerprint: str | None = None
+    ) -> Self:
+        """The data set with other names for columns: `{old: new}`."""
+        if empty := [old for old, new in column_mapping.items() if not new]:
+            raise InvalidArgumentError(f"New column names are empty for {empty}.")
+        return self._renamed(column_mapping, new_fingerprint)
+
+    def _renamed(self, names: dict[str, str], new_fingerprint: str | None) -> Self:
+        if missing := set(names) - set(self.column_names):
+            raise InvalidArgumentError(
+                f"Original column names {missing} not in the dataset. Current columns in the"
+                f" dataset: {self.column_names}"
+            )
+        after = [names.get(name, name) for name in self.column_names]
+        if twice := sorted({name for name in after if after.count(name) > 1}):
+            raise InvalidArgumentError(
+                f"New column names must all be different, but {twice} would be there twice."
+            )
+        features = Features({names.get(name, name): one for name, one in self.features.items()})
+        made = self._retabled(self._data.rename_columns(after), features, new_fingerprint)
+        if made._format_columns is not None:
+            made._format_columns = [names.get(name, name) for name in made._format_columns]
+        return made
+
+    def unique(self, column: str) -> list[Any]:
+        """The different values of a column, in the order in which they come first."""
+        if column not in self.column_names:
+            raise InvalidArgumentError(
+                f"Column ({column}) not in table columns ({self.column_names})."
+            )
+        made: list[Any] = self._query(column).column(0).unique().to_pylist()
+        return made

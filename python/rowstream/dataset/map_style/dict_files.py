@@ -1,0 +1,231 @@
+"""Data sets by split, from files and into files."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from typing import Any, Self
+
+from rowstream import config
+from rowstream.dataset.map_style.dataset import Dataset
+from rowstream.dataset.map_style.disk import load_dataset_folder
+from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError
+from rowstream.prepare.files import prepare_files
+from rowstream.writers.hub import push
+from rowstream.writers.target import file_system
+
+
+class DatasetDictBase(dict[str, Any]):
+    """Map-style data sets by split."""
+
+    def _check_values_type(self) -> None:
+        for ds in self.values():
+            if not isinstance(ds, Dataset):
+                raise TypeError(
+                    f"Values in `DatasetDict` should be of type `Dataset` but got type '{type(ds)}'"
+                )
+
+    def _check_values_features(self) -> None:
+        items = list(self.items())
+        for (one, ds), (other, after) in itertools.pairwise(items):
+            if ds.features != after.features:
+                raise InvalidArgumentError(
+                    "All datasets in `DatasetDict` should have the same features but features for"
+                    f" '{one}' and '{other}' don't match: {ds.features} != {after.features}"
+                )
+
+
+class DatasetDictFiles(DatasetDictBase):
+    """Data sets by split, from files and into files."""
+
+    def save_to_disk(
+        self,
+        dataset_dict_path: Any,
+        max_shard_size: Any = None,
+        num_shards: dict[str, int] | None = None,
+        num_proc: int | None = None,
+        storage_options: dict[str, Any] | None = None,
+    ) -> None:
+        """`Dataset.save_to_disk` of each split, each into a folder of its name."""
+        self._check_values_type()
+        if num_shards is not None and not isinstance(num_shards, dict):
+            raise InvalidArgumentError(
+                "Please provide one `num_shards` per dataset in the dataset dictionary, e.g."
+                " {'train': 128, 'test': 4}"
+            )
+        fs, folder = file_system(os.fspath(dataset_dict_path), storage_options)
+        if fs is None:
+            folder = os.path.expanduser(folder)
+            os.makedirs(folder, exist_ok=True)
+        else:
+            fs.makedirs(folder, exist_ok=True)
+        for split, ds in self.items():
+            ds.save_to_disk(
+                f"{os.fspath(dataset_dict_path).rstrip('/')}/{split}",
+                max_shard_size,
+                (num_shards or {}).get(split),
+                num_proc,
+                storage_options,
+            )
+        name = f"{folder}/{config.DATASETDICT_JSON_FILENAME}"
+        with open(name, "w", encoding="utf-8") if fs is None else fs.open(name, "w") as file:
+            file.write(json.dumps({"splits": list(self)}))
+
+    @classmethod
+    def load_from_disk(
+        cls,
+        dataset_dict_path: Any,
+        keep_in_memory: bool | None = None,
+        storage_options: dict[str, Any] | None = None,
+    ) -> Self:
+        """What `save_to_disk` wrote, of rowstream or of `datasets`."""
+        path = os.fspath(dataset_dict_path)
+        fs, folder = file_system(path, storage_options)
+
+        def there(name: str) -> bool:
+            return (
+                os.path.isfile(f"{folder}/{name}")
+                if fs is None
+                else bool(fs.isfile(f"{folder}/{name}"))
+            )
+
+        if not there(config.DATASETDICT_JSON_FILENAME):
+            alone = there(config.DATASET_INFO_FILENAME) and there(
+                config.DATASET_STATE_JSON_FILENAME
+            )
+            hint = (
+                "; it is a Dataset: use load_from_disk or Dataset.load_from_disk" if alone else ""
+            )
+            raise DataFilesNotFoundError(
+                f"No such file: '{folder}/{config.DATASETDICT_JSON_FILENAME}'. Expected to load a"
+                f" `DatasetDict` object{hint}"
+            )
+        name = f"{folder}/{config.DATASETDICT_JSON_FILENAME}"
+        with open(name, encoding="utf-8") if fs is None else fs.open(name, "r") as file:
+            splits = json.loads(file.read())["splits"]
+        return cls(
+            {
+                split: load_dataset_folder(
+                    Dataset, f"{path.rstrip('/')}/{split}", keep_in_memory, storage_options
+                )
+                for split in splits
+            }
+        )
+
+    @classmethod
+    def _from(
+        cls,
+        format: str,
+        path_or_paths: dict[str, Any],
+        features: Any,
+        cache_dir: Any,
+        keep_in_memory: bool,
+        options: dict[str, Any],
+    ) -> Self:
+        given = {key: value for key, value in options.items() if value is not None}
+        return cls(
+            prepare_files(
+                Dataset, format, path_or_paths, features, cache_dir, keep_in_memory, given
+            )
+        )
+
+    @classmethod
+    def from_csv(
+        cls,
+        path_or_paths: dict[str, Any],
+        features: Any = None,
+        cache_dir: Any = None,
+        keep_in_memory: bool = False,
+        **kwargs: Any,
+    ) -> Self:
+        """`Dataset.from_csv` of files by split."""
+        return cls._from("csv", path_or_paths, features, cache_dir, keep_in_memory, kwargs)
+
+    @classmethod
+    def from_json(
+        cls,
+        path_or_paths: dict[str, Any],
+        features: Any = None,
+        cache_dir: Any = None,
+        keep_in_memory: bool = False,
+        **kwargs: Any,
+    ) -> Self:
+        """`Dataset.from_json` of files by split."""
+        return cls._from("json", path_or_paths, features, cache_dir, keep_in_memory, kwargs)
+
+    @classmethod
+    def from_parquet(
+        cls,
+        path_or_paths: dict[str, Any],
+        features: Any = None,
+        cache_dir: Any = None,
+        keep_in_memory: bool = False,
+        columns: Any = None,
+        **kwargs: Any,
+    ) -> Self:
+        """`Dataset.from_parquet` of files by split."""
+        return cls._from(
+            "parquet",
+            path_or_paths,
+            features,
+            cache_dir,
+            keep_in_memory,
+            {"columns": columns, **kwargs},
+        )
+
+    @classmethod
+    def from_text(
+        cls,
+        path_or_paths: dict[str, Any],
+        features: Any = None,
+        cache_dir: Any = None,
+        keep_in_memory: bool = False,
+        **kwargs: Any,
+    ) -> Self:
+        """`Dataset.from_text` of files by split."""
+        return cls._from("text", path_or_paths, features, cache_dir, keep_in_memory, kwargs)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        config_name: str = "default",
+        set_default: bool | None = None,
+        data_dir: str | None = None,
+        commit_message: str | None = None,
+        commit_description: str | None = None,
+        private: bool | None = None,
+        token: str | None = None,
+        revision: str | None = None,
+        create_pr: bool | None = False,
+        max_shard_size: Any = None,
+        num_shards: dict[str, int] | None = None,
+        embed_external_files: bool = True,
+        num_proc: int | None = None,
+    ) -> Any:
+        """Uploads the splits to a data set of the Hub. Arguments as those of
+        `Dataset.push_to_hub`.
+        """
+        self._check_values_type()
+        self._check_values_features()
+        if num_shards is not None and not isinstance(num_shards, dict):
+            raise InvalidArgumentError(
+                "Please provide one `num_shards` per dataset in the dataset dictionary, e.g."
+                " {'train': 128, 'test': 4}"
+            )
+        return push(
+            dict(self),
+            repo_id,
+            config_name,
+            set_default,
+            data_dir,
+            commit_message,
+            commit_description,
+            private,
+            token,
+            revision,
+            create_pr,
+            max_shard_size,
+            {**(num_shards or {})},
+            whole=True,
+        )

@@ -1,0 +1,385 @@
+"""Functions of users over map-style rows, and their results in the cache."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, Self
+
+from rowstream import config
+from rowstream.dataset.map_style.columns import ColumnMethods
+from rowstream.dataset.map_style.concatenate import concatenate_map_style
+from rowstream.dataset.map_style.keep_format import transmit_format
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.features.features import Features
+from rowstream.features.nested import List, upgrade_lists
+from rowstream.features.scalar import Value
+from rowstream.fingerprint.caching import is_caching_enabled
+from rowstream.fingerprint.transform import (
+    fingerprint_transform,
+    record_step,
+    update_fingerprint,
+    validate_fingerprint,
+)
+from rowstream.plan.expr import Expr
+from rowstream.table.table import Table
+from rowstream.transforms.map import check_suffix, columns_named, run_map
+from rowstream.transforms.map_job import MapJob
+from rowstream.utils import logging
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_logger = logging.get_logger(__name__)
+
+
+class MapStyleTransforms(ColumnMethods):
+    """Functions of users over rows, and their results in the cache."""
+
+    @transmit_format
+    def map(
+        self,
+        function: Callable[..., Any] | None = None,
+        with_indices: bool = False,
+        with_rank: bool = False,
+        input_columns: str | list[str] | None = None,
+        batched: bool = False,
+        batch_size: int | None = 1000,
+        drop_last_batch: bool = False,
+        remove_columns: str | list[str] | None = None,
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        features: Features | None = None,
+        disable_nullable: bool = False,
+        fn_kwargs: dict[str, Any] | None = None,
+        num_proc: int | None = None,
+        suffix_template: str = "_{rank:05d}_of_{num_proc:05d}",
+        new_fingerprint: str | None = None,
+        desc: str | None = None,
+        try_original_type: bool | None = True,
+        on_mixed_types: str | None = "use_json",
+    ) -> Self:
+        """What a function makes of each row, or of batches of them. The result is an Arrow file
+        beside the data set's own, under a name that follows from the rows, the function and its
+        arguments: the same call finds it again.
+
+        Args:
+            function: it takes a row (a dict) or a batch (a dict of lists) and gives a dict of
+                columns to set; or `None` if only its side effects matter. It may be async.
+            with_indices: it also takes the number of the row, or a list of them.
+            with_rank: it also takes the number of its process.
+            input_columns: it takes these columns as arguments instead.
+            batched: it takes batches, and may give more or fewer rows.
+            batch_size: rows of a batch; all if `None` or not above 0.
+            drop_last_batch: leave out a last batch that is shorter.
+            remove_columns: columns that the result has not, but for what the function sets.
+            keep_in_memory: no file.
+            load_from_cache_file: whether a result that is there is used; as `enable_caching` says
+                if `None`.
+            cache_file_name: the file.
+            writer_batch_size: rows of a batch of the file.
+            features: the types of the result; found if `None`, those of columns that stay kept
+                where they fit.
+            disable_nullable: declare that there are no nulls.
+            fn_kwargs: more arguments.
+            num_proc: processes, each with a part of the rows and a file of its own.
+            suffix_template: how the files of processes are called.
+            new_fingerprint: the fingerprint of the result, instead of one that follows from the
+                function.
+            desc: what the progress bar says.
+            try_original_type: whether columns keep their types where values fit.
+            on_mixed_types: `"use_json"`: values that have no common type are stored as `Json`;
+                `None`: they are an error.
+
+        Raises:
+            TypeError: the function gives what cannot be rows.
+        """
+        if keep_in_memory and cache_file_name is not None:
+            raise InvalidArgumentError(
+                "Please use either `keep_in_memory` or `cache_file_name` but not both."
+            )
+        if num_proc is not None and num_proc < 0:
+            raise InvalidArgumentError("num_proc must be >= 0 or None.")
+        num_proc = num_proc or None
+        check_suffix(suffix_template)
+        if not len(self):
+            if features is not None:
+                features = upgrade_lists(Features(features))
+                return self._made(
+                    Table(features.arrow_schema.empty_table()), features, new_fingerprint
+                )
+            empty = (
+                self
+                if self._indices is None
+                else self._copy(_data=self._data.slice(0, 0), _indices=None)
+            )
+            return empty.remove_columns(remove_columns) if remove_columns else empty
+        there = self.column_names
+        input_columns = columns_named("Input column", input_columns, there)
+        remove_columns = columns_named("Column to remove", remove_columns, there)
+        if num_proc is not None and num_proc > len(self):
+            _logger.warning(
+                f"num_proc must be <= {len(self)}. Reducing num_proc to {len(self)} for dataset of"
+                f" size {len(self)}."
+            )
+            num_proc = len(self)
+        job = MapJob(
+            shard=self,
+            function=_same if function is None else function,
+            with_indices=with_indices,
+            with_rank=with_rank,
+            input_columns=input_columns,
+            batched=batched,
+            batch_size=batch_size,
+            drop_last_batch=drop_last_batch,
+            remove_columns=remove_columns,
+            keep_in_memory=keep_in_memory,
+            writer_batch_size=writer_batch_size,
+            features=None if features is None else upgrade_lists(Features(features)),
+            disable_nullable=disable_nullable,
+            fn_kwargs=fn_kwargs or {},
+            try_original_type=try_original_type,
+            on_mixed_types=on_mixed_types,
+        )
+        step = None
+        if new_fingerprint is None:
+            shown = {
+                name: value
+                for name, value in vars(job).items()
+                if name
+                not in (
+                    "shard",
+                    "cache_file_name",
+                    "rank",
+                    "offset",
+                    "new_fingerprint",
+                    "whole",
+                )
+            }
+            default = vars(MapJob(shard=None, function=_same))
+            given = {
+                name: value
+                for name, value in shown.items()
+                if name == "function" or value != default[name]
+            }
+            given |= {"format": self._format_kwargs} if self._format_kwargs else {}
+            parts: dict[str, str] = {}
+            transform = f"rowstream.map@1 of {self._format_type} {self._format_columns}"
+            new_fingerprint = update_fingerprint(self._fingerprint, transform, given, parts)
+            step = (transform, given, parts)
+        else:
+            validate_fingerprint(new_fingerprint)
+        job.new_fingerprint, job.whole = new_fingerprint, cache_file_name is not None
+        load = is_caching_enabled() if load_from_cache_file is None else load_from_cache_file
+        if cache_file_name is None and self._data.home and not keep_in_memory:
+            cache_file_name = self._get_cache_file_path(new_fingerprint, suffix_template, load)
+        job.cache_file_name = cache_file_name
+        made = run_map(
+            self,
+            job,
+            num_proc=num_proc,
+            load=load,
+            suffix=suffix_template,
+            desc=desc or "Map",
+            join=concatenate_map_style,
+        )
+        record_step(self, made, "map", step)
+        if made is not self and not made._indexes:
+            made._indexes = dict(self._indexes)
+        return made
+
+    @transmit_format
+    def filter(
+        self,
+        function: Callable[..., Any] | Expr | None = None,
+        with_indices: bool = False,
+        with_rank: bool = False,
+        input_columns: str | list[str] | None = None,
+        batched: bool = False,
+        batch_size: int | None = 1000,
+        keep_in_memory: bool = False,
+        load_from_cache_file: bool | None = None,
+        cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        fn_kwargs: dict[str, Any] | None = None,
+        num_proc: int | None = None,
+        suffix_template: str = "_{rank:05d}_of_{num_proc:05d}",
+        new_fingerprint: str | None = None,
+        desc: str | None = None,
+    ) -> Self:
+        """The rows for which a function is true, or an expression:
+        `ds.filter(rowstream.col("score") > 0.5)`, which runs in the core.
+
+        The rows are not copied: a list of those that stay stands before the table. Arguments as
+        those of `map`; in batches the function gives a list of truth values.
+        """
+        from rowstream.transforms.filter import FilterMask, kept_rows, rows_where
+
+        self._no_index("filter")
+        if function is None:
+            function = _always
+        if not len(self):
+            return self
+        if new_fingerprint is None:
+            given: dict[str, Any] = {
+                "function": function,
+                "with_indices": with_indices,
+                "with_rank": with_rank,
+                "input_columns": input_columns,
+            }
+            given |= {
+                "batched": batched,
+                "batch_size": batch_size if batched else None,
+                "fn_kwargs": fn_kwargs or {},
+            }
+            parts: dict[str, str] = {}
+            # Files of @1 have, of some filters over a list of rows, the numbers that rows have in
+            # that list.
+            version = 1 if self._indices is None else 2
+            transform = f"rowstream.filter@{version} of {self._format_type} {self._format_columns}"
+            new_fingerprint = update_fingerprint(self._fingerprint, transform, given, parts)
+            step: Any = (transform, given, parts)
+        else:
+            validate_fingerprint(new_fingerprint)
+            step = None
+        if isinstance(function, Expr):
+            # It is found again as fast as a file of it would be read.
+            kept = rows_where(self, function)
+            run = len(kept) and int(kept[-1] - kept[0]) + 1 == len(kept)
+            if run and cache_file_name is None:
+                made = self._run(int(kept[0]), len(kept), new_fingerprint)
+            else:
+                made = self._listed(kept, new_fingerprint, cache_file_name)
+        else:
+            names = columns_named("Input column", input_columns, self.column_names)
+            direct = (
+                not batched
+                and not num_proc
+                and self._plain()
+                and not inspect.iscoroutinefunction(function)
+            )
+            if direct and (rows := self._core_rows()) is not None:
+                file, made = self._kept_rows(
+                    "processed dataset",
+                    cache_file_name,
+                    new_fingerprint,
+                    load_from_cache_file,
+                    keep_in_memory,
+                )
+                if made is None:
+                    kept = kept_rows(
+                        rows,
+                        len(self),
+                        function,
+                        names,
+                        with_indices,
+                        with_rank,
+                        fn_kwargs or {},
+                        desc or "Filter",
+                    )
+                    made = self._listed(kept, new_fingerprint, file)
+                record_step(self, made, "filter", step)
+                return made
+            found = self.map(
+                FilterMask(function, batched, with_indices, with_rank, names, self._indices).of(
+                    function
+                ),
+                with_indices=True,
+                with_rank=True,
+                features=Features({"indices": Value("uint64")}),
+                batched=True,
+                batch_size=batch_size,
+                remove_columns=self.column_names,
+                keep_in_memory=keep_in_memory,
+                load_from_cache_file=load_from_cache_file,
+                cache_file_name=cache_file_name,
+                writer_batch_size=writer_batch_size,
+                fn_kwargs=fn_kwargs,
+                num_proc=num_proc,
+                suffix_template=suffix_template,
+                new_fingerprint=new_fingerprint,
+                input_columns=input_columns,
+                desc=desc or "Filter",
+            )
+            made = self._copy(_name=new_fingerprint, _indices=found._data)
+        record_step(self, made, "filter", step)
+        return made
+
+    @transmit_format
+    @fingerprint_transform(inplace=False, ignore_kwargs=["cache_file_name"])
+    def flatten_indices(
+        self,
+        keep_in_memory: bool = False,
+        cache_file_name: str | None = None,
+        writer_batch_size: int | None = 1000,
+        features: Features | None = None,
+        disable_nullable: bool = False,
+        num_proc: int | None = None,
+        new_fingerprint: str | None = None,
+    ) -> Self:
+        """The rows written one after another, without a list of rows before the table."""
+        return self.with_format("arrow").map(
+            batched=True,
+            keep_in_memory=keep_in_memory,
+            cache_file_name=cache_file_name,
+            writer_batch_size=writer_batch_size,
+            features=features or self.features,
+            disable_nullable=disable_nullable,
+            new_fingerprint=new_fingerprint,
+            desc="Flattening the indices",
+            num_proc=num_proc,
+        )
+
+    @transmit_format
+    @fingerprint_transform(inplace=False)
+    def batch(
+        self,
+        batch_size: int | None = None,
+        by_column: str | list[str] | None = None,
+        drop_last_batch: bool = False,
+        num_proc: int | None = None,
+        new_fingerprint: str | None = None,
+    ) -> Self:
+        """Rows of lists: the columns of `batch_size` rows each, or of all neighbours that are alike
+        in some columns.
+
+        Args:
+            batch_size: rows of a batch; with `by_column`, rows that are looked at together.
+            by_column: a column, or several: rows that follow one another with the same values there
+                are a batch, of whatever size.
+            drop_last_batch: leave out a last batch that is shorter; those by column are whole.
+            num_proc: processes; none with `by_column`.
+            new_fingerprint: the fingerprint of the result.
+        """
+        from rowstream.transforms.filter import Runs, batched
+
+        if batch_size is None and by_column is None:
+            raise InvalidArgumentError("batch() misses the `batch_size` or `by_column` argument.")
+        if by_column is not None and num_proc:
+            raise NotImplementedError("batch(by_column=…) runs in one process")
+        names = None if by_column is None else self._known(by_column)
+        if names == []:
+            raise InvalidArgumentError("batch(by_column=…) is by at least one column")
+        features = Features({name: List(one) for name, one in self.features.items()})
+        if not len(self):
+            return self._made(Table(features.arrow_schema.empty_table()), features, new_fingerprint)
+        return self.with_format("arrow").map(
+            batched if names is None else Runs(names, len(self)),
+            with_indices=names is not None,
+            batched=True,
+            batch_size=batch_size if names is None else batch_size or config.DEFAULT_MAX_BATCH_SIZE,
+            drop_last_batch=drop_last_batch and names is None,
+            num_proc=num_proc,
+            new_fingerprint=new_fingerprint,
+            desc="Batching examples",
+            features=features,
+        )
+
+
+def _same(row: Any) -> Any:
+    return row
+
+
+def _always(row: Any) -> bool:
+    return True

@@ -1,0 +1,52 @@
+"""Features of several tables as one: nulls beside types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rowstream.features.features import Features
+from rowstream.features.nested import LargeList, List
+from rowstream.features.scalar import Value
+
+
+def _is_null_feature(feature: Any) -> bool:
+    """Whether a feature says nothing of the type: null, or lists of it."""
+    if isinstance(feature, (List, LargeList)):
+        return _is_null_feature(feature.feature)
+    return isinstance(feature, Value) and feature.dtype == "null"
+
+
+def _known_features(features_list: list[Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for features in features_list:
+        for name, feature in features.items():
+            if isinstance(made.get(name), dict) and isinstance(feature, dict):
+                made[name] = _known_features([made[name], feature])
+            elif name not in made or _is_null_feature(made[name]):
+                made[name] = feature
+    return made
+
+
+def align_features(features_list: list[Features]) -> list[Features]:
+    """Features in which a column of a name is of one type, if it is null in some of them."""
+    known = _known_features(features_list)
+    return [Features({name: known[name] for name in features}) for features in features_list]
+
+
+def check_alignable(features_list: list[Any]) -> None:
+    """Raises where a column is of two types, neither of them null."""
+    known: dict[str, Any] = {}
+    for features in features_list:
+        for name, feature in features.items():
+            if name not in known or _is_null_feature(known[name]):
+                known[name] = feature
+    for features in features_list:
+        for name, feature in features.items():
+            if isinstance(feature, dict) and isinstance(known[name], dict):
+                check_alignable([known[name], feature])
+            elif not _is_null_feature(feature) and known[name] != feature:
+                raise ValueError(
+                    f"The features can't be aligned because the key {name} of features {features}"
+                    f" has unexpected type - {feature} "
+                    f'(expected either {known[name]} or Value("null").'
+                )

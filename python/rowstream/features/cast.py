@@ -1,0 +1,330 @@
+"""Arrow arrays and tables as features have them."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from functools import lru_cache, partial
+from typing import Any
+
+import pyarrow as pa
+
+from rowstream.arrow.cast import array_cast, as_lists, by_chunk, is_list, list_of, shortened
+from rowstream.arrow.checks import check_table
+from rowstream.arrow.exact import FAILED
+from rowstream.arrow.extension import ArrayType
+from rowstream.arrow.maps import has_entries
+from rowstream.arrow.ndarrays import array_storage
+from rowstream.features.convert import (
+    generate_from_arrow_type,
+    get_nested_type,
+    require_storage_embed,
+)
+from rowstream.features.encode import cast_to_python_objects, encode_nested_example
+from rowstream.features.features import Features
+from rowstream.features.infer import has_pairs, raw_array
+from rowstream.features.json_paths import encoded_at, json_paths
+from rowstream.features.nested import LargeList, List, Pairs
+from rowstream.features.scalar import Value
+
+
+class CastError(ValueError):
+    """Columns that cannot become those that were asked for."""
+
+    def __init__(
+        self, *args: Any, table_column_names: list[str], requested_column_names: list[str]
+    ) -> None:
+        super().__init__(*args)
+        self.table_column_names, self.requested_column_names = (
+            table_column_names,
+            requested_column_names,
+        )
+
+    def __reduce__(self) -> Any:
+        """With the names."""
+        return (
+            partial(
+                CastError,
+                table_column_names=self.table_column_names,
+                requested_column_names=self.requested_column_names,
+            ),
+            self.args,
+        )
+
+    def details(self) -> str:
+        """What is too much, and what is missing."""
+        new = [name for name in self.table_column_names if name not in self.requested_column_names]
+        missing = [
+            name for name in self.requested_column_names if name not in self.table_column_names
+        ]
+        return " and ".join(
+            text
+            for text in (
+                f"there are {len(new)} new columns {new}" * bool(new),
+                f"{len(missing)} missing columns {missing}" * bool(missing),
+            )
+            if text
+        )
+
+
+@by_chunk
+def cast_array_to_feature(
+    array: Any, feature: Any, allow_primitive_to_str: bool = True, allow_decimal_to_str: bool = True
+) -> Any:
+    """An array as the storage of a feature: names of labels as integers, fields that a struct lacks
+    as nulls, and all that `array_cast` does.
+
+    Raises:
+        TypeError: there is no way from its type to the feature's.
+    """
+    allowed = {
+        "allow_primitive_to_str": allow_primitive_to_str,
+        "allow_decimal_to_str": allow_decimal_to_str,
+    }
+    inner = partial(cast_array_to_feature, **allowed)
+    if isinstance(array, pa.ExtensionArray):
+        texts = array.type.extension_name == "arrow.json" and isinstance(
+            feature, (List, LargeList, dict)
+        )
+        array = (
+            pa.array([text and json.loads(text) for text in array.storage.to_pylist()])
+            if texts
+            else array.storage
+        )
+    if hasattr(feature, "cast_storage"):
+        return feature.cast_storage(array)
+    if (
+        pa.types.is_map(array.type)
+        and isinstance(feature, Pairs)
+        and array.type == get_nested_type(feature)
+    ):
+        return array
+    array = as_lists(array)
+    if isinstance(feature, Pairs) and is_list(array.type) and has_entries(array.type):
+        return array_cast(inner(array, List(feature.feature)), get_nested_type(feature))
+    if (
+        pa.types.is_struct(array.type)
+        and not isinstance(feature, (dict, List, LargeList))
+        and pa.types.is_struct(kind := feature())
+    ):
+        # A feature of fields with a name of its own.
+        feature = {of.name: generate_from_arrow_type(of.type) for of in kind}
+    if pa.types.is_struct(array.type) and isinstance(feature, dict):
+        there = [field.name for field in array.type]
+        if not feature and not there:
+            return array  # objects without fields, of which pyarrow makes none by their fields
+        if set(there) <= set(feature):
+            children = dict(zip(there, array.flatten(), strict=True))
+            nulls = pa.nulls(len(array))
+            arrays = [inner(children.get(name, nulls), one) for name, one in feature.items()]
+            return pa.StructArray.from_arrays(
+                arrays, names=list(feature), mask=array.is_null() if array.null_count else None
+            )
+    elif is_list(array.type) and isinstance(feature, (List, LargeList)):
+        kind = (
+            "large"
+            if isinstance(feature, LargeList)
+            else "fixed"
+            if feature.length > -1
+            else "list"
+        )
+        made = list_of(
+            array,
+            kind,
+            getattr(feature, "length", -1),
+            lambda values: inner(values, feature.feature),
+        )
+        if made is not None:
+            return array if made.type == array.type else made
+    if pa.types.is_null(array.type):
+        return array_cast(array, get_nested_type(feature), **allowed)
+    if not isinstance(feature, (List, LargeList, dict)):
+        return array_cast(array, feature(), **allowed)
+    raise TypeError(
+        f"Couldn't cast array of type\n{shortened(array.type)}\nto\n{shortened(feature)}"
+    )
+
+
+def cast_table_to_features(table: Any, features: Features) -> Any:
+    """A table whose columns have the types of features.
+
+    Raises:
+        CastError: it has other columns.
+    """
+    if sorted(table.column_names) != sorted(features):
+        raise CastError(
+            f"Couldn't cast\n{shortened(table.schema)}\nto\n{shortened(features)}\nbecause column"
+            " names don't match",
+            table_column_names=table.column_names,
+            requested_column_names=list(features),
+        )
+    return pa.Table.from_arrays(
+        [_cast_column(name, table[name], one) for name, one in features.items()],
+        schema=features.arrow_schema,
+    )
+
+
+def _cast_column(name: str, array: Any, feature: Any) -> Any:
+    """A column as the storage of a feature. An error says which, and what does not fit."""
+    from rowstream.arrow.exact import FAILED, located
+
+    try:
+        return cast_array_to_feature(array, feature)
+    except FAILED as error:
+        raise located(
+            error, name, array, feature, lambda some: cast_array_to_feature(some, feature), None
+        ) from None
+
+
+def cast_table_to_schema(table: Any, schema: Any) -> Any:
+    """A table with another schema: columns in its order, those that are missing as nulls.
+
+    Raises:
+        CastError: it has columns that the schema has not.
+    """
+    features = Features.from_arrow_schema(schema)
+    there = set(table.column_names)
+    if not there <= set(schema.names):
+        raise CastError(
+            f"Couldn't cast\n{shortened(table.schema)}\nto\n{shortened(features)}\nbecause column"
+            " names don't match",
+            table_column_names=table.column_names,
+            requested_column_names=list(features),
+        )
+    arrays = [
+        _cast_column(name, table[name] if name in there else pa.nulls(len(table)), one)
+        for name, one in features.items()
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+@lru_cache(maxsize=64)
+def _said(metadata: bytes) -> Features:
+    """The features that the metadata of a schema name, if some of them say more than types."""
+    if b"ClassLabel" not in metadata and b"Array" not in metadata:
+        return Features()
+    return Features.from_dict((json.loads(metadata).get("info") or {}).get("features") or {})
+
+
+def table_cast(table: Any, schema: Any) -> Any:
+    """A table with another schema, cast where types differ.
+
+    Raises:
+        CastError: it has columns that the schema has not.
+        ValueError: integers of it are none of the labels that the schema says, or arrays have other
+            shapes.
+    """
+    if table.schema != schema:
+        return cast_table_to_schema(table, schema)
+    check_table(table, _said((schema.metadata or {}).get(b"huggingface", b"")))
+    return (
+        table.replace_schema_metadata(schema.metadata)
+        if table.schema.metadata != schema.metadata
+        else table
+    )
+
+
+def embed_array_storage(
+    array: Any,
+    feature: Any,
+    token_per_repo_id: Any = None,
+    local_files: bool = True,
+    remote_files: bool = True,
+) -> Any:
+    """An array into which the files are put that it names."""
+    if isinstance(array, pa.ChunkedArray):
+        return pa.chunked_array(
+            [
+                embed_array_storage(chunk, feature, token_per_repo_id, local_files, remote_files)
+                for chunk in array.chunks
+            ]
+        )
+    inner = partial(
+        embed_array_storage,
+        token_per_repo_id=token_per_repo_id,
+        local_files=local_files,
+        remote_files=remote_files,
+    )
+    if hasattr(feature, "embed_storage"):
+        return feature.embed_storage(
+            array,
+            token_per_repo_id=token_per_repo_id,
+            local_files=local_files,
+            remote_files=remote_files,
+        )
+    if isinstance(feature, dict) and feature:
+        children = dict(zip((field.name for field in array.type), array.flatten(), strict=True))
+        arrays = [inner(children[name], one) for name, one in feature.items()]
+        return pa.StructArray.from_arrays(
+            arrays, names=list(feature), mask=array.is_null() if array.null_count else None
+        )
+    if isinstance(feature, (List, LargeList)):
+        kind = (
+            "large"
+            if isinstance(feature, LargeList)
+            else "fixed"
+            if feature.length > -1
+            else "list"
+        )
+        return list_of(
+            array,
+            kind,
+            getattr(feature, "length", -1),
+            lambda values: inner(values, feature.feature),
+        )
+    return array
+
+
+def embed_table_storage(
+    table: Any, token_per_repo_id: Any = None, local_files: bool = True, remote_files: bool = True
+) -> Any:
+    """A table into which the files are put that its columns of media name."""
+    features = Features.from_arrow_schema(table.schema)
+    arrays = [
+        (
+            embed_array_storage(table[name], one, token_per_repo_id, local_files, remote_files)
+            if require_storage_embed(one)
+            else table[name]
+        )
+        for name, one in features.items()
+    ]
+    return pa.Table.from_arrays(arrays, schema=features.arrow_schema)
+
+
+def typed_array(data: Any, feature: Any, thorough: bool = False, **allowed: bool) -> Any:
+    """An Arrow array of values, as a feature has them. `allowed`: as `cast_array_to_feature` has
+    it.
+
+    Raises:
+        pyarrow.ArrowInvalid, TypeError, ValueError: there is a value that the feature does not
+            have.
+    """
+    kind = get_nested_type(feature)
+    if isinstance(kind, ArrayType):
+        return pa.ExtensionArray.from_storage(kind, array_storage(data, kind))
+    if isinstance(feature, Value) and feature.dtype.startswith(("timestamp[ns", "duration[ns")):
+        # By themselves the times of pandas have microseconds.
+        with suppress(*FAILED):
+            return pa.array(data, kind)
+    if has_pairs(feature):
+        # By themselves pairs are lists, of two things of one type.
+        with suppress(*FAILED):
+            made = [None if one is None else encode_nested_example(feature, one) for one in data]
+            return pa.array(cast_to_python_objects(made), kind)
+    if paths := json_paths(feature):
+        data = cast_to_python_objects(data)
+        for path in paths:
+            data = [encoded_at(one, path) for one in data]
+    return cast_array_to_feature(raw_array(data, thorough), feature, **allowed)
+
+
+def fitted(table: Any, features: Features) -> Any:
+    """A table of a stream in the types of features; their columns only, as those of a card may be
+    fewer.
+    """
+    if set(features) != set(table.column_names):
+        return table_cast(
+            table.select([name for name in table.column_names if name in features]),
+            features.arrow_schema,
+        )
+    return cast_table_to_features(table, features)

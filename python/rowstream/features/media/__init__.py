@@ -1,0 +1,1 @@
+"""Images, audio, video and other files in columns."""

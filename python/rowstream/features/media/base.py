@@ -1,0 +1,135 @@
+"""What the types of media have in common."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, ClassVar
+
+from rowstream.exceptions import UnsupportedError
+from rowstream.features.scalar import Value
+from rowstream.storage.files import open as open_file
+
+
+class MediaFeature:
+    """What types of media have in common."""
+
+    decode: bool
+    dtype: ClassVar[str] = "dict"
+
+    @property
+    def pa_type(self) -> Any:
+        """The pyarrow type: a struct of bytes and a path."""
+        import pyarrow as pa
+
+        return pa.struct({"bytes": pa.binary(), "path": pa.string()})
+
+    def __call__(self) -> Any:
+        """The pyarrow type."""
+        return self.pa_type
+
+    def encode_example(self, value: Any) -> dict[str, Any]:
+        """A path, bytes, or a dict of them, as what is stored."""
+        if isinstance(value, (str, os.PathLike)):
+            return {"path": str(value), "bytes": None}
+        if isinstance(value, (bytes, bytearray)):
+            return {"path": None, "bytes": bytes(value)}
+        if isinstance(value, dict):
+            if (
+                value.get("bytes") is None
+                and value.get("path") is not None
+                and os.path.isfile(value["path"])
+            ):
+                return {"bytes": None, "path": value.get("path")}
+            if value.get("bytes") is not None or value.get("path") is not None:
+                return {"bytes": value.get("bytes"), "path": value.get("path")}
+        made = self._encode(value)
+        if made is None:
+            kind = type(self).__name__
+            raise ValueError(
+                f"an {kind} is a path, bytes, or a dict with one of 'path' and 'bytes', found"
+                f" {type(value).__name__}"
+            )
+        return made
+
+    def _encode(self, value: Any) -> dict[str, Any] | None:
+        return None
+
+    def decode_example(self, value: dict[str, Any], token_per_repo_id: Any = None) -> Any:
+        """What the bytes say."""
+        kind = type(self).__name__
+        if not self.decode:
+            raise RuntimeError(
+                f"Decoding is disabled for this feature. Please use {kind}(decode=True) instead."
+            )
+        raise UnsupportedError(
+            f"{kind} is not decoded yet: cast_column(name, {kind}(decode=False)) gives bytes and"
+            " paths"
+        )
+
+    def flatten(self) -> Any:
+        """Itself, or, not decoded, its fields."""
+        return self if self.decode else {"bytes": Value("binary"), "path": Value("string")}
+
+    def cast_storage(self, storage: Any) -> Any:
+        """An array of paths, bytes or structs as one of what is stored."""
+        import pyarrow as pa
+
+        from rowstream.arrow.cast import array_cast
+
+        kind, n = storage.type, len(storage)
+        if pa.types.is_null(kind):
+            return pa.nulls(n, self.pa_type)
+        paths, contents = pa.nulls(n, pa.string()), pa.nulls(n, pa.binary())
+        if (
+            pa.types.is_string(kind)
+            or pa.types.is_large_string(kind)
+            or pa.types.is_string_view(kind)
+        ):
+            paths = storage.cast(pa.string())
+        elif (
+            pa.types.is_binary(kind)
+            or pa.types.is_large_binary(kind)
+            or pa.types.is_binary_view(kind)
+        ):
+            contents = storage.cast(pa.binary())
+        elif pa.types.is_struct(kind):
+            names = [of.name for of in kind]
+            children = dict(zip(names, storage.flatten(), strict=True))
+            contents, paths = children.get("bytes", contents), children.get("path", paths)
+        elif pa.types.is_list(kind) and hasattr(self, "_of_lists"):
+            contents = self._of_lists(storage)
+        made = pa.StructArray.from_arrays(
+            [contents.cast(pa.binary()), paths.cast(pa.string())],
+            ["bytes", "path"],
+            mask=storage.is_null() if storage.null_count else None,
+        )
+        return array_cast(made, self.pa_type)
+
+    def embed_storage(
+        self,
+        storage: Any,
+        token_per_repo_id: Any = None,
+        local_files: bool = True,
+        remote_files: bool = True,
+    ) -> Any:
+        """What is stored, with the bytes of files in place of their paths."""
+        import pyarrow as pa
+
+        contents, paths = [], []
+        for value in storage.to_pylist():
+            content, path = (None, None) if value is None else (value["bytes"], value["path"])
+            if (
+                content is None
+                and path is not None
+                and (remote_files if "://" in path else local_files)
+            ):
+                with open_file(path, "rb") as file:
+                    content = file.read()
+            contents.append(content)
+            paths.append(None if path is None else os.path.basename(path))
+        mask = storage.is_null() if storage.null_count else None
+        return pa.StructArray.from_arrays(
+            [pa.array(contents, pa.binary()), pa.array(paths, pa.string())],
+            ["bytes", "path"],
+            mask=mask,
+        )

@@ -1,0 +1,135 @@
+"""Images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
+
+from rowstream.features.media.base import MediaFeature
+from rowstream.features.scalar import type_field
+from rowstream.storage.files import open as open_file
+
+
+@dataclass
+class Image(MediaFeature):
+    """An image.
+
+    Args:
+        mode: the mode that Pillow converts it to.
+        decode: whether rows have a `PIL.Image.Image`, or else `{"bytes": …, "path": …}`.
+
+    Example:
+        >>> ds = ds.cast_column("image", Image(decode=False))
+    """
+
+    mode: str | None = None
+    decode: bool = True
+    id: str | None = field(default=None, repr=False)
+    _type: str = type_field("Image")
+
+    __hash__ = object.__hash__
+
+    def _encode(self, value: Any) -> dict[str, Any] | None:
+        import numpy as np
+
+        if isinstance(value, list):
+            value = np.array(value)
+        if isinstance(value, np.ndarray):
+            return encode_np_array(value)
+        pillow = _pillow()
+        return encode_pil_image(value) if isinstance(value, pillow.Image) else None
+
+    def decode_example(self, value: dict[str, Any], token_per_repo_id: Any = None) -> Any:
+        """A `PIL.Image.Image`."""
+        if not self.decode:
+            raise RuntimeError(
+                "Decoding is disabled for this feature. Please use Image(decode=True) instead."
+            )
+        pillow = _pillow()
+        content, path = value.get("bytes"), value.get("path")
+        if content is None:
+            if path is None:
+                raise ValueError(
+                    f"An image should have one of 'path' or 'bytes' but both are None in {value}."
+                )
+
+            with open_file(path, "rb") as file:
+                content = file.read()
+        made = pillow.open(BytesIO(content))
+        made.load()
+        if path is not None and value.get("bytes") is None:
+            made.filename = path
+        from PIL import ImageOps
+
+        if made.getexif().get(0x0112) is not None:
+            made = ImageOps.exif_transpose(made)
+        return made.convert(self.mode) if self.mode and self.mode != made.mode else made
+
+    def _of_lists(self, storage: Any) -> Any:
+        import numpy as np
+        import pyarrow as pa
+
+        return pa.array(
+            [
+                None if one is None else encode_np_array(np.array(one))["bytes"]
+                for one in storage.to_pylist()
+            ],
+            pa.binary(),
+        )
+
+
+def _pillow() -> Any:
+    try:
+        import PIL.Image
+    except ImportError as error:
+        raise ImportError("images need Pillow: pip install Pillow") from error
+    return PIL.Image
+
+
+def image_to_bytes(image: Any) -> bytes:
+    """A Pillow image as bytes: in its own format, or PNG, or TIFF where PNG does not have its
+    mode.
+    """
+    buffer = BytesIO()
+    lossless = "PNG" if image.mode in ("1", "L", "LA", "RGB", "RGBA") else "TIFF"
+    own = (
+        image.format
+        if image.format in ("PNG", "TIFF", "JPEG", "WEBP", "GIF", "BMP") and image.format != "JPEG"
+        else None
+    )
+    image.save(buffer, format=image.format if image.format == "JPEG" else own or lossless)
+    return buffer.getvalue()
+
+
+def encode_pil_image(image: Any) -> dict[str, Any]:
+    """A Pillow image as what is stored: its file where it has one, or its bytes."""
+    name = getattr(image, "filename", "")
+    return {"path": name, "bytes": None} if name else {"path": None, "bytes": image_to_bytes(image)}
+
+
+def encode_np_array(array: Any) -> dict[str, Any]:
+    """An array of pixels as what is stored, in the nearest type that images have."""
+    import numpy as np
+
+    pillow = _pillow()
+    if array.dtype.kind in "iu" and array.ndim == 3:
+        if array.min(initial=0) < 0 or array.max(initial=0) > 255:
+            raise TypeError(
+                f"pixels are numbers from 0 to 255, found {array.dtype} from {array.min()} to"
+                f" {array.max()}"
+            )
+        array = array.astype(np.uint8)
+    elif array.dtype.kind not in "iuf":
+        raise TypeError(f"an array of {array.dtype} is no image")
+    elif array.dtype.kind == "f":
+        array = array.astype(np.float32)
+    elif array.dtype not in (np.uint8, np.uint16, np.int32):
+        array = array.astype(
+            np.int32
+            if array.dtype.kind == "i"
+            else np.uint8
+            if array.max(initial=0) < 256
+            else np.uint16
+        )
+    return {"path": None, "bytes": image_to_bytes(pillow.fromarray(array))}

@@ -1,0 +1,141 @@
+"""What a hash depends on of functions and modules, and where the bytes of pickles go."""
+
+from __future__ import annotations
+
+import contextlib
+import dis
+import functools
+import importlib.util
+import os
+import sys
+import sysconfig
+import types
+from typing import Any
+
+
+class HashSink:
+    """A file that feeds a hash."""
+
+    closed = False
+
+    def __init__(self, of: Any) -> None:
+        self.of = of
+
+    def write(self, data: Any) -> int:
+        self.of.update(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Unhashable(TypeError):
+    """Something whose content cannot be named; the message says where it is and why."""
+
+
+_LIBRARIES = tuple(
+    {
+        os.path.realpath(sysconfig.get_paths()[name]) + os.sep
+        for name in ("stdlib", "platstdlib", "purelib", "platlib")
+    }
+)
+
+
+def is_library(module: str | None) -> bool:
+    """Whether a module is of an installed package: what it has is known by its name."""
+    if module in (None, "__main__", "__mp_main__"):
+        return False
+    if str(module).partition(".")[0] == "rowstream":
+        return True
+    loaded = sys.modules.get(str(module))
+    file = getattr(loaded, "__file__", None)
+    if loaded is not None and file is None:
+        return True
+    return file is not None and os.path.realpath(file).startswith(_LIBRARIES)
+
+
+def unwrapped(value: Any) -> Any:
+    """What is inside of what the standard library or a compiler puts around a function, with locks
+    and caches of its own.
+    """
+    if isinstance(value, (functools._lru_cache_wrapper, functools.cached_property)):
+        return value.func if isinstance(value, functools.cached_property) else value.__wrapped__
+    if isinstance(value, types.FunctionType) and isinstance(
+        there := getattr(value, "registry", None), types.MappingProxyType
+    ):
+        return [
+            there[key]
+            for key in sorted(there, key=lambda key: f"{key.__module__}.{key.__qualname__}")
+        ]  # of singledispatch
+    named = getattr(value, "__dict__", {})
+    return named.get("_torchdynamo_orig_callable") or named.get("_modules", {}).get("_orig_mod")
+
+
+def empty(cell: Any) -> bool:
+    """Whether a cell of a closure has nothing yet."""
+    try:
+        return cell.cell_contents is None
+    except ValueError:
+        return True
+
+
+def imported(code: types.CodeType, names: dict[str, Any]) -> list[types.ModuleType]:
+    """The modules that code imports while it runs, and the code inside of it, but for those of
+    libraries. They are imported.
+    """
+    made: list[types.ModuleType] = []
+    arguments: list[Any] = []
+    for one in dis.get_instructions(code):
+        if one.opname == "IMPORT_NAME":
+            level, *_ = *[said for said in arguments[-2:-1] if isinstance(said, int)], 0
+            wanted = arguments[-1] if isinstance(arguments[-1], tuple) else ()
+            made += modules_named("." * level + str(one.argval), wanted, names)
+        arguments.append(one.argval)
+    for inside in code.co_consts:
+        if isinstance(inside, types.CodeType):
+            made += imported(inside, names)
+    return made
+
+
+def modules_named(
+    name: str, wanted: tuple[str, ...], names: dict[str, Any]
+) -> list[types.ModuleType]:
+    """A module of no library by its name, and those of its names that are modules; none where they
+    cannot be imported.
+    """
+    made = []
+    with contextlib.suppress(Exception):
+        whole = importlib.util.resolve_name(name, names.get("__package__") or None)
+        for one in (whole, *(f"{whole}.{inside}" for inside in wanted)):
+            with contextlib.suppress(ModuleNotFoundError):
+                spec = importlib.util.find_spec(one)
+                if (
+                    spec is not None
+                    and spec.origin is not None
+                    and not os.path.realpath(spec.origin).startswith(_LIBRARIES)
+                ):
+                    made.append(importlib.import_module(one))
+    return made
+
+
+def names_in(code: types.CodeType) -> set[str]:
+    """The names of globals that code may use, and the code inside it."""
+    made = set(code.co_names)
+    for one in code.co_consts:
+        if isinstance(one, types.CodeType):
+            made |= names_in(one)
+    return made
+
+
+def settled(text: str) -> str:
+    """The JSON of a tokenizer without what it was last called with."""
+    import json
+
+    said = json.loads(text)
+    return json.dumps(
+        {key: one for key, one in said.items() if key not in ("truncation", "padding")},
+        sort_keys=True,
+    )

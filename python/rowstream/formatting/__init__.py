@@ -1,0 +1,67 @@
+"""Formatters: rows and batches as Python, NumPy, torch and other types.
+
+Streams of plain rows need none of them, so that they are loaded when they are first asked for:
+they load pyarrow and NumPy.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rowstream.arrow.numpy import numpy_column
+    from rowstream.formatting.accelerators import JaxFormatter, MlxFormatter, TFFormatter
+    from rowstream.formatting.base import Formatter
+    from rowstream.formatting.custom import CustomFormatter
+    from rowstream.formatting.formatters import ALIASES, get_format_type_from_alias, get_formatter
+    from rowstream.formatting.frames import PandasFormatter, PolarsFormatter
+    from rowstream.formatting.lazy import LazyBatch, LazyDict, LazyRow
+    from rowstream.formatting.python import ArrowFormatter, FrameFormatter, PythonFormatter
+    from rowstream.formatting.query import format_table, gather, key_to_query_type, query_table
+    from rowstream.formatting.tensors import NumpyFormatter, TensorFormatter, TorchFormatter
+
+__all__ = [
+    "ALIASES",
+    "ArrowFormatter",
+    "CustomFormatter",
+    "Formatter",
+    "FrameFormatter",
+    "JaxFormatter",
+    "LazyBatch",
+    "LazyDict",
+    "LazyRow",
+    "MlxFormatter",
+    "NumpyFormatter",
+    "PandasFormatter",
+    "PolarsFormatter",
+    "PythonFormatter",
+    "TFFormatter",
+    "TensorFormatter",
+    "TorchFormatter",
+    "format_table",
+    "gather",
+    "get_format_type_from_alias",
+    "get_formatter",
+    "key_to_query_type",
+    "numpy_column",
+    "query_table",
+]
+
+_FILES = {
+    "accelerators": ("JaxFormatter", "MlxFormatter", "TFFormatter"),
+    "base": ("Formatter",),
+    "custom": ("CustomFormatter",),
+    "formatters": ("ALIASES", "get_format_type_from_alias", "get_formatter"),
+    "frames": ("PandasFormatter", "PolarsFormatter"),
+    "lazy": ("LazyBatch", "LazyDict", "LazyRow"),
+    "python": ("ArrowFormatter", "FrameFormatter", "PythonFormatter"),
+    "query": ("format_table", "gather", "key_to_query_type", "query_table"),
+    "tensors": ("NumpyFormatter", "TensorFormatter", "TorchFormatter"),
+}
+_LATER = {name: f"rowstream.formatting.{file}" for file, names in _FILES.items() for name in names}
+_LATER["numpy_column"] = "rowstream.arrow.numpy"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)

@@ -1,0 +1,80 @@
+"""Rows and batches as pyarrow tables."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from rowstream.features.infer import array_of
+
+if TYPE_CHECKING:
+    from rowstream import _core
+
+
+_MOST = 2**31 - 1  # what 32-bit offsets can say
+
+
+def batch(batch: _core.Batch) -> pa.Table:
+    """A batch, as a table."""
+    return pa.Table.from_batches([pa.record_batch(batch)])
+
+
+row = batch
+
+
+def example(example: dict[str, Any], schema: Any = None) -> pa.Table:
+    """A row that a function made, with the types of a schema if there is one."""
+    if schema is not None and set(schema.names) != set(example):
+        schema = None
+    if schema is None:
+        return columns({name: [value] for name, value in example.items()})
+    from rowstream.arrow.exact import FAILED, exact_array, located
+
+    arrays = []
+    for field in schema:
+        values = [example[field.name]]
+        try:
+            arrays.append(exact_array(values, field.type))
+        except FAILED as error:
+            raise located(
+                error, field.name, values, str(field.type), partial(exact_array, kind=field.type)
+            ) from error
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def columns(columns: dict[str, Any]) -> pa.Table:
+    """A batch that functions made: a dict of lists."""
+    return pa.table({name: array_of(values) for name, values in columns.items()})
+
+
+def item(batch: _core.Batch | pa.Table) -> pa.Table:
+    """A batch as one item: a table of one row, whose columns are lists."""
+    table = batch if isinstance(batch, pa.Table) else row(batch)
+    lists = {}
+    for name in table.column_names:
+        column = table.column(name).combine_chunks()
+        kind = pa.ListArray if len(column) <= _MOST else pa.LargeListArray
+        lists[name] = kind.from_arrays([0, len(column)], column)
+    return pa.table(lists)
+
+
+def group(items: list[pa.Table]) -> pa.Table:
+    """Items together: one table with a row of each."""
+    # A null in one row says no type.
+    try:
+        return pa.concat_tables(items, promote_options="permissive")
+    except pa.ArrowInvalid:
+        # Integers of which only some need 64 bits without a sign: together they say so.
+        names = dict.fromkeys(name for item in items for name in item.column_names)
+        return columns(
+            {name: [one for item in items for one in _values(item, name)] for name in names}
+        )
+
+
+def _values(table: pa.Table, name: str) -> list[Any]:
+    made: list[Any] = (
+        table[name].to_pylist() if name in table.column_names else [None] * table.num_rows
+    )
+    return made

@@ -1,0 +1,94 @@
+"""Rows and batches as arrays of a library, as map-style data sets have them: NumPy, PyTorch, JAX,
+TensorFlow, MLX.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from rowstream.arrow.numpy import numpy_column
+from rowstream.formatting.formatters import get_formatter
+
+if TYPE_CHECKING:
+    from rowstream import _core
+
+
+class Tensors:
+    """The formatter of a library. Columns of numbers do not go through pyarrow, nor are they copied
+    where a library takes them as they are.
+
+    Args:
+        name: the format's name, as `with_format` has it.
+
+    Raises:
+        ValueError: the library is not installed.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._make: Any = get_formatter(name)
+
+    def batch(self, batch: _core.Batch) -> dict[str, Any]:
+        """A batch."""
+        return {name: self._column(batch, i) for i, name in enumerate(batch.column_names)}
+
+    def row(self, batch: _core.Batch) -> dict[str, Any]:
+        """One row: the only one of a batch."""
+        return {name: self._first(batch, i) for i, name in enumerate(batch.column_names)}
+
+    def example(self, example: dict[str, Any]) -> dict[str, Any]:
+        """A row that a function made."""
+        return {name: self._make.recursive_tensorize(value) for name, value in example.items()}
+
+    def columns(self, columns: dict[str, Any]) -> dict[str, Any]:
+        """A batch that functions made: a dict of lists."""
+        made: dict[str, Any] = self._make.format_columns(columns)
+        return made
+
+    def item(self, batch: _core.Batch | dict[str, Any]) -> dict[str, Any]:
+        """A batch as one item."""
+        return batch if isinstance(batch, dict) else self.batch(batch)
+
+    def group(self, items: list[dict[str, Any]]) -> dict[str, Any]:
+        """Items together."""
+        return {
+            name: self._make.stack([item[name] for item in items])
+            for name in (items[0] if items else ())
+        }
+
+    def _column(self, batch: _core.Batch, i: int) -> Any:
+        values = _numbers(batch, i)
+        if values is None:
+            return self._make.format_column(
+                pa.Table.from_batches([pa.record_batch(batch)]).select([i])
+            )
+        return self._make.numbers(values) if values.dtype.kind in "iuf" else self._make.leaf(values)
+
+    def _first(self, batch: _core.Batch, i: int) -> Any:
+        values = _numbers(batch, i)
+        if values is None:
+            return self._make.recursive_tensorize(numpy_column(pa.record_batch(batch).column(i))[0])
+        return self._make.leaf(values[0])
+
+
+def _numbers(batch: _core.Batch, i: int) -> np.ndarray[Any, Any] | None:
+    """A column of numbers, or of lists of one length of them, as it lies in memory; `None` where it
+    is none.
+    """
+    view = batch.view(i)
+    if view is None:
+        return None
+    dtype, shape, buffer, mask = view
+    values = np.frombuffer(memoryview(buffer), dtype)
+    if shape:
+        return values.reshape(batch.num_rows, *shape)
+    if mask is None:
+        return values
+    if values.dtype.kind == "b":
+        return None
+    # As pyarrow does: a missing number is not a number, which only a floating-point type has.
+    made = values.astype(values.dtype if values.dtype.kind == "f" else np.float64)
+    made[~np.frombuffer(mask, bool)] = np.nan
+    return made

@@ -1,0 +1,64 @@
+"""Rows through a function of the user's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rowstream.formatting.base import Formatter, unnest
+from rowstream.formatting.python import PythonFormatter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class CustomFormatter(Formatter):
+    """What a function makes of batches of Python objects."""
+
+    name = "custom"
+
+    def __init__(
+        self,
+        transform: Callable[[dict[str, Any]], Any],
+        features: Any = None,
+        token_per_repo_id: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(features, token_per_repo_id, **kwargs)
+        self.transform = transform
+
+    def format_row(self, pa_table: Any) -> Any:
+        made = self.format_batch(pa_table.slice(0, 1))
+        try:
+            return unnest(made)
+        except Exception as error:
+            raise TypeError(
+                "Custom formatting function must return a dict of sequences to be able to pick a"
+                f" row, but got {made}"
+            ) from error
+
+    def format_column(self, pa_table: Any) -> Any:
+        made = self.format_batch(pa_table)
+        if not hasattr(made, "keys"):
+            raise TypeError(
+                "Custom formatting function must return a dict to be able to pick a row, but got"
+                f" {made}"
+            )
+        if len(made.keys()) > 1:
+            raise TypeError(
+                "Tried to query a column but the custom formatting function returns too many"
+                f" columns. Only one column was expected but got columns {list(made.keys())}."
+            )
+        try:
+            return made[pa_table.column_names[0]]
+        except Exception as error:
+            raise TypeError(
+                "Custom formatting function must return a dict to be able to pick a row, but got"
+                f" {made}"
+            ) from error
+
+    def format_batch(self, pa_table: Any) -> Any:
+        return self.transform(
+            PythonFormatter(self.features, token_per_repo_id=self.token_per_repo_id).format_batch(
+                pa_table
+            )
+        )

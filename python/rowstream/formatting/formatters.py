@@ -1,0 +1,82 @@
+"""Formatters by name."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.formatting.accelerators import JaxFormatter, MlxFormatter, TFFormatter
+from rowstream.formatting.custom import CustomFormatter
+from rowstream.formatting.frames import PandasFormatter, PolarsFormatter
+from rowstream.formatting.python import ArrowFormatter, PythonFormatter
+from rowstream.formatting.tensors import NumpyFormatter, TorchFormatter
+
+if TYPE_CHECKING:
+    from rowstream.formatting.base import Formatter
+
+ALIASES = {
+    None: None,
+    "python": None,
+    "arrow": "arrow",
+    "pa": "arrow",
+    "pyarrow": "arrow",
+    "numpy": "numpy",
+    "np": "numpy",
+    "pandas": "pandas",
+    "pd": "pandas",
+    "polars": "polars",
+    "pl": "polars",
+    "torch": "torch",
+    "pt": "torch",
+    "pytorch": "torch",
+    "tensorflow": "tensorflow",
+    "tf": "tensorflow",
+    "jax": "jax",
+    "mlx": "mlx",
+    "custom": "custom",
+}
+
+
+def get_format_type_from_alias(format_type: str | None) -> str | None:
+    """The name of a format that an alias stands for; anything else as it is."""
+    return ALIASES.get(format_type, format_type)
+
+
+FORMATTERS: dict[str | None, type[Formatter]] = {
+    None: PythonFormatter,
+    "arrow": ArrowFormatter,
+    "numpy": NumpyFormatter,
+    "pandas": PandasFormatter,
+    "polars": PolarsFormatter,
+    "torch": TorchFormatter,
+    "tensorflow": TFFormatter,
+    "jax": JaxFormatter,
+    "mlx": MlxFormatter,
+    "custom": CustomFormatter,
+}
+_PACKAGES = {
+    "polars": "polars",
+    "torch": "torch",
+    "tensorflow": "tensorflow",
+    "jax": "jax",
+    "mlx": "mlx",
+    "pandas": "pandas",
+}
+
+
+def get_formatter(format_type: str | None, **format_kwargs: Any) -> Formatter:
+    """The formatter of a format, by its name or an alias.
+
+    Raises:
+        ValueError: there is no such format, or its library is not installed.
+    """
+    name = get_format_type_from_alias(format_type)
+    if name not in FORMATTERS:
+        raise InvalidArgumentError(
+            f"Format type should be one of {list(FORMATTERS)}, but got '{format_type}'"
+        )
+    package = _PACKAGES.get(name or "")
+    if package is not None and find_spec(package) is None:
+        raise InvalidArgumentError(f"the format {name!r} needs {package}: pip install {package}")
+    return FORMATTERS[name](**format_kwargs)

@@ -1,0 +1,52 @@
+"""Rows as frames of pandas and Polars."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from rowstream.arrow.stored import polars_frame
+from rowstream.features.encode import decode_nested_example
+from rowstream.formatting.python import FrameFormatter
+
+
+class PandasFormatter(FrameFormatter):
+    """pandas frames."""
+
+    name = "pandas"
+
+    def _frame(self, pa_table: Any) -> Any:
+        from rowstream.arrow.pandas import pandas_types_mapper
+
+        frame = pa_table.to_pandas(types_mapper=pandas_types_mapper)
+        for name in pa_table.column_names:
+            if self._decodes(name):
+                decode = partial(decode_nested_example, self.features[name])
+                frame[name] = [
+                    None if value is None else decode(value)
+                    for value in pa_table.column(name).to_pylist()
+                ]
+        return frame
+
+
+class PolarsFormatter(FrameFormatter):
+    """Polars frames."""
+
+    name = "polars"
+
+    def _frame(self, pa_table: Any) -> Any:
+        try:
+            import polars as pl
+        except ImportError as error:
+            raise ValueError(
+                "Polars needs to be installed to be able to return Polars dataframes."
+            ) from error
+        frame = polars_frame(pa_table)
+        for name in pa_table.column_names:
+            if self._decodes(name):
+                values = [
+                    None if one is None else decode_nested_example(self.features[name], one)
+                    for one in pa_table.column(name).to_pylist()
+                ]
+                frame = frame.with_columns(pl.Series(name, values, dtype=pl.Object))
+        return frame

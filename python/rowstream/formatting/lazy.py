@@ -1,0 +1,134 @@
+"""Rows and batches that are made when they are looked at."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, MutableMapping
+from operator import is_
+from typing import TYPE_CHECKING, Any
+
+from rowstream.features.scalar import Value
+
+if TYPE_CHECKING:
+    from rowstream.formatting.base import Formatter
+
+
+class LazyDict(MutableMapping[str, Any]):
+    """A dict whose values are made when they are asked for."""
+
+    def __init__(self, pa_table: Any, formatter: Formatter) -> None:
+        self.pa_table, self.formatter = pa_table, formatter
+        self.data: dict[str, Any] = dict.fromkeys(pa_table.column_names)
+        self.keys_to_format = set(self.data)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __getitem__(self, key: str) -> Any:
+        value = self.data[key]
+        if key in self.keys_to_format:
+            value = self.data[key] = self.format(key)
+            self.keys_to_format.remove(key)
+        return value
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.keys_to_format.discard(key)
+        self.data[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        self.keys_to_format.discard(key)
+        del self.data[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.data)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.data
+
+    def __repr__(self) -> str:
+        self._format_all()
+        return repr(self.data)
+
+    def _with(self, before: Mapping[str, Any], after: Mapping[str, Any], other: Any) -> Any:
+        made = copy.copy(self)
+        made.keys_to_format -= set(other)
+        made.data = {**before, **after}
+        return made
+
+    def _plain(self, other: Any) -> Any:
+        if isinstance(other, LazyDict):
+            other = copy.copy(other)
+            other._format_all()
+            return other.data
+        return other if isinstance(other, dict) else None
+
+    def __or__(self, other: Any) -> Any:
+        data = self._plain(other)
+        return NotImplemented if data is None else self._with(self.data, data, data)
+
+    def __ror__(self, other: Any) -> Any:
+        data = self._plain(other)
+        return NotImplemented if data is None else self._with(data, self.data, data)
+
+    def __ior__(self, other: Any) -> Any:
+        data = self._plain(other)
+        if data is None:
+            return NotImplemented
+        self.keys_to_format -= set(data)
+        self.data |= data
+        return self
+
+    def __copy__(self) -> Any:
+        made = type(self).__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        made.data, made.keys_to_format = self.data.copy(), self.keys_to_format.copy()
+        return made
+
+    def copy(self) -> Any:
+        """A copy, of which nothing more is made than of this."""
+        return copy.copy(self)
+
+    def format(self, key: str) -> Any:
+        """The value of a key."""
+        raise NotImplementedError
+
+    def _format_all(self) -> None:
+        for key in list(self.keys_to_format):
+            self[key]
+
+
+class LazyRow(LazyDict):
+    """A row."""
+
+    def format(self, key: str) -> Any:
+        return self.formatter.format_column(self.pa_table.select([key]).slice(0, 1))[0]
+
+
+class LazyBatch(LazyDict):
+    """A batch."""
+
+    def __init__(self, pa_table: Any, formatter: Formatter) -> None:
+        super().__init__(pa_table, formatter)
+        # What columns of plain values were when they were made: such values do not change, lists of
+        # them may.
+        self.before: dict[str, list[Any]] = {}
+
+    def format(self, key: str) -> Any:
+        made = self.formatter.format_column(self.pa_table.select([key]))
+        if isinstance(made, list) and isinstance((self.formatter.features or {}).get(key), Value):
+            self.before[key] = list(made)
+        return made
+
+    def untouched(self, key: str) -> bool:
+        """Whether a column is what the table has: it was not made, or is of plain values, and the
+        same.
+        """
+        if key in self.keys_to_format:
+            return True
+        now, before = self.data.get(key), self.before.get(key)
+        return (
+            before is not None
+            and isinstance(now, list)
+            and len(now) == len(before)
+            and all(map(is_, now, before))
+        )

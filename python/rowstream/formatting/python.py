@@ -1,0 +1,79 @@
+"""Rows as Python objects, as Arrow tables, and what frames have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rowstream.features.rows import pydict
+from rowstream.formatting.base import Formatter, unnest
+from rowstream.formatting.lazy import LazyBatch, LazyRow
+
+
+class PythonFormatter(Formatter):
+    """Dicts of Python objects."""
+
+    def __init__(
+        self, features: Any = None, lazy: bool = False, token_per_repo_id: Any = None
+    ) -> None:
+        super().__init__(features, token_per_repo_id)
+        self.lazy = lazy
+
+    def format_row(self, pa_table: Any) -> Any:
+        """A dict; one that makes values when they are asked for, if lazy."""
+        if self.lazy:
+            return LazyRow(pa_table, self)
+        return unnest(self._batch(pa_table.slice(0, 1)))
+
+    def format_column(self, pa_table: Any) -> Any:
+        """A list."""
+        name = pa_table.column_names[0]
+        column = pydict(pa_table.select([0]))[name]
+        return self._decoded(name, column) if self._decodes(name) else column
+
+    def format_batch(self, pa_table: Any) -> Any:
+        """A dict of lists; one that makes columns when they are asked for, if lazy."""
+        return LazyBatch(pa_table, self) if self.lazy else self._batch(pa_table)
+
+    def _batch(self, pa_table: Any) -> dict[str, Any]:
+        made = pydict(pa_table)
+        return {
+            name: self._decoded(name, column) if self._decodes(name) else column
+            for name, column in made.items()
+        }
+
+
+class ArrowFormatter(Formatter):
+    """pyarrow tables."""
+
+    name = "arrow"
+
+    def format_row(self, pa_table: Any) -> Any:
+        """A table of one row."""
+        return pa_table
+
+    def format_column(self, pa_table: Any) -> Any:
+        """A chunked array."""
+        return pa_table.column(0)
+
+    def format_batch(self, pa_table: Any) -> Any:
+        """A table."""
+        return pa_table
+
+
+class FrameFormatter(Formatter):
+    """Frames: what those of pandas and Polars have in common."""
+
+    def _frame(self, pa_table: Any) -> Any:
+        raise NotImplementedError
+
+    def format_row(self, pa_table: Any) -> Any:
+        """A frame of one row."""
+        return self._frame(pa_table.slice(0, 1))
+
+    def format_column(self, pa_table: Any) -> Any:
+        """A series."""
+        return self._frame(pa_table.select([0]))[pa_table.column_names[0]]
+
+    def format_batch(self, pa_table: Any) -> Any:
+        """A frame."""
+        return self._frame(pa_table)

@@ -1,0 +1,157 @@
+"""Rows and columns of a table by key, formatted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rowstream.formatting.python import PythonFormatter
+
+if TYPE_CHECKING:
+    from rowstream.formatting.base import Formatter
+
+
+def key_to_query_type(key: Any) -> str:
+    """Whether a key asks for a row, a column or a batch.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if isinstance(key, str):
+        return "column"
+    if hasattr(key, "__index__") and not isinstance(key, np.ndarray):
+        return "row"
+    if isinstance(key, (slice, range, Iterable)):
+        return "batch"
+    raise TypeError(
+        f"Wrong key type: '{key}' of type '{type(key)}'. Expected one of int, slice, range, str or"
+        " Iterable."
+    )
+
+
+def _positions(key: Any, size: int) -> Any:
+    """The rows that a key asks for: a range, or an array.
+
+    Raises:
+        IndexError: some are not there.
+    """
+    if isinstance(key, slice):
+        return range(*key.indices(size))
+    if isinstance(key, range):
+        for one in (key[0], key[-1]) if len(key) else ():
+            _within(one, size)
+        return key if not len(key) or (key[0] >= 0 and key[-1] >= 0) else np.asarray(key) % size
+    if hasattr(key, "__index__") and not isinstance(key, np.ndarray):
+        _within(i := int(key.__index__()), size)
+        return range(i % size, i % size + 1)
+    made = (
+        np.fromiter((int(one) for one in key), np.int64) if not isinstance(key, np.ndarray) else key
+    )
+    if made.dtype == bool:
+        raise TypeError("a mask is not a list of rows: numpy.flatnonzero(mask) is")
+    if len(made):
+        _within(int(made.max()), size)
+        _within(int(made.min()), size)
+        made = made % size
+    return made
+
+
+def _within(i: int, size: int) -> None:
+    if i >= size or i < -size:
+        raise IndexError(f"Invalid key: {i} is out of bounds for size {size}")
+
+
+def gather(table: Any, positions: Any) -> Any:
+    """Some rows of a table, of many chunks too, as a pyarrow table."""
+    if hasattr(type(table), "gather"):
+        return table.gather(positions)
+    if isinstance(positions, range) and positions.step == 1:
+        return table.slice(positions.start, len(positions))
+    rows = np.asarray(positions)
+    if not len(rows):
+        return table.slice(0, 0)
+    try:
+        return table.take(pa.array(rows, pa.int64()))
+    except pa.ArrowException:
+        # Extension types, and what overflows when it is put together.
+        parts = [table.slice(int(i), 1) for i in rows]
+        return pa.concat_tables(parts)
+
+
+def query_table(table: Any, key: Any, indices: Any = None) -> Any:
+    """The rows or the column of a table that a key asks for, through a list of rows if there is
+    one.
+    """
+    # What reads its rows itself does so; else they are those of the pyarrow table.
+    plain = table if hasattr(type(table), "gather") else getattr(table, "table", table)
+    check, column = getattr(type(table), "check", _unchecked), key if isinstance(key, str) else None
+    if isinstance(key, str):
+        if key not in plain.column_names:
+            raise KeyError(
+                f"Column {key} not in the dataset. Current columns in the dataset:"
+                f" {plain.column_names}"
+            )
+        plain, key = plain.select([key]), slice(None)
+    key_to_query_type(key)
+    if indices is None:
+        positions = _positions(key, plain.num_rows)
+        check(table, positions, column)
+        return gather(plain, positions)
+    getattr(type(indices), "check", _unchecked)(indices)
+    mapping = getattr(indices, "table", indices).column(0)
+    positions = _positions(key, len(mapping))
+    if isinstance(positions, range) and positions.step == 1:
+        rows = mapping.slice(positions.start, len(positions)).to_numpy()
+    else:
+        rows = pc.take(mapping, pa.array(np.asarray(positions), pa.int64())).to_numpy()
+    check(table, rows, column)
+    return gather(plain, rows)
+
+
+def _unchecked(table: Any, rows: Any = None, column: str | None = None) -> None:
+    """What is no table of ours lies in no file of ours."""
+
+
+def format_table(
+    table: Any,
+    key: Any,
+    formatter: Formatter,
+    format_columns: list[str] | None = None,
+    output_all_columns: bool = False,
+) -> Any:
+    """A table as what a key asked for, formatted.
+
+    Args:
+        table: the rows or the column.
+        key: what was asked for: an integer, a name, or anything else for a batch.
+        formatter: makes of it what is given.
+        format_columns: the columns that are formatted; all if `None`.
+        output_all_columns: whether the others are given too, as Python objects.
+    """
+    plain = getattr(table, "table", table)
+    kind = key_to_query_type(key)
+    if format_columns is None:
+        return formatter(plain, kind)
+    python = PythonFormatter(features=formatter.features)
+    if kind == "column":
+        return formatter(plain, kind) if key in format_columns else python(plain, kind)
+    made = formatter(
+        plain.select([name for name in plain.column_names if name in format_columns]), kind
+    )
+    if output_all_columns:
+        if not isinstance(made, MutableMapping):
+            raise TypeError(
+                "Custom formatting function must return a dict to work with"
+                f" output_all_columns=True, but got {made}"
+            )
+        made.update(
+            python(
+                plain.select([name for name in plain.column_names if name not in format_columns]),
+                kind,
+            )
+        )
+    return made

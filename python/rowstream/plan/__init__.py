@@ -1,0 +1,1 @@
+"""The plan: what is read, in which order, through which steps. Data only."""

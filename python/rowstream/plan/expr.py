@@ -1,0 +1,399 @@
+"""Conditions on rows: `col("score") > 0.5`. The core evaluates them as files are read, and leaves
+out what none can fulfil.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import decimal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rowstream.exceptions import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": lambda a, b: a == b,
+    "ne": lambda a, b: a != b,
+    "lt": lambda a, b: a < b,
+    "le": lambda a, b: a <= b,
+    "gt": lambda a, b: a > b,
+    "ge": lambda a, b: a >= b,
+}
+_SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+
+
+def col(name: str, *fields: str) -> Col:
+    """A column, or a field of one, to compare: `col("year") >= 2020`,
+    `col("meta", "lang") == "en"`.
+
+    Conditions are joined by `&`, `|` and `~`. As in SQL, a comparison with null is null, and null
+    is not true; `isin` is false for null.
+
+    Example:
+        >>> known = col("lang").isin(["en", "de"]) & ~col("text").is_null()
+        >>> ds.filter((col("score") > 0.5) & known)
+    """
+    return Col((name, *fields))
+
+
+class Expr:
+    """A condition on rows. Made by `col`."""
+
+    def to_json(self) -> dict[str, Any]:
+        """What the core reads."""
+        raise NotImplementedError
+
+    def columns(self) -> set[str]:
+        """The columns that it looks at."""
+        raise NotImplementedError
+
+    def renamed(self, names: Mapping[str, str]) -> Expr:
+        """The same on columns of other names."""
+        raise NotImplementedError
+
+    def value(self, row: Mapping[str, Any]) -> bool | None:
+        """Whether it is so for a row; `None` where a null makes that unknown."""
+        raise NotImplementedError
+
+    def __call__(self, row: Mapping[str, Any]) -> bool:
+        """Whether it is so for a row."""
+        return self.value(row) is True
+
+    def __and__(self, other: Expr) -> Expr:
+        """Both."""
+        return _Joined("and", (self, _expr(other)))
+
+    def __or__(self, other: Expr) -> Expr:
+        """One of them at least."""
+        return _Joined("or", (self, _expr(other)))
+
+    def __invert__(self) -> Expr:
+        """The opposite."""
+        return _Not(self)
+
+    def __bool__(self) -> bool:
+        """Never: `and`, `or` and `not` would lose a part of it."""
+        raise InvalidArgumentError(
+            "a condition on columns is neither true nor false: join conditions with &, | and ~, in"
+            " parentheses"
+        )
+
+
+def _expr(other: Any) -> Expr:
+    if not isinstance(other, Expr):
+        raise InvalidArgumentError(
+            f'expected a condition as col("x") > 3, found {other!r}; comparisons stand in'
+            " parentheses beside & and |"
+        )
+    return other
+
+
+@dataclass(frozen=True, eq=False)
+class Col:
+    """A column, or a field of one. Made by `col`."""
+
+    path: tuple[str, ...]
+
+    def _compare(self, cmp: str, value: Any) -> Expr:
+        if value is None:
+            raise InvalidArgumentError(
+                f"a comparison with None is never true: use col({self.path[0]!r}).is_null()"
+            )
+        return _Compare(self.path, cmp, _plain(value))
+
+    def __eq__(self, value: object) -> Expr:  # type: ignore[override]
+        """Equal."""
+        return self._compare("eq", value)
+
+    def __ne__(self, value: object) -> Expr:  # type: ignore[override]
+        """Not equal, and not null."""
+        return self._compare("ne", value)
+
+    def __lt__(self, value: Any) -> Expr:
+        """Below."""
+        return self._compare("lt", value)
+
+    def __le__(self, value: Any) -> Expr:
+        """Below or equal."""
+        return self._compare("le", value)
+
+    def __gt__(self, value: Any) -> Expr:
+        """Above."""
+        return self._compare("gt", value)
+
+    def __ge__(self, value: Any) -> Expr:
+        """Above or equal."""
+        return self._compare("ge", value)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def isin(self, values: Iterable[Any]) -> Expr:
+        """One of some values. Null is one only if `None` is among them."""
+        if isinstance(values, (str, bytes)):
+            raise InvalidArgumentError(f"isin expects a list of values, found {values!r}")
+        given = list(values)
+        return _In(
+            self.path, tuple(_plain(value) for value in given if value is not None), None in given
+        )
+
+    def is_null(self) -> Expr:
+        """Null."""
+        return _Null(self.path)
+
+    def is_valid(self) -> Expr:
+        """Not null."""
+        return ~_Null(self.path)
+
+    def starts_with(self, prefix: str) -> Expr:
+        """A string that begins so."""
+        if not isinstance(prefix, str):
+            raise InvalidArgumentError(f"starts_with expects a string, found {prefix!r}")
+        return _Starts(self.path, prefix)
+
+
+def _plain(value: Any) -> Any:
+    """A value as Python has it, whatever library it is of."""
+    if isinstance(value, (Col, Expr)):
+        raise InvalidArgumentError("columns are compared with values, not with columns")
+    item = getattr(value, "item", None)
+    if callable(item) and not isinstance(value, (str, bytes)):
+        value = item()  # of NumPy
+    _literal(value)
+    return value
+
+
+def _literal(value: Any) -> dict[str, Any]:
+    """A value as the core reads it."""
+    if isinstance(value, bool):
+        return {"bool": value}
+    if isinstance(value, int):
+        if -(1 << 63) <= value < 1 << 63:
+            return {"int": value}
+        return {"big": value} if 0 < value < 1 << 64 else {"float": float(value)}
+    if isinstance(value, float):
+        if value != value or value in (float("inf"), float("-inf")):
+            raise InvalidArgumentError(f"a column cannot be compared with {value}")
+        return {"float": value}
+    if isinstance(value, str):
+        return {"text": value}
+    if isinstance(value, (bytes, bytearray)):
+        return {"bytes": list(value)}
+    if isinstance(value, (dt.date, dt.time)):
+        return {"other": value.isoformat()}
+    if isinstance(value, decimal.Decimal):
+        return {"other": str(value)}
+    raise InvalidArgumentError(
+        f"a column cannot be compared with {value!r}; numbers, strings, bytes, booleans, dates and"
+        " decimals are there"
+    )
+
+
+def _get(row: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    if path[0] not in row:
+        raise InvalidArgumentError(
+            f"filter: there is no column {path[0]!r}; the columns are {list(row)}"
+        )
+    value: Any = row
+    for name in path:
+        if value is None:
+            return None
+        value = value[name]
+    return value
+
+
+def _renamed(path: tuple[str, ...], names: Mapping[str, str]) -> tuple[str, ...]:
+    return (names.get(path[0], path[0]), *path[1:])
+
+
+@dataclass(frozen=True)
+class _Compare(Expr):
+    path: tuple[str, ...]
+    cmp: str
+    with_: Any
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "op": "compare",
+            "column": self.path,
+            "cmp": self.cmp,
+            "value": _literal(self.with_),
+        }
+
+    def columns(self) -> set[str]:
+        return {self.path[0]}
+
+    def renamed(self, names: Mapping[str, str]) -> Expr:
+        return _Compare(_renamed(self.path, names), self.cmp, self.with_)
+
+    def value(self, row: Mapping[str, Any]) -> bool | None:
+        value = _get(row, self.path)
+        return None if value is None else bool(_COMPARE[self.cmp](value, self.with_))
+
+    def __repr__(self) -> str:
+        return f"{'.'.join(self.path)} {_SIGNS[self.cmp]} {self.with_!r}"
+
+
+@dataclass(frozen=True)
+class _In(Expr):
+    path: tuple[str, ...]
+    values: tuple[Any, ...]
+    null: bool
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "op": "in",
+            "column": self.path,
+            "values": [_literal(value) for value in self.values],
+            "null": self.null,
+        }
+
+    def columns(self) -> set[str]:
+        return {self.path[0]}
+
+    def renamed(self, names: Mapping[str, str]) -> Expr:
+        return _In(_renamed(self.path, names), self.values, self.null)
+
+    def value(self, row: Mapping[str, Any]) -> bool | None:
+        value = _get(row, self.path)
+        return self.null if value is None else value in self.values
+
+    def __repr__(self) -> str:
+        return f"{'.'.join(self.path)} in {[*self.values, *([None] if self.null else [])]!r}"
+
+
+@dataclass(frozen=True)
+class _Null(Expr):
+    path: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"op": "null", "column": self.path}
+
+    def columns(self) -> set[str]:
+        return {self.path[0]}
+
+    def renamed(self, names: Mapping[str, str]) -> Expr:
+        return _Null(_renamed(self.path, names))
+
+    def value(self, row: Mapping[str, Any]) -> bool | None:
+        return _get(row, self.path) is None
+
+    def __repr__(self) -> str:
+        return f"{'.'.join(self.path)} is null"
+
+
+@dataclass(frozen=True)
+class _Starts(Expr):
+    path: tuple[str, ...]
+    prefix: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"op": "starts", "column": self.path, "prefix": self.prefix}
+
+    def columns(self) -> set[str]:
+        return {self.path[0]}
+
+    def renamed(self, names: Mapping[str, str]) -> Expr:
+        return _Starts(_renamed(self.path, names), self.prefix)
+
+    def value(self, row: Mapping[str, Any]) -> bool | None:
+        value = _get(row, self.path)
+        return None if value is None else bool(value.startswith(self.prefix))
+
+    def __repr__(self) -> str:
+        return f"{'.'.join(self.path)} starts with {self.prefix!r}"
+
+
+@dataclass(frozen=True)
+class _Joined(Expr):
+    how: str
+    parts: tuple[Expr, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"op": self.how, "of": [part.to_json() for part in self.parts]}
+
+    def columns(self) -> set[str]:
+        return {name for part in self.parts for name in part.columns()}
+
+    def renamed(self, names: Mapping[str, str]) -> Expr:
+        return _Joined(self.how, tuple(part.renamed(names) for part in self.parts))
+
+    def value(self, row: Mapping[str, Any]) -> bool | None:
+        # The one value that decides, whatever else is unknown.
+        decides = self.how == "or"
+        found = [part.value(row) for part in self.parts]
+        return decides if decides in found else (None if None in found else not decides)
+
+    def __repr__(self) -> str:
+        return "(" + f" {self.how} ".join(map(repr, self.parts)) + ")"
+
+
+@dataclass(frozen=True)
+class _Not(Expr):
+    of: Expr
+
+    def to_json(self) -> dict[str, Any]:
+        return {"op": "not", "of": self.of.to_json()}
+
+    def columns(self) -> set[str]:
+        return self.of.columns()
+
+    def renamed(self, names: Mapping[str, str]) -> Expr:
+        return _Not(self.of.renamed(names))
+
+    def value(self, row: Mapping[str, Any]) -> bool | None:
+        value = self.of.value(row)
+        return None if value is None else not value
+
+    def __repr__(self) -> str:
+        return f"not {self.of!r}"
+
+
+_OPS = {"=": "eq", "==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
+
+
+def from_filters(filters: Any) -> Expr:
+    """A condition from `filters=`: one, a list of tuples `(column, op, value)` that all have to
+    hold, or a list of such lists of which one has to hold, as pyarrow and pandas have it.
+
+    Raises:
+        InvalidArgumentError: it is none of these.
+    """
+    if isinstance(filters, Expr):
+        return filters
+    if type(filters).__module__.startswith("pyarrow"):
+        raise InvalidArgumentError(
+            "filters=: an expression of pyarrow cannot be taken apart; write it with rowstream.col,"
+            " or as a list of tuples"
+        )
+    if not isinstance(filters, (list, tuple)) or not filters:
+        raise InvalidArgumentError(
+            "filters= expects a condition or a list of tuples (column, op, value), found"
+            f" {filters!r}"
+        )
+    if all(isinstance(part, list) for part in filters) or all(
+        isinstance(part, tuple) and part and all(isinstance(one, tuple) for one in part)
+        for part in filters
+    ):
+        parts = [from_filters(list(part)) for part in filters]
+        return parts[0] if len(parts) == 1 else _Joined("or", tuple(parts))
+    made = []
+    for part in filters:
+        if not isinstance(part, (tuple, list)) or len(part) != 3 or not isinstance(part[0], str):
+            raise InvalidArgumentError(
+                f"filters=: expected a tuple (column, op, value), found {part!r}"
+            )
+        name, op, value = part
+        of = col(*name.split(".")) if "." in name else col(name)
+        if op in ("in", "not in"):
+            made.append(of.isin(value) if op == "in" else ~of.isin(value))
+        elif op in _OPS:
+            made.append(of._compare(_OPS[op], value))
+        else:
+            raise InvalidArgumentError(
+                f"filters=: there is no operator {op!r}; there are {[*_OPS, 'in', 'not in']}"
+            )
+    return made[0] if len(made) == 1 else _Joined("and", tuple(made))

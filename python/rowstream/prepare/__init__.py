@@ -1,0 +1,1 @@
+"""Map-style tables of files: read where they lie, or made once in the cache."""

@@ -1,0 +1,76 @@
+"""The rows of a plan as an Arrow file in the cache."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rowstream.features.cast import fitted
+from rowstream.features.features import Features
+from rowstream.prepare.row_groups import files_of
+from rowstream.streams.rows import tables_of
+from rowstream.table.table import MemoryMappedTable, Table
+from rowstream.utils import logging, progress
+from rowstream.utils.atomic import create_file
+from rowstream.writers.arrow import ArrowWriter
+
+if TYPE_CHECKING:
+    from rowstream.plan.plan import Plan
+
+
+_logger = logging.get_logger(__name__)
+
+
+BATCH = 10_000  # rows of a batch of what is read one after another
+
+
+@dataclass(frozen=True)
+class ArrowCopy:
+    """The rows of a plan as an Arrow file in the cache: whole, or not there.
+
+    Attributes:
+        plan: whose rows.
+        path: the file.
+        features: the types of its columns; as the rows show them if `None`.
+        name: what the file says of its fingerprint.
+        split: the split.
+    """
+
+    plan: Plan
+    path: str
+    features: Features | None
+    name: str
+    split: str
+
+    def there(self) -> bool:
+        """Whether it was made already."""
+        return os.path.exists(self.path)
+
+    def made(self) -> Table:
+        """The copy, mapped; made if it is not there."""
+        if not self.there():
+            _logger.warning(
+                f"An Arrow copy of {files_of(self.plan)} is made, in {os.path.dirname(self.path)}:"
+                " its rows are read at random and are more than half of ROWSTREAM_MEMORY holds, or"
+                " a step needs them as one table. ROWSTREAM_ARROW_COPIES=0 refuses copies."
+            )
+            create_file(self.path, self.write)
+        return MemoryMappedTable.from_file(self.path)
+
+    def write(self, path: str, rows: int | None = None) -> None:
+        """Writes it. `rows`: how many there are, for the progress bar."""
+        counts = [piece[2] for piece in self.plan.listing["pieces"]]
+        total = rows if None in counts else sum(counts)
+        with ArrowWriter(
+            path=path, features=self.features, fingerprint=self.name, writer_batch_size=BATCH
+        ) as writer:
+            with progress.bar(total, f"Generating {self.split} split") as bar:
+                for table in tables_of(self.plan, BATCH):
+                    writer.write_table(
+                        table if self.features is None else fitted(table, self.features)
+                    )
+                    bar.update(table.num_rows)
+            if self.features is None and not len(writer):
+                writer._features = Features()
+            writer.finalize()

@@ -1,0 +1,45 @@
+"""Files of the cache."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import pyarrow as pa
+
+from rowstream import config
+from rowstream.arrow.sealed import marked, seal
+from rowstream.table.table import InMemoryTable, MemoryMappedTable, Table
+from rowstream.utils.atomic import create_file
+
+
+def folder(cache_dir: Any, *names: str) -> str:
+    """A folder of the cache, of our own below the root that is shared with other libraries."""
+    root = os.path.expanduser(
+        os.fspath(cache_dir if cache_dir is not None else config.HF_DATASETS_CACHE)
+    )
+    return os.path.join(root, "rowstream", *(name.replace("/", "--") for name in names))
+
+
+def open_table(path: str, keep_in_memory: bool | None) -> Table:
+    """A file of the cache, mapped, or in memory where that is asked for."""
+    mapped = MemoryMappedTable.from_file(path)
+    small = keep_in_memory is None and mapped.nbytes < config.IN_MEMORY_MAX_SIZE
+    return InMemoryTable.from_file(path) if keep_in_memory or small else mapped
+
+
+def write_indices(table: Any, path: str, fingerprint: str | None) -> Table:
+    """A list of rows in a file of its own, mapped. The file says what it is of."""
+    table = table.replace_schema_metadata({"huggingface": json.dumps({"fingerprint": fingerprint})})
+
+    def write(temporary: str) -> None:
+        with (
+            pa.OSFile(temporary, "wb") as sink,
+            pa.ipc.new_stream(sink, marked(table.schema)) as writer,
+        ):
+            writer.write_table(table)
+        seal(temporary)
+
+    create_file(os.path.abspath(path), write, anew=True)
+    return MemoryMappedTable.from_file(path)

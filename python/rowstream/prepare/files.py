@@ -1,0 +1,124 @@
+"""The splits of a request as map-style data sets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from rowstream.exceptions import SchemaError, UnsupportedError
+from rowstream.features.features import Features
+from rowstream.prepare.plan import prepare_plan
+from rowstream.resolve.planning import plans_of
+from rowstream.resolve.request import Request, request_of
+from rowstream.splits.info import SplitDict, SplitInfo
+from rowstream.splits.verify import verify_sizes
+from rowstream.storage.access import StorageOptions
+from rowstream.storage.download_config import DownloadMode, VerificationMode
+from rowstream.storage.locations import origins
+
+if TYPE_CHECKING:
+    from rowstream.resolve.options import ReadOptions
+
+
+def prepare_request(
+    make: Any,
+    request: Request,
+    names: list[str],
+    cache_dir: Any,
+    keep_in_memory: bool | None,
+    mode: Any = None,
+    checks: Any = None,
+) -> dict[str, Any]:
+    """The splits of a request as map-style data sets, of the class `make`."""
+    anew = mode is not None and DownloadMode(mode) is DownloadMode.FORCE_REDOWNLOAD
+    checked = (
+        VerificationMode(checks or VerificationMode.BASIC_CHECKS) is not VerificationMode.NO_CHECKS
+    )
+    counts = request.counts if checked else None
+    try:
+        return prepare_splits(
+            make, request.how, request, names, cache_dir, keep_in_memory, anew, counts
+        )
+    except (SchemaError, UnsupportedError) as error:
+        if request.declared is None or request.found.format not in ("json", "csv"):
+            raise
+        # Values that are not of the types that are wanted, and become so: they are read as they
+        # are, and cast.
+        try:
+            return prepare_splits(
+                make, request.plain, request, names, cache_dir, keep_in_memory, anew, counts
+            )
+        except pa.ArrowInvalid as wrong:
+            raise error from wrong
+
+
+def prepare_splits(
+    make: Any,
+    how: ReadOptions,
+    request: Request,
+    names: list[str],
+    cache_dir: Any,
+    keep_in_memory: bool | None,
+    anew: bool,
+    counts: Any,
+) -> dict[str, Any]:
+    """Splits that are read in one way, with what is known of all of them together."""
+    found, features = request.found, request.declared
+    made: dict[str, Any] = {}
+    if features is not None and how.columns is not None:
+        # Of the features, those of the columns that are asked for.
+        chosen = [str(name) for name in how.columns if name in features]
+        features = (
+            Features({name: features[name] for name in chosen})
+            if len(chosen) == len(how.columns)
+            else features
+        )
+    files = 0
+    for name, (plan, info) in plans_of(
+        how, found, {name: found.files[name] for name in names}
+    ).items():
+        made[name] = prepare_plan(make, plan, info, name, cache_dir, features, keep_in_memory, anew)
+        files += info.download_size or 0
+    splits = SplitDict(dataset_name=found.label)
+    for name, ds in made.items():
+        splits.add(
+            SplitInfo(
+                name, num_bytes=ds._data.nbytes, num_examples=len(ds), dataset_name=found.label
+            )
+        )
+    if counts:
+        verify_sizes(counts, splits)
+    size = sum(one.num_bytes for one in splits.values())
+    for ds in made.values():
+        ds.info.splits, ds.info.config_name, ds.info.dataset_name = (
+            splits.copy(),
+            found.config,
+            found.label,
+        )
+        ds.info.download_size, ds.info.dataset_size, ds.info.size_in_bytes = (
+            files,
+            size,
+            files + size,
+        )
+    return made
+
+
+def prepare_files(
+    make: Any,
+    format: str,
+    files: dict[str, Any],
+    features: Any,
+    cache_dir: Any,
+    keep_in_memory: bool,
+    options: dict[str, Any],
+) -> dict[str, Any]:
+    """Files of a format as map-style data sets of the class `make`, by split: what
+    `load_dataset(format, data_files=files)` gives.
+    """
+    storage_options = options.pop("storage_options", None)
+    access = StorageOptions(options.pop("token", None), storage_options, origins=origins(files))
+    request = request_of(
+        format, None, None, files, features, None, access, options, streaming=False
+    )
+    return prepare_request(make, request, list(request.found.files), cache_dir, keep_in_memory)

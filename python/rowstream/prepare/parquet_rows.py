@@ -1,0 +1,79 @@
+"""Rows of Parquet files one after another."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rowstream import _core
+from rowstream.prepare.row_groups import keeps_types
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Rows:
+    """The rows of a table that is not there, as `_core.Table` gives those of one that is."""
+
+    def __init__(self, of: Any) -> None:
+        self._of = of
+        self._last: tuple[Any, Any] = (None, None)
+
+    @cached_property
+    def _mapped(self) -> Any:
+        return _core.Table(self._of.table)
+
+    def row(self, i: int) -> dict[str, Any]:
+        """A row."""
+        of = self._of
+        made: dict[str, Any]
+        if of.mapped:
+            made = self._mapped.row(i)
+            return made
+        at = of._start + i
+        group = of._groups.of(at)
+        table = of._groups.get(group, at + 1)
+        # Another thread may look at another row group meanwhile.
+        last = self._last
+        if last[0] is not table:
+            last = self._last = (table, _core.Table(table))
+        made = last[1].row(at - of._groups.starts[group])
+        return made
+
+    def take(self, at: bytes) -> list[dict[str, Any]]:
+        """Some rows. `at`: the bytes of 64-bit integers."""
+        rows = np.frombuffer(at, dtype=np.int64)
+        made: list[dict[str, Any]] = _core.Table(self._of.gather(rows)).take(
+            np.arange(len(rows), dtype=np.int64).tobytes()
+        )
+        return made
+
+    def to_pylist(self, start: int, stop: int) -> list[dict[str, Any]]:
+        """A run of rows, as a list."""
+        return list(self.rows(start, stop))
+
+    def rows(self, start: int, stop: int) -> Iterator[dict[str, Any]]:
+        """A run of rows, one after another: read as they come, and not kept."""
+        of = self._of.slice(start, stop - start)
+        if not keeps_types(of.plan, of.features):
+            return (
+                row for table in of.tables() for row in _core.Table(table).rows(0, table.num_rows)
+            )
+        stream, skip = of._read()
+        return (
+            stream
+            if not skip and of._stop == of._groups.starts[-1]
+            else islice(stream, skip, skip + of.num_rows)
+        )
+
+    def rows_at(self, at: bytes) -> Iterator[dict[str, Any]]:
+        """Rows one after another, anywhere. `at`: the bytes of 64-bit integers."""
+        rows = np.frombuffer(at, dtype=np.int64)
+        for start in range(0, len(rows), _AHEAD):
+            yield from self.take(rows[start : start + _AHEAD].tobytes())
+
+
+_AHEAD = 1000  # rows that are looked up together

@@ -1,0 +1,360 @@
+"""Parquet files of this machine, read where they lie: no copy of them is made to look at their
+rows.
+
+Rows one after another come from the core's stream. Rows anywhere are looked up in row groups, which
+are decoded when they are first asked for and kept as long as all that are kept fit into half of
+`ROWSTREAM_MEMORY`. Where random access goes on, so that more bytes than that had to be decoded a
+second time, an Arrow copy is made, once for all processes, and mapped. So it is for what needs a
+whole table, such as other types for columns. A copy is announced, and `ROWSTREAM_ARROW_COPIES=0`
+refuses it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from functools import cached_property
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from rowstream import _core, config
+from rowstream.exceptions import SchemaError, UnsupportedError
+from rowstream.features.features import Features
+from rowstream.fingerprint.hasher import Hasher
+from rowstream.formatting.query import gather
+from rowstream.prepare.arrow_copy import BATCH, ArrowCopy
+from rowstream.prepare.parquet_rows import Rows
+from rowstream.prepare.row_groups import (
+    RowGroups,
+    features_as_read,
+    files_of,
+    keeps_types,
+    row_group_cache,
+    stream_row_groups,
+)
+from rowstream.table.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rowstream.plan.plan import Plan
+
+
+if hasattr(os, "register_at_fork"):
+    # Another thread may have held the lock when this one forked.
+    os.register_at_fork(after_in_child=lambda: setattr(row_group_cache, "lock", Lock()))
+
+
+class ParquetTable(Table):
+    """A table that is not there: what is asked of it is read from the files.
+
+    Args:
+        plan: what is read; its columns are those of the table.
+        features: the types of the columns.
+        copy: the Arrow copy, for what needs one.
+        start, stop: the run of rows of the files that it is; all of them by default.
+        metadata: of the schema; what the features say by default.
+        groups: the row groups, where another table has them.
+    """
+
+    replays = ()
+    _parts = None
+
+    def __init__(
+        self,
+        plan: Plan,
+        features: Features,
+        copy: ArrowCopy,
+        start: int = 0,
+        stop: int | None = None,
+        metadata: Any = None,
+        groups: RowGroups | None = None,
+    ) -> None:
+        self.plan, self.features, self.copy = plan, features, copy
+        self._groups = groups or RowGroups(plan, features)
+        self._start, self._stop = start, self._groups.starts[-1] if stop is None else stop
+        self._selected: dict[tuple[str, ...], ParquetTable] = {}
+        self.schema: Any = (
+            features.arrow_schema
+            if metadata is None
+            else features.arrow_schema.with_metadata(metadata)
+        )
+
+    @property
+    def files(self) -> tuple[str, ...]:  # type: ignore[override]  # known when there is a copy
+        """The Arrow copy, if this is mapped from it."""
+        return (self.copy.path,) if "table" in self.__dict__ and self.copy.there() else ()
+
+    @property
+    def home(self) -> str:
+        """The folder of what is made of it."""
+        return os.path.dirname(self.copy.path)
+
+    @property
+    def where(self) -> str:
+        """The files, for people."""
+        return f"of {files_of(self.plan)}"
+
+    @property
+    def column_names(self) -> list[str]:
+        """The names of the columns."""
+        return list(self.features)
+
+    @property
+    def num_rows(self) -> int:
+        """Rows."""
+        return self._stop - self._start
+
+    @property
+    def nbytes(self) -> int:
+        """About the bytes of the rows: those that they have in the files."""
+        return int(
+            sum(piece[3] for piece in self.plan.listing["pieces"])
+            * self.num_rows
+            // max(1, self._groups.starts[-1])
+        )
+
+    @property
+    def whole(self) -> bool:
+        """Whether it has all rows of the files, in the types that the core reads."""
+        return self.num_rows == self._groups.starts[-1] and keeps_types(self.plan, self.features)
+
+    def joined(self, others: Sequence[Any]) -> ParquetTable | None:
+        """The rows of this and of others after them; `None` where they are no whole Parquet files
+        with the same columns.
+        """
+        plans = [
+            self.plan,
+            *(
+                other.plan
+                for other in others
+                if isinstance(other, ParquetTable) and other.features == self.features
+            ),
+        ]
+        alike = len(plans) == 1 + len(others) and all(
+            plan.columns == self.plan.columns for plan in plans
+        )
+        if not alike or not all(table.whole for table in (self, *others)):
+            return None
+        try:
+            plan = replace(self.plan, scan=_core.join_scans([plan.scan for plan in plans]))
+        except (UnsupportedError, SchemaError):
+            return None
+        if not keeps_types(plan, self.features):
+            return None
+        # The copy is of the files: whichever columns are looked at, and by whatever names, it has
+        # all.
+        files = replace(plan, columns=None)
+        name = Hasher.hash([self.copy.name, *(other.copy.name for other in others)])
+        path = os.path.join(os.path.dirname(self.home), name, os.path.basename(self.copy.path))
+        copy = ArrowCopy(files, path, features_as_read(files), name, self.copy.split)
+        return ParquetTable(plan, self.features, copy, metadata=self.schema.metadata)
+
+    def __len__(self) -> int:
+        """Rows."""
+        return self.num_rows
+
+    def __repr__(self) -> str:
+        """Where the rows are."""
+        return (
+            f"ParquetTable({files_of(self.plan)}, {self.num_rows}"
+            f" rows)\n{self.schema.to_string(show_schema_metadata=False)}"
+        )
+
+    def said(self) -> Any:
+        """What the rows follow from, but for the content of the files."""
+        listing = {
+            key: value
+            for key, value in self.plan.listing.items()
+            if key not in ("files", "pieces", "lanes", "floor")
+        }
+        return [listing, repr(self.plan.columns), self.features.to_dict(), self._start, self._stop]
+
+    def __reduce__(self) -> Any:
+        """What is read, not what was."""
+        return ParquetTable, (
+            self.plan,
+            self.features,
+            self.copy,
+            self._start,
+            self._stop,
+            self.schema.metadata,
+        )
+
+    def _replayed(self, name: str, *args: Any, **kwargs: Any) -> Table:
+        """What needs a table: of the copy."""
+        made = Table(self.table)._replayed(name, *args, **kwargs)
+        return Table(made.table, self.files, ((name, args, kwargs),), (("table", self),))
+
+    def _columns(self, plan: Plan, features: Features) -> ParquetTable:
+        return ParquetTable(
+            plan, features, self.copy, self._start, self._stop, self.schema.metadata
+        )
+
+    def select(self, columns: Sequence[Any]) -> ParquetTable:
+        """Some columns: no others are read."""
+        names = [self.column_names[one] if isinstance(one, int) else str(one) for one in columns]
+        if names == self.column_names:
+            return self
+        # A column that is asked for again and again, as ds["text"][i] does, finds its row groups
+        # again.
+        made = self._selected.get(tuple(names))
+        if made is None:
+            made = self._columns(
+                self.plan.select(names), Features({name: self.features[name] for name in names})
+            )
+            self._selected[tuple(names)] = made
+        if "table" in self.__dict__ and "table" not in made.__dict__:
+            made.__dict__["table"] = self.table.select(names)
+        return made
+
+    def drop(self, columns: Any) -> ParquetTable:
+        """All columns but some."""
+        gone = [columns] if isinstance(columns, str) else list(columns)
+        return self.select([name for name in self.column_names if name not in gone])
+
+    def rename_columns(self, names: Any) -> ParquetTable:
+        """Other names for the columns: of all, or a dict."""
+        after = (
+            [names.get(name, name) for name in self.column_names]
+            if isinstance(names, dict)
+            else list(names)
+        )
+        features = Features(dict(zip(after, self.features.values(), strict=True)))
+        return self._columns(
+            self.plan.rename(dict(zip(self.column_names, after, strict=True))), features
+        )
+
+    def replace_schema_metadata(self, metadata: Any = None) -> ParquetTable:
+        """Other metadata."""
+        return ParquetTable(
+            self.plan,
+            self.features,
+            self.copy,
+            self._start,
+            self._stop,
+            metadata or {},
+            self._groups,
+        )
+
+    def slice(self, offset: int = 0, length: int | None = None) -> ParquetTable:
+        """A run of rows."""
+        start = min(self._start + offset, self._stop)
+        stop = self._stop if length is None else min(start + length, self._stop)
+        return ParquetTable(
+            self.plan, self.features, self.copy, start, stop, self.schema.metadata, self._groups
+        )
+
+    def _read(self) -> tuple[Any, int]:
+        """The core's stream from the row group on in which this begins, and how many rows come
+        before.
+        """
+        groups = self._groups
+        first = groups.of(self._start) if self.num_rows else 0
+        return (
+            stream_row_groups(self.plan, first, len(groups.starts) - 1),
+            self._start - groups.starts[first],
+        )
+
+    def tables(self, size: int = BATCH) -> Iterator[Any]:
+        """The rows in order, as pyarrow tables of up to so many. They are not kept."""
+        if not self.num_rows:
+            return
+        (stream, skip), left = self._read(), self.num_rows
+        while left and (batch := stream.next_batch(size, False)) is not None:
+            table = self._groups.fitted(batch).slice(skip, left)
+            skip = max(0, skip - batch.num_rows)
+            left -= table.num_rows
+            if table.num_rows:
+                yield table
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """The rows, as an Arrow stream, read as it is."""
+        batches = (batch for table in self.tables() for batch in table.to_batches())
+        reader = pa.RecordBatchReader.from_batches(self.features.arrow_schema, batches)
+        return reader.__arrow_c_stream__(requested_schema)
+
+    def gather(self, positions: Any) -> Any:
+        """Some rows, as a pyarrow table. `positions`: a range, or an array."""
+        if self.mapped:
+            self._copied.check(positions)
+            return gather(self.table, positions)
+        if isinstance(positions, range) and positions.step == 1:
+            parts, at, stop = [], self._start + positions.start, self._start + positions.stop
+            while at < stop:
+                i = self._groups.of(at)
+                upto = min(stop, self._groups.starts[i + 1])
+                parts.append(
+                    self._groups.get(i, upto).slice(at - self._groups.starts[i], upto - at)
+                )
+                at = upto
+            return pa.concat_tables(parts) if parts else self._empty
+        # Each row group is looked up once, in the order of the files; then rows have the order that
+        # was asked for.
+        rows = np.asarray(positions, dtype=np.int64) + self._start
+        order = np.argsort(rows, kind="stable")
+        ordered, parts, at = rows[order], [], 0
+        while at < len(ordered):
+            i = self._groups.of(int(ordered[at]))
+            upto = int(np.searchsorted(ordered, self._groups.starts[i + 1]))
+            table = self._groups.get(i, int(ordered[upto - 1]) + 1)
+            parts.append(gather(table, ordered[at:upto] - self._groups.starts[i]))
+            at = upto
+        if not parts:
+            return self._empty
+        back = np.empty(len(order), dtype=np.int64)
+        back[order] = np.arange(len(order))
+        return gather(pa.concat_tables(parts).combine_chunks(), back)
+
+    @property
+    def _empty(self) -> Any:
+        return self.features.arrow_schema.empty_table()
+
+    @property
+    def mapped(self) -> bool:
+        """Whether rows at random come from a table: it is there, or it is time to make the copy."""
+        if (
+            "table" not in self.__dict__
+            and config.ARROW_COPIES
+            and self._groups.again > row_group_cache.budget
+        ):
+            _ = self.table
+        return "table" in self.__dict__
+
+    def check(self, rows: Any = None, column: str | None = None) -> None:
+        """Nothing yet: rows of the copy are checked where they are gathered."""
+
+    @cached_property
+    def _copied(self) -> Table:
+        return Table(self.table)
+
+    @cached_property
+    def table(self) -> Any:
+        """The pyarrow table: of the Arrow copy, or in memory where copies are refused."""
+        if not config.ARROW_COPIES and not self.copy.there():
+            made = pa.concat_tables([*self.tables(), self._empty])
+            return made.replace_schema_metadata(self.schema.metadata)
+        whole = self.copy.made().table
+        # Columns by the names that they have in the files.
+        named = dict(
+            self.copy.plan.columns or zip(whole.column_names, whole.column_names, strict=True)
+        )
+        columns = (
+            [of for of, _ in self.plan.columns] if self.plan.columns is not None else list(named)
+        )
+        made = whole.select([named[of] for of in columns]).rename_columns(self.column_names)
+        return made.slice(self._start, self.num_rows).replace_schema_metadata(self.schema.metadata)
+
+    @property
+    def core(self) -> Any:
+        """The rows as the core gives them; `None` where it has types that the core makes no rows
+        of.
+        """
+        try:
+            _core.Table(self._empty)
+        except NotImplementedError:
+            return None
+        return Rows(self)

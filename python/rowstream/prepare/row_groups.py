@@ -1,0 +1,158 @@
+"""Row groups of Parquet files, decoded when they are asked for and kept within a budget."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict, deque
+from dataclasses import replace
+from itertools import accumulate, count
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from rowstream import _core
+from rowstream.features.cast import fitted
+from rowstream.features.schema import features_from_schema
+from rowstream.plan.order import Segment, op_of
+
+if TYPE_CHECKING:
+    from rowstream.features.features import Features
+    from rowstream.plan.plan import Plan
+
+
+_FIRST = 8192  # rows that are decoded of a row group whose first rows are asked for
+
+
+def is_local_parquet(plan: Plan) -> bool:
+    """Whether the rows of a plan are those of Parquet files of this machine, as they are."""
+    listing = plan.listing
+    plain = (
+        listing["format"] == "parquet"
+        and plan.direct
+        and plan.condition is None
+        and plan.skipped is None
+    )
+    here = all("://" not in file["path"] for file in listing["files"])
+    return plain and here and plan.segments == (Segment(),) and not plan.cycle
+
+
+def stream_row_groups(plan: Plan, first: int, upto: int) -> Any:
+    """The core's stream of some row groups."""
+    part = replace(plan, segments=(Segment((op_of("pieces", **{"from": first, "upto": upto}),)),))
+    return _core.Stream(part.core, 0, 1, part.core.start(0), None)
+
+
+def files_of(plan: Plan) -> str:
+    """The files of a plan, for people."""
+    first, *more = [file["path"] for file in plan.listing["files"]]
+    return first if not more else f"{first} and {len(more)} more"
+
+
+def features_as_read(plan: Plan) -> Features:
+    """The types that the core reads."""
+    return features_from_schema(plan.schema, None if plan.columns is None else list(plan.columns))
+
+
+def keeps_types(plan: Plan, features: Features) -> bool:
+    """Whether the core reads the types that the features say."""
+    return features_as_read(plan) == features
+
+
+class RowGroupCache:
+    """Decoded row groups of all tables of the process: those that were asked for last, as many as
+    the budget has room for.
+    """
+
+    def __init__(self) -> None:
+        self._groups: OrderedDict[tuple[int, int], Any] = OrderedDict()
+        self._bytes = 0
+        self.lock = Lock()
+        # Plans that nobody reads any more, told from wherever a table happens to be let go of.
+        self.gone: deque[int] = deque()
+
+    @property
+    def budget(self) -> int:
+        """Their bytes, at most; one row group is kept however large it is."""
+        return _core.memory() // 2
+
+    def get(self, key: tuple[int, int]) -> Any:
+        """A row group, if it is there."""
+        found = self._groups.get(key)
+        if found is not None:
+            self._groups.move_to_end(key)
+        return found
+
+    def put(self, key: tuple[int, int], table: Any) -> None:
+        """Keeps a row group, in place of those that were not asked for the longest."""
+        self.let_go()
+        self.drop(key)
+        self._groups[key] = table
+        self._bytes += table.nbytes
+        while self._bytes > self.budget and len(self._groups) > 1:
+            self.drop(next(iter(self._groups)))
+
+    def let_go(self) -> None:
+        """Lets go of the row groups of plans that nobody reads any more."""
+        while self.gone:
+            number = self.gone.popleft()
+            for key in [one for one in self._groups if one[0] == number]:
+                self.drop(key)
+
+    def drop(self, key: tuple[int, int]) -> None:
+        """Lets go of a row group."""
+        gone = self._groups.pop(key, None)
+        self._bytes -= 0 if gone is None else gone.nbytes
+
+
+row_group_cache = RowGroupCache()
+_numbers = count()
+
+
+class RowGroups:
+    """The row groups of a plan."""
+
+    def __init__(self, plan: Plan, features: Features) -> None:
+        self.plan, self.features = plan, features
+        self.starts: list[int] = [0, *accumulate(piece[2] for piece in plan.listing["pieces"])]
+        self._number, self._kept = next(_numbers), row_group_cache
+        self._whole: set[int] = set()
+        # Bytes that were decoded although they had been before.
+        self.again = 0
+
+    def __del__(self) -> None:
+        """Lets go of what is kept: nobody asks for it any more. This may happen anywhere, also
+        while the lock is held.
+        """
+        self._kept.gone.append(self._number)
+        if self._kept.lock.acquire(blocking=False):
+            try:
+                self._kept.let_go()
+            finally:
+                self._kept.lock.release()
+
+    def of(self, row: int) -> int:
+        """The row group that a row is in."""
+        return bisect_right(self.starts, row) - 1
+
+    def get(self, i: int, upto: int) -> Any:
+        """The table of a row group, in which the rows before `upto` of the files are: later ones
+        may be missing.
+        """
+        rows, key = upto - self.starts[i], (self._number, i)
+        with self._kept.lock:
+            table = self._kept.get(key)
+            if table is None or table.num_rows < rows:
+                # A look at the first rows must not cost a whole row group.
+                size = self.starts[i + 1] - self.starts[i]
+                size = min(_FIRST, size) if rows <= _FIRST and table is None else size
+                table = self.fitted(stream_row_groups(self.plan, i, i + 1).next_batch(size, False))
+                self.again += table.nbytes if i in self._whole else 0
+                if table.num_rows == self.starts[i + 1] - self.starts[i]:
+                    self._whole.add(i)
+                self._kept.put(key, table)
+        return table
+
+    def fitted(self, batch: Any) -> Any:
+        """A batch of the core, as a table with the types of the features."""
+        return fitted(pa.Table.from_batches([pa.record_batch(batch)]), self.features)

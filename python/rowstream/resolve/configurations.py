@@ -1,0 +1,272 @@
+"""Configurations of a repository: what its card names, or what its files say."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rowstream.exceptions import (
+    DataFilesNotFoundError,
+    DatasetNotFoundError,
+    InvalidArgumentError,
+    UnsupportedError,
+)
+from rowstream.resolve import formats
+from rowstream.resolve.split_files import by_split
+from rowstream.storage import patterns
+from rowstream.storage.globs import matching
+from rowstream.storage.hub import CONVERTED, Repo, repo
+
+if TYPE_CHECKING:
+    from rowstream.storage.access import StorageOptions
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One configuration of a repository: its files by split, and what its card says of it."""
+
+    name: str
+    repo: Repo
+    files: dict[str, list[str]]
+    format: str
+    options: dict[str, Any]
+    info: dict[str, Any]
+
+
+def _data(paths: list[str]) -> list[str]:
+    """Files that may be data: not hidden, not a description."""
+    return [
+        path
+        for path in paths
+        if not any(part.startswith(".") for part in path.split("/")) and patterns.wanted(path, "")
+    ]
+
+
+def _inside(pattern: str, of: str) -> str:
+    """A pattern of a card, which stays in its repository."""
+    text = str(pattern).removeprefix("./")
+    if "://" in text or text.startswith(("/", "~/")) or ".." in text.replace("\\", "/").split("/"):
+        raise InvalidArgumentError(
+            f"the card of {of} names {pattern!r}: a card can only name files of its own repository"
+        )
+    return text
+
+
+def _of_card(of: Repo, config: dict[str, Any]) -> dict[str, list[str]]:
+    """The files by split that a configuration of a card names."""
+    folder = _inside(config.get("data_dir") or "", of.id).strip("/")
+    said = config.get("data_files")
+    there = [path for path in of.files if not folder or path.startswith(f"{folder}/")]
+    if said is None:
+        return by_split(_of_format(_data(sorted(there))))
+    if isinstance(said, dict):
+        entries = [{"split": split, "path": path} for split, path in said.items()]
+    elif isinstance(said, list) and said and all(isinstance(one, dict) for one in said):
+        entries = said
+    else:
+        entries = [{"split": "train", "path": said}]
+    made: dict[str, list[str]] = {}
+    for entry in entries:
+        some = entry["path"] if isinstance(entry["path"], list) else [entry["path"]]
+        for pattern in some:
+            inside = _inside(pattern, of.id)
+            found = matching(there, inside, of.odd, folder)
+            if not found:
+                raise DataFilesNotFoundError(
+                    f"the card of {of.id} names {pattern!r} for {entry['split']!r}, and no file"
+                    " matches"
+                )
+            made.setdefault(str(entry["split"]), []).extend(found)
+    return made
+
+
+def _of_folder(of: Repo, folder: str) -> dict[str, list[str]]:
+    """The files by split of a folder of a repository, as they are named; of all of it if the
+    folder's name is empty.
+    """
+    folder = "" if folder == "." else folder.strip("/")
+    start = f"{folder}/" if folder else ""
+    there = _of_format(_data(sorted(path for path in of.files if path.startswith(start))))
+    return {
+        split: [start + path for path in some]
+        for split, some in by_split([path.removeprefix(start) for path in there]).items()
+    }
+
+
+def _same(files: dict[str, list[str]], others: dict[str, list[str]], split: Any) -> bool:
+    """Whether a split has the same files in both."""
+    return sorted(files.get(split, ())) == sorted(others.get(split, ()))
+
+
+def _of_format(paths: list[str]) -> list[str]:
+    """The files of the format that most have."""
+    known = [path for path in paths if formats.by_name(path)]
+    if not known:
+        return []
+    format = formats.of_files(known)
+    return [path for path in known if formats.by_name(path) == format]
+
+
+_NOT_OPTIONS = frozenset(
+    ("config_name", "data_files", "data_dir", "default", "description", "version", "name")
+)
+
+
+def configuration(
+    of: Repo, name: str | None, data_dir: str | None, access: StorageOptions
+) -> Configuration:
+    """A configuration of a repository: as its card says, or as its files are named.
+
+    Raises:
+        InvalidArgumentError: there is no such configuration, or there are several and none is
+            named.
+        DataFilesNotFoundError: it has no data files.
+    """
+    configs = [
+        one
+        for one in of.card.get("configs") or []
+        if isinstance(one, dict) and one.get("config_name")
+    ]
+    if configs and data_dir is None:
+        config = _picked(configs, name, of)
+        files = _of_card(of, config)
+        label = str(config["config_name"])
+        options = {
+            key: value
+            for key, value in config.items()
+            if key not in _NOT_OPTIONS and value is not None
+        }
+    else:
+        files = _of_folder(of, _inside(data_dir or "", of.id))
+        label, options = name or "default", {}
+        if not files:
+            if data_dir is None and of.sha and not of.files.keys() <= {"README.md"}:
+                return _converted(of, name, access)
+            raise DataFilesNotFoundError(
+                f"{of.id}{f' at {of.sha[:12]}' if of.sha else ''} has no data files of a known"
+                " format"
+            )
+        infos = _infos(of)
+        if name is not None and name != "default" and name not in infos:
+            raise InvalidArgumentError(
+                f"{of.id} has no configuration {name!r}; there is {sorted(infos) or ['default']}"
+            )
+    format = formats.require(formats.of_files(path for some in files.values() for path in some))
+    info = _infos(of).get(label, {})
+    if data_dir is not None and "splits" in info:
+        # The card counts the files of the whole configuration, which may not be those of the
+        # folder.
+        named = [one for one in configs if str(one["config_name"]) == label]
+        whole = _of_card(of, named[0]) if named else _of_folder(of, "")
+        alike = [
+            one
+            for one in info["splits"] or ()
+            if isinstance(one, dict) and _same(files, whole, one.get("name"))
+        ]
+        info = {**info, "splits": alike}
+    return Configuration(label, of, files, format, options, info)
+
+
+def configurations(of: Repo, access: StorageOptions) -> tuple[list[str], str | None]:
+    """The names of a repository's configurations, and which of them is taken where none is
+    named.
+    """
+    configs = [
+        one
+        for one in of.card.get("configs") or []
+        if isinstance(one, dict) and one.get("config_name")
+    ]
+    names = [str(one["config_name"]) for one in configs]
+    default = next((str(one["config_name"]) for one in configs if one.get("default")), None)
+    if not names:
+        names = list(_infos(of)) or ["default"]
+        try:
+            _of_format(_data(sorted(of.files)))
+            known = bool(_data(sorted(of.files)))
+        except (UnsupportedError, DataFilesNotFoundError):
+            known = False
+        if not known and of.sha and not of.files.keys() <= {"README.md"}:
+            with contextlib.suppress(DatasetNotFoundError):
+                names = list(
+                    dict.fromkeys(
+                        path.partition("/")[0]
+                        for path in sorted(repo(of.id, CONVERTED, access).files)
+                        if "/" in path
+                    )
+                )
+    if default is None:
+        default = names[0] if len(names) == 1 else "default" if "default" in names else None
+    return names, default
+
+
+def _picked(configs: list[dict[str, Any]], name: str | None, of: Repo) -> dict[str, Any]:
+    by_name = {str(one["config_name"]): one for one in configs}
+    if name is not None:
+        if name not in by_name:
+            raise InvalidArgumentError(
+                f"{of.id} has no configuration {name!r}; there is {sorted(by_name)}"
+            )
+        return by_name[name]
+    if len(by_name) == 1:
+        return configs[0]
+    default = [one for one in configs if one.get("default")] or [
+        one for one in configs if one["config_name"] == "default"
+    ]
+    if default:
+        return default[0]
+    raise InvalidArgumentError(
+        f"{of.id} has several configurations, and none is the default: name one of"
+        f" {sorted(by_name)}, as in load_dataset({of.id!r}, {min(by_name)!r})"
+    )
+
+
+def _infos(of: Repo) -> dict[str, dict[str, Any]]:
+    """What the card says of each configuration."""
+    said = of.card.get("dataset_info")
+    some = [said] if isinstance(said, dict) else said if isinstance(said, list) else []
+    return {str(one.get("config_name", "default")): one for one in some if isinstance(one, dict)}
+
+
+def _converted(of: Repo, name: str | None, access: StorageOptions) -> Configuration:
+    """A repository whose own files are not read, as the Hub converted it."""
+    try:
+        converted = repo(of.id, CONVERTED, access)
+    except DatasetNotFoundError:
+        raise DataFilesNotFoundError(
+            f"{of.id} at {of.sha[:12]} has no data files of a known format, and the Hub has not"
+            " converted it"
+        ) from None
+    found: dict[str, dict[str, list[str]]] = {}
+    for path in sorted(converted.files):
+        config, _, rest = path.partition("/")
+        split, _, file = rest.partition("/")
+        if file.endswith(".parquet"):
+            found.setdefault(config, {}).setdefault(split.removeprefix("partial-"), []).append(path)
+    if not found:
+        raise DataFilesNotFoundError(f"{of.id}: its converted revision has no files")
+    if name is None and len(found) > 1 and "default" not in found:
+        raise InvalidArgumentError(
+            f"{of.id} has several configurations: name one of {sorted(found)}"
+        )
+    label = name or ("default" if "default" in found else next(iter(found)))
+    if label not in found:
+        raise InvalidArgumentError(
+            f"{of.id} has no configuration {label!r}; there is {sorted(found)}"
+        )
+    order = [
+        str(split.get("name"))
+        for split in _infos(of).get(label, {}).get("splits", [])
+        if isinstance(split, dict)
+    ]
+    splits = {
+        split: found[label][split]
+        for split in (
+            *(s for s in order if s in found[label]),
+            *(s for s in found[label] if s not in order),
+        )
+    }
+    info = dict(_infos(of).get(label, {}))
+    if any(path.startswith(f"{label}/partial-") for path in converted.files):
+        info.pop("splits", None)  # the card counts all rows
+    return Configuration(label, converted, splits, "parquet", {}, info)

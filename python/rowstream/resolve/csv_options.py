@@ -1,0 +1,90 @@
+"""Options of CSV, by the names that `datasets` and pandas give them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rowstream.exceptions import InvalidArgumentError, UnsupportedError
+from rowstream.features.schema import dtype_json
+
+_NULLS = (
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+)
+
+
+def _byte(name: str, value: Any) -> int | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) != 1 or ord(value) > 127:
+        raise InvalidArgumentError(f"{name} is one ASCII character, found {value!r}")
+    return ord(value)
+
+
+def _texts(name: str, value: Any) -> list[str]:
+    if isinstance(value, dict):
+        raise UnsupportedError(f"{name} of columns apart is not there; give one list for all")
+    return [str(value)] if isinstance(value, (str, int, float)) else [str(one) for one in value]
+
+
+def csv_options(left: dict[str, Any]) -> dict[str, Any]:
+    """The options of CSV: those of pandas, as far as they are there."""
+    sep = left.pop("sep", None)
+    delimiter = left.pop("delimiter", None)
+    names = left.pop("column_names", None) or left.pop("names", None)
+    left.pop("names", None)
+    header = left.pop("header", "infer")
+    made: dict[str, Any] = {"delimiter": _byte("delimiter", delimiter or sep or ",")}
+    if header is None or (header == "infer" and names is not None):
+        made["header"] = False
+    elif header != "infer":
+        if not isinstance(header, int) or header < 0:
+            raise UnsupportedError(f"header is a row's number, None or 'infer', found {header!r}")
+        made["header_at"] = header
+    if names is not None:
+        made["names"] = [str(name) for name in names]
+    quote = left.pop("quotechar", '"')
+    quoting = left.pop("quoting", 0)
+    if quoting not in (0, 1, 3):
+        raise UnsupportedError(
+            f"quoting is 0, 1 or 3 (csv.QUOTE_MINIMAL, QUOTE_ALL, QUOTE_NONE), found {quoting!r}"
+        )
+    made["quote"] = None if quoting == 3 else _byte("quotechar", quote)
+    for name, ours in (
+        ("escapechar", "escape"),
+        ("comment", "comment"),
+        ("thousands", "thousands"),
+    ):
+        made[ours] = _byte(name, left.pop(name, None))
+    made["decimal"] = _byte("decimal", left.pop("decimal", "."))
+    for name in ("doublequote", "skip_blank_lines", "skipinitialspace"):
+        if name in left:
+            made["skip_initial_space" if name == "skipinitialspace" else name] = bool(
+                left.pop(name)
+            )
+    skip = left.pop("skiprows", None) or 0
+    if not isinstance(skip, int):
+        raise UnsupportedError(f"skiprows is a number of lines, found {skip!r}")
+    made["skip_rows"] = skip
+    keep, filtering = left.pop("keep_default_na", True), left.pop("na_filter", True)
+    more = _texts("na_values", left.pop("na_values", None) or ())
+    made["nulls"] = [*(_NULLS if keep else ()), *map(str, more)] if filtering else []
+    for name in ("true_values", "false_values"):
+        made[name] = _texts(name, left.pop(name, None) or ())
+    if left.pop("lineterminator", None) not in (None, "\n", "\r\n", "\r"):
+        raise UnsupportedError("lineterminator: lines end with \\n, \\r\\n or \\r")
+    dtype = left.pop("dtype", None)
+    if dtype is not None:
+        if not isinstance(dtype, dict):
+            raise UnsupportedError(
+                "dtype is a dict of types by column; for all columns use features="
+            )
+        made["types"] = {str(name): dtype_json(str(name), of) for name, of in dtype.items()}
+    for name in ("converters", "index_col", "skipfooter", "dialect", "prefix", "parse_dates"):
+        if left.pop(name, None):
+            raise UnsupportedError(
+                f"{name} is not there: map() does what it does, after the file is read"
+            )
+    if (bad := left.pop("on_bad_lines", "error")) != "error":
+        left["on_error"] = bad
+    return {name: value for name, value in made.items() if value is not None or name == "quote"}

@@ -1,0 +1,197 @@
+"""The options of formats, as `load_dataset` takes them, for the core."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rowstream import _core
+from rowstream.exceptions import InvalidArgumentError, UnsupportedError
+from rowstream.features.schema import fields_declared, may_be_maps, schema_from_features
+from rowstream.plan.bad_records import BadRecords, from_argument
+from rowstream.plan.expr import Expr, from_filters
+from rowstream.resolve import encodings
+from rowstream.resolve.csv_options import csv_options
+from rowstream.storage.hub import remembered
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rowstream.storage.locations import FileLocations
+
+
+# Arguments of readers behind `datasets`; they would change nothing here but the speed.
+_WITHOUT_EFFECT = (
+    "batch_size",
+    "block_size",
+    "chunksize",
+    "date_format",
+    "engine",
+    "error_bad_lines",
+    "float_precision",
+    "fragment_scan_options",
+    "low_memory",
+    "mangle_dupe_cols",
+    "memory_map",
+    "newlines_in_values",
+    "on_mixed_types",
+    "parse_agent_traces",
+    "use_threads",
+    "verbose",
+    "warn_bad_lines",
+)
+
+_TEXTS = ("csv", "json", "text")
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How files are read.
+
+    Attributes:
+        format: the format's name.
+        options: the format's own, as the core has them.
+        columns: the columns to read; all of them if `None`.
+        schema: the types of rows as JSON, if they are given.
+        every: whether types are found from all rows.
+        rows: the most rows of a split, if there is a limit.
+        condition: which rows are kept.
+        skipped: where records that cannot be read are told of, rather than errors.
+    """
+
+    format: str
+    options: dict[str, Any] = field(default_factory=dict)
+    columns: list[str | int] | None = None
+    schema: str | None = None
+    every: bool = False
+    rows: int | None = None
+    condition: Expr | None = None
+    skipped: BadRecords | None = None
+
+    def scan(self, files: Sequence[str], places: FileLocations | None = None) -> str:
+        """Lists the pieces of files."""
+        options = json.dumps(self.options) if self.options else None
+        refs = list(files) if places is None else places.refs(files)
+        access = None if places is None or not files else places.access.core(files[0])
+        lenient = self.skipped is not None
+
+        # What is declared does not tell lists of keys and values from maps: files show it.
+        compare = (
+            self.schema is not None
+            and self.format in ("parquet", "arrow")
+            and may_be_maps(self.schema)
+        )
+
+        def scan() -> str:
+            scan, shown = _core.scan(
+                refs,
+                self.format,
+                options,
+                self.schema,
+                all=self.every,
+                lenient=lenient,
+                compare=compare,
+                access=access,
+            )
+            if shown is None:
+                return scan
+            listing = json.loads(scan)
+            listing["schema"]["fields"] = fields_declared(
+                listing["schema"]["fields"], json.loads(shown)["fields"]
+            )
+            return json.dumps(listing)
+
+        if not files or not all(
+            isinstance(ref, tuple) and ref[0].startswith("hf://") for ref in refs
+        ):
+            return scan()
+        # What files of a commit show of themselves never changes.
+        return remembered([refs, self.format, options, self.schema, self.every, lenient], scan)
+
+
+def read_options(format: str, options: dict[str, Any], features: Any) -> ReadOptions:
+    """How files of a format are read, from the arguments of `load_dataset`.
+
+    Raises:
+        InvalidArgumentError: there is no such option, or it has no such value.
+        UnsupportedError: an option that `datasets` has, and that is not there.
+    """
+    left = {key: value for key, value in options.items() if key not in _WITHOUT_EFFECT}
+    columns = left.pop("columns", None)
+    if isinstance(columns, str):
+        raise InvalidArgumentError(f"columns must be a list of names, not {columns!r}")
+    filters = left.pop("filters", None)
+    condition = None if filters is None else from_filters(filters)
+    infer = left.pop("infer", None)
+    if infer not in (None, "all"):
+        raise InvalidArgumentError(f'infer must be "all" or None, found {infer!r}')
+    if left.pop("on_bad_files", "error") != "error":
+        raise UnsupportedError(
+            "on_bad_files is always 'error': a bad file is never skipped quietly"
+        )
+    if left.pop("trust_remote_code", None):
+        raise UnsupportedError("trust_remote_code: rowstream never runs code of a data set")
+    made: dict[str, Any] = {}
+    rows = None
+    encoding = (
+        encodings.option(format, left.pop("encoding", None), left.pop("encoding_errors", None))
+        if format in _TEXTS
+        else None
+    )
+    if format == "csv":
+        made = csv_options(left)
+        usecols = left.pop("usecols", None)
+        columns = columns if usecols is None else list(usecols)
+        rows = left.pop("nrows", None)
+    elif format == "json":
+        made = {key: value for key in ("field",) if (value := left.pop(key, None)) is not None}
+    elif format == "text":
+        made = {key: left.pop(key) for key in ("sample_by", "keep_linebreaks") if key in left}
+        if made.get("sample_by", "line") not in ("line", "paragraph", "document"):
+            raise InvalidArgumentError(
+                f'sample_by is "line", "paragraph" or "document", found {made["sample_by"]!r}'
+            )
+    if encoding is not None:
+        made["encoding"] = encoding
+    skipped = from_argument(left.pop("on_error", None))
+    if skipped is not None and format not in ("json", "csv", "webdataset"):
+        raise UnsupportedError(
+            f"on_error is for json, csv and webdataset: in {format} no record stands apart from the"
+            " others"
+        )
+    if left:
+        names = ", ".join(map(repr, left))
+        raise InvalidArgumentError(
+            f"there is no option {names} of load_dataset for {format}; there is {_known(format)}"
+        )
+    schema = None if features is None else schema_from_features(features)
+    if schema is not None and format == "text" and len(features) != 1:
+        raise InvalidArgumentError(f"text has one column, features= names {len(features)}")
+    return ReadOptions(
+        format,
+        made,
+        None if columns is None else list(columns),
+        schema,
+        infer is not None,
+        rows,
+        condition,
+        skipped,
+    )
+
+
+def _known(format: str) -> str:
+    own = {
+        "csv": (
+            ", sep=, header=, names=, skiprows=, quotechar=, escapechar=, comment=, na_values=,"
+            " dtype=, usecols=, nrows=, encoding=, …"
+        ),
+        "json": ", field=, encoding=",
+        "text": ", sample_by=, keep_linebreaks=, encoding=",
+    }
+    return (
+        "columns=[…], features=, filters="
+        + (", on_error=" if format in ("csv", "json", "webdataset") else "")
+        + (', infer="all"' if format in ("csv", "json", "webdataset") else "")
+        + own.get(format, "")
+    )

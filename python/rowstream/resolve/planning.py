@@ -1,0 +1,137 @@
+"""From files to plans."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from rowstream.features.features import Features, features_of_card
+from rowstream.features.nested import visit
+from rowstream.features.schema import features_from_schema, schema_from_features
+from rowstream.features.text import Json
+from rowstream.info import DatasetInfo
+from rowstream.plan.plan import Plan
+from rowstream.splits.info import SplitInfo
+
+if TYPE_CHECKING:
+    from rowstream.resolve.data_files import ResolvedFiles
+    from rowstream.resolve.options import ReadOptions
+    from rowstream.storage.locations import FileLocations
+
+
+def plan_of(
+    how: ReadOptions, found: ResolvedFiles, files: list[str], split: str
+) -> tuple[Plan, DatasetInfo]:
+    """The plan of a split's files, and what is known of their rows."""
+    said = features_of_card(found.info.get("features")) if how.schema is None else None
+    if said is not None and how.format != "parquet":
+        how = replace(how, schema=schema_from_features(said))
+        said = None
+    plan = plan_files(how, files, found.places)
+    if said is not None and how.columns is None and _same(said, plan.schema):
+        # What files do not say of their columns, such as the names of classes, the card does.
+        plan = plan_files(replace(how, schema=schema_from_features(said)), files, found.places)
+    info = info_of_files(plan, how.format, found.label, split)
+    return plan, replace(info, config_name=found.config)
+
+
+def plans_of(
+    how: ReadOptions, found: ResolvedFiles, files: dict[str, list[str]]
+) -> dict[str, tuple[Plan, DatasetInfo]]:
+    """The plans of splits. Fields of mixed types are JSON in all of them where they are in one, so
+    that splits have the same types.
+    """
+    made = {name: plan_of(how, found, some, name) for name, some in files.items()}
+    if how.format != "json" or how.schema is not None or len(made) < 2:
+        return made
+    # Of all columns of the files, those that are not asked for too.
+    known = {split: features_from_schema(plan.schema) for split, (plan, _) in made.items()}
+    mixed: dict[str, Any] = {}
+    for there in known.values():
+        for name, feature in there.items():
+            if _has_json(feature):
+                mixed[name] = feature if mixed.get(name, feature) == feature else Json()
+    for split, there in known.items():
+        features = Features({name: mixed.get(name, feature) for name, feature in there.items()})
+        if features != there:
+            made[split] = plan_of(
+                replace(how, schema=schema_from_features(features)), found, files[split], split
+            )
+    return made
+
+
+def _has_json(feature: Any) -> bool:
+    found: list[bool] = []
+    visit(feature, lambda one: found.append(isinstance(one, Json)))
+    return any(found)
+
+
+def _same(said: Any, schema: dict[str, Any]) -> bool:
+    """Whether a card's features have the columns and types of files, which themselves say nothing
+    of features.
+    """
+    if "huggingface" in (schema.get("metadata") or {}):
+        return False
+    declared = {field["name"]: field for field in json.loads(schema_from_features(said))["fields"]}
+    found = {field["name"]: field for field in schema["fields"]}
+    return declared.keys() == found.keys() and all(
+        _same_type(field, found[name]) for name, field in declared.items()
+    )
+
+
+def _same_type(declared: dict[str, Any], found: dict[str, Any]) -> bool:
+    """Whether a field of a file has the type that is declared, of which labels may be written by
+    their names.
+    """
+    one, other = declared["data_type"], found["data_type"]
+    if "rowstream.labels" in declared["metadata"]:
+        return one == other or other in ("Utf8", "LargeUtf8", "Utf8View")
+    if not isinstance(one, dict) or not isinstance(other, dict) or one.keys() != other.keys():
+        return bool(one == other)
+    ((kind, of),), (there,) = one.items(), other.values()
+    match kind:
+        case "List" | "LargeList":
+            return _same_type(of, there)
+        case "FixedSizeList":
+            return _same_type(of[0], there[0]) and of[1] == there[1]
+        case "Struct":
+            fields = {field["name"]: field for field in there}
+            return len(of) == len(there) and all(
+                field["name"] in fields and _same_type(field, fields[field["name"]]) for field in of
+            )
+    return bool(one == other)
+
+
+def plan_files(how: ReadOptions, files: list[str], places: FileLocations) -> Plan:
+    """The plan of files."""
+    plan = replace(Plan(how.scan(files, places)), skipped=how.skipped, access=places.access)
+    if how.condition is not None:
+        plan = plan.where(how.condition)
+    if how.columns is not None:
+        names = plan.column_names
+        plan = plan.select(
+            [
+                names[one] if isinstance(one, int) and one < len(names) else str(one)
+                for one in how.columns
+            ]
+        )
+    return plan if how.rows is None else plan.take(how.rows)
+
+
+def info_of_files(plan: Plan, format: str, label: str | None, split: str) -> DatasetInfo:
+    """What is known of the rows of files."""
+    size = sum(file["size"] for file in plan.listing["files"])
+    counts = [piece[2] for piece in plan.listing["pieces"]]
+    exact = plan.condition is None and plan.skipped is None and None not in counts
+    return DatasetInfo(
+        builder_name=format,
+        dataset_name=label,
+        config_name="default",
+        version="0.0.0",
+        splits={
+            split: SplitInfo(split, num_bytes=size, num_examples=sum(counts) if exact else None)
+        },
+        download_size=size,
+        size_in_bytes=size,
+    )

@@ -1,0 +1,100 @@
+"""What `load_dataset` is asked for: files, and how they are read."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rowstream.features.features import Features
+from rowstream.features.nested import has_labels
+from rowstream.features.nested import upgrade_lists as _modern
+from rowstream.features.scalar import ClassLabel, Value
+from rowstream.resolve.data_files import ResolvedFiles, of_tabs, resolve_files
+from rowstream.resolve.names import format_named
+from rowstream.resolve.options import ReadOptions, read_options
+from rowstream.splits.info import SplitDict
+from rowstream.storage.locations import FileLocations
+
+if TYPE_CHECKING:
+    from rowstream.resolve.data_files import DataFiles
+    from rowstream.storage.access import StorageOptions
+
+# Options that leave no row out.
+_WHOLE = frozenset(("columns", "usecols", "infer", "dtype", "sep", "delimiter", "encoding"))
+
+
+@dataclass
+class Request:
+    """What is to be loaded: which files, and how they are read."""
+
+    how: ReadOptions
+    found: ResolvedFiles
+    declared: Features | None
+    plain: ReadOptions
+
+    @property
+    def counts(self) -> Any:
+        """The splits as the card counts them; nothing of it where a caller's options may leave rows
+        out.
+        """
+        return SplitDict() if self.found.cut else SplitDict.of_card(self.found.info.get("splits"))
+
+
+def request_of(
+    path: Any,
+    name: str | None,
+    data_dir: str | None,
+    data_files: DataFiles | None,
+    features: Any,
+    revision: str | None,
+    access: StorageOptions,
+    config_kwargs: dict[str, Any],
+    streaming: bool,
+) -> Request:
+    """The files that arguments name, and how they are read."""
+    found = resolve_files(
+        os.fspath(path), name, data_dir, data_files, revision, FileLocations(access)
+    )
+    if format_named(path, data_files, data_dir) is not None:
+        tabs = path == "tsv"
+    else:
+        tabs = found.format == "csv" and all(
+            of_tabs(file) for files in found.files.values() for file in files
+        )
+    if tabs:
+        config_kwargs.setdefault("sep", "\t")
+    # What only says which columns there are, and of which types, leaves no row out.
+    found.cut = bool(config_kwargs.keys() - _WHOLE)
+    declared = None if features is None else Features(_modern(features))
+    options = {**found.options, **config_kwargs}
+    if declared is None or streaming or found.format not in ("json", "csv"):
+        # Other formats say the types of their values, which are cast afterwards; but a condition is
+        # one of labels, not of their names.
+        conditions = options.get("filters") is not None and has_labels(declared)
+        how = read_options(
+            found.format, dict(options), declared if streaming or conditions else None
+        )
+        return Request(how, found, declared, how)
+    if found.format == "json":
+        return Request(
+            read_options("json", dict(options), declared),
+            found,
+            declared,
+            read_options("json", dict(options), None),
+        )
+    # What is declared is not guessed from a text, so that 007 stays that where strings are wanted.
+    # Lists and the like are texts first.
+    texts = Features(
+        {
+            name: of if isinstance(of, (Value, ClassLabel)) else Value("string")
+            for name, of in declared.items()
+        }
+    )
+    strings = {
+        name: Value("string")
+        for name, of in texts.items()
+        if isinstance(of, ClassLabel) or of.dtype.endswith("string")
+    }
+    plain = read_options("csv", {**options, "dtype": {**strings, **options.get("dtype", {})}}, None)
+    return Request(read_options("csv", dict(options), texts), found, declared, plain)

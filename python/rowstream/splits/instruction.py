@@ -1,0 +1,95 @@
+"""Parts of splits, as `split=` says them: `train[:10%]`, `train[100:200]+test`, `train[-5:]`. As
+`datasets` reads them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from rowstream.exceptions import InvalidArgumentError
+
+_PART = re.compile(
+    r"""
+    (?P<split>\w+(?:\.\w+)*)
+    (?P<slice>\[
+        (?:(?P<from>-?[\d_]+)(?P<from_pct>%)?)?
+        :
+        (?:(?P<to>-?[\d_]+)(?P<to_pct>%)?)?
+    \])?
+    (?:\((?P<rounding>[^)]*)\))?
+    """,
+    re.VERBOSE,
+)
+_ROUNDINGS = ("closest", "pct1_dropremainder")
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """A part of a split.
+
+    Attributes:
+        split: its name.
+        start: the first row, or per cent; from the end if below zero; the first of all if `None`.
+        stop: the one after the last.
+        percent: whether these are per cent.
+        rounding: `"closest"`, or `"pct1_dropremainder"`, which makes each per cent the same number
+            of rows.
+        sliced: whether it is a part at all.
+    """
+
+    split: str
+    start: int | None = None
+    stop: int | None = None
+    percent: bool = False
+    rounding: str = "closest"
+    sliced: bool = False
+
+    def rows(self, n: int) -> tuple[int, int]:
+        """The rows of a split of `n`: the first, and the one after the last."""
+
+        def row(boundary: int | None, default: int) -> int:
+            if boundary is None:
+                return default
+            if self.percent and self.rounding == "closest":
+                boundary = round(boundary * n / 100)
+            elif self.percent:
+                if n < 100:
+                    raise InvalidArgumentError(
+                        f"split {self.split!r} has {n} rows: pct1_dropremainder of fewer than 100"
+                        " rows is always nothing"
+                    )
+                boundary = boundary * math.trunc(n / 100)
+            return min(max(n + boundary, 0) if boundary < 0 else boundary, n)
+
+        return row(self.start, 0), row(self.stop, n)
+
+
+def instructions(split: str) -> list[Instruction] | None:
+    """The parts that `split` names; `None` where it has no slices.
+
+    Raises:
+        InvalidArgumentError: it has brackets, and is malformed.
+    """
+    if "[" not in split and "(" not in split:
+        return None
+    made = []
+    for text in re.split(r"\s*\+\s*", split.strip()):
+        found = _PART.fullmatch(text)
+        if found is None:
+            raise InvalidArgumentError(
+                f"split {split!r}: expected a name with a slice, as train[:10%] or train[100:200],"
+                f" found {text!r}"
+            )
+        rounding = found["rounding"] or "closest"
+        if rounding not in _ROUNDINGS:
+            raise InvalidArgumentError(
+                f"split {split!r}: rounding is one of {', '.join(_ROUNDINGS)}, found {rounding!r}"
+            )
+        start, stop = (None if found[name] is None else int(found[name]) for name in ("from", "to"))
+        percent = bool(found["from_pct"] or found["to_pct"])
+        made.append(
+            Instruction(found["split"], start, stop, percent, rounding, found["slice"] is not None)
+        )
+    return made

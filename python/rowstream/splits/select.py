@@ -1,0 +1,73 @@
+"""The splits that `split=` asks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.splits.instruction import Instruction, instructions
+from rowstream.splits.names import SPLIT_NAME, ReadInstruction
+
+
+def parts_of(split: Any) -> list[tuple[Any, list[Instruction]]]:
+    """The splits that are asked for, each with its parts."""
+    several = list(split) if isinstance(split, (list, tuple)) else [split]
+    return [
+        (one, one.parts if isinstance(one, ReadInstruction) else instructions_of(str(one)))
+        for one in several
+    ]
+
+
+def splits_used(there: list[str], split: Any) -> list[str]:
+    """The splits that others are made of."""
+    used = dict.fromkeys(
+        name
+        for _, parts in parts_of(split)
+        for part in parts
+        for name in (there if part.split == "all" else [part.split])
+    )
+    for name in used:
+        if name not in there:
+            raise InvalidArgumentError(f'Unknown split "{name}". Should be one of {there}.')
+    return list(used)
+
+
+def instructions_of(split: str) -> list[Instruction]:
+    """The parts that a text names; whole splits where it names no parts."""
+    return instructions(split) or [Instruction(name.strip()) for name in split.split("+")]
+
+
+def joined_splits(split: Any) -> list[str]:
+    """The names that stand for more than one split."""
+    return [
+        str(one)
+        for one in (split if isinstance(split, list) else [split])
+        if "+" in str(one) or str(one) == "all"
+    ]
+
+
+def splits_together(name: str, there: list[str]) -> list[str]:
+    """The splits that a name stands for: `train+test`, or `all`."""
+    parts = there if name == "all" else [part.strip() for part in name.split("+")]
+    return check_splits(parts, there)
+
+
+def check_splits(split: Any, there: list[str]) -> list[str]:
+    """The splits that are asked for, which are there.
+
+    Raises:
+        InvalidArgumentError: one is not.
+    """
+    if split is None:
+        return there
+    asked = [split] if not isinstance(split, list) else split
+    for one in asked:
+        if str(one) in there:
+            continue
+        if not isinstance(one, str) or not SPLIT_NAME.fullmatch(one):
+            raise InvalidArgumentError(
+                f"the split {one!r} is not a name; the splits are {there}. "
+                "Parts of a stream are taken with take(n), skip(n) and shard(n, i)"
+            )
+        raise InvalidArgumentError(f"there is no split {one!r}; the splits are {there}")
+    return [str(one) for one in asked]

@@ -1,0 +1,214 @@
+"""Compressed files and archives, extracted."""
+
+from __future__ import annotations
+
+import bz2
+import contextlib
+import gzip
+import hashlib
+import lzma
+import os
+import shutil
+import tarfile
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from rowstream.exceptions import DataFilesNotFoundError, FileFormatError, UnsupportedError
+from rowstream.storage import files
+from rowstream.storage.environment import own_cache
+from rowstream.storage.urls import is_url, without_query
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rowstream.storage.download_config import DownloadConfig
+
+
+@contextlib.contextmanager
+def locked(path: Path, rights: int = 0o700) -> Iterator[None]:
+    """Alone among all processes that know the file, where its file system has locks. Nothing is
+    left locked by a process that ends.
+    """
+    path.parent.mkdir(rights, parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            import fcntl
+        except ImportError:
+            yield
+            return
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.05)  # what another process downloads
+                continue
+            except OSError:
+                pass  # a file system without locks
+            break
+        yield
+
+
+def extract(path: str, folder: Path | None = None, *, force: bool = False) -> str:
+    """Takes an archive apart into a folder, or decompresses a file; gives where. What is neither is
+    given as it is.
+
+    Members cannot be written outside of the folder, be links that lead out of it, or be devices.
+
+    Raises:
+        FileFormatError: the archive is damaged, or a member would leave the folder.
+    """
+    source = Path(path)
+    status = source.stat()
+    name = hashlib.sha256(
+        f"{source.resolve()} {status.st_size} {status.st_mtime_ns}".encode()
+    ).hexdigest()
+    home = folder or own_cache() / "extracted"
+    made = home / name
+    with source.open("rb") as file:
+        head = file.read(8)
+    packed = next((opened for magic, opened in _OPENERS.items() if head.startswith(magic)), None)
+    archive = zipfile.is_zipfile(source) or tarfile.is_tarfile(source)
+    if head.startswith(b"\x28\xb5\x2f\xfd") and not archive:
+        packed = _zstd
+    if not archive and packed is None:
+        return path
+    with locked(home / f"{name}.lock"):
+        if made.exists() and not force:
+            return str(made)
+        aside = Path(tempfile.mkdtemp(dir=home))
+        try:
+            if zipfile.is_zipfile(source):
+                _unzip(source, aside / "made")
+            elif archive:
+                with tarfile.open(source, tarinfo=_Header, ignore_zeros=True) as opened:
+                    opened.extractall(aside / "made", filter="data")
+            else:
+                with packed(source, "rb") as packed_file, (aside / "made").open("wb") as out:  # type: ignore[misc]
+                    shutil.copyfileobj(packed_file, out, 1 << 20)
+            if made.is_dir():
+                shutil.rmtree(made)
+            (aside / "made").replace(made)
+        except (
+            tarfile.TarError,
+            zipfile.BadZipFile,
+            EOFError,
+            lzma.LZMAError,
+            gzip.BadGzipFile,
+        ) as error:
+            raise FileFormatError(f"{path}: it cannot be taken apart: {error}") from error
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return str(made)
+
+
+class Entries:
+    """Members of an archive, or files of folders; each time it is gone through, anew."""
+
+    def __init__(self, make: Callable[[], Iterator[Any]]) -> None:
+        self._make = make
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._make()
+
+
+def members(opened: Callable[[], Any]) -> Iterator[tuple[str, Any]]:
+    """`(name, file)` of each file of an archive, in its order, except hidden ones."""
+    with contextlib.closing(opened()) as file:
+        head = file.read(4)
+        file.seek(0)
+        if head == b"PK\x03\x04":
+            with zipfile.ZipFile(file) as archive:
+                for info in archive.infolist():
+                    if not info.is_dir() and not _hidden(info.filename):
+                        with archive.open(info) as member:
+                            yield info.filename, member
+            return
+        with tarfile.open(fileobj=file, mode="r|*", tarinfo=_Header, ignore_zeros=True) as tar:
+            for member_ in tar:
+                if (
+                    member_.isreg()
+                    and not _hidden(member_.name)
+                    and (content := tar.extractfile(member_)) is not None
+                ):
+                    yield member_.name, content
+                tar.members = []  # type: ignore[attr-defined]  # they would be kept
+
+
+def _hidden(name: str) -> bool:
+    return os.path.basename(name).startswith((".", "__"))
+
+
+def walked(paths: Any, config: DownloadConfig) -> Iterator[str]:
+    """The files of paths, of which folders give all that is in them."""
+    for path in [paths] if isinstance(paths, (str, os.PathLike)) else paths:
+        text = os.fspath(path)
+        if is_url(text):
+            if Path(without_query(text)).suffix:
+                yield text
+            else:
+                for found in files.list(
+                    text, storage_options=config.storage_options or None, token=config.token
+                ):
+                    if not _hidden(found):
+                        yield found
+        elif Path(text).is_file():
+            if not _hidden(text):
+                yield text
+        elif Path(text).is_dir():
+            for folder, names, there in os.walk(text):
+                names[:] = sorted(name for name in names if not _hidden(name))
+                for name in sorted(there):
+                    if not _hidden(name):
+                        yield str(Path(folder) / name)
+        else:
+            raise DataFilesNotFoundError(f"there is no file or folder {text}")
+
+
+_OPENERS: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
+
+
+class _Header(tarfile.TarInfo):
+    """A header of an archive. After the end of one another may follow; what says that it is a
+    header, and is damaged, is an error.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: Any, encoding: str, errors: str) -> Self:
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if bytes(buf[257:262]) == b"ustar":
+                raise FileFormatError(f"a header of the tar archive is damaged: {error}") from error
+            raise
+
+
+def _zstd(path: Path, mode: str) -> Any:
+    try:
+        import zstandard
+    except ImportError:
+        raise UnsupportedError(f"{path}: pip install zstandard to decompress it") from None
+    return zstandard.open(path, mode)
+
+
+def _unzip(source: Path, to: Path) -> None:
+    to.mkdir()
+    with zipfile.ZipFile(source) as archive:
+        for member in archive.infolist():
+            parts = Path(member.filename.replace("\\", "/")).parts
+            if (
+                ".." in parts
+                or member.filename.startswith(("/", "\\"))
+                or (parts and parts[0].endswith(":"))
+            ):
+                raise FileFormatError(
+                    f"{source}: the member {member.filename!r} would be written outside of the"
+                    " folder"
+                )
+            archive.extract(member, to)

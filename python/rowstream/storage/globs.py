@@ -1,0 +1,107 @@
+"""Patterns of the keys of object stores and of the files of repositories, which are relative paths
+with slashes.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import TYPE_CHECKING
+
+from rowstream.storage import patterns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+MAGIC = re.compile(r"[*?\[]")
+"""What makes a text a pattern."""
+
+
+def matching(
+    paths: Iterable[str], pattern: str, odd: Iterable[str] = (), within: str = ""
+) -> list[str]:
+    """Those of some relative paths that a pattern chooses, sorted; without what describes a data
+    set or is kept apart. What has the name itself is meant before what fits it.
+
+    Args:
+        paths: the paths.
+        pattern: the pattern.
+        odd: paths with names that only some can read: they have to be named. A pattern that would
+            take one warns.
+        within: the folder that the pattern is below; no pattern itself.
+    """
+    paths, odd = list(paths), list(odd)
+    text = pattern.removeprefix("./")
+    start = f"{within}/" if within else ""
+    if start + text in {*paths, *odd}:
+        return [start + text]
+    start, text = literal_folder(
+        start, text, lambda folder: any(path.startswith(folder) for path in paths)
+    )
+    found: list[str] = []
+    for choice in patterns.expand(text):
+        fits = re.compile(
+            re.escape(start) + pattern_regex(choice.removeprefix("./")).pattern, re.DOTALL
+        ).match
+        plain = not MAGIC.search(choice)
+        found += sorted(
+            path for path in paths if fits(path) and (plain or patterns.wanted(path, choice))
+        )
+        if left := sorted(path for path in odd if fits(path) or fits(_plain(path))):
+            warnings.warn(
+                f"{pattern!r} leaves out what has an odd name:"
+                f" {left[0]!r}{' and others' * (len(left) > 1)}",
+                stacklevel=2,
+            )
+    return list(dict.fromkeys(found))
+
+
+def pattern_regex(pattern: str) -> re.Pattern[str]:
+    """A pattern as a regular expression: `*` and `?` stop at slashes, `**` does not; what begins
+    with a dot has to be named.
+    """
+    made, at = "", 0
+    while at < len(pattern):
+        char = pattern[at]
+        start = at == 0 or pattern[at - 1] == "/"
+        hidden = r"(?!\.)" if start and char in "*?[" else ""
+        if pattern.startswith("**/", at) and start:
+            made += r"(?:(?!\.)[^/]+/)*"
+            at += 3
+            continue
+        if pattern.startswith("**", at):
+            made += hidden + (
+                r"(?:(?!\.)[^/]+/)*(?!\.)[^/]*" if start else r"(?:[^/]*/(?!\.))*[^/]*"
+            )
+            at += 2
+            continue
+        if char == "[" and (end := pattern.find("]", at + 2)) > 0:
+            inner = pattern[at + 1 : end].replace("\\", r"\\").replace("[", r"\[")
+            made += f"{hidden}[{'^' + inner[1:] if inner[0] in '!^' else inner}]"
+            at = end + 1
+            continue
+        made += hidden + {"*": "[^/]*", "?": "[^/]"}.get(char, re.escape(char))
+        at += 1
+    return re.compile(made + r"\Z", re.DOTALL)
+
+
+def literal_folder(start: str, pattern: str, there: Callable[[str], bool]) -> tuple[str, str]:
+    """A folder and what is below it: folders of a pattern that are there under just that name, with
+    `[` and `{`, are no patterns.
+    """
+    folder, slash, rest = pattern.partition("/")
+    while slash and not set(folder) & {"*", "?"} and there(f"{start}{folder}/"):
+        start = f"{start}{folder}/"
+        folder, slash, rest = (pattern := rest).partition("/")
+    return start, pattern
+
+
+def is_odd(key: str) -> bool:
+    """Whether the key of an object is no path."""
+    return not {"", ".", ".."}.isdisjoint(key.split("/"))
+
+
+def _plain(key: str) -> str:
+    """A key without the parts that no path has."""
+    return "/".join(part for part in key.split("/") if part not in ("", ".", ".."))

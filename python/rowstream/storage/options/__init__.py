@@ -1,0 +1,1 @@
+"""Settings of sources, as fsspec and its file systems name them."""

@@ -1,0 +1,176 @@
+"""Sorting out options: what each means, what changes nothing, and what is not honoured."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from rowstream.exceptions import InvalidArgumentError
+
+Meaning = str | Callable[[Any], "dict[str, Any] | None"]
+"""The core's name of an option, or what a value of it means by the core's names: `None` where it is
+not honoured.
+"""
+
+PATIENCE = ("timeout", "retries", "deadline")
+"""Options that all sources have."""
+
+# What fsspec itself takes, and how its file systems read ahead and keep: none of it has anything to
+# do here.
+IDLE = frozenset(
+    (
+        *(
+            "default_block_size",
+            "default_fill_cache",
+            "default_cache_type",
+            "block_size",
+            "cache_type",
+            "cache_options",
+            "size_policy",
+        ),
+        *(
+            "use_listings_cache",
+            "listings_expiry_time",
+            "max_paths",
+            "skip_instance_cache",
+            "asynchronous",
+            "loop",
+            "batch_size",
+        ),
+        *("max_concurrency", "version_aware"),
+    )
+)
+
+_CERTIFICATES = (
+    "certificates are always checked; SSL_CERT_FILE, AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE names a"
+    " file of those to trust"
+)
+_PROXY = "set HTTPS_PROXY"
+_INSTEAD = {
+    "verify": _CERTIFICATES,
+    "ssl": _CERTIFICATES,
+    "allow_invalid_certificates": _CERTIFICATES,
+    "use_ssl": "without it, endpoint_url= has to be a URL of http://",
+    "proxies": _PROXY,
+    "proxy": _PROXY,
+    "proxy_url": _PROXY,
+    "trust_env": "set NO_PROXY",
+    "config": "config_kwargs= takes its arguments",
+    "session": "profile=, key= and secret= say who asks",
+    "params": "they belong into the URL",
+    "token": (
+        "that of the Hub is token=; those of other sources stand below their scheme, as in {'s3':"
+        " {…}}"
+    ),
+    "endpoint": "HF_ENDPOINT says where the Hub is",
+}
+"""What does the same as an option that is not honoured, by the last part of its name."""
+
+
+def flag(name: str) -> bool:
+    """Whether a variable of the environment is set to something like `1`."""
+    return true(os.environ.get(name))
+
+
+def true(value: Any) -> bool:
+    """Whether an option or a variable says yes."""
+    return text(value).lower() in ("1", "on", "yes", "true")
+
+
+def text(value: Any) -> str:
+    """A value as the core takes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def on(value: Any) -> dict[str, Any] | None:
+    """The meaning of what is so anyway."""
+    return {} if value is True else None
+
+
+def off(value: Any) -> dict[str, Any] | None:
+    """The meaning of what never is so."""
+    return {} if value is False else None
+
+
+def wait(value: Any) -> dict[str, Any]:
+    """The meaning of seconds without a byte."""
+    return {"timeout": value}
+
+
+def flat(options: Mapping[str, Any], *nests: str, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Options and those that are nested in them, as `client_kwargs.verify`; without those that are
+    not set.
+    """
+    for name, value in options.items():
+        path = f"{before}{name}"
+        if path in nests and isinstance(value, Mapping):
+            yield from flat(value, *nests, before=f"{path}.")
+        elif value is not None:
+            yield path, value
+
+
+def refused(of: str, names: list[str]) -> InvalidArgumentError:
+    """The error of options that are not honoured."""
+    said = [
+        f"{name!r}" + (f" ({why})" if (why := _INSTEAD.get(name.rpartition(".")[2])) else "")
+        for name in names
+    ]
+    return InvalidArgumentError(
+        f"storage_options of {of}: these are not honoured, take them out: {', '.join(said)}"
+    )
+
+
+def sorted_out(
+    of: str,
+    given: Mapping[str, Any],
+    meanings: Mapping[str, Meaning],
+    idle: frozenset[str],
+    own: Mapping[str, tuple[str, ...]],
+) -> dict[str, Any]:
+    """What options mean by the core's names.
+
+    Args:
+        of: whose they are.
+        given: the options, flat.
+        meanings: what those mean that have a meaning; what stands further down overrides what
+            stands before it.
+        idle: those that change nothing here.
+        own: the core's own names by their beginnings, which may be left out.
+
+    Raises:
+        InvalidArgumentError: some are neither.
+    """
+    made: dict[str, Any] = {}
+    rest, none = dict(given), []
+    for name, meaning in meanings.items():
+        if name not in rest:
+            continue
+        value = rest.pop(name)
+        means = {meaning: text(value)} if isinstance(meaning, str) else meaning(value)
+        if means is None:
+            none.append(name)
+        else:
+            made |= means
+    for name in list(rest):
+        if whole := next(
+            (
+                start + end
+                for start, ends in own.items()
+                if (end := name.removeprefix(start)) in ends
+            ),
+            None,
+        ):
+            made[whole] = text(rest.pop(name))
+        elif name in PATIENCE:
+            made[name] = rest.pop(name)
+    unknown = [name for name in rest if name not in idle]
+    if none or unknown:
+        raise refused(of, [*none, *unknown])
+    if rest:
+        warnings.warn(
+            f"storage_options of {of}: these change nothing here: {', '.join(map(repr, rest))}",
+            stacklevel=2,
+        )
+    return made

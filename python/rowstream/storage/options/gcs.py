@@ -1,0 +1,108 @@
+"""Options of Google Cloud Storage: those of gcsfs."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rowstream.exceptions import FilePermissionError
+from rowstream.storage.options.base import IDLE, Meaning, flag, flat, off, sorted_out, wait
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+_OWN = {
+    "google_": (
+        *(
+            "service_account",
+            "service_account_path",
+            "service_account_key",
+            "base_url",
+            "application_credentials",
+            "bearer_token",
+        ),
+        *("skip_signature", "allow_http"),
+    ),
+}
+
+_IDLE = IDLE | {
+    "project",
+    "access",
+    "consistency",
+    "cache_timeout",
+    "secure_serialize",
+    "check_connection",
+    "default_location",
+}
+
+
+def _token(value: Any) -> dict[str, Any] | None:
+    """A name of where credentials are, a file of them, what is in one, or a token."""
+    if isinstance(value, dict):
+        return (
+            {"google_service_account_key": json.dumps(value)}
+            if value.get("type") == "service_account"
+            else None
+        )
+    if value in ("anon", False):
+        return {"google_skip_signature": "true"}
+    if not isinstance(value, (str, Path)) or value in ("browser", "cache"):
+        return None
+    if value in ("google_default", "cloud"):
+        return {}
+    path = str(Path(value).expanduser())
+    try:
+        of = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError:
+        # What looks like a file and is none is an error of whoever reads it.
+        return (
+            {"google_service_account": path}
+            if path.endswith(".json")
+            else {"google_bearer_token": str(value)}
+        )
+    except ValueError:
+        return {"google_service_account": path}
+    is_account = isinstance(of, dict) and of.get("type") == "service_account"
+    return {"google_service_account" if is_account else "google_application_credentials": path}
+
+
+_MEANINGS: dict[str, Meaning] = {
+    "token": _token,
+    "anon": "google_skip_signature",
+    "endpoint_url": "google_base_url",
+    "requester_pays": off,
+    "requests_timeout": wait,
+}
+
+
+def meant(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options by the core's names.
+
+    Raises:
+        FilePermissionError: there are no credentials, and the environment says that none are to be
+            asked for.
+    """
+    made = sorted_out("gs://", dict(flat(options)), _MEANINGS, _IDLE, _OWN)
+    if flag("NO_GCE_CHECK") and not _credentials(made):
+        raise FilePermissionError(
+            "there are no credentials for gs://, and NO_GCE_CHECK is set: give"
+            " storage_options={'token': 'service_account.json'}, or GOOGLE_APPLICATION_CREDENTIALS;"
+            " {'anon': True} for what is public"
+        )
+    return made
+
+
+def _credentials(made: Mapping[str, Any]) -> bool:
+    """Whether there are credentials, or none are needed, without asking the machine."""
+    names = {f"google_{name}" for name in _OWN["google_"]} - {
+        "google_base_url",
+        "google_allow_http",
+    }
+    if made.keys() & names or any(
+        os.environ.get(name.upper()) for name in (*names, "service_account")
+    ):
+        return True
+    return (Path.home() / ".config" / "gcloud" / "application_default_credentials.json").exists()

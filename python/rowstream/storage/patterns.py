@@ -1,0 +1,125 @@
+"""Patterns of files: `*`, `?`, `[…]`, `**`, `{a,b}`, `{000..099}`."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from pathlib import Path
+
+from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, UnsupportedError
+from rowstream.storage.folders import matches
+
+_IGNORED = frozenset(
+    (
+        "README.md",
+        "config.json",
+        "dataset_info.json",
+        "dataset_infos.json",
+        "dataset_dict.json",
+        "dummy_data.zip",
+    )
+)
+_STEPS = re.compile(r"cache-[0-9a-f]{16}(_\d+_of_\d+)?\.arrow")
+_BRACES = re.compile(r"\{([^{}]*)\}")
+_RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
+_MOST = 1_000_000
+
+
+def expand(pattern: str) -> list[str]:
+    """A pattern without braces for each choice: `a{0..2}` is `a0`, `a1`, `a2`; widths are kept, as
+    a shell does.
+    """
+    found = _BRACES.search(pattern)
+    if found is None:
+        return [pattern]
+    body = found.group(1)
+    if numbers := _RANGE.fullmatch(body):
+        first, last = numbers.groups()
+        width = max(len(first), len(last)) if first.startswith("0") or last.startswith("0") else 0
+        step = 1 if int(first) <= int(last) else -1
+        if abs(int(last) - int(first)) >= _MOST:
+            raise InvalidArgumentError(f"{pattern}: {body} are more than {_MOST} files")
+        choices = [str(i).zfill(width) for i in range(int(first), int(last) + step, step)]
+    elif "," in body:
+        choices = body.split(",")
+    else:
+        return [pattern]
+    head, tail = pattern[: found.start()], pattern[found.end() :]
+    return [made for choice in choices for made in expand(head + choice + tail)]
+
+
+def resolve(pattern: str | os.PathLike[str], base: str) -> list[str]:
+    """The files of a pattern, as absolute paths, sorted for each choice of its braces.
+
+    Files and folders whose names begin with a dot, and what describes a data set (`README.md`, …),
+    are left out unless they are named.
+
+    Raises:
+        DataFilesNotFoundError: there is none.
+    """
+    text = os.fspath(pattern)
+    if not isinstance(text, str):
+        raise InvalidArgumentError(f"data_files expects a path as text, not {text!r}")
+    if re.match(r"[a-z][a-z0-9+.-]+://", text) and not text.startswith("file://"):
+        raise UnsupportedError(f"only local files are read yet, not {text.split('://')[0]}://…")
+    text = text.removeprefix("file://")
+    text = os.path.expanduser(text)
+    whole = os.path.join(base, text)
+    if Path(whole).is_file():
+        return [os.path.abspath(whole)]
+    found: list[str] = []
+    base, text = _literal(base, text)
+    for part in expand(text):
+        # Only the pattern is one, not the folder that it is in.
+        choice = os.path.join(base if not glob.has_magic(part) else glob.escape(base), part)
+        if not glob.has_magic(choice):
+            if not Path(choice).is_file():
+                raise DataFilesNotFoundError(
+                    f"there is no file {choice}"
+                    + (" (it is a folder; add /* for its files)" if Path(choice).is_dir() else "")
+                )
+            found.append(os.path.abspath(choice))
+            continue
+        found += [
+            os.path.abspath(path)
+            for path in sorted(set(matches(choice)))
+            if Path(path).is_file() and wanted(path, choice)
+        ]
+    if not found:
+        raise DataFilesNotFoundError(f"no file matches {whole}")
+    return list(dict.fromkeys(found))
+
+
+def _literal(base: str, pattern: str) -> tuple[str, str]:
+    """A folder and what is below it: folders of a pattern that are there under just that name, with
+    `[` and `{`, are no patterns.
+    """
+    folder, slash, rest = pattern.partition("/")
+    while (
+        slash
+        and not set(folder) & {"*", "?"}
+        and Path(place := os.path.join(base, folder + "/")).is_dir()
+    ):
+        base = place
+        folder, slash, rest = (pattern := rest).partition("/")
+    return base, pattern
+
+
+def wanted(path: str, pattern: str) -> bool:
+    """Whether a match is data: not a description, nor what steps left beside data, nor in a folder
+    that a name like `__pycache__` keeps apart.
+    """
+    parts, asked = Path(path).parts, set(Path(pattern).parts)
+    left = _STEPS.fullmatch(parts[-1]) is not None and not Path(pattern).name.startswith("cache-")
+    return (
+        parts[-1] not in _IGNORED
+        and not left
+        and not any(part.startswith("__") and part not in asked for part in parts[:-1])
+    )
+
+
+def walk(folder: str) -> list[str]:
+    """All data files below a folder, sorted, relative to it."""
+    found = resolve("**/*", folder)
+    return [os.path.relpath(path, folder).replace(os.sep, "/") for path in found]

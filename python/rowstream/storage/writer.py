@@ -1,0 +1,71 @@
+"""Files that are written whole or not at all, on this machine and others."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rowstream.utils.atomic import umask
+
+if TYPE_CHECKING:
+    from rowstream.storage.access import StorageOptions
+
+
+BLOCK = 1 << 20  # bytes that are read at once
+
+
+class AtomicWriter(io.BufferedWriter):
+    """A file that is there once it is closed, whole; or not at all, where what writes it raises."""
+
+    def __init__(self, place: str, access: StorageOptions | None, *, exclusive: bool) -> None:
+        self._place, self._access, self._exclusive = place, access, exclusive
+        folder = None if access is not None else os.path.dirname(os.path.abspath(place))
+        handle, self._aside = tempfile.mkstemp(dir=folder, prefix=".rowstream-")
+        super().__init__(io.FileIO(handle, "w"), BLOCK)
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        if kind is not None:
+            self.discard()
+        self.close()
+
+    def discard(self) -> None:
+        """Closes it without leaving anything."""
+        if not self.closed:
+            super().close()
+            Path(self._aside).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        try:
+            self.flush()
+            os.fsync(self.fileno())
+            super().close()
+            if self._access is not None:
+                self._access.core(self._place).write(self._place, self._aside)
+            elif self._exclusive:
+                os.link(self._aside, self._place)
+            else:
+                # As a plain `open` would have made it.
+                Path(self._aside).chmod(0o666 & ~umask())
+                Path(self._aside).replace(self._place)
+        finally:
+            super().close()
+            Path(self._aside).unlink(missing_ok=True)
+
+    def __del__(self) -> None:
+        # Nobody closed it: what was written may be a part.
+        self.discard()
+
+
+class AtomicText(io.TextIOWrapper):
+    """Text over a file that is there whole or not at all."""
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        if kind is not None and isinstance(self.buffer, AtomicWriter):
+            self.buffer.discard()
+            return
+        self.close()

@@ -1,0 +1,1 @@
+"""Plans at work: rows, steps, states."""

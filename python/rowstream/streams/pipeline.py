@@ -1,0 +1,118 @@
+"""One consumer's rows through steps with states of their own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from rowstream.ops.base import World
+from rowstream.ops.cut import Skip, Take
+from rowstream.streams.rows import Source, Stateless
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rowstream.ops.base import Node
+    from rowstream.plan.plan import Plan
+
+
+def node(
+    plan: Plan, world: World, state: Any = None, limit: int | None = None, number: int = 0
+) -> tuple[Node, list[Any]]:
+    """The steps of a plan at work, over its rows, in a pass; and a list of one, the source that
+    they now have.
+    """
+    sources: list[Any] = []
+    begin = plan.begin
+    # What a cut chooses is settled in epoch 0, so that a part that is held out never leaks.
+    cut = max(
+        (i + 1 for i, step in enumerate(plan.steps) if isinstance(step, (Skip, Take))), default=0
+    )
+    whole, chosen = world, replace(world, epoch=0)
+
+    def make(depth: int, state: Any, number: int) -> Node:
+        world = chosen if depth < cut else whole
+        if depth == 0 and begin is not None:
+            begun: Node = begin(world, state, number, limit)
+            sources[:] = [begun]
+            return begun
+        if depth == 0:
+            source = (
+                Stateless(plan, world, state and (state, 0), number)
+                if plan.rowwise
+                else Source(plan, world, state, number, limit)
+            )
+            sources[:] = [source]
+            return source
+        return plan.steps[depth - 1].node(
+            lambda state, number: make(depth - 1, state, number), state, number, world
+        )
+
+    return make(len(plan.steps), state, number), sources
+
+
+class Pipeline:
+    """One consumer's rows through steps with states of their own.
+
+    It first finishes the runs that it was given: what earlier consumers had taken from the core
+    and not yet given. A run is `[c, of, state, limit]`: it goes on from its last boundary, as the
+    consumer that began it, and ends when `limit` rows were taken. Then it goes on with its own.
+
+    Its state is `{"of", "runs", "own", "cursor", "taken"}`: which consumer it is; the runs that are
+    left; the state of its own steps; how far the core was read, and how many rows were taken of it.
+    States that were joined have no `own`: all begin at `cursor`.
+    """
+
+    def __init__(self, plan: Plan, world: World, place: Any = None) -> None:
+        self._plan, self._world = plan, world
+        self._runs: list[list[Any]] = []
+        self._run: Node | None = None
+        own = None
+        if place is not None:
+            if not isinstance(place, dict):
+                raise TypeError("it has no place")
+            runs = [list(run) for run in place["runs"]]
+            own = place.get("own")
+            self._runs = runs if own is not None else runs[world.c :: world.of]
+            if own is None:
+                own = place["cursor"] if plan.begin is not None else [place["cursor"], 0]
+                for step in plan.steps:
+                    own = step.fresh(own)
+        self._own, self._sources = node(plan, world, own)
+
+    def state(self) -> dict[str, Any]:
+        """See the class."""
+        runs = [[*run] for run in self._runs]
+        if self._run is not None and runs:
+            runs[0][2] = self._run.state()
+        (source,) = self._sources
+        fixed = any(step.counted for step in self._plan.steps)
+        made = {"of": [self._world.c, self._world.of], "runs": runs, "own": self._own.state()}
+        more = {"fixed": True} if fixed else {}
+        if self._plan.begin is not None and all(step.rowwise for step in self._plan.steps):
+            more["whole"] = True
+        return {**made, "cursor": source.cursor(), "taken": source.given, **more}
+
+    @staticmethod
+    def merge(places: list[dict[str, Any]], join: Callable[[list[Any]], Any]) -> dict[str, Any]:
+        """The places of all consumers of one run as one that any number of them goes on from.
+        `join`: joins the cursors.
+        """
+        runs = [run for place in places for run in place["runs"]]
+        # Without steps of its own a source has no list that was begun.
+        runs += [
+            [*place["of"], place["own"], place["taken"]]
+            for place in places
+            if place["taken"] and not place.get("whole")
+        ]
+        return {"runs": runs, "cursor": join([place["cursor"] for place in places])}
+
+    def __iter__(self) -> Iterator[Any]:
+        """The items that are left."""
+        while self._runs:
+            c, of, state, limit = self._runs[0]
+            self._run, _ = node(self._plan, World(c, of, self._world.epoch), state, limit)
+            yield from self._run
+            del self._runs[0]
+            self._run = None
+        yield from self._own

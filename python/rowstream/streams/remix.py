@@ -1,0 +1,132 @@
+"""A mixture that goes on with other weights, another seed or one more part: its parts go on from
+where they were.
+
+A state of a mixture says what it was a mixture of. Where consumers that share a sequence of draws
+were not at the same row of it, the rows up to the furthest are drawn as they were, so that none is
+lost or repeated; then the new draws begin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from rowstream.exceptions import CheckpointMismatchError
+
+if TYPE_CHECKING:
+    from rowstream.streams.mixture import Mixture
+
+
+def remixed(place: Any, source: Mixture) -> tuple[Any, Mixture]:
+    """A place in a mixture as a place in another one, and that one with as many sequences as the
+    first had.
+
+    Raises:
+        CheckpointMismatchError: the place is not one of a mixture, or it needs a part that is no
+            longer there.
+    """
+    found = _find(place)
+    if found is None:
+        raise CheckpointMismatchError(
+            "strict=False is for mixtures, by interleave_datasets, whose weights or parts have"
+            " changed: the state is of no mixture"
+        )
+    made = replace(source, lanes=found["mixture"]["sequences"])
+    return _changed(place, made), made
+
+
+def sequences_of(place: Any) -> int | None:
+    """How many sequences a mixture had when it was at a place; `None` if that is no place in a
+    mixture.
+    """
+    found = _find(place)
+    return None if found is None else int(found["mixture"]["sequences"])
+
+
+def _find(place: Any) -> dict[str, Any] | None:
+    if isinstance(place, dict) and "mixture" in place:
+        return place
+    parts = place.values() if isinstance(place, dict) else place if isinstance(place, list) else ()
+    return next((found for part in parts if (found := _find(part)) is not None), None)
+
+
+def _changed(place: Any, source: Mixture) -> Any:
+    """The same structure; the states of the mixture in it, but not those of mixtures that are its
+    parts, are of the other one.
+    """
+    if isinstance(place, dict) and "mixture" in place:
+        return _consumer(place, source)
+    if isinstance(place, dict):
+        return {name: _changed(part, source) for name, part in place.items()}
+    return [_changed(part, source) for part in place] if isinstance(place, list) else place
+
+
+def _consumer(state: dict[str, Any], source: Mixture) -> dict[str, Any]:
+    before = state["mixture"]
+    if state.get("of", [0, 1])[1] > max(1, before["sequences"]):
+        raise CheckpointMismatchError(
+            "a mixture with other weights goes on from the states of all workers and ranks"
+            " together: load what merge_state_dicts gives"
+        )
+    lanes = {}
+    for v, (k, layers, j, inner, _, *more) in state["lanes"].items():
+        if layers or more:
+            # Rows up to the furthest of those that shared the sequence are drawn as they were.
+            until = max((most for layer in layers for most in layer[1].values()), default=k)
+            lanes[v] = [
+                k,
+                layers,
+                j,
+                inner,
+                False,
+                more[0] if more else {"mixture": before, "until": until},
+            ]
+            as_it_was(lanes[v][5]["mixture"], source)
+        else:
+            lanes[v] = [k, [], j, inner and moved(inner, before, source), False]
+    return {**state, "lanes": lanes, "mixture": source.described}
+
+
+def as_it_was(before: dict[str, Any], source: Any) -> Any:
+    """The mixture that there was, of the parts that there are."""
+    keys = source.described["parts"]
+    if missing := [i for i, key in enumerate(before["parts"]) if key not in keys]:
+        raise CheckpointMismatchError(
+            f"part {missing[0]} of the mixture that the state is of is no longer there, and workers"
+            " were in the middle of its rows"
+        )
+    chances = before["probabilities"]
+    return replace(
+        source,
+        parts=tuple(source.parts[i] for i in _places(keys, before["parts"])),
+        probabilities=None if chances is None else tuple(chances),
+        strategy=before["strategy"],
+        seed=before["seed"],
+    )
+
+
+def moved(inner: list[Any], before: dict[str, Any], source: Any) -> list[Any]:
+    """The state of a sequence of draws with its parts where those of the new mixture are; parts
+    that are new begin.
+    """
+    step, ended, parts = inner
+    places = _places(before["parts"], source.described["parts"])
+    return [
+        step,
+        [i is not None and ended[i] for i in places],
+        [None if i is None else parts[i] for i in places],
+    ]
+
+
+def _places(there: list[str], wanted: list[str]) -> list[Any]:
+    """Where each wanted key is; of equal ones each has its own place. `None` where there is
+    none.
+    """
+    left = dict(enumerate(there))
+    places: list[Any] = []
+    for key in wanted:
+        at = next((i for i, other in left.items() if other == key), None)
+        places.append(at)
+        if at is not None:
+            del left[at]
+    return places

@@ -1,0 +1,135 @@
+"""The core's rows, for steps in Python."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rowstream import _core
+from rowstream.formatting.streams import formatter
+from rowstream.ops.base import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rowstream.plan.plan import Plan
+
+
+_PASS = (
+    1 << 32
+)  # passes that Python repeats are epochs of the core, beyond those that a user counts
+
+
+class Rows:
+    """The core's own iteration: rows, or batches where the plan batches."""
+
+    def __init__(self, plan: Plan, world: World, state: str | None = None, number: int = 0) -> None:
+        cursor = state or plan.core.start(world.epoch + number * _PASS)
+        self.stream = _core.Stream(plan.core, world.c, world.of, cursor, plan.skipped)
+        self._batch = plan.batch or (1, False)
+
+    def state(self) -> str:
+        """The core's cursor."""
+        return self.stream.cursor()
+
+    @property
+    def ended(self) -> bool:
+        """Whether its last row was given."""
+        return self.stream.ended
+
+    @property
+    def pending(self) -> bool:
+        """Whether it was moved, and gave nothing since."""
+        return self.stream.pending
+
+    def seek(self, cursor: str) -> None:
+        """Goes on after another cursor."""
+        self.stream.seek(cursor)
+
+    def batches(self, size: int, drop_last: bool) -> Iterator[_core.Batch]:
+        """Batches of rows."""
+        while (batch := self.stream.next_batch(size, drop_last)) is not None:
+            yield batch
+
+    def __iter__(self) -> Iterator[_core.Batch]:
+        """The plan's own batches; of one row where it has none."""
+        return self.batches(*self._batch)
+
+
+def tables_of(plan: Plan, size: int) -> Iterator[Any]:
+    """The rows of a plan without steps, as Arrow tables of up to `size` rows."""
+    import pyarrow as pa
+
+    for batch in Rows(plan, World(0, 1, 0)).batches(size, drop_last=False):
+        yield pa.Table.from_batches([pa.record_batch(batch)])
+
+
+class Source:
+    """Rows for steps in Python: as their first step wants them. Its state is
+    `[the core's cursor, rows given]`.
+
+    Args:
+        limit: rows that it gives at most, over all that went on from one beginning.
+    """
+
+    def __init__(
+        self, plan: Plan, world: World, state: Any = None, number: int = 0, limit: int | None = None
+    ) -> None:
+        self.given: int
+        cursor, self.given = state or (None, 0)
+        self._rows = Rows(plan, world, cursor, number)
+        self._batched, self._limit = plan.batch is not None, limit
+        format = getattr(plan.steps[0], "format", None) if plan.steps else None
+        self._make, self._python = formatter(format), format is None
+
+    def state(self) -> Any:
+        """See the class."""
+        return [self.cursor(), self.given]
+
+    def cursor(self) -> str:
+        """The core's cursor."""
+        return self._rows.state()
+
+    def _left(self, most: int) -> int:
+        return most if self._limit is None else min(most, self._limit - self.given)
+
+    def _items(self) -> Iterator[Any]:
+        """Rows, or the plan's batches."""
+        if self._batched:
+            return iter(self._rows)
+        return iter(self._rows.stream) if self._python else map(self._make.row, self._rows)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Rows, or the plan's batches, counted."""
+        rows = self._items()
+        while self._left(1):
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            self.given += 1
+            yield row
+
+    @property
+    def chunks(self) -> Callable[[int], Iterator[Any]] | None:
+        """Gives columns of up to so many rows; `None` where rows come in batches."""
+        return None if self._batched else self._chunks
+
+    def _chunks(self, size: int) -> Iterator[Any]:
+        while size := self._left(size):
+            batch = self._rows.stream.next_batch(size, drop_last=False)
+            if batch is None:
+                return
+            self.given += batch.num_rows
+            yield self._make.batch(batch)
+
+
+class Stateless(Source):
+    """A source under steps without a state of their own: its state is the core's cursor."""
+
+    def state(self) -> Any:
+        """See the class."""
+        return self.cursor()
+
+    def __iter__(self) -> Iterator[Any]:
+        """Rows, or the plan's batches."""
+        return self._items()

@@ -1,0 +1,178 @@
+"""Plans over sources: mixtures, chains, pairs of streams and generators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from rowstream.exceptions import UnsupportedError
+from rowstream.ops.cut import Every
+from rowstream.ops.shuffle import Shuffle
+from rowstream.plan.plan import Plan
+from rowstream.streams.chain import Chain
+from rowstream.streams.consumer import Consumer
+from rowstream.streams.generator import Generator
+from rowstream.streams.mixture import Mixture
+from rowstream.streams.zip import Zip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rowstream.ops.base import World
+    from rowstream.streams.source import Source
+
+
+_PARTS = 4  # parts that a state says more of than a hash
+
+
+class _Core:
+    """What a plan without a listing has in place of the core's."""
+
+    def __init__(self, source: Source) -> None:
+        self.fingerprint = source.key()
+        self._source = source
+
+    def pieces(self) -> int:
+        return self._source.pieces()
+
+
+def _nothing(plan: Plan) -> Plan:
+    """A plan without rows, in the place of one."""
+    return SourcePlan(scan="", steps=plan.steps, source=Generator(iter, {}, ()))
+
+
+@dataclass(frozen=True)
+class SourcePlan(Plan):
+    """A plan over a source in place of a listing: all that is done to its rows is done in
+    Python.
+    """
+
+    source: Any = field(default=None)
+
+    @property
+    def core(self) -> Any:
+        """See `_Core`."""
+        return _Core(self.source)
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What a state says of it: of the first parts."""
+        parts = [part.plan.described for part in getattr(self.source, "parts", ())[:_PARTS]]
+        return {**({"parts": parts} if parts else {}), **self._described_steps()}
+
+    @property
+    def rowwise(self) -> bool:
+        """Never: it has a state of its own."""
+        return False
+
+    @property
+    def python(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def direct(self) -> bool:
+        """Never."""
+        return False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Only the data."""
+        return dict(self.__dict__)
+
+    @property
+    def lanes(self) -> int:
+        """See `Plan`."""
+        return self.source.sequences if self.source.turns else 1
+
+    @property
+    def shares(self) -> bool:
+        """See `Plan`."""
+        return bool(self.source.shares)
+
+    @property
+    def rows(self) -> int | None:
+        """See `Plan`."""
+        known = (
+            [part.plan.rows for part in self.source.parts]
+            if isinstance(self.source, Chain)
+            else [None]
+        )
+        return None if None in known else sum(known)  # type: ignore[arg-type]
+
+    def begin(self, world: World, state: Any, number: int, limit: int | None) -> Consumer:
+        """The source at work."""
+        return Consumer(self.source, world, state, number, limit)
+
+    def shuffled(self, seed: int, buffer: int) -> SourcePlan:
+        """Shuffled: the parts of a mixture are; chains, pairs and what functions give in
+        windows.
+        """
+        source = self.source
+        if not self.steps and isinstance(source, Mixture):
+            return self._mapped(lambda plan: plan.shuffled(seed, buffer))
+        if not self.steps and isinstance(source, Chain):
+            plan = self._mapped(lambda plan: plan.shuffled(seed, buffer))
+        elif not self.steps and isinstance(source, Generator):
+            plan = replace(self, source=replace(source, shuffled=seed))
+        else:
+            plan = self
+        return plan.then(Shuffle(seed, buffer))  # type: ignore[return-value]
+
+    def shard(
+        self, of: int, index: int, *, contiguous: bool, before: int = 0, by_rows: bool = False
+    ) -> SourcePlan:
+        """A fixed subset. `before`: rows of other plans that are divided before these."""
+        source = self.source
+        if self.cut:
+            return self.then(Every(of, index))  # type: ignore[return-value]
+        if self.steps:
+            # The rows of a part go through the same steps.
+            return replace(
+                replace(self, steps=()).shard(of, index, contiguous=contiguous, before=before),
+                steps=self.steps,
+            )
+        if isinstance(source, Generator) and len(source.order) >= of:
+            n = len(source.order)
+            start = index * (n // of) + min(index, n % of)
+            order = (
+                source.order[start : start + n // of + (index < n % of)]
+                if contiguous
+                else source.order[index::of]
+            )
+            return replace(self, source=replace(source, order=order))
+        if isinstance(source, (Mixture, Chain)):
+            parts = []
+            for part in source.parts:
+                try:
+                    plan = part.plan.shard(of, index, contiguous=contiguous, before=before)
+                except UnsupportedError:
+                    if isinstance(source, Mixture):
+                        raise
+                    # One after another, a part that cannot be divided is a part of one of the
+                    # subsets.
+                    plan = part.plan if before % of == index else _nothing(part.plan)
+                    before += 1
+                else:
+                    before += part.plan.rows or 0
+                parts.append(replace(part, plan=plan))
+            return replace(self, source=replace(source, parts=tuple(parts)))
+        if isinstance(source, Zip) or (isinstance(source, Generator) and source.shares):
+            return self.then(Every(of, index))  # type: ignore[return-value]
+        raise UnsupportedError(
+            f"shard({of}, …): the generator has {source.pieces()} shards, and one of them is run as"
+            " a whole: give it lists in gen_kwargs, of at least as many items, or"
+            " deterministic=True"
+        )
+
+    def pieces_of(self, of: int, index: int) -> SourcePlan:
+        """See `Plan`."""
+        return self.shard(of, index, contiguous=False)
+
+    def rows_of(self, of: int, index: int) -> SourcePlan:
+        """See `Plan`."""
+        return self.shard(of, index, contiguous=False)
+
+    def _mapped(self, change: Callable[[Plan], Plan]) -> SourcePlan:
+        """The same source of other parts."""
+        parts = tuple(replace(part, plan=change(part.plan)) for part in self.source.parts)
+        return replace(self, source=replace(self.source, parts=parts))

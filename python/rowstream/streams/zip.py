@@ -1,0 +1,70 @@
+"""Streams side by side: a row of each as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.streams.source import Part, PeekableRows, Row, Sequence, with_all_columns
+
+
+class ZipRows:
+    """A row of each part at once, as one row. Its state is that of the parts."""
+
+    def __init__(self, source: Zip, v: int, epoch: int, number: int, state: Any) -> None:
+        self._source = source
+        parts = state or [None] * len(source.parts)
+        self._parts = [
+            PeekableRows(part, v, source.sequences, epoch, number, one)
+            for part, one in zip(source.parts, parts, strict=True)
+        ]
+
+    def pull(self) -> Row:
+        ended = [i for i, part in enumerate(self._parts) if not part.more]
+        if len(ended) == len(self._parts):
+            raise StopIteration
+        if ended:
+            raise InvalidArgumentError(
+                "concatenate_datasets(axis=1): the number of rows must match for all data sets:"
+                f" those at {ended} end while others go on"
+            )
+        row: Row = {}
+        for part in self._parts:
+            for name, value in part.take()[0].items():
+                if name in row:
+                    raise InvalidArgumentError(
+                        f"concatenate_datasets(axis=1): two data sets have a column {name!r}"
+                    )
+                row[name] = value
+        return with_all_columns(row, self._source.names)
+
+    def state(self) -> Any:
+        return [part.state() for part in self._parts]
+
+
+@dataclass(frozen=True)
+class Zip:
+    """The columns of parts beside each other."""
+
+    parts: tuple[Part, ...]
+    names: tuple[str, ...] | None = None
+    sequences = 1
+    turns = True
+
+    @property
+    def shares(self) -> bool:
+        """See `Source`."""
+        return all(part.plan.shares for part in self.parts)
+
+    def sequence(self, v: int, epoch: int, number: int, state: Any) -> Sequence:
+        """See `Source`."""
+        return ZipRows(self, v, epoch, number, state)
+
+    def pieces(self) -> int:
+        """See `Source`."""
+        return 1
+
+    def key(self) -> str:
+        """See `Source`."""
+        return f"zipped({[part.key() for part in self.parts]})"

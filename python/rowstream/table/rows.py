@@ -1,0 +1,120 @@
+"""Rows as the core makes them: without pyarrow's objects in between."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rowstream import _core
+from rowstream.features.arrays import ArrayXD
+from rowstream.features.nested import List, requires_decoding, visit
+from rowstream.features.scalar import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+class TableRows:
+    """The rows of a table, through a list of rows if there is one."""
+
+    def __init__(self, core: Any, size: int, mapping: Any) -> None:
+        self.core, self.size, self.mapping = core, size, mapping
+
+    def row(self, i: int) -> dict[str, Any]:
+        """A row, from the end if below zero."""
+        if not -self.size <= i < self.size:
+            raise IndexError(f"Invalid key: {i} is out of bounds for size {self.size}")
+        at = i % self.size
+        made: dict[str, Any] = self.core.row(at if self.mapping is None else int(self.mapping[at]))
+        return made
+
+    def take(self, keys: Sequence[int]) -> list[dict[str, Any]]:
+        """Some rows."""
+        rows = np.asarray(keys, dtype=np.int64)
+        if len(rows) and (rows.max() >= self.size or rows.min() < -self.size):
+            raise IndexError(
+                f"Invalid key: {int(rows.max())} is out of bounds for size {self.size}"
+            )
+        rows = rows % self.size if len(rows) else rows
+        made: list[dict[str, Any]] = self.core.take(
+            (rows if self.mapping is None else self.mapping[rows].astype(np.int64)).tobytes()
+        )
+        return made
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """All rows, as a list."""
+        made: list[dict[str, Any]]
+        if self.mapping is None:
+            made = self.core.to_pylist(0, self.size)
+        else:
+            made = self.core.take(np.ascontiguousarray(self.mapping, dtype=np.int64).tobytes())
+        return made
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """All rows."""
+        if self.mapping is None:
+            return iter(self.core.rows(0, self.size))
+        return iter(self.core.rows_at(np.ascontiguousarray(self.mapping, dtype=np.int64).tobytes()))
+
+
+def rows_of(ds: Any) -> TableRows | None:
+    """The rows of a data set as the core gives them; `None` where they need more than it knows:
+    media, arrays of several dimensions.
+    """
+    if requires_decoding(ds.features) or has_arrays(ds.features):
+        return None
+    core = core_of(ds._data)
+    if core is None:
+        return None
+    mapping = None
+    if ds._indices is not None:
+        ds._indices.check()
+        mapping = ds._indices.table.column(0).to_numpy()
+    return TableRows(core, len(ds), mapping)
+
+
+def core_of(table: Any) -> Any:
+    """The core's view of a table, made once; `None` where it has types that the core makes no rows
+    of.
+    """
+    if hasattr(type(table), "core"):
+        return table.core
+    if "core" not in table.__dict__:
+        try:
+            table.core = _core.Table(table.table)
+        except NotImplementedError:
+            table.core = None
+    return table.core
+
+
+def has_arrays(features: Any) -> bool:
+    """Whether there are arrays of several dimensions in features."""
+    found: list[bool] = []
+
+    def look(one: Any) -> None:
+        kept = isinstance(one, (dict, List, Value)) or type(one).__name__ in (
+            "LargeList",
+            "ClassLabel",
+        )
+        found.append(isinstance(one, ArrayXD) or not kept)
+
+    visit(features, look)
+    return any(found)
+
+
+def matching(ds: Any, condition: Any, names: list[str]) -> Any:
+    """The rows for which an expression is true: their numbers in the data set."""
+    table, text = ds._data.select(names), json.dumps(condition.to_json())
+    # What is read from files is looked at as it comes.
+    parts = table.tables() if hasattr(type(table), "tables") else [table]
+    masks = [
+        np.frombuffer(_core.Table(part).matches(text), dtype=np.uint8).astype(bool)
+        for part in parts
+    ]
+    mask = np.concatenate(masks) if masks else np.zeros(0, dtype=bool)
+    if ds._indices is not None:
+        ds._indices.check()
+        mask = mask[ds._indices.table.column(0).to_numpy()]
+    return np.flatnonzero(mask)

@@ -1,0 +1,1 @@
+"""Functions over tables: map, filter, split."""

@@ -1,0 +1,197 @@
+"""What `filter` and `batch` do with batches of rows."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rowstream.ops.apply import truth, truths
+from rowstream.utils import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from rowstream.plan.expr import Expr
+
+
+@dataclass(frozen=True)
+class FilterMask:
+    """A function of truth values, as one of batches that gives the numbers of rows that stay: those
+    that they have in the table.
+
+    Attributes:
+        function, batched, with_indices, with_rank, input_columns: as `filter` has them.
+        listed: the list of rows before the table, if there is one.
+    """
+
+    function: Callable[..., Any]
+    batched: bool
+    with_indices: bool
+    with_rank: bool
+    input_columns: list[str] | None
+    listed: Any = None
+
+    def of(self, function: Callable[..., Any]) -> Any:
+        """What `map` calls."""
+        return self.later if inspect.iscoroutinefunction(function) else self
+
+    def _calls(self, args: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+        *inputs, indices, rank = args
+        if self.batched:
+            yield (
+                *inputs,
+                *([indices] if self.with_indices else []),
+                *([rank] if self.with_rank else []),
+            )
+            return
+        for i, row in enumerate(indices):
+            if self.input_columns is None:
+                (batch,) = inputs
+                given: tuple[Any, ...] = ({name: batch[name][i] for name in batch},)
+            else:
+                given = tuple(column[i] for column in inputs)
+            yield (
+                *given,
+                *([row] if self.with_indices else []),
+                *([rank] if self.with_rank else []),
+            )
+
+    def _rows(self, args: tuple[Any, ...], answers: list[Any]) -> dict[str, Any]:
+        mask = (
+            truths("filter", answers[0], len(args[-2]))
+            if self.batched
+            else [truth("filter", answer) for answer in answers]
+        )
+        rows = pa.array(
+            [row for row, keep in zip(args[-2], mask, strict=True) if keep], pa.uint64()
+        )
+        if self.listed is not None:
+            self.listed.check()
+        return {
+            "indices": rows if self.listed is None else pc.take(self.listed.table.column(0), rows)
+        }
+
+    def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The numbers of rows that stay."""
+        return self._rows(args, [self.function(*one, **kwargs) for one in self._calls(args)])
+
+    async def later(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """As a call, of an async function: the rows of a batch at the same time."""
+        return self._rows(
+            args,
+            list(
+                await asyncio.gather(*(self.function(*one, **kwargs) for one in self._calls(args)))
+            ),
+        )
+
+
+def kept_rows(
+    rows: Any,
+    n: int,
+    function: Callable[..., Any],
+    names: list[str] | None,
+    with_indices: bool,
+    with_rank: bool,
+    kwargs: dict[str, Any],
+    desc: str,
+) -> Any:
+    """The numbers of rows for which a function is true, called row by row."""
+    kept: list[int] = []
+    plain = names is None and not with_indices and not with_rank and not kwargs
+    with progress.bar(n, desc) as bar:
+        for i, row in enumerate(rows):
+            if plain:
+                keep = function(row)
+            else:
+                given = [row] if names is None else [row[name] for name in names]
+                keep = function(
+                    *given, *([i] if with_indices else []), *([None] if with_rank else []), **kwargs
+                )
+            if keep is True or (keep is not False and truth("filter", keep)):
+                kept.append(i)
+            if i % 1000 == 999:
+                bar.update(1000)
+        bar.update(n % 1000)
+    return np.asarray(kept, dtype=np.int64)
+
+
+def rows_where(ds: Any, condition: Expr) -> Any:
+    """The rows for which an expression is true, found in the core, column by column."""
+    from rowstream.table.rows import matching
+
+    names = sorted(condition.columns())
+    ds._known(names)
+    return matching(ds, condition, names)
+
+
+def batched(table: Any, ends: Sequence[int] | None = None) -> Any:
+    """A table as rows of lists: one row of all, or one up to each of `ends`."""
+    offsets = pa.array([0, *([table.num_rows] if ends is None else ends)], pa.int32())
+    columns = {}
+    for name in table.column_names:
+        column = table.column(name)
+        array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        if isinstance(array, pa.ChunkedArray):
+            array = pa.concat_arrays(array.chunks)
+        columns[name] = pa.ListArray.from_arrays(offsets, array)
+    return pa.table(columns)
+
+
+class Runs:
+    """Neighbouring rows that are alike in some columns, each run as one row of lists: of a table
+    that comes in parts.
+
+    A run goes on until a row differs, or the last row is there: what has begun is held until then.
+    """
+
+    def __init__(self, names: list[str], length: int) -> None:
+        self._names, self._length = names, length
+        self._held: list[Any] = []
+
+    def __call__(self, table: Any, at: list[int]) -> Any:
+        """The runs that end in a part. `at`: the numbers of its rows."""
+        held = sum(part.num_rows for part in self._held)
+        if self._held:
+            seam = pa.concat_tables([self._held[-1].slice(self._held[-1].num_rows - 1), table])
+            ends = np.flatnonzero(self._changes(seam)) + held
+        else:
+            ends = np.flatnonzero(self._changes(table)) + 1
+        self._held.append(table)
+        if at[-1] + 1 == self._length:
+            ends = np.append(ends, held + table.num_rows)
+        if not len(ends):
+            return batched(table.slice(0, 0), [])
+        whole = pa.concat_tables(self._held)
+        self._held = [whole.slice(int(ends[-1]))]
+        return batched(whole.slice(0, int(ends[-1])), ends.tolist())
+
+    def _changes(self, table: Any) -> Any:
+        """Where a row differs from the one before it: a truth value for each but the first."""
+        made = np.zeros(max(0, table.num_rows - 1), dtype=bool)
+        for name in self._names:
+            made |= _differs(table.column(name))
+        return made
+
+
+def _differs(column: Any) -> Any:
+    """Where a value differs from the one before it. Two that are missing do not."""
+    nulls = column.is_null().to_numpy(zero_copy_only=False)
+    try:
+        differs = (
+            pc.fill_null(pc.not_equal(column[1:], column[:-1]), False)
+            .to_numpy(zero_copy_only=False)
+            .astype(bool)
+        )
+    except pa.ArrowNotImplementedError:
+        # Lists and structs.
+        values = column.to_pylist()
+        differs = np.fromiter(
+            (a != b for a, b in zip(values[1:], values, strict=False)), bool, len(values) - 1
+        )
+    return differs | (nulls[1:] != nulls[:-1])

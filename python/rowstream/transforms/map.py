@@ -1,0 +1,232 @@
+"""`map`: a function over the rows of a map-style data set, its result in an Arrow file that is
+mapped.
+
+A result is kept under the fingerprint of what it is made of. Parts that other processes make, and
+parts of a run that was stopped, are kept each in a file of its own, and found again.
+"""
+
+from __future__ import annotations
+
+import os
+import string
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from rowstream.exceptions import FileFormatError, InvalidArgumentError
+from rowstream.features.widen import agreed
+from rowstream.table.table import as_table
+from rowstream.transforms.map_function import SOME_NONE
+from rowstream.transforms.map_job import MapJob, gave_nothing
+from rowstream.transforms.map_output import open_result
+from rowstream.transforms.map_run import run, run_in_process
+from rowstream.transforms.step_files import parts_there
+from rowstream.utils import logging, progress
+from rowstream.utils.processes import run_in_processes
+from rowstream.writers.arrow import has_fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_logger = logging.get_logger(__name__)
+
+
+def check_suffix(template: str) -> None:
+    """Check that the names of the parts' files differ: `{rank}` and `{num_proc}` are in the
+    template, and nothing else is.
+    """
+    fields = {name for _, name, _, _ in string.Formatter().parse(template) if name}
+    if fields != {"rank", "num_proc"}:
+        raise InvalidArgumentError(
+            f"suffix_template must contain exactly the fields 'rank' and 'num_proc', got: {fields}"
+        )
+
+
+def columns_named(what: str, names: Any, there: list[str]) -> list[str] | None:
+    """Columns that an argument names, one or several, of those that are there."""
+    if names is None:
+        return None
+    made = [names] if isinstance(names, str) else list(names)
+    if missing := [name for name in made if name not in there]:
+        raise InvalidArgumentError(
+            f"{what} {missing} not in the dataset. Current columns in the dataset: {there}"
+        )
+    return made
+
+
+def run_map(
+    ds: Any,
+    job: MapJob,
+    *,
+    num_proc: int | None,
+    load: bool,
+    suffix: str,
+    desc: str,
+    join: Callable[[list[Any]], Any],
+) -> Any:
+    """The result of a job over a data set, of several processes if asked, from the cache where it
+    is there.
+
+    Args:
+        ds: the data set.
+        job: what to do, with the fingerprint of the result, and the file for it.
+        num_proc: processes; none but this one if `None`.
+        load: whether what is in the cache is used.
+        suffix: how the files of parts are called.
+        desc: what the progress bar says.
+        join: puts the results of several processes together.
+    """
+    name = job.cache_file_name
+    stem, ending = os.path.splitext(name) if name else ("", "")
+    if name and not ending:
+        raise InvalidArgumentError(
+            f"Expected cache_file_name to have an extension, but got: {name}"
+        )
+
+    def part_of(rank: int, of: int) -> str:
+        return f"{stem}{suffix.format(rank=rank, num_proc=of)}{ending}"
+
+    def name_of(rank: int, of: int) -> str:
+        return (
+            f"{job.new_fingerprint}{suffix.format(rank=rank, num_proc=of)}"
+            if of > 1
+            else str(job.new_fingerprint)
+        )
+
+    def usable(file: str, rank: int, of: int) -> bool:
+        # Names that are our own have the fingerprint in them.
+        return os.path.exists(file) and (not job.whole or has_fingerprint(file, name_of(rank, of)))
+
+    parts = num_proc or 1
+    if name and load and (there := parts_there(name, suffix, usable)):
+        # The most complete set; then the one of nearly as many parts.
+        parts = min(there, key=lambda of: ((of - there[of]) / of, abs(of - parts), of))
+    shards = _shards(ds, job, parts)
+    made: list[Any] = [None] * parts
+    todo: list[tuple[int, MapJob]] = []
+    before = 0
+    for i, shard in enumerate(shards):
+        own = MapJob(**{**vars(job), "shard": shard})
+        if parts > 1:
+            own.cache_file_name = part_of(i, parts) if name else None
+            own.rank, own.offset = i, before
+            own.new_fingerprint = name_of(i, parts)
+        elif num_proc:
+            own.rank = 0
+        before += len(shard)
+        if own.cache_file_name and load and usable(own.cache_file_name, i, parts):
+            made[i] = _cached(own)
+        if made[i] is None:
+            todo.append((i, own))
+    if todo:
+        if len(todo) < parts:
+            _logger.info(
+                f"Reprocessing {len(todo)}/{parts} shards because some of them were missing from"
+                " the cache."
+            )
+        if num_proc:
+            for i, _ in todo:
+                _logger.info(
+                    f"Process #{i + 1} will write at"
+                    f" {part_of(i, parts) if name and parts > 1 else name}"
+                )
+        if num_proc:
+            _logger.info(f"Spawning {num_proc} processes")
+        text = f"{desc} (num_proc={num_proc})" if num_proc else desc
+        with progress.bar(
+            len(ds), text, initial=len(ds) - sum(len(own.shard) for _, own in todo)
+        ) as bar:
+            if num_proc:
+
+                def done(i: int, result: Any) -> None:
+                    made[i] = shards[i] if result is None else result
+
+                run_in_processes(
+                    [(i, partial(run_in_process, own)) for i, own in todo],
+                    num_proc,
+                    bar.update,
+                    done,
+                    "map",
+                )
+            else:
+                for i, own in todo:
+                    made[i] = run(own, bar.update)
+        made = _agreeing(job, made, shards)
+        if parts > 1:
+            _logger.info(f"Concatenating {parts} shards")
+    else:
+        shown = (
+            name
+            if parts == 1
+            else f"{stem}{suffix.replace('{rank:05d}', '*').format(rank=0, num_proc=parts)}{ending}"
+        )
+        _logger.info(f"Loading cached processed dataset at {shown}")
+    whole = made[0] if parts == 1 else join(made if job.features is not None else _agreed(made))
+    changed = any(
+        one._fingerprint != shard._fingerprint for one, shard in zip(made, shards, strict=True)
+    )
+    if changed:
+        whole = whole if whole is not ds else ds._copy()
+        whole._fingerprint = job.new_fingerprint
+    else:
+        whole = ds
+    return whole
+
+
+def _agreed(parts: list[Any]) -> list[Any]:
+    """Parts whose rows showed different types, with types that have the values of all."""
+    several = [ds.features for ds in parts]
+    made = []
+    for ds, features in zip(parts, agreed(several), strict=True):
+        if features != ds.features:
+            ds = ds._copy()
+            ds._data = ds._data.cast(features.arrow_schema)
+            ds._info.features = features
+        made.append(ds)
+    return made
+
+
+def _shards(ds: Any, job: MapJob, parts: int) -> list[Any]:
+    """The rows of each process: runs of nearly one length, of whole batches where a short one is
+    left out, so that only one is.
+    """
+    if parts == 1:
+        return [ds]
+    size = max(1, job.batch_size or 1) if job.batched and job.drop_last_batch else 1
+    each, more = divmod(len(ds) // size, parts)
+    starts = [size * (each * i + min(i, more)) for i in range(parts)]
+    return [
+        ds.select(range(start, end), job.keep_in_memory)
+        for start, end in zip(starts, [*starts[1:], len(ds)], strict=True)
+    ]
+
+
+def _agreeing(job: MapJob, made: list[Any], shards: list[Any]) -> list[Any]:
+    """What became of the parts: the parts themselves where the function gave nothing for any
+    row.
+    """
+    none = [
+        one is shard
+        for one, shard in zip(made, shards, strict=True)
+        if gave_nothing(job, len(shard))
+    ]
+    if any(none) and not all(none):
+        raise InvalidArgumentError(SOME_NONE.format(""))
+    return shards if any(none) else made
+
+
+def _cached(job: MapJob) -> Any:
+    """The result of a job that a file has; `None` where the file is damaged, and the job is done
+    again.
+    """
+    info = job.shard.info.copy()
+    info.features = job.features
+    try:
+        return open_result(job, info)
+    except (pa.ArrowException, OSError, FileFormatError) as error:
+        _logger.warning(f"{job.cache_file_name} is damaged, and is made anew: {error}")
+        return None
+
+
+__all__ = ["as_table", "run_map"]

@@ -1,0 +1,218 @@
+"""The function of `map`, as it is called on batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from rowstream.exceptions import DatasetTransformationNotAllowedError
+from rowstream.formatting.column import Column
+from rowstream.formatting.formatters import get_formatter
+from rowstream.formatting.lazy import LazyBatch, LazyDict
+from rowstream.formatting.python import PythonFormatter
+from rowstream.formatting.query import format_table
+from rowstream.ops.apply import check_lengths
+from rowstream.table.table import Table
+
+if TYPE_CHECKING:
+    from rowstream.transforms.map_job import MapJob
+
+
+SOME_NONE = (
+    "map: the function returned None for some rows and columns for others{}: a row that stays as it"
+    " is, is returned as it is"
+)
+
+
+def _listed(kinds: Any = (list, tuple)) -> tuple[type, ...]:
+    """The types that a column of a batch may have."""
+    import sys
+
+    made: list[type] = [list, np.ndarray]
+    for module, names in (
+        ("pandas", ["Series"]),
+        ("polars", ["Series", "DataFrame"]),
+        ("torch", ["Tensor"]),
+        ("tensorflow", ["Tensor"]),
+        ("jax", ["Array"]),
+    ):
+        if (loaded := sys.modules.get(module)) is not None:
+            made += [getattr(loaded, name) for name in names]
+
+    return (*made, Column)
+
+
+def _frame(value: Any) -> bool:
+    return type(value).__module__.partition(".")[0] in ("pandas", "polars") and type(
+        value
+    ).__name__ in ("DataFrame", "LazyFrame")
+
+
+class Row(dict[str, Any]):
+    """A row that a function is given. What is made of it with `|` is one too: columns that are
+    removed are removed of it.
+    """
+
+    def __or__(self, other: Any) -> Any:
+        made = Row(self)
+        made.update(other)
+        return made
+
+    def __ror__(self, other: Any) -> Any:
+        made = Row(other)
+        made.update(self)
+        return made
+
+    def copy(self) -> Row:
+        """A copy."""
+        return Row(self)
+
+    __copy__ = copy
+
+
+class Columns(dict[str, Any]):
+    """The columns of a batch. `kept`: those that the function did not change, which are as they
+    were.
+    """
+
+    kept: tuple[str, ...] = ()
+
+
+class MapFunction:
+    """A user's function, with what it is given and what becomes of its result."""
+
+    def __init__(self, job: MapJob) -> None:
+        self.job, ds = job, job.shard
+        self.kwargs = job.fn_kwargs or {}
+        self.plain = (
+            not job.batched
+            and job.input_columns is None
+            and ds._plain()
+            and ds._core_rows() is not None
+        )
+        if ds._format_type is None:
+            self.formatter: Any = PythonFormatter(features=ds.features, lazy=True)
+        else:
+            self.formatter = get_formatter(
+                ds._format_type, features=ds.features, **ds._format_kwargs
+            )
+        self.merges = ds._format_type is not None or bool(job.input_columns)
+        self.removed = set(job.remove_columns or ())
+        self.kept_examples = bool(ds.list_indexes())
+        self.checked = False
+
+    def arguments(self, part: Any, at: Any) -> tuple[Any, list[Any]]:
+        """The row or batch, and the arguments."""
+        job = self.job
+        if self.plain:
+            given: Any = part
+        else:
+            key = range(part.num_rows) if job.batched else 0
+            given = format_table(part, key, self.formatter, format_columns=job.input_columns)
+        arguments = (
+            [given] if job.input_columns is None else [given[name] for name in job.input_columns]
+        )
+        if job.with_indices:
+            arguments.append(
+                [i + job.offset for i in at] if isinstance(at, list) else at + job.offset
+            )
+        if job.with_rank:
+            arguments.append(job.rank)
+        return given, arguments
+
+    def __call__(self, part: Any, at: Any) -> Any:
+        """What becomes of a row or batch; `None` where the function gives nothing."""
+        given, arguments = self.arguments(part, at)
+        return self.result(part, given, self.job.function(*arguments, **self.kwargs))
+
+    async def later(self, part: Any, at: Any) -> Any:
+        """As a call, of an async function."""
+        given, arguments = self.arguments(part, at)
+        return self.result(part, given, await self.job.function(*arguments, **self.kwargs))
+
+    def result(self, part: Any, given: Any, made: Any) -> Any:
+        """The columns of the result: those that were there, and those that the function gave."""
+        if made is None:
+            return None
+        lazy = isinstance(made, (LazyDict, Row))
+        if isinstance(made, Row):
+            made = dict(made)
+        elif lazy:
+            made = {
+                name: value for name, value in made.data.items() if name not in made.keys_to_format
+            }
+        self.check(made)
+        if not isinstance(made, Mapping):
+            return made
+        own: Any = made
+        if self.plain:
+            # As the function leaves it: what it sets in its row is set, whatever it gives.
+            merged = dict(given)
+        elif self.merges:
+            merged = dict(zip(part.column_names, part.columns, strict=True))
+        elif isinstance(given, LazyDict):
+            merged = {
+                name: part[name] if name in given.keys_to_format else value
+                for name, value in given.data.items()
+            }
+        else:
+            merged = dict(given)
+        for name in self.removed:
+            merged.pop(name, None)
+            if lazy:
+                own.pop(name, None)
+        if (
+            self.kept_examples
+            and made
+            and self.job.batched
+            and len(next(iter(made.values()))) != part.num_rows
+        ):
+            raise DatasetTransformationNotAllowedError(
+                "map(batched=True) on a data set with an index may not add or leave out rows:"
+                " drop_index() first, and add the index again"
+            )
+        columns = Columns({**merged, **made} if isinstance(given, Mapping) else made)
+        if self.job.batched:
+            check_lengths("map", made, columns)
+        if not isinstance(given, Mapping):
+            return made
+        untouched: Callable[[str], bool] | None = (
+            given.untouched if isinstance(given, LazyBatch) else None
+        )
+        if self.job.batched and (self.merges or untouched is not None):
+            columns.kept = tuple(
+                name
+                for name in merged
+                if name not in made and (self.merges or untouched is None or untouched(name))
+            )
+            # What the function has only looked at is what it was, whatever Python has for it.
+            columns.update({name: part[name] for name in columns.kept})
+        return columns
+
+    def check(self, made: Any) -> None:
+        """Raises where a function gives what cannot be rows."""
+        if self.checked:
+            return
+        if not (isinstance(made, (Mapping, pa.Table, Table)) or _frame(made)):
+            raise TypeError(
+                "Provided `function` which is applied to all elements of table returns a variable"
+                f" of type {type(made)}. Make sure provided `function` returns a variable of type"
+                " `dict` (or a pyarrow table) to update the dataset or `None` if you are only"
+                " interested in side effects."
+            )
+        if self.job.batched and isinstance(made, Mapping):
+            kinds = _listed()
+            if wrong := {
+                name: type(one).__name__
+                for name, one in made.items()
+                if not isinstance(one, (*kinds, pa.Array, pa.ChunkedArray))
+            }:
+                raise TypeError(
+                    "Provided `function` which is applied to all elements of table returns a"
+                    f" `dict` of types {wrong}. When using `batched=True`, make sure provided"
+                    f" `function` returns a `dict` of types like `{kinds}`."
+                )
+        self.checked = True

@@ -1,0 +1,97 @@
+"""A job of `map`, run."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from rowstream import config
+from rowstream.transforms.map_function import MapFunction, Row
+from rowstream.transforms.map_job import MapJob, gave_nothing
+from rowstream.transforms.map_output import MapOutput
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+def parts_of_job(job: MapJob) -> Iterator[tuple[Any, Any]]:
+    """The rows of a part, one by one or in batches, with their numbers: as tables."""
+    ds, size = job.shard, job.batch_size
+    n = len(ds)
+    if (
+        not job.batched
+        and job.input_columns is None
+        and ds._plain()
+        and (rows := ds._core_rows()) is not None
+    ):
+        yield from enumerate(map(Row, rows))
+        return
+    if not job.batched:
+        # Read by the thousand, given one by one.
+        for start in range(0, n, 1000):
+            some = ds._query(slice(start, start + 1000))
+            for i in range(some.num_rows):
+                yield start + i, some.slice(i, 1)
+        return
+    step, stop = size if size and size > 0 else max(1, n), gave_nothing(job, n)
+    for start in range(0, stop, step):
+        end = min(start + step, stop)
+        yield list(range(start, end)), ds._query(slice(start, end))
+
+
+def _results(job: MapJob) -> Iterator[tuple[int, Any]]:
+    """How many rows were read, and what the function made of them."""
+    function = MapFunction(job)
+    if not inspect.iscoroutinefunction(job.function):
+        for at, part in parts_of_job(job):
+            yield len(at) if job.batched else 1, function(part, at)
+        return
+    loop = asyncio.new_event_loop()
+    waiting: list[tuple[int, asyncio.Task[Any]]] = []
+    most = config.MAX_NUM_RUNNING_ASYNC_MAP_FUNCTIONS_IN_PARALLEL
+    try:
+        for at, part in parts_of_job(job):
+            waiting.append(
+                (len(at) if job.batched else 1, loop.create_task(function.later(part, at)))
+            )
+            while len(waiting) >= most:
+                n, task = waiting.pop(0)
+                yield n, loop.run_until_complete(task)
+        while waiting:
+            n, task = waiting.pop(0)
+            yield n, loop.run_until_complete(task)
+    finally:
+        for _, task in waiting:
+            task.cancel()
+        if waiting:
+            loop.run_until_complete(
+                asyncio.gather(*(task for _, task in waiting), return_exceptions=True)
+            )
+        loop.close()
+
+
+def run(job: MapJob, told: Callable[[int], None]) -> Any:
+    """Does a job: gives the data set of its result, or its own where the function gave nothing.
+
+    `told` is told of rows that are done. A file is there whole, or not at all.
+    """
+    out, done = MapOutput(job), False
+    try:
+        for n, made in _results(job):
+            out.write(made, n)
+            told(n)
+        out.end()
+        done = True
+    finally:
+        if not done:
+            out.drop()
+    return out.result()
+
+
+def run_in_process(job: MapJob, told: Callable[[int], None]) -> Any:
+    """As `run`, in a process of its own: gives `None` where the function gave nothing, rather than
+    the rows that are there already.
+    """
+    made = run(job, told)
+    return None if made is job.shard else made

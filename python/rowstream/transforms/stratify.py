@@ -1,0 +1,62 @@
+"""Parts with the same shares of each class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rowstream.exceptions import InvalidArgumentError
+
+
+def _shares(counts: Any, draws: int, generator: Any) -> Any:
+    """How many of each class are drawn: as near to their shares as whole numbers are; ties are
+    drawn.
+
+    The most likely outcome of drawing without putting back, as scikit-learn and `datasets` compute
+    it.
+    """
+    exact = draws * counts / counts.sum()
+    made = np.floor(exact)
+    missing = int(draws - made.sum())
+    rest = exact - made
+    for value in np.sort(np.unique(rest))[::-1]:
+        if missing <= 0:
+            break
+        (there,) = np.where(rest == value)
+        more = min(len(there), missing)
+        made[generator.choice(there, size=more, replace=False)] += 1
+        missing -= more
+    return made.astype(np.int64)
+
+
+def stratified(
+    labels: Any, n_train: int, n_test: int, generator: Any, column: str
+) -> tuple[Any, Any]:
+    """The rows for training and for the test, each with the shares of classes that all rows have.
+
+    The draws are those of scikit-learn's `StratifiedShuffleSplit`, which `datasets` follows.
+    """
+    classes, of = np.unique(labels, return_inverse=True)
+    counts = np.bincount(of)
+    if counts.min() < 2:
+        raise InvalidArgumentError(
+            f"The least populated class in {column} column has only 1 member, which is too few. The"
+            " minimum number of groups for any class cannot be less than 2."
+        )
+    for name, size in (("train", n_train), ("test", n_test)):
+        if size < len(classes):
+            raise InvalidArgumentError(
+                f"The {name}_size = {size} should be greater or equal to the number of classes ="
+                f" {len(classes)}"
+            )
+    rows = np.split(np.argsort(of, kind="mergesort"), np.cumsum(counts)[:-1])
+    for_train = _shares(counts, n_train, generator)
+    for_test = _shares(counts - for_train, n_test, generator)
+    train: list[Any] = []
+    test: list[Any] = []
+    for own, count, some, more in zip(rows, counts, for_train, for_test, strict=True):
+        drawn = own.take(generator.permutation(count), mode="clip")
+        train.extend(drawn[:some])
+        test.extend(drawn[some : some + more])
+    return generator.permutation(train), generator.permutation(test)

@@ -1,0 +1,301 @@
+"""Rows written into one file or into several beside each other: all of them, or none."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.storage.urls import COMPRESSED
+from rowstream.utils.arguments import convert_file_size_to_int
+from rowstream.utils.atomic import umask
+from rowstream.writers.target import file_system, open_target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from rowstream.writers.sinks import Sink
+
+    Pieces = Iterator[tuple[bool, Any]]  # what is written, and whether a file begins with it
+
+
+def even(rows: int, num_shards: int) -> list[int]:
+    """The rows of each of so many files."""
+    return [rows // num_shards + (i < rows % num_shards) for i in range(num_shards)]
+
+
+def together(tables: Iterable[Any], empty: Any) -> Pieces:
+    """All tables in one file."""
+    first = True
+    for table in tables:
+        yield first, table
+        first = False
+    if first:
+        yield True, empty
+
+
+def by_rows(tables: Iterable[Any], counts: list[int], empty: Any) -> Pieces:
+    """Tables, and parts of them, in files of so many rows each."""
+    at, left, begins = 0, counts[0], True
+    for table in tables:
+        rest = table
+        while rest.num_rows:
+            if not left and at + 1 < len(counts):
+                at, left, begins = at + 1, counts[at + 1], True
+            n = min(left, rest.num_rows)
+            yield begins, rest.slice(0, n)
+            rest, left, begins = rest.slice(n), left - n, False
+    # More files than rows.
+    yield from ((True, empty) for _ in range(len(counts) - at - (not begins)))
+
+
+def by_size(
+    tables: Iterable[tuple[Any, Any]],
+    make: Callable[[Any], Any],
+    size: Callable[[Any], int],
+    most: int,
+    empty: Any,
+) -> Pieces:
+    """What is made of tables, in files of at most so many bytes. A row that has more has a file of
+    its own.
+    """
+    used = None
+    for whole in tables:
+        waiting = [whole]
+        while waiting:
+            table, made = waiting.pop()
+            n = size(made)
+            if n > most and table.num_rows > 1:
+                half = table.num_rows // 2
+                waiting += [
+                    (part, make(part)) for part in (table.slice(half), table.slice(0, half))
+                ]
+                continue
+            begins = used is None or used + n > most
+            used = n if begins or used is None else used + n
+            yield begins, made
+    if used is None:
+        yield True, make(empty)
+
+
+def ahead(
+    function: Callable[[Any], Any], items: Iterable[Any], threads: int | None
+) -> Iterator[Any]:
+    """What a function makes of items, in their order, by so many threads, which are a few items
+    ahead; else as they are asked for.
+    """
+    if threads is None or threads == 1:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        queue: deque[Any] = deque()
+        for item in items:
+            queue.append(pool.submit(function, item))
+            if len(queue) > 2 * threads:
+                yield queue.popleft().result()
+        while queue:
+            yield queue.popleft().result()
+
+
+class Output:
+    """Where rows are written: a file, or several.
+
+    Attributes:
+        num_shards: how many files, if that is given.
+        most: the bytes of a file, if they are limited.
+    """
+
+    def __init__(
+        self,
+        path_or_buf: Any,
+        storage_options: Any,
+        num_shards: int | None,
+        max_shard_size: str | int | None,
+    ) -> None:
+        if num_shards is not None and max_shard_size is not None:
+            raise InvalidArgumentError(
+                "please specify either max_shard_size or num_shards, but not both."
+            )
+        if num_shards is not None and (not isinstance(num_shards, int) or num_shards < 1):
+            raise InvalidArgumentError(
+                f"num_shards must be an integer of at least 1, found {num_shards!r}"
+            )
+        self.num_shards = num_shards
+        self.most = None if max_shard_size is None else convert_file_size_to_int(max_shard_size)
+        if self.most is not None and self.most < 1:
+            raise InvalidArgumentError(
+                f"max_shard_size must be at least 1, found {max_shard_size!r}"
+            )
+        if self.several and hasattr(path_or_buf, "write"):
+            raise InvalidArgumentError(
+                "num_shards and max_shard_size make several files: give a path, not an open file"
+            )
+        self._of, self._options = path_or_buf, storage_options
+
+    @property
+    def several(self) -> bool:
+        """Whether there may be more than one."""
+        return self.num_shards is not None or self.most is not None
+
+    def pieces(
+        self,
+        tables: Iterable[Any],
+        empty: Any,
+        rows: int | None,
+        make: Callable[[Any], Any] = lambda table: table,
+        size: Callable[[Any], int] = lambda table: int(table.nbytes),
+        beside: int = 0,
+        threads: int | None = None,
+    ) -> Pieces:
+        """What is made of tables, cut where files end.
+
+        Args:
+            tables: all rows.
+            empty: a table without rows.
+            rows: how many there are, if the files are to be so many.
+            make: what is made of a table.
+            size: the bytes of what was made.
+            beside: the bytes of a file besides.
+            threads: those that make it.
+        """
+        if self.most is not None:
+            room = max(self.most // 2, self.most - beside)
+            return by_size(
+                ahead(lambda table: (table, make(table)), tables, threads), make, size, room, empty
+            )
+        cut = (
+            together(tables, empty)
+            if self.num_shards is None
+            else by_rows(tables, even(rows or 0, self.num_shards), empty)
+        )
+        return ahead(lambda piece: (piece[0], make(piece[1])), cut, threads)
+
+    def write(self, pieces: Pieces, sink: Callable[[Any], Sink], ending: str, name: str) -> int:
+        """Writes pieces into the files; gives their bytes. What files are called where the path is
+        a folder: a name, and an ending.
+        """
+        if not self.several:
+            return _poured(pieces, lambda: open_target(self._of, self._options), sink)
+        with Shards(self._of, ending, name, self._options) as shards:
+            return _poured(pieces, shards.open, sink)
+
+
+def _poured(pieces: Pieces, files: Callable[[], Any], sink: Callable[[Any], Sink]) -> int:
+    total = 0
+    with ExitStack() as opened:
+        for begins, piece in pieces:
+            if begins:
+                opened.close()
+                file = sink(opened.enter_context(files()))
+                opened.callback(file.close)
+            total += file.write(piece)
+    return total
+
+
+class Shards:
+    """Files `name-00000-of-00003.ending`, which are there once all of them are whole. A context
+    manager.
+
+    They take the place of those that the same name stood for before: of other numbers, and of the
+    file `name.ending`.
+
+    Args:
+        path: `folder/name.ending`; or a folder, which is made if it is not there.
+        ending: that of the files, if the path is a folder.
+        name: theirs, if the path is a folder.
+        storage_options: options of a URL's file system.
+    """
+
+    def __init__(self, path: Any, ending: str, name: str, storage_options: Any = None) -> None:
+        text = os.fspath(path)
+        self._fs, inside = file_system(text, storage_options)
+        inside = inside if self._fs is not None else os.path.expanduser(inside)
+        is_folder = text.endswith("/") or (
+            os.path.isdir(inside) if self._fs is None else self._fs.isdir(inside)
+        )
+        self._folder, last = os.path.split(inside)
+        self._name, self._ending = _split(last)
+        if is_folder or not self._ending:
+            self._folder, self._name, self._ending = inside.rstrip("/"), name, ending
+            if self._fs is None:
+                os.makedirs(self._folder, exist_ok=True)
+            else:
+                self._fs.makedirs(self._folder, exist_ok=True)
+        elif self._fs is None and not os.path.isdir(self._folder or "."):
+            raise InvalidArgumentError(f"there is no folder {self._folder}")
+        self._aside: list[str] = []
+
+    def _at(self, name: str) -> str:
+        return f"{self._folder}/{name}" if self._folder else name
+
+    @contextmanager
+    def open(self) -> Iterator[Any]:
+        """The next of them, to be written."""
+        if self._fs is not None:
+            aside = self._at(f".{self._name}.{os.urandom(6).hex()}{self._ending}")
+            self._aside.append(aside)
+            with self._fs.open(aside, "wb") as file:
+                yield file
+            return
+        handle, aside = tempfile.mkstemp(prefix=f".{self._name}.", dir=self._folder or ".")
+        self._aside.append(aside)
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        if kind is not None:
+            for aside in self._aside:
+                self._remove(aside)
+            return
+        n = len(self._aside)
+        names = [f"{self._name}-{i:05d}-of-{n:05d}{self._ending}" for i in range(n)]
+        for aside, name in zip(self._aside, names, strict=True):
+            self._put(aside, self._at(name))
+        for before in self._before():
+            if before not in names:
+                self._remove(self._at(before))
+
+    def _put(self, aside: str, place: str) -> None:
+        if self._fs is not None:
+            self._fs.mv(aside, place)
+            return
+        Path(aside).chmod(0o666 & ~umask())
+        Path(aside).replace(place)
+
+    def _remove(self, path: str) -> None:
+        if self._fs is None:
+            Path(path).unlink(missing_ok=True)
+        elif self._fs.exists(path):
+            self._fs.rm(path)
+
+    def _before(self) -> list[str]:
+        """What the name stood for before, and stands for now."""
+        there = (
+            os.listdir(self._folder or ".")
+            if self._fs is None
+            else [os.path.basename(one) for one in self._fs.ls(self._folder, detail=False)]
+        )
+        known = re.compile(
+            rf"{re.escape(self._name)}(-\d{{5,}}-of-\d{{5,}})?{re.escape(self._ending)}"
+        )
+        return [one for one in there if known.fullmatch(one)]
+
+
+def _split(name: str) -> tuple[str, str]:
+    """A file's name, and its ending: with that of what it is compressed with."""
+    stem, ending = os.path.splitext(name)
+    if ending.lower() in COMPRESSED:
+        stem, before = os.path.splitext(stem)
+        return stem, before + ending
+    return stem, ending

@@ -1,0 +1,106 @@
+"""Files under way, of the formats that are written."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Sink(Protocol):
+    """A file under way."""
+
+    def write(self, piece: Any) -> int:
+        """Adds rows; gives their bytes."""
+        ...
+
+    def close(self) -> None:
+        """Ends it."""
+        ...
+
+
+_PARQUET_BYTES, _COLUMN_BYTES = 1 << 10, 1 << 9
+
+
+def parquet_overhead(columns: int) -> int:
+    """About how many bytes a Parquet file has beside its rows."""
+    return _PARQUET_BYTES + columns * _COLUMN_BYTES
+
+
+class ParquetSink:
+    """A Parquet file under way.
+
+    Args:
+        file: where it is written.
+        options: those of `pyarrow.parquet.ParquetWriter`.
+        full: whether so many rows, of so many bytes, are a row group.
+        notes: what the file says of itself besides.
+    """
+
+    def __init__(
+        self,
+        file: Any,
+        options: dict[str, Any],
+        full: Callable[[int, int], bool],
+        notes: dict[str, str] | None = None,
+    ) -> None:
+        self._file, self._options, self._full, self._notes = file, options, full, notes
+        self._writer: Any = None
+        self._waiting: list[Any] = []
+        self._rows = self._bytes = 0
+
+    def write(self, piece: Any) -> int:
+        """Adds a table."""
+        import pyarrow.parquet as pq
+
+        self._writer = self._writer or pq.ParquetWriter(self._file, piece.schema, **self._options)
+        self._waiting.append(piece)
+        self._rows, self._bytes = self._rows + piece.num_rows, self._bytes + piece.nbytes
+        if self._full(self._rows, self._bytes):
+            self._flush()
+        return int(piece.nbytes)
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self._rows:
+            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=self._rows)
+        self._waiting.clear()
+        self._rows = self._bytes = 0
+
+    def close(self) -> None:
+        """Ends it."""
+        if self._writer is None:
+            return
+        self._flush()
+        if self._notes:
+            self._writer.add_key_value_metadata(self._notes)
+        self._writer.close()
+
+
+class TextSink:
+    """A file of text under way.
+
+    Args:
+        file: where it is written.
+        head: what stands before its rows.
+        packed: what compresses its content, if it is compressed.
+    """
+
+    def __init__(
+        self, file: Any, head: bytes = b"", packed: Callable[[Any], Any] | None = None
+    ) -> None:
+        self._opened = ExitStack()
+        self._file = file if packed is None else self._opened.enter_context(packed(file))
+        self._head = head
+
+    def write(self, piece: bytes) -> int:
+        """Adds the text of rows."""
+        content, self._head = self._head + piece, b""
+        return self._file.write(content) or len(content)
+
+    def close(self) -> None:
+        """Ends it."""
+        self._opened.close()

@@ -1,0 +1,48 @@
+"""Batches of a stream in types that a file has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rowstream.exceptions import InvalidArgumentError, SchemaError
+from rowstream.ops.apply import columns_of
+
+ROWS = 1000
+ROW_GROUP = 64 << 20  # bytes of a row group of Parquet
+LOOKED_AT = 10  # batches of what functions made, from which types are found
+
+
+def typed_batches(rows: list[dict[str, Any]], schema: Any) -> Any:
+    """Rows that functions made, as a table of a schema."""
+    import pyarrow as pa
+
+    from rowstream.arrow.exact import FAILED
+
+    columns = columns_of(rows)
+    if new := [name for name in columns if name not in schema.names]:
+        raise InvalidArgumentError(
+            f"a function made columns that earlier rows did not have: {new}; name all columns with"
+            " map(features=…)"
+        )
+    made = []
+    for field in schema:
+        try:
+            made.append(as_features(columns.get(field.name, [None] * len(rows)), field.type))
+        except FAILED as error:
+            raise SchemaError(
+                f"column {field.name!r}: {error}; earlier rows were {field.type}: name the types"
+                " with map(features=…)"
+            ) from error
+    return pa.table(made, schema=schema)
+
+
+def as_features(values: list[Any], kind: Any) -> Any:
+    """Values as an array of a type, arrays of several dimensions and tensors too."""
+    from rowstream.arrow.cast import array_cast
+    from rowstream.arrow.exact import FAILED, exact_array
+    from rowstream.features.infer import array_of
+
+    try:
+        return exact_array(values, kind)
+    except FAILED:
+        return array_cast(array_of(values), kind)

@@ -1,0 +1,88 @@
+"""Where rows are written to: paths, URLs, files that are open; compressed or not."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from rowstream.storage.files import open as open_file
+from rowstream.utils.atomic import atomic_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def has_scheme(path: str) -> bool:
+    """Whether a path is a URL, other than one of a file of this machine."""
+    return "://" in path and not path.startswith("file://")
+
+
+def open_path(path: str, mode: str, storage_options: Any) -> Any:
+    """A file of this machine or of a URL."""
+    if has_scheme(path) or path.startswith("file://"):
+        return open_file(path, mode, storage_options=storage_options)
+    return open(path, mode, encoding=None if "b" in mode else "utf-8")
+
+
+def file_system(path: str, storage_options: Any) -> Any:
+    """The file system of fsspec that a URL is of, and the path in it; `None` for files of this
+    machine.
+    """
+    if not has_scheme(path) and not storage_options:
+        return None, os.path.expanduser(path.removeprefix("file://"))
+    from fsspec.core import url_to_fs
+
+    fs, inside = url_to_fs(path, **(storage_options or {}))
+    local = type(fs).__name__ == "LocalFileSystem"
+    return (None, inside) if local else (fs, inside.rstrip("/"))
+
+
+class Target:
+    """A file to write, whole or not at all; or one that was given, which stays open."""
+
+    def __init__(self, path_or_buf: Any, storage_options: Any) -> None:
+        self.of, self.options = path_or_buf, storage_options
+        self.inner: Any = None
+
+    def __enter__(self) -> Any:
+        if hasattr(self.of, "write"):
+            return self.of
+        path = os.fspath(self.of)
+        fs, inside = file_system(path, self.options)
+        self.inner = atomic_file(inside) if fs is None else fs.open(inside, "wb")
+        return self.inner.__enter__()
+
+    def __exit__(self, *error: object) -> Any:
+        return None if self.inner is None else self.inner.__exit__(*error)
+
+
+def open_target(path_or_buf: Any, storage_options: Any) -> Any:
+    """A context that gives a binary file to write: a buffer as it is, a file of this machine, or
+    one of a URL.
+    """
+    return Target(path_or_buf, storage_options)
+
+
+def compressed(name: Any, compression: Any) -> Callable[[Any], Any] | None:
+    """What makes a file that compresses what another is given; `None` if nothing is compressed."""
+    kind = compression
+    if kind == "infer":
+        ending = os.path.splitext(os.fspath(name))[1].lower()
+        kind = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz"}.get(ending)
+    if kind is None:
+        return None
+    if kind == "gzip":
+        import gzip
+
+        return lambda raw: gzip.GzipFile(fileobj=raw, mode="wb")
+    if kind == "bz2":
+        import bz2
+
+        return lambda raw: bz2.BZ2File(raw, "wb")
+    if kind == "xz":
+        import lzma
+
+        return lambda raw: lzma.LZMAFile(raw, "wb")
+    raise NotImplementedError(
+        f"`to_json` does not support {kind!r} compression: 'gzip', 'bz2' and 'xz' are there"
+    )
