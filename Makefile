@@ -8,6 +8,7 @@ UV := $(BIN)/uv
 SOURCES := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock rust/core/Cargo.toml rust/py/Cargo.toml pyproject.toml
 export CARGO_TERM_PROGRESS_WHEN := never
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+export UV_PROJECT_ENVIRONMENT := $(CURDIR)/$(VENV)
 
 .DEFAULT_GOAL := help
 
@@ -19,21 +20,17 @@ $(UV):
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
-# One stamp a dependency group, so that each target installs only what it needs.
-$(VENV)/%.group: pyproject.toml | $(UV)
-	$(UV) pip install --quiet --group $*
-	@touch $@
-
-$(VENV)/build.stamp: pyproject.toml | $(UV)
-	$(UV) pip install --quiet 'maturin>=1.9.4,<2' 'numpy>=1.26' 'pyarrow>=17'
+# One stamp a dependency group, so that each target installs only what it needs: the versions of uv.lock.
+$(VENV)/%.group: uv.lock | $(UV)
+	$(UV) sync --quiet --frozen --inexact --no-install-project --no-default-groups --group $*
 	@touch $@
 
 # What is imported from here: the last build, of whichever profile.
-$(VENV)/dev.build: $(SOURCES) $(VENV)/build.stamp
+$(VENV)/dev.build: $(SOURCES) $(VENV)/build.group
 	$(BIN)/maturin develop --quiet
 	@rm -f $(VENV)/release.build && touch $@
 
-$(VENV)/release.build: $(SOURCES) $(VENV)/build.stamp
+$(VENV)/release.build: $(SOURCES) $(VENV)/build.group
 	$(BIN)/maturin develop --quiet --release
 	@rm -f $(VENV)/dev.build && touch $@
 
@@ -52,9 +49,10 @@ target/release/rowstream-testserver: $(shell find rust/testserver -type f) Cargo
 	cargo build --quiet --locked --release -p rowstream-testserver
 	@touch $@
 
+# Files are divided over the cores. PYTEST="tests/ops -k map" runs some.
 .PHONY: test-python
 test-python: target/release/rowstream-testserver $(VENV)/dev.build $(VENV)/test.group $(VENV)/compat.group $(VENV)/torch.group $(VENV)/trainers.group $(VENV)/lint.group dist/.wheel ## Run the package's tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST)
 
 .PHONY: lint
 lint: $(VENV)/dev.build $(VENV)/lint.group ## Check style and types
@@ -64,6 +62,10 @@ lint: $(VENV)/dev.build $(VENV)/lint.group ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/stubtest rowstream._core --allowlist .stubtest-allowlist
+
+.PHONY: lock
+lock: | $(UV) ## Choose newer versions of the tools and libraries that tests use
+	$(UV) lock --upgrade
 
 .PHONY: format
 format: $(VENV)/lint.group ## Format all code
@@ -83,13 +85,13 @@ bench: target/release/rowstream-testserver $(VENV)/release.build $(VENV)/bench.g
 	$(BIN)/python -m benches.in_place
 
 # What the tests install, unless `make wheel` has built a better one since.
-dist/.wheel: $(SOURCES) $(shell find python -name '*.py*') $(VENV)/build.stamp
+dist/.wheel: $(SOURCES) $(shell find python -name '*.py*') $(VENV)/build.group
 	@rm -rf dist && mkdir dist
 	$(BIN)/maturin build --quiet --profile dev --out dist
 	@touch $@
 
 .PHONY: wheel
-wheel: $(VENV)/build.stamp ## Build the wheel for publishing: abi3, fat LTO (minutes)
+wheel: $(VENV)/build.group ## Build the wheel for publishing: abi3, fat LTO (minutes)
 	@rm -rf dist && mkdir dist
 	$(BIN)/maturin build --quiet --profile dist --out dist
 	@touch dist/.wheel

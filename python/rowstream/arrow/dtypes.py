@@ -54,11 +54,11 @@ _PARTS = re.compile(r"\s*(\w+)\s*(?:\[([^\[\]]*)\]|\(([^()]*)\))\s*")
 _ZONE = re.compile(r"tz\s*=\s*([a-zA-Z0-9/_+\-:]*)")
 
 Parsed = tuple[Any, ...]
-"""A type taken apart: its name, and what stands in brackets after it."""
+"""A type parsed: its name, and what stands in brackets after it."""
 
 
 def _parsed(dtype: str) -> Parsed | None:
-    """A name taken apart; `None` if it is that of no type."""
+    """A name parsed; `None` if it is that of no type."""
     text = _ALIASES.get(dtype, dtype)
     if text in PLAIN:
         return (text,)

@@ -6,7 +6,7 @@
 - `heads`: the beginnings and ends of files that tell what they are (at most 256 MiB, the oldest go
   first);
 - `listings`: which files data sets of the Hub have, by commit;
-- `downloads` and `extracted`: whole files, and what was taken apart.
+- `downloads` and `extracted`: whole files, and what was extracted of archives.
 
 Data sets lie in the folder `rowstream` of `HF_DATASETS_CACHE`, or of the `cache_dir=` that was
 given, and listings beside them; the rest in `ROWSTREAM_CACHE` (`~/.cache/rowstream`). Files of the

@@ -3,54 +3,74 @@
 from __future__ import annotations
 
 import inspect
-from functools import partial, wraps
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
-
-    F = TypeVar("F", bound=Callable[..., Any])
 
 _BY_SPLIT = {
-    "cache_file_names": "cache_file_name",
-    "indices_cache_file_names": "indices_cache_file_name",
+    "cache_file_name": "cache_file_names",
+    "indices_cache_file_name": "indices_cache_file_names",
 }
+_OF_ONE = frozenset(("new_fingerprint", "suffix_template", "with_split"))
 
 
-def each_split(method: F) -> F:
-    """A method that is called on each split, and gives the dict of what they give. Its arguments
-    are those that it is declared with.
+def _signature(method: Callable[..., Any], names: str | None) -> inspect.Signature:
+    known = {}
+    for name, parameter in inspect.signature(method).parameters.items():
+        if name in _BY_SPLIT:
+            parameter = parameter.replace(
+                name=_BY_SPLIT[name], annotation="dict[str, str | None] | None"
+            )
+        known[parameter.name] = parameter
+    known["with_split"] = known["self"].replace(name="with_split", default=False, annotation="bool")
+    if names is None:
+        return inspect.Signature([of for name, of in known.items() if name not in _OF_ONE])
+    chosen = [name.partition("=") for name in names.split()]
+    return inspect.Signature(
+        [known[name].replace(default=None) if said else known[name] for name, said, _ in chosen]
+    )
 
-    Files are named by split, in dicts. With `with_split` the function's last argument is the
-    split's name.
+
+def each_split(method: Callable[..., Any], names: str | None = None) -> Callable[..., Any]:
+    """Give a method that calls another on each split, and gives the dict of what they give.
+
+    Files are named by split, in dicts: `cache_file_names` in the place of `cache_file_name`. Where
+    the names have `with_split`, it says whether the function's last argument is the split's name.
+
+    Args:
+        method: the method of the class of the data sets.
+        names: the parameters, where they are not the same ones in the same order; `name=None` for
+            one with that default.
     """
-    declared = inspect.signature(method)
-    name = method.__name__
+    signature, name = _signature(method, names), method.__name__
+    spread = [
+        parameter.name
+        for parameter in signature.parameters.values()
+        if parameter.kind is parameter.VAR_KEYWORD
+    ]
 
-    @wraps(method)
     def called(self: Any, *args: Any, **kwargs: Any) -> Any:
         self._check_values_type()
-        bound = declared.bind(self, *args, **kwargs).arguments
-        given = {
-            key: value
-            for key, value in bound.items()
-            if key not in ("self", "with_split", "format_kwargs", *_BY_SPLIT)
-        }
-        given |= bound.get("format_kwargs", {})
+        given = dict(signature.bind(self, *args, **kwargs).arguments)
+        del given["self"]
+        for key in spread:
+            given |= given.pop(key, {})
+        told = given.pop("with_split", False)
+        files = {one: given.pop(several, None) or {} for one, several in _BY_SPLIT.items()}
         made = {}
         for split, ds in self.items():
-            own = {
-                one: bound[key][split]
-                for key, one in _BY_SPLIT.items()
-                if split in (bound.get(key) or {})
-            }
-            if bound.get("with_split"):
+            own = {one: names[split] for one, names in files.items() if split in names}
+            if told:
                 own["function"] = partial(_with_split, given["function"], split)
             made[split] = getattr(ds, name)(**{**given, **own})
         return type(self)(made)
 
-    return called  # type: ignore[return-value]
+    called.__name__, called.__qualname__ = name, f"each_split.{name}"
+    called.__signature__ = signature  # type: ignore[attr-defined]  # functions take it
+    called.__doc__ = f"Call `{name}` of each split.\n\n{inspect.cleandoc(method.__doc__ or '')}"
+    return called
 
 
 def _with_split(function: Callable[..., Any], split: str, *args: Any, **kwargs: Any) -> Any:
@@ -64,5 +84,5 @@ def property_of_splits(name: str) -> Any:
         self._check_values_type()
         return {split: getattr(ds, name) for split, ds in self.items()}
 
-    get.__doc__ = f"`Dataset.{name}` of each split."
+    get.__doc__ = f"`{name}` of each split."
     return property(get)

@@ -4,6 +4,8 @@ Streams of plain rows need none of them, so that they are loaded when they are f
 they load pyarrow and NumPy.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +14,36 @@ if TYPE_CHECKING:
     from rowstream.formatting.accelerators import JaxFormatter, MlxFormatter, TFFormatter
     from rowstream.formatting.base import Formatter
     from rowstream.formatting.custom import CustomFormatter
-    from rowstream.formatting.formatters import ALIASES, get_format_type_from_alias, get_formatter
+    from rowstream.formatting.formatters import get_formatter
     from rowstream.formatting.frames import PandasFormatter, PolarsFormatter
     from rowstream.formatting.lazy import LazyBatch, LazyDict, LazyRow
+    from rowstream.formatting.names import ALIASES, get_format_type_from_alias
     from rowstream.formatting.python import ArrowFormatter, FrameFormatter, PythonFormatter
     from rowstream.formatting.query import format_table, gather, key_to_query_type, query_table
     from rowstream.formatting.tensors import NumpyFormatter, TensorFormatter, TorchFormatter
+
+
+_FILES = {
+    "accelerators": ("JaxFormatter", "MlxFormatter", "TFFormatter"),
+    "base": ("Formatter",),
+    "custom": ("CustomFormatter",),
+    "formatters": ("get_formatter",),
+    "frames": ("PandasFormatter", "PolarsFormatter"),
+    "names": ("ALIASES", "get_format_type_from_alias"),
+    "lazy": ("LazyBatch", "LazyDict", "LazyRow"),
+    "python": ("ArrowFormatter", "FrameFormatter", "PythonFormatter"),
+    "query": ("format_table", "gather", "key_to_query_type", "query_table"),
+    "tensors": ("NumpyFormatter", "TensorFormatter", "TorchFormatter"),
+}
+_LATER = {name: f"rowstream.formatting.{file}" for file, names in _FILES.items() for name in names}
+_LATER["numpy_column"] = "rowstream.arrow.numpy"
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)
+
 
 __all__ = [
     "ALIASES",
@@ -45,23 +71,3 @@ __all__ = [
     "numpy_column",
     "query_table",
 ]
-
-_FILES = {
-    "accelerators": ("JaxFormatter", "MlxFormatter", "TFFormatter"),
-    "base": ("Formatter",),
-    "custom": ("CustomFormatter",),
-    "formatters": ("ALIASES", "get_format_type_from_alias", "get_formatter"),
-    "frames": ("PandasFormatter", "PolarsFormatter"),
-    "lazy": ("LazyBatch", "LazyDict", "LazyRow"),
-    "python": ("ArrowFormatter", "FrameFormatter", "PythonFormatter"),
-    "query": ("format_table", "gather", "key_to_query_type", "query_table"),
-    "tensors": ("NumpyFormatter", "TensorFormatter", "TorchFormatter"),
-}
-_LATER = {name: f"rowstream.formatting.{file}" for file, names in _FILES.items() for name in names}
-_LATER["numpy_column"] = "rowstream.arrow.numpy"
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LATER[name]), name)

@@ -9,38 +9,12 @@ from rowstream.exceptions import InvalidArgumentError
 from rowstream.formatting.accelerators import JaxFormatter, MlxFormatter, TFFormatter
 from rowstream.formatting.custom import CustomFormatter
 from rowstream.formatting.frames import PandasFormatter, PolarsFormatter
+from rowstream.formatting.names import get_format_type_from_alias
 from rowstream.formatting.python import ArrowFormatter, PythonFormatter
 from rowstream.formatting.tensors import NumpyFormatter, TorchFormatter
 
 if TYPE_CHECKING:
     from rowstream.formatting.base import Formatter
-
-ALIASES = {
-    None: None,
-    "python": None,
-    "arrow": "arrow",
-    "pa": "arrow",
-    "pyarrow": "arrow",
-    "numpy": "numpy",
-    "np": "numpy",
-    "pandas": "pandas",
-    "pd": "pandas",
-    "polars": "polars",
-    "pl": "polars",
-    "torch": "torch",
-    "pt": "torch",
-    "pytorch": "torch",
-    "tensorflow": "tensorflow",
-    "tf": "tensorflow",
-    "jax": "jax",
-    "mlx": "mlx",
-    "custom": "custom",
-}
-
-
-def get_format_type_from_alias(format_type: str | None) -> str | None:
-    """The name of a format that an alias stands for; anything else as it is."""
-    return ALIASES.get(format_type, format_type)
 
 
 FORMATTERS: dict[str | None, type[Formatter]] = {

@@ -6,30 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.formatting.names import ALIASES
 
 if TYPE_CHECKING:
     from rowstream import _core
 
 
-_FORMATS = {
-    "torch": "torch",
-    "pt": "torch",
-    "pytorch": "torch",
-    "python": "python",
-    "numpy": "numpy",
-    "np": "numpy",
-    "arrow": "arrow",
-    "pyarrow": "arrow",
-    "pa": "arrow",
-    "pandas": "pandas",
-    "pd": "pandas",
-    "polars": "polars",
-    "pl": "polars",
-    "jax": "jax",
-    "tensorflow": "tensorflow",
-    "tf": "tensorflow",
-    "mlx": "mlx",
-}
 TABLES = ("arrow", "pandas", "polars")
 """Formats whose rows and batches are tables or frames."""
 _TENSORS = ("numpy", "torch", "jax", "tensorflow", "mlx")
@@ -107,12 +89,12 @@ def format_name(type: str | None) -> str | None:
             f"with_format expects the name of a format or None, not {type!r}"
         )
     name = type.lower()
-    if name not in _FORMATS:
+    if name not in ALIASES or name == "custom":
         raise InvalidArgumentError(
             f"there is no format {type!r} of streams; there are 'numpy', 'torch', 'jax',"
             " 'tensorflow', 'mlx', 'arrow', 'pandas', 'polars' and None for Python objects"
         )
-    return None if name == "python" else _FORMATS[name]
+    return ALIASES[name]
 
 
 def formatter(name: str | None) -> Formatter:

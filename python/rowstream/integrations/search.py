@@ -65,7 +65,9 @@ class FaissIndex:
         try:
             import faiss
         except ImportError as error:
-            raise ImportError("an index of vectors needs Faiss: pip install faiss-cpu") from error
+            raise ImportError(
+                "add_faiss_index needs the package faiss: pip install faiss-cpu"
+            ) from error
         return faiss
 
     def add_vectors(
@@ -144,7 +146,7 @@ class ElasticSearchIndex:
                 from elasticsearch import Elasticsearch
             except ImportError as error:
                 raise ImportError(
-                    "an index of texts needs the client: pip install elasticsearch"
+                    "add_elasticsearch_index needs a package: pip install elasticsearch"
                 ) from error
             es_client = Elasticsearch([{"host": host or "localhost", "port": str(port or 9200)}])
         self.es_client, self.es_index_name = (

@@ -30,7 +30,7 @@ def _install(call: Callable[..., Any]) -> None:
 
 def _run(*args: Any) -> Any:
     if _call is None:
-        raise AssertionError("a worker without a function")
+        raise AssertionError("worker started before its function was set (a bug of rowstream)")
     try:
         made = _call(*args)
     except SystemExit as error:

@@ -85,7 +85,7 @@ class PlanBase:
 
     @cached_property
     def listing(self) -> dict[str, Any]:
-        """The listing, taken apart."""
+        """The listing, parsed."""
         listing: dict[str, Any] = json.loads(self.scan)
         return listing
 

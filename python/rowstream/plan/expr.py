@@ -366,7 +366,7 @@ def from_filters(filters: Any) -> Expr:
         return filters
     if type(filters).__module__.startswith("pyarrow"):
         raise InvalidArgumentError(
-            "filters=: an expression of pyarrow cannot be taken apart; write it with rowstream.col,"
+            "filters=: an expression of pyarrow cannot be translated; write it with rowstream.col,"
             " or as a list of tuples"
         )
     if not isinstance(filters, (list, tuple)) or not filters:

@@ -355,7 +355,7 @@ class Plan(PlanBase):
         """Rows of a pass; batches where a batch ends with it."""
         rows = self.core.rows(number)
         if rows is None:
-            raise AssertionError("rows that nobody counted")
+            raise AssertionError("row count unknown at this step (a bug of rowstream)")
         if self.batch is None:
             return rows
         size, drop_last = self.batch

@@ -1,5 +1,5 @@
 """Whole files on disk: downloaded once, shared by all processes, resumed, checked; and archives
-taken apart.
+extracted.
 
 Files of the Hub go where its own client keeps them (`HF_HUB_CACHE`: blobs by content, snapshots of
 links, refs), so that both have one copy. All else goes to a folder of rowstream's own, by URL and

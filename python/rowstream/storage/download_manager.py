@@ -137,8 +137,8 @@ class DownloadManager:
         return self.extract(self.download(url_or_urls))
 
     def iter_archive(self, path_or_buf: Any) -> Any:
-        """`(path within, file)` of each file of an archive, in its order, without taking it
-        apart.
+        """`(path within, file)` of each file of an archive, in its order, without extracting
+        it.
         """
         if hasattr(path_or_buf, "read"):
             content = path_or_buf.read()
@@ -161,7 +161,7 @@ class DownloadManager:
         return made
 
     def delete_extracted_files(self) -> None:
-        """Removes what was taken apart."""
+        """Removes what was extracted."""
         for source, made in self.extracted_paths.items():
             if made != source:
                 if Path(made).is_dir():
@@ -171,7 +171,7 @@ class DownloadManager:
         self.extracted_paths = {}
 
     def manage_extracted_files(self) -> None:
-        """Removes what was taken apart, if the configuration says so."""
+        """Removes what was extracted, if the configuration says so."""
         if self.download_config.delete_extracted:
             self.delete_extracted_files()
 

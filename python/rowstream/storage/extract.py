@@ -98,7 +98,7 @@ def extract(path: str, folder: Path | None = None, *, force: bool = False) -> st
             lzma.LZMAError,
             gzip.BadGzipFile,
         ) as error:
-            raise FileFormatError(f"{path}: it cannot be taken apart: {error}") from error
+            raise FileFormatError(f"{path}: cannot extract the archive: {error}") from error
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     return str(made)

@@ -128,7 +128,7 @@ class MapOutput:
         """Writes the rows so far again, with all columns."""
         before, kept, self._kept = self.path, self._kept, ()
         if self.writer is None or before is None:
-            raise AssertionError("columns beside no file")
+            raise AssertionError("extra columns but no output file (a bug of rowstream)")
         order = self.writer.columns_beside or []
         self.writer.finalize()
         try:

@@ -11,7 +11,6 @@ from rowstream.plan.lock import write
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
 
 
 class IterableDatasetDict(dict[str, IterableDataset]):
@@ -35,83 +34,21 @@ class IterableDatasetDict(dict[str, IterableDataset]):
             first.info.dataset_name if first else None,
         )
 
-    @each_split
-    def with_format(self, type: str | None = None) -> Any:
-        """`IterableDataset.with_format` of each split."""
-
-    @each_split
-    def shuffle(
-        self,
-        seed: int | None = None,
-        generator: Any = None,
-        buffer_size: int | None = 1000,
-        max_buffer_input_shards: int = 10,
-    ) -> Any:
-        """`IterableDataset.shuffle` of each split."""
-
-    @each_split
-    def select_columns(self, column_names: str | Sequence[str]) -> Any:
-        """`IterableDataset.select_columns` of each split."""
-
-    @each_split
-    def remove_columns(self, column_names: str | Sequence[str]) -> Any:
-        """`IterableDataset.remove_columns` of each split."""
-
-    @each_split
-    def rename_column(self, original_column_name: str, new_column_name: str) -> Any:
-        """`IterableDataset.rename_column` of each split."""
-
-    @each_split
-    def rename_columns(self, column_mapping: dict[str, str]) -> Any:
-        """`IterableDataset.rename_columns` of each split."""
-
-    @each_split
-    def map(
-        self,
-        function: Callable[..., Any] | None = None,
-        with_indices: bool = False,
-        with_split: bool = False,
-        input_columns: str | Sequence[str] | None = None,
-        batched: bool = False,
-        batch_size: int | None = 1000,
-        drop_last_batch: bool = False,
-        remove_columns: str | Sequence[str] | None = None,
-        fn_kwargs: dict[str, Any] | None = None,
-        features: Any = None,
-        num_threads: int | None = None,
-        num_proc: int | None = None,
-    ) -> Any:
-        """`IterableDataset.map` of each split. `with_split`: the function is given the split's name
-        after all else.
-        """
-
-    @each_split
-    def filter(
-        self,
-        function: Callable[..., Any] | None = None,
-        with_indices: bool = False,
-        input_columns: str | Sequence[str] | None = None,
-        batched: bool = False,
-        batch_size: int | None = 1000,
-        fn_kwargs: dict[str, Any] | None = None,
-        num_threads: int | None = None,
-        num_proc: int | None = None,
-    ) -> Any:
-        """`IterableDataset.filter` of each split."""
-
-    @each_split
-    def flat_map(
-        self, function: Callable[..., Any], fn_kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """`IterableDataset.flat_map` of each split."""
-
-    @each_split
-    def cast(self, features: Any) -> Any:
-        """`IterableDataset.cast` of each split."""
-
-    @each_split
-    def cast_column(self, column: str, feature: Any) -> Any:
-        """`IterableDataset.cast_column` of each split."""
+    with_format = each_split(IterableDataset.with_format)
+    shuffle = each_split(IterableDataset.shuffle)
+    select_columns = each_split(IterableDataset.select_columns)
+    remove_columns = each_split(IterableDataset.remove_columns)
+    rename_column = each_split(IterableDataset.rename_column)
+    rename_columns = each_split(IterableDataset.rename_columns)
+    map = each_split(
+        IterableDataset.map,
+        "self function with_indices with_split input_columns batched batch_size drop_last_batch"
+        " remove_columns fn_kwargs features num_threads num_proc",
+    )
+    filter = each_split(IterableDataset.filter)
+    flat_map = each_split(IterableDataset.flat_map)
+    cast = each_split(IterableDataset.cast)
+    cast_column = each_split(IterableDataset.cast_column)
 
     def push_to_hub(
         self,

@@ -6,11 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rowstream.dataset.each_split import each_split, property_of_splits
+from rowstream.dataset.map_style.dataset import Dataset
 from rowstream.dataset.map_style.dict_files import DatasetDictFiles
 from rowstream.exceptions import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     F = TypeVar("F", bound=Callable[..., Any])
 
@@ -65,133 +66,31 @@ class DatasetDict(DatasetDictFiles):
 
     shape = property_of_splits("shape")
 
-    @each_split
-    def map(
-        self,
-        function: Callable[..., Any] | None = None,
-        with_indices: bool = False,
-        with_rank: bool = False,
-        with_split: bool = False,
-        input_columns: str | list[str] | None = None,
-        batched: bool = False,
-        batch_size: int | None = 1000,
-        drop_last_batch: bool = False,
-        remove_columns: str | list[str] | None = None,
-        keep_in_memory: bool = False,
-        load_from_cache_file: bool | None = None,
-        cache_file_names: dict[str, str | None] | None = None,
-        writer_batch_size: int | None = 1000,
-        features: Any = None,
-        disable_nullable: bool = False,
-        fn_kwargs: dict[str, Any] | None = None,
-        num_proc: int | None = None,
-        desc: str | None = None,
-        try_original_type: bool | None = True,
-        on_mixed_types: Any = None,
-    ) -> Any:
-        """`Dataset.map` of each split. `with_split`: the function is given the split's name after
-        all else.
-        """
-
-    @each_split
-    def filter(
-        self,
-        function: Any = None,
-        with_indices: bool = False,
-        with_rank: bool = False,
-        input_columns: str | list[str] | None = None,
-        batched: bool = False,
-        batch_size: int | None = 1000,
-        keep_in_memory: bool = False,
-        load_from_cache_file: bool | None = None,
-        cache_file_names: dict[str, str | None] | None = None,
-        writer_batch_size: int | None = 1000,
-        fn_kwargs: dict[str, Any] | None = None,
-        num_proc: int | None = None,
-        desc: str | None = None,
-    ) -> Any:
-        """`Dataset.filter` of each split."""
-
-    @each_split
-    def sort(
-        self,
-        column_names: str | Sequence[str],
-        reverse: bool | Sequence[bool] = False,
-        null_placement: str = "at_end",
-        keep_in_memory: bool = False,
-        load_from_cache_file: bool | None = None,
-        indices_cache_file_names: dict[str, str | None] | None = None,
-        writer_batch_size: int | None = 1000,
-    ) -> Any:
-        """`Dataset.sort` of each split."""
-
-    @each_split
-    def flatten_indices(
-        self,
-        keep_in_memory: bool = False,
-        cache_file_names: dict[str, str | None] | None = None,
-        writer_batch_size: int | None = 1000,
-        features: Any = None,
-        disable_nullable: bool = False,
-        num_proc: int | None = None,
-        new_fingerprint: str | None = None,
-    ) -> Any:
-        """`Dataset.flatten_indices` of each split."""
-
-    @each_split
-    def flatten(self, max_depth: int = 16) -> Any:
-        """`Dataset.flatten` of each split."""
-
-    @each_split
-    def cast(self, features: Any) -> Any:
-        """`Dataset.cast` of each split."""
-
-    @each_split
-    def cast_column(self, column: str, feature: Any) -> Any:
-        """`Dataset.cast_column` of each split."""
-
-    @each_split
-    def remove_columns(self, column_names: str | list[str]) -> Any:
-        """`Dataset.remove_columns` of each split."""
-
-    @each_split
-    def rename_column(self, original_column_name: str, new_column_name: str) -> Any:
-        """`Dataset.rename_column` of each split."""
-
-    @each_split
-    def rename_columns(self, column_mapping: dict[str, str]) -> Any:
-        """`Dataset.rename_columns` of each split."""
-
-    @each_split
-    def select_columns(self, column_names: str | list[str]) -> Any:
-        """`Dataset.select_columns` of each split."""
-
-    @each_split
-    def class_encode_column(self, column: str, include_nulls: bool = False) -> Any:
-        """`Dataset.class_encode_column` of each split."""
-
-    @each_split
-    def align_labels_with_mapping(self, label2id: dict[str, int], label_column: str) -> Any:
-        """`Dataset.align_labels_with_mapping` of each split."""
-
-    @each_split
-    def with_format(
-        self,
-        type: str | None = None,
-        columns: list[str] | None = None,
-        output_all_columns: bool = False,
-        **format_kwargs: Any,
-    ) -> Any:
-        """`Dataset.with_format` of each split."""
-
-    @each_split
-    def with_transform(
-        self,
-        transform: Callable[..., Any] | None,
-        columns: list[str] | None = None,
-        output_all_columns: bool = False,
-    ) -> Any:
-        """`Dataset.with_transform` of each split."""
+    map = each_split(
+        Dataset.map,
+        "self function with_indices with_rank with_split input_columns batched batch_size"
+        " drop_last_batch remove_columns keep_in_memory load_from_cache_file cache_file_names"
+        " writer_batch_size features disable_nullable fn_kwargs num_proc desc try_original_type"
+        " on_mixed_types=None",
+    )
+    filter = each_split(Dataset.filter)
+    sort = each_split(Dataset.sort)
+    flatten_indices = each_split(
+        Dataset.flatten_indices,
+        "self keep_in_memory cache_file_names writer_batch_size features disable_nullable num_proc"
+        " new_fingerprint",
+    )
+    flatten = each_split(Dataset.flatten)
+    cast = each_split(Dataset.cast, "self features")
+    cast_column = each_split(Dataset.cast_column)
+    remove_columns = each_split(Dataset.remove_columns)
+    rename_column = each_split(Dataset.rename_column)
+    rename_columns = each_split(Dataset.rename_columns)
+    select_columns = each_split(Dataset.select_columns)
+    class_encode_column = each_split(Dataset.class_encode_column)
+    align_labels_with_mapping = each_split(Dataset.align_labels_with_mapping)
+    with_format = each_split(Dataset.with_format)
+    with_transform = each_split(Dataset.with_transform)
 
     def shuffle(
         self,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 from rowstream.dataset.map_style.base import MapStyleBase
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.fingerprint.transform import fingerprint_transform
-from rowstream.formatting.formatters import get_format_type_from_alias, get_formatter
+from rowstream.formatting.formatters import get_formatter
+from rowstream.formatting.names import get_format_type_from_alias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
