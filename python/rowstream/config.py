@@ -113,7 +113,7 @@ _VERSIONS = {
 
 
 def _version(package: str) -> Any:
-    """The version of Python or of a library, as `packaging` has it; `"N/A"` where it is not
+    """Return the version of Python or of a library, as `packaging` has it; `"N/A"` where it is not
     installed.
     """
     from importlib.metadata import PackageNotFoundError, version
@@ -128,8 +128,8 @@ def _version(package: str) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    """Whether a library is installed, and which version: `TORCH_AVAILABLE`, `TORCH_VERSION` and the
-    like; `PY_VERSION`.
+    """Return whether a library is installed, and which version: `TORCH_AVAILABLE`, `TORCH_VERSION`
+    and the like; `PY_VERSION`.
     """
     if name.endswith("_AVAILABLE") and (short := name.removesuffix("_AVAILABLE")) in _PROBED:
         return find_spec(_PROBED[short]) is not None

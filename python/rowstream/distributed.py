@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def split_dataset_by_node(dataset: Any, rank: int, world_size: int, strategy: str = "auto") -> Any:
-    """The part of a data set that rank `rank` of `world_size` has: disjoint, balanced, all rows
-    over all ranks.
+    """Return the part of a data set that rank `rank` of `world_size` has: disjoint, balanced, all
+    rows over all ranks.
 
     Args:
         dataset: a whole stream, or a part of it that is divided further; or a map-style data set,
@@ -49,8 +49,8 @@ def split_dataset_by_node(dataset: Any, rank: int, world_size: int, strategy: st
 
 
 def merge_state_dicts(states: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """The states of all consumers of one run as one, that any number of consumers goes on from,
-    each row once.
+    """Return the states of all consumers of one run as one, that any number of consumers goes on
+    from, each row once.
 
     Args:
         states: the `state_dict()` of every part, in any order.
@@ -87,7 +87,7 @@ def merge_state_dicts(states: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _found(state: Any) -> Iterator[Any]:
-    """The states in what a loader keeps of its workers; or the state itself, if it is one."""
+    """Yield the states in what a loader keeps of its workers; or the state itself, if it is one."""
     if isinstance(state, dict) and "rowstream" in state:
         yield state
     elif isinstance(state, (dict, list)):

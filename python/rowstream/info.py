@@ -88,11 +88,11 @@ class DatasetInfo:
             )
 
     def copy(self) -> DatasetInfo:
-        """A copy, with copies of what is in it."""
+        """Return a copy, with copies of what is in it."""
         return copy.deepcopy(self)
 
     def update(self, other_dataset_info: DatasetInfo, ignore_none: bool = True) -> None:
-        """Takes over what another knows."""
+        """Take over what another knows."""
         for of in fields(self):
             value = getattr(other_dataset_info, of.name)
             if value is not None or not ignore_none:
@@ -114,7 +114,7 @@ class DatasetInfo:
         pretty_print: bool = False,
         storage_options: dict[str, Any] | None = None,
     ) -> None:
-        """Writes it as `dataset_info.json` into a folder, and the licence beside it."""
+        """Write it as `dataset_info.json` into a folder, and the licence beside it."""
         if not dataset_info_dir:
             raise ValueError(
                 "Calling DatasetInfo.write_to_directory() with undefined dataset_info_dir."
@@ -134,7 +134,7 @@ class DatasetInfo:
     def from_directory(
         cls, dataset_info_dir: Any, storage_options: dict[str, Any] | None = None
     ) -> DatasetInfo:
-        """What `write_to_directory` wrote."""
+        """Return what `write_to_directory` wrote."""
         if not dataset_info_dir:
             raise ValueError(
                 "Calling DatasetInfo.from_directory() with undefined dataset_info_dir."
@@ -148,7 +148,7 @@ class DatasetInfo:
 
     @classmethod
     def from_merge(cls, dataset_infos: list[Any]) -> DatasetInfo:
-        """What is known of several data sets together."""
+        """Return what is known of several data sets together."""
         infos = [info.copy() for info in dataset_infos if info is not None]
         if infos and all(info == infos[0] for info in infos):
             return infos[0]
@@ -176,7 +176,7 @@ class DatasetInfo:
         return cls.from_dict(data)
 
     def __repr__(self) -> str:
-        """What is known."""
+        """Return what is known."""
         known = [
             f"{of.name}={getattr(self, of.name)!r}" for of in fields(self) if getattr(self, of.name)
         ]
@@ -189,7 +189,7 @@ class DatasetInfosDict(dict[str, DatasetInfo]):
     def write_to_directory(
         self, dataset_infos_dir: Any, overwrite: bool = False, pretty_print: bool = False
     ) -> None:
-        """Writes it into the card of a folder, `README.md`."""
+        """Write it into the card of a folder, `README.md`."""
         from huggingface_hub import DatasetCard, DatasetCardData
 
         folder = Path(os.fspath(dataset_infos_dir))
@@ -214,7 +214,7 @@ class DatasetInfosDict(dict[str, DatasetInfo]):
 
     @classmethod
     def from_directory(cls, dataset_infos_dir: Any) -> DatasetInfosDict:
-        """What the card of a folder says."""
+        """Return what the card of a folder says."""
         folder = Path(os.fspath(dataset_infos_dir))
         if (folder / config.REPOCARD_FILENAME).exists():
             from huggingface_hub import DatasetCard
@@ -236,7 +236,7 @@ class DatasetInfosDict(dict[str, DatasetInfo]):
 
     @classmethod
     def from_dataset_card_data(cls, dataset_card_data: Any) -> DatasetInfosDict:
-        """What a card's data say."""
+        """Return what a card's data say."""
         said = dataset_card_data.get("dataset_info")
         several = [said] if isinstance(said, dict) else said if isinstance(said, list) else []
         made = cls()
@@ -247,7 +247,7 @@ class DatasetInfosDict(dict[str, DatasetInfo]):
         return made
 
     def to_dataset_card_data(self, dataset_card_data: Any) -> None:
-        """Writes it into a card's data."""
+        """Write it into a card's data."""
         if not self:
             return
         said = dataset_card_data.get("dataset_info")

@@ -40,8 +40,8 @@ def get_dataset_config_names(
     data_files: Any = None,
     **download_kwargs: Any,
 ) -> list[str]:
-    """The names of a data set's configurations: of the Hub, or of a folder with a card; other files
-    have `["default"]`.
+    """Return the names of a data set's configurations: of the Hub, or of a folder with a card;
+    other files have `["default"]`.
 
     Args:
         path: as `load_dataset`'s.
@@ -69,8 +69,8 @@ def get_dataset_default_config_name(
     data_files: Any = None,
     **download_kwargs: Any,
 ) -> str | None:
-    """The configuration that is loaded where none is named; `None` where one must be. Arguments as
-    `get_dataset_config_names`'s.
+    """Return the configuration that is loaded where none is named; `None` where one must be.
+    Arguments as `get_dataset_config_names`'s.
     """
     return _configurations(path, revision, _token(download_config, download_kwargs.get("token")))[1]
 
@@ -85,8 +85,8 @@ def get_dataset_config_info(
     token: bool | str | None = None,
     **config_kwargs: Any,
 ) -> DatasetInfo:
-    """What is known of a configuration: its features and splits. A split whose rows no card counts
-    has 0.
+    """Return what is known of a configuration: its features and splits. A split whose rows no card
+    counts has 0.
 
     Arguments as `load_dataset_builder`'s.
     """
@@ -119,7 +119,7 @@ def get_dataset_split_names(
     token: bool | str | None = None,
     **config_kwargs: Any,
 ) -> list[str]:
-    """The names of a configuration's splits. Arguments as `load_dataset_builder`'s.
+    """Return the names of a configuration's splits. Arguments as `load_dataset_builder`'s.
 
     Example:
         >>> get_dataset_split_names("openai/gsm8k", "main")
@@ -147,7 +147,9 @@ def get_dataset_infos(
     token: bool | str | None = None,
     **config_kwargs: Any,
 ) -> dict[str, DatasetInfo]:
-    """What is known of each configuration, by name. Arguments as `load_dataset_builder`'s."""
+    """Return what is known of each configuration, by name. Arguments as
+    `load_dataset_builder`'s.
+    """
     names = get_dataset_config_names(path, revision, download_config, token=token)
     return {
         name: get_dataset_config_info(

@@ -43,7 +43,7 @@ def load_dataset(
     storage_options: dict[str, Any] | None = None,
     **config_kwargs: Any,
 ) -> Any:
-    """Loads a data set of the Hub, of URLs or of local files: as rows by number, or as streams.
+    """Load a data set of the Hub, of URLs or of local files: as rows by number, or as streams.
 
     Rows by number (`streaming=False`) are Arrow files that are mapped: local Arrow files where they
     lie, and of other formats a copy in the cache, made once by one pass of the core. Streams
@@ -167,8 +167,8 @@ def load_dataset_builder(
     storage_options: dict[str, Any] | None = None,
     **config_kwargs: Any,
 ) -> Any:
-    """What `load_dataset` would load: its configuration, its files and what is known of it, without
-    its rows.
+    """Return what `load_dataset` would load: its configuration, its files and what is known of it,
+    without its rows.
 
     Arguments as those of `load_dataset`. Of files that no card describes, the head of the first is
     read for the features.
@@ -217,7 +217,7 @@ def builder_of_class(
     storage_options: Any,
     config_kwargs: dict[str, Any],
 ) -> Any:
-    """A builder of a class of this process."""
+    """Return a builder of a class of this process."""
     from rowstream.builder.builder import DatasetBuilder
 
     if not issubclass(of, DatasetBuilder):
@@ -241,8 +241,8 @@ def load_from_disk(
     keep_in_memory: bool | None = None,
     storage_options: dict[str, Any] | None = None,
 ) -> Any:
-    """The `Dataset` or `DatasetDict` that `save_to_disk` wrote into a folder, of rowstream or of
-    `datasets`.
+    """Return the `Dataset` or `DatasetDict` that `save_to_disk` wrote into a folder, of rowstream
+    or of `datasets`.
 
     Args:
         dataset_path: the folder, or a URL of one.
@@ -277,7 +277,7 @@ def load_from_disk(
 
 
 def _of_lock(path: str | os.PathLike[str], split: Any, access: StorageOptions) -> Any:
-    """The streams of a lock file's splits."""
+    """Return the streams of a lock file's splits."""
     plans, label = read_lock(path, access)
     wanted = check_splits(split, list(plans))
     made = {

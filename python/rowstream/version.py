@@ -32,7 +32,7 @@ class Version:
     patch: Any = None
 
     def __post_init__(self) -> None:
-        """Reads the text."""
+        """Read the text."""
         self.major, self.minor, self.patch = self._numbers(self.version_str)
 
     @staticmethod

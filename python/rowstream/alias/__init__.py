@@ -200,7 +200,7 @@ _BEHIND = frozenset(("utils.experimental", "utils.tqdm"))
 
 
 def _within(module: str) -> str:
-    """The name of a module within `datasets`."""
+    """Return the name of a module within `datasets`."""
     return module.removeprefix("datasets").removeprefix(".")
 
 
@@ -212,7 +212,7 @@ class _Module(ModuleType):
             yield importlib.import_module(name if name == "rowstream" else f"rowstream.{name}")
 
     def __getattr__(self, name: str) -> Any:
-        """A module in it, a name of the modules, or a public one of rowstream."""
+        """Return a module in it, a name of the modules, or a public one of rowstream."""
         if name == "__all__":
             several = (
                 getattr(target, "__all__", None) or vars(target) for target in self._targets()
@@ -233,7 +233,7 @@ class _Module(ModuleType):
         raise AttributeError(f"rowstream, which stands for datasets here, has no {full}")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Sets a name where it is."""
+        """Set a name where it is."""
         if isinstance(value, _Module) and _within(value.__name__) in _BEHIND:
             return
         targets = (
@@ -251,7 +251,7 @@ class _Module(ModuleType):
             super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> None:
-        """Removes a name where it is."""
+        """Remove a name where it is."""
         for target in self._targets():
             if name in vars(target):
                 delattr(target, name)
@@ -259,7 +259,7 @@ class _Module(ModuleType):
         super().__delattr__(name)
 
     def __dir__(self) -> list[str]:
-        """The names of the modules."""
+        """Return the names of the modules."""
         return sorted({name for target in self._targets() for name in dir(target)})
 
 
@@ -267,7 +267,7 @@ class _Distribution(importlib.metadata.Distribution):
     """What the package index says of `datasets`, for code that looks whether it is installed."""
 
     def read_text(self, filename: str) -> str | None:
-        """The metadata."""
+        """Return the metadata."""
         return (
             f"Metadata-Version: 2.1\nName: datasets\nVersion: {VERSION}\n"
             if filename == "METADATA"
@@ -275,7 +275,7 @@ class _Distribution(importlib.metadata.Distribution):
         )
 
     def locate_file(self, path: Any) -> Any:
-        """Where a file of it would be."""
+        """Return where a file of it would be."""
         return Path(__file__).parent / path
 
 
@@ -288,7 +288,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         path: Sequence[str] | None = None,  # noqa: ARG002 - as the protocol says
         target: ModuleType | None = None,  # noqa: ARG002 - likewise
     ) -> Any:
-        """The module's spec, if it is of `datasets`."""
+        """Return the module's spec, if it is of `datasets`."""
         if fullname != "datasets" and not fullname.startswith("datasets."):
             return None
         if _within(fullname) not in _MODULES:
@@ -296,11 +296,11 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
 
     def create_module(self, spec: Any) -> ModuleType:
-        """The module."""
+        """Return the module."""
         return _Module(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Gives the package its version, and a file: code looks at it to see which package it
+        """Give the package its version, and a file: code looks at it to see which package it
         has.
         """
         module.__file__ = str(Path(_HERE) / "datasets" / "__init__.py")
@@ -308,13 +308,13 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             module.__version__ = VERSION  # type: ignore[attr-defined]  # modules take any name
 
     def find_distributions(self, context: Any = None) -> Iterator[importlib.metadata.Distribution]:
-        """What is installed."""
+        """Yield what is installed."""
         if context is None or context.name in (None, "datasets"):
             yield _Distribution()
 
 
 def install() -> None:
-    """Makes `import datasets` mean rowstream, in this process and in those of Python that it
+    """Make `import datasets` mean rowstream, in this process and in those of Python that it
     starts.
 
     Raises:

@@ -15,7 +15,7 @@ _USAGE = (
 
 
 def main() -> None:
-    """Runs a script or a module to which `import datasets` means rowstream."""
+    """Run a script or a module to which `import datasets` means rowstream."""
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help") or arguments == ["-m"]:
         sys.exit(_USAGE)

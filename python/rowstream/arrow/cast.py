@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def by_chunk(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of arrays, of chunked arrays too."""
+    """Return a function of arrays, of chunked arrays too."""
 
     def of(array: Any, to: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(array, pa.ChunkedArray):
@@ -48,13 +48,13 @@ def by_chunk(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def shortened(value: Any) -> str:
-    """A type or feature as text, of which a long one loses its middle."""
+    """Return a type or feature as text, of which a long one loses its middle."""
     text = str(value)
     return text if len(text) <= 3000 else f"{text[:1500]}\n...\n{text[-1500:]}"
 
 
 def _fixed_values(array: Any, length: int) -> Any:
-    """The values of lists of one length, those of missing lists too."""
+    """Return the values of lists of one length, those of missing lists too."""
     if pa.types.is_fixed_size_list(array.type):
         return array.values[array.offset * length : (array.offset + len(array)) * length]
     if array.null_count:
@@ -74,9 +74,7 @@ def _of_length(array: Any, length: int) -> bool:
 
 
 def list_of(array: Any, kind: str, length: int, values: Callable[[Any], Any]) -> Any:
-    """Lists as lists of another kind, their values through `values`; `None` where that cannot
-    be.
-    """
+    """List as lists of another kind, their values through `values`; `None` where that cannot be."""
     fixed = pa.types.is_fixed_size_list(array.type)
     if kind == "fixed":
         if not _of_length(array, length):
@@ -103,7 +101,7 @@ def list_of(array: Any, kind: str, length: int, values: Callable[[Any], Any]) ->
 
 
 def is_list(kind: Any) -> bool:
-    """Whether a type is one of lists, of a fixed length too; maps and views are none."""
+    """Return whether a type is one of lists, of a fixed length too; maps and views are none."""
     return bool(
         pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     )
@@ -120,7 +118,7 @@ def _list_kind(kind: Any) -> str:
 
 
 def as_lists(array: Any) -> Any:
-    """Maps and views of lists as lists; anything else as it is."""
+    """Map and views of lists as lists; anything else as it is."""
     if pa.types.is_map(array.type):
         return entries_of(array)
     return list_of_view(array) if is_view(array.type) else array
@@ -133,7 +131,7 @@ def _is_number(kind: Any) -> bool:
 
 
 def _cast(array: Any, pa_type: Any) -> Any:
-    """What pyarrow casts. What it would cut without a word is an error too: numbers as truth
+    """Return what pyarrow casts. What it would cut without a word is an error too: numbers as truth
     values, times as dates, infinite floats.
     """
     made, of = array.cast(pa_type), array.type
@@ -164,8 +162,8 @@ def array_cast(
     shapes: bool = True,
     absent: bool = False,
 ) -> Any:
-    """An array in another type: what pyarrow casts, structs in another order, lists of another
-    kind, and extension types.
+    """Return an array in another type: what pyarrow casts, structs in another order, lists of
+    another kind, and extension types.
 
     Args:
         array: the array, or one in chunks.
@@ -250,7 +248,7 @@ def array_cast(
 
 
 def label_storage(storage: Any, label: Any) -> Any:
-    """An array of names or integers as one of labels.
+    """Return an array of names or integers as one of labels.
 
     Raises:
         ValueError: one is no label.
@@ -270,7 +268,7 @@ def label_storage(storage: Any, label: Any) -> Any:
 
 
 def json_storage(storage: Any, feature: Any) -> Any:
-    """An array of any type as one of JSON texts."""
+    """Return an array of any type as one of JSON texts."""
     kind = feature.pa_type
     if (
         pa.types.is_string(storage.type)

@@ -15,7 +15,9 @@ from rowstream.arrow.maps import entries_of
 
 
 def array_shape(pa_type: Any) -> tuple[tuple[int | None, ...], str] | None:
-    """The shape of arrays and the type of their numbers, of a type of ours or of `datasets`."""
+    """Return the shape of arrays and the type of their numbers, of a type of ours or of
+    `datasets`.
+    """
     if (
         isinstance(pa_type, pa.ExtensionType)
         and hasattr(pa_type, "ndims")
@@ -26,7 +28,7 @@ def array_shape(pa_type: Any) -> tuple[tuple[int | None, ...], str] | None:
 
 
 def check_labels(array: Any, label: Any) -> None:
-    """Looks at integers that are to be labels: those of the names, or -1 where the label is not
+    """Look at integers that are to be labels: those of the names, or -1 where the label is not
     known.
 
     Raises:
@@ -46,7 +48,7 @@ def check_labels(array: Any, label: Any) -> None:
 
 
 def check_shapes(storage: Any, shape: tuple[int | None, ...]) -> None:
-    """Looks at lists of lists that are to be arrays. Whole arrays may be missing; a dimension that
+    """Look at lists of lists that are to be arrays. Whole arrays may be missing; a dimension that
     is `None` has any length.
 
     Raises:
@@ -77,7 +79,7 @@ def _have_shape(storage: Any, shape: tuple[int | None, ...]) -> bool:
 
 
 def check(array: Any, feature: Any) -> None:
-    """Looks at all that is in a column, inside lists and structs too, where its feature says more
+    """Look at all that is in a column, inside lists and structs too, where its feature says more
     than its type.
 
     Raises:
@@ -105,7 +107,7 @@ def check(array: Any, feature: Any) -> None:
 
 
 def check_table(table: Any, features: Mapping[str, Any]) -> None:
-    """Looks at all columns of a table.
+    """Look at all columns of a table.
 
     Raises:
         ValueError: see `check`.

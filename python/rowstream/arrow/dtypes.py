@@ -58,7 +58,7 @@ Parsed = tuple[Any, ...]
 
 
 def _parsed(dtype: str) -> Parsed | None:
-    """A name parsed; `None` if it is that of no type."""
+    """Return a name parsed; `None` if it is that of no type."""
     text = _ALIASES.get(dtype, dtype)
     if text in PLAIN:
         return (text,)
@@ -96,7 +96,7 @@ def _name(parsed: Parsed) -> str:
 
 
 def named(dtype: str) -> str | None:
-    """The name of a type as it is always written, of one of the ways to write it:
+    """Return the name of a type as it is always written, of one of the ways to write it:
     `"decimal128(10,2)"` is `"decimal128(10, 2)"`.
 
     `None` where there is no such type, as far as can be told without pyarrow.
@@ -106,7 +106,7 @@ def named(dtype: str) -> str | None:
 
 
 def python_type(dtype: str) -> Any:
-    """What makes a Python object of a value of this type, if it has to be made one."""
+    """Return what makes a Python object of a value of this type, if it has to be made one."""
     if dtype == "bool":
         return bool
     if dtype.startswith(("int", "uint")):
@@ -117,7 +117,7 @@ def python_type(dtype: str) -> Any:
 
 
 def core_type(dtype: str) -> Any:
-    """The type of a name as the core's JSON has it.
+    """Return the type of a name as the core's JSON has it.
 
     Raises:
         ValueError: there is no such type.
@@ -137,8 +137,8 @@ def core_type(dtype: str) -> Any:
 
 
 def core_name(core: Any) -> str:
-    """The name of a type of the core's JSON: the inverse of `core_type`. Of a type that `Value` has
-    no name for, the core's own.
+    """Return the name of a type of the core's JSON: the inverse of `core_type`. Of a type that
+    `Value` has no name for, the core's own.
     """
     if isinstance(core, str):
         return _OF_CORE.get(core, core.lower())
@@ -156,7 +156,7 @@ def core_name(core: Any) -> str:
 
 
 def arrow_type(dtype: str) -> Any:
-    """The pyarrow type of a name.
+    """Return the pyarrow type of a name.
 
     Raises:
         ValueError: there is no such type.
@@ -189,7 +189,7 @@ def _made(make: Any) -> Any:
 
 
 def dtype_of(arrow: Any) -> str:
-    """The name of a pyarrow type: the inverse of `arrow_type`.
+    """Return the name of a pyarrow type: the inverse of `arrow_type`.
 
     Raises:
         ValueError: it is no type of scalars.

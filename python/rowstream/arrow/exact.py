@@ -35,7 +35,7 @@ class MisfitError(SchemaError, pa.ArrowTypeError):  # type: ignore[misc]  # like
 
 
 def exact_array(values: Any, kind: Any) -> Any:
-    """An array of Python objects in a type that is given.
+    """Return an array of Python objects in a type that is given.
 
     Raises:
         pyarrow.ArrowInvalid: the type does not have a value.
@@ -60,8 +60,8 @@ def exact_array(values: Any, kind: Any) -> Any:
 
 
 def _sure(values: Any, kind: Any) -> bool:
-    """Whether pyarrow cuts nothing: of types for which it takes no others, and of integers. This
-    saves looking for their own type.
+    """Return whether pyarrow cuts nothing: of types for which it takes no others, and of integers.
+    This saves looking for their own type.
     """
     if pa.types.is_integer(kind):
         return isinstance(values, list) and {*map(type, values)} <= {int, type(None)}
@@ -72,7 +72,9 @@ def _sure(values: Any, kind: Any) -> bool:
 
 
 def first_misfit(rows: int, fits: Callable[[int, int], Any]) -> int | None:
-    """The first row for which `fits(start, end)` raises; `None` where each of them fits alone."""
+    """Return the first row for which `fits(start, end)` raises; `None` where each of them fits
+    alone.
+    """
 
     def good(start: int, end: int) -> bool:
         try:
@@ -96,8 +98,8 @@ def located(
     fits: Callable[[Any], Any],
     before: int | None = 0,
 ) -> Exception:
-    """An error that says which value of which row does not fit; the same where no value does so
-    alone.
+    """Return an error that says which value of which row does not fit; the same where no value
+    does so alone.
 
     Args:
         error: what was raised.

@@ -106,7 +106,7 @@ _TYPES = {
 
 
 def array_type(shape: tuple[int | None, ...], dtype: str) -> ArrayType:
-    """The type of arrays of a shape."""
+    """Return the type of arrays of a shape."""
     if len(shape) not in _TYPES:
         raise ValueError(f"an array has two to five dimensions, not the shape {shape}")
     return _TYPES[len(shape)](shape, dtype)
@@ -167,6 +167,6 @@ class ArrayExtensionArray(pa.ExtensionArray):  # type: ignore[misc]  # likewise
         return np.array(made)
 
     def to_pylist(self, maps_as_pydicts: Any = None) -> list[Any]:
-        """Lists of lists."""
+        """List of lists."""
         made: list[Any] = self.storage.to_pylist()
         return made

@@ -11,7 +11,7 @@ from rowstream.exceptions import FileFormatError, UnsupportedError
 
 
 def open_arrow(source: Any) -> Any:
-    """A reader of an Arrow stream or file, in whichever of the two formats it is.
+    """Return a reader of an Arrow stream or file, in whichever of the two formats it is.
 
     Raises:
         pyarrow.ArrowInvalid: it is none.
@@ -28,8 +28,8 @@ def open_arrow(source: Any) -> Any:
 
 
 def read_table(source: Any, path: str, whole: bool = False) -> Any:
-    """The table of a file, whose checksums are checked where it has some: as its rows are looked
-    at, or all now.
+    """Return the table of a file, whose checksums are checked where it has some: as its rows are
+    looked at, or all now.
     """
     with source:
         buffer, sealed = content(source.read_buffer(), path, whole)
@@ -40,7 +40,7 @@ def read_table(source: Any, path: str, whole: bool = False) -> Any:
 
 
 def table_of(source: Any, name: str = "what is in memory") -> Any:
-    """The table of an Arrow stream or file.
+    """Return the table of an Arrow stream or file.
 
     Raises:
         FileFormatError: it is none, or is damaged.
@@ -65,7 +65,7 @@ def table_of(source: Any, name: str = "what is in memory") -> Any:
 
 
 def _strange(kind: Any) -> Any:
-    """A type in a type that rows cannot have."""
+    """Return a type in a type that rows cannot have."""
     if pa.types.is_union(kind):
         return kind
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):

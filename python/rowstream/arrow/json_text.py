@@ -7,7 +7,7 @@ from typing import Any
 
 
 def dumps(value: Any) -> str:
-    """A value as JSON text, times and the like as their text."""
+    """Return a value as JSON text, times and the like as their text."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
 
 

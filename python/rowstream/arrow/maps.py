@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 
 def without_hidden(array: Any) -> Any:
-    """Lists or maps, of which those that are null have no items: what is left of them would become
+    """List or maps, of which those that are null have no items: what is left of them would become
     items of the row before.
     """
     if array.null_count:
@@ -26,8 +26,8 @@ def without_hidden(array: Any) -> Any:
 
 
 def offsets_of(array: Any) -> Any:
-    """Where the lists of an array begin, of which those that are null have no items; null for those
-    that are.
+    """Return where the lists of an array begin, of which those that are null have no items; null
+    for those that are.
     """
     offsets = array.offsets
     if array.null_count:
@@ -39,33 +39,33 @@ def offsets_of(array: Any) -> Any:
 
 
 def entries_of(array: Any) -> Any:
-    """A map array as one of lists of structs of a key and a value."""
+    """Return a map array as one of lists of structs of a key and a value."""
     array = without_hidden(array)
     entries = pa.StructArray.from_arrays([array.keys, array.items], names=["key", "value"])
     return pa.ListArray.from_arrays(offsets_of(array), entries)
 
 
 def map_of(array: Any) -> Any:
-    """An array of lists of structs of a key and a value as a map array."""
+    """Return an array of lists of structs of a key and a value as a map array."""
     array = without_hidden(array)
     keys, values = array.values.flatten()
     return pa.MapArray.from_arrays(offsets_of(array), keys, values)
 
 
 def has_entries(kind: Any) -> bool:
-    """Whether lists are of structs of a key and a value."""
+    """Return whether lists are of structs of a key and a value."""
     inner = kind.value_type
     return pa.types.is_struct(inner) and [field.name for field in inner] == ["key", "value"]
 
 
 def is_view(kind: Any) -> bool:
-    """Whether a type is one of views of lists, whose values may lie in any order."""
+    """Return whether a type is one of views of lists, whose values may lie in any order."""
     return bool(pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind))
 
 
 def list_of_view(array: Any) -> Any:
-    """An array of views of lists as one of lists, which pyarrow's own cast leaves without an end
-    where some are missing.
+    """Return an array of views of lists as one of lists, which pyarrow's own cast leaves without an
+    end where some are missing.
     """
     large = pa.types.is_large_list_view(array.type)
     there = array.is_valid().to_numpy(zero_copy_only=False)

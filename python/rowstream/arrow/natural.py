@@ -21,7 +21,7 @@ _LISTS = (list, tuple)
 
 
 def natural_array(values: Any) -> Any:
-    """An array of Python objects, of the type that has them.
+    """Return an array of Python objects, of the type that has them.
 
     Raises:
         OverflowError: an integer is larger than those of 64 bits, or there are large ones and ones
@@ -43,7 +43,7 @@ def natural_array(values: Any) -> Any:
 
 
 def natural_table(columns: Mapping[str, Any]) -> Any:
-    """A table of columns of Python objects, or of what is Arrow data already."""
+    """Return a table of columns of Python objects, or of what is Arrow data already."""
     return pa.table(
         {
             name: one if isinstance(one, (pa.Array, pa.ChunkedArray)) else natural_array(one)
@@ -53,7 +53,7 @@ def natural_table(columns: Mapping[str, Any]) -> Any:
 
 
 def _timed(kind: Any) -> bool:
-    """Whether there are times or durations somewhere in a type."""
+    """Return whether there are times or durations somewhere in a type."""
     if pa.types.is_struct(kind):
         return any(_timed(of.type) for of in kind)
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
@@ -62,8 +62,8 @@ def _timed(kind: Any) -> bool:
 
 
 def _kind(values: Any) -> Any:
-    """The type of values that pyarrow does not find; `None` where they have no common one that is
-    known here.
+    """Return the type of values that pyarrow does not find; `None` where they have no common one
+    that is known here.
     """
     there = [one for one in values if one is not None]
     if there and all(isinstance(one, dict) for one in there):

@@ -13,7 +13,7 @@ from rowstream.arrow.exact import exact_array
 
 
 def array_storage(data: Any, pa_type: Any) -> Any:
-    """The storage of an `ArrayType`: of NumPy arrays, or of lists.
+    """Return the storage of an `ArrayType`: of NumPy arrays, or of lists.
 
     Raises:
         ValueError: one has another shape.
@@ -45,7 +45,7 @@ def _lists(value: Any) -> Any:
 
 
 def _of_arrays(data: list[Any], dtype: Any, storage: Any) -> Any:
-    """A column of arrays, some of which may be missing."""
+    """Return a column of arrays, some of which may be missing."""
     there = [one for one in data if one is not None]
     if not there:
         return pa.array(data, storage)
@@ -57,7 +57,7 @@ def _of_arrays(data: list[Any], dtype: Any, storage: Any) -> Any:
 
 
 def list_array(array: Any, dtype: Any = None) -> Any:
-    """A NumPy array as a column of lists, without a list of Python's in between."""
+    """Return a NumPy array as a column of lists, without a list of Python's in between."""
     array = np.asarray(array)
     made = pa.array(array.reshape(-1), dtype)
     for i in range(array.ndim - 1, 0, -1):

@@ -13,7 +13,7 @@ from rowstream.arrow.extension import ArrayType
 
 
 def _uniform(array: Any) -> Any:
-    """Lists of one length of numbers as one array, without a copy where pyarrow makes none; `None`
+    """List of one length of numbers as one array, without a copy where pyarrow makes none; `None`
     where they are not.
     """
     shape = [len(array)]
@@ -44,8 +44,8 @@ def _uniform(array: Any) -> Any:
 
 
 def numpy_column(column: Any) -> Any:
-    """A pyarrow column, or an array, as a NumPy array: of numbers, of arrays where rows have one
-    shape, or else of objects.
+    """Return a pyarrow column, or an array, as a NumPy array: of numbers, of arrays where rows have
+    one shape, or else of objects.
     """
     kind = column.type
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
@@ -121,8 +121,8 @@ _NUMBERS = frozenset(
 
 
 def plain_numbers(column: Any) -> Any:
-    """The numbers of a column, as they lie in memory if they are one piece; `None` where some are
-    missing, or there are none.
+    """Return the numbers of a column, as they lie in memory if they are one piece; `None` where
+    some are missing, or there are none.
     """
     n = column.num_chunks
     if column.type not in _NUMBERS or not n or column.null_count:
@@ -143,15 +143,15 @@ _INT64_MAX = np.iinfo(np.int64).max
 
 
 def is_text(value: Any) -> bool:
-    """Whether a value is text or bytes, or an array of them."""
+    """Return whether a value is text or bytes, or an array of them."""
     return isinstance(value, (str, bytes)) or (
         isinstance(value, np.ndarray) and value.dtype.kind in "SU"
     )
 
 
 def default_type(dtype: Any, values: Any) -> Any:
-    """The type that arrays of numbers have: 64-bit integers, and floating-point numbers of 32 bits,
-    as `datasets` has them.
+    """Return the type that arrays of numbers have: 64-bit integers, and floating-point numbers of
+    32 bits, as `datasets` has them.
 
     Args:
         dtype: the type of the values.

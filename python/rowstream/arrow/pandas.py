@@ -188,12 +188,12 @@ class PandasArrayExtensionArray(ExtensionArray):  # type: ignore[misc]  # pandas
 
 
 def pandas_types_mapper(dtype: Any) -> Any:
-    """What `to_pandas` makes of columns of arrays."""
+    """Return what `to_pandas` makes of columns of arrays."""
     return None if array_shape(dtype) is None else dtype.to_pandas_dtype()
 
 
 def nullable(dtype: Any) -> Any:
-    """The pandas type of integers and truth values that may be missing."""
+    """Return the pandas type of integers and truth values that may be missing."""
     if pa.types.is_boolean(dtype):
         return pd.BooleanDtype()
     if not pa.types.is_integer(dtype):
@@ -204,8 +204,8 @@ def nullable(dtype: Any) -> Any:
 
 
 def exact_frame(table: Any) -> Any:
-    """A table as a frame whose integers stay integers beside missing values, inside lists and
-    structs too.
+    """Return a table as a frame whose integers stay integers beside missing values, inside lists
+    and structs too.
     """
     types = {of.type for of, one in zip(table.schema, table.columns, strict=True) if one.null_count}
     mapper = lambda kind: nullable(kind) if kind in types else pandas_types_mapper(kind)  # noqa: E731
@@ -213,8 +213,8 @@ def exact_frame(table: Any) -> Any:
 
 
 def csv_bytes(frame: Any, **options: Any) -> bytes:
-    """A frame as CSV, with all items of lists, and all digits of the numbers in them, which NumPy
-    would leave out.
+    """Return a frame as CSV, with all items of lists, and all digits of the numbers in them, which
+    NumPy would leave out.
     """
     with np.printoptions(threshold=sys.maxsize, floatmode="unique"):
         return str(frame.to_csv(**options)).encode()

@@ -22,12 +22,12 @@ _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 
 
 def marked(schema: Any) -> Any:
-    """A schema that says that its file is sealed."""
+    """Return a schema that says that its file is sealed."""
     return schema.with_metadata({**(schema.metadata or {}), _MARK: b"1"})
 
 
 def unmarked(table: Any) -> Any:
-    """A table without what its schema says of a seal."""
+    """Return a table without what its schema says of a seal."""
     metadata = table.schema.metadata or {}
     if _MARK not in metadata:
         return table
@@ -45,12 +45,13 @@ def seal(path: str) -> None:
 
 
 def _bytes(buffer: Any) -> memoryview:
-    """A buffer of pyarrow, which says that its bytes have signs."""
+    """Return a buffer of pyarrow, which says that its bytes have signs."""
     return memoryview(buffer).cast("B")
 
 
 def content(buffer: Any, path: str, whole: bool = False) -> tuple[Any, bool]:
-    """The bytes of a file, of which those that have checksums are checked, and whether they have.
+    """Return the bytes of a file, of which those that have checksums are checked, and whether they
+    have.
 
     Args:
         buffer: the bytes, as pyarrow has them.
@@ -89,5 +90,5 @@ def check_end(schema: Any, buffer: Any, path: str) -> None:
 
 
 def is_local(path: Any) -> bool:
-    """Whether a path is one of this machine, whose files are mapped."""
+    """Return whether a path is one of this machine, whose files are mapped."""
     return "://" not in os.fspath(path)

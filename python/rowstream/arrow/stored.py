@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def _mapped_type(kind: Any, field: Any) -> Any:
-    """A type with other fields inside."""
+    """Return a type with other fields inside."""
     if pa.types.is_struct(kind):
         return pa.struct([field(of) for of in kind])
     if pa.types.is_fixed_size_list(kind):
@@ -68,7 +68,7 @@ def _listed_field(field: Any) -> Any:
 
 
 def without_maps(table: Any) -> Any:
-    """A table with lists of keys and values in the place of maps."""
+    """Return a table with lists of keys and values in the place of maps."""
     return _converted(table, _listed_field)
 
 
@@ -109,7 +109,9 @@ def _named(field: Any) -> bool:
 
 
 def _converted(table: Any, field: Callable[[Any], Any]) -> Any:
-    """A table with other fields, where they are of arrays of several dimensions or of maps."""
+    """Return a table with other fields, where they are of arrays of several dimensions or of
+    maps.
+    """
     if not any(map(_named, table.schema)):
         return table
     fields = [field(of) if _named(of) else of for of in table.schema]
@@ -125,8 +127,8 @@ def _converted(table: Any, field: Callable[[Any], Any]) -> Any:
 
 
 def stored(table: Any, maps: bool = False) -> Any:
-    """A table as files have it: arrays of several dimensions under the name that `datasets` knows,
-    maps as lists of keys and values.
+    """Return a table as files have it: arrays of several dimensions under the name that `datasets`
+    knows, maps as lists of keys and values.
 
     Args:
         table: the table.
@@ -136,17 +138,17 @@ def stored(table: Any, maps: bool = False) -> Any:
 
 
 def stored_schema(schema: Any, maps: bool = False) -> Any:
-    """A schema as files have it. `maps`: as `stored` has it."""
+    """Return a schema as files have it. `maps`: as `stored` has it."""
     return pa.schema([_stored_field(of, maps) for of in schema], schema.metadata)
 
 
 def restored(table: Any) -> Any:
-    """A table of a file, with arrays of several dimensions and maps as columns of ours."""
+    """Return a table of a file, with arrays of several dimensions and maps as columns of ours."""
     return _converted(table, _restored_field)
 
 
 def polars_frame(table: Any, **options: Any) -> Any:
-    """A Polars frame of a table, whose maps would be dicts, which have each key once."""
+    """Return a Polars frame of a table, whose maps would be dicts, which have each key once."""
     import polars as pl
 
     return pl.from_arrow(without_maps(table), **options)

@@ -102,17 +102,17 @@ class BuilderBase(ABC):
 
     @abstractmethod
     def _info(self) -> DatasetInfo:
-        """What the data set is."""
+        """Return what the data set is."""
 
     @abstractmethod
     def _split_generators(self, dl_manager: Any) -> list[SplitGenerator]:
-        """What each split is made of. `dl_manager` downloads, or leaves URLs as they are where a
-        stream is wanted.
+        """Return what each split is made of. `dl_manager` downloads, or leaves URLs as they are
+        where a stream is wanted.
         """
 
     @abstractmethod
     def _prepare_split(self, split_generator: SplitGenerator, **kwargs: Any) -> None:
-        """Writes a split into `_output_dir`, and says its rows and bytes in
+        """Write a split into `_output_dir`, and says its rows and bytes in
         `split_generator.split_info`.
         """
 
@@ -139,7 +139,7 @@ class BuilderBase(ABC):
 
     @classmethod
     def get_imported_module_dir(cls) -> str:
-        """The folder of the class's module."""
+        """Return the folder of the class's module."""
         return os.path.dirname(inspect.getfile(inspect.getmodule(cls) or cls))
 
     def _located(self, data_files: Any, data_dir: str | None) -> dict[str, list[str]]:
@@ -213,8 +213,8 @@ class BuilderBase(ABC):
         return posixpath.join(*parts)
 
     def _code(self) -> str:
-        """A hash of the class as it is written: what another class of the same name made is not
-        taken for what this one makes.
+        """Return a hash of the class as it is written: what another class of the same name made is
+        not taken for what this one makes.
         """
         said = []
         for of in type(self).__mro__:

@@ -87,7 +87,7 @@ class DatasetBuilder(BuilderPreparation):
     """
 
     def as_dataset(self, split: Any = None, in_memory: bool = False) -> Any:
-        """What `download_and_prepare` made, mapped.
+        """Return what `download_and_prepare` made, mapped.
 
         Args:
             split: a split, a part of one (`"train[:10%]"`), several (`"train+test"`), or a list of
@@ -145,8 +145,8 @@ class DatasetBuilder(BuilderPreparation):
         )
 
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
-        """The splits as streams: nothing is downloaded or written, and rows come as the builder's
-        code gives them.
+        """Return the splits as streams: nothing is downloaded or written, and rows come as the
+        builder's code gives them.
 
         Where that code opens files by the built-in `open`, URLs are opened too.
 

@@ -28,7 +28,9 @@ NOT_CODE = frozenset(
 
 
 def saved_code(value: Any) -> Any:
-    """An attribute of a class as it is written: a function's source, anything else's content."""
+    """Return an attribute of a class as it is written: a function's source, anything else's
+    content.
+    """
     function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
     if inspect.isfunction(function):
         try:

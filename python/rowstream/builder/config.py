@@ -49,7 +49,7 @@ class BuilderConfig:
     description: str | None = None
 
     def __post_init__(self) -> None:
-        """Checks the name and the files."""
+        """Check the name and the files."""
         for char in "<>:/\\|?*":
             if char in self.name:
                 raise InvalidConfigName(
@@ -65,8 +65,8 @@ class BuilderConfig:
     def create_config_id(
         self, config_kwargs: dict[str, Any], custom_features: Features | None = None
     ) -> str:
-        """The name of the folder of what is made: the configuration's, and what the arguments add
-        to it.
+        """Return the name of the folder of what is made: the configuration's, and what the
+        arguments add to it.
         """
         said = {
             key: config_kwargs[key]
@@ -96,7 +96,7 @@ class BuilderConfig:
 
 
 def origin(file: str) -> list[Any]:
-    """A file, as it is now."""
+    """Return a file, as it is now."""
     if is_url(file) or not os.path.exists(file):
         return [file]
     stat = os.stat(file)
@@ -104,11 +104,11 @@ def origin(file: str) -> list[Any]:
 
 
 def snake(name: str) -> str:
-    """A name of a class as one with underscores."""
+    """Return a name of a class as one with underscores."""
     name = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
     return re.sub(r"([a-z\d])([A-Z])", r"\1_\2", name).lower()
 
 
 def version(version: Any) -> Any:
-    """A version, of its text."""
+    """Return a version, of its text."""
     return version if isinstance(version, Version) else Version(str(version))

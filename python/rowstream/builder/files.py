@@ -81,7 +81,7 @@ class FilesBuilder(ArrowBasedBuilder):
     def download_and_prepare(
         self, output_dir: str | None = None, *args: Any, **kwargs: Any
     ) -> None:
-        """Makes the files of the cache, those that `load_dataset` maps; or writes the splits into a
+        """Make the files of the cache, those that `load_dataset` maps; or writes the splits into a
         folder, as any builder does.
         """
         if output_dir is not None:
@@ -99,7 +99,7 @@ class FilesBuilder(ArrowBasedBuilder):
         )
 
     def as_dataset(self, split: Any = None, in_memory: bool = False) -> Any:
-        """The data set that `load_dataset` gives."""
+        """Return the data set that `load_dataset` gives."""
         if self._output_dir != self._cache_dir:
             return super().as_dataset(split, in_memory)
         made = None if in_memory else self._made
@@ -111,5 +111,5 @@ class FilesBuilder(ArrowBasedBuilder):
         return DatasetDict(made) if split is None else chosen_splits(made, split)
 
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
-        """The streams that `load_dataset(…, streaming=True)` gives."""
+        """Return the streams that `load_dataset(…, streaming=True)` gives."""
         return load_streams(self._request, split)

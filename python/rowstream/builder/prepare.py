@@ -64,7 +64,7 @@ class BuilderPreparation(BuilderBase):
         storage_options: dict[str, Any] | None = None,
         **download_and_prepare_kwargs: Any,
     ) -> None:
-        """Writes the splits into a folder, all or nothing; what is there already is kept.
+        """Write the splits into a folder, all or nothing; what is there already is kept.
 
         Args:
             output_dir: the folder, or a URL of one; that of the cache if `None`.
@@ -148,7 +148,7 @@ class BuilderPreparation(BuilderBase):
             shutil.rmtree(temporary, ignore_errors=True)
 
     def _move(self, temporary: str, place: str, anew: bool) -> None:
-        """Gives what is made its name."""
+        """Give what is made its name."""
         # What says that it is whole comes last, and goes first.
         names = sorted(
             os.listdir(temporary), key=lambda name: (name == config.DATASET_INFO_FILENAME, name)

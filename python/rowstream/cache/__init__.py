@@ -49,7 +49,7 @@ def _kinds(cache_dir: str | os.PathLike[str] | None) -> tuple[str, ...]:
 
 
 def _objects(folder: Path) -> Iterator[Path]:
-    """The folders of ranges, one for each object."""
+    """Yield the folders of ranges, one for each object."""
     for group in sorted(folder.glob("??")):
         if group.is_dir() and not group.is_symlink():
             yield from (
@@ -58,7 +58,7 @@ def _objects(folder: Path) -> Iterator[Path]:
 
 
 def _extents(home: Path) -> Iterator[tuple[Path, int]]:
-    """The ranges of an object, and how long each is."""
+    """Yield the ranges of an object, and how long each is."""
     for path in sorted(home.iterdir()):
         start, dash, end = path.name.partition("-")
         if dash and start.isdigit() and end.isdigit() and path.is_file() and not path.is_symlink():
@@ -79,8 +79,8 @@ def list(
     name: str | None = None,
     unused_days: float | None = None,
 ) -> Entries:
-    """What is kept: in the folders of rowstream, or in one that was given as `cache_dir=`. Shown,
-    it is a table.
+    """Return what is kept: in the folders of rowstream, or in one that was given as `cache_dir=`.
+    Shown, it is a table.
 
     Args:
         cache_dir: the folder.
@@ -112,7 +112,7 @@ def list(
 
 
 def _others(cache_dir: str | os.PathLike[str] | None) -> Iterator[Entry]:
-    """What is kept besides data sets."""
+    """Yield what is kept besides data sets."""
     for kind, folder in _folders(cache_dir).items():
         if kind in ("ranges", "heads"):
             for home in _objects(folder):
@@ -140,7 +140,7 @@ def _others(cache_dir: str | os.PathLike[str] | None) -> Iterator[Entry]:
 
 
 def verify(cache_dir: str | os.PathLike[str] | None = None) -> tuple[Path, ...]:
-    """Checks what is kept, and removes what is damaged; gives which files. What is missing then is
+    """Check what is kept, and removes what is damaged; gives which files. What is missing then is
     made or read again when it is wanted.
 
     Ranges are checked against their checksums, as a stream does with each that it reads; the files
@@ -177,7 +177,7 @@ def remove(
     name: str | None = None,
     unused_days: float | None = None,
 ) -> int:
-    """Removes what is kept: all of it, or what `list` gives for the same arguments; gives how many
+    """Remove what is kept: all of it, or what `list` gives for the same arguments; gives how many
     bytes.
 
     Streams that read it go on, from the source. Data sets that are open keep their rows; loaded

@@ -9,7 +9,7 @@ from rowstream.cache.entries import size
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Does what the command line says."""
+    """Do what the command line says."""
     parser = argparse.ArgumentParser(
         prog="python -m rowstream.cache", description="What rowstream keeps on disk."
     )

@@ -34,12 +34,12 @@ _DEEP = 5  # folders below ours that such a folder may be in
 
 
 def root(cache_dir: str | os.PathLike[str] | None) -> Path:
-    """The folder that is ours: in a cache that was named, or in that of data sets."""
+    """Return the folder that is ours: in a cache that was named, or in that of data sets."""
     return (datasets_cache() if cache_dir is None else Path(cache_dir).expanduser()) / "rowstream"
 
 
 def entries(cache_dir: str | os.PathLike[str] | None) -> list[Entry]:
-    """What is kept of data sets, a folder each."""
+    """Return what is kept of data sets, a folder each."""
     made = [
         _entry(home, home.relative_to(root(cache_dir)).parts) for home in _homes(root(cache_dir), 0)
     ]
@@ -58,7 +58,7 @@ def entries(cache_dir: str | os.PathLike[str] | None) -> list[Entry]:
 
 
 def _homes(folder: Path, depth: int) -> Iterator[Path]:
-    """The folders that have files of ours."""
+    """Yield the folders that have files of ours."""
     if depth > _DEEP or folder.is_symlink():
         return
     try:
@@ -77,7 +77,7 @@ def _homes(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def files(home: Path) -> Iterator[Path]:
-    """The files of rows in a folder: splits, and results of steps."""
+    """Yield the files of rows in a folder: splits, and results of steps."""
     for path in sorted(home.iterdir()):
         hidden = path.name.startswith(".") or path.is_symlink() or not path.is_file()
         if not hidden and (
@@ -105,14 +105,14 @@ def _entry(home: Path, parts: tuple[str, ...]) -> Entry:
 
 
 def _split(path: Path, folder: str) -> str:
-    """The split that a file has, or a part of; builders put their name before it."""
+    """Return the split that a file has, or a part of; builders put their name before it."""
     return re.sub(r"-\d{5}-of-\d{5}$", "", path.stem).removeprefix(
         f"{folder.rpartition('___')[2]}-"
     )
 
 
 def _about(home: Path) -> tuple[str, ...]:
-    """The files that rows are of, as far as that is noted."""
+    """Return the files that rows are of, as far as that is noted."""
     try:
         said = json.loads((home / ABOUT).read_text(encoding="utf-8"))["files"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -121,7 +121,7 @@ def _about(home: Path) -> tuple[str, ...]:
 
 
 def verify(home: Path) -> Iterator[Path]:
-    """Reads the files of rows, and removes those that cannot be read; gives which. What is removed
+    """Read the files of rows, and removes those that cannot be read; gives which. What is removed
     is made anew when it is asked for.
     """
     for path in [*files(home)]:
@@ -148,7 +148,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def remove(entry: Entry, cache_dir: str | os.PathLike[str] | None) -> None:
-    """Removes what is ours in a folder, and the folders of ours that are empty then."""
+    """Remove what is ours in a folder, and the folders of ours that are empty then."""
     home = entry.path
     for path in [*files(home)]:
         path.unlink(missing_ok=True)

@@ -45,7 +45,7 @@ class Entries(tuple[Entry, ...]):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        """The table."""
+        """Return the table."""
         if not self:
             return "nothing is kept"
         rows = [_row([one]) for one in self if one.kind == "datasets"]
@@ -84,7 +84,7 @@ def size(n: int) -> str:
 
 
 def age(since: float) -> str:
-    """How long ago something was."""
+    """Return how long ago something was."""
     seconds = max(0.0, time.time() - since)
     for unit, name in _AGES:
         if seconds >= unit:
@@ -94,7 +94,9 @@ def age(since: float) -> str:
 
 
 def _group(one: Entry) -> str:
-    """What an object that is no data set is shown with: those of one folder far away together."""
+    """Return what an object that is no data set is shown with: those of one folder far away
+    together.
+    """
     return f"{one.name.rpartition('/')[0]}/" if one.kind == "ranges" and "/" in one.name else ""
 
 
@@ -116,13 +118,13 @@ def _row(some: list[Entry]) -> tuple[str, ...]:
 
 
 def _named(one: Entry) -> str:
-    """A data set by its name, and the first file that it is of."""
+    """Return a data set by its name, and the first file that it is of."""
     more = ", …" if len(one.files) > 1 else ""
     return f"{one.name} ({one.files[0].rpartition('/')[2]}{more})" if one.files else one.name
 
 
 def _folder(one: Entry) -> str:
-    """The folder that all of a kind are in."""
+    """Return the folder that all of a kind are in."""
     return str(one.path.parent.parent if one.kind in ("ranges", "heads") else one.path.parent)
 
 
@@ -131,7 +133,7 @@ def _padded(text: str, width: int, right: Any) -> str:
 
 
 def times(files: Iterable[Path]) -> tuple[int, float, float]:
-    """The bytes of files, and when one of them was last written and read."""
+    """Return the bytes of files, and when one of them was last written and read."""
     total, made, used = 0, 0.0, 0.0
     for path in files:
         try:

@@ -40,7 +40,7 @@ def make_file_instructions(
     filetype_suffix: str | None = None,
     prefix_path: str | None = None,
 ) -> FileInstructions:
-    """The rows of files that an instruction names.
+    """Return the rows of files that an instruction names.
 
     Args:
         name: the name of the data set.
@@ -79,7 +79,7 @@ def make_file_instructions(
 def _of_files(
     files: list[str], lengths: list[int] | None, start: int, stop: int
 ) -> list[tuple[dict[str, Any], int]]:
-    """What to read of the files of a split, and how many rows that is of each."""
+    """Return what to read of the files of a split, and how many rows that is of each."""
     if lengths is None:
         return (
             [({"filename": files[0], "skip": start, "take": stop - start}, stop - start)]
@@ -120,7 +120,7 @@ class BaseReader:
     def _get_table_from_filename(
         self, filename_skip_take: dict[str, Any], in_memory: bool = False
     ) -> Table:
-        """The rows of one file."""
+        """Return the rows of one file."""
         raise NotImplementedError
 
     def get_file_instructions(
@@ -138,7 +138,7 @@ class BaseReader:
         split_infos: Iterable[SplitInfo],
         in_memory: bool = False,
     ) -> dict[str, Any]:
-        """The arguments of a `Dataset` of the rows that an instruction names.
+        """Return the arguments of a `Dataset` of the rows that an instruction names.
 
         Raises:
             ValueError: those are none.
@@ -154,7 +154,7 @@ class BaseReader:
         original_instructions: Any = None,
         in_memory: bool = False,
     ) -> dict[str, Any]:
-        """The arguments of a `Dataset` of some files, one after another.
+        """Return the arguments of a `Dataset` of some files, one after another.
 
         Args:
             files: dicts of `filename`, below the folder, and `skip` and `take`, if not all rows are
@@ -207,7 +207,7 @@ class ArrowReader(BaseReader):
 
     @staticmethod
     def read_table(filename: str, in_memory: bool = False) -> Table:
-        """The table of a file: in memory, or mapped."""
+        """Return the table of a file: in memory, or mapped."""
         return (InMemoryTable if in_memory else MemoryMappedTable).from_file(filename)
 
 

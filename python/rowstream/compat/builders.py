@@ -112,7 +112,7 @@ class CsvConfig(BuilderConfig):
     date_format: str | None = None
 
     def __post_init__(self) -> None:
-        """Takes other names for options."""
+        """Take other names for options."""
         super().__post_init__()
         self.sep = self.sep if self.delimiter is None else self.delimiter
         self.names = self.names if self.column_names is None else self.column_names
@@ -178,7 +178,7 @@ class _OfFormat(FilesBuilder):
             self.info.features = self.info.features or features
 
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
-        """The streams that `load_dataset(…, streaming=True)` gives."""
+        """Return the streams that `load_dataset(…, streaming=True)` gives."""
         return load_dataset(
             self.FORMAT,
             data_files=self._request.found.files,
@@ -192,7 +192,7 @@ class _OfFormat(FilesBuilder):
 
 
 def _below(base_path: str | None, data_dir: str | None) -> str | None:
-    """The folder that files are in."""
+    """Return the folder that files are in."""
     if base_path is None or data_dir is None or is_url(data_dir) or os.path.isabs(data_dir):
         return base_path if data_dir is None else data_dir
     return f"{base_path.rstrip('/')}/{data_dir}"

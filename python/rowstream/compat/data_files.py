@@ -72,7 +72,7 @@ def resolve_pattern(
     allowed_extensions: Sequence[str] | None = None,
     download_config: DownloadConfig | None = None,
 ) -> list[str]:
-    """The files of a pattern, as `load_dataset` finds them.
+    """Return the files of a pattern, as `load_dataset` finds them.
 
     Args:
         pattern: a path, a URL or a pattern of one.
@@ -102,8 +102,8 @@ def resolve_pattern(
 def get_data_patterns(
     base_path: str, download_config: DownloadConfig | None = None
 ) -> dict[str, list[str]]:
-    """The files of each split of a folder, relative to it: names, where `datasets` gives patterns
-    that fit the same files.
+    """Return the files of each split of a folder, relative to it: names, where `datasets` gives
+    patterns that fit the same files.
 
     Raises:
         EmptyDatasetError: there are none.
@@ -144,7 +144,7 @@ class DataFilesList(list[str]):
         allowed_extensions: Sequence[str] | None = None,
         download_config: DownloadConfig | None = None,
     ) -> Self:
-        """The files of patterns. Of several patterns, one may have none; a name may not.
+        """Return the files of patterns. Of several patterns, one may have none; a name may not.
 
         Raises:
             DataFilesNotFoundError: a file that is named is not there.
@@ -174,7 +174,9 @@ class DataFilesList(list[str]):
         allowed_extensions: Sequence[str] | None = None,
         download_config: DownloadConfig | None = None,
     ) -> Self:
-        """The files of patterns in a data set of the Hub, as `huggingface_hub` describes it."""
+        """Return the files of patterns in a data set of the Hub, as `huggingface_hub` describes
+        it.
+        """
         return cls.from_patterns(
             patterns, _repo(dataset_info, base_path), allowed_extensions, download_config
         )
@@ -195,8 +197,8 @@ class DataFilesList(list[str]):
 
 
 def _version(path: str) -> tuple[str, ...]:
-    """What tells a version of a file: of URLs, themselves, which name a commit where they are of
-    the Hub.
+    """Return what tells a version of a file: of URLs, themselves, which name a commit where they
+    are of the Hub.
     """
     return (path,) if is_url(path) else (str(os.stat(path).st_mtime),)
 
@@ -216,7 +218,7 @@ class DataFilesDict(dict[str, DataFilesList]):
         allowed_extensions: Sequence[str] | None = None,
         download_config: DownloadConfig | None = None,
     ) -> Self:
-        """The files of patterns by split. A list of files stays as it is."""
+        """Return the files of patterns by split. A list of files stays as it is."""
         made = cls()
         for split, some in patterns.items():
             known = isinstance(some, DataFilesList)
@@ -240,7 +242,9 @@ class DataFilesDict(dict[str, DataFilesList]):
         allowed_extensions: Sequence[str] | None = None,
         download_config: DownloadConfig | None = None,
     ) -> Self:
-        """The files of patterns in a data set of the Hub, as `huggingface_hub` describes it."""
+        """Return the files of patterns in a data set of the Hub, as `huggingface_hub` describes
+        it.
+        """
         return cls.from_patterns(
             patterns, _repo(dataset_info, base_path), allowed_extensions, download_config
         )
@@ -289,7 +293,7 @@ class DataFilesPatternsList(list[str]):
         return made
 
     def filter_extensions(self, extensions: Sequence[str]) -> DataFilesPatternsList:
-        """The same, with these endings allowed too."""
+        """Return the same, with these endings allowed too."""
         return DataFilesPatternsList(
             self, [[*(allowed or ()), *extensions] for allowed in self.allowed_extensions]
         )
@@ -321,7 +325,7 @@ class DataFilesPatternsDict(dict[str, DataFilesPatternsList]):
         return made
 
     def filter_extensions(self, extensions: Sequence[str]) -> Self:
-        """The same, with these endings allowed too."""
+        """Return the same, with these endings allowed too."""
         made = type(self)()
         for split, some in self.items():
             made[split] = some.filter_extensions(extensions)

@@ -22,7 +22,8 @@ class ExtractManager:
         self.extract_dir = None if cache_dir is None else os.path.join(cache_dir, "extracted")
 
     def extract(self, input_path: str | os.PathLike[str], force_extract: bool = False) -> str:
-        """Where an archive was extracted, or a file decompressed; what is neither stays as it is.
+        """Return where an archive was extracted, or a file decompressed; what is neither stays as
+        it is.
 
         Raises:
             FileFormatError: the archive is damaged, or a member would leave the folder.

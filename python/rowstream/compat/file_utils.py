@@ -28,29 +28,29 @@ if TYPE_CHECKING:
 
 
 def is_local_path(url_or_filename: str) -> bool:
-    """Whether it is a path of this machine, and no URL."""
+    """Return whether it is a path of this machine, and no URL."""
     scheme = urlparse(url_or_filename).scheme
     return scheme == "" or os.path.ismount(f"{scheme}:/")
 
 
 def is_remote_url(url_or_filename: str) -> bool:
-    """Whether it is a URL."""
+    """Return whether it is a URL."""
     return not is_local_path(url_or_filename)
 
 
 def is_relative_path(url_or_filename: str) -> bool:
-    """Whether it is a path that says not from where."""
+    """Return whether it is a path that says not from where."""
     return urlparse(url_or_filename).scheme == "" and not os.path.isabs(url_or_filename)
 
 
 def relative_to_absolute_path(path: P) -> P:
-    """A path from the root on, with `~` and variables as what they stand for."""
+    """Return a path from the root on, with `~` and variables as what they stand for."""
     made = os.path.abspath(os.path.expanduser(os.path.expandvars(str(path))))
     return type(path)(made)
 
 
 def url_or_path_join(base_name: str, *pathnames: str) -> str:
-    """What is below a folder or URL."""
+    """Return what is below a folder or URL."""
     if is_remote_url(base_name):
         return posixpath.join(
             base_name, *(str(name).replace(os.sep, "/").lstrip("/") for name in pathnames)
@@ -59,7 +59,7 @@ def url_or_path_join(base_name: str, *pathnames: str) -> str:
 
 
 def url_or_path_parent(url_or_path: str) -> str:
-    """The folder or URL that it is in."""
+    """Return the folder or URL that it is in."""
     return (
         url_or_path[: url_or_path.rindex("/")]
         if is_remote_url(url_or_path)
@@ -68,7 +68,7 @@ def url_or_path_parent(url_or_path: str) -> str:
 
 
 def hash_url_to_filename(url: str, etag: str | None = None) -> str:
-    """A name for the file of a URL, and of a version of it; `.py` at the end stays."""
+    """Return a name for the file of a URL, and of a version of it; `.py` at the end stays."""
     made = hashlib.sha256(url.encode()).hexdigest()
     if etag:
         made += "." + hashlib.sha256(etag.encode()).hexdigest()
@@ -76,7 +76,7 @@ def hash_url_to_filename(url: str, etag: str | None = None) -> str:
 
 
 def _hops(path: Any) -> tuple[str, str]:
-    """The first of a chain, and the rest."""
+    """Return the first of a chain, and the rest."""
     first, separator, rest = str(path).partition("::")
     return first, separator + rest
 
@@ -205,7 +205,7 @@ def xglob(
 
 
 def readline(f: Any) -> bytes:
-    """A line of a raw binary file, read byte by byte: nothing after it is touched."""
+    """Return a line of a raw binary file, read byte by byte: nothing after it is touched."""
     made = bytearray()
     read: Callable[[int], bytes] = f.read
     while byte := read(1):
@@ -218,8 +218,8 @@ def readline(f: Any) -> bytes:
 def cached_path(
     url_or_filename: Any, download_config: DownloadConfig | None = None, **download_kwargs: Any
 ) -> str:
-    """The path of a file of this machine, or of a URL: downloaded if it is not there, and taken
-    apart if the configuration says so.
+    """Return the path of a file of this machine, or of a URL: downloaded if it is not there, and
+    taken apart if the configuration says so.
 
     Args:
         url_or_filename: the path or URL.
@@ -245,8 +245,8 @@ def cached_path(
 
 
 def get_datasets_user_agent(user_agent: str | dict[str, Any] | None = None) -> str:
-    """What requests of a script say of who asks: rowstream, Python and what is installed beside it,
-    and more if given.
+    """Return what requests of a script say of who asks: rowstream, Python and what is installed
+    beside it, and more if given.
     """
     made = [f"rowstream/{__version__}", f"python/{platform.python_version()}"]
     for name, package in (

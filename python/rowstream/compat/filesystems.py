@@ -7,14 +7,14 @@ from typing import Any
 
 
 def is_remote_filesystem(fs: Any) -> bool:
-    """Whether a file system of fsspec is not that of this machine."""
+    """Return whether a file system of fsspec is not that of this machine."""
     from fsspec.implementations.local import LocalFileSystem
 
     return not isinstance(fs, LocalFileSystem)
 
 
 def rename(fs: Any, src: str, dst: str) -> None:
-    """Gives a file or folder of a file system another name."""
+    """Give a file or folder of a file system another name."""
     if is_remote_filesystem(fs):
         fs.mv(src, dst, recursive=True)
     else:

@@ -29,7 +29,7 @@ class AbstractDatasetInputStream(ABC):
 
     @abstractmethod
     def read(self) -> Any:
-        """The data set."""
+        """Return the data set."""
 
 
 class AbstractDatasetReader(AbstractDatasetInputStream):
@@ -62,7 +62,9 @@ class _FilesReader(AbstractDatasetReader):
     FORMAT: ClassVar[str]
 
     def read(self) -> Any:
-        """The rows of the files: a data set, or a stream; a dict of them if no split is named."""
+        """Return the rows of the files: a data set, or a stream; a dict of them if no split is
+        named.
+        """
         paths = self.path_or_paths
         return load_dataset(
             self.FORMAT,
@@ -126,7 +128,7 @@ class GeneratorDatasetInputStream(AbstractDatasetInputStream):
         )
 
     def read(self) -> Any:
-        """The rows: a data set, or a stream."""
+        """Return the rows: a data set, or a stream."""
         if self.streaming:
             return IterableDataset.from_generator(
                 self.generator, self.features, self.gen_kwargs, self.split
@@ -160,7 +162,7 @@ class SqlDatasetReader(AbstractDatasetInputStream):
         self.sql, self.con = sql, con
 
     def read(self) -> Any:
-        """The rows."""
+        """Return the rows."""
         return Dataset.from_sql(
             self.sql, self.con, self.features, self.cache_dir, self.keep_in_memory, **self.kwargs
         )
@@ -183,7 +185,7 @@ class _Writer:
         )
 
     def write(self) -> int:
-        """Writes the rows; gives the bytes, or the rows of a database."""
+        """Write the rows; gives the bytes, or the rows of a database."""
         made: int = getattr(self.dataset, self.METHOD)(*self._where, **self._options)
         return made
 

@@ -44,7 +44,7 @@ class MetadataConfigs(dict[str, dict[str, Any]]):
 
     @classmethod
     def from_dataset_card_data(cls, dataset_card_data: Any) -> Self:
-        """What a card says.
+        """Return what a card says.
 
         Raises:
             ValueError: it is no list, a configuration has no name, or its files are not told as
@@ -71,7 +71,7 @@ class MetadataConfigs(dict[str, dict[str, Any]]):
         return made
 
     def to_dataset_card_data(self, dataset_card_data: Any) -> None:
-        """Writes them into a card, beside those that it names already."""
+        """Write them into a card, beside those that it names already."""
         if not self:
             return
         for one in self.values():
@@ -86,7 +86,7 @@ class MetadataConfigs(dict[str, dict[str, Any]]):
         ]
 
     def get_default_config_name(self) -> str | None:
-        """The one that is loaded without a name: the only one, the one that says so, or
+        """Return the one that is loaded without a name: the only one, the one that says so, or
         `"default"`; `None` if there is none.
 
         Raises:

@@ -30,7 +30,7 @@ def snakecase_to_camelcase(name: str) -> str:
 
 
 def filename_prefix_for_name(name: str) -> str:
-    """How the names of a data set's files begin.
+    """Return how the names of a data set's files begin.
 
     Raises:
         ValueError: it is a path.
@@ -41,7 +41,7 @@ def filename_prefix_for_name(name: str) -> str:
 
 
 def filename_prefix_for_split(name: str, split: str) -> str:
-    """How the names of a split's files begin.
+    """Return how the names of a split's files begin.
 
     Raises:
         ValueError: it is a path, or no name of a split.
@@ -55,7 +55,7 @@ def filename_prefix_for_split(name: str, split: str) -> str:
 def filepattern_for_dataset_split(
     dataset_name: str, split: str, data_dir: str, filetype_suffix: str | None = None
 ) -> str:
-    """A pattern of all files of a split."""
+    """Return a pattern of all files of a split."""
     ending = f".{filetype_suffix}" if filetype_suffix else ""
     return os.path.join(data_dir, f"{filename_prefix_for_split(dataset_name, split)}{ending}*")
 
@@ -67,7 +67,7 @@ def filenames_for_dataset_split(
     filetype_suffix: str | None = None,
     shard_lengths: Sequence[int] | None = None,
 ) -> list[str]:
-    """The files of a split in a folder: one, or as many as there are lengths."""
+    """Return the files of a split in a folder: one, or as many as there are lengths."""
     stem = os.path.join(path, filename_prefix_for_split(dataset_name, split))
     ending = f".{filetype_suffix}" if filetype_suffix else ""
     n = len(shard_lengths or ())

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _hash_python_lines(lines: Iterable[str]) -> str:
-    """The hash of a module's lines, without comments and empty ones."""
+    """Return the hash of a module's lines, without comments and empty ones."""
     kept = (re.sub(r"#.*", "", line) for line in lines)
     return sha256("\n".join(line for line in kept if line).encode()).hexdigest()
 

@@ -25,7 +25,7 @@ PathLike: Any = str | bytes | os.PathLike[Any]
 
 
 def size_str(size_in_bytes: float | None) -> str:
-    """A number of bytes for people: `1.50 GiB`; `Unknown size` of none."""
+    """Return a number of bytes for people: `1.50 GiB`; `Unknown size` of none."""
     if not size_in_bytes:
         return "Unknown size"
     for power, unit in ((50, "PiB"), (40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
@@ -35,14 +35,15 @@ def size_str(size_in_bytes: float | None) -> str:
 
 
 def glob_pattern_to_regex(pattern: str) -> str:
-    """A pattern of paths as a regular expression."""
+    """Return a pattern of paths as a regular expression."""
     for char in "\\.+()|^$":
         pattern = pattern.replace(char, f"\\{char}")
     return pattern.replace("*", ".*").replace("//", "/").rstrip("/").replace("?", ".")
 
 
 def string_to_dict(string: str, pattern: str) -> dict[str, str] | None:
-    """What stands for the names in braces of a pattern; `None` where the text does not fit it.
+    """Return what stands for the names in braces of a pattern; `None` where the text does not fit
+    it.
 
     Example:
         >>> string_to_dict("part-00003", "{stem}-{i:05d}")
@@ -59,7 +60,7 @@ def string_to_dict(string: str, pattern: str) -> dict[str, str] | None:
 
 @contextmanager
 def temporary_assignment(obj: Any, attr: str, value: Any) -> Iterator[None]:
-    """An attribute has another value for a while."""
+    """Give an attribute another value for a while."""
     before = getattr(obj, attr, None)
     setattr(obj, attr, value)
     try:
@@ -84,18 +85,18 @@ def zip_dict(*dicts: Mapping[Any, Any]) -> Iterator[tuple[Any, tuple[Any, ...]]]
 
 
 def no_op_if_value_is_null(func: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A function that gives `None` for `None`."""
+    """Return a function that gives `None` for `None`."""
     return lambda value: None if value is None else func(value)
 
 
 def first_non_null_value(iterable: Iterable[Any]) -> tuple[int, Any]:
-    """The first value that is not `None`, and where; `(-1, None)` if there is none."""
+    """Return the first value that is not `None`, and where; `(-1, None)` if there is none."""
     return next(((i, value) for i, value in enumerate(iterable) if value is not None), (-1, None))
 
 
 def first_non_null_non_empty_value(iterable: Iterable[Any]) -> tuple[int, Any]:
-    """The first value that is not `None` or an empty list or dict, and where; `(-1, None)` if there
-    is none.
+    """Return the first value that is not `None` or an empty list or dict, and where; `(-1, None)`
+    if there is none.
     """
     there = (
         (i, value)
@@ -106,7 +107,7 @@ def first_non_null_non_empty_value(iterable: Iterable[Any]) -> tuple[int, Any]:
 
 
 def copyfunc(func: Any) -> Any:
-    """A function with the same code, that is another object."""
+    """Return a function with the same code, that is another object."""
     made = types.FunctionType(
         func.__code__, func.__globals__, func.__name__, func.__defaults__, func.__closure__
     )
@@ -115,7 +116,7 @@ def copyfunc(func: Any) -> Any:
 
 
 def has_sufficient_disk_space(needed_bytes: int, directory: str = ".") -> bool:
-    """Whether a disk has so many bytes left; `True` where nobody knows."""
+    """Return whether a disk has so many bytes left; `True` where nobody knows."""
     try:
         return needed_bytes < shutil.disk_usage(os.path.abspath(directory)).free
     except OSError:
@@ -123,7 +124,7 @@ def has_sufficient_disk_space(needed_bytes: int, directory: str = ".") -> bool:
 
 
 def iter_batched(iterable: Iterable[T], n: int) -> Iterator[list[T]]:
-    """Lists of so many items, the last of those that are left.
+    """List of so many items, the last of those that are left.
 
     Raises:
         ValueError: the number is below 1.
@@ -146,7 +147,7 @@ class NestedDataStructure:
         self.data = [] if data is None else data
 
     def flatten(self, data: Any = None) -> list[Any]:
-        """What is in them, one after another."""
+        """Return what is in them, one after another."""
         data = self.data if data is None else data
         if isinstance(data, dict):
             data = list(data.values())
@@ -172,8 +173,8 @@ def map_nested(
     disable_tqdm: bool = True,
     desc: str | None = None,
 ) -> Any:
-    """Applies a function to what is in nested dicts, and lists, tuples or arrays as asked; gives
-    the same nest of its results.
+    """Apply a function to what is in nested dicts, and lists, tuples or arrays as asked; gives the
+    same nest of its results.
 
     Args:
         function: the function; of lists if `batched`.
@@ -238,7 +239,9 @@ def _rebuilt(data: Any, inside: tuple[Any, ...], made: Iterator[Any]) -> Any:
 
 
 def asdict(obj: Any) -> dict[str, Any]:
-    """A dataclass, or a dict that has some inside, as plain data without what is a default."""
+    """Return a dataclass, or a dict that has some inside, as plain data without what is a
+    default.
+    """
     if not isinstance(obj, dict) and not (is_dataclass(obj) and not isinstance(obj, type)):
         raise TypeError(f"{obj} is not a dict or a dataclass")
     made: dict[str, Any] = plain(obj)

@@ -8,7 +8,7 @@ from rowstream.integrations.tensorflow import minimal_tf_collate_fn
 
 
 def minimal_tf_collate_fn_with_renaming(features: list[dict[str, Any]]) -> dict[str, Any]:
-    """Rows as a batch, stacked; `label` is called `labels`."""
+    """Return rows as a batch, stacked; `label` is called `labels`."""
     return {
         "labels" if name == "label" else name: column
         for name, column in minimal_tf_collate_fn(features).items()

@@ -36,7 +36,7 @@ def interleave_datasets(
     split: Any = None,
     stopping_strategy: str = "first_exhausted",
 ) -> Any:
-    """Rows of several streams, mixed: in turn, or drawn by probabilities.
+    """Return rows of several streams, mixed: in turn, or drawn by probabilities.
 
     Over streams in the order of their files the draws and the end are those of `datasets` for the
     same seed. Over shuffled ones there are up to 64 sequences of draws, each with its own key, so
@@ -143,7 +143,7 @@ def concatenate_datasets(
 
 
 def _map_style(what: str, datasets: Any) -> list[Any] | None:
-    """The data sets, if they are map-style. Only what is already loaded can be that.
+    """Return the data sets, if they are map-style. Only what is already loaded can be that.
 
     Raises:
         InvalidArgumentError: there are none, or of both kinds, or dicts of them.
@@ -217,7 +217,7 @@ def _part(ds: IterableDataset) -> Part:
 
 
 def _resolved(parts: list[IterableDataset]) -> Features | None:
-    """The columns of all: as they are declared, or as the first rows of a part have them, as
+    """Return the columns of all: as they are declared, or as the first rows of a part have them, as
     `datasets` finds them.
 
     `None` where some cannot be told: the first rows have no value, or types that differ from part
@@ -241,7 +241,7 @@ _HEAD = 5  # rows that tell the types of a part, as in `datasets`
 
 
 def _first_features(ds: IterableDataset) -> Features | None:
-    """The types of the first rows of a stream; `None` if they do not tell."""
+    """Return the types of the first rows of a stream; `None` if they do not tell."""
     import pyarrow as pa
 
     rows = list(islice(iter(ds.with_format(None)._with(_resume=None)), _HEAD))
@@ -253,7 +253,7 @@ def _first_features(ds: IterableDataset) -> Features | None:
 
 
 def _joined(all_features: list[Features | None]) -> Features | None:
-    """The columns of all, if they are known."""
+    """Return the columns of all, if they are known."""
     made: dict[str, Any] = {}
     for features in all_features:
         if features is None:
@@ -280,7 +280,7 @@ _ALIKE = {
 
 
 def _plain(feature: Any) -> Any:
-    """A feature, where how long strings may be does not matter."""
+    """Return a feature, where how long strings may be does not matter."""
     if isinstance(feature, dict):
         return {name: _plain(of) for name, of in feature.items()}
     dtype = getattr(feature, "dtype", None)

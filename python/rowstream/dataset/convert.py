@@ -18,15 +18,15 @@ _STORED = 100  # rows of a table that are read at once as they are stored
 
 
 def _shard_rows(shards: list[Any]) -> Any:
-    """The rows of some parts of a map-style data set, as they are stored."""
+    """Yield the rows of some parts of a map-style data set, as they are stored."""
     for shard in shards:
         for table in shard.iter(_STORED):
             yield from table.to_pylist()
 
 
 def stream_of(ds: Any, num_shards: int) -> Any:
-    """The rows of a map-style data set as a stream: of its table where that is all it is, or of its
-    rows as they are read.
+    """Return the rows of a map-style data set as a stream: of its table where that is all it is, or
+    of its rows as they are read.
     """
     if ds._format_columns is not None or (ds._format_kwargs and ds._format_type != "custom"):
         raise UnsupportedError(

@@ -78,7 +78,7 @@ def _with_split(function: Callable[..., Any], split: str, *args: Any, **kwargs: 
 
 
 def property_of_splits(name: str) -> Any:
-    """A property that is a dict of what the splits have."""
+    """Return a property that is a dict of what the splits have."""
 
     def get(self: Any) -> dict[str, Any]:
         self._check_values_type()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def load_streams(request: Request, split: Any) -> Any:
-    """The splits of a request that are asked for, as streams."""
+    """Return the splits of a request that are asked for, as streams."""
     how, found, by_split_ = request.how, request.found, dict(request.found.files)
     if split is not None:
         several = split if isinstance(split, list) else [split]

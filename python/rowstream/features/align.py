@@ -10,7 +10,7 @@ from rowstream.features.scalar import Value
 
 
 def _is_null_feature(feature: Any) -> bool:
-    """Whether a feature says nothing of the type: null, or lists of it."""
+    """Return whether a feature says nothing of the type: null, or lists of it."""
     if isinstance(feature, (List, LargeList)):
         return _is_null_feature(feature.feature)
     return isinstance(feature, Value) and feature.dtype == "null"
@@ -34,7 +34,7 @@ def align_features(features_list: list[Features]) -> list[Features]:
 
 
 def check_alignable(features_list: list[Any]) -> None:
-    """Raises where a column is of two types, neither of them null."""
+    """Raise where a column is of two types, neither of them null."""
     known: dict[str, Any] = {}
     for features in features_list:
         for name, feature in features.items():

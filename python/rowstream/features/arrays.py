@@ -15,17 +15,17 @@ class ArrayXD:
     dtype: str
 
     def __post_init__(self) -> None:
-        """A shape is a tuple, however it was written."""
+        """Make the shape a tuple, however it was written."""
         self.shape = tuple(self.shape)
 
     def __call__(self) -> Any:
-        """The pyarrow extension type."""
+        """Return the pyarrow extension type."""
         from rowstream.arrow.extension import array_type
 
         return array_type(self.shape, self.dtype)
 
     def encode_example(self, value: Any) -> Any:
-        """A value as Arrow takes it."""
+        """Return a value as Arrow takes it."""
         return value
 
 

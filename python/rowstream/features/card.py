@@ -18,8 +18,8 @@ def _camel(name: str) -> str:
 
 
 def card_of_features(features: dict[str, Any]) -> list[dict[str, Any]]:
-    """What `Features.to_dict` gives as cards write it: a list of `{name, dtype}`, `{name, list}`,
-    `{name, struct}` and the like.
+    """Return what `Features.to_dict` gives as cards write it: a list of `{name, dtype}`,
+    `{name, list}`, `{name, struct}` and the like.
     """
     made: list[dict[str, Any]] = _written(features)["struct"]
     return made
@@ -62,7 +62,8 @@ def _simple(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def features_from_card(said: list[Any]) -> dict[str, Any]:
-    """What `Features.from_dict` takes, of what `card_of_features` wrote, or an older card has.
+    """Return what `Features.from_dict` takes, of what `card_of_features` wrote, or an older card
+    has.
 
     Raises:
         ValueError: there is no such type.

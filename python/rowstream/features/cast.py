@@ -52,7 +52,7 @@ class CastError(ValueError):
         )
 
     def details(self) -> str:
-        """What is too much, and what is missing."""
+        """Return what is too much, and what is missing."""
         new = [name for name in self.table_column_names if name not in self.requested_column_names]
         missing = [
             name for name in self.requested_column_names if name not in self.table_column_names
@@ -71,8 +71,8 @@ class CastError(ValueError):
 def cast_array_to_feature(
     array: Any, feature: Any, allow_primitive_to_str: bool = True, allow_decimal_to_str: bool = True
 ) -> Any:
-    """An array as the storage of a feature: names of labels as integers, fields that a struct lacks
-    as nulls, and all that `array_cast` does.
+    """Return an array as the storage of a feature: names of labels as integers, fields that a
+    struct lacks as nulls, and all that `array_cast` does.
 
     Raises:
         TypeError: there is no way from its type to the feature's.
@@ -146,7 +146,7 @@ def cast_array_to_feature(
 
 
 def cast_table_to_features(table: Any, features: Features) -> Any:
-    """A table whose columns have the types of features.
+    """Return a table whose columns have the types of features.
 
     Raises:
         CastError: it has other columns.
@@ -165,7 +165,7 @@ def cast_table_to_features(table: Any, features: Features) -> Any:
 
 
 def _cast_column(name: str, array: Any, feature: Any) -> Any:
-    """A column as the storage of a feature. An error says which, and what does not fit."""
+    """Return a column as the storage of a feature. An error says which, and what does not fit."""
     from rowstream.arrow.exact import FAILED, located
 
     try:
@@ -177,7 +177,7 @@ def _cast_column(name: str, array: Any, feature: Any) -> Any:
 
 
 def cast_table_to_schema(table: Any, schema: Any) -> Any:
-    """A table with another schema: columns in its order, those that are missing as nulls.
+    """Return a table with another schema: columns in its order, those that are missing as nulls.
 
     Raises:
         CastError: it has columns that the schema has not.
@@ -200,14 +200,16 @@ def cast_table_to_schema(table: Any, schema: Any) -> Any:
 
 @lru_cache(maxsize=64)
 def _said(metadata: bytes) -> Features:
-    """The features that the metadata of a schema name, if some of them say more than types."""
+    """Return the features that the metadata of a schema name, if some of them say more than
+    types.
+    """
     if b"ClassLabel" not in metadata and b"Array" not in metadata:
         return Features()
     return Features.from_dict((json.loads(metadata).get("info") or {}).get("features") or {})
 
 
 def table_cast(table: Any, schema: Any) -> Any:
-    """A table with another schema, cast where types differ.
+    """Return a table with another schema, cast where types differ.
 
     Raises:
         CastError: it has columns that the schema has not.
@@ -231,7 +233,7 @@ def embed_array_storage(
     local_files: bool = True,
     remote_files: bool = True,
 ) -> Any:
-    """An array into which the files are put that it names."""
+    """Return an array into which the files are put that it names."""
     if isinstance(array, pa.ChunkedArray):
         return pa.chunked_array(
             [
@@ -278,7 +280,7 @@ def embed_array_storage(
 def embed_table_storage(
     table: Any, token_per_repo_id: Any = None, local_files: bool = True, remote_files: bool = True
 ) -> Any:
-    """A table into which the files are put that its columns of media name."""
+    """Return a table into which the files are put that its columns of media name."""
     features = Features.from_arrow_schema(table.schema)
     arrays = [
         (
@@ -292,8 +294,8 @@ def embed_table_storage(
 
 
 def typed_array(data: Any, feature: Any, thorough: bool = False, **allowed: bool) -> Any:
-    """An Arrow array of values, as a feature has them. `allowed`: as `cast_array_to_feature` has
-    it.
+    """Return an Arrow array of values, as a feature has them. `allowed`: as `cast_array_to_feature`
+    has it.
 
     Raises:
         pyarrow.ArrowInvalid, TypeError, ValueError: there is a value that the feature does not
@@ -319,8 +321,8 @@ def typed_array(data: Any, feature: Any, thorough: bool = False, **allowed: bool
 
 
 def fitted(table: Any, features: Features) -> Any:
-    """A table of a stream in the types of features; their columns only, as those of a card may be
-    fewer.
+    """Return a table of a stream in the types of features; their columns only, as those of a card
+    may be fewer.
     """
     if set(features) != set(table.column_names):
         return table_cast(

@@ -22,7 +22,7 @@ from rowstream.features.text import Json
 
 
 def get_nested_type(schema: Any) -> Any:
-    """The pyarrow type of a feature."""
+    """Return the pyarrow type of a feature."""
     import pyarrow as pa
 
     if isinstance(schema, dict):
@@ -45,7 +45,7 @@ def get_nested_type(schema: Any) -> Any:
 
 
 def generate_from_arrow_type(pa_type: Any) -> Any:
-    """The feature of a pyarrow type."""
+    """Return the feature of a pyarrow type."""
     import pyarrow as pa
 
     from rowstream.arrow.checks import array_shape
@@ -102,7 +102,7 @@ def plain(value: Any) -> Any:
 
 
 def generate_from_dict(obj: Any) -> Any:
-    """The feature that `plain` wrote down."""
+    """Return the feature that `plain` wrote down."""
     if isinstance(obj, list):
         return [generate_from_dict(one) for one in obj]
     if "_type" not in obj or isinstance(obj["_type"], dict):
@@ -122,7 +122,7 @@ def generate_from_dict(obj: Any) -> Any:
 
 
 def reordered(source: Any, target: Any, place: str = "") -> Any:
-    """A feature whose fields have the order that those of another have."""
+    """Return a feature whose fields have the order that those of another have."""
     at = f" at {place[1:]}" if place else ""
     if isinstance(source, dict):
         if not isinstance(target, dict):
@@ -145,12 +145,12 @@ def reordered(source: Any, target: Any, place: str = "") -> Any:
 
 
 def require_storage_cast(feature: Any) -> bool:
-    """Whether a feature has a way of its own to take Arrow arrays in."""
+    """Return whether a feature has a way of its own to take Arrow arrays in."""
     return _has(feature, "cast_storage")
 
 
 def require_storage_embed(feature: Any) -> bool:
-    """Whether what a feature refers to can be put into its Arrow arrays."""
+    """Return whether what a feature refers to can be put into its Arrow arrays."""
     return _has(feature, "embed_storage")
 
 

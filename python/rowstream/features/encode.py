@@ -11,7 +11,7 @@ from rowstream.features.nested import LargeList, List, Pairs, requires_decoding
 
 
 def _check_non_null_non_empty_recursive(obj: Any, schema: Any = None) -> bool:
-    """Whether there is something that shows what the values of a list are."""
+    """Return whether there is something that shows what the values of a list are."""
     if obj is None:
         return False
     if isinstance(obj, (list, tuple)) and (
@@ -31,7 +31,7 @@ def _check_non_null_non_empty_recursive(obj: Any, schema: Any = None) -> bool:
 
 
 def _telling(values: Any, schema: Any = None) -> Any:
-    """The first value that shows what the others are; the last of all if none does."""
+    """Return the first value that shows what the others are; the last of all if none does."""
     value = None
     for value in values:
         if _check_non_null_non_empty_recursive(value, schema):
@@ -40,12 +40,12 @@ def _telling(values: Any, schema: Any = None) -> Any:
 
 
 def _loaded(module: str) -> Any:
-    """A module, if something has loaded it: values of its types can only be there then."""
+    """Return a module, if something has loaded it: values of its types can only be there then."""
     return sys.modules.get(module)
 
 
 def _as_array(obj: Any) -> Any:
-    """The NumPy array of a tensor, or of what else is one; `None` of what is none."""
+    """Return the NumPy array of a tensor, or of what else is one; `None` of what is none."""
     import numpy as np
 
     if isinstance(obj, np.ndarray):
@@ -61,7 +61,7 @@ def _as_array(obj: Any) -> Any:
 def _cast_to_python_objects(
     obj: Any, only_1d_for_numpy: bool, optimize_list_casting: bool
 ) -> tuple[Any, bool]:
-    """What Arrow can take in place of a value, and whether it is another."""
+    """Return what Arrow can take in place of a value, and whether it is another."""
 
     def of(value: Any) -> tuple[Any, bool]:
         return _cast_to_python_objects(value, only_1d_for_numpy, optimize_list_casting)
@@ -112,8 +112,8 @@ def _cast_to_python_objects(
 def cast_to_python_objects(
     obj: Any, only_1d_for_numpy: bool = False, optimize_list_casting: bool = True
 ) -> Any:
-    """What Arrow can take in place of tensors, frames, images and other objects, inside lists and
-    dicts too.
+    """Return what Arrow can take in place of tensors, frames, images and other objects, inside
+    lists and dicts too.
 
     Args:
         obj: the value.
@@ -131,20 +131,22 @@ def _differs(made: Any, obj: Any) -> bool:
 
 
 def _entries(value: Any) -> list[tuple[Any, Any]]:
-    """The keys and values of a map: of pairs, of objects that have them, or of a dict."""
+    """Return the keys and values of a map: of pairs, of objects that have them, or of a dict."""
     if isinstance(value, Mapping):
         return list(value.items())
     return [(one["key"], one["value"]) if isinstance(one, Mapping) else tuple(one) for one in value]
 
 
 def _entry(of: Any, schema: Any, entry: tuple[Any, Any], *args: Any) -> tuple[Any, Any]:
-    """A key and a value, each through a function of a feature and a value."""
+    """Return a key and a value, each through a function of a feature and a value."""
     key, value = entry
     return of(schema.feature["key"], key, *args), of(schema.feature["value"], value, *args)
 
 
 def encode_nested_example(schema: Any, obj: Any, level: int = 0) -> Any:
-    """A value as Arrow takes it, by its feature: names of labels as integers, images as bytes."""
+    """Return a value as Arrow takes it, by its feature: names of labels as integers, images as
+    bytes.
+    """
     if isinstance(schema, dict):
         if obj is None:
             if level == 0:
@@ -174,7 +176,7 @@ def encode_nested_example(schema: Any, obj: Any, level: int = 0) -> Any:
 
 
 def decode_nested_example(schema: Any, obj: Any, token_per_repo_id: Any = None) -> Any:
-    """A value as users have it, of what is stored."""
+    """Return a value as users have it, of what is stored."""
     if obj is None:
         return None
     if isinstance(schema, dict):
@@ -199,8 +201,8 @@ def decode_nested_example(schema: Any, obj: Any, token_per_repo_id: Any = None) 
 
 
 def times(value: Any) -> Any:
-    """A NumPy time or array of times, in a unit that Arrow has: days as dates; anything else as it
-    is.
+    """Return a NumPy time or array of times, in a unit that Arrow has: days as dates; anything else
+    as it is.
     """
     import numpy as np
 

@@ -51,7 +51,7 @@ class Features(dict[str, Any]):
         return list(self)
 
     def __reduce__(self) -> Any:
-        """A dict, and how to make features of it."""
+        """Return a dict, and how to make features of it."""
         return Features, (dict(self),)
 
     @property
@@ -70,7 +70,7 @@ class Features(dict[str, Any]):
 
     @classmethod
     def from_arrow_schema(cls, pa_schema: Any) -> Features:
-        """The features of a pyarrow schema; those that its metadata has where they fit."""
+        """Return the features of a pyarrow schema; those that its metadata has where they fit."""
         known = cls()
         if pa_schema.metadata and b"huggingface" in pa_schema.metadata:
             written = (
@@ -87,7 +87,7 @@ class Features(dict[str, Any]):
 
     @classmethod
     def from_dict(cls, dic: dict[str, Any]) -> Features:
-        """The features that `to_dict` gave."""
+        """Return the features that `to_dict` gave."""
         return cls(generate_from_dict(dic))
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,7 +103,7 @@ class Features(dict[str, Any]):
         return cls.from_dict(features_from_card(yaml_data))
 
     def encode_example(self, example: Any) -> dict[str, Any]:
-        """A row as Arrow takes it."""
+        """Return a row as Arrow takes it."""
         values = cast_to_python_objects(example)
         try:
             made: dict[str, Any] = encode_nested_example(self, values)
@@ -114,7 +114,7 @@ class Features(dict[str, Any]):
         return made
 
     def _named(self, error: Exception, example: Mapping[str, Any]) -> None:
-        """Notes which column of a row is at fault."""
+        """Note which column of a row is at fault."""
         for name, feature in self.items():
             try:
                 encode_nested_example(feature, example.get(name), level=1)
@@ -123,7 +123,7 @@ class Features(dict[str, Any]):
                 return
 
     def encode_column(self, column: Any, column_name: str) -> list[Any]:
-        """A column as Arrow takes it."""
+        """Return a column as Arrow takes it."""
         made: list[Any] = []
         feature = self[column_name]
         try:
@@ -145,7 +145,7 @@ class Features(dict[str, Any]):
     def decode_example(
         self, example: dict[str, Any], token_per_repo_id: Any = None
     ) -> dict[str, Any]:
-        """A row as users have it, of what is stored."""
+        """Return a row as users have it, of what is stored."""
         return {
             name: (
                 decode_nested_example(self[name], value, token_per_repo_id)
@@ -157,7 +157,7 @@ class Features(dict[str, Any]):
         }
 
     def decode_column(self, column: Any, column_name: str, token_per_repo_id: Any = None) -> Any:
-        """A column as users have it, of what is stored."""
+        """Return a column as users have it, of what is stored."""
         feature = self[column_name]
         if not requires_decoding(feature):
             return column
@@ -174,11 +174,11 @@ class Features(dict[str, Any]):
         }
 
     def copy(self) -> Features:
-        """A copy, with copies of the features."""
+        """Return a copy, with copies of the features."""
         return copy.deepcopy(self)
 
     def reorder_fields_as(self, other: Features) -> Features:
-        """These features in the order that others have, in nested ones too.
+        """Return these features in the order that others have, in nested ones too.
 
         Raises:
             ValueError: they do not have the same names, or not the same structure.
@@ -186,8 +186,8 @@ class Features(dict[str, Any]):
         return Features(reordered(self, other))
 
     def flatten(self, max_depth: int = 16) -> Features:
-        """The fields of structs as columns of their own: `a.b` for the field `b` of the column
-        `a`.
+        """Return the fields of structs as columns of their own: `a.b` for the field `b` of the
+        column `a`.
         """
         features = self
         for _ in range(1, max_depth):
@@ -206,9 +206,9 @@ class Features(dict[str, Any]):
 
 
 def features_of_card(said: Any) -> Features | None:
-    """The features of a card's `dataset_info`: a list of `{name, dtype}`, or of `list`, `struct`
-    and the like. `None` where they are none, or where a type is one of media or not there: then
-    the files say what there is.
+    """Return the features of a card's `dataset_info`: a list of `{name, dtype}`, or of `list`,
+    `struct` and the like. `None` where they are none, or where a type is one of media or not
+    there: then the files say what there is.
     """
     if not isinstance(said, list) or not said:
         return None
@@ -220,7 +220,7 @@ def features_of_card(said: Any) -> Features | None:
 
 
 def pa_schema(features: Features) -> Any:
-    """The pyarrow schema of rows, without metadata."""
+    """Return the pyarrow schema of rows, without metadata."""
     import pyarrow as pa
 
     return pa.schema(list(features.type))

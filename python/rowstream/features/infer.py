@@ -15,7 +15,7 @@ from rowstream.features.nested import LargeList, List, Pairs
 
 
 def first_there(values: Any) -> Any:
-    """The first value that is there and not empty."""
+    """Return the first value that is there and not empty."""
     for value in values:
         if value is not None and not (isinstance(value, (list, tuple)) and not len(value)):
             return value
@@ -23,8 +23,8 @@ def first_there(values: Any) -> Any:
 
 
 def raw_array(data: Any, thorough: bool = False) -> Any:
-    """An Arrow array of values, by their own types. `thorough`: whether each value is looked at,
-    not only the first.
+    """Return an Arrow array of values, by their own types. `thorough`: whether each value is looked
+    at, not only the first.
     """
     if isinstance(data, np.ndarray):
         if data.dtype != object:
@@ -43,8 +43,8 @@ def raw_array(data: Any, thorough: bool = False) -> Any:
 
 
 def array_of(data: Any) -> Any:
-    """An Arrow array of values, by their own types, each looked at where the first does not tell of
-    all.
+    """Return an Arrow array of values, by their own types, each looked at where the first does not
+    tell of all.
 
     Raises:
         pyarrow.ArrowInvalid, TypeError: they have no common type.
@@ -61,7 +61,7 @@ def array_of(data: Any) -> Any:
 
 
 def _of_arrays(data: list[Any]) -> Any:
-    """A column of lists of NumPy arrays."""
+    """Return a column of lists of NumPy arrays."""
     there = [one for one in data if one is not None]
     if any(one.ndim != there[0].ndim for one in there):
         return natural_array([None if one is None else one.tolist() for one in data])
@@ -77,7 +77,7 @@ def _of_arrays(data: list[Any]) -> Any:
 
 
 def has_pairs(feature: Any) -> bool:
-    """Whether there are maps in a feature."""
+    """Return whether there are maps in a feature."""
     if isinstance(feature, dict):
         return any(map(has_pairs, feature.values()))
     return isinstance(feature, Pairs) or (

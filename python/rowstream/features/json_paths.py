@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def mixed_paths(examples: list[Any], allow_root: bool = True) -> list[list[Any]]:
-    """Where values are of types that Arrow has no common one for: objects with other fields,
+    """Return where values are of types that Arrow has no common one for: objects with other fields,
     objects beside numbers.
     """
     found: list[list[Any]] = []
@@ -49,7 +49,7 @@ def mixed_paths(examples: list[Any], allow_root: bool = True) -> list[list[Any]]
 
 
 def _family(value: Any) -> str:
-    """What Arrow takes together: numbers, text, bytes, and everything else by its type."""
+    """Return what Arrow takes together: numbers, text, bytes, and everything else by its type."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return "number"
     return next(
@@ -59,7 +59,7 @@ def _family(value: Any) -> str:
 
 
 def with_json(feature: Any, paths: list[list[Any]], path: tuple[Any, ...] = ()) -> Any:
-    """A feature with `Json` at some places."""
+    """Return a feature with `Json` at some places."""
     if list(path) in paths:
         return Json()
     if isinstance(feature, dict):
@@ -70,7 +70,9 @@ def with_json(feature: Any, paths: list[list[Any]], path: tuple[Any, ...] = ()) 
 
 
 def encoded_at(value: Any, path: list[Any], encode: Any = None) -> Any:
-    """A value with what is at a path as JSON text: as `Json` encodes it, or another function."""
+    """Return a value with what is at a path as JSON text: as `Json` encodes it, or another
+    function.
+    """
     if value is None:
         return None
     if not path:
@@ -82,7 +84,7 @@ def encoded_at(value: Any, path: list[Any], encode: Any = None) -> Any:
 
 
 def json_paths(feature: Any, path: tuple[Any, ...] = ()) -> list[list[Any]]:
-    """Where a feature has `Json`."""
+    """Return where a feature has `Json`."""
     if isinstance(feature, Json):
         return [list(path)]
     if isinstance(feature, dict):
@@ -93,7 +95,7 @@ def json_paths(feature: Any, path: tuple[Any, ...] = ()) -> list[list[Any]]:
 
 
 def decode_json_at(value: Any, path: list[Any]) -> Any:
-    """A value with the JSON texts at a path in it decoded."""
+    """Return a value with the JSON texts at a path in it decoded."""
     if value is None:
         return None
     if not path:

@@ -16,7 +16,7 @@ class Sequence:
     """
 
     def __new__(cls, feature: Any = None, length: int = -1, **kwargs: Any) -> Any:
-        """A `List`, or a dict of them."""
+        """Return a `List`, or a dict of them."""
         if (
             cls is Sequence
             and isinstance(feature, dict)
@@ -59,14 +59,14 @@ class Pairs(List):
         return object.__new__(cls)
 
     def __eq__(self, other: object) -> bool:
-        """Whether the other has the same keys and values, in maps or in lists of objects."""
+        """Return whether the other has the same keys and values, in maps or in lists of objects."""
         return isinstance(other, List) and other.length == -1 and self.feature == other.feature
 
     __hash__ = List.__hash__
 
 
 def has_labels(feature: Any) -> bool:
-    """Whether there are labels in a feature."""
+    """Return whether there are labels in a feature."""
     if isinstance(feature, dict):
         return any(map(has_labels, feature.values()))
     return isinstance(feature, ClassLabel) or (
@@ -75,7 +75,7 @@ def has_labels(feature: Any) -> bool:
 
 
 def relisted(feature: Any, inner: Any) -> Any:
-    """A list of the kind that another is, of another type."""
+    """Return a list of the kind that another is, of another type."""
     if isinstance(feature, LargeList):
         return LargeList(inner)
     return Pairs(inner) if isinstance(feature, Pairs) else List(inner, length=feature.length)
@@ -101,8 +101,8 @@ class LargeList:
 
 
 def visit(feature: Any, func: Callable[[Any], Any]) -> Any:
-    """What `func` makes of each feature inside another, inner ones first; where it gives `None`,
-    the feature stays.
+    """Return what `func` makes of each feature inside another, inner ones first; where it gives
+    `None`, the feature stays.
     """
     made = feature
     if isinstance(feature, dict):
@@ -116,14 +116,14 @@ def visit(feature: Any, func: Callable[[Any], Any]) -> Any:
 
 
 def upgrade_lists(feature: Any) -> Any:
-    """A feature in which lists are `List`: once they were written `[feature]`."""
+    """Return a feature in which lists are `List`: once they were written `[feature]`."""
     if isinstance(feature, (list, tuple)) and len(feature) == 1:
         return List(upgrade_lists(feature[0]))
     return visit(feature, lambda one: List(upgrade_lists(one[0])) if isinstance(one, list) else one)
 
 
 def requires_decoding(feature: Any, ignore_decode_attribute: bool = False) -> bool:
-    """Whether rows have something else than what is stored."""
+    """Return whether rows have something else than what is stored."""
     if isinstance(feature, Mapping):
         return any(requires_decoding(one) for one in feature.values())
     if isinstance(feature, (list, tuple)):
@@ -149,7 +149,7 @@ def with_decoding(features: Any, enable: bool) -> Any:
 
 
 def flat_fields(feature: Any) -> dict[str, Any] | None:
-    """What a feature flattens to, if it does."""
+    """Return what a feature flattens to, if it does."""
     if isinstance(feature, dict):
         return feature
     if hasattr(feature, "flatten"):

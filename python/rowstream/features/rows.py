@@ -53,7 +53,7 @@ def gc_paused() -> Iterator[None]:
 
 
 def pydict(table: Any) -> dict[str, list[Any]]:
-    """The columns of a table as lists of Python objects."""
+    """Return the columns of a table as lists of Python objects."""
     with gc_paused():
         try:
             made: dict[str, list[Any]] = _core.Table(table).to_pydict()
@@ -85,7 +85,7 @@ class Typing:
         return Typing, (self._features,)
 
     def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """A row.
+        """Return a row.
 
         Raises:
             SchemaError: a value does not have the type of its column, or there is another column.
@@ -100,7 +100,7 @@ class Typing:
         return made
 
     def columns(self, columns: Mapping[str, Any]) -> dict[str, Any]:
-        """The columns of a batch.
+        """Return the columns of a batch.
 
         Raises:
             SchemaError: as of a row.
@@ -130,8 +130,8 @@ class Typing:
 
 
 def fitting(feature: Any) -> Callable[[Any], bool]:
-    """What says of a value whether it is one that rows of a feature have: it may say no of one that
-    is.
+    """Return what says of a value whether it is one that rows of a feature have: it may say no of
+    one that is.
     """
     if isinstance(feature, Value):
         if feature.dtype in _BITS:
@@ -200,7 +200,7 @@ def _array(name: str, values: Any, feature: Any) -> Any:
 
 
 def _encodes(feature: Any) -> bool:
-    """Whether a feature has a way of its own to store what it is given: media, and those of
+    """Return whether a feature has a way of its own to store what it is given: media, and those of
     users.
     """
     found: list[bool] = []

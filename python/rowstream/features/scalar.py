@@ -16,7 +16,7 @@ def _no_list(names: Any) -> bool:
 
 
 def type_field(name: str) -> Any:
-    """The field that says of which type a feature is, in what is written down of it."""
+    """Return the field that says of which type a feature is, in what is written down of it."""
     return field(default=name, init=False, repr=False)
 
 
@@ -41,7 +41,7 @@ class Value:
     _type: str = type_field("Value")
 
     def __post_init__(self) -> None:
-        """Checks the name."""
+        """Check the name."""
         if self.dtype in _names.PLAIN:
             return
         if (name := _names.named(self.dtype)) is not None:
@@ -55,11 +55,11 @@ class Value:
         return _names.arrow_type(self.dtype)
 
     def __call__(self) -> Any:
-        """The pyarrow type."""
+        """Return the pyarrow type."""
         return self.pa_type
 
     def encode_example(self, value: Any) -> Any:
-        """A value as Arrow takes it.
+        """Return a value as Arrow takes it.
 
         Raises:
             ValueError: it is a number that the type does not have.
@@ -117,7 +117,7 @@ class ClassLabel:
     dtype: ClassVar[str] = "int64"
 
     def __post_init__(self, num_classes: int | None, names_file: str | None) -> None:
-        """Fills in what the other arguments say."""
+        """Fill in what the other arguments say."""
         if names_file is not None and self.names is not None:
             raise ValueError("a ClassLabel takes names or names_file, not both")
         if names_file is not None:
@@ -148,11 +148,11 @@ class ClassLabel:
         return _names.arrow_type("int64")
 
     def __call__(self) -> Any:
-        """The pyarrow type."""
+        """Return the pyarrow type."""
         return self.pa_type
 
     def str2int(self, values: Any) -> Any:
-        """The integer of a name, or those of names. A number as text stands for itself."""
+        """Return the integer of a name, or those of names. A number as text stands for itself."""
         if isinstance(values, str):
             return self._strval2int(values)
         if not isinstance(values, Iterable):
@@ -173,7 +173,7 @@ class ClassLabel:
         return number
 
     def int2str(self, values: Any) -> Any:
-        """The name of an integer, or those of integers."""
+        """Return the name of an integer, or those of integers."""
         if not isinstance(values, (int, Iterable)):
             raise ValueError(f"int2str expects an integer or several, found {values!r}")
         several = not isinstance(values, int)
@@ -189,7 +189,7 @@ class ClassLabel:
         return made if several else made[0]
 
     def encode_example(self, example_data: Any) -> int:
-        """The integer of a name, or of itself."""
+        """Return the integer of a name, or of itself."""
         number: int = self.str2int(example_data) if isinstance(example_data, str) else example_data
         if not -1 <= number < len(self._int2str):
             raise ValueError(
@@ -199,7 +199,7 @@ class ClassLabel:
         return number
 
     def cast_storage(self, storage: Any) -> Any:
-        """A pyarrow array of names or integers as one of labels."""
+        """Return a pyarrow array of names or integers as one of labels."""
         from rowstream.arrow.cast import label_storage
 
         return label_storage(storage, self)

@@ -17,7 +17,8 @@ from rowstream.features.text import Json
 
 
 def schema_from_features(features: Any) -> str:
-    """The JSON of the Arrow schema that features say: those of `rowstream`, or of `datasets`.
+    """Return the JSON of the Arrow schema that features say: those of `rowstream`, or of
+    `datasets`.
 
     Raises:
         InvalidArgumentError: something in them is no feature, or one that files do not have.
@@ -34,8 +35,8 @@ def schema_from_features(features: Any) -> str:
 
 
 def dtype_json(path: str, dtype: Any) -> Any:
-    """The JSON of the Arrow type that a `dtype=` says: a feature, or a type of Python, NumPy or
-    pandas by its name.
+    """Return the JSON of the Arrow type that a `dtype=` says: a feature, or a type of Python,
+    NumPy or pandas by its name.
     """
     if _is(dtype, "Value"):
         return _scalar(path, str(dtype.dtype))
@@ -45,12 +46,12 @@ def dtype_json(path: str, dtype: Any) -> Any:
 
 
 def pyarrow_type(feature: Any) -> Any:
-    """The pyarrow type of a feature: of `rowstream`, or of `datasets`."""
+    """Return the pyarrow type of a feature: of `rowstream`, or of `datasets`."""
     return _pyarrow(_type("features", feature))
 
 
 def _pyarrow(data_type: Any) -> Any:
-    """The pyarrow type that the JSON of one says, as `_type` makes it."""
+    """Return the pyarrow type that the JSON of one says, as `_type` makes it."""
     import pyarrow as pa
 
     of: Any
@@ -151,13 +152,13 @@ def fields_declared(fields: list[Any], found: list[Any]) -> list[Any]:
 
 
 def may_be_maps(schema: str) -> bool:
-    """Whether there may be lists of keys and values in the JSON of a schema."""
+    """Return whether there may be lists of keys and values in the JSON of a schema."""
     return '"name": "key"' in schema and '"name": "value"' in schema
 
 
 def _maps_declared(declared: Any, found: Any) -> Any:
-    """The JSON of a declared type, as a map where a file has one of what is declared as lists of
-    keys and values.
+    """Return the JSON of a declared type, as a map where a file has one of what is declared as
+    lists of keys and values.
 
     Features that were written down do not tell the two apart.
     """
@@ -203,7 +204,7 @@ def _maps_declared(declared: Any, found: Any) -> Any:
 
 
 def _says_more(feature: Any) -> bool:
-    """Whether a feature is more than the type of what is stored says."""
+    """Return whether a feature is more than the type of what is stored says."""
     if isinstance(feature, Mapping):
         return any(map(_says_more, feature.values()))
     if isinstance(feature, (list, tuple)):
@@ -229,7 +230,7 @@ EXTENSION, JSON = "ARROW:extension:name", "arrow.json"
 def features_from_schema(
     schema: dict[str, Any], columns: list[tuple[str, str]] | None = None
 ) -> Features:
-    """The features of rows with this schema.
+    """Return the features of rows with this schema.
 
     Args:
         schema: the JSON of an Arrow schema, as the core writes it.
@@ -262,7 +263,7 @@ def _written_by_datasets(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _feature(field: dict[str, Any], known: Any = None) -> Any:
-    """The feature of one field; `known` is what `datasets` wrote of it."""
+    """Return the feature of one field; `known` is what `datasets` wrote of it."""
     data_type = field["data_type"]
     # Lists were once written as a list of one type.
     written = (
@@ -306,7 +307,9 @@ _TEXTS = ("Utf8", "LargeUtf8", "Utf8View")
 
 
 def _said(data_type: Any, written: dict[str, Any]) -> Any:
-    """The feature that was written of a type, if it is more than the type says and fits it."""
+    """Return the feature that was written of a type, if it is more than the type says and fits
+    it.
+    """
     name = written.get("_type")
     if name == "ClassLabel":
         fits = isinstance(data_type, str) and isinstance(written.get("names"), list)
@@ -332,8 +335,8 @@ def _said(data_type: Any, written: dict[str, Any]) -> Any:
 
 
 def _value(dtype: str) -> Value:
-    """The feature of a type by its name; files may also have types that have no name among those of
-    `Value`.
+    """Return the feature of a type by its name; files may also have types that have no name among
+    those of `Value`.
     """
     if named(dtype) is not None:
         return Value(dtype)

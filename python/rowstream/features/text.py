@@ -36,11 +36,11 @@ class Json:
         return pa.json_()
 
     def __call__(self) -> Any:
-        """The pyarrow type."""
+        """Return the pyarrow type."""
         return self.pa_type
 
     def encode_example(self, example_data: Any) -> str | None:
-        """A value as its JSON text; text that is JSON stays."""
+        """Return a value as its JSON text; text that is JSON stays."""
         if example_data is None:
             return None
         if isinstance(example_data, str):
@@ -52,7 +52,7 @@ class Json:
         return dumps(example_data)
 
     def decode_example(self, example_data: Any, token_per_repo_id: Any = None) -> Any:
-        """The value of a JSON text."""
+        """Return the value of a JSON text."""
         if not self.decode:
             raise RuntimeError(
                 "Decoding is disabled for this feature. Please use Json(decode=True) instead."
@@ -60,7 +60,7 @@ class Json:
         return None if example_data is None else json.loads(example_data)
 
     def cast_storage(self, storage: Any) -> Any:
-        """A pyarrow array of any type as one of JSON texts."""
+        """Return a pyarrow array of any type as one of JSON texts."""
         from rowstream.arrow.cast import json_storage
 
         return json_storage(storage, self)
@@ -90,11 +90,11 @@ class Translation:
         return pa.struct({language: pa.string() for language in sorted(self.languages)})
 
     def __call__(self) -> Any:
-        """The pyarrow type."""
+        """Return the pyarrow type."""
         return self.pa_type
 
     def flatten(self) -> dict[str, Value]:
-        """A feature for each language."""
+        """Return a feature for each language."""
         return {language: Value("string") for language in sorted(self.languages)}
 
 
@@ -128,11 +128,11 @@ class TranslationVariableLanguages:
         return pa.struct({"language": pa.list_(pa.string()), "translation": pa.list_(pa.string())})
 
     def __call__(self) -> Any:
-        """The pyarrow type."""
+        """Return the pyarrow type."""
         return self.pa_type
 
     def encode_example(self, translation_dict: Any) -> dict[str, Any]:
-        """A dict of languages and texts as two lists, by language and text."""
+        """Return a dict of languages and texts as two lists, by language and text."""
         if set(translation_dict) == {"language", "translation"}:
             return translation_dict
         if self.languages and (unknown := set(translation_dict) - set(self.languages)):
@@ -149,5 +149,5 @@ class TranslationVariableLanguages:
         return {"language": languages, "translation": translations}
 
     def flatten(self) -> dict[str, List]:
-        """The two lists."""
+        """Return the two lists."""
         return {"language": List(Value("string")), "translation": List(Value("string"))}

@@ -13,8 +13,8 @@ from rowstream.features.scalar import Value
 
 
 def wider(one: Any, other: Any) -> Any:
-    """A feature that has the values of both: of integers and floats, `float64`. `None` where there
-    is none.
+    """Return a feature that has the values of both: of integers and floats, `float64`. `None` where
+    there is none.
     """
     if one == other or _is_null(other):
         return one

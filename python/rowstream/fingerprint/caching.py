@@ -13,15 +13,16 @@ _enabled = True
 
 
 def enable_caching() -> None:
-    """What transforms make is kept in files, and found there again by its fingerprint. This is so
-    at first.
+    """Keep what transforms make in files, and find it there again by its fingerprint.
+
+    This is so at first.
     """
     global _enabled
     _enabled = True
 
 
 def disable_caching() -> None:
-    """What transforms make is not looked for in files; it is kept in a temporary folder until the
+    """Do not look in files for what transforms make; keep it in a temporary folder until the
     process ends.
     """
     global _enabled
@@ -29,7 +30,7 @@ def disable_caching() -> None:
 
 
 def is_caching_enabled() -> bool:
-    """Whether what transforms made is looked for in files."""
+    """Return whether what transforms made is looked for in files."""
     return _enabled
 
 
@@ -56,7 +57,7 @@ class _TempCacheDir:
         self._finalizer = weakref.finalize(self, shutil.rmtree, self.name, ignore_errors=True)
 
     def cleanup(self) -> None:
-        """Removes it now."""
+        """Remove it now."""
         self._finalizer()
 
 
@@ -64,7 +65,7 @@ _temporary: tuple[int, _TempCacheDir] | None = None
 
 
 def get_temporary_cache_files_directory() -> str:
-    """A folder of this process that is removed when it ends."""
+    """Return a folder of this process that is removed when it ends."""
     global _temporary
     if _temporary is None or _temporary[0] != os.getpid() or not os.path.isdir(_temporary[1].name):
         _temporary = (os.getpid(), _TempCacheDir())

@@ -45,7 +45,7 @@ _LIBRARIES = tuple(
 
 
 def is_library(module: str | None) -> bool:
-    """Whether a module is of an installed package: what it has is known by its name."""
+    """Return whether a module is of an installed package: what it has is known by its name."""
     if module in (None, "__main__", "__mp_main__"):
         return False
     if str(module).partition(".")[0] == "rowstream":
@@ -58,8 +58,8 @@ def is_library(module: str | None) -> bool:
 
 
 def unwrapped(value: Any) -> Any:
-    """What is inside of what the standard library or a compiler puts around a function, with locks
-    and caches of its own.
+    """Return what is inside of what the standard library or a compiler puts around a function, with
+    locks and caches of its own.
     """
     if isinstance(value, (functools._lru_cache_wrapper, functools.cached_property)):
         return value.func if isinstance(value, functools.cached_property) else value.__wrapped__
@@ -75,7 +75,7 @@ def unwrapped(value: Any) -> Any:
 
 
 def empty(cell: Any) -> bool:
-    """Whether a cell of a closure has nothing yet."""
+    """Return whether a cell of a closure has nothing yet."""
     try:
         return cell.cell_contents is None
     except ValueError:
@@ -83,8 +83,8 @@ def empty(cell: Any) -> bool:
 
 
 def imported(code: types.CodeType, names: dict[str, Any]) -> list[types.ModuleType]:
-    """The modules that code imports while it runs, and the code inside of it, but for those of
-    libraries. They are imported.
+    """Return the modules that code imports while it runs, and the code inside of it, but for those
+    of libraries. They are imported.
     """
     made: list[types.ModuleType] = []
     arguments: list[Any] = []
@@ -103,8 +103,8 @@ def imported(code: types.CodeType, names: dict[str, Any]) -> list[types.ModuleTy
 def modules_named(
     name: str, wanted: tuple[str, ...], names: dict[str, Any]
 ) -> list[types.ModuleType]:
-    """A module of no library by its name, and those of its names that are modules; none where they
-    cannot be imported.
+    """Return a module of no library by its name, and those of its names that are modules; none
+    where they cannot be imported.
     """
     made = []
     with contextlib.suppress(Exception):
@@ -122,7 +122,7 @@ def modules_named(
 
 
 def names_in(code: types.CodeType) -> set[str]:
-    """The names of globals that code may use, and the code inside it."""
+    """Return the names of globals that code may use, and the code inside it."""
     made = set(code.co_names)
     for one in code.co_consts:
         if isinstance(one, types.CodeType):
@@ -131,7 +131,7 @@ def names_in(code: types.CodeType) -> set[str]:
 
 
 def settled(text: str) -> str:
-    """The JSON of a tokenizer without what it was last called with."""
+    """Return the JSON of a tokenizer without what it was last called with."""
     import json
 
     said = json.loads(text)

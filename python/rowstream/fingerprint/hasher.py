@@ -44,7 +44,7 @@ class Hasher:
 
     @classmethod
     def hash_bytes(cls, value: Any) -> str:
-        """The hash of bytes, or of several one after another."""
+        """Return the hash of bytes, or of several one after another."""
         made = hashlib.blake2b(digest_size=8)
         for one in [value] if isinstance(value, bytes) else value:
             made.update(one)
@@ -52,7 +52,7 @@ class Hasher:
 
     @classmethod
     def hash(cls, value: Any) -> str:
-        """The hash of an object: 16 hexadecimal digits.
+        """Return the hash of an object: 16 hexadecimal digits.
 
         Raises:
             TypeError: it has something inside whose content cannot be named, such as an open file;
@@ -63,12 +63,12 @@ class Hasher:
         return walk.hash.hexdigest()
 
     def update(self, value: Any) -> None:
-        """Adds an object."""
+        """Add an object."""
         self._hash.update(f"=={type(value)}==".encode())
         self._hash.update(self.hash(value).encode())
 
     def hexdigest(self) -> str:
-        """The hash of all that was added."""
+        """Return the hash of all that was added."""
         return self._hash.hexdigest()
 
 
@@ -234,7 +234,9 @@ class Walk:
             writer.write_table(kept)
 
     def tokenizer(self, value: Any) -> None:
-        """A tokenizer of `transformers`: not what its last call left in it, such as truncation."""
+        """Walk a tokenizer of `transformers`: not what its last call left in it, such as
+        truncation.
+        """
         self.feed("transformers", type(value).__qualname__)
         backend = getattr(value, "backend_tokenizer", None)
         if backend is not None:
@@ -311,8 +313,8 @@ class Walk:
         return None
 
     def modules(self, value: types.FunctionType, names: set[str]) -> None:
-        """What a function may use of modules that are no library's: by their attributes, and by
-        imports inside of it.
+        """Walk what a function may use of modules that are no library's: by their attributes, and
+        by imports inside of it.
         """
         cells = [cell.cell_contents for cell in value.__closure__ or () if not empty(cell)]
         there = [
@@ -345,7 +347,7 @@ class Walk:
         self.lenient = before
 
     def code(self, code: types.CodeType) -> None:
-        """What a function does: not where it stands."""
+        """Walk what a function does: not where it stands."""
         self.feed("code", code.co_code)
         shape = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
         self.feed(

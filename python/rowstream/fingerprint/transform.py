@@ -34,13 +34,13 @@ _random = random.Random()
 
 
 def generate_random_fingerprint(nbits: int = 64) -> str:
-    """A fingerprint of nothing: no two are the same."""
+    """Return a fingerprint of nothing: no two are the same."""
     return f"{_random.getrandbits(nbits):0{nbits // 4}x}"
 
 
 def of_table(table: Any, *more: Any) -> str:
-    """The fingerprint of a table: of its content in memory, or of the files that it is mapped
-    from.
+    """Return the fingerprint of a table: of its content in memory, or of the files that it is
+    mapped from.
     """
     walk = Walk()
     files = getattr(table, "files", ())
@@ -61,8 +61,8 @@ def of_table(table: Any, *more: Any) -> str:
 
 
 def sampled(path: str) -> str:
-    """A file's length, its ends, and some blocks between: enough to tell it from others, however
-    long it is.
+    """Return a file's length, its ends, and some blocks between: enough to tell it from others,
+    however long it is.
     """
     made = hashlib.blake2b(digest_size=16)
     size = os.path.getsize(path)
@@ -78,7 +78,7 @@ _warned = False
 
 
 def _unhashable(what: str, error: Exception) -> str:
-    """A fingerprint where there is none, and why."""
+    """Return a fingerprint where there is none, and why."""
     global _warned
     text = (
         f"{what} couldn't be hashed properly, a random hash was used instead: the result is"
@@ -100,7 +100,7 @@ def update_fingerprint(
     transform_args: Mapping[str, Any],
     parts: dict[str, str] | None = None,
 ) -> str:
-    """The fingerprint of what a transform makes of data of another.
+    """Return the fingerprint of what a transform makes of data of another.
 
     Args:
         fingerprint: that of the data.
@@ -129,7 +129,7 @@ def update_fingerprint(
 
 
 def validate_fingerprint(fingerprint: str, max_length: int = 64) -> None:
-    """Checks that a fingerprint can be part of a file's name.
+    """Check that a fingerprint can be part of a file's name.
 
     Raises:
         InvalidArgumentError: it cannot.
@@ -151,8 +151,8 @@ def validate_fingerprint(fingerprint: str, max_length: int = 64) -> None:
 
 
 def _bound(func: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, dict[str, Any]]:
-    """The data set that a method is called on, and its arguments by name, but for those that have
-    their default.
+    """Return the data set that a method is called on, and its arguments by name, but for those that
+    have their default.
     """
     bound = inspect.signature(func).bind(*args, **kwargs)
     dataset, *_ = bound.args or (None,)
@@ -182,7 +182,7 @@ def fingerprint_transform(
     randomized_function: bool = False,
     version: str | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A decorator of methods of data sets: the result gets a fingerprint of the data's, the
+    """Return a decorator of methods of data sets: the result gets a fingerprint of the data's, the
     method's name and its arguments.
 
     Args:
@@ -252,7 +252,7 @@ def _placed(func: Callable[..., Any], args: Any, kwargs: Any, names: list[str]) 
 
 
 def record_step(before: Any, made: Any, name: str, step: Any) -> None:
-    """Notes in a data set how its fingerprint came to be."""
+    """Note in a data set how its fingerprint came to be."""
     for one in made.values() if isinstance(made, dict) else [made]:
         if step is None or one is before or not hasattr(one, "_steps"):
             continue
@@ -268,5 +268,5 @@ def _text(value: Any) -> str:
 
 
 def written_path(path: str | os.PathLike[str]) -> Path:
-    """A path, with `~` as what it stands for."""
+    """Return a path, with `~` as what it stands for."""
     return Path(os.fspath(path)).expanduser()

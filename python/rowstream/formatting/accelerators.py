@@ -64,7 +64,7 @@ class JaxFormatter(TensorFormatter):
         return self._placed(array, {})
 
     def _placed(self, value: Any, options: dict[str, Any]) -> Any:
-        """An array on the device."""
+        """Return an array on the device."""
         devices = {str(one): one for one in self.jax.devices()}
         with self.jax.default_device(devices.get(self.device, self.jax.devices()[0])):
             return self.jax.numpy.array(value, **options | self.kwargs)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def unnest(batch: Mapping[str, Any]) -> dict[str, Any]:
-    """The row of a batch of one."""
+    """Return the row of a batch of one."""
     return {name: column[0] for name, column in batch.items()}
 
 
@@ -29,21 +29,21 @@ class Formatter:
         self.features, self.token_per_repo_id, self.kwargs = features, token_per_repo_id, kwargs
 
     def __call__(self, pa_table: Any, query_type: str) -> Any:
-        """A row, a column or a batch, as `query_type` says."""
+        """Return a row, a column or a batch, as `query_type` says."""
         return {"row": self.format_row, "column": self.format_column, "batch": self.format_batch}[
             query_type
         ](pa_table)
 
     def format_row(self, pa_table: Any) -> Any:
-        """The first row."""
+        """Return the first row."""
         raise NotImplementedError
 
     def format_column(self, pa_table: Any) -> Any:
-        """The first column."""
+        """Return the first column."""
         raise NotImplementedError
 
     def format_batch(self, pa_table: Any) -> Any:
-        """All rows."""
+        """Return all rows."""
         raise NotImplementedError
 
     def _decodes(self, name: str) -> bool:

@@ -22,12 +22,12 @@ class IterableColumn:
         self.source, self.column_name = source, column_name
 
     def __iter__(self) -> Iterator[Any]:
-        """The values, one after another."""
+        """Yield the values, one after another."""
         for row in self.source:
             yield row[self.column_name]
 
     def __getitem__(self, column_name: str) -> IterableColumn:
-        """The column of a field."""
+        """Return the column of a field."""
         return IterableColumn(self, column_name)
 
 
@@ -55,8 +55,8 @@ class Column(Sequence[Any]):
         self._chosen: Any = None
 
     def _rows(self) -> Any:
-        """What is read: of a data set, this column alone, unless a function of the user's makes
-        rows.
+        """Return what is read: of a data set, this column alone, unless a function of the user's
+        makes rows.
         """
         if isinstance(self.source, Column) or self.source._format_type == "custom":
             return self.source
@@ -67,12 +67,12 @@ class Column(Sequence[Any]):
         return self._chosen[1]
 
     def __iter__(self) -> Iterator[Any]:
-        """The values, one after another."""
+        """Yield the values, one after another."""
         for row in self._rows():
             yield row[self.column_name]
 
     def __getitem__(self, key: Any) -> Any:
-        """A value, some values, or, by name, the column of a field."""
+        """Return a value, some values, or, by name, the column of a field."""
         if isinstance(key, str):
             return Column(self, key)
         rows = self._rows()
@@ -81,11 +81,11 @@ class Column(Sequence[Any]):
         return rows[key][self.column_name]
 
     def __len__(self) -> int:
-        """Rows."""
+        """Return rows."""
         return len(self.source)
 
     def __repr__(self) -> str:
-        """The first values."""
+        """Return the first values."""
         return f"Column({list(self[:5])!r}"[:-1] + (", ...])" if len(self) > 5 else "])")
 
     __str__ = __repr__

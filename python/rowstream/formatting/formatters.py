@@ -40,7 +40,7 @@ _PACKAGES = {
 
 
 def get_formatter(format_type: str | None, **format_kwargs: Any) -> Formatter:
-    """The formatter of a format, by its name or an alias.
+    """Return the formatter of a format, by its name or an alias.
 
     Raises:
         ValueError: there is no such format, or its library is not installed.

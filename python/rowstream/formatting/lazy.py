@@ -85,11 +85,11 @@ class LazyDict(MutableMapping[str, Any]):
         return made
 
     def copy(self) -> Any:
-        """A copy, of which nothing more is made than of this."""
+        """Return a copy, of which nothing more is made than of this."""
         return copy.copy(self)
 
     def format(self, key: str) -> Any:
-        """The value of a key."""
+        """Return the value of a key."""
         raise NotImplementedError
 
     def _format_all(self) -> None:
@@ -120,8 +120,8 @@ class LazyBatch(LazyDict):
         return made
 
     def untouched(self, key: str) -> bool:
-        """Whether a column is what the table has: it was not made, or is of plain values, and the
-        same.
+        """Return whether a column is what the table has: it was not made, or is of plain values,
+        and the same.
         """
         if key in self.keys_to_format:
             return True

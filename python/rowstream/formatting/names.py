@@ -26,5 +26,5 @@ ALIASES = {
 
 
 def get_format_type_from_alias(format_type: str | None) -> str | None:
-    """The name of a format that an alias stands for; anything else as it is."""
+    """Return the name of a format that an alias stands for; anything else as it is."""
     return ALIASES.get(format_type, format_type)

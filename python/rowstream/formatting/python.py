@@ -19,19 +19,19 @@ class PythonFormatter(Formatter):
         self.lazy = lazy
 
     def format_row(self, pa_table: Any) -> Any:
-        """A dict; one that makes values when they are asked for, if lazy."""
+        """Return a dict; one that makes values when they are asked for, if lazy."""
         if self.lazy:
             return LazyRow(pa_table, self)
         return unnest(self._batch(pa_table.slice(0, 1)))
 
     def format_column(self, pa_table: Any) -> Any:
-        """A list."""
+        """Return a list."""
         name = pa_table.column_names[0]
         column = pydict(pa_table.select([0]))[name]
         return self._decoded(name, column) if self._decodes(name) else column
 
     def format_batch(self, pa_table: Any) -> Any:
-        """A dict of lists; one that makes columns when they are asked for, if lazy."""
+        """Return a dict of lists; one that makes columns when they are asked for, if lazy."""
         return LazyBatch(pa_table, self) if self.lazy else self._batch(pa_table)
 
     def _batch(self, pa_table: Any) -> dict[str, Any]:
@@ -48,15 +48,15 @@ class ArrowFormatter(Formatter):
     name = "arrow"
 
     def format_row(self, pa_table: Any) -> Any:
-        """A table of one row."""
+        """Return a table of one row."""
         return pa_table
 
     def format_column(self, pa_table: Any) -> Any:
-        """A chunked array."""
+        """Return a chunked array."""
         return pa_table.column(0)
 
     def format_batch(self, pa_table: Any) -> Any:
-        """A table."""
+        """Return a table."""
         return pa_table
 
 
@@ -67,13 +67,13 @@ class FrameFormatter(Formatter):
         raise NotImplementedError
 
     def format_row(self, pa_table: Any) -> Any:
-        """A frame of one row."""
+        """Return a frame of one row."""
         return self._frame(pa_table.slice(0, 1))
 
     def format_column(self, pa_table: Any) -> Any:
-        """A series."""
+        """Return a series."""
         return self._frame(pa_table.select([0]))[pa_table.column_names[0]]
 
     def format_batch(self, pa_table: Any) -> Any:
-        """A frame."""
+        """Return a frame."""
         return self._frame(pa_table)

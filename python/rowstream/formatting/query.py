@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def key_to_query_type(key: Any) -> str:
-    """Whether a key asks for a row, a column or a batch.
+    """Return whether a key asks for a row, a column or a batch.
 
     Raises:
         TypeError: it is none.
@@ -34,7 +34,7 @@ def key_to_query_type(key: Any) -> str:
 
 
 def _positions(key: Any, size: int) -> Any:
-    """The rows that a key asks for: a range, or an array.
+    """Return the rows that a key asks for: a range, or an array.
 
     Raises:
         IndexError: some are not there.
@@ -66,7 +66,7 @@ def _within(i: int, size: int) -> None:
 
 
 def gather(table: Any, positions: Any) -> Any:
-    """Some rows of a table, of many chunks too, as a pyarrow table."""
+    """Return some rows of a table, of many chunks too, as a pyarrow table."""
     if hasattr(type(table), "gather"):
         return table.gather(positions)
     if isinstance(positions, range) and positions.step == 1:
@@ -83,8 +83,8 @@ def gather(table: Any, positions: Any) -> Any:
 
 
 def query_table(table: Any, key: Any, indices: Any = None) -> Any:
-    """The rows or the column of a table that a key asks for, through a list of rows if there is
-    one.
+    """Return the rows or the column of a table that a key asks for, through a list of rows if
+    there is one.
     """
     # What reads its rows itself does so; else they are those of the pyarrow table.
     plain = table if hasattr(type(table), "gather") else getattr(table, "table", table)
@@ -113,7 +113,7 @@ def query_table(table: Any, key: Any, indices: Any = None) -> Any:
 
 
 def _unchecked(table: Any, rows: Any = None, column: str | None = None) -> None:
-    """What is no table of ours lies in no file of ours."""
+    """Do nothing: what is no table of ours lies in no file of ours."""
 
 
 def format_table(
@@ -123,7 +123,7 @@ def format_table(
     format_columns: list[str] | None = None,
     output_all_columns: bool = False,
 ) -> Any:
-    """A table as what a key asked for, formatted.
+    """Return a table as what a key asked for, formatted.
 
     Args:
         table: the rows or the column.

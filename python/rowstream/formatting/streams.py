@@ -25,19 +25,21 @@ class Formatter(Protocol):
         ...
 
     def batch(self, batch: _core.Batch) -> Any:
-        """A batch."""
+        """Return a batch."""
         ...
 
     def example(self, example: dict[str, Any]) -> Any:
-        """A row that a function made."""
+        """Return a row that a function made."""
         ...
 
     def columns(self, columns: dict[str, Any]) -> Any:
-        """A batch of rows that functions made: of a dict of lists."""
+        """Return a batch of rows that functions made: of a dict of lists."""
         ...
 
     def item(self, batch: Any) -> Any:
-        """A batch as one item of a batched data set; or items that `group` put together, as one."""
+        """Return a batch as one item of a batched data set; or items that `group` put together, as
+        one.
+        """
         ...
 
     def group(self, items: list[Any]) -> Any:
@@ -65,13 +67,13 @@ class Typed:
         )
 
     def example(self, example: dict[str, Any]) -> Any:
-        """A row that a function made."""
+        """Return a row that a function made."""
         return self._make.example(example, self._schema)
 
 
 def formatted(make: Formatter, item: Any) -> Any:
-    """An item of a data set: a batch of the core, a tuple of items, or a dict that a function
-    made.
+    """Return an item of a data set: a batch of the core, a tuple of items, or a dict that a
+    function made.
     """
     if isinstance(item, dict):
         return make.example(item)
@@ -81,7 +83,7 @@ def formatted(make: Formatter, item: Any) -> Any:
 
 
 def format_name(type: str | None) -> str | None:
-    """The name of a format, or `None` for the default. Raises for one that there is not."""
+    """Return the name of a format, or `None` for the default. Raises for one that there is not."""
     if type is None:
         return None
     if not isinstance(type, str):
@@ -98,7 +100,7 @@ def format_name(type: str | None) -> str | None:
 
 
 def formatter(name: str | None) -> Formatter:
-    """The formatter of a name that `format_name` gave."""
+    """Return the formatter of a name that `format_name` gave."""
     if name in _TENSORS:
         from rowstream.formatting.batches.tensors import Tensors
 

@@ -17,7 +17,7 @@ class TensorFormatter(Formatter):
     """Dicts of tensors: what a library's formats have in common."""
 
     def leaf(self, value: Any) -> Any:
-        """A NumPy array or a scalar as a tensor."""
+        """Return a NumPy array or a scalar as a tensor."""
         raise NotImplementedError
 
     def stack(self, column: list[Any]) -> Any:
@@ -25,11 +25,13 @@ class TensorFormatter(Formatter):
         raise NotImplementedError
 
     def own(self, value: Any) -> bool:
-        """Whether a value is a tensor of the library already."""
+        """Return whether a value is a tensor of the library already."""
         return False
 
     def recursive_tensorize(self, value: Any) -> Any:
-        """A value with tensors in place of numbers and arrays, inside dicts and lists too."""
+        """Return a value with tensors in place of numbers and arrays, inside dicts and lists
+        too.
+        """
         if isinstance(value, Mapping):
             return {name: self.recursive_tensorize(one) for name, one in value.items()}
         if self.own(value):
@@ -56,17 +58,17 @@ class TensorFormatter(Formatter):
         return self.leaf(value)
 
     def stays(self, value: Any) -> bool:
-        """Whether a value is one that the library has no tensors of, and stays as it is."""
+        """Return whether a value is one that the library has no tensors of, and stays as it is."""
         if isinstance(value, (np.ndarray, np.generic)):
             return value.dtype.kind in "mMSU"
         return value is None or isinstance(value, (str, bytes, *NO_NUMBERS))
 
     def kept(self, value: Any) -> Any:
-        """A tensor of the library: as it is, but for what the options say."""
+        """Return a tensor of the library: as it is, but for what the options say."""
         return self.leaf(value) if self.kwargs else value
 
     def pixels(self, array: Any) -> Any:
-        """The pixels of an image as a tensor, in their own type."""
+        """Return the pixels of an image as a tensor, in their own type."""
         raise NotImplementedError
 
     def _column(self, pa_table: Any, name: str) -> Any:
@@ -75,19 +77,19 @@ class TensorFormatter(Formatter):
         return numpy_column(pa_table.column(name))
 
     def format_row(self, pa_table: Any) -> Any:
-        """A dict of tensors."""
+        """Return a dict of tensors."""
         one = pa_table.slice(0, 1)
         return {
             name: self.recursive_tensorize(self._column(one, name)[0]) for name in one.column_names
         }
 
     def format_column(self, pa_table: Any) -> Any:
-        """A tensor, or a list of what cannot be one."""
+        """Return a tensor, or a list of what cannot be one."""
         made = self.recursive_tensorize(self._column(pa_table, pa_table.column_names[0]))
         return self.stack(made) if isinstance(made, list) else made
 
     def format_batch(self, pa_table: Any) -> Any:
-        """A dict of tensors."""
+        """Return a dict of tensors."""
         made = {}
         for name, column in zip(pa_table.column_names, pa_table.columns, strict=True):
             values = None if self.kwargs or self._decodes(name) else plain_numbers(column)
@@ -121,19 +123,19 @@ class TensorFormatter(Formatter):
 
 
 def _is_image(value: Any) -> bool:
-    """Whether a value is an image of Pillow, of which some versions have no `__array__`."""
+    """Return whether a value is an image of Pillow, of which some versions have no `__array__`."""
     return type(value).__module__.startswith("PIL.")
 
 
 def _has_images(value: Any) -> bool:
-    """Whether there are images in a value, as the first items of lists show."""
+    """Return whether there are images in a value, as the first items of lists show."""
     if isinstance(value, Mapping):
         return any(map(_has_images, value.values()))
     return _has_images(first_there(value)) if isinstance(value, (list, tuple)) else _is_image(value)
 
 
 def alike(column: list[Any], kind: Any) -> bool:
-    """Whether all values are arrays of one shape and type."""
+    """Return whether all values are arrays of one shape and type."""
     return bool(column) and all(
         isinstance(one, kind) and one.shape == column[0].shape and one.dtype == column[0].dtype
         for one in column

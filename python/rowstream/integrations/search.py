@@ -53,7 +53,7 @@ class FaissIndex:
     custom_index: Any = None
 
     def __post_init__(self) -> None:
-        """Checks the arguments."""
+        """Check the arguments."""
         if self.string_factory is not None and self.custom_index is not None:
             raise InvalidArgumentError(
                 "Please specify either `string_factory` or `custom_index` but not both."
@@ -77,7 +77,7 @@ class FaissIndex:
         train_size: int | None = None,
         faiss_verbose: bool | None = None,
     ) -> None:
-        """Adds vectors: an array of two dimensions."""
+        """Add vectors: an array of two dimensions."""
         faiss = self._faiss()
         array = np.ascontiguousarray(vectors, dtype=np.float32)
         if self.faiss_index is None:
@@ -100,12 +100,12 @@ class FaissIndex:
             self.faiss_index.add(array[start : start + batch_size])
 
     def search(self, query: Any, k: int = 10, **kwargs: Any) -> SearchResults:
-        """The nearest vectors of one."""
+        """Return the nearest vectors of one."""
         found = self.search_batch(np.asarray(query, dtype=np.float32).reshape(1, -1), k, **kwargs)
         return SearchResults(found.total_scores[0], found.total_indices[0])
 
     def search_batch(self, queries: Any, k: int = 10, **kwargs: Any) -> BatchedSearchResults:
-        """The nearest vectors of several."""
+        """Return the nearest vectors of several."""
         array = np.asarray(queries)
         if array.ndim != 2:
             raise InvalidArgumentError("Shape of query must be 2D")
@@ -115,12 +115,12 @@ class FaissIndex:
         return BatchedSearchResults(scores.tolist(), rows.astype(int).tolist())
 
     def save(self, file: Any) -> None:
-        """Writes the index."""
+        """Write the index."""
         self._faiss().write_index(self.faiss_index, os.fspath(file))
 
     @classmethod
     def load(cls, file: Any, device: Any = None) -> FaissIndex:
-        """The index that `save` wrote."""
+        """Return the index that `save` wrote."""
         made = cls(device=device)
         made.faiss_index = cls._faiss().read_index(os.fspath(file))
         return made
@@ -158,7 +158,7 @@ class ElasticSearchIndex:
         }
 
     def add_documents(self, documents: Any, column: str | None = None) -> None:
-        """Adds texts."""
+        """Add texts."""
         from elasticsearch.helpers import streaming_bulk
 
         self.es_client.indices.create(index=self.es_index_name, body=self.es_index_config)
@@ -171,7 +171,7 @@ class ElasticSearchIndex:
             pass
 
     def search(self, query: str, k: int = 10, **kwargs: Any) -> SearchResults:
-        """The texts that fit one best."""
+        """Return the texts that fit one best."""
         body = {
             "query": {"multi_match": {"query": query, "fields": ["text"], "type": "cross_fields"}},
             "size": k,
@@ -182,6 +182,6 @@ class ElasticSearchIndex:
     def search_batch(
         self, queries: Any, k: int = 10, max_workers: int = 10, **kwargs: Any
     ) -> BatchedSearchResults:
-        """The texts that fit several best."""
+        """Return the texts that fit several best."""
         found = [self.search(query, k, **kwargs) for query in queries]
         return BatchedSearchResults([one.scores for one in found], [one.indices for one in found])

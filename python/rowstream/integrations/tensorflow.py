@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def minimal_tf_collate_fn(features: list[dict[str, Any]]) -> dict[str, Any]:
-    """Rows as a batch, stacked."""
+    """Return rows as a batch, stacked."""
     return {name: np.array([row[name] for row in features]) for name in features[0]}
 
 
@@ -55,15 +55,15 @@ class Batches:
         self.types: dict[str, Any] = {}
 
     def batch(self, rows: list[int]) -> dict[str, Any]:
-        """Some rows, collated."""
+        """Return some rows, collated."""
         read = self.ds[rows]
         names = [name for name in read if self.columns is None or name in self.columns]
         made = self.collate([{name: read[name][i] for name in names} for i in range(len(rows))])
         return {name: np.asarray(column) for name, column in made.items()}
 
     def signature(self, tries: int) -> dict[str, Any]:
-        """The types and shapes of batches, as some show them: what differs among them has any
-        length.
+        """Return the types and shapes of batches, as some show them: what differs among them has
+        any length.
 
         Raises:
             ValueError: the data set is empty.
@@ -105,7 +105,7 @@ class Batches:
         return made
 
     def __call__(self) -> Iterator[dict[str, Any]]:
-        """A pass."""
+        """Yield a pass."""
         n, size = len(self.ds), self.batch_size or 1
         order = np.random.default_rng().permutation(n) if self.shuffle else np.arange(n)
         for start in range(0, n - size + 1 if self.drop_remainder else n, size):

@@ -21,7 +21,7 @@ _SHOWN = 300  # characters of a row in an error
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """What a function is called, the same in every process."""
+    """Return what a function is called, the same in every process."""
     inner = getattr(function, "func", None)  # functools.partial
     if inner is not None and not hasattr(function, "__qualname__"):
         return f"partial({name_of(inner)})"
@@ -53,7 +53,7 @@ class Call:
         return inspect.iscoroutinefunction(self.function)
 
     def __call__(self, example: Columns, index: Any) -> Any:
-        """Calls it. An error of it has a note with the row."""
+        """Call it. An error of it has a note with the row."""
         try:
             return self.function(*self._arguments(example, index), **self.kwargs)
         except Exception as error:
@@ -61,7 +61,7 @@ class Call:
             raise
 
     async def awaited(self, example: Columns, index: Any) -> Any:
-        """Calls it and waits for what it gives."""
+        """Call it and waits for what it gives."""
         try:
             return await self.function(*self._arguments(example, index), **self.kwargs)
         except Exception as error:
@@ -94,7 +94,7 @@ class Call:
         )
 
     def __repr__(self) -> str:
-        """The same in every process: a state names it."""
+        """Return the same in every process: a state names it."""
         more = [f"indices={self.indices}"] if self.indices else []
         more += [f"inputs={list(self.inputs)}"] if self.inputs else []
         more += [f"kwargs={sorted(self.kwargs)}"] if self.kwargs else []
@@ -102,7 +102,8 @@ class Call:
 
 
 def merged(what: str, example: Any, kept: Any, made: Any, remove: tuple[str, ...]) -> Columns:
-    """A row after `map`: what it was, and what the function made of it. As `datasets` has it.
+    """Return a row after `map`: what it was, and what the function made of it. As `datasets` has
+    it.
 
     Args:
         what: the method, for errors.
@@ -128,8 +129,8 @@ def merged(what: str, example: Any, kept: Any, made: Any, remove: tuple[str, ...
 
 
 def _replaced(what: str, made: Any, remove: tuple[str, ...]) -> Columns:
-    """What a function of tables returned, as columns: as `datasets` has it, they are all that there
-    is then.
+    """Return what a function of tables returned, as columns: as `datasets` has it, they are all
+    that there is then.
     """
     table = made if isinstance(made, Mapping) else table_of(made)
     if table is None:
@@ -143,8 +144,8 @@ def _replaced(what: str, made: Any, remove: tuple[str, ...]) -> Columns:
 
 
 def columns_of(rows: Any) -> Columns:
-    """Rows as columns, or a table or frame as a dict of lists; a column that a row lacks is `None`
-    there.
+    """Return rows as columns, or a table or frame as a dict of lists; a column that a row lacks is
+    `None` there.
     """
     if not isinstance(rows, list):
         columns: Columns = table_of(rows).to_pydict()
@@ -154,7 +155,9 @@ def columns_of(rows: Any) -> Columns:
 
 
 def table_of(made: Any) -> Any:
-    """A table, or a frame of pandas or Polars, as a pyarrow table; `None` for anything else."""
+    """Return a table, or a frame of pandas or Polars, as a pyarrow table; `None` for anything
+    else.
+    """
     import pyarrow as pa
 
     if isinstance(made, pa.Table):
@@ -170,7 +173,9 @@ def table_of(made: Any) -> Any:
 
 
 def mask_of(made: Any) -> list[Any]:
-    """What a function says of which rows stay: a list, an array of any library, or one value."""
+    """Return what a function says of which rows stay: a list, an array of any library, or one
+    value.
+    """
     for name in ("to_pylist", "to_list", "tolist", "as_py"):
         if hasattr(made, name):
             made = getattr(made, name)()
@@ -179,7 +184,9 @@ def mask_of(made: Any) -> list[Any]:
 
 
 def truth(what: str, made: Any) -> bool:
-    """Whether a function says of one row that it stays: a truth value, or an array of one."""
+    """Return whether a function says of one row that it stays: a truth value, or an array of
+    one.
+    """
     if not any(hasattr(made, name) for name in ("to_pylist", "to_list", "as_py")):
         return bool(made)  # arrays of NumPy and tensors of several are an error there
     mask = mask_of(made)
@@ -191,8 +198,8 @@ def truth(what: str, made: Any) -> bool:
 
 
 def truths(what: str, made: Any, n: int) -> list[Any]:
-    """What a function says of which rows of a batch stay: a truth value for each, in a list or an
-    array of any library.
+    """Return what a function says of which rows of a batch stay: a truth value for each, in a list
+    or an array of any library.
     """
     table = isinstance(made, Mapping) or hasattr(made, "columns") or hasattr(made, "column_names")
     if (
@@ -220,8 +227,8 @@ def rows_of(columns: Columns) -> Iterator[Columns]:
 
 
 def _sequence(column: Any) -> Any:
-    """A column whose values can be taken one by one: arrays of Arrow as Python objects, tensors as
-    a list of them.
+    """Return a column whose values can be taken one by one: arrays of Arrow as Python objects,
+    tensors as a list of them.
     """
     if isinstance(column, (list, tuple)):
         return column
@@ -231,7 +238,7 @@ def _sequence(column: Any) -> Any:
 
 
 def length_of(columns: Any) -> int:
-    """How many rows columns, a table or a frame have."""
+    """Return how many rows columns, a table or a frame have."""
     return len(next(iter(columns.values()), ())) if isinstance(columns, dict) else len(columns)
 
 

@@ -21,11 +21,11 @@ class Node(Protocol):
     """Gives items, and says where it is."""
 
     def __iter__(self) -> Iterator[Any]:
-        """The items that are left."""
+        """Return the items that are left."""
         ...
 
     def state(self) -> Any:
-        """Where it is, after the last item given: plain JSON."""
+        """Return where it is, after the last item given: plain JSON."""
         ...
 
 
@@ -71,7 +71,7 @@ class Step(Protocol):
         ...
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """The step at work, from a state on, in the pass `number`."""
+        """Return the step at work, from a state on, in the pass `number`."""
         ...
 
     def fresh(self, state: Any) -> Any:
@@ -88,7 +88,7 @@ class RowWise:
     python = True
 
     def fresh(self, state: Any) -> Any:
-        """The same: it has no state."""
+        """Return the same: it has no state."""
         return state
 
 
@@ -101,7 +101,7 @@ class Whole:
     python = False
 
     def fresh(self, state: Any) -> Any:
-        """That of a `Stage`."""
+        """Return that of a `Stage`."""
         return [state, 0, 0]
 
 
@@ -146,7 +146,7 @@ class Stage:
         return [self._before, self._index, self._given]
 
     def __iter__(self) -> Iterator[Any]:
-        """The items that are left."""
+        """Yield the items that are left."""
         for made, after in self._lists():
             for item in islice(made, self._given, None) if self._given else made:
                 self._given += 1
@@ -154,7 +154,7 @@ class Stage:
             self._before, self._index, self._given = after, self._index + 1, 0
 
     def _taken(self) -> Iterator[Any]:
-        """Lists of `size` items; in the form that what is before it has at hand."""
+        """List of `size` items; in the form that what is before it has at hand."""
         chunks = getattr(self._upstream, "chunks", None)
         if chunks is not None:
             yield from chunks(self._size)
@@ -164,7 +164,7 @@ class Stage:
             yield taken
 
     def _lists(self) -> Iterator[tuple[Iterable[Any], Any]]:
-        """What is made of each list, and the state of what is before it then."""
+        """Yield what is made of each list, and the state of what is before it then."""
         index = self._index
         if self._pool is None:
             for taken in self._taken():

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def _part(n: int, among: int, world: World) -> int:
-    """A consumer's part of `n`, if there were `among` consumers when it was chosen, each with `n`
-    of its own.
+    """Return a consumer's part of `n`, if there were `among` consumers when it was chosen, each
+    with `n` of its own.
     """
     of, c = world.of // among, world.c % (world.of // among)
     return n // of + (c < n % of)
@@ -75,7 +75,7 @@ class Take(Counted):
     among: int = 1
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """The step at work."""
+        """Return the step at work."""
         return _Taken(upstream, state, _part(self.n, self.among, world))
 
 
@@ -87,7 +87,7 @@ class Skip(Counted):
     among: int = 1
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """The step at work."""
+        """Return the step at work."""
         return _Skipped(upstream, state, _part(self.n, self.among, world))
 
 
@@ -113,5 +113,5 @@ class Every(Counted):
     index: int
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """The step at work."""
+        """Return the step at work."""
         return _Striding(upstream, state, self.of, self.index)

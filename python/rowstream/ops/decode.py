@@ -26,7 +26,7 @@ class Decode(RowWise):
     threads: int = 0
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """The step at work."""
+        """Return the step at work."""
         those = {
             name: feature for name, feature in self.features.items() if requires_decoding(feature)
         }
@@ -45,5 +45,5 @@ class Decode(RowWise):
         return RowNode(upstream, state, number, decoded, indexed=False, pool=pool)
 
     def __repr__(self) -> str:
-        """The same in every process, however many threads there are."""
+        """Return the same in every process, however many threads there are."""
         return f"Decode({list(self.features)})"

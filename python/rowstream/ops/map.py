@@ -57,7 +57,7 @@ class RowNode:
         return [before, self._index] if self._indexed else before
 
     def __iter__(self) -> Iterator[Any]:
-        """The items that are left."""
+        """Yield the items that are left."""
         if self._pool is not None:
             yield from self._beside(self._pool)
             return
@@ -73,7 +73,7 @@ class RowNode:
                 yield made
 
     def _beside(self, pool: Pool) -> Iterator[Any]:
-        """Runs ahead of what is given: the state is that of the last item given, kept beside
+        """Run ahead of what is given: the state is that of the last item given, kept beside
         each.
         """
         queue: deque[tuple[Any, Any]] = deque()
@@ -124,7 +124,7 @@ class _Function:
         return [state, 0] if self.call.indices else state
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """The step at work."""
+        """Return the step at work."""
         if self.size is not None:
             make: Callable[[Any, int], Any] = (
                 self._batch_later if self.call.is_async else self._batch
@@ -140,11 +140,11 @@ class _Function:
         raise NotImplementedError
 
     def _before(self, row: Any) -> Any:
-        """A row as it is before the function, which may change what it is given."""
+        """Return a row as it is before the function, which may change what it is given."""
         return dict(row) if isinstance(row, dict) else row
 
     def _kept(self, rows: Any, columns: Any) -> Any:
-        """A batch as it is before the function: its rows or its columns."""
+        """Return a batch as it is before the function: its rows or its columns."""
         return self._before(columns)
 
     def _row(self, row: Any, index: int) -> Any:
@@ -170,8 +170,8 @@ class _Function:
         return self._batch_made(columns, kept, await self.call.awaited(columns, indices))
 
     def _columns(self, rows: Any, index: int) -> tuple[Any, list[int]]:
-        """The columns of a batch, or its table, and the positions of its rows; no columns where a
-        short batch is left out.
+        """Return the columns of a batch, or its table, and the positions of its rows; no columns
+        where a short batch is left out.
         """
         columns = columns_of(rows) if isinstance(rows, list) else rows
         made = isinstance(columns, dict) and (self.format in TABLES or columns is not rows)
@@ -227,7 +227,7 @@ class Map(_Function):
         return rows_of(whole) if self.pool is None else list(rows_of(whole))
 
     def __repr__(self) -> str:
-        """The same in every process."""
+        """Return the same in every process."""
         return (
             f"Map({self.call!r}, remove={list(self.remove)}, size={self.size},"
             f" drop_last={self.drop_last})"
@@ -254,7 +254,7 @@ class Filter(_Function):
         return next(rows_of(columns_of(row))) if truth(self.call.what, made) else None
 
     def _kept(self, rows: Any, columns: Any) -> Any:
-        """The rows, if they are at hand: those that stay are what they were."""
+        """Return the rows, if they are at hand: those that stay are what they were."""
         return rows if isinstance(rows, list) else self._before(columns)
 
     def _batch_made(self, columns: Any, kept: Any, made: Any) -> Iterable[Any]:
@@ -270,7 +270,7 @@ class Filter(_Function):
         ]
 
     def __repr__(self) -> str:
-        """The same in every process."""
+        """Return the same in every process."""
         return f"Filter({self.call!r}, size={self.size})"
 
 
@@ -283,7 +283,7 @@ class FlatMap(Whole):
     python = True
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """The step at work."""
+        """Return the step at work."""
 
         def make(rows: Any, index: int) -> Iterable[Any]:
             row = (
@@ -299,12 +299,12 @@ class FlatMap(Whole):
         return Stage(upstream, 1, make, state, number)
 
     def __repr__(self) -> str:
-        """The same in every process."""
+        """Return the same in every process."""
         return f"FlatMap({self.call!r})"
 
 
 def worker_pool(call: Call, num_threads: int | None, num_proc: int | None) -> Pool | None:
-    """Where a function runs, if not in the loop."""
+    """Return where a function runs, if not in the loop."""
     if call.is_async:
         return Pool("async", 1)
     if num_threads:

@@ -59,7 +59,7 @@ class Pool:
 
     @contextmanager
     def running(self, call: Callable[..., Any]) -> Iterator[Callable[..., Future[Any]]]:
-        """Starts the workers; gives what submits a call. At its end, calls that did not begin are
+        """Start the workers; gives what submits a call. At its end, calls that did not begin are
         dropped.
         """
         if self.kind == "async":

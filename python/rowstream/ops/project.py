@@ -22,7 +22,7 @@ class Project(RowWise):
     names: tuple[tuple[str, str], ...]
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """The step at work."""
+        """Return the step at work."""
         return RowNode(upstream, state, number, self._row, indexed=False, pool=None)
 
     def _row(self, row: dict[str, Any], index: int) -> dict[str, Any]:
@@ -60,7 +60,7 @@ class As(RowWise):
     batched: bool = field(default=False, repr=False)
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """The step at work."""
+        """Return the step at work."""
         if self.batched:
             return upstream(state, number)
         make = formatter(self.format)

@@ -51,7 +51,7 @@ class _Runs:
         return [row[name] for name in self._columns]
 
     def __iter__(self) -> Iterator[Any]:
-        """The groups that are left."""
+        """Yield the groups that are left."""
         rows = iter(self._upstream)
         for _ in range(self._since):
             next(rows)
@@ -92,7 +92,7 @@ class Rebatch(Whole):
         return [state, 0] if self.size is None else super().fresh(state)
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """The step at work."""
+        """Return the step at work."""
         size = self.size
         if size is None:
             return _Runs(upstream, state, number, self.by, drop_last=self.drop_last)

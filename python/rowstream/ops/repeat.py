@@ -47,5 +47,5 @@ class Repeat(Counted):
     times: int | None
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """The step at work."""
+        """Return the step at work."""
         return _Repeated(upstream, state, number, self.times)

@@ -20,7 +20,7 @@ class Shuffle(Whole):
     buffer: int
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """The step at work."""
+        """Return the step at work."""
 
         def permuted(items: list[Any], window: int) -> list[Any]:
             key = [self.seed, world.epoch, number, world.c, world.of, window]

@@ -19,7 +19,7 @@ _inside: ContextVar[bool] = ContextVar("rowstream_undivided", default=False)
 
 
 def is_undivided() -> bool:
-    """Whether a stream that begins now is read whole, although the process is a worker."""
+    """Return whether a stream that begins now is read whole, although the process is a worker."""
     return _inside.get()
 
 
@@ -34,7 +34,7 @@ def undivided() -> Iterator[None]:
 
 
 def undivided_items(items: Iterator[Any]) -> Iterator[Any]:
-    """The items; whatever makes them reads the streams that it reads whole."""
+    """Yield the items; whatever makes them reads the streams that it reads whole."""
     while True:
         token = _inside.set(True)
         try:

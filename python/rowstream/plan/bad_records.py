@@ -31,7 +31,7 @@ class BadRecords:
         self._told = told
 
     def __call__(self, error: Exception) -> None:
-        """Takes in one. What the user's function raises ends the stream."""
+        """Take in one. What the user's function raises ends the stream."""
         if self._told is not None:
             self._told(error)
         self.count += 1
@@ -43,12 +43,12 @@ class BadRecords:
         self.count, self.errors = 0, []
 
     def __repr__(self) -> str:
-        """How many, and the first."""
+        """Return how many, and the first."""
         return f"Skipped(count={self.count}{f', first={self.errors[0]}' if self.errors else ''})"
 
 
 def from_argument(on_error: Any) -> BadRecords | None:
-    """What `on_error=` says: `None` where a bad record is an error."""
+    """Return what `on_error=` says: `None` where a bad record is an error."""
     if on_error in (None, "raise", "error"):
         return None
     if on_error in ("skip", "warn"):

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def cast(
     plan: Plan, features: dict[str, Any], known: Features | None, *, whole: bool
 ) -> tuple[Plan, dict[str, Any]]:
-    """The plan with columns of other types, and those features. `whole`: whether they are all
-    columns.
+    """Return the plan with columns of other types, and those features. `whole`: whether they are
+    all columns.
     """
     later = {
         name: of
@@ -45,8 +45,8 @@ def cast(
 
 
 def _is_of_labels(plan: Plan, known: Any, feature: Any) -> bool:
-    """Whether files would say something else of a column as another type: those of labels have the
-    names, and numbers of CSV are texts.
+    """Return whether files would say something else of a column as another type: those of labels
+    have the names, and numbers of CSV are texts.
     """
     if known is None or known == feature:
         return False
@@ -57,7 +57,7 @@ def _is_of_labels(plan: Plan, known: Any, feature: Any) -> bool:
 
 
 def _declared(plan: Plan, features: dict[str, Any]) -> Plan:
-    """The listing with other types for columns."""
+    """Return the listing with other types for columns."""
     sources = dict(zip(plan.column_names, plan._sources(), strict=True))
     if plan.condition is not None and (
         touched := sorted(plan.condition.columns() & {sources[name] for name in features})
@@ -105,12 +105,12 @@ class _Types:
         return Typing(Features(self.features))
 
     def __repr__(self) -> str:
-        """The same in every process."""
+        """Return the same in every process."""
         return repr(self.features)
 
 
 def _row(types: _Types, row: dict[str, Any]) -> dict[str, Any]:
-    """A row that a function made, in other types."""
+    """Return a row that a function made, in other types."""
     if missing := [name for name in types.features if name not in row]:
         raise InvalidArgumentError(
             f"cast: there is no column {', '.join(map(repr, missing))}; the columns are {list(row)}"

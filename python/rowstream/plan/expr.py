@@ -27,7 +27,7 @@ _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
 def col(name: str, *fields: str) -> Col:
-    """A column, or a field of one, to compare: `col("year") >= 2020`,
+    """Return a column, or a field of one, to compare: `col("year") >= 2020`,
     `col("meta", "lang") == "en"`.
 
     Conditions are joined by `&`, `|` and `~`. As in SQL, a comparison with null is null, and null
@@ -44,27 +44,27 @@ class Expr:
     """A condition on rows. Made by `col`."""
 
     def to_json(self) -> dict[str, Any]:
-        """What the core reads."""
+        """Return what the core reads."""
         raise NotImplementedError
 
     def columns(self) -> set[str]:
-        """The columns that it looks at."""
+        """Return the columns that it looks at."""
         raise NotImplementedError
 
     def renamed(self, names: Mapping[str, str]) -> Expr:
-        """The same on columns of other names."""
+        """Return the same on columns of other names."""
         raise NotImplementedError
 
     def value(self, row: Mapping[str, Any]) -> bool | None:
-        """Whether it is so for a row; `None` where a null makes that unknown."""
+        """Return whether it is so for a row; `None` where a null makes that unknown."""
         raise NotImplementedError
 
     def __call__(self, row: Mapping[str, Any]) -> bool:
-        """Whether it is so for a row."""
+        """Return whether it is so for a row."""
         return self.value(row) is True
 
     def __and__(self, other: Expr) -> Expr:
-        """Both."""
+        """Return both."""
         return _Joined("and", (self, _expr(other)))
 
     def __or__(self, other: Expr) -> Expr:
@@ -72,7 +72,7 @@ class Expr:
         return _Joined("or", (self, _expr(other)))
 
     def __invert__(self) -> Expr:
-        """The opposite."""
+        """Return the opposite."""
         return _Not(self)
 
     def __bool__(self) -> bool:
@@ -149,14 +149,14 @@ class Col:
         return ~_Null(self.path)
 
     def starts_with(self, prefix: str) -> Expr:
-        """A string that begins so."""
+        """Return a string that begins so."""
         if not isinstance(prefix, str):
             raise InvalidArgumentError(f"starts_with expects a string, found {prefix!r}")
         return _Starts(self.path, prefix)
 
 
 def _plain(value: Any) -> Any:
-    """A value as Python has it, whatever library it is of."""
+    """Return a value as Python has it, whatever library it is of."""
     if isinstance(value, (Col, Expr)):
         raise InvalidArgumentError("columns are compared with values, not with columns")
     item = getattr(value, "item", None)
@@ -167,7 +167,7 @@ def _plain(value: Any) -> Any:
 
 
 def _literal(value: Any) -> dict[str, Any]:
-    """A value as the core reads it."""
+    """Return a value as the core reads it."""
     if isinstance(value, bool):
         return {"bool": value}
     if isinstance(value, int):
@@ -356,8 +356,8 @@ _OPS = {"=": "eq", "==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=
 
 
 def from_filters(filters: Any) -> Expr:
-    """A condition from `filters=`: one, a list of tuples `(column, op, value)` that all have to
-    hold, or a list of such lists of which one has to hold, as pyarrow and pandas have it.
+    """Return a condition from `filters=`: one, a list of tuples `(column, op, value)` that all
+    have to hold, or a list of such lists of which one has to hold, as pyarrow and pandas have it.
 
     Raises:
         InvalidArgumentError: it is none of these.

@@ -52,7 +52,7 @@ def join_plans(plans: list[Plan]) -> Plan | None:
 
 
 def same_access(one: StorageOptions | None, other: StorageOptions | None) -> bool:
-    """Whether files are asked for with the same credentials and settings."""
+    """Return whether files are asked for with the same credentials and settings."""
     if one is None or other is None:
         return one is other
     return one == other and (one.token, one.storage_options) == (other.token, other.storage_options)

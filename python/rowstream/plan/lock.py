@@ -21,7 +21,7 @@ _VERSION = 1
 
 
 def write(path: str | os.PathLike[str], plans: dict[str, Plan], label: str | None) -> None:
-    """Writes the files of some splits. The rows that a plan chooses of them, and their order, are
+    """Write the files of some splits. The rows that a plan chooses of them, and their order, are
     not part of it.
     """
     splits = {}
@@ -43,8 +43,8 @@ def write(path: str | os.PathLike[str], plans: dict[str, Plan], label: str | Non
 def read(
     path: str | os.PathLike[str], access: StorageOptions
 ) -> tuple[dict[str, Plan], str | None]:
-    """The plans of a lock file's splits: of exactly those files and versions. Nothing is asked of
-    anybody.
+    """Return the plans of a lock file's splits: of exactly those files and versions. Nothing is
+    asked of anybody.
     """
     try:
         kept = json.loads(Path(path).read_text(encoding="utf-8"))

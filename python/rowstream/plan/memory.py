@@ -16,8 +16,8 @@ _UNIT = 64 << 10  # bytes of a batch of what is in memory
 
 
 def in_memory_plan(table: Any, features: Any = None, num_shards: int | None = None) -> Plan:
-    """The plan of an Arrow table in memory, cut into `num_shards` pieces, as even as can be; of
-    about 64 KiB if not more than one.
+    """Return the plan of an Arrow table in memory, cut into `num_shards` pieces, as even as can
+    be; of about 64 KiB if not more than one.
     """
     import pyarrow as pa
 
@@ -63,7 +63,7 @@ def in_memory_plan(table: Any, features: Any = None, num_shards: int | None = No
 
 
 def _schema(features: Any, table: Any) -> Any:
-    """The Arrow schema of features, for columns that are there."""
+    """Return the Arrow schema of features, for columns that are there."""
     import pyarrow as pa
 
     if missing := [name for name in features if name not in table.column_names]:
@@ -77,8 +77,8 @@ def _schema(features: Any, table: Any) -> Any:
 
 
 def column_of(values: Any, name: str, feature: Any = None) -> tuple[Any, Any]:
-    """A column of Python objects, and its feature, if it is given or they say it. An error says
-    which, and what does not fit.
+    """Return a column of Python objects, and its feature, if it is given or they say it. An error
+    says which, and what does not fit.
     """
     import pyarrow as pa
 

@@ -24,7 +24,7 @@ CHOOSES = ("take", "skip", "pieces", "shard", "stride", "part")  # transforms th
 
 
 def op_of(name: str, **values: Any) -> Op:
-    """An op, of its name and its values."""
+    """Return an op, of its name and its values."""
     return (("op", name), *values.items())
 
 
@@ -40,16 +40,16 @@ class Segment:
     flush: bool = False
 
     def then(self, op: Op) -> Segment:
-        """This segment with one more transform."""
+        """Return this segment with one more transform."""
         return replace(self, ops=(*self.ops, op))
 
     def to_json(self) -> dict[str, Any]:
-        """What the core reads."""
+        """Return what the core reads."""
         return {"ops": [dict(op) for op in self.ops], "times": self.times, "flush": self.flush}
 
 
 def order_of(segment: Segment) -> str:
-    """The transforms of a pass, for people."""
+    """Return the transforms of a pass, for people."""
     ops = [_shown(dict(op)) for op in segment.ops] or ["as the files have it"]
     return ", ".join(ops) + (f", {segment.times} times" if segment.times != 1 else "")
 
@@ -61,7 +61,7 @@ def _shown(op: dict[str, Any]) -> str:
 
 
 def balanced(pieces: list[int | None], of: int, *, contiguous: bool) -> bool:
-    """Whether `of` subsets of whole pieces differ by one row at most."""
+    """Return whether `of` subsets of whole pieces differ by one row at most."""
     counts = [rows or 0 for rows in pieces]
     n = len(counts)
     if n < of:
@@ -75,7 +75,7 @@ def balanced(pieces: list[int | None], of: int, *, contiguous: bool) -> bool:
 
 
 def flushed(segments: Sequence[Segment]) -> tuple[Segment, ...]:
-    """The passes of a batched plan that is repeated: a batch never spans two rounds.
+    """Return the passes of a batched plan that is repeated: a batch never spans two rounds.
 
     A batch may span the passes that were there before the batching; it ends with the last of them.
     """

@@ -42,7 +42,7 @@ class Plan(PlanBase):
     """
 
     def each(self, op: Op) -> Plan:
-        """A transform of every pass."""
+        """Return a transform of every pass."""
         return replace(
             self,
             segments=tuple(segment.then(op) for segment in self.segments),
@@ -58,8 +58,8 @@ class Plan(PlanBase):
         )
 
     def permuted(self, seed: int) -> Plan:
-        """All rows permuted: each may land anywhere. Their number has to be known, so what does not
-        say it is counted.
+        """Return all rows permuted: each may land anywhere. Their number has to be known, so what
+        does not say it is counted.
         """
         plan = (
             self
@@ -118,8 +118,8 @@ class Plan(PlanBase):
     def shard(
         self, of: int, index: int, *, contiguous: bool, before: int = 0, by_rows: bool = False
     ) -> Plan:
-        """A fixed subset: of `of`, whose numbers of rows differ by one at most, where rows are
-        counted or can be counted here.
+        """Return a fixed subset: of `of`, whose numbers of rows differ by one at most, where rows
+        are counted or can be counted here.
 
         Runs of pieces where those are balanced already, else runs of rows; every `of`-th of them if
         not `contiguous`. Far away, rows that the files do not count are not read for it, and a
@@ -186,8 +186,8 @@ class Plan(PlanBase):
         contiguous: bool,
         by_rows: bool,
     ) -> tuple[Op, ...]:
-        """What makes a subset of the `rows` rows that the transforms `head` leave in the pass
-        `number`.
+        """Return what makes a subset of the `rows` rows that the transforms `head` leave in the
+        pass `number`.
         """
         pieces = [rows for _, _, rows, _ in self.listing["pieces"]]
         if not head and not before and not by_rows and balanced(pieces, of, contiguous=contiguous):
@@ -206,7 +206,7 @@ class Plan(PlanBase):
         )
 
     def _raw(self, ops: tuple[Op, ...]) -> Plan:
-        """The rows of the files after these transforms, before any filter."""
+        """Return the rows of the files after these transforms, before any filter."""
         return replace(
             self,
             condition=None,
@@ -237,11 +237,11 @@ class Plan(PlanBase):
         )
 
     def part(self, of: int, index: int) -> Plan:
-        """What consumer `index` of `of` has, as a plan of its own."""
+        """Return what consumer `index` of `of` has, as a plan of its own."""
         return self.each(op_of("part", of=of, index=index))
 
     def repeat(self, times: int | None) -> Plan:
-        """All passes `times` times; for ever if `None`."""
+        """Return all passes `times` times; for ever if `None`."""
         if self.cycle:
             return self if times != 0 else replace(self, segments=(), cycle=())
         segments = self.segments if self.batch is None else flushed(self.segments)
@@ -259,11 +259,11 @@ class Plan(PlanBase):
         return replace(self, segments=segments * times)
 
     def take(self, n: int) -> Plan:
-        """The first `n` rows, or batches where rows are batched, that one consumer sees."""
+        """Return the first `n` rows, or batches where rows are batched, that one consumer sees."""
         return self._cut(n, take=True)
 
     def skip(self, n: int) -> Plan:
-        """All but those."""
+        """Return all but those."""
         return self._cut(n, take=False)
 
     def _cut(self, n: int, *, take: bool) -> Plan:
@@ -319,7 +319,7 @@ class Plan(PlanBase):
         return replace(self, first=self.first + number, segments=tuple(after))
 
     def numbered(self) -> Plan:
-        """This plan with as many rows as it has known."""
+        """Return this plan with as many rows as it has known."""
         if self.condition is not None or self.skipped is not None:
             raise UnsupportedError(
                 "a part of a split is chosen among all of its rows: filter afterwards, with"
@@ -328,15 +328,15 @@ class Plan(PlanBase):
         return self if self.core.rows(0) is not None else self._counted_all()
 
     def _counted_all(self) -> Plan:
-        """This plan with all rows of all pieces counted."""
+        """Return this plan with all rows of all pieces counted."""
         plain = replace(
             self, condition=None, skipped=None, segments=(Segment(),), cycle=(), first=0
         )
         return replace(self, scan=plain._counted(ALL_ROWS)[0].scan)
 
     def _counted(self, n: int) -> tuple[Plan, tuple[int, int]]:
-        """This plan with what was counted to find the turn after `n` rows of its first pass, and
-        that turn.
+        """Return this plan with what was counted to find the turn after `n` rows of its first pass,
+        and that turn.
         """
         found = json.loads(self.core.boundary(0, n))
         pieces = [
@@ -348,11 +348,11 @@ class Plan(PlanBase):
 
     @staticmethod
     def _rest(segment: Segment, done: int) -> list[Segment]:
-        """What is left of a segment's passes."""
+        """Return what is left of a segment's passes."""
         return [replace(segment, times=segment.times - done)] if segment.times > done else []
 
     def _units(self, number: int) -> int:
-        """Rows of a pass; batches where a batch ends with it."""
+        """Return rows of a pass; batches where a batch ends with it."""
         rows = self.core.rows(number)
         if rows is None:
             raise AssertionError("row count unknown at this step (a bug of rowstream)")
@@ -362,7 +362,7 @@ class Plan(PlanBase):
         return rows // size if drop_last else -(-rows // size)
 
     def batched(self, size: int, *, drop_last: bool) -> Plan:
-        """Rows as batches."""
+        """Return rows as batches."""
         return replace(self, batch=(size, drop_last))
 
     def then(self, step: Step) -> Plan:

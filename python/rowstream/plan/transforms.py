@@ -38,7 +38,7 @@ def mapped(
     num_proc: int | None,
     features: Any,
 ) -> Plan:
-    """The plan with a `map`."""
+    """Return the plan with a `map`."""
     call = _call(
         "map",
         function or _same,
@@ -66,7 +66,7 @@ def filtered(
     num_threads: int | None,
     num_proc: int | None,
 ) -> Plan:
-    """The plan with a `filter`."""
+    """Return the plan with a `filter`."""
     if function is None:
         raise InvalidArgumentError('filter expects a function or a condition, as col("x") > 3')
     if isinstance(function, Expr):
@@ -95,7 +95,7 @@ def filtered(
 
 
 def permuted(plan: Plan, seed: int) -> Plan:
-    """The plan with all rows permuted, functions of one row done after it."""
+    """Return the plan with all rows permuted, functions of one row done after it."""
     what = "shuffle(buffer_size=None) is of single rows of files"
     if plan.python and not plan.rowwise:
         raise UnsupportedError(f"{what}: call it before batched functions, mixtures and generators")
@@ -118,7 +118,7 @@ def flattened(
     function: Callable[..., Any],
     fn_kwargs: Mapping[str, Any] | None,
 ) -> Plan:
-    """The plan with a `flat_map`."""
+    """Return the plan with a `flat_map`."""
     return _prepared(plan, format).then(
         FlatMap(
             _call(
@@ -130,14 +130,14 @@ def flattened(
 
 
 def extended(plan: Plan, name: str, column: Any) -> Plan:
-    """The plan with one more column."""
+    """Return the plan with one more column."""
     call = Call(partial(_added, name, column), "add_column", indices=True)
     return _prepared(plan, None).then(Map(call))
 
 
 def typed_column(name: str, column: Any) -> tuple[Any, Any]:
-    """The values of a column as rows have them, and its feature. What is decoded stays as it was
-    given.
+    """Return the values of a column as rows have them, and its feature. What is decoded stays as it
+    was given.
     """
     import pyarrow as pa
 
@@ -164,8 +164,8 @@ def _same(row: Any) -> Any:
 
 
 def _prepared(plan: Plan, format: str | None, *, batched: bool = False) -> Plan:
-    """What a function is given has the data set's format, also where it comes of another function;
-    a batch is a dict.
+    """Return what a function is given has the data set's format, also where it comes of another
+    function; a batch is a dict.
     """
     if batched and format in TABLES and not plan.grouped:
         return plan  # rows become one table, with the types that they have together

@@ -44,11 +44,11 @@ class ArrowCopy:
     split: str
 
     def there(self) -> bool:
-        """Whether it was made already."""
+        """Return whether it was made already."""
         return os.path.exists(self.path)
 
     def made(self) -> Table:
-        """The copy, mapped; made if it is not there."""
+        """Return the copy, mapped; made if it is not there."""
         if not self.there():
             _logger.warning(
                 f"An Arrow copy of {files_of(self.plan)} is made, in {os.path.dirname(self.path)}:"
@@ -59,7 +59,7 @@ class ArrowCopy:
         return MemoryMappedTable.from_file(self.path)
 
     def write(self, path: str, rows: int | None = None) -> None:
-        """Writes it. `rows`: how many there are, for the progress bar."""
+        """Write it. `rows`: how many there are, for the progress bar."""
         counts = [piece[2] for piece in self.plan.listing["pieces"]]
         total = rows if None in counts else sum(counts)
         with ArrowWriter(

@@ -15,7 +15,9 @@ from rowstream.utils.atomic import create_file
 
 
 def folder(cache_dir: Any, *names: str) -> str:
-    """A folder of the cache, of our own below the root that is shared with other libraries."""
+    """Return a folder of the cache, of our own below the root that is shared with other
+    libraries.
+    """
     root = os.path.expanduser(
         os.fspath(cache_dir if cache_dir is not None else config.HF_DATASETS_CACHE)
     )
@@ -23,14 +25,14 @@ def folder(cache_dir: Any, *names: str) -> str:
 
 
 def open_table(path: str, keep_in_memory: bool | None) -> Table:
-    """A file of the cache, mapped, or in memory where that is asked for."""
+    """Return a file of the cache, mapped, or in memory where that is asked for."""
     mapped = MemoryMappedTable.from_file(path)
     small = keep_in_memory is None and mapped.nbytes < config.IN_MEMORY_MAX_SIZE
     return InMemoryTable.from_file(path) if keep_in_memory or small else mapped
 
 
 def write_indices(table: Any, path: str, fingerprint: str | None) -> Table:
-    """A list of rows in a file of its own, mapped. The file says what it is of."""
+    """Return a list of rows in a file of its own, mapped. The file says what it is of."""
     table = table.replace_schema_metadata({"huggingface": json.dumps({"fingerprint": fingerprint})})
 
     def write(temporary: str) -> None:

@@ -30,7 +30,7 @@ def prepare_request(
     mode: Any = None,
     checks: Any = None,
 ) -> dict[str, Any]:
-    """The splits of a request as map-style data sets, of the class `make`."""
+    """Return the splits of a request as map-style data sets, of the class `make`."""
     anew = mode is not None and DownloadMode(mode) is DownloadMode.FORCE_REDOWNLOAD
     checked = (
         VerificationMode(checks or VerificationMode.BASIC_CHECKS) is not VerificationMode.NO_CHECKS
@@ -63,7 +63,7 @@ def prepare_splits(
     anew: bool,
     counts: Any,
 ) -> dict[str, Any]:
-    """Splits that are read in one way, with what is known of all of them together."""
+    """Split that are read in one way, with what is known of all of them together."""
     found, features = request.found, request.declared
     made: dict[str, Any] = {}
     if features is not None and how.columns is not None:

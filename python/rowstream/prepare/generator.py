@@ -45,7 +45,7 @@ def prepare_generator(
     split: Any,
     fingerprint: str | None,
 ) -> Made:
-    """The rows of a generator."""
+    """Return the rows of a generator."""
     kwargs = dict(gen_kwargs or {})
     if fingerprint is not None:
         validate_fingerprint(fingerprint)
@@ -98,7 +98,7 @@ def prepare_generator(
 
 
 def _checked(generator: Callable[..., Any], features: Features, /, **kwargs: Any) -> Iterator[Any]:
-    """The rows of a generator, which have no other columns than those that features name."""
+    """Yield the rows of a generator, which have no other columns than those that features name."""
     for row in generator(**kwargs):
         if isinstance(row, Mapping) and not row.keys() <= features.keys():
             raise InvalidArgumentError(
@@ -140,7 +140,7 @@ class _Part:
 
 
 def split_gen_kwargs(kwargs: dict[str, Any], num_proc: int | None) -> list[dict[str, Any]]:
-    """The arguments of each process: lists are shared out."""
+    """Return the arguments of each process: lists are shared out."""
     lists = {name: value for name, value in kwargs.items() if isinstance(value, list)}
     if not num_proc or num_proc < 2 or not lists:
         return [kwargs]

@@ -27,7 +27,7 @@ class Rows:
         return _core.Table(self._of.table)
 
     def row(self, i: int) -> dict[str, Any]:
-        """A row."""
+        """Return a row."""
         of = self._of
         made: dict[str, Any]
         if of.mapped:
@@ -44,7 +44,7 @@ class Rows:
         return made
 
     def take(self, at: bytes) -> list[dict[str, Any]]:
-        """Some rows. `at`: the bytes of 64-bit integers."""
+        """Return some rows. `at`: the bytes of 64-bit integers."""
         rows = np.frombuffer(at, dtype=np.int64)
         made: list[dict[str, Any]] = _core.Table(self._of.gather(rows)).take(
             np.arange(len(rows), dtype=np.int64).tobytes()
@@ -52,11 +52,11 @@ class Rows:
         return made
 
     def to_pylist(self, start: int, stop: int) -> list[dict[str, Any]]:
-        """A run of rows, as a list."""
+        """Return a run of rows, as a list."""
         return list(self.rows(start, stop))
 
     def rows(self, start: int, stop: int) -> Iterator[dict[str, Any]]:
-        """A run of rows, one after another: read as they come, and not kept."""
+        """Return a run of rows, one after another: read as they come, and not kept."""
         of = self._of.slice(start, stop - start)
         if not keeps_types(of.plan, of.features):
             return (
@@ -70,7 +70,7 @@ class Rows:
         )
 
     def rows_at(self, at: bytes) -> Iterator[dict[str, Any]]:
-        """Rows one after another, anywhere. `at`: the bytes of 64-bit integers."""
+        """Yield rows one after another, anywhere. `at`: the bytes of 64-bit integers."""
         rows = np.frombuffer(at, dtype=np.int64)
         for start in range(0, len(rows), _AHEAD):
             yield from self.take(rows[start : start + _AHEAD].tobytes())

@@ -123,8 +123,8 @@ class ParquetTable(Table):
         return self.num_rows == self._groups.starts[-1] and keeps_types(self.plan, self.features)
 
     def joined(self, others: Sequence[Any]) -> ParquetTable | None:
-        """The rows of this and of others after them; `None` where they are no whole Parquet files
-        with the same columns.
+        """Return the rows of this and of others after them; `None` where they are no whole Parquet
+        files with the same columns.
         """
         plans = [
             self.plan,
@@ -154,18 +154,18 @@ class ParquetTable(Table):
         return ParquetTable(plan, self.features, copy, metadata=self.schema.metadata)
 
     def __len__(self) -> int:
-        """Rows."""
+        """Return rows."""
         return self.num_rows
 
     def __repr__(self) -> str:
-        """Where the rows are."""
+        """Return where the rows are."""
         return (
             f"ParquetTable({files_of(self.plan)}, {self.num_rows}"
             f" rows)\n{self.schema.to_string(show_schema_metadata=False)}"
         )
 
     def said(self) -> Any:
-        """What the rows follow from, but for the content of the files."""
+        """Return what the rows follow from, but for the content of the files."""
         listing = {
             key: value
             for key, value in self.plan.listing.items()
@@ -174,7 +174,7 @@ class ParquetTable(Table):
         return [listing, repr(self.plan.columns), self.features.to_dict(), self._start, self._stop]
 
     def __reduce__(self) -> Any:
-        """What is read, not what was."""
+        """Return what is read, not what was."""
         return ParquetTable, (
             self.plan,
             self.features,
@@ -185,7 +185,7 @@ class ParquetTable(Table):
         )
 
     def _replayed(self, name: str, *args: Any, **kwargs: Any) -> Table:
-        """What needs a table: of the copy."""
+        """Return what needs a table: of the copy."""
         made = Table(self.table)._replayed(name, *args, **kwargs)
         return Table(made.table, self.files, ((name, args, kwargs),), (("table", self),))
 
@@ -195,7 +195,7 @@ class ParquetTable(Table):
         )
 
     def select(self, columns: Sequence[Any]) -> ParquetTable:
-        """Some columns: no others are read."""
+        """Return some columns: no others are read."""
         names = [self.column_names[one] if isinstance(one, int) else str(one) for one in columns]
         if names == self.column_names:
             return self
@@ -212,7 +212,7 @@ class ParquetTable(Table):
         return made
 
     def drop(self, columns: Any) -> ParquetTable:
-        """All columns but some."""
+        """Return all columns but some."""
         gone = [columns] if isinstance(columns, str) else list(columns)
         return self.select([name for name in self.column_names if name not in gone])
 
@@ -241,7 +241,7 @@ class ParquetTable(Table):
         )
 
     def slice(self, offset: int = 0, length: int | None = None) -> ParquetTable:
-        """A run of rows."""
+        """Return a run of rows."""
         start = min(self._start + offset, self._stop)
         stop = self._stop if length is None else min(start + length, self._stop)
         return ParquetTable(
@@ -249,8 +249,8 @@ class ParquetTable(Table):
         )
 
     def _read(self) -> tuple[Any, int]:
-        """The core's stream from the row group on in which this begins, and how many rows come
-        before.
+        """Return the core's stream from the row group on in which this begins, and how many rows
+        come before.
         """
         groups = self._groups
         first = groups.of(self._start) if self.num_rows else 0
@@ -260,7 +260,7 @@ class ParquetTable(Table):
         )
 
     def tables(self, size: int = BATCH) -> Iterator[Any]:
-        """The rows in order, as pyarrow tables of up to so many. They are not kept."""
+        """Yield the rows in order, as pyarrow tables of up to so many. They are not kept."""
         if not self.num_rows:
             return
         (stream, skip), left = self._read(), self.num_rows
@@ -272,13 +272,13 @@ class ParquetTable(Table):
                 yield table
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        """The rows, as an Arrow stream, read as it is."""
+        """Return the rows, as an Arrow stream, read as it is."""
         batches = (batch for table in self.tables() for batch in table.to_batches())
         reader = pa.RecordBatchReader.from_batches(self.features.arrow_schema, batches)
         return reader.__arrow_c_stream__(requested_schema)
 
     def gather(self, positions: Any) -> Any:
-        """Some rows, as a pyarrow table. `positions`: a range, or an array."""
+        """Return some rows, as a pyarrow table. `positions`: a range, or an array."""
         if self.mapped:
             self._copied.check(positions)
             return gather(self.table, positions)

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 
 def features_of_plan(plan: Plan) -> Features | None:
-    """The features that files say, types of media too; `None` where only the rows show them."""
+    """Return the features that files say, types of media too; `None` where only the rows show
+    them.
+    """
     if plan.python or not plan.scan:
         return None
     found = features_as_read(plan)
@@ -57,7 +59,7 @@ def features_of_plan(plan: Plan) -> Features | None:
 
 
 def storage_of(kind: Any) -> Any:
-    """A type as it is stored, whatever its extension."""
+    """Return a type as it is stored, whatever its extension."""
     if isinstance(kind, pa.BaseExtensionType):
         return storage_of(kind.storage_type)
     if pa.types.is_list(kind):
@@ -89,7 +91,8 @@ def prepare_plan(
     keep_in_memory: bool | None,
     anew: bool = False,
 ) -> Made:
-    """The rows of files as a map-style data set: read once by the core, written as Arrow, mapped.
+    """Return the rows of files as a map-style data set: read once by the core, written as Arrow,
+    mapped.
 
     Parquet and Arrow files of this machine that are read as they are, are read where they lie.
     """
@@ -129,7 +132,7 @@ def prepare_plan(
 
 
 def _note(path: str, plan: Plan) -> None:
-    """Notes beside a file of the cache which files its rows are of, for whoever looks at the
+    """Note beside a file of the cache which files its rows are of, for whoever looks at the
     cache.
     """
     files = [
@@ -147,7 +150,7 @@ def _with(info: DatasetInfo, features: Features | None) -> DatasetInfo:
 
 
 def _in_place(plan: Plan) -> bool:
-    """Whether the files are Arrow files of this machine, read as they are."""
+    """Return whether the files are Arrow files of this machine, read as they are."""
     files = plan.listing["files"]
     plain = (
         plan.listing["format"] == "arrow"
@@ -168,7 +171,7 @@ def _in_place(plan: Plan) -> bool:
 
 
 def _is_plain(file: dict[str, Any]) -> bool:
-    """Whether all types of an Arrow file are ones that tables of ours keep; what is stored
+    """Return whether all types of an Arrow file are ones that tables of ours keep; what is stored
     otherwise, the core decodes.
     """
     with pa.memory_map(file["path"]) as source:
@@ -201,7 +204,7 @@ def _is_kept(kind: Any) -> bool:
 
 
 def _said(plan: Plan) -> Any:
-    """What the rows of files follow from."""
+    """Return what the rows of files follow from."""
     listing = plan.listing
     files = [[one["path"], one["size"], one["version"]] for one in listing["files"]]
     rest = {

@@ -25,7 +25,7 @@ _FIRST = 8192  # rows that are decoded of a row group whose first rows are asked
 
 
 def is_local_parquet(plan: Plan) -> bool:
-    """Whether the rows of a plan are those of Parquet files of this machine, as they are."""
+    """Return whether the rows of a plan are those of Parquet files of this machine, as they are."""
     listing = plan.listing
     plain = (
         listing["format"] == "parquet"
@@ -38,24 +38,24 @@ def is_local_parquet(plan: Plan) -> bool:
 
 
 def stream_row_groups(plan: Plan, first: int, upto: int) -> Any:
-    """The core's stream of some row groups."""
+    """Return the core's stream of some row groups."""
     part = replace(plan, segments=(Segment((op_of("pieces", **{"from": first, "upto": upto}),)),))
     return _core.Stream(part.core, 0, 1, part.core.start(0), None)
 
 
 def files_of(plan: Plan) -> str:
-    """The files of a plan, for people."""
+    """Return the files of a plan, for people."""
     first, *more = [file["path"] for file in plan.listing["files"]]
     return first if not more else f"{first} and {len(more)} more"
 
 
 def features_as_read(plan: Plan) -> Features:
-    """The types that the core reads."""
+    """Return the types that the core reads."""
     return features_from_schema(plan.schema, None if plan.columns is None else list(plan.columns))
 
 
 def keeps_types(plan: Plan, features: Features) -> bool:
-    """Whether the core reads the types that the features say."""
+    """Return whether the core reads the types that the features say."""
     return features_as_read(plan) == features
 
 
@@ -77,14 +77,14 @@ class RowGroupCache:
         return _core.memory() // 2
 
     def get(self, key: tuple[int, int]) -> Any:
-        """A row group, if it is there."""
+        """Return a row group, if it is there."""
         found = self._groups.get(key)
         if found is not None:
             self._groups.move_to_end(key)
         return found
 
     def put(self, key: tuple[int, int], table: Any) -> None:
-        """Keeps a row group, in place of those that were not asked for the longest."""
+        """Keep a row group, in place of those that were not asked for the longest."""
         self.let_go()
         self.drop(key)
         self._groups[key] = table
@@ -132,12 +132,12 @@ class RowGroups:
                 self._kept.lock.release()
 
     def of(self, row: int) -> int:
-        """The row group that a row is in."""
+        """Return the row group that a row is in."""
         return bisect_right(self.starts, row) - 1
 
     def get(self, i: int, upto: int) -> Any:
-        """The table of a row group, in which the rows before `upto` of the files are: later ones
-        may be missing.
+        """Return the table of a row group, in which the rows before `upto` of the files are: later
+        ones may be missing.
         """
         rows, key = upto - self.starts[i], (self._number, i)
         with self._kept.lock:
@@ -154,5 +154,5 @@ class RowGroups:
         return table
 
     def fitted(self, batch: Any) -> Any:
-        """A batch of the core, as a table with the types of the features."""
+        """Return a batch of the core, as a table with the types of the features."""
         return fitted(pa.Table.from_batches([pa.record_batch(batch)]), self.features)

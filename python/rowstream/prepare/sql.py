@@ -33,7 +33,7 @@ def prepare_query(
     keep_in_memory: bool,
     options: dict[str, Any],
 ) -> Made:
-    """The rows of a query."""
+    """Return the rows of a query."""
     import pandas as pd
 
     size = options.pop("chunksize", _ROWS)

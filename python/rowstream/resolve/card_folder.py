@@ -14,11 +14,11 @@ class Folder(Repo):
     """A folder of this machine whose `README.md` is a card, as that of a repository is."""
 
     def location(self, path: str) -> str:
-        """Where a file of it is."""
+        """Return where a file of it is."""
         return f"{self.id}/{path}"
 
     def locate(self, paths: list[str], known: dict[str, tuple[int, str | None]]) -> list[str]:
-        """Where files of it are."""
+        """Return where files of it are."""
         return [self.location(path) for path in paths]
 
 
@@ -26,7 +26,8 @@ _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILIN
 
 
 def folder(path: str) -> Folder | None:
-    """A folder with a card that names configurations or says what is in it; `None` if it has none.
+    """Return a folder with a card that names configurations or says what is in it; `None` if it has
+    none.
 
     Raises:
         InvalidArgumentError: the card is no YAML, or there is nothing that reads YAML.

@@ -44,7 +44,7 @@ def _data(paths: list[str]) -> list[str]:
 
 
 def _inside(pattern: str, of: str) -> str:
-    """A pattern of a card, which stays in its repository."""
+    """Return a pattern of a card, which stays in its repository."""
     text = str(pattern).removeprefix("./")
     if "://" in text or text.startswith(("/", "~/")) or ".." in text.replace("\\", "/").split("/"):
         raise InvalidArgumentError(
@@ -54,7 +54,7 @@ def _inside(pattern: str, of: str) -> str:
 
 
 def _of_card(of: Repo, config: dict[str, Any]) -> dict[str, list[str]]:
-    """The files by split that a configuration of a card names."""
+    """Return the files by split that a configuration of a card names."""
     folder = _inside(config.get("data_dir") or "", of.id).strip("/")
     said = config.get("data_files")
     there = [path for path in of.files if not folder or path.startswith(f"{folder}/")]
@@ -82,7 +82,7 @@ def _of_card(of: Repo, config: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def _of_folder(of: Repo, folder: str) -> dict[str, list[str]]:
-    """The files by split of a folder of a repository, as they are named; of all of it if the
+    """Return the files by split of a folder of a repository, as they are named; of all of it if the
     folder's name is empty.
     """
     folder = "" if folder == "." else folder.strip("/")
@@ -95,12 +95,12 @@ def _of_folder(of: Repo, folder: str) -> dict[str, list[str]]:
 
 
 def _same(files: dict[str, list[str]], others: dict[str, list[str]], split: Any) -> bool:
-    """Whether a split has the same files in both."""
+    """Return whether a split has the same files in both."""
     return sorted(files.get(split, ())) == sorted(others.get(split, ()))
 
 
 def _of_format(paths: list[str]) -> list[str]:
-    """The files of the format that most have."""
+    """Return the files of the format that most have."""
     known = [path for path in paths if formats.by_name(path)]
     if not known:
         return []
@@ -116,7 +116,7 @@ _NOT_OPTIONS = frozenset(
 def configuration(
     of: Repo, name: str | None, data_dir: str | None, access: StorageOptions
 ) -> Configuration:
-    """A configuration of a repository: as its card says, or as its files are named.
+    """Return a configuration of a repository: as its card says, or as its files are named.
 
     Raises:
         InvalidArgumentError: there is no such configuration, or there are several and none is
@@ -169,7 +169,7 @@ def configuration(
 
 
 def configurations(of: Repo, access: StorageOptions) -> tuple[list[str], str | None]:
-    """The names of a repository's configurations, and which of them is taken where none is
+    """Return the names of a repository's configurations, and which of them is taken where none is
     named.
     """
     configs = [
@@ -222,14 +222,14 @@ def _picked(configs: list[dict[str, Any]], name: str | None, of: Repo) -> dict[s
 
 
 def _infos(of: Repo) -> dict[str, dict[str, Any]]:
-    """What the card says of each configuration."""
+    """Return what the card says of each configuration."""
     said = of.card.get("dataset_info")
     some = [said] if isinstance(said, dict) else said if isinstance(said, list) else []
     return {str(one.get("config_name", "default")): one for one in some if isinstance(one, dict)}
 
 
 def _converted(of: Repo, name: str | None, access: StorageOptions) -> Configuration:
-    """A repository whose own files are not read, as the Hub converted it."""
+    """Return a repository whose own files are not read, as the Hub converted it."""
     try:
         converted = repo(of.id, CONVERTED, access)
     except DatasetNotFoundError:

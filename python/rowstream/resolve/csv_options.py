@@ -28,7 +28,7 @@ def _texts(name: str, value: Any) -> list[str]:
 
 
 def csv_options(left: dict[str, Any]) -> dict[str, Any]:
-    """The options of CSV: those of pandas, as far as they are there."""
+    """Return the options of CSV: those of pandas, as far as they are there."""
     sep = left.pop("sep", None)
     delimiter = left.pop("delimiter", None)
     names = left.pop("column_names", None) or left.pop("names", None)

@@ -48,7 +48,7 @@ def resolve_files(
     revision: str | None,
     places: FileLocations,
 ) -> ResolvedFiles:
-    """The files of each split, their format, and what to call them."""
+    """Return the files of each split, their format, and what to call them."""
     here = Path(path).expanduser()
     if is_of_hub(path, data_files, data_dir):
         return _of_hub(path, name, data_dir, data_files, revision, places)
@@ -108,12 +108,12 @@ def resolve_files(
 
 
 def of_tabs(file: str) -> bool:
-    """Whether a file's name says that it is CSV with tabs."""
+    """Return whether a file's name says that it is CSV with tabs."""
     return without_query(file).lower().endswith((".tsv", ".tsv.gz"))
 
 
 def _of_url(url: str, places: FileLocations) -> dict[str, list[str]]:
-    """The files of a URL: itself, those that it is a pattern of, or those below it."""
+    """Return the files of a URL: itself, those that it is a pattern of, or those below it."""
     if formats.by_name(without_query(url)) or "*" in url:
         return {"train": places.resolve(url, ".")}
     if "[" in url:
@@ -130,7 +130,7 @@ def _of_hub(
     revision: str | None,
     places: FileLocations,
 ) -> ResolvedFiles:
-    """A data set of the Hub."""
+    """Return a data set of the Hub."""
     of = named_repo(path, revision, places.access, data_files)
     label = of.id.rsplit("/", 1)[-1]
     if data_files is None:
@@ -149,7 +149,7 @@ def _of_hub(
 def _configured(
     of: Repo, name: str | None, data_dir: str | None, label: str, places: FileLocations
 ) -> ResolvedFiles:
-    """A configuration that a card names."""
+    """Return a configuration that a card names."""
     config = configuration(of, name, data_dir, places.access)
     files = {
         split: config.repo.locate(paths, places.known) for split, paths in config.files.items()
@@ -160,7 +160,7 @@ def _configured(
 
 
 def listed_files(data_files: Any, base: str, places: FileLocations) -> dict[str, list[str]]:
-    """The files that `data_files` names."""
+    """Return the files that `data_files` names."""
     if isinstance(data_files, dict):
         by_name = data_files
     elif hasattr(data_files, "items"):
@@ -189,7 +189,7 @@ def listed_files(data_files: Any, base: str, places: FileLocations) -> dict[str,
 def _discovered(
     folder: str, format_name: str | None, places: FileLocations
 ) -> dict[str, list[str]]:
-    """The splits of a folder, by names; only the files of its format."""
+    """Return the splits of a folder, by names; only the files of its format."""
     far = is_url(folder)
     if not far and not Path(folder).is_dir():
         raise DataFilesNotFoundError(f"there is no folder {folder}{meant(folder)}")

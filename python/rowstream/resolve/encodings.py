@@ -39,8 +39,8 @@ _OTHER_LETTERS = "éЖאあ中한"  # one of them takes more than a byte, wherev
 
 
 def option(format: str, encoding: Any, errors: Any) -> dict[str, Any] | None:
-    """What the core is to know of the encoding of files; `None` where they are UTF-8, and what is
-    not is an error.
+    """Return what the core is to know of the encoding of files; `None` where they are UTF-8, and
+    what is not is an error.
 
     Raises:
         InvalidArgumentError: there is no such encoding, or no such way with errors.
@@ -74,7 +74,7 @@ def option(format: str, encoding: Any, errors: Any) -> dict[str, Any] | None:
 
 @cache
 def _table(name: str, errors: str) -> tuple[str | None, ...] | None:
-    """The character of each byte; `None` of an encoding whose characters have several."""
+    """Return the character of each byte; `None` of an encoding whose characters have several."""
     try:
         if any(len(letter.encode(name, "ignore")) > 1 for letter in _OTHER_LETTERS):
             return None

@@ -59,14 +59,14 @@ NAMES = (*READ, *(ending for ending, name in ENDINGS.items() if name in READ))
 
 
 def require(name: str) -> str:
-    """A format that is read. Raises `UnsupportedError` for others."""
+    """Return a format that is read. Raises `UnsupportedError` for others."""
     if name not in READ:
         raise UnsupportedError(f"the format {name!r} is not read yet; these are: {', '.join(READ)}")
     return name
 
 
 def by_name(path: str) -> str | None:
-    """The format that a file's name tells, or `None`."""
+    """Return the format that a file's name tells, or `None`."""
     lower = (
         re.split(r"[?#]", path, maxsplit=1)[0].lower()
         if path.startswith(("http://", "https://"))
@@ -81,7 +81,7 @@ def by_name(path: str) -> str | None:
 
 
 def by_bytes(path: str) -> str | None:
-    """The format that a file's first bytes tell, or `None`."""
+    """Return the format that a file's first bytes tell, or `None`."""
     try:
         with Path(path).open("rb") as file:
             head = file.read(8)
@@ -91,7 +91,7 @@ def by_bytes(path: str) -> str | None:
 
 
 def by_members(path: str) -> str | None:
-    """The format that most members of a local zip archive have by name, or `None`."""
+    """Return the format that most members of a local zip archive have by name, or `None`."""
     if not path.lower().endswith(".zip"):
         return None
     try:
@@ -109,8 +109,8 @@ LOOKS = (by_name, by_bytes, by_members)
 
 
 def of_files(paths: Iterable[str]) -> str:
-    """The format that most files have, by name; by their first bytes where no name tells; by what
-    is in zip archives.
+    """Return the format that most files have, by name; by their first bytes where no name tells; by
+    what is in zip archives.
     """
     paths = list(paths)
     for look in LOOKS:

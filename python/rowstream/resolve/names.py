@@ -23,7 +23,7 @@ _WAIT = 2.0  # seconds for the Hub to answer where a name that is here was meant
 
 
 def format_named(path: str, data_files: Any = None, data_dir: str | None = None) -> str | None:
-    """The format that a name stands for, if it does: its own name, or how its files end
+    """Return the format that a name stands for, if it does: its own name, or how its files end
     (`"jsonl"`), unless that is a folder here.
     """
     if path in formats.BUILDERS:
@@ -37,7 +37,7 @@ def format_named(path: str, data_files: Any = None, data_dir: str | None = None)
 
 
 def is_of_hub(path: str, data_files: Any = None, data_dir: str | None = None) -> bool:
-    """Whether a name can only be that of a data set of the Hub."""
+    """Return whether a name can only be that of a data set of the Hub."""
     if is_url(path) or not is_name(path) or path.endswith((".py", ".json")):
         return False
     folder = path.rpartition("/")[0]
@@ -47,14 +47,16 @@ def is_of_hub(path: str, data_files: Any = None, data_dir: str | None = None) ->
 
 
 def meant(path: str | os.PathLike[str]) -> str:
-    """What is like a path that is not there, for the end of an error; empty if nothing is."""
+    """Return what is like a path that is not there, for the end of an error; empty if nothing
+    is.
+    """
     return _asked(_like_here(os.fspath(path)))
 
 
 def named_repo(
     path: str, revision: str | None, access: StorageOptions, data_files: Any = None
 ) -> Repo:
-    """The data set of the Hub that a name is of.
+    """Return the data set of the Hub that a name is of.
 
     A name that is like that of a format, or ends files that are not read, is none. For one that is
     like a name that is here the Hub is asked, but not waited for.
@@ -85,12 +87,12 @@ def named_repo(
 
 
 def _asked(names: list[str]) -> str:
-    """The question whether one of some names was meant."""
+    """Return the question whether one of some names was meant."""
     return f"; did you mean {' or '.join(map(repr, names))}?" if names else ""
 
 
 def _close(name: str, among: Any) -> list[str]:
-    """The names that are like one, whatever the case of letters."""
+    """Return the names that are like one, whatever the case of letters."""
     lower, by_lower = name.lower(), {one.lower(): one for one in among}
     same = [one for one in by_lower if sorted(one) == sorted(lower)]
     return [
@@ -100,7 +102,7 @@ def _close(name: str, among: Any) -> list[str]:
 
 
 def _like_here(path: str) -> list[str]:
-    """What is like a path in the folder that it would be in: folders, and files of data."""
+    """Return what is like a path in the folder that it would be in: folders, and files of data."""
     folder, _, name = path.rstrip("/").rpartition("/")
     start = f"{folder}/" if folder or path.startswith("/") else ""
     try:
@@ -118,7 +120,7 @@ def _like_here(path: str) -> list[str]:
 
 
 def _end(data_files: Any, name: str) -> bool:
-    """Whether the names of files end so."""
+    """Return whether the names of files end so."""
     if isinstance(data_files, (str, os.PathLike)):
         return os.fspath(data_files).lower().endswith(f".{name.lower()}")
     some = (

@@ -70,7 +70,7 @@ class ReadOptions:
     skipped: BadRecords | None = None
 
     def scan(self, files: Sequence[str], places: FileLocations | None = None) -> str:
-        """Lists the pieces of files."""
+        """List the pieces of files."""
         options = json.dumps(self.options) if self.options else None
         refs = list(files) if places is None else places.refs(files)
         access = None if places is None or not files else places.access.core(files[0])
@@ -111,7 +111,7 @@ class ReadOptions:
 
 
 def read_options(format: str, options: dict[str, Any], features: Any) -> ReadOptions:
-    """How files of a format are read, from the arguments of `load_dataset`.
+    """Return how files of a format are read, from the arguments of `load_dataset`.
 
     Raises:
         InvalidArgumentError: there is no such option, or it has no such value.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def plan_of(
     how: ReadOptions, found: ResolvedFiles, files: list[str], split: str
 ) -> tuple[Plan, DatasetInfo]:
-    """The plan of a split's files, and what is known of their rows."""
+    """Return the plan of a split's files, and what is known of their rows."""
     said = features_of_card(found.info.get("features")) if how.schema is None else None
     if said is not None and how.format != "parquet":
         how = replace(how, schema=schema_from_features(said))
@@ -39,8 +39,8 @@ def plan_of(
 def plans_of(
     how: ReadOptions, found: ResolvedFiles, files: dict[str, list[str]]
 ) -> dict[str, tuple[Plan, DatasetInfo]]:
-    """The plans of splits. Fields of mixed types are JSON in all of them where they are in one, so
-    that splits have the same types.
+    """Return the plans of splits. Fields of mixed types are JSON in all of them where they are in
+    one, so that splits have the same types.
     """
     made = {name: plan_of(how, found, some, name) for name, some in files.items()}
     if how.format != "json" or how.schema is not None or len(made) < 2:
@@ -68,8 +68,8 @@ def _has_json(feature: Any) -> bool:
 
 
 def _same(said: Any, schema: dict[str, Any]) -> bool:
-    """Whether a card's features have the columns and types of files, which themselves say nothing
-    of features.
+    """Return whether a card's features have the columns and types of files, which themselves say
+    nothing of features.
     """
     if "huggingface" in (schema.get("metadata") or {}):
         return False
@@ -81,8 +81,8 @@ def _same(said: Any, schema: dict[str, Any]) -> bool:
 
 
 def _same_type(declared: dict[str, Any], found: dict[str, Any]) -> bool:
-    """Whether a field of a file has the type that is declared, of which labels may be written by
-    their names.
+    """Return whether a field of a file has the type that is declared, of which labels may be
+    written by their names.
     """
     one, other = declared["data_type"], found["data_type"]
     if "rowstream.labels" in declared["metadata"]:
@@ -104,7 +104,7 @@ def _same_type(declared: dict[str, Any], found: dict[str, Any]) -> bool:
 
 
 def plan_files(how: ReadOptions, files: list[str], places: FileLocations) -> Plan:
-    """The plan of files."""
+    """Return the plan of files."""
     plan = replace(Plan(how.scan(files, places)), skipped=how.skipped, access=places.access)
     if how.condition is not None:
         plan = plan.where(how.condition)
@@ -120,7 +120,7 @@ def plan_files(how: ReadOptions, files: list[str], places: FileLocations) -> Pla
 
 
 def info_of_files(plan: Plan, format: str, label: str | None, split: str) -> DatasetInfo:
-    """What is known of the rows of files."""
+    """Return what is known of the rows of files."""
     size = sum(file["size"] for file in plan.listing["files"])
     counts = [piece[2] for piece in plan.listing["pieces"]]
     exact = plan.condition is None and plan.skipped is None and None not in counts

@@ -52,7 +52,7 @@ def request_of(
     config_kwargs: dict[str, Any],
     streaming: bool,
 ) -> Request:
-    """The files that arguments name, and how they are read."""
+    """Return the files that arguments name, and how they are read."""
     found = resolve_files(
         os.fspath(path), name, data_dir, data_files, revision, FileLocations(access)
     )

@@ -32,7 +32,7 @@ def _in_name(keyword: str) -> re.Pattern[str]:
 
 
 def by_split(paths: list[str]) -> dict[str, list[str]]:
-    """The files of each split, known splits first. `paths` are relative to the data set's
+    """Return the files of each split, known splits first. `paths` are relative to the data set's
     folder.
     """
     sharded: dict[str, list[str]] = {}

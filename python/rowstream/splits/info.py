@@ -36,7 +36,7 @@ class SplitInfo:
         return _files(self, 0, self.num_examples or 0)
 
     def __repr__(self) -> str:
-        """What is known."""
+        """Return what is known."""
         known = [
             f"{of.name}={getattr(self, of.name)!r}" for of in fields(self) if getattr(self, of.name)
         ]
@@ -71,8 +71,8 @@ class SubSplitInfo:
 
 
 def _files(info: SplitInfo, start: int, stop: int) -> list[dict[str, Any]]:
-    """The files of a split that have rows from `start` to `stop`, by the names that `datasets`
-    gives them.
+    """Return the files of a split that have rows from `start` to `stop`, by the names that
+    `datasets` gives them.
     """
     name = f"{info.dataset_name}-{info.name}" if info.dataset_name else info.name
     lengths = info.shard_lengths or [info.num_examples or 0]
@@ -97,7 +97,7 @@ class SplitDict(dict[str, SplitInfo]):
         self.dataset_name = dataset_name
 
     def __getitem__(self, key: Any) -> Any:
-        """A split, or a part of one: `"train[:10%]"`."""
+        """Return a split, or a part of one: `"train[:10%]"`."""
         if str(key) in self:
             return super().__getitem__(str(key))
         parts = key.parts if isinstance(key, ReadInstruction) else instructions(str(key))
@@ -114,13 +114,13 @@ class SplitDict(dict[str, SplitInfo]):
         return SubSplitInfo(FileInstructions(total, files))
 
     def __setitem__(self, key: Any, value: SplitInfo) -> None:
-        """A split under its own name."""
+        """Set a split, under its own name."""
         if key != value.name:
             raise ValueError(f"Cannot add elem. (key mismatch: '{key}' != '{value.name}')")
         super().__setitem__(str(key), value)
 
     def add(self, split_info: SplitInfo) -> None:
-        """Adds a split.
+        """Add a split.
 
         Raises:
             ValueError: there is one of that name.
@@ -137,7 +137,7 @@ class SplitDict(dict[str, SplitInfo]):
 
     @classmethod
     def from_split_dict(cls, split_infos: Any, dataset_name: str | None = None) -> SplitDict:
-        """The splits of what `to_split_dict` gave, or of plain data."""
+        """Return the splits of what `to_split_dict` gave, or of plain data."""
         several = list(split_infos.values()) if isinstance(split_infos, dict) else list(split_infos)
         if dataset_name is None and several:
             first = several[0]
@@ -155,7 +155,7 @@ class SplitDict(dict[str, SplitInfo]):
         return made
 
     def to_split_dict(self) -> list[SplitInfo]:
-        """The splits, as a list."""
+        """Return the splits, as a list."""
         made = []
         for name, one in self.items():
             kept = copy.deepcopy(one)
@@ -164,13 +164,13 @@ class SplitDict(dict[str, SplitInfo]):
         return made
 
     def copy(self) -> SplitDict:
-        """A copy."""
+        """Return a copy."""
         return SplitDict.from_split_dict(self.to_split_dict(), self.dataset_name)
 
     @classmethod
     def of_card(cls, said: Any) -> SplitDict:
-        """The splits that a card says, as far as it does: people write cards, and what one lacks is
-        no reason not to load.
+        """Return the splits that a card says, as far as it does: people write cards, and what one
+        lacks is no reason not to load.
         """
         made = cls()
         for one in said if isinstance(said, list) else []:
@@ -221,7 +221,7 @@ class SplitGenerator:
     split_info: SplitInfo = field(init=False)
 
     def __post_init__(self) -> None:
-        """Checks the name."""
+        """Check the name."""
         self.name = str(self.name)
         NamedSplit(self.name)
         self.split_info = SplitInfo(name=self.name)

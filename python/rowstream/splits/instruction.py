@@ -47,7 +47,7 @@ class Instruction:
     sliced: bool = False
 
     def rows(self, n: int) -> tuple[int, int]:
-        """The rows of a split of `n`: the first, and the one after the last."""
+        """Return the rows of a split of `n`: the first, and the one after the last."""
 
         def row(boundary: int | None, default: int) -> int:
             if boundary is None:
@@ -67,7 +67,7 @@ class Instruction:
 
 
 def instructions(split: str) -> list[Instruction] | None:
-    """The parts that `split` names; `None` where it has no slices.
+    """Return the parts that `split` names; `None` where it has no slices.
 
     Raises:
         InvalidArgumentError: it has brackets, and is malformed.

@@ -20,7 +20,7 @@ class SplitBase:
     """
 
     def get_read_instruction(self, split_dict: Any) -> ReadInstruction:
-        """What to read of these splits.
+        """Return what to read of these splits.
 
         Raises:
             KeyError: there is no such split.
@@ -28,7 +28,7 @@ class SplitBase:
         raise NotImplementedError
 
     def __add__(self, other: Any) -> Any:
-        """Both, one after another."""
+        """Return both, one after another."""
         return self._instruction() + other._instruction()
 
     def _instruction(self) -> ReadInstruction:
@@ -94,7 +94,7 @@ class percent:  # noqa: N801  # as `datasets` names it
     """Per cents of a split, for `subsplit`: `percent[:10]`, `percent[-20:]`."""
 
     def __class_getitem__(cls, item: Any) -> slice:
-        """The slice.
+        """Return the slice.
 
         Raises:
             ValueError: it is none.
@@ -123,7 +123,7 @@ class NamedSplit(SplitBase):
                 )
 
     def __str__(self) -> str:
-        """The name."""
+        """Return the name."""
         return self._name
 
     def __repr__(self) -> str:
@@ -143,7 +143,7 @@ class NamedSplit(SplitBase):
         return hash(self._name)
 
     def __add__(self, other: Any) -> Any:
-        """Both, one after another."""
+        """Return both, one after another."""
         return (
             NamedSplit(f"{self}+{other}")
             if isinstance(other, (NamedSplit, str))
@@ -154,7 +154,7 @@ class NamedSplit(SplitBase):
         return ReadInstruction.from_spec(self._name)
 
     def get_read_instruction(self, split_dict: Any) -> ReadInstruction:
-        """What to read of these splits."""
+        """Return what to read of these splits."""
         made = self._instruction()
         made.to_absolute({name: one.num_examples or 0 for name, one in split_dict.items()})
         return made
@@ -171,7 +171,7 @@ class NamedSplitAll(NamedSplit):
         return "NamedSplitAll()"
 
     def get_read_instruction(self, split_dict: Any) -> ReadInstruction:
-        """All of these splits."""
+        """Return all of these splits."""
         return ReadInstruction.from_spec("+".join(map(str, split_dict)))
 
 
@@ -184,12 +184,12 @@ class Split:
     ALL = NamedSplitAll()
 
     def __new__(cls, name: str) -> Any:
-        """The split of a name."""
+        """Return the split of a name."""
         return NamedSplitAll() if name == "all" else NamedSplit(name)
 
 
 def named(split: Any) -> NamedSplit | None:
-    """A split as its name."""
+    """Return a split as its name."""
     return split if split is None or isinstance(split, NamedSplit) else Split(str(split))
 
 
@@ -239,7 +239,7 @@ class ReadInstruction(SplitBase):
 
     @classmethod
     def from_spec(cls, spec: str) -> ReadInstruction:
-        """The instruction of a text: `"train[:10%]+test"`."""
+        """Return the instruction of a text: `"train[:10%]+test"`."""
         made = cls.__new__(cls)
         parts = instructions(str(spec))
         made.parts = (
@@ -248,7 +248,7 @@ class ReadInstruction(SplitBase):
         return made
 
     def __add__(self, other: Any) -> ReadInstruction:
-        """Both, one after another."""
+        """Return both, one after another."""
         if isinstance(other, NamedSplit):
             other = other._instruction()
         if not isinstance(other, ReadInstruction):
@@ -268,8 +268,8 @@ class ReadInstruction(SplitBase):
         return self
 
     def to_absolute(self, name2len: dict[str, int]) -> list[Any]:
-        """The rows of each part, by the lengths of splits: objects with `splitname`, `from_` and
-        `to`.
+        """Return the rows of each part, by the lengths of splits: objects with `splitname`, `from_`
+        and `to`.
 
         Raises:
             ValueError: a split is not among them.
@@ -285,7 +285,7 @@ class ReadInstruction(SplitBase):
         return made
 
     def to_spec(self) -> str:
-        """The instruction as text."""
+        """Return the instruction as text."""
         made = []
         for part in self.parts:
             unit = "%" if part.percent else ""

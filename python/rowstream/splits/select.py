@@ -10,7 +10,7 @@ from rowstream.splits.names import SPLIT_NAME, ReadInstruction
 
 
 def parts_of(split: Any) -> list[tuple[Any, list[Instruction]]]:
-    """The splits that are asked for, each with its parts."""
+    """Return the splits that are asked for, each with its parts."""
     several = list(split) if isinstance(split, (list, tuple)) else [split]
     return [
         (one, one.parts if isinstance(one, ReadInstruction) else instructions_of(str(one)))
@@ -19,7 +19,7 @@ def parts_of(split: Any) -> list[tuple[Any, list[Instruction]]]:
 
 
 def splits_used(there: list[str], split: Any) -> list[str]:
-    """The splits that others are made of."""
+    """Return the splits that others are made of."""
     used = dict.fromkeys(
         name
         for _, parts in parts_of(split)
@@ -33,12 +33,12 @@ def splits_used(there: list[str], split: Any) -> list[str]:
 
 
 def instructions_of(split: str) -> list[Instruction]:
-    """The parts that a text names; whole splits where it names no parts."""
+    """Return the parts that a text names; whole splits where it names no parts."""
     return instructions(split) or [Instruction(name.strip()) for name in split.split("+")]
 
 
 def joined_splits(split: Any) -> list[str]:
-    """The names that stand for more than one split."""
+    """Return the names that stand for more than one split."""
     return [
         str(one)
         for one in (split if isinstance(split, list) else [split])
@@ -47,13 +47,13 @@ def joined_splits(split: Any) -> list[str]:
 
 
 def splits_together(name: str, there: list[str]) -> list[str]:
-    """The splits that a name stands for: `train+test`, or `all`."""
+    """Return the splits that a name stands for: `train+test`, or `all`."""
     parts = there if name == "all" else [part.strip() for part in name.split("+")]
     return check_splits(parts, there)
 
 
 def check_splits(split: Any, there: list[str]) -> list[str]:
-    """The splits that are asked for, which are there.
+    """Return the splits that are asked for, which are there.
 
     Raises:
         InvalidArgumentError: one is not.

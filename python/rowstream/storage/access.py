@@ -98,7 +98,7 @@ class StorageOptions:
         return find_token()
 
     def token_of(self) -> str | None:
-        """Where the token comes from, for people; `None` if there is none."""
+        """Return where the token comes from, for people; `None` if there is none."""
         if (token := self._token()) is None:
             return None
         found, where = found_token()
@@ -114,7 +114,7 @@ class StorageOptions:
         return {}
 
     def core(self, location: str = "") -> _core.Access:
-        """What the core needs for a location."""
+        """Return what the core needs for a location."""
         scheme, _, rest = location.partition("://") if "://" in location else ("", "", location)
         if scheme not in ("", "http", "https", "hf", "file", *CLOUDS) or (
             scheme and "://" in rest.partition("::")[2]
@@ -126,7 +126,7 @@ class StorageOptions:
         return self.made[kind]
 
     def hurried(self, tries: int) -> _core.Access:
-        """What the core needs for a question of the Hub that can do without its answer."""
+        """Return what the core needs for a question of the Hub that can do without its answer."""
         name = f"hurried {tries}"
         if name not in self.made:
             settings = self._settings("http")
@@ -143,7 +143,7 @@ class StorageOptions:
         return self.made[name]
 
     def once(self, seconds: float) -> StorageOptions:
-        """The same, for a question that is asked once and waits so long."""
+        """Return the same, for a question that is asked once and waits so long."""
         hurry = {"timeout": seconds, "retries": 0, "deadline": seconds}
         given = self.storage_options or {}
         nested = {
@@ -154,11 +154,11 @@ class StorageOptions:
         return replace(self, storage_options={**given, **hurry, **nested})
 
     def foreign(self) -> dict[str, Any]:
-        """The options of file systems of fsspec."""
+        """Return the options of file systems of fsspec."""
         return dict(self.storage_options or {})
 
     def _foreign(self) -> _core.Access:
-        """What the core needs for files that fsspec reads."""
+        """Return what the core needs for files that fsspec reads."""
         if "fsspec" not in self.made:
             number = hash(json.dumps(self.foreign(), sort_keys=True, default=str)) & (2**63 - 1)
             serve(number, self.foreign())
@@ -166,8 +166,8 @@ class StorageOptions:
         return self.made["fsspec"]
 
     def _given(self, kind: str, *, named: bool = False) -> dict[str, Any]:
-        """The options for a kind of source: those of its schemes, over those that name no scheme;
-        `named`: only the former.
+        """Return the options for a kind of source: those of its schemes, over those that name no
+        scheme; `named`: only the former.
         """
         plain: dict[str, Any] = {}
         of_scheme: dict[str, Any] = {}

@@ -132,8 +132,8 @@ class Downloads:
         return Path(self.config.cache_dir) if self.config.cache_dir else own_cache() / "downloads"
 
     def get(self, urls: list[str]) -> list[str]:
-        """The paths of files, downloaded where they are not there: some at once, each by several
-        connections.
+        """Return the paths of files, downloaded where they are not there: some at once, each by
+        several connections.
 
         Raises:
             DataFilesNotFoundError: there is no such file.
@@ -186,7 +186,7 @@ class Downloads:
         return str(wanted.path)
 
     def _of_hub(self, url: str, root: Path, rights: int) -> _Wanted | str:
-        """A file of the Hub: in the layout of its own client, below a folder."""
+        """Return a file of the Hub: in the layout of its own client, below a folder."""
         found = self.places.resolve(url, ".")
         if len(found) != 1:
             raise InvalidArgumentError(f"{url} names {len(found)} files; a download is of one")
@@ -216,7 +216,7 @@ class Downloads:
         )
 
     def _of_url(self, url: str) -> _Wanted | str:
-        """A file of any other source: by URL and version."""
+        """Return a file of any other source: by URL and version."""
         name = hashlib.sha256(url.encode()).hexdigest()
         note = self._folder / f"{name}.json"
         if self.config.local_files_only:
@@ -274,7 +274,7 @@ class Downloads:
 
 
 def _link(path: Path, blob: Path, rights: int) -> None:
-    """Makes a name of a snapshot that leads to its blob; a copy where there are no links."""
+    """Make a name of a snapshot that leads to its blob; a copy where there are no links."""
     path.parent.mkdir(rights, parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:

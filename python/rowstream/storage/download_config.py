@@ -67,5 +67,5 @@ class DownloadConfig:
     disable_tqdm: bool = False
 
     def copy(self) -> DownloadConfig:
-        """A copy."""
+        """Return a copy."""
         return replace(self, storage_options=dict(self.storage_options))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _mapped(function: Callable[[list[str]], list[str]], data: Any) -> Any:
-    """Applies a function of many to all strings of nested dicts, lists and tuples, at once."""
+    """Apply a function of many to all strings of nested dicts, lists and tuples, at once."""
     flat: list[str] = []
 
     def collect(one: Any) -> None:
@@ -98,8 +98,8 @@ class DownloadManager:
         )
 
     def download(self, url_or_urls: Any) -> Any:
-        """The paths of files, downloaded where they are not there. Nested dicts and lists keep
-        their form.
+        """Return the paths of files, downloaded where they are not there. Nested dicts and lists
+        keep their form.
 
         Raises:
             DataFilesNotFoundError: there is no such file.
@@ -114,8 +114,8 @@ class DownloadManager:
         return _mapped(get, url_or_urls)
 
     def extract(self, path_or_paths: Any) -> Any:
-        """Where archives are taken apart, and files decompressed; what is neither stays as it
-        is.
+        """Return where archives are taken apart, and files decompressed; what is neither stays as
+        it is.
         """
 
         def get(paths: list[str]) -> list[str]:
@@ -133,24 +133,22 @@ class DownloadManager:
         return _mapped(get, path_or_paths)
 
     def download_and_extract(self, url_or_urls: Any) -> Any:
-        """Both."""
+        """Return both."""
         return self.extract(self.download(url_or_urls))
 
     def iter_archive(self, path_or_buf: Any) -> Any:
-        """`(path within, file)` of each file of an archive, in its order, without extracting
-        it.
-        """
+        """`(path within, file)` of each file of an archive, in its order, without extracting it."""
         if hasattr(path_or_buf, "read"):
             content = path_or_buf.read()
             return Entries(lambda: members(lambda: io.BytesIO(content)))
         return Entries(lambda: members(lambda: files.open(path_or_buf, "rb")))
 
     def iter_files(self, paths: Any) -> Any:
-        """All files of folders and among paths, sorted, except hidden ones."""
+        """Return all files of folders and among paths, sorted, except hidden ones."""
         return Entries(lambda: walked(paths, self.download_config))
 
     def get_recorded_sizes_checksums(self) -> dict[str, dict[str, Any]]:
-        """The length and the SHA-256 of each file that was downloaded, by its URL."""
+        """Return the length and the SHA-256 of each file that was downloaded, by its URL."""
         made = {}
         for url, path in self.downloaded_paths.items():
             digest = None
@@ -161,7 +159,7 @@ class DownloadManager:
         return made
 
     def delete_extracted_files(self) -> None:
-        """Removes what was extracted."""
+        """Remove what was extracted."""
         for source, made in self.extracted_paths.items():
             if made != source:
                 if Path(made).is_dir():
@@ -171,7 +169,7 @@ class DownloadManager:
         self.extracted_paths = {}
 
     def manage_extracted_files(self) -> None:
-        """Removes what was extracted, if the configuration says so."""
+        """Remove what was extracted, if the configuration says so."""
         if self.download_config.delete_extracted:
             self.delete_extracted_files()
 
@@ -182,12 +180,12 @@ class StreamingDownloadManager(DownloadManager):
     is_streaming = True
 
     def download(self, url_or_urls: Any) -> Any:
-        """The URLs."""
+        """Return the URLs."""
         return _mapped(lambda urls: [self._absolute(url) for url in urls], url_or_urls)
 
     def extract(self, url_or_urls: Any) -> Any:
-        """What is in an archive, as a chained URL; a compressed file as it is, since files are
-        decompressed as they are read.
+        """Return what is in an archive, as a chained URL; a compressed file as it is, since files
+        are decompressed as they are read.
         """
         return _mapped(
             lambda urls: [
@@ -197,7 +195,7 @@ class StreamingDownloadManager(DownloadManager):
         )
 
     def iter_files(self, urlpaths: Any) -> Any:
-        """All files of folders and among URLs, sorted, except hidden ones."""
+        """Return all files of folders and among URLs, sorted, except hidden ones."""
         return super().iter_files(urlpaths)
 
     def iter_archive(self, urlpath_or_buf: Any) -> Any:

@@ -12,12 +12,14 @@ _AT_FIRST = config.HF_DATASETS_CACHE
 
 
 def endpoint() -> str:
-    """Where the Hub is: `HF_ENDPOINT`, or https://huggingface.co."""
+    """Return where the Hub is: `HF_ENDPOINT`, or https://huggingface.co."""
     return os.environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co"
 
 
 def offline() -> bool:
-    """Whether nothing may be asked of the Hub: `HF_HUB_OFFLINE` (or `HF_DATASETS_OFFLINE`)."""
+    """Return whether nothing may be asked of the Hub: `HF_HUB_OFFLINE` (or
+    `HF_DATASETS_OFFLINE`).
+    """
     return flag("HF_HUB_OFFLINE") or flag("HF_DATASETS_OFFLINE") or flag("TRANSFORMERS_OFFLINE")
 
 
@@ -27,17 +29,17 @@ def _folder(name: str, *otherwise: str | Path) -> Path:
 
 
 def hf_home() -> Path:
-    """The folder that libraries of the Hub share: `HF_HOME`, or `~/.cache/huggingface`."""
+    """Return the folder that libraries of the Hub share: `HF_HOME`, or `~/.cache/huggingface`."""
     return _folder("HF_HOME", _folder("XDG_CACHE_HOME", Path.home(), ".cache"), "huggingface")
 
 
 def hub_cache() -> Path:
-    """The folder of downloaded files of the Hub: `HF_HUB_CACHE`, or `$HF_HOME/hub`."""
+    """Return the folder of downloaded files of the Hub: `HF_HUB_CACHE`, or `$HF_HOME/hub`."""
     return _folder("HF_HUB_CACHE", _folder("HUGGINGFACE_HUB_CACHE", hf_home(), "hub"))
 
 
 def datasets_cache() -> Path:
-    """The folder of what is made of data sets: as the program says (`rowstream.config`),
+    """Return the folder of what is made of data sets: as the program says (`rowstream.config`),
     `HF_DATASETS_CACHE`, or `$HF_HOME/datasets`.
     """
     if config.HF_DATASETS_CACHE != _AT_FIRST:
@@ -46,15 +48,15 @@ def datasets_cache() -> Path:
 
 
 def listings() -> Path:
-    """The folder of what is known of data sets of the Hub: beside what is made of them, so that
-    whoever has the one has the other.
+    """Return the folder of what is known of data sets of the Hub: beside what is made of them, so
+    that whoever has the one has the other.
     """
     return datasets_cache() / "rowstream" / ".listings"
 
 
 def own_cache() -> Path:
-    """The folder of what rowstream keeps else: `ROWSTREAM_CACHE`; beside the data where `HF_HOME`
-    or `HF_DATASETS_CACHE` say where that is; or `~/.cache/rowstream`.
+    """Return the folder of what rowstream keeps else: `ROWSTREAM_CACHE`; beside the data where
+    `HF_HOME` or `HF_DATASETS_CACHE` say where that is; or `~/.cache/rowstream`.
     """
     if not os.environ.get("ROWSTREAM_CACHE") and (
         os.environ.get("HF_HOME") or os.environ.get("HF_DATASETS_CACHE")
@@ -64,14 +66,14 @@ def own_cache() -> Path:
 
 
 def find_token() -> str | None:
-    """The token of the Hub, where its own client finds it: `HF_TOKEN`, else the file that logging
-    in wrote.
+    """Return the token of the Hub, where its own client finds it: `HF_TOKEN`, else the file that
+    logging in wrote.
     """
     return found_token()[0]
 
 
 def found_token() -> tuple[str | None, str]:
-    """That token, and where it was found."""
+    """Return that token, and where it was found."""
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         if token := os.environ.get(name, "").replace("\r", "").replace("\n", "").strip():
             return token, name

@@ -52,7 +52,7 @@ def locked(path: Path, rights: int = 0o700) -> Iterator[None]:
 
 
 def extract(path: str, folder: Path | None = None, *, force: bool = False) -> str:
-    """Takes an archive apart into a folder, or decompresses a file; gives where. What is neither is
+    """Take an archive apart into a folder, or decompresses a file; gives where. What is neither is
     given as it is.
 
     Members cannot be written outside of the folder, be links that lead out of it, or be devices.
@@ -142,7 +142,7 @@ def _hidden(name: str) -> bool:
 
 
 def walked(paths: Any, config: DownloadConfig) -> Iterator[str]:
-    """The files of paths, of which folders give all that is in them."""
+    """Yield the files of paths, of which folders give all that is in them."""
     for path in [paths] if isinstance(paths, (str, os.PathLike)) else paths:
         text = os.fspath(path)
         if is_url(text):

@@ -36,7 +36,7 @@ def open(
     storage_options: dict[str, Any] | None = None,
     token: bool | str | None = None,
 ) -> IO[Any]:
-    """Opens a file of any source, for reading at any place or for writing whole.
+    """Open a file of any source, for reading at any place or for writing whole.
 
     What is written is there when the file is closed, whole; it is not there, and what was there
     stays, where the `with` block raises.
@@ -106,7 +106,7 @@ def _here(path: str) -> IO[bytes]:
 
 
 def _located(url: str, access: StorageOptions) -> tuple[str, tuple[Any, ...]]:
-    """Where a file is, and what is known of it: of the Hub, at one commit."""
+    """Return where a file is, and what is known of it: of the Hub, at one commit."""
     if not url.startswith("hf://"):
         return url, ()
     places = FileLocations(access)
@@ -122,8 +122,8 @@ def exists(
     storage_options: dict[str, Any] | None = None,
     token: bool | str | None = None,
 ) -> bool:
-    """Whether there is a file at a path or URL, or anything in a folder of it. What cannot be asked
-    raises.
+    """Return whether there is a file at a path or URL, or anything in a folder of it. What cannot
+    be asked raises.
 
     Example:
         >>> rowstream.exists("s3://bucket/model/done")
@@ -148,8 +148,8 @@ def glob(
     storage_options: dict[str, Any] | None = None,
     token: bool | str | None = None,
 ) -> Names:
-    """The files that a pattern names, sorted; none of them if there is none. Patterns are those of
-    `load_dataset`.
+    """Return the files that a pattern names, sorted; none of them if there is none. Patterns are
+    those of `load_dataset`.
 
     Example:
         >>> rowstream.glob("s3://bucket/run-*/metrics.jsonl")
@@ -168,8 +168,8 @@ def list(
     storage_options: dict[str, Any] | None = None,
     token: bool | str | None = None,
 ) -> Names:
-    """All files below a folder, sorted, as paths or URLs: those included whose names begin with a
-    dot.
+    """Return all files below a folder, sorted, as paths or URLs: those included whose names begin
+    with a dot.
 
     Example:
         >>> rowstream.list("gs://bucket/data")

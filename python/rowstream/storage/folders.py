@@ -16,8 +16,8 @@ _Known = set[tuple[int, int]]
 
 
 def matches(pattern: str) -> Iterator[str]:
-    """The paths that match a pattern without braces. `**` goes down into folders, by links too, and
-    comes to each of them once.
+    """Yield the paths that match a pattern without braces. `**` goes down into folders, by links
+    too, and comes to each of them once.
     """
     parts = pattern.split("/")
     if "**" not in parts:
@@ -31,8 +31,8 @@ def matches(pattern: str) -> Iterator[str]:
 
 
 def below(root: str) -> Iterator[str]:
-    """A folder and all below it but hidden ones: by their own names first, then those that only
-    links lead to; never up again.
+    """Yield a folder and all below it but hidden ones: by their own names first, then those that
+    only links lead to; never up again.
     """
     known: _Known = {_identity(str(folder)) for folder in Path(os.path.abspath(root)).parents}
     plain, linked = deque([root]), deque[str]()

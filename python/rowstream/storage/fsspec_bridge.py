@@ -42,7 +42,7 @@ def serve(store: int, options: dict[str, Any]) -> None:
 
 
 def _again() -> None:
-    """A forked child has none of the threads that answer."""
+    """Start again in a forked child, which has none of the threads that answer."""
     global _LOCK
     _LOCK = threading.Lock()
     if _STARTED:
@@ -88,7 +88,7 @@ def _answer() -> None:
 
 
 def _version(info: dict[str, Any]) -> str | None:
-    """What identifies a file's content, where its system says it."""
+    """Return what identifies a file's content, where its system says it."""
     for name in (
         "ETag",
         "etag",
@@ -106,7 +106,7 @@ def _version(info: dict[str, Any]) -> str | None:
 
 
 def resolve(pattern: str, options: dict[str, Any]) -> list[str]:
-    """The files of a pattern of `fsspec`, as URLs."""
+    """Return the files of a pattern of `fsspec`, as URLs."""
     fsspec = _fsspec()
     if not any(char in pattern for char in "*?["):
         return [pattern]

@@ -58,8 +58,8 @@ def matching(
 
 
 def pattern_regex(pattern: str) -> re.Pattern[str]:
-    """A pattern as a regular expression: `*` and `?` stop at slashes, `**` does not; what begins
-    with a dot has to be named.
+    """Return a pattern as a regular expression: `*` and `?` stop at slashes, `**` does not; what
+    begins with a dot has to be named.
     """
     made, at = "", 0
     while at < len(pattern):
@@ -87,8 +87,8 @@ def pattern_regex(pattern: str) -> re.Pattern[str]:
 
 
 def literal_folder(start: str, pattern: str, there: Callable[[str], bool]) -> tuple[str, str]:
-    """A folder and what is below it: folders of a pattern that are there under just that name, with
-    `[` and `{`, are no patterns.
+    """Return a folder and what is below it: folders of a pattern that are there under just that
+    name, with `[` and `{`, are no patterns.
     """
     folder, slash, rest = pattern.partition("/")
     while slash and not set(folder) & {"*", "?"} and there(f"{start}{folder}/"):
@@ -98,10 +98,10 @@ def literal_folder(start: str, pattern: str, there: Callable[[str], bool]) -> tu
 
 
 def is_odd(key: str) -> bool:
-    """Whether the key of an object is no path."""
+    """Return whether the key of an object is no path."""
     return not {"", ".", ".."}.isdisjoint(key.split("/"))
 
 
 def _plain(key: str) -> str:
-    """A key without the parts that no path has."""
+    """Return a key without the parts that no path has."""
     return "/".join(part for part in key.split("/") if part not in ("", ".", ".."))

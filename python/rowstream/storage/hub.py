@@ -64,12 +64,12 @@ class Repo:
     odd: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def location(self, path: str) -> str:
-        """Where a file of this commit is."""
+        """Return where a file of this commit is."""
         return f"hf://{self.kind}/{self.id}@{self.sha}/{path}"
 
     def locate(self, paths: list[str], known: dict[str, tuple[int, str | None]]) -> list[str]:
-        """Where files of this commit are; their lengths and versions are noted in `known`, by
-        location.
+        """Return where files of this commit are; their lengths and versions are noted in `known`,
+        by location.
         """
         made = []
         for path in paths:
@@ -80,24 +80,24 @@ class Repo:
 
 
 def is_name(path: str) -> bool:
-    """Whether a text can be the name of a repository."""
+    """Return whether a text can be the name of a repository."""
     return len(path) <= 193 and _NAME.fullmatch(path) is not None
 
 
 def _safe(path: str) -> bool:
-    """Whether a path stays in its repository."""
+    """Return whether a path stays in its repository."""
     return bool(path) and "\0" not in path and not {"", ".", ".."} & set(path.split("/"))
 
 
 def _kept(*key: str) -> Path:
-    """Where something is kept of the Hub that all may find, whoever asked for it and by which
-    mirror.
+    """Return where something is kept of the Hub that all may find, whoever asked for it and by
+    which mirror.
     """
     return listings() / hashlib.sha256("\0".join(key).encode()).hexdigest()
 
 
 def _seen(access: StorageOptions, *key: str) -> Path:
-    """What is there once a server said that this token may see something."""
+    """Return what is there once a server said that this token may see something."""
     who = hashlib.sha256((access._token() or "").encode()).hexdigest()
     return _kept("seen", access.endpoint, who, *key)
 
@@ -110,8 +110,9 @@ def _read(path: Path) -> Any:
 
 
 def repo(name: str, revision: str | None, access: StorageOptions, kind: str = "datasets") -> Repo:
-    """What a repository has at a revision: one request; none where a commit is named that was seen
-    before. Where the Hub does not answer, it is what it was when it last did, with a warning.
+    """Return what a repository has at a revision: one request; none where a commit is named that
+    was seen before. Where the Hub does not answer, it is what it was when it last did, with a
+    warning.
 
     Raises:
         DatasetNotFoundError: there is no such repository or revision, or the token may not see it.
@@ -165,8 +166,8 @@ def repo(name: str, revision: str | None, access: StorageOptions, kind: str = "d
 
 
 def remembered(of: Any, find: Callable[[], str]) -> str:
-    """A text that follows from files of commits; where the Hub does not give them, it is what it
-    was before.
+    """Return a text that follows from files of commits; where the Hub does not give them, it is
+    what it was before.
     """
     path = _kept("scan", __version__, json.dumps(of, sort_keys=True))
     try:
@@ -185,7 +186,7 @@ def remembered(of: Any, find: Callable[[], str]) -> str:
 
 
 def _remembered(kind: str, name: str, revision: str) -> tuple[Repo | None, float]:
-    """What a repository had at a revision when it was last listed, and when that was."""
+    """Return what a repository had at a revision when it was last listed, and when that was."""
     ref = _kept("ref", kind, name, revision)
     sha = revision if _SHA.fullmatch(revision) else _read(ref)
     if not isinstance(sha, str):
@@ -202,8 +203,8 @@ _SILENT: dict[str, float] = {}
 
 
 def _asked(name: str, revision: str, access: StorageOptions, kind: str, tries: int | None) -> Repo:
-    """What the Hub says that a repository has at a revision. `tries`: how often it is asked again,
-    where that does not matter much.
+    """Return what the Hub says that a repository has at a revision. `tries`: how often it is asked
+    again, where that does not matter much.
     """
     url = (
         f"{access.endpoint}/api/{kind}/{quote(name)}/revision/{quote(revision, safe='')}?blobs=true"
@@ -267,7 +268,7 @@ def _of_json(kept: Any, kind: str) -> Repo | None:
 
 
 def taken_apart(url: str) -> tuple[str, str, str | None, str]:
-    """The kind, the repository, the revision and the path that
+    """Return the kind, the repository, the revision and the path that
     `hf://datasets/org/name[@revision]/path` says.
     """
     found = _URL.fullmatch(url)
@@ -277,7 +278,7 @@ def taken_apart(url: str) -> tuple[str, str, str | None, str]:
 
 
 def pinned(url: str, access: StorageOptions) -> str:
-    """The same place at the commit that its revision is now."""
+    """Return the same place at the commit that its revision is now."""
     kind, name, revision, path = taken_apart(url)
     return repo(name, revision, access, kind).location(path)
 
@@ -285,9 +286,9 @@ def pinned(url: str, access: StorageOptions) -> str:
 def resolve_url(
     folder: str, pattern: str, access: StorageOptions, known: dict[str, tuple[int, str | None]]
 ) -> list[str]:
-    """The files that `hf://datasets/org/name[@revision]/pattern` names: at one commit, by one
-    request. `folder`: a URL that the pattern is below, if it is not all of it; `known`: where their
-    lengths and versions are noted.
+    """Return the files that `hf://datasets/org/name[@revision]/pattern` names: at one commit, by
+    one request. `folder`: a URL that the pattern is below, if it is not all of it; `known`: where
+    their lengths and versions are noted.
     """
     kind, name, revision, path = taken_apart(folder or pattern)
     of = repo(name, revision, access, kind)

@@ -22,7 +22,7 @@ def read_jsonl(
     storage_options: dict[str, Any] | None = None,
     token: bool | str | None = None,
 ) -> Iterator[Any]:
-    """The values of the lines of a file of any source, one after another: as JSON has them,
+    """Yield the values of the lines of a file of any source, one after another: as JSON has them,
     whatever they are. A file of gzip is decompressed.
 
     Raises:
@@ -56,7 +56,7 @@ def write_jsonl(
     *,
     storage_options: dict[str, Any] | None = None,
 ) -> int:
-    """Writes rows as JSON Lines, a file that is there whole or not at all; gives how many.
+    """Write rows as JSON Lines, a file that is there whole or not at all; gives how many.
 
     Example:
         >>> rowstream.write_jsonl("results.jsonl", ({"id": i} for i in range(3)))

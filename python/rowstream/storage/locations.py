@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 def origins(*named: Any) -> frozenset[str]:
-    """The origins of the URLs of HTTP among what a caller named: paths, URLs and patterns, and
-    lists and dicts of them.
+    """Return the origins of the URLs of HTTP among what a caller named: paths, URLs and patterns,
+    and lists and dicts of them.
     """
     found: set[str] = set()
     for one in named:
@@ -55,7 +55,7 @@ class FileLocations:
     known: dict[str, tuple[int, str | None]] = field(default_factory=dict)
 
     def resolve(self, pattern: str | os.PathLike[str], base: str) -> list[str]:
-        """The files of a pattern: paths and URLs, sorted for each choice of its braces.
+        """Return the files of a pattern: paths and URLs, sorted for each choice of its braces.
 
         Raises:
             DataFilesNotFoundError: there is none.
@@ -80,7 +80,7 @@ class FileLocations:
         return list(dict.fromkeys(found))
 
     def _objects(self, folder: str, pattern: str) -> list[str]:
-        """The objects of a pattern below a folder; of a URL if that is empty."""
+        """Return the objects of a pattern below a folder; of a URL if that is empty."""
         core = self.access.core(folder + pattern)
         start, rest = literal_folder(
             folder,
@@ -94,7 +94,7 @@ class FileLocations:
         return [url for choice in patterns.expand(rest) for url in self._listed(start + choice)]
 
     def _listed(self, url: str) -> list[str]:
-        """The objects of a pattern without braces."""
+        """Return the objects of a pattern without braces."""
         magic = MAGIC.search(url)
         if not magic:
             return [url]
@@ -116,15 +116,15 @@ class FileLocations:
         return found
 
     def pinned(self, url: str) -> str:
-        """A URL that goes on meaning the same: one of the Hub, at the commit that its revision is
-        now.
+        """Return a URL that goes on meaning the same: one of the Hub, at the commit that its
+        revision is now.
         """
         if not url.startswith("hf://"):
             return url
         return pinned(url, self.access)
 
     def walk(self, folder: str) -> list[str]:
-        """All data files below a folder, sorted, relative to it."""
+        """Return all data files below a folder, sorted, relative to it."""
         if not is_url(folder):
             return patterns.walk(folder)
         root = folder.rstrip("/") + "/"

@@ -27,8 +27,8 @@ _MOST = 1_000_000
 
 
 def expand(pattern: str) -> list[str]:
-    """A pattern without braces for each choice: `a{0..2}` is `a0`, `a1`, `a2`; widths are kept, as
-    a shell does.
+    """Return a pattern without braces for each choice: `a{0..2}` is `a0`, `a1`, `a2`; widths are
+    kept, as a shell does.
     """
     found = _BRACES.search(pattern)
     if found is None:
@@ -50,7 +50,7 @@ def expand(pattern: str) -> list[str]:
 
 
 def resolve(pattern: str | os.PathLike[str], base: str) -> list[str]:
-    """The files of a pattern, as absolute paths, sorted for each choice of its braces.
+    """Return the files of a pattern, as absolute paths, sorted for each choice of its braces.
 
     Files and folders whose names begin with a dot, and what describes a data set (`README.md`, …),
     are left out unless they are named.
@@ -92,8 +92,8 @@ def resolve(pattern: str | os.PathLike[str], base: str) -> list[str]:
 
 
 def _literal(base: str, pattern: str) -> tuple[str, str]:
-    """A folder and what is below it: folders of a pattern that are there under just that name, with
-    `[` and `{`, are no patterns.
+    """Return a folder and what is below it: folders of a pattern that are there under just that
+    name, with `[` and `{`, are no patterns.
     """
     folder, slash, rest = pattern.partition("/")
     while (
@@ -107,8 +107,8 @@ def _literal(base: str, pattern: str) -> tuple[str, str]:
 
 
 def wanted(path: str, pattern: str) -> bool:
-    """Whether a match is data: not a description, nor what steps left beside data, nor in a folder
-    that a name like `__pycache__` keeps apart.
+    """Return whether a match is data: not a description, nor what steps left beside data, nor in a
+    folder that a name like `__pycache__` keeps apart.
     """
     parts, asked = Path(path).parts, set(Path(pattern).parts)
     left = _STEPS.fullmatch(parts[-1]) is not None and not Path(pattern).name.startswith("cache-")
@@ -120,6 +120,6 @@ def wanted(path: str, pattern: str) -> bool:
 
 
 def walk(folder: str) -> list[str]:
-    """All data files below a folder, sorted, relative to it."""
+    """Return all data files below a folder, sorted, relative to it."""
     found = resolve("**/*", folder)
     return [os.path.relpath(path, folder).replace(os.sep, "/") for path in found]

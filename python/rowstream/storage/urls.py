@@ -20,14 +20,14 @@ _OWN = ("http", "https", "hf", *CLOUDS)
 
 
 def is_url(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is one of another machine."""
+    """Return whether a path is one of another machine."""
     return (
         isinstance(path, str) and _SCHEME.match(path) is not None and not path.startswith("file://")
     )
 
 
 def foreign(url: str) -> bool:
-    """Whether fsspec reads a URL: one of another scheme, or a chain of URLs, as
+    """Return whether fsspec reads a URL: one of another scheme, or a chain of URLs, as
     `zip://a.csv::s3://bucket/b.zip`.
     """
     scheme, _, rest = url.partition("://")
@@ -35,5 +35,5 @@ def foreign(url: str) -> bool:
 
 
 def without_query(url: str) -> str:
-    """A URL as far as it names a file."""
+    """Return a URL as far as it names a file."""
     return re.split(r"[?#]", url, maxsplit=1)[0] if url.startswith(("http://", "https://")) else url

@@ -32,7 +32,7 @@ class AtomicWriter(io.BufferedWriter):
         self.close()
 
     def discard(self) -> None:
-        """Closes it without leaving anything."""
+        """Close it without leaving anything."""
         if not self.closed:
             super().close()
             Path(self._aside).unlink(missing_ok=True)

@@ -129,7 +129,7 @@ class Consumer:
         return self.state()
 
     def _next(self, lane: _Lane) -> Row | None:
-        """The next row of a sequence that is this consumer's; `None` at its end."""
+        """Return the next row of a sequence that is this consumer's; `None` at its end."""
         if lane.done:
             return None
         if lane.rows is None:
@@ -157,21 +157,21 @@ class Consumer:
                 return row
 
     def _opened(self, lane: _Lane) -> Sequence:
-        """A sequence where it is: of what the source was, as far as that goes."""
+        """Return a sequence where it is: of what the source was, as far as that goes."""
         source = self._source
         if lane.before is not None:
             source = as_it_was(lane.before["mixture"], self._source)
         return source.sequence(lane.v, self._world.epoch, self._number, lane.state)
 
     def _had(self, layer: list[Any], v: int, k: int) -> bool:
-        """Whether a consumer of an earlier run had a row; counts it as left if not."""
+        """Return whether a consumer of an earlier run had a row; counts it as left if not."""
         of, behind, left = layer
         owner = self._owner(v, left, of)
         layer[2] = left + 1
         return bool(k < behind.get(str(owner), 0))
 
     def __iter__(self) -> Iterator[Row]:
-        """The rows that are left."""
+        """Yield the rows that are left."""
         if self._source.turns:
             yield from self._in_turn()
             return
@@ -211,7 +211,7 @@ def _pulled(rows: Sequence) -> Row | None:
 
 
 def _add(runs: list[list[int]], v: int) -> None:
-    """Puts a number into runs `[first, after the last]` in order."""
+    """Put a number into runs `[first, after the last]` in order."""
     at = bisect_left(runs, [v])
     before, after = at > 0 and runs[at - 1][1] == v, at < len(runs) and runs[at][0] == v + 1
     if before and after:
@@ -225,12 +225,14 @@ def _add(runs: list[list[int]], v: int) -> None:
 
 
 def merge_cursors(cursors: list[Any]) -> Any:
-    """The cursors of all consumers of one run as one: the core's, or the states of a source's."""
+    """Return the cursors of all consumers of one run as one: the core's, or the states of a
+    source's.
+    """
     return merge(cursors) if isinstance(cursors[0], dict) else _core.merge_cursors(cursors)
 
 
 def merge(states: list[Any]) -> Any:
-    """The states of all consumers of one run as one."""
+    """Return the states of all consumers of one run as one."""
     if all("of" not in state for state in states) and all(state == states[0] for state in states):
         return states[0]  # that of an earlier run, after which nobody has had a row
     if any("of" not in state for state in states):

@@ -33,7 +33,7 @@ _ROWS = 8192  # rows that are counted at once
 
 
 def count(plan: Plan, world: World) -> int:
-    """The items that a plan gives a consumer in an epoch.
+    """Return the items that a plan gives a consumer in an epoch.
 
     Raises:
         InvalidArgumentError: it never ends.
@@ -59,7 +59,7 @@ def count(plan: Plan, world: World) -> int:
 
 
 def told(plan: Plan, world: World) -> int | None:
-    """The items that a plan that ends gives a consumer; `None` where only reading tells."""
+    """Return the items that a plan that ends gives a consumer; `None` where only reading tells."""
     if not all(_tells(step, world) for step in plan.steps):
         return None
     n = _of_source(plan, world) if isinstance(plan, SourcePlan) else _of_files(plan, world)
@@ -67,7 +67,7 @@ def told(plan: Plan, world: World) -> int | None:
 
 
 def endless(plan: Plan) -> bool:
-    """Whether a plan is repeated for ever."""
+    """Return whether a plan is repeated for ever."""
     for step in reversed(plan.steps):
         if isinstance(step, Take):
             return False
@@ -85,7 +85,9 @@ def endless(plan: Plan) -> bool:
 
 
 def _goes_round(plan: Plan) -> bool:
-    """Whether passes over files that have rows, or of which nobody knows it, follow for ever."""
+    """Return whether passes over files that have rows, or of which nobody knows it, follow for
+    ever.
+    """
     number = sum(segment.times for segment in plan.segments)
     for segment in plan.cycle:
         if segment.times and plan.core.rows(number) != 0:
@@ -95,13 +97,13 @@ def _goes_round(plan: Plan) -> bool:
 
 
 def _drawn(source: Mixture) -> list[Part]:
-    """The parts of a mixture that are drawn at all."""
+    """Return the parts of a mixture that are drawn at all."""
     chances = source.probabilities or (1.0,) * len(source.parts)
     return [part for part, chance in zip(source.parts, chances, strict=True) if chance > 0]
 
 
 def _of_files(plan: Plan, world: World) -> int | None:
-    """The rows, or batches, of all passes over files."""
+    """Return the rows, or batches, of all passes over files."""
     if plan.condition is not None or plan.skipped is not None:
         return None
     if _goes_round(plan):
@@ -133,7 +135,9 @@ def _batches(rows: int, size: int, *, drop_last: bool) -> int:
 
 
 def _of_source(plan: SourcePlan, world: World) -> int | None:
-    """The rows of a chain whose parts say theirs, and of a mixture that gives each row once."""
+    """Return the rows of a chain whose parts say theirs, and of a mixture that gives each row
+    once.
+    """
     source = plan.source
     each_once = isinstance(source, Chain) or (
         isinstance(source, Mixture) and source.strategy == "all_exhausted_without_replacement"
@@ -152,7 +156,7 @@ def _world(part: Part, world: World) -> World:
 
 
 def _tells(step: Step, world: World) -> bool:
-    """Whether the number of a step's items follows from the number of those before it."""
+    """Return whether the number of a step's items follows from the number of those before it."""
     if isinstance(step, (Take, Skip, Every)):
         return world.of == 1
     if isinstance(step, Map):
@@ -165,7 +169,7 @@ def _tells(step: Step, world: World) -> bool:
 
 
 def _after(n: int, steps: tuple[Step, ...]) -> int:
-    """The items after steps that tell, of `n` before them."""
+    """Return the items after steps that tell, of `n` before them."""
     for step in steps:
         if isinstance(step, Take):
             n = min(n, step.n)
@@ -181,7 +185,7 @@ def _after(n: int, steps: tuple[Step, ...]) -> int:
 
 
 def _read(plan: Plan, world: World) -> int:
-    """The items that come."""
+    """Return the items that come."""
     if (
         isinstance(plan, SourcePlan)
         and isinstance(plan.source, Chain)

@@ -9,14 +9,14 @@ _ADVICE = "Load it into a stream of the same files, with the same steps in the s
 
 
 def order_differs(found: Any, expected: Any) -> str:
-    """What is different where only the core's own steps are, and what to do: from what a state and
-    a stream say of themselves.
+    """Return what is different where only the core's own steps are, and what to do: from what a
+    state and a stream say of themselves.
     """
     return f"the state is of another stream: {_part(found, expected)}. {_ADVICE}"
 
 
 def _part(found: Any, expected: Any) -> str:
-    """How a listing, or the stream that is a part of another one, differs."""
+    """Return how a listing, or the stream that is a part of another one, differs."""
     if not (isinstance(found, dict) and isinstance(expected, dict)) or ("order" in found) != (
         "order" in expected
     ):
@@ -31,7 +31,7 @@ def _part(found: Any, expected: Any) -> str:
 
 
 def differs(found: str, expected: str, had_of: Any = None, has_of: Any = None) -> str:
-    """What is different, and what to do.
+    """Return what is different, and what to do.
 
     Args:
         found: the signature in the state.
@@ -55,7 +55,7 @@ def differs(found: str, expected: str, had_of: Any = None, has_of: Any = None) -
 
 
 def _taken_apart(signature: str) -> tuple[str, list[str]]:
-    """What the steps are over, and the steps."""
+    """Return what the steps are over, and the steps."""
     words = _split(signature, " ", most=1)
     return words[0], [step for step in _split(words[1] if len(words) > 1 else "", ", ") if step]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def explained(plan: Plan) -> str:
-    """The plan, a step a line, from the files up; the parts of a mixture further in."""
+    """Return the plan, a step a line, from the files up; the parts of a mixture further in."""
     lines = _of_source(plan.source) if isinstance(plan, SourcePlan) else _of_files(plan)
     return "\n".join([*lines, *(f"python    {step!r}" for step in plan.steps)])
 

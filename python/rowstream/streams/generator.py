@@ -80,7 +80,7 @@ class Generator:
         return len(self.order)
 
     def shard_kwargs(self, shard: int) -> dict[str, Any]:
-        """The arguments of a shard."""
+        """Return the arguments of a shard."""
         return {
             name: [value[shard]] if isinstance(value, list) else value
             for name, value in self.kwargs.items()
@@ -111,7 +111,7 @@ class Generator:
 
 @lru_cache(maxsize=4)
 def _permutation(seed: int, epoch: int, number: int, n: int) -> list[int]:
-    """The order of `n` shards in an epoch and a pass."""
+    """Return the order of `n` shards in an epoch and a pass."""
     return _core.permutation([seed, epoch, number, 3], n)
 
 
@@ -122,8 +122,8 @@ def generator_source(
     deterministic: bool = False,
     features: Any = None,
 ) -> Generator:
-    """A source of a generator, with a shard for each item of the lists in its arguments, which are
-    of one length.
+    """Return a source of a generator, with a shard for each item of the lists in its arguments,
+    which are of one length.
     """
     if not callable(function):
         raise InvalidArgumentError(

@@ -39,7 +39,7 @@ class Items:
         return self._node
 
     def state(self) -> Any:
-        """The state of the last step."""
+        """Return the state of the last step."""
         return self._opened().state()
 
     def seek(self, place: Any) -> None:
@@ -47,7 +47,7 @@ class Items:
         self._node, self._place, self.pending = None, place, True
 
     def __iter__(self) -> Iterator[Any]:
-        """The items that are left, of wherever it was moved to."""
+        """Yield the items that are left, of wherever it was moved to."""
         while True:
             node = self._opened()
             self.pending = False

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def node(
     plan: Plan, world: World, state: Any = None, limit: int | None = None, number: int = 0
 ) -> tuple[Node, list[Any]]:
-    """The steps of a plan at work, over its rows, in a pass; and a list of one, the source that
-    they now have.
+    """Return the steps of a plan at work, over its rows, in a pass; and a list of one, the source
+    that they now have.
     """
     sources: list[Any] = []
     begin = plan.begin
@@ -95,8 +95,8 @@ class Pipeline:
 
     @staticmethod
     def merge(places: list[dict[str, Any]], join: Callable[[list[Any]], Any]) -> dict[str, Any]:
-        """The places of all consumers of one run as one that any number of them goes on from.
-        `join`: joins the cursors.
+        """Return the places of all consumers of one run as one that any number of them goes on
+        from. `join`: joins the cursors.
         """
         runs = [run for place in places for run in place["runs"]]
         # Without steps of its own a source has no list that was begun.
@@ -108,7 +108,7 @@ class Pipeline:
         return {"runs": runs, "cursor": join([place["cursor"] for place in places])}
 
     def __iter__(self) -> Iterator[Any]:
-        """The items that are left."""
+        """Yield the items that are left."""
         while self._runs:
             c, of, state, limit = self._runs[0]
             self._run, _ = node(self._plan, World(c, of, self._world.epoch), state, limit)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def remixed(place: Any, source: Mixture) -> tuple[Any, Mixture]:
-    """A place in a mixture as a place in another one, and that one with as many sequences as the
-    first had.
+    """Return a place in a mixture as a place in another one, and that one with as many sequences as
+    the first had.
 
     Raises:
         CheckpointMismatchError: the place is not one of a mixture, or it needs a part that is no
@@ -36,8 +36,8 @@ def remixed(place: Any, source: Mixture) -> tuple[Any, Mixture]:
 
 
 def sequences_of(place: Any) -> int | None:
-    """How many sequences a mixture had when it was at a place; `None` if that is no place in a
-    mixture.
+    """Return how many sequences a mixture had when it was at a place; `None` if that is no place
+    in a mixture.
     """
     found = _find(place)
     return None if found is None else int(found["mixture"]["sequences"])
@@ -51,8 +51,8 @@ def _find(place: Any) -> dict[str, Any] | None:
 
 
 def _changed(place: Any, source: Mixture) -> Any:
-    """The same structure; the states of the mixture in it, but not those of mixtures that are its
-    parts, are of the other one.
+    """Return the same structure; the states of the mixture in it, but not those of mixtures that
+    are its parts, are of the other one.
     """
     if isinstance(place, dict) and "mixture" in place:
         return _consumer(place, source)
@@ -88,7 +88,7 @@ def _consumer(state: dict[str, Any], source: Mixture) -> dict[str, Any]:
 
 
 def as_it_was(before: dict[str, Any], source: Any) -> Any:
-    """The mixture that there was, of the parts that there are."""
+    """Return the mixture that there was, of the parts that there are."""
     keys = source.described["parts"]
     if missing := [i for i, key in enumerate(before["parts"]) if key not in keys]:
         raise CheckpointMismatchError(
@@ -106,8 +106,8 @@ def as_it_was(before: dict[str, Any], source: Any) -> Any:
 
 
 def moved(inner: list[Any], before: dict[str, Any], source: Any) -> list[Any]:
-    """The state of a sequence of draws with its parts where those of the new mixture are; parts
-    that are new begin.
+    """Return the state of a sequence of draws with its parts where those of the new mixture are;
+    parts that are new begin.
     """
     step, ended, parts = inner
     places = _places(before["parts"], source.described["parts"])
@@ -119,7 +119,7 @@ def moved(inner: list[Any], before: dict[str, Any], source: Any) -> list[Any]:
 
 
 def _places(there: list[str], wanted: list[str]) -> list[Any]:
-    """Where each wanted key is; of equal ones each has its own place. `None` where there is
+    """Return where each wanted key is; of equal ones each has its own place. `None` where there is
     none.
     """
     left = dict(enumerate(there))

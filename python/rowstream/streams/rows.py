@@ -28,7 +28,7 @@ class Rows:
         self._batch = plan.batch or (1, False)
 
     def state(self) -> str:
-        """The core's cursor."""
+        """Return the core's cursor."""
         return self.stream.cursor()
 
     @property
@@ -51,12 +51,12 @@ class Rows:
             yield batch
 
     def __iter__(self) -> Iterator[_core.Batch]:
-        """The plan's own batches; of one row where it has none."""
+        """Return the plan's own batches; of one row where it has none."""
         return self.batches(*self._batch)
 
 
 def tables_of(plan: Plan, size: int) -> Iterator[Any]:
-    """The rows of a plan without steps, as Arrow tables of up to `size` rows."""
+    """Yield the rows of a plan without steps, as Arrow tables of up to `size` rows."""
     import pyarrow as pa
 
     for batch in Rows(plan, World(0, 1, 0)).batches(size, drop_last=False):
@@ -86,20 +86,20 @@ class Source:
         return [self.cursor(), self.given]
 
     def cursor(self) -> str:
-        """The core's cursor."""
+        """Return the core's cursor."""
         return self._rows.state()
 
     def _left(self, most: int) -> int:
         return most if self._limit is None else min(most, self._limit - self.given)
 
     def _items(self) -> Iterator[Any]:
-        """Rows, or the plan's batches."""
+        """Return rows, or the plan's batches."""
         if self._batched:
             return iter(self._rows)
         return iter(self._rows.stream) if self._python else map(self._make.row, self._rows)
 
     def __iter__(self) -> Iterator[Any]:
-        """Rows, or the plan's batches, counted."""
+        """Yield rows, or the plan's batches, counted."""
         rows = self._items()
         while self._left(1):
             try:
@@ -131,5 +131,5 @@ class Stateless(Source):
         return self.cursor()
 
     def __iter__(self) -> Iterator[Any]:
-        """Rows, or the plan's batches."""
+        """Return rows, or the plan's batches."""
         return self._items()

@@ -35,11 +35,11 @@ class Sequence(Protocol):
     """Rows one after another."""
 
     def pull(self) -> Row:
-        """The next row. Raises `StopIteration` after the last."""
+        """Return the next row. Raises `StopIteration` after the last."""
         ...
 
     def state(self) -> Any:
-        """Where it is, after the last row pulled: plain JSON."""
+        """Return where it is, after the last row pulled: plain JSON."""
         ...
 
 
@@ -69,17 +69,17 @@ class Source(Protocol):
         ...
 
     def sequence(self, v: int, epoch: int, number: int, state: Any) -> Sequence:
-        """The `v`-th, from a state on, in an epoch and a pass."""
+        """Return the `v`-th, from a state on, in an epoch and a pass."""
         ...
 
     def pieces(self) -> int:
-        """How many shards a user has: what can be read beside each other without reading a row
-        twice.
+        """Return how many shards a user has: what can be read beside each other without reading a
+        row twice.
         """
         ...
 
     def key(self) -> str:
-        """What identifies it."""
+        """Return what identifies it."""
         ...
 
 
@@ -93,12 +93,12 @@ class Part:
     consumer: tuple[int, int] = (0, 1)
 
     def pieces(self) -> int:
-        """How many pieces its consumer has."""
+        """Return how many pieces its consumer has."""
         pieces: int = self.plan.core.pieces()
         return max(1, pieces // self.consumer[1])
 
     def key(self) -> str:
-        """What identifies it."""
+        """Return what identifies it."""
         return f"{self.plan.core.fingerprint}{list(self.plan.steps) or ''}{self.consumer}"
 
 
@@ -129,7 +129,7 @@ class PeekableRows:
             self.more = False
 
     def take(self) -> tuple[Row, bool]:
-        """The next row, which there is, and whether there is another."""
+        """Return the next row, which there is, and whether there is another."""
         row: Row = self._next
         self._since += 1
         if self._since >= _ANCHOR:
@@ -143,12 +143,12 @@ class PeekableRows:
         self._begin(None, 0)
 
     def state(self) -> Any:
-        """A state that was kept, and the rows since."""
+        """Return a state that was kept, and the rows since."""
         return [self._anchor, self._since]
 
 
 def with_all_columns(row: Row, names: tuple[str, ...] | None) -> Row:
-    """A row with all columns; those that its part lacks are null."""
+    """Return a row with all columns; those that its part lacks are null."""
     if names is None or (len(row) == len(names) and tuple(row) == names):
         return row
     return {**{name: row.get(name) for name in names}, **row}

@@ -37,7 +37,7 @@ class _Core:
 
 
 def _nothing(plan: Plan) -> Plan:
-    """A plan without rows, in the place of one."""
+    """Return a plan without rows, in the place of one."""
     return SourcePlan(scan="", steps=plan.steps, source=Generator(iter, {}, ()))
 
 
@@ -100,7 +100,7 @@ class SourcePlan(Plan):
         return None if None in known else sum(known)  # type: ignore[arg-type]
 
     def begin(self, world: World, state: Any, number: int, limit: int | None) -> Consumer:
-        """The source at work."""
+        """Return the source at work."""
         return Consumer(self.source, world, state, number, limit)
 
     def shuffled(self, seed: int, buffer: int) -> SourcePlan:
@@ -121,7 +121,7 @@ class SourcePlan(Plan):
     def shard(
         self, of: int, index: int, *, contiguous: bool, before: int = 0, by_rows: bool = False
     ) -> SourcePlan:
-        """A fixed subset. `before`: rows of other plans that are divided before these."""
+        """Return a fixed subset. `before`: rows of other plans that are divided before these."""
         source = self.source
         if self.cut:
             return self.then(Every(of, index))  # type: ignore[return-value]
@@ -173,6 +173,6 @@ class SourcePlan(Plan):
         return self.shard(of, index, contiguous=False)
 
     def _mapped(self, change: Callable[[Plan], Plan]) -> SourcePlan:
-        """The same source of other parts."""
+        """Return the same source of other parts."""
         parts = tuple(replace(part, plan=change(part.plan)) for part in self.source.parts)
         return replace(self, source=replace(self.source, parts=parts))

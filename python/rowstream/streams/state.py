@@ -45,14 +45,14 @@ class State:
         return {**made, "cursor": self.cursor}
 
     def of_plan(self, plan: Plan) -> bool:
-        """Whether it says a place in this plan, as far as can be told without its files."""
+        """Return whether it says a place in this plan, as far as can be told without its files."""
         return self.steps == signature(plan) and (
             self.cursor is None or json.loads(self.cursor)["plan"] == plan.core.fingerprint
         )
 
     @classmethod
     def from_dict(cls, state: Any) -> State:
-        """Reads what `to_dict` gave. Raises `CheckpointMismatchError` for anything else."""
+        """Read what `to_dict` gave. Raises `CheckpointMismatchError` for anything else."""
         if not isinstance(state, dict) or state.get("rowstream") != VERSION:
             for names, what in _OTHERS.items():
                 if isinstance(state, dict) and names & state.keys():
@@ -69,5 +69,7 @@ class State:
 
 
 def signature(plan: Plan) -> str:
-    """What a state with Python steps must match; empty where they have no state of their own."""
+    """Return what a state with Python steps must match; empty where they have no state of their
+    own.
+    """
     return "" if plan.rowwise else f"{plan.core.fingerprint} {', '.join(map(repr, plan.steps))}"

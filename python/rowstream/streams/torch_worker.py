@@ -21,13 +21,13 @@ from rowstream.ops.undivided import is_undivided
 
 
 def loaded() -> Any:
-    """The module `torch.utils.data`, if PyTorch was loaded; else `None`."""
+    """Return the module `torch.utils.data`, if PyTorch was loaded; else `None`."""
     return sys.modules.get("torch.utils.data")
 
 
 def _info() -> Any:
-    """What PyTorch says of the worker that this process is; `None` where it is none, or makes rows
-    of a stream that is divided already.
+    """Return what PyTorch says of the worker that this process is; `None` where it is none, or
+    makes rows of a stream that is divided already.
     """
     data = None if is_undivided() else loaded()
     return data.get_worker_info() if data is not None and hasattr(data, "get_worker_info") else None
@@ -40,12 +40,12 @@ def worker() -> tuple[int, int]:
 
 
 def is_worker() -> bool:
-    """Whether this process is a loader's worker."""
+    """Return whether this process is a loader's worker."""
     return _info() is not None
 
 
 def add_torch_base(cls: type) -> bool:
-    """Gives a class PyTorch's base, if PyTorch was loaded. True if it has it only now."""
+    """Give a class PyTorch's base, if PyTorch was loaded. True if it has it only now."""
     data = loaded()
     if data is None or not hasattr(data, "IterableDataset") or data.IterableDataset in cls.__mro__:
         return False
@@ -93,8 +93,8 @@ class SharedEpoch:
         self._set(self._READ, int(value))
 
     def resume(self, number: int) -> bool:
-        """Whether the workers of this loader are the first that go on from the state that was
-        loaded as the `number`-th.
+        """Return whether the workers of this loader are the first that go on from the state that
+        was loaded as the `number`-th.
 
         Those of a later epoch, which are new processes with a copy of the same state, are not.
         """
@@ -104,7 +104,7 @@ class SharedEpoch:
         return self._get(self._RESUMED) == loader
 
     def resumed(self, number: int) -> bool:
-        """Whether the workers of some loader went on from the state that was loaded as the
+        """Return whether the workers of some loader went on from the state that was loaded as the
         `number`-th.
         """
         return any(
@@ -113,7 +113,7 @@ class SharedEpoch:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        """The numbers; shared memory only where a worker is about to begin."""
+        """Return the numbers; shared memory only where a worker is about to begin."""
         values = [self._get(at) for at in range(self._SIZE)]
         if not spawning() or loaded() is None:
             return {"values": values}
@@ -124,7 +124,7 @@ class SharedEpoch:
         return {"values": values, "shared": self._memories[-1]}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """What `__getstate__` gave: a copy has memory of its own to share."""
+        """Take in what `__getstate__` gave: a copy has memory of its own to share."""
         self._memories = [_memory(self._SIZE)]
         if "shared" in state:
             self._memories.append(state["shared"])
@@ -147,14 +147,14 @@ def _memory(size: int) -> Any:
 
 
 def _seed() -> int:
-    """What the workers of one loader have in common, and those of no other."""
+    """Return what the workers of one loader have in common, and those of no other."""
     info = loaded().get_worker_info()
     seed: int = info.seed - info.id
     return seed
 
 
 def spawning() -> bool:
-    """Whether what is pickled now goes to a worker process that is about to begin."""
+    """Return whether what is pickled now goes to a worker process that is about to begin."""
     return get_spawning_popen() is not None
 
 

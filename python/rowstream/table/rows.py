@@ -23,7 +23,7 @@ class TableRows:
         self.core, self.size, self.mapping = core, size, mapping
 
     def row(self, i: int) -> dict[str, Any]:
-        """A row, from the end if below zero."""
+        """Return a row, from the end if below zero."""
         if not -self.size <= i < self.size:
             raise IndexError(f"Invalid key: {i} is out of bounds for size {self.size}")
         at = i % self.size
@@ -31,7 +31,7 @@ class TableRows:
         return made
 
     def take(self, keys: Sequence[int]) -> list[dict[str, Any]]:
-        """Some rows."""
+        """Return some rows."""
         rows = np.asarray(keys, dtype=np.int64)
         if len(rows) and (rows.max() >= self.size or rows.min() < -self.size):
             raise IndexError(
@@ -44,7 +44,7 @@ class TableRows:
         return made
 
     def to_list(self) -> list[dict[str, Any]]:
-        """All rows, as a list."""
+        """Return all rows, as a list."""
         made: list[dict[str, Any]]
         if self.mapping is None:
             made = self.core.to_pylist(0, self.size)
@@ -53,15 +53,15 @@ class TableRows:
         return made
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """All rows."""
+        """Return all rows."""
         if self.mapping is None:
             return iter(self.core.rows(0, self.size))
         return iter(self.core.rows_at(np.ascontiguousarray(self.mapping, dtype=np.int64).tobytes()))
 
 
 def rows_of(ds: Any) -> TableRows | None:
-    """The rows of a data set as the core gives them; `None` where they need more than it knows:
-    media, arrays of several dimensions.
+    """Return the rows of a data set as the core gives them; `None` where they need more than it
+    knows: media, arrays of several dimensions.
     """
     if requires_decoding(ds.features) or has_arrays(ds.features):
         return None
@@ -76,8 +76,8 @@ def rows_of(ds: Any) -> TableRows | None:
 
 
 def core_of(table: Any) -> Any:
-    """The core's view of a table, made once; `None` where it has types that the core makes no rows
-    of.
+    """Return the core's view of a table, made once; `None` where it has types that the core makes
+    no rows of.
     """
     if hasattr(type(table), "core"):
         return table.core
@@ -90,7 +90,7 @@ def core_of(table: Any) -> Any:
 
 
 def has_arrays(features: Any) -> bool:
-    """Whether there are arrays of several dimensions in features."""
+    """Return whether there are arrays of several dimensions in features."""
     found: list[bool] = []
 
     def look(one: Any) -> None:
@@ -105,7 +105,7 @@ def has_arrays(features: Any) -> bool:
 
 
 def matching(ds: Any, condition: Any, names: list[str]) -> Any:
-    """The rows for which an expression is true: their numbers in the data set."""
+    """Return the rows for which an expression is true: their numbers in the data set."""
     table, text = ds._data.select(names), json.dumps(condition.to_json())
     # What is read from files is looked at as it comes.
     parts = table.tables() if hasattr(type(table), "tables") else [table]

@@ -73,7 +73,7 @@ class Table:
         return (self._home or os.path.dirname(self.files[0])) if self.files else None
 
     def at_home(self, place: str) -> Table:
-        """The same with another folder for what is made of it."""
+        """Return the same with another folder for what is made of it."""
         return Table(self.table, self.files, self.replays, self._parts, place)
 
     def check(self, rows: Any = None, column: str | None = None) -> None:
@@ -108,7 +108,7 @@ class Table:
         return f"of {', '.join(self.files)}" if self.files else "in memory"
 
     def __getattr__(self, name: str) -> Any:
-        """What the pyarrow table has."""
+        """Return what the pyarrow table has."""
         if name.startswith("__") or name == "table":
             raise AttributeError(name)
         if name in _REPLAYED:
@@ -134,31 +134,31 @@ class Table:
         )
 
     def __len__(self) -> int:
-        """Rows."""
+        """Return rows."""
         return int(self.table.num_rows)
 
     def __eq__(self, other: object) -> bool:
-        """Whether the content is the same."""
+        """Return whether the content is the same."""
         return bool(self.table == (other.table if isinstance(other, Table) else other))
 
     __hash__ = object.__hash__
 
     def __getitem__(self, i: Any) -> Any:
-        """A column."""
+        """Return a column."""
         self.check()
         return self.table[i]
 
     def __repr__(self) -> str:
-        """That of pyarrow."""
+        """Return that of pyarrow."""
         return f"{type(self).__name__}\n{self.table!r}"
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        """The rows, as an Arrow stream."""
+        """Return the rows, as an Arrow stream."""
         self.check()
         return self.table.__arrow_c_stream__(requested_schema)
 
     def __deepcopy__(self, memo: Any) -> Table:
-        """The same: tables are not changed."""
+        """Return the same: tables are not changed."""
         return self
 
     def __reduce__(self) -> Any:
@@ -197,13 +197,13 @@ class InMemoryTable(Table):
 
     @classmethod
     def from_file(cls, filename: str) -> Table:
-        """The rows of an Arrow stream or file, read."""
+        """Return the rows of an Arrow stream or file, read."""
         path = os.path.expanduser(os.fspath(filename))
         return Table(restored(read_table(pa.OSFile(path), os.fspath(filename), whole=True)))
 
     @classmethod
     def from_buffer(cls, buffer: Any) -> Table:
-        """The rows of an Arrow stream in memory."""
+        """Return the rows of an Arrow stream in memory."""
         content(made := pa.py_buffer(buffer), "what is in memory", whole=True)
         return Table(restored(unmarked(table_of(pa.BufferReader(made)))))
 
@@ -233,7 +233,7 @@ class MemoryMappedTable(Table):
 
     @classmethod
     def from_file(cls, filename: str, replays: Any = None) -> Table:
-        """The rows of an Arrow stream or file, mapped: read when they are looked at."""
+        """Return the rows of an Arrow stream or file, mapped: read when they are looked at."""
         path = os.path.abspath(os.path.expanduser(os.fspath(filename)))
         return Table(restored(read_table(pa.memory_map(path), path)), (path,))
 
@@ -248,7 +248,7 @@ class ConcatenationTable(Table):
 
 
 def as_table(table: Any) -> Table:
-    """A table of any kind as one of ours.
+    """Return a table of any kind as one of ours.
 
     Raises:
         TypeError: it is none.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def flat_fields_of(data: Table, features: Features) -> tuple[Table, Features]:
-    """A table with the fields of structs as columns, one level deep; media that are decoded
+    """Return a table with the fields of structs as columns, one level deep; media that are decoded
     stay.
     """
     arrays: list[Any] = []
@@ -44,7 +44,7 @@ def flat_fields_of(data: Table, features: Features) -> tuple[Table, Features]:
 
 
 def as_text(batch: Any, column: str, include_nulls: bool) -> Any:
-    """A column as text."""
+    """Return a column as text."""
     batch[column] = [
         None if value is None and not include_nulls else str(value) for value in batch[column]
     ]
@@ -52,7 +52,7 @@ def as_text(batch: Any, column: str, include_nulls: bool) -> Any:
 
 
 def as_labels(batch: Any, column: str, label: ClassLabel, include_nulls: bool) -> Any:
-    """A column as integers of labels."""
+    """Return a column as integers of labels."""
     batch[column] = [
         None if value is None and not include_nulls else label.str2int(str(value))
         for value in batch[column]
@@ -61,7 +61,7 @@ def as_labels(batch: Any, column: str, label: ClassLabel, include_nulls: bool) -
 
 
 def aligned_labels(batch: Any, column: str, ids: list[int]) -> Any:
-    """A column of labels with other integers, in lists too."""
+    """Return a column of labels with other integers, in lists too."""
 
     def of(value: Any) -> Any:
         return (
@@ -77,7 +77,7 @@ def aligned_labels(batch: Any, column: str, ids: list[int]) -> Any:
 
 
 def column_of(name: str, values: Any, feature: Any) -> tuple[Any, Any]:
-    """A column of values, and its feature."""
+    """Return a column of values, and its feature."""
     if isinstance(values, Column):
         values = list(values)
     array, found = (

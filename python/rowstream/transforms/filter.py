@@ -38,7 +38,7 @@ class FilterMask:
     listed: Any = None
 
     def of(self, function: Callable[..., Any]) -> Any:
-        """What `map` calls."""
+        """Return what `map` calls."""
         return self.later if inspect.iscoroutinefunction(function) else self
 
     def _calls(self, args: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
@@ -78,7 +78,7 @@ class FilterMask:
         }
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """The numbers of rows that stay."""
+        """Return the numbers of rows that stay."""
         return self._rows(args, [self.function(*one, **kwargs) for one in self._calls(args)])
 
     async def later(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def kept_rows(
     kwargs: dict[str, Any],
     desc: str,
 ) -> Any:
-    """The numbers of rows for which a function is true, called row by row."""
+    """Return the numbers of rows for which a function is true, called row by row."""
     kept: list[int] = []
     plain = names is None and not with_indices and not with_rank and not kwargs
     with progress.bar(n, desc) as bar:
@@ -122,7 +122,7 @@ def kept_rows(
 
 
 def rows_where(ds: Any, condition: Expr) -> Any:
-    """The rows for which an expression is true, found in the core, column by column."""
+    """Return the rows for which an expression is true, found in the core, column by column."""
     from rowstream.table.rows import matching
 
     names = sorted(condition.columns())
@@ -131,7 +131,7 @@ def rows_where(ds: Any, condition: Expr) -> Any:
 
 
 def batched(table: Any, ends: Sequence[int] | None = None) -> Any:
-    """A table as rows of lists: one row of all, or one up to each of `ends`."""
+    """Return a table as rows of lists: one row of all, or one up to each of `ends`."""
     offsets = pa.array([0, *([table.num_rows] if ends is None else ends)], pa.int32())
     columns = {}
     for name in table.column_names:
@@ -155,7 +155,7 @@ class Runs:
         self._held: list[Any] = []
 
     def __call__(self, table: Any, at: list[int]) -> Any:
-        """The runs that end in a part. `at`: the numbers of its rows."""
+        """Return the runs that end in a part. `at`: the numbers of its rows."""
         held = sum(part.num_rows for part in self._held)
         if self._held:
             seam = pa.concat_tables([self._held[-1].slice(self._held[-1].num_rows - 1), table])
@@ -172,7 +172,9 @@ class Runs:
         return batched(whole.slice(0, int(ends[-1])), ends.tolist())
 
     def _changes(self, table: Any) -> Any:
-        """Where a row differs from the one before it: a truth value for each but the first."""
+        """Return where a row differs from the one before it: a truth value for each but the
+        first.
+        """
         made = np.zeros(max(0, table.num_rows - 1), dtype=bool)
         for name in self._names:
             made |= _differs(table.column(name))
@@ -180,7 +182,7 @@ class Runs:
 
 
 def _differs(column: Any) -> Any:
-    """Where a value differs from the one before it. Two that are missing do not."""
+    """Return where a value differs from the one before it. Two that are missing do not."""
     nulls = column.is_null().to_numpy(zero_copy_only=False)
     try:
         differs = (

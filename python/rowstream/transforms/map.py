@@ -65,8 +65,8 @@ def run_map(
     desc: str,
     join: Callable[[list[Any]], Any],
 ) -> Any:
-    """The result of a job over a data set, of several processes if asked, from the cache where it
-    is there.
+    """Return the result of a job over a data set, of several processes if asked, from the cache
+    where it is there.
 
     Args:
         ds: the data set.
@@ -188,8 +188,8 @@ def _agreed(parts: list[Any]) -> list[Any]:
 
 
 def _shards(ds: Any, job: MapJob, parts: int) -> list[Any]:
-    """The rows of each process: runs of nearly one length, of whole batches where a short one is
-    left out, so that only one is.
+    """Return the rows of each process: runs of nearly one length, of whole batches where a short
+    one is left out, so that only one is.
     """
     if parts == 1:
         return [ds]
@@ -203,7 +203,7 @@ def _shards(ds: Any, job: MapJob, parts: int) -> list[Any]:
 
 
 def _agreeing(job: MapJob, made: list[Any], shards: list[Any]) -> list[Any]:
-    """What became of the parts: the parts themselves where the function gave nothing for any
+    """Return what became of the parts: the parts themselves where the function gave nothing for any
     row.
     """
     none = [
@@ -217,8 +217,8 @@ def _agreeing(job: MapJob, made: list[Any], shards: list[Any]) -> list[Any]:
 
 
 def _cached(job: MapJob) -> Any:
-    """The result of a job that a file has; `None` where the file is damaged, and the job is done
-    again.
+    """Return the result of a job that a file has; `None` where the file is damaged, and the job is
+    done again.
     """
     info = job.shard.info.copy()
     info.features = job.features

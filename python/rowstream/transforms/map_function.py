@@ -28,7 +28,7 @@ SOME_NONE = (
 
 
 def _listed(kinds: Any = (list, tuple)) -> tuple[type, ...]:
-    """The types that a column of a batch may have."""
+    """Return the types that a column of a batch may have."""
     import sys
 
     made: list[type] = [list, np.ndarray]
@@ -67,7 +67,7 @@ class Row(dict[str, Any]):
         return made
 
     def copy(self) -> Row:
-        """A copy."""
+        """Return a copy."""
         return Row(self)
 
     __copy__ = copy
@@ -105,7 +105,7 @@ class MapFunction:
         self.checked = False
 
     def arguments(self, part: Any, at: Any) -> tuple[Any, list[Any]]:
-        """The row or batch, and the arguments."""
+        """Return the row or batch, and the arguments."""
         job = self.job
         if self.plain:
             given: Any = part
@@ -124,7 +124,7 @@ class MapFunction:
         return given, arguments
 
     def __call__(self, part: Any, at: Any) -> Any:
-        """What becomes of a row or batch; `None` where the function gives nothing."""
+        """Return what becomes of a row or batch; `None` where the function gives nothing."""
         given, arguments = self.arguments(part, at)
         return self.result(part, given, self.job.function(*arguments, **self.kwargs))
 
@@ -134,7 +134,9 @@ class MapFunction:
         return self.result(part, given, await self.job.function(*arguments, **self.kwargs))
 
     def result(self, part: Any, given: Any, made: Any) -> Any:
-        """The columns of the result: those that were there, and those that the function gave."""
+        """Return the columns of the result: those that were there, and those that the function
+        gave.
+        """
         if made is None:
             return None
         lazy = isinstance(made, (LazyDict, Row))
@@ -193,7 +195,7 @@ class MapFunction:
         return columns
 
     def check(self, made: Any) -> None:
-        """Raises where a function gives what cannot be rows."""
+        """Raise where a function gives what cannot be rows."""
         if self.checked:
             return
         if not (isinstance(made, (Mapping, pa.Table, Table)) or _frame(made)):

@@ -38,8 +38,8 @@ class MapJob:
 
 
 def gave_nothing(job: MapJob, n: int) -> int:
-    """How many of the `n` rows of a part the function is given: none of a last batch that is left
-    out.
+    """Return how many of the `n` rows of a part the function is given: none of a last batch that is
+    left out.
     """
     size = job.batch_size or 0
     return n // size * size if job.batched and job.drop_last_batch and size > 0 else n

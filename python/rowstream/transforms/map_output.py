@@ -75,7 +75,7 @@ class MapOutput:
         return self.writer
 
     def write(self, made: Any, rows: int) -> None:
-        """Adds what became of so many rows; `None` is nothing."""
+        """Add what became of so many rows; `None` is nothing."""
         self._agree(none=made is None)
         kept = made.kept if self._may_keep and isinstance(made, Columns) else ()
         own = {name: column for name, column in made.items() if name not in kept} if kept else made
@@ -96,7 +96,7 @@ class MapOutput:
         self._may_keep = bool(self._kept)
 
     def _agree(self, *, none: bool) -> None:
-        """A function gives something for all rows or for none of them: else some would go, or stay
+        """Refuse a function that gives something for some rows only: else some would go, or stay
         as they were, without a word.
         """
         if self._none is None:
@@ -107,7 +107,7 @@ class MapOutput:
             )
 
     def end(self) -> None:
-        """Ends the file. It has no rows where the function was never called, as the only batch was
+        """End the file. It has no rows where the function was never called, as the only batch was
         short and left out.
         """
         job = self._job
@@ -125,7 +125,7 @@ class MapOutput:
             self.writer.finalize()
 
     def _write_all(self) -> None:
-        """Writes the rows so far again, with all columns."""
+        """Write the rows so far again, with all columns."""
         before, kept, self._kept = self.path, self._kept, ()
         if self.writer is None or before is None:
             raise AssertionError("extra columns but no output file (a bug of rowstream)")
@@ -151,7 +151,7 @@ class MapOutput:
                 os.remove(self.path)
 
     def result(self) -> Any:
-        """The data set."""
+        """Return the data set."""
         job, writer = self._job, self.writer
         if writer is None:
             return job.shard
@@ -169,8 +169,8 @@ class MapOutput:
 
 
 def open_result(job: MapJob, info: Any) -> Any:
-    """The data set that a file of the cache has, with columns of the data set that it was made of;
-    `None` where these are others.
+    """Return the data set that a file of the cache has, with columns of the data set that it was
+    made of; `None` where these are others.
     """
     ds, path = job.shard, str(job.cache_file_name)
     table = MemoryMappedTable.from_file(path)
@@ -197,7 +197,7 @@ def open_result(job: MapJob, info: Any) -> Any:
 
 
 def write_results(writer: ArrowWriter, made: Any, job: MapJob) -> None:
-    """Writes what the function gave for a batch."""
+    """Write what the function gave for a batch."""
     if not isinstance(made, Mapping):
         table = table_of(made)
         if job.batched:

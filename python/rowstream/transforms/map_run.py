@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def parts_of_job(job: MapJob) -> Iterator[tuple[Any, Any]]:
-    """The rows of a part, one by one or in batches, with their numbers: as tables."""
+    """Yield the rows of a part, one by one or in batches, with their numbers: as tables."""
     ds, size = job.shard, job.batch_size
     n = len(ds)
     if (
@@ -41,7 +41,7 @@ def parts_of_job(job: MapJob) -> Iterator[tuple[Any, Any]]:
 
 
 def _results(job: MapJob) -> Iterator[tuple[int, Any]]:
-    """How many rows were read, and what the function made of them."""
+    """Return how many rows were read, and what the function made of them."""
     function = MapFunction(job)
     if not inspect.iscoroutinefunction(job.function):
         for at, part in parts_of_job(job):
@@ -72,7 +72,7 @@ def _results(job: MapJob) -> Iterator[tuple[int, Any]]:
 
 
 def run(job: MapJob, told: Callable[[int], None]) -> Any:
-    """Does a job: gives the data set of its result, or its own where the function gave nothing.
+    """Do a job: gives the data set of its result, or its own where the function gave nothing.
 
     `told` is told of rows that are done. A file is there whole, or not at all.
     """

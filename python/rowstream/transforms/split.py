@@ -22,7 +22,7 @@ def seeded_generator(seed: Any) -> Any:
 
 
 def split_sizes(n: int, test_size: Any, train_size: Any) -> tuple[int, int]:
-    """Rows for training and for the test."""
+    """Return rows for training and for the test."""
     if test_size is None and train_size is None:
         test_size = 0.25
     for name, size in (("test_size", test_size), ("train_size", train_size)):

@@ -28,8 +28,8 @@ SUFFIX = "_{rank:05d}_of_{num_proc:05d}"
 
 
 def aside(table: Table) -> str:
-    """The folder in the cache for steps of what lies where nothing can be written. It is named by
-    the data, which may be moved.
+    """Return the folder in the cache for steps of what lies where nothing can be written. It is
+    named by the data, which may be moved.
     """
     first = next(iter(table.files), "")
     return folder(
@@ -38,8 +38,8 @@ def aside(table: Table) -> str:
 
 
 def writable(place: str) -> bool:
-    """Whether files can be made in a folder, which is made if it is not there: tried, as rights
-    alone do not say it.
+    """Return whether files can be made in a folder, which is made if it is not there: tried, as
+    rights alone do not say it.
     """
     try:
         os.makedirs(place, exist_ok=True)
@@ -52,8 +52,8 @@ def writable(place: str) -> bool:
 def parts_there(
     path: str, suffix: str = SUFFIX, usable: Callable[[str, int, int], bool] | None = None
 ) -> dict[int, int]:
-    """How many files a result has already, by how many it is made of: one for each process, or one
-    of its own.
+    """Return how many files a result has already, by how many it is made of: one for each process,
+    or one of its own.
 
     Args:
         path: the file of a result that is one.
@@ -80,8 +80,8 @@ def parts_there(
 
 
 def place_of(table: Table, name: str, suffix: str, *, load: bool) -> str:
-    """The file for a result: beside the table's files, or in the cache, or in a folder that goes
-    with the process.
+    """Return the file for a result: beside the table's files, or in the cache, or in a folder that
+    goes with the process.
 
     Args:
         table: what the result is made of. It has a home.
@@ -107,7 +107,9 @@ def _whole(path: str, suffix: str) -> bool:
 
 
 def results_of(table: Table) -> list[str]:
-    """The files of results beside a table's files and in the cache, where they may be removed."""
+    """Return the files of results beside a table's files and in the cache, where they may be
+    removed.
+    """
     places = [
         place
         for place in (str(table.home), aside(table))

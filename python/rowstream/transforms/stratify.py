@@ -10,8 +10,8 @@ from rowstream.exceptions import InvalidArgumentError
 
 
 def _shares(counts: Any, draws: int, generator: Any) -> Any:
-    """How many of each class are drawn: as near to their shares as whole numbers are; ties are
-    drawn.
+    """Return how many of each class are drawn: as near to their shares as whole numbers are; ties
+    are drawn.
 
     The most likely outcome of drawing without putting back, as scikit-learn and `datasets` compute
     it.
@@ -33,7 +33,8 @@ def _shares(counts: Any, draws: int, generator: Any) -> Any:
 def stratified(
     labels: Any, n_train: int, n_test: int, generator: Any, column: str
 ) -> tuple[Any, Any]:
-    """The rows for training and for the test, each with the shares of classes that all rows have.
+    """Return the rows for training and for the test, each with the shares of classes that all rows
+    have.
 
     The draws are those of scikit-learn's `StratifiedShuffleSplit`, which `datasets` follows.
     """

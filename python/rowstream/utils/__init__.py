@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def experimental(fn: F) -> F:
-    """A function that warns at each call that it might change.
+    """Return a function that warns at each call that it might change.
 
     Example:
         >>> @experimental

@@ -11,7 +11,7 @@ _UNITS = {"P": 50, "T": 40, "G": 30, "M": 20, "K": 10}
 
 
 def convert_file_size_to_int(size: int | str) -> int:
-    """The bytes that a text says: `"500MB"` (of 10⁶), `"1GiB"` (of 2³⁰).
+    """Return the bytes that a text says: `"500MB"` (of 10⁶), `"1GiB"` (of 2³⁰).
 
     Raises:
         InvalidArgumentError: it says none.
@@ -30,7 +30,7 @@ def convert_file_size_to_int(size: int | str) -> int:
 
 
 def check_number(name: str, value: Any, least: int | None = 0) -> int:
-    """An integer argument, as any integer type gives it."""
+    """Return an integer argument, as any integer type gives it."""
     try:
         number = int(value.__index__())
     except (AttributeError, TypeError):

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def umask() -> int:
-    """The rights that new files of this process do not get."""
+    """Return the rights that new files of this process do not get."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
 def write_small(path: Path, text: str, *, private: bool = True) -> None:
-    """Writes a small file whole or not at all: for this user alone, or with the rights that new
+    """Write a small file whole or not at all: for this user alone, or with the rights that new
     files have. A folder that cannot be written is no reason to fail.
     """
     import tempfile
@@ -45,8 +45,8 @@ def write_small(path: Path, text: str, *, private: bool = True) -> None:
 
 @contextmanager
 def atomic_file(path_or_buf: Any) -> Iterator[Any]:
-    """A binary file to write, in place of what is there only once it is whole: a reader sees the
-    old one or the new one.
+    """Return a binary file to write, in place of what is there only once it is whole: a reader sees
+    the old one or the new one.
     """
     if hasattr(path_or_buf, "write"):
         yield path_or_buf
@@ -70,7 +70,7 @@ def atomic_file(path_or_buf: Any) -> Iterator[Any]:
 
 
 def publish_file(temporary: str, path: str) -> None:
-    """Puts a whole file in its place, with the rights that new files have."""
+    """Put a whole file in its place, with the rights that new files have."""
     with open(temporary, "rb") as file:
         os.fsync(file.fileno())
     os.chmod(temporary, 0o666 & ~umask())

@@ -27,7 +27,7 @@ def _set_up() -> None:
 
 
 def get_logger(name: str | None = None) -> logging.Logger:
-    """The logger of a module, below that of rowstream."""
+    """Return the logger of a module, below that of rowstream."""
     return logging.getLogger(name) if name else _root
 
 
@@ -49,32 +49,32 @@ def below(name: str) -> None:
 
 
 def get_verbosity() -> int:
-    """The level from which on messages are shown."""
+    """Return the level from which on messages are shown."""
     return _root.getEffectiveLevel()
 
 
 def set_verbosity(verbosity: int) -> None:
-    """Shows messages from a level on."""
+    """Show messages from a level on."""
     _root.setLevel(verbosity)
 
 
 def set_verbosity_debug() -> None:
-    """Shows all messages."""
+    """Show all messages."""
     set_verbosity(DEBUG)
 
 
 def set_verbosity_info() -> None:
-    """Shows messages that tell what is done, and those that matter more."""
+    """Show messages that tell what is done, and those that matter more."""
     set_verbosity(INFO)
 
 
 def set_verbosity_warning() -> None:
-    """Shows warnings and errors."""
+    """Show warnings and errors."""
     set_verbosity(WARNING)
 
 
 def set_verbosity_error() -> None:
-    """Shows errors."""
+    """Show errors."""
     set_verbosity(ERROR)
 
 
@@ -99,7 +99,7 @@ def enable_progress_bar() -> None:
 
 
 def is_progress_bar_enabled() -> bool:
-    """Whether progress bars are drawn."""
+    """Return whether progress bars are drawn."""
     return not are_progress_bars_disabled()
 
 

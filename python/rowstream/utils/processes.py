@@ -25,15 +25,14 @@ _logger = logging.get_logger(__name__)
 
 
 def _with_parent() -> None:
-    """Ends this process when its parent does, whatever it is busy with."""
+    """End this process when its parent does, whatever it is busy with."""
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()
     os._exit(1)
 
 
 def _worker(pipe: Any, tasks: Any, others: list[Any]) -> None:
-    """What a process does: the tasks that it is told the numbers of. Progress and results go back
-    as they come.
+    """Do the tasks whose numbers a process is told. Progress and results go back as they come.
 
     Nothing here is done on a thread of its own: what was sent is sent, and what cannot be is an
     error like any other.
@@ -72,8 +71,8 @@ def _sendable(error: BaseException) -> BaseException:
 
 
 def _sent(task: Any, what: str) -> tuple[str, bytes]:
-    """A task as bytes, and what reads them: pickle, or what pickles functions of all kinds, where
-    it is installed.
+    """Return a task as bytes, and what reads them: pickle, or what pickles functions of all kinds,
+    where it is installed.
     """
     try:
         return "pickle", pickle.dumps(task)
@@ -90,12 +89,12 @@ def _sent(task: Any, what: str) -> tuple[str, bytes]:
 
 
 def _received(task: Any) -> Any:
-    """A task, as `_sent` sent it, or as a fork has it."""
+    """Return a task, as `_sent` sent it, or as a fork has it."""
     return __import__(task[0]).loads(task[1]) if isinstance(task, tuple) else task
 
 
 def context() -> Any:
-    """How processes are started: as `ROWSTREAM_START_METHOD` says, or the program by
+    """Return how processes are started: as `ROWSTREAM_START_METHOD` says, or the program by
     `multiprocessing.set_start_method`; or else by a fork, which takes functions of all kinds along
     and never runs the script again. Other threads of the program change nothing.
     """
@@ -113,7 +112,7 @@ def run_in_processes(
     done: Callable[[int, Any], None] | None,
     what: str,
 ) -> None:
-    """Does tasks in processes of their own. A task is called with a function that it tells how many
+    """Do tasks in processes of their own. A task is called with a function that it tells how many
     rows more are done.
 
     Each has a pipe of its own: where one ends, whatever its exit code, nothing of the others waits
@@ -180,7 +179,7 @@ def run_in_processes(
 
 
 def _tell(pipe: Any, waiting: deque[int | None]) -> bool:
-    """Gives a worker its next task, or tells it that there is none. One that is gone is found out
+    """Give a worker its next task, or tells it that there is none. One that is gone is found out
     when it is listened to.
     """
     task = waiting.popleft()
@@ -190,7 +189,7 @@ def _tell(pipe: Any, waiting: deque[int | None]) -> bool:
 
 
 def _heard(pipe: Any, worker: Any, what: str) -> Any:
-    """What a worker says."""
+    """Return what a worker says."""
     with suppress(EOFError, OSError):
         if pipe.poll():
             return pipe.recv()

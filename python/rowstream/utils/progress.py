@@ -26,7 +26,7 @@ def enable_progress_bars() -> None:
 
 
 def are_progress_bars_disabled() -> bool:
-    """Whether progress bars are not drawn."""
+    """Return whether progress bars are not drawn."""
     return _disabled
 
 
@@ -34,7 +34,7 @@ disable_progress_bar, enable_progress_bar = disable_progress_bars, enable_progre
 
 
 def is_progress_bar_enabled() -> bool:
-    """Whether progress bars are drawn."""
+    """Return whether progress bars are drawn."""
     return not _disabled
 
 
@@ -51,17 +51,17 @@ class _NoBar:
         pass
 
     def update(self, n: int = 1) -> None:
-        """Counts."""
+        """Count."""
 
     def set_description(self, *_: Any, **__: Any) -> None:
         """Says what is done."""
 
     def close(self) -> None:
-        """Ends."""
+        """End."""
 
 
 def bar(total: int | None, desc: str, unit: str = " examples", initial: int = 0) -> Any:
-    """A progress bar."""
+    """Return a progress bar."""
     if _disabled:
         return _NoBar()
     try:

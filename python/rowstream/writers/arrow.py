@@ -45,13 +45,13 @@ class ArrowWriter(ArrowFile):
     """
 
     def write(self, example: dict[str, Any], writer_batch_size: int | None = None) -> None:
-        """Adds a row."""
+        """Add a row."""
         self.current_examples.append(example)
         if len(self.current_examples) >= (writer_batch_size or self.writer_batch_size):
             self.write_examples_on_file()
 
     def write_examples_on_file(self) -> None:
-        """Writes the rows that wait."""
+        """Write the rows that wait."""
         if not self.current_examples:
             return
         examples, self.current_examples = self.current_examples, []
@@ -63,7 +63,7 @@ class ArrowWriter(ArrowFile):
         )
 
     def write_row(self, row: Any, writer_batch_size: int | None = None) -> None:
-        """Adds a row, as a pyarrow table."""
+        """Add a row, as a pyarrow table."""
         if len(row) != 1:
             raise ValueError(
                 f"Only single-row pyarrow tables are allowed but got table with {len(row)} rows."
@@ -73,7 +73,7 @@ class ArrowWriter(ArrowFile):
             self.write_rows_on_file()
 
     def write_rows_on_file(self) -> None:
-        """Writes the tables of a row that wait."""
+        """Write the tables of a row that wait."""
         if self.current_rows:
             rows, self.current_rows = self.current_rows, []
             self._write_table(pa.concat_tables(rows))
@@ -84,7 +84,7 @@ class ArrowWriter(ArrowFile):
         writer_batch_size: int | None = None,
         try_original_type: bool | None = True,
     ) -> None:
-        """Adds rows, as columns. A batch without rows says no more than its columns."""
+        """Add rows, as columns. A batch without rows says no more than its columns."""
         self.write_examples_on_file()
         lengths = {name: len(values) for name, values in batch_examples.items()}
         if 0 in lengths.values():
@@ -94,7 +94,7 @@ class ArrowWriter(ArrowFile):
         self._write_columns(batch_examples, writer_batch_size, try_original_type)
 
     def _note(self, columns: dict[str, Any]) -> None:
-        """Notes the columns of a batch without rows."""
+        """Note the columns of a batch without rows."""
         if self.pa_writer is None and self.update_features:
             known: Features = self._features or Features()
             self._without_rows = Features(
@@ -105,7 +105,7 @@ class ArrowWriter(ArrowFile):
             )
 
     def _order(self, columns: Any) -> list[str]:
-        """The names in the order of the schema, then new ones."""
+        """Return the names in the order of the schema, then new ones."""
         schema = self.schema
         known = [name for name in schema.names if name in columns] if schema is not None else []
         return [*known, *(name for name in columns if name not in known)]
@@ -141,7 +141,7 @@ class ArrowWriter(ArrowFile):
         )
 
     def write_table(self, pa_table: Any, writer_batch_size: int | None = None) -> None:
-        """Adds a table."""
+        """Add a table."""
         self.write_rows_on_file()
         self._write_table(pa_table, writer_batch_size)
 
@@ -158,7 +158,7 @@ class ArrowWriter(ArrowFile):
         self._put(table_cast(pa_table, self._schema), writer_batch_size)
 
     def finalize(self, close_stream: bool = True) -> tuple[int, int]:
-        """Writes what waits, and the end. Gives the rows and the bytes of their columns.
+        """Write what waits, and the end. Gives the rows and the bytes of their columns.
 
         Raises:
             SchemaInferenceError: there were no rows, and nobody said the types.
@@ -185,7 +185,7 @@ class ArrowWriter(ArrowFile):
 
 
 def has_fingerprint(path: str, fingerprint: str | None) -> bool:
-    """Whether a file that somebody named has what a fingerprint names: another call may have
+    """Return whether a file that somebody named has what a fingerprint names: another call may have
     written it, with other rows.
     """
     try:

@@ -34,8 +34,8 @@ all, in order.
 
 
 def get_arrow_writer_batch_size_from_features(features: Features | None) -> int | None:
-    """Rows of a batch for features whose values are large: media and bytes; `None` where there are
-    none.
+    """Return rows of a batch for features whose values are large: media and bytes; `None` where
+    there are none.
     """
     sizes: list[int] = []
 
@@ -119,7 +119,7 @@ class ArrowFile:
         self._without_rows: Features | None = None
 
     def __len__(self) -> int:
-        """Rows that were written, or wait to be."""
+        """Return rows that were written, or wait to be."""
         return self._num_examples + len(self.current_examples) + len(self.current_rows)
 
     def __enter__(self) -> Self:
@@ -127,11 +127,11 @@ class ArrowFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Closes the file."""
+        """Close the file."""
         self.close()
 
     def close(self) -> None:
-        """Closes the file; `finalize` writes what waits."""
+        """Close the file; `finalize` writes what waits."""
         if self.pa_writer is not None:
             try:
                 self.pa_writer.close()
@@ -233,8 +233,8 @@ class ArrowFile:
         return {name: array for name, (array, _) in made.items()}
 
     def _fitting(self, name: str, values: Any, known: Any) -> tuple[Any, Any]:
-        """A column with the type that earlier rows showed, or a wider one that has its values
-        too.
+        """Return a column with the type that earlier rows showed, or a wider one that has its
+        values too.
         """
         if isinstance(values, (pa.Array, pa.ChunkedArray)):
             try:
@@ -274,7 +274,7 @@ class ArrowFile:
         )
 
     def _widen(self, changed: dict[str, Any]) -> None:
-        """Writes the rows so far again, some of their columns with wider types."""
+        """Write the rows so far again, some of their columns with wider types."""
         features = Features({**(self._features or {}), **changed})
         self.pa_writer.close()
         self._num_examples = self._num_bytes = 0
@@ -317,7 +317,7 @@ class ArrowFile:
             self._put(pa.Table.from_arrays(columns, schema=self._schema))
 
     def _read(self, written: Any) -> Any:
-        """What was written: a file of this name, or these bytes."""
+        """Return what was written: a file of this name, or these bytes."""
         return (
             MemoryMappedTable.from_file(written)
             if isinstance(written, str)
@@ -325,7 +325,7 @@ class ArrowFile:
         ).table
 
     def _check_null(self, name: str, feature: Any, values: Any) -> None:
-        """A column that had only nulls so far cannot have anything else."""
+        """Refuse anything else in a column that had only nulls so far."""
         if not (isinstance(feature, Value) and feature.dtype == "null"):
             return
         there = (
@@ -341,7 +341,7 @@ class ArrowFile:
             )
 
     def _put(self, table: Any, writer_batch_size: int | None = None) -> None:
-        """Adds a table of the schema."""
+        """Add a table of the schema."""
         if self.embed_local_files and require_storage_embed(self._features):
             table = embed_table_storage(table, local_files=True, remote_files=False)
         self._num_bytes += table.nbytes

@@ -14,8 +14,8 @@ _ARROW = (pa.Array, pa.ChunkedArray)
 
 
 def items(values: list[Any]) -> Any:
-    """The values of rows, of which some may be Arrow arrays of one. If all are, they stay what they
-    are.
+    """Return the values of rows, of which some may be Arrow arrays of one. If all are, they stay
+    what they are.
     """
     arrow = [isinstance(one, _ARROW) for one in values]
     if not any(arrow):
@@ -31,7 +31,7 @@ def items(values: list[Any]) -> Any:
 
 
 def schema_metadata(features: Any, fingerprint: str | None = None) -> dict[str, Any]:
-    """What `datasets` writes into the metadata of its files."""
+    """Return what `datasets` writes into the metadata of its files."""
     made: dict[str, Any] = {"info": {"features": plain(features)}}
     if fingerprint is not None:
         made["fingerprint"] = fingerprint
@@ -39,7 +39,7 @@ def schema_metadata(features: Any, fingerprint: str | None = None) -> dict[str, 
 
 
 def with_features(table: Any, features: Features) -> Any:
-    """A table whose metadata has these features."""
+    """Return a table whose metadata has these features."""
     features = Features({name: features[name] for name in table.column_names})
     known = table.schema.metadata or {}
     metadata = json.loads(known[b"huggingface"].decode()) if b"huggingface" in known else {}

@@ -33,7 +33,7 @@ def push(
     *,
     whole: bool,
 ) -> Any:
-    """Uploads splits. Gives what `huggingface_hub` says of the commit.
+    """Upload splits. Gives what `huggingface_hub` says of the commit.
 
     Args:
         splits: map-style data sets by split.

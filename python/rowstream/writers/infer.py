@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def _deep_arrays(value: Any) -> bool:
-    """Whether a value is a NumPy array, or a list whose first is one."""
+    """Return whether a value is a NumPy array, or a list whose first is one."""
     import numpy as np
 
     while isinstance(value, list) and value:
@@ -85,7 +85,7 @@ def column(
     name: str | None = None,
     on_mixed_types: str | None = None,
 ) -> tuple[Any, Any]:
-    """An Arrow array of the values of a column, and its feature.
+    """Return an Arrow array of the values of a column, and its feature.
 
     Args:
         data: a list, a NumPy array, a pandas or Polars series, or an Arrow array.
@@ -157,7 +157,7 @@ def column(
 
 
 def given_column(data: Any, feature: Any, name: str | None = None, before: int = 0) -> Any:
-    """An Arrow array of values that have to be of a feature.
+    """Return an Arrow array of values that have to be of a feature.
 
     Args:
         data: as `column` takes it.
@@ -181,7 +181,7 @@ def given_column(data: Any, feature: Any, name: str | None = None, before: int =
 
 
 def encoded(features: Features, row: Any, number: int) -> dict[str, Any]:
-    """A row as Arrow takes it. An error says which row it is."""
+    """Return a row as Arrow takes it. An error says which row it is."""
     try:
         return features.encode_example(row)
     except (TypeError, ValueError) as error:
@@ -190,19 +190,19 @@ def encoded(features: Features, row: Any, number: int) -> dict[str, Any]:
 
 
 def _same_text(before: Any, after: Any) -> bool:
-    """Whether text that was read as numbers or times would be written as it was."""
+    """Return whether text that was read as numbers or times would be written as it was."""
     if not is_text(before.type) or is_text(after.type) or pa.types.is_nested(after.type):
         return True
     return isinstance(after, pa.ExtensionArray) or bool(after.cast(before.type).equals(before))
 
 
 def is_text(kind: Any) -> bool:
-    """Whether an Arrow type is one of text."""
+    """Return whether an Arrow type is one of text."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _quick(data: Any, wanted: Any) -> Any:
-    """A column of plain values, in one step; `None` where it takes more."""
+    """Return a column of plain values, in one step; `None` where it takes more."""
     if (
         isinstance(data, list)
         and isinstance(wanted, Value)
@@ -238,7 +238,7 @@ def _jsoned(data: Any, paths: list[list[Any]]) -> tuple[Any, Any]:
 
 
 def _again(data: Any, feature: Any, allowed: dict[str, bool], error: Exception) -> Any:
-    """A second try, in which each value is looked at."""
+    """Return a second try, in which each value is looked at."""
     text = str(error)
     if "overflow" in text:
         raise OverflowError(

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 
 def even(rows: int, num_shards: int) -> list[int]:
-    """The rows of each of so many files."""
+    """Return the rows of each of so many files."""
     return [rows // num_shards + (i < rows % num_shards) for i in range(num_shards)]
 
 
 def together(tables: Iterable[Any], empty: Any) -> Pieces:
-    """All tables in one file."""
+    """Yield all tables in one file."""
     first = True
     for table in tables:
         yield first, table
@@ -62,8 +62,8 @@ def by_size(
     most: int,
     empty: Any,
 ) -> Pieces:
-    """What is made of tables, in files of at most so many bytes. A row that has more has a file of
-    its own.
+    """Yield what is made of tables, in files of at most so many bytes. A row that has more has a
+    file of its own.
     """
     used = None
     for whole in tables:
@@ -87,8 +87,8 @@ def by_size(
 def ahead(
     function: Callable[[Any], Any], items: Iterable[Any], threads: int | None
 ) -> Iterator[Any]:
-    """What a function makes of items, in their order, by so many threads, which are a few items
-    ahead; else as they are asked for.
+    """Yield what a function makes of items, in their order, by so many threads, which are a few
+    items ahead; else as they are asked for.
     """
     if threads is None or threads == 1:
         yield from map(function, items)
@@ -153,7 +153,7 @@ class Output:
         beside: int = 0,
         threads: int | None = None,
     ) -> Pieces:
-        """What is made of tables, cut where files end.
+        """Return what is made of tables, cut where files end.
 
         Args:
             tables: all rows.
@@ -177,7 +177,7 @@ class Output:
         return ahead(lambda piece: (piece[0], make(piece[1])), cut, threads)
 
     def write(self, pieces: Pieces, sink: Callable[[Any], Sink], ending: str, name: str) -> int:
-        """Writes pieces into the files; gives their bytes. What files are called where the path is
+        """Write pieces into the files; gives their bytes. What files are called where the path is
         a folder: a name, and an ending.
         """
         if not self.several:
@@ -236,7 +236,7 @@ class Shards:
 
     @contextmanager
     def open(self) -> Iterator[Any]:
-        """The next of them, to be written."""
+        """Return the next of them, to be written."""
         if self._fs is not None:
             aside = self._at(f".{self._name}.{os.urandom(6).hex()}{self._ending}")
             self._aside.append(aside)
@@ -280,7 +280,7 @@ class Shards:
             self._fs.rm(path)
 
     def _before(self) -> list[str]:
-        """What the name stood for before, and stands for now."""
+        """Return what the name stood for before, and stands for now."""
         there = (
             os.listdir(self._folder or ".")
             if self._fs is None
@@ -293,7 +293,7 @@ class Shards:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """A file's name, and its ending: with that of what it is compressed with."""
+    """Return a file's name, and its ending: with that of what it is compressed with."""
     stem, ending = os.path.splitext(name)
     if ending.lower() in COMPRESSED:
         stem, before = os.path.splitext(stem)

@@ -13,11 +13,11 @@ class Sink(Protocol):
     """A file under way."""
 
     def write(self, piece: Any) -> int:
-        """Adds rows; gives their bytes."""
+        """Add rows; gives their bytes."""
         ...
 
     def close(self) -> None:
-        """Ends it."""
+        """End it."""
         ...
 
 
@@ -52,7 +52,7 @@ class ParquetSink:
         self._rows = self._bytes = 0
 
     def write(self, piece: Any) -> int:
-        """Adds a table."""
+        """Add a table."""
         import pyarrow.parquet as pq
 
         self._writer = self._writer or pq.ParquetWriter(self._file, piece.schema, **self._options)
@@ -71,7 +71,7 @@ class ParquetSink:
         self._rows = self._bytes = 0
 
     def close(self) -> None:
-        """Ends it."""
+        """End it."""
         if self._writer is None:
             return
         self._flush()
@@ -97,10 +97,10 @@ class TextSink:
         self._head = head
 
     def write(self, piece: bytes) -> int:
-        """Adds the text of rows."""
+        """Add the text of rows."""
         content, self._head = self._head + piece, b""
         return self._file.write(content) or len(content)
 
     def close(self) -> None:
-        """Ends it."""
+        """End it."""
         self._opened.close()

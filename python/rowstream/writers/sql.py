@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 def signed(table: Any) -> Any:
-    """A table with signed integers in place of unsigned ones of 64 bits, which databases do not
-    have.
+    """Return a table with signed integers in place of unsigned ones of 64 bits, which databases do
+    not have.
 
     Raises:
         InvalidArgumentError: one is too large.

@@ -13,7 +13,7 @@ LOOKED_AT = 10  # batches of what functions made, from which types are found
 
 
 def typed_batches(rows: list[dict[str, Any]], schema: Any) -> Any:
-    """Rows that functions made, as a table of a schema."""
+    """Return rows that functions made, as a table of a schema."""
     import pyarrow as pa
 
     from rowstream.arrow.exact import FAILED

@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 
 def has_scheme(path: str) -> bool:
-    """Whether a path is a URL, other than one of a file of this machine."""
+    """Return whether a path is a URL, other than one of a file of this machine."""
     return "://" in path and not path.startswith("file://")
 
 
 def open_path(path: str, mode: str, storage_options: Any) -> Any:
-    """A file of this machine or of a URL."""
+    """Return a file of this machine or of a URL."""
     if has_scheme(path) or path.startswith("file://"):
         return open_file(path, mode, storage_options=storage_options)
     return open(path, mode, encoding=None if "b" in mode else "utf-8")
 
 
 def file_system(path: str, storage_options: Any) -> Any:
-    """The file system of fsspec that a URL is of, and the path in it; `None` for files of this
-    machine.
+    """Return the file system of fsspec that a URL is of, and the path in it; `None` for files of
+    this machine.
     """
     if not has_scheme(path) and not storage_options:
         return None, os.path.expanduser(path.removeprefix("file://"))
@@ -57,14 +57,16 @@ class Target:
 
 
 def open_target(path_or_buf: Any, storage_options: Any) -> Any:
-    """A context that gives a binary file to write: a buffer as it is, a file of this machine, or
-    one of a URL.
+    """Return a context that gives a binary file to write: a buffer as it is, a file of this
+    machine, or one of a URL.
     """
     return Target(path_or_buf, storage_options)
 
 
 def compressed(name: Any, compression: Any) -> Callable[[Any], Any] | None:
-    """What makes a file that compresses what another is given; `None` if nothing is compressed."""
+    """Return what makes a file that compresses what another is given; `None` if nothing is
+    compressed.
+    """
     kind = compression
     if kind == "infer":
         ending = os.path.splitext(os.fspath(name))[1].lower()

@@ -63,7 +63,7 @@ class StreamBase(DatasetInfoMixin):
         self._running: Iteration | None = None
 
     def __iter__(self) -> Iterator[Any]:
-        """Rows, in the data set's format.
+        """Return rows, in the data set's format.
 
         It goes on after what `load_state_dict` was given, once; the next iteration begins at the
         start of the epoch.
@@ -102,8 +102,8 @@ class StreamBase(DatasetInfoMixin):
         )
 
     def _formatter(self) -> Formatter:
-        """What makes rows of what functions made: tables in the types of the columns, where these
-        are known.
+        """Return what makes rows of what functions made: tables in the types of the columns, where
+        these are known.
         """
         features = self.features if self._format in TABLES and not self._plan.grouped else None
         return (
@@ -113,15 +113,15 @@ class StreamBase(DatasetInfoMixin):
         )
 
     def _decodes(self) -> bool:
-        """Whether there is something that features decode, and it is not yet. Tables have what is
-        stored.
+        """Return whether there is something that features decode, and it is not yet. Tables have
+        what is stored.
         """
         if self._decoding is None or self._format in TABLES or self._plan.grouped:
             return False
         return (known := self.features or self._partly) is not None and requires_decoding(known)
 
     def _decoded(self) -> Plan:
-        """The plan with what its features decode decoded."""
+        """Return the plan with what its features decode decoded."""
         if not self._decodes():
             return self._plan
         return self._plan.then(
@@ -137,8 +137,8 @@ class StreamBase(DatasetInfoMixin):
         return World(*self._part(), self._shared.epoch if epoch is None else epoch)
 
     def _loaded(self) -> State | None:
-        """The state that the next iteration goes on from, if one was loaded and nothing after it
-        was given yet.
+        """Return the state that the next iteration goes on from, if one was loaded and nothing
+        after it was given yet.
         """
         resume, running = self._resume, self._running
         if resume is None or resume.epoch != self._shared.epoch:
@@ -150,7 +150,9 @@ class StreamBase(DatasetInfoMixin):
         return None if self._shared.resumed(self._loads) else resume
 
     def _begin(self) -> tuple[World, State | None]:
-        """Where an iteration starts: after a state that was loaded, if it is of this epoch."""
+        """Return where an iteration starts: after a state that was loaded, if it is of this
+        epoch.
+        """
         self._resume = self._loaded()
         self._shared.read_by_workers = is_worker()
         return self._world(), self._resume
@@ -205,11 +207,11 @@ class StreamBase(DatasetInfoMixin):
         return self._shared.epoch
 
     def __copy__(self) -> Self:
-        """A data set that begins anew."""
+        """Return a data set that begins anew."""
         return self._copied()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """A data set that begins anew: all that it holds is immutable."""
+        """Return a data set that begins anew: all that it holds is immutable."""
         return self._copied()
 
     def _copied(self) -> Self:
@@ -231,7 +233,7 @@ class StreamBase(DatasetInfoMixin):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """What `__getstate__` gave."""
+        """Take in what `__getstate__` gave."""
         self.__dict__.update(state)
 
     def _with(self, plan: Plan | None = None, **changes: Any) -> Self:
@@ -251,7 +253,7 @@ class StreamBase(DatasetInfoMixin):
         return made
 
     def _fits(self, state: State) -> None:
-        """Raises if a state that was loaded before the last step is not one of the stream with that
+        """Raise if a state that was loaded before the last step is not one of the stream with that
         step.
         """
         plan = self._plan
@@ -264,13 +266,13 @@ class StreamBase(DatasetInfoMixin):
         )
 
     def with_format(self, type: str | None = None) -> Self:
-        """Rows and batches as another kind of object: `"numpy"`, `"arrow"`, or Python objects if
-        `None`.
+        """Return rows and batches as another kind of object: `"numpy"`, `"arrow"`, or Python
+        objects if `None`.
         """
         return self._with(_format=format_name(type))
 
     def _told(self) -> int | None:
-        """How many rows the next iteration gives, if nothing has to be read to tell."""
+        """Return how many rows the next iteration gives, if nothing has to be read to tell."""
         return (
             None
             if self._loaded() is not None or endless(self._plan)

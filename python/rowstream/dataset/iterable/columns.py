@@ -26,7 +26,7 @@ class StreamColumns(StreamBase):
         return self._with(self._plan.select(names(column_names)))
 
     def remove_columns(self, column_names: str | Sequence[str]) -> Self:
-        """All columns but these."""
+        """Return all columns but these."""
         gone = names(column_names)
         if self._plan.python:
             return self._projected("remove", {name: name for name in gone})

@@ -69,7 +69,7 @@ class StreamConstructors(StreamBase):
         split: Any = Split.TRAIN,
         deterministic: bool = False,
     ) -> Self:
-        """The rows that a generator gives.
+        """Return the rows that a generator gives.
 
         Args:
             generator: a function that gives dicts. It is called anew for every pass, and to go on
@@ -102,8 +102,8 @@ class StreamConstructors(StreamBase):
 
     @classmethod
     def from_spark(cls, df: Any, split: Any = None, features: Any = None, **kwargs: Any) -> Self:
-        """The rows of a Spark frame, in the order in which Spark gives them, which has to be the
-        same each time.
+        """Return the rows of a Spark frame, in the order in which Spark gives them, which has to be
+        the same each time.
         """
         return cls.from_generator(
             _spark_rows, features, {"df": df, **kwargs}, split, deterministic=True
@@ -118,8 +118,8 @@ class StreamConstructors(StreamBase):
         split: Any = None,
         num_shards: int | None = 1,
     ) -> Self:
-        """The rows of columns: a dict of lists or arrays of one length, in `num_shards` pieces; in
-        pieces of 64 KiB if it is 1.
+        """Return the rows of columns: a dict of lists or arrays of one length, in `num_shards`
+        pieces; in pieces of 64 KiB if it is 1.
         """
         import pyarrow as pa
 
@@ -154,7 +154,7 @@ class StreamConstructors(StreamBase):
         split: Any = None,
         num_shards: int | None = 1,
     ) -> Self:
-        """Rows: a list of dicts. A column that a row lacks is null there."""
+        """Return rows: a list of dicts. A column that a row lacks is null there."""
         names = (
             dict.fromkeys(features)
             if features is not None
@@ -178,7 +178,7 @@ class StreamConstructors(StreamBase):
         preserve_index: bool | None = None,
         num_shards: int | None = 1,
     ) -> Self:
-        """The rows of a pandas frame; its index is a column unless it only counts rows."""
+        """Return the rows of a pandas frame; its index is a column unless it only counts rows."""
         import pyarrow as pa
 
         return cls._made(
@@ -198,13 +198,13 @@ class StreamConstructors(StreamBase):
         split: Any = None,
         num_shards: int | None = 1,
     ) -> Self:
-        """The rows of a Polars frame, lazy ones collected."""
+        """Return the rows of a Polars frame, lazy ones collected."""
         frame = df.collect() if hasattr(df, "collect") else df
         return cls._made(in_memory_plan(frame.to_arrow(), features, num_shards), info, split)
 
     @classmethod
     def from_file(cls, filename: str) -> Self:
-        """The rows of an Arrow file or stream, as `datasets` writes them."""
+        """Return the rows of an Arrow file or stream, as `datasets` writes them."""
         return cls._of_files("arrow", filename, None, None)
 
     @classmethod
@@ -216,7 +216,7 @@ class StreamConstructors(StreamBase):
         keep_in_memory: bool = False,
         **kwargs: Any,
     ) -> Self:
-        """The rows of CSV files. Options as those of `load_dataset("csv", …)`."""
+        """Return the rows of CSV files. Options as those of `load_dataset("csv", …)`."""
         return cls._of_files("csv", path_or_paths, split, features, **kwargs)
 
     @classmethod
@@ -229,7 +229,7 @@ class StreamConstructors(StreamBase):
         field: str | None = None,
         **kwargs: Any,
     ) -> Self:
-        """The rows of JSON files. Options as those of `load_dataset("json", …)`."""
+        """Return the rows of JSON files. Options as those of `load_dataset("json", …)`."""
         return cls._of_files("json", path_or_paths, split, features, field=field, **kwargs)
 
     @classmethod
@@ -245,7 +245,7 @@ class StreamConstructors(StreamBase):
         on_bad_files: str = "error",
         **kwargs: Any,
     ) -> Self:
-        """The rows of Parquet files. Options as those of `load_dataset("parquet", …)`."""
+        """Return the rows of Parquet files. Options as those of `load_dataset("parquet", …)`."""
         return cls._of_files(
             "parquet",
             path_or_paths,
@@ -268,7 +268,7 @@ class StreamConstructors(StreamBase):
         sample_by: str = "line",
         **kwargs: Any,
     ) -> Self:
-        """The lines, paragraphs or documents of text files."""
+        """Return the lines, paragraphs or documents of text files."""
         return cls._of_files(
             "text",
             path_or_paths,

@@ -41,7 +41,7 @@ class IterableDataset(
     """
 
     def __getitem__(self, column_name: str) -> IterableColumn:
-        """A column. It may be iterated again and again; of files, no other column is read.
+        """Return a column. It may be iterated again and again; of files, no other column is read.
 
         Example:
             >>> for text in ds["text"]:
@@ -62,7 +62,7 @@ class IterableDataset(
         )
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
-        """The rows as an Arrow stream, from the start of the epoch: `pa.table(ds)`,
+        """Return the rows as an Arrow stream, from the start of the epoch: `pa.table(ds)`,
         `pl.DataFrame(ds)`, DuckDB.
 
         Each call is a stream of its own, so a data set can be read again and again; `state_dict` is
@@ -78,8 +78,8 @@ class IterableDataset(
         return _core.arrow_stream(plan.core, c, of, plan.core.start(self._shared.epoch), ARROW_ROWS)
 
     def explain(self) -> str:
-        """What is read and what is left out, as text: from what the files say of themselves, before
-        rows are read.
+        """Return what is read and what is left out, as text: from what the files say of themselves,
+        before rows are read.
 
         Example:
             >>> print(ds.filter(col("year") > 2020).select_columns(["text"]).explain())
@@ -87,8 +87,8 @@ class IterableDataset(
         return explained(self._plan)
 
     def count(self) -> int:
-        """How many rows one iteration gives, from the start of the epoch; batches, where rows are
-        batched.
+        """Return how many rows one iteration gives, from the start of the epoch; batches, where
+        rows are batched.
 
         Where files say it (Parquet, Arrow, tar) nothing is read. Else as little as can be is: no
         columns, if no function makes or filters rows. Of a rank's part, as `split_dataset_by_node`

@@ -20,7 +20,7 @@ class IterableDatasetDict(dict[str, IterableDataset]):
         pass  # nothing else can be put in
 
     def __getitem__(self, split: str) -> IterableDataset:
-        """The stream of a split."""
+        """Return the stream of a split."""
         if str(split) not in self:
             raise KeyError(f"there is no split {split!r}; the splits are {list(self)}")
         return super().__getitem__(str(split))
@@ -67,7 +67,7 @@ class IterableDatasetDict(dict[str, IterableDataset]):
         embed_external_files: bool = True,
         num_proc: int | None = None,
     ) -> Any:
-        """Uploads the splits to a data set of the Hub, each read once into Arrow files. Arguments
+        """Upload the splits to a data set of the Hub, each read once into Arrow files. Arguments
         as those of `DatasetDict.push_to_hub`.
         """
         if max_shard_size is not None and num_shards is not None:
@@ -108,7 +108,7 @@ class IterableDatasetDict(dict[str, IterableDataset]):
         return {name: ds.column_names for name, ds in self.items()}
 
     def __repr__(self) -> str:
-        """The splits, one below the other."""
+        """Return the splits, one below the other."""
         inner = "\n".join(f"{name}: {ds!r}" for name, ds in self.items())
         return (
             "IterableDatasetDict({\n"
@@ -117,7 +117,7 @@ class IterableDatasetDict(dict[str, IterableDataset]):
         )
 
     def __setitem__(self, split: str, ds: IterableDataset) -> None:
-        """Adds a stream."""
+        """Add a stream."""
         if not isinstance(ds, IterableDataset):
             raise InvalidArgumentError(f"a split is an IterableDataset, not {type(ds).__name__}")
         super().__setitem__(str(split), ds)

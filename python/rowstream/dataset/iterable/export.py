@@ -34,7 +34,7 @@ class StreamExport(StreamBase):
     """Gives `Dataset`, which stands above this module and is loaded when it is asked for."""
 
     def _tables(self, batch_size: int | None) -> Iterator[Any]:
-        """The rows as Arrow tables of one schema."""
+        """Yield the rows as Arrow tables of one schema."""
         import pyarrow as pa
 
         from rowstream.formatting.batches.arrow import columns
@@ -62,8 +62,8 @@ class StreamExport(StreamBase):
             yield typed_batches(group, schema)
 
     def _batches(self, batch_size: int | None) -> Iterator[Any]:
-        """The rows as Arrow tables, each as soon as its rows are read: without known types, each
-        has its own.
+        """Yield the rows as Arrow tables, each as soon as its rows are read: without known types,
+        each has its own.
         """
         if self.features is not None:
             yield from self._tables(batch_size)
@@ -83,13 +83,15 @@ class StreamExport(StreamBase):
         return pa_schema(self.features or Features()).empty_table()
 
     def to_dict(self, batch_size: int | None = None, batched: bool = False) -> Any:
-        """All rows as a dict of lists; one for each `batch_size` rows if `batched`."""
+        """Return all rows as a dict of lists; one for each `batch_size` rows if `batched`."""
         if batched:
             return (table.to_pydict() for table in self._batches(batch_size))
         return self._table(batch_size).to_pydict()
 
     def to_map_style(self) -> Any:
-        """All rows as a map-style data set, in a file of a folder that goes with the process."""
+        """Return all rows as a map-style data set, in a file of a folder that goes with the
+        process.
+        """
         path = os.path.join(
             get_temporary_cache_files_directory(), f"stream-{generate_random_fingerprint()}.arrow"
         )
@@ -132,7 +134,7 @@ class StreamExport(StreamBase):
         embed_external_files: bool = True,
         num_proc: int | None = None,
     ) -> Any:
-        """Uploads the rows to a data set of the Hub, read once into an Arrow file. Arguments as
+        """Upload the rows to a data set of the Hub, read once into an Arrow file. Arguments as
         those of `Dataset.push_to_hub`.
         """
         if max_shard_size is not None and num_shards is not None:
@@ -159,11 +161,11 @@ class StreamExport(StreamBase):
         )
 
     def to_list(self) -> list[dict[str, Any]]:
-        """All rows as dicts."""
+        """Return all rows as dicts."""
         return list(self.with_format(None))
 
     def to_pandas(self, batch_size: int | None = None, batched: bool = False) -> Any:
-        """All rows as a pandas frame; one for each `batch_size` rows if `batched`."""
+        """Return all rows as a pandas frame; one for each `batch_size` rows if `batched`."""
         if batched:
             return (table.to_pandas() for table in self._batches(batch_size))
         return self._table(batch_size).to_pandas()
@@ -175,7 +177,7 @@ class StreamExport(StreamBase):
         schema_overrides: dict[str, Any] | None = None,
         rechunk: bool = True,
     ) -> Any:
-        """All rows as a Polars frame; one for each `batch_size` rows if `batched`."""
+        """Return all rows as a Polars frame; one for each `batch_size` rows if `batched`."""
         from rowstream.arrow.stored import polars_frame
 
         options = {"schema_overrides": schema_overrides, "rechunk": rechunk}
@@ -192,7 +194,7 @@ class StreamExport(StreamBase):
         max_shard_size: str | int | None = None,
         **parquet_writer_kwargs: Any,
     ) -> int:
-        """Writes the rows as Parquet, whole or not at all. Gives the bytes of their columns.
+        """Write the rows as Parquet, whole or not at all. Gives the bytes of their columns.
 
         Args:
             path_or_buf: the file's name, or a binary file. Of several files:
@@ -229,7 +231,7 @@ class StreamExport(StreamBase):
         max_shard_size: str | int | None = None,
         **to_csv_kwargs: Any,
     ) -> int:
-        """Writes the rows as CSV, whole or not at all. Gives the bytes written. Other arguments as
+        """Write the rows as CSV, whole or not at all. Gives the bytes written. Other arguments as
         `pandas.DataFrame.to_csv` has them; `num_shards` and `max_shard_size` as in `to_parquet`.
         """
         from rowstream.arrow.pandas import csv_bytes, exact_frame
@@ -252,7 +254,7 @@ class StreamExport(StreamBase):
         max_shard_size: str | int | None = None,
         **to_json_kwargs: Any,
     ) -> int:
-        """Writes the rows as JSON Lines, whole or not at all. Gives the bytes written. Other
+        """Write the rows as JSON Lines, whole or not at all. Gives the bytes written. Other
         arguments as those of pandas; `num_shards` and `max_shard_size` as in `to_parquet`.
         """
         from rowstream.arrow.pandas import exact_frame
@@ -285,14 +287,14 @@ class StreamExport(StreamBase):
         return Output(path_or_buf, None, num_shards, max_shard_size)
 
     def _called(self) -> str:
-        """What files of the rows are called."""
+        """Return what files of the rows are called."""
         return str(self._split or "data")
 
     @contextmanager
     def _rows_for(
         self, output: Output, batch_size: int | None
     ) -> Iterator[tuple[Iterator[Any], int | None, Any]]:
-        """The rows; how many they are if that has to be known; and a table without rows."""
+        """Return the rows; how many they are if that has to be known; and a table without rows."""
         known = None if output.num_shards is None else self._told()
         held = self.to_map_style() if output.num_shards is not None and known is None else None
         try:
@@ -313,7 +315,7 @@ class StreamExport(StreamBase):
     def to_sql(
         self, name: str, con: Any, batch_size: int | None = None, **sql_writer_kwargs: Any
     ) -> int:
-        """Writes the rows into a table of a database. Gives how many. Other arguments as
+        """Write the rows into a table of a database. Gives how many. Other arguments as
         `pandas.DataFrame.to_sql` has them.
 
         Args:
@@ -346,7 +348,7 @@ class StreamExport(StreamBase):
 
 
 def _notes(features: Features | None, schema: Any) -> dict[str, str] | None:
-    """What a Parquet file says of its columns that their types do not, such as the names of
+    """Return what a Parquet file says of its columns that their types do not, such as the names of
     labels.
     """
     if features is None or set(features) != set(schema.names):

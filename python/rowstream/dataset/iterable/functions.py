@@ -88,8 +88,8 @@ class StreamFunctions(StreamColumns):
         num_threads: int | None = None,
         num_proc: int | None = None,
     ) -> Self:
-        """The rows for which a function is true. Arguments as in `map`; of a batch it returns a
-        list of booleans.
+        """Return the rows for which a function is true. Arguments as in `map`; of a batch it
+        returns a list of booleans.
 
         Example:
             >>> ds = ds.filter(lambda row: row["score"] > 0.5)
@@ -116,8 +116,8 @@ class StreamFunctions(StreamColumns):
     def flat_map(
         self, function: Callable[..., Any], fn_kwargs: dict[str, Any] | None = None
     ) -> Self:
-        """The rows that a function gives for each row, one after another: none, one or many, also
-        lazily.
+        """Return the rows that a function gives for each row, one after another: none, one or many,
+        also lazily.
 
         A state within them is exact: the function is called again for that row, and what was given
         is passed over.
@@ -130,8 +130,8 @@ class StreamFunctions(StreamColumns):
         )
 
     def decode(self, enable: bool = True, num_threads: int | None = None) -> Self:
-        """Whether media, and what else features decode, are decoded; and in how many threads beside
-        the loop.
+        """Return whether media, and what else features decode, are decoded; and in how many threads
+        beside the loop.
 
         Args:
             enable: whether rows have what features decode; else what is stored: of media,

@@ -31,8 +31,8 @@ class StreamOrder(StreamBase):
         buffer_size: int | None = 1000,
         max_buffer_input_shards: int = _INPUT_SHARDS,
     ) -> Self:
-        """Rows in another order: pieces of the files permuted, and rows among `buffer_size` that
-        are held.
+        """Return rows in another order: pieces of the files permuted, and rows among `buffer_size`
+        that are held.
 
         A batch's rows come from up to 64 pieces of the files. What a `take` or `skip` before chose
         stays chosen.
@@ -77,15 +77,17 @@ class StreamOrder(StreamBase):
         return self._with(plan.then(Shuffle(seed, buffer)))
 
     def take(self, n: int) -> Self:
-        """The first `n` rows, or batches. Which rows they are is settled in epoch 0; later epochs
-        permute within.
+        """Return the first `n` rows, or batches. Which rows they are is settled in epoch 0; later
+        epochs permute within.
 
         Of a rank's part, as `split_dataset_by_node` gives it, they are the first of that part.
         """
         return self._cut(check_number("n", n), take=True)
 
     def skip(self, n: int) -> Self:
-        """All but the first `n` rows, or batches: just what `take(n)` leaves, in every epoch."""
+        """Return all but the first `n` rows, or batches: just what `take(n)` leaves, in every
+        epoch.
+        """
         return self._cut(check_number("n", n), take=False)
 
     def _cut(self, n: int, *, take: bool) -> Self:
@@ -114,7 +116,7 @@ class StreamOrder(StreamBase):
         return self._with(plan.shard(of, index, contiguous=contiguous))
 
     def _of_rank(self, rank: int, of: int, strategy: str) -> Self:
-        """The part of a rank: see `split_dataset_by_node`."""
+        """Return the part of a rank: see `split_dataset_by_node`."""
         if self._rank is not None:
             before, among, how = self._rank
             if strategy not in ("auto", how):
@@ -141,15 +143,15 @@ class StreamOrder(StreamBase):
         )
 
     def reshard(self, num_shards: int | None = None) -> Self:
-        """The same: a file is cut into its row groups, batches or ranges already, and consumers
-        beyond those share rows.
+        """Return the same: a file is cut into its row groups, batches or ranges already, and
+        consumers beyond those share rows.
         """
         if num_shards is not None:
             check_number("num_shards", num_shards, least=1)
         return self._with()
 
     def repeat(self, num_times: int | None = None) -> Self:
-        """All rows `num_times` times, for ever if `None`. Each pass is shuffled anew."""
+        """Return all rows `num_times` times, for ever if `None`. Each pass is shuffled anew."""
         times = (
             None if num_times is None else max(0, check_number("num_times", num_times, least=None))
         )
@@ -159,7 +161,7 @@ class StreamOrder(StreamBase):
     def batch(
         self, batch_size: int | None = None, by_column: Any = None, drop_last_batch: bool = False
     ) -> Self:
-        """Rows grouped: each item is a dict of lists.
+        """Return rows grouped: each item is a dict of lists.
 
         Args:
             batch_size: rows of a batch.
@@ -192,7 +194,7 @@ class StreamOrder(StreamBase):
         return self._grouped(Rebatch(size, drop_last_batch))
 
     def _grouped(self, step: Rebatch) -> Self:
-        """Rows in groups, decoded before."""
+        """Return rows in groups, decoded before."""
         plan = self._decoded()
         if plan is self._plan:
             return self._with(plan.then(step))

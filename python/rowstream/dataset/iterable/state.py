@@ -27,7 +27,8 @@ class StreamState(StreamBase):
     """States: where a stream is, and how it goes on from there."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The position after the last row or batch that was given: plain data of at most a few KiB.
+        """Return the position after the last row or batch that was given: plain data of at most a
+        few KiB.
 
         It names the data set by content, so it fits wherever the same files lie and whatever
         columns are read.
@@ -103,8 +104,8 @@ class StreamState(StreamBase):
             self._running = None
 
     def _as_mixed(self, state: State, steps: str, *, strict: bool) -> State:
-        """A state of a mixture, for the mixture that this is now, which is given as many sequences
-        as the state has.
+        """Return a state of a mixture, for the mixture that this is now, which is given as many
+        sequences as the state has.
         """
         source: Mixture = self._plan.source  # type: ignore[attr-defined]
         if state.steps != steps:
@@ -121,7 +122,7 @@ class StreamState(StreamBase):
         return state
 
     def lock(self, path: str | os.PathLike[str]) -> None:
-        """Writes down every file that this data set consists of: location, length, version, hash,
+        """Write down every file that this data set consists of: location, length, version, hash,
         and how it is read.
 
         `load_dataset(lock=path)` then reads exactly these, on any machine, and raises
@@ -136,7 +137,7 @@ class StreamState(StreamBase):
         write_lock(path, {str(self._split or "train"): self._plan}, self.info.dataset_name)
 
     def skip_in_state(self, state_dict: dict[str, Any], n: int) -> dict[str, Any]:
-        """A state that is `n` rows further on: to leave out rows that a run cannot get over.
+        """Return a state that is `n` rows further on: to leave out rows that a run cannot get over.
 
         They are passed over as fast as can be, and given to nobody. Load the result in place of
         `state_dict`.

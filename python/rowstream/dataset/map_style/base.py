@@ -97,8 +97,8 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         self._name = value
 
     def explain_fingerprint(self) -> str:
-        """How the fingerprint came to be: what the rows are, and each step with the hash of each of
-        its arguments.
+        """Return how the fingerprint came to be: what the rows are, and each step with the hash of
+        each of its arguments.
 
         Example:
             >>> print(ds.map(tokenize, batched=True).explain_fingerprint())
@@ -159,20 +159,20 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         return self.num_rows, self.num_columns
 
     def __len__(self) -> int:
-        """How many rows there are."""
+        """Return how many rows there are."""
         return self.num_rows
 
     def __getstate__(self) -> dict[str, Any]:
-        """All that it is, with the fingerprint found."""
+        """Return all that it is, with the fingerprint found."""
         _ = self._fingerprint  # it is found, so that the copy has the same
         return {name: value for name, value in self.__dict__.items() if name != "_rows"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """What `__getstate__` gave."""
+        """Take in what `__getstate__` gave."""
         self.__dict__.update(state)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """A copy; tables are shared, as they do not change."""
+        """Return a copy; tables are shared, as they do not change."""
         return self._copy()
 
     def _copy(self, **changes: Any) -> Self:
@@ -189,7 +189,7 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         return made
 
     def _retabled(self, data: Table, features: Features, fingerprint: str | None) -> Self:
-        """The same rows with other columns: the list of rows before the table stays."""
+        """Return the same rows with other columns: the list of rows before the table stays."""
         made = self._copy(_name=fingerprint, _data=with_features(data, features))
         made._info.features = features
         return made
@@ -197,7 +197,7 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
     def _made(
         self, table: Any, features: Features | None, fingerprint: str | None, indices: Any = None
     ) -> Self:
-        """A data set of another table, with the same name and split."""
+        """Return a data set of another table, with the same name and split."""
         info = self._info.copy()
         info.features = features
         return type(self)(
@@ -205,11 +205,11 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         )
 
     def _query(self, key: Any) -> Any:
-        """Rows or a column as a pyarrow table."""
+        """Return rows or a column as a pyarrow table."""
         return query_table(self._data, key, self._indices)
 
     def _core_rows(self) -> Any:
-        """The rows as the core gives them, where they need no decoding."""
+        """Return the rows as the core gives them, where they need no decoding."""
         made = self.__dict__.get("_rows")
         if made is None:
             from rowstream.table.rows import rows_of
@@ -221,7 +221,7 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         return self._format_type is None and self._format_columns is None
 
     def __getitem__(self, key: Any) -> Any:
-        """A row, rows or a column.
+        """Return a row, rows or a column.
 
         - `ds[i]`: a row, from the end if below zero.
         - `ds[a:b]`, `ds[[i, j]]`, `ds[range(n)]`: rows, as a dict of columns.
@@ -244,7 +244,7 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         return format_table(self._query(key), key, formatter, columns, self._output_all_columns)
 
     def __getitems__(self, keys: Sequence[int]) -> list[Any]:
-        """Rows: what torch's loaders ask for."""
+        """Return rows: what torch's loaders ask for."""
         if self._plain() and (rows := self._core_rows()) is not None:
             made: list[Any] = rows.take(keys)
             return made
@@ -254,7 +254,7 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         return [self[int(i)] for i in keys]
 
     def __iter__(self) -> Iterator[Any]:
-        """Rows, one after another, in the data set's format."""
+        """Return rows, one after another, in the data set's format."""
         if self._plain() and (rows := self._core_rows()) is not None:
             return iter(rows)
         return self._formatted_rows()
@@ -307,8 +307,8 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
     def _get_cache_file_path(
         self, fingerprint_: str | None, suffix: str = SUFFIX, load: bool = True
     ) -> str:
-        """The file for what has a fingerprint: as `place_of` finds it, or in a folder that goes
-        with the process.
+        """Return the file for what has a fingerprint: as `place_of` finds it, or in a folder that
+        goes with the process.
         """
         if is_caching_enabled() and self._data.home:
             return place_of(self._data, f"cache-{fingerprint_}.arrow", suffix, load=load)
@@ -316,7 +316,7 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         return os.path.join(get_temporary_cache_files_directory(), name)
 
     def cleanup_cache_files(self) -> int:
-        """Removes the results of steps in the folders that this data set's steps write into, but
+        """Remove the results of steps in the folders that this data set's steps write into, but
         for its own. Gives how many they were.
         """
         own = [os.path.abspath(one["filename"]) for one in self.cache_files]

@@ -32,7 +32,7 @@ class ColumnTypes(MapStyleTransforms):
     def add_column(
         self, name: str, column: Any, new_fingerprint: str | None = None, feature: Any = None
     ) -> Self:
-        """The data set with another column, of as many values as there are rows."""
+        """Return the data set with another column, of as many values as there are rows."""
         if name in self.column_names:
             raise InvalidArgumentError(
                 f"The table can't have duplicated columns but columns ['{name}'] are duplicated."
@@ -50,7 +50,7 @@ class ColumnTypes(MapStyleTransforms):
     @transmit_format
     @fingerprint_transform(inplace=False)
     def flatten(self, new_fingerprint: str | None = None, max_depth: int = 16) -> Self:
-        """The data set with a column for each field of columns of structs."""
+        """Return the data set with a column for each field of columns of structs."""
         data, features = self._data, self.features
         for _ in range(1, max_depth):
             if all(flat_fields(one) is None for one in features.values()):
@@ -68,7 +68,7 @@ class ColumnTypes(MapStyleTransforms):
         writer_batch_size: int | None = 1000,
         num_proc: int | None = None,
     ) -> Self:
-        """The data set with other types: `features` names all columns.
+        """Return the data set with other types: `features` names all columns.
 
         Raises:
             ValueError: it names others than there are.
@@ -108,7 +108,7 @@ class ColumnTypes(MapStyleTransforms):
 
     @fingerprint_transform(inplace=False)
     def cast_column(self, column: str, feature: Any, new_fingerprint: str | None = None) -> Self:
-        """The data set with another type for a column."""
+        """Return the data set with another type for a column."""
         if hasattr(feature, "decode_example"):
             features = Features({**self.features, column: feature})
             return self._retabled(self._data.cast(features.arrow_schema), features, new_fingerprint)
@@ -118,7 +118,8 @@ class ColumnTypes(MapStyleTransforms):
         return self.cast(features)
 
     def class_encode_column(self, column: str, include_nulls: bool = False) -> Self:
-        """The data set with the values of a column as labels: its sorted values are their names.
+        """Return the data set with the values of a column as labels: its sorted values are their
+        names.
 
         Args:
             column: the column.
@@ -156,8 +157,8 @@ class ColumnTypes(MapStyleTransforms):
         return int(self._query(column).column(0).null_count)
 
     def align_labels_with_mapping(self, label2id: dict[str, int], label_column: str) -> Self:
-        """The data set with the integers of labels that a mapping says; names are compared without
-        case.
+        """Return the data set with the integers of labels that a mapping says; names are compared
+        without case.
         """
         if label_column not in self.column_names:
             raise InvalidArgumentError(

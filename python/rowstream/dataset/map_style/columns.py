@@ -28,7 +28,7 @@ class ColumnMethods(RowSelection):
     def remove_columns(
         self, column_names: str | list[str], new_fingerprint: str | None = None
     ) -> Self:
-        """The data set without some columns."""
+        """Return the data set without some columns."""
         gone = self._known(column_names)
         kept = [name for name in self.column_names if name not in gone]
         return self._selected(kept, new_fingerprint)
@@ -38,7 +38,7 @@ class ColumnMethods(RowSelection):
     def select_columns(
         self, column_names: str | list[str], new_fingerprint: str | None = None
     ) -> Self:
-        """The data set with some columns only, in the order in which they are named."""
+        """Return the data set with some columns only, in the order in which they are named."""
         return self._selected(self._known(column_names), new_fingerprint)
 
     def _selected(self, names: list[str], new_fingerprint: str | None) -> Self:
@@ -55,7 +55,7 @@ class ColumnMethods(RowSelection):
     def rename_column(
         self, original_column_name: str, new_column_name: str, new_fingerprint: str | None = None
     ) -> Self:
-        """The data set with another name for a column."""
+        """Return the data set with another name for a column."""
         if not new_column_name:
             raise InvalidArgumentError("New column name is empty.")
         return self._renamed({original_column_name: new_column_name}, new_fingerprint)
@@ -64,7 +64,7 @@ class ColumnMethods(RowSelection):
     def rename_columns(
         self, column_mapping: dict[str, str], new_fingerprint: str | None = None
     ) -> Self:
-        """The data set with other names for columns: `{old: new}`."""
+        """Return the data set with other names for columns: `{old: new}`."""
         if empty := [old for old, new in column_mapping.items() if not new]:
             raise InvalidArgumentError(f"New column names are empty for {empty}.")
         return self._renamed(column_mapping, new_fingerprint)
@@ -87,7 +87,7 @@ class ColumnMethods(RowSelection):
         return made
 
     def unique(self, column: str) -> list[Any]:
-        """The different values of a column, in the order in which they come first."""
+        """Return the different values of a column, in the order in which they come first."""
         if column not in self.column_names:
             raise InvalidArgumentError(
                 f"Column ({column}) not in table columns ({self.column_names})."

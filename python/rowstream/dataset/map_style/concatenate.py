@@ -22,7 +22,7 @@ from rowstream.writers.features import with_features
 
 
 def _aligned(ds: Any, features: Features, maps: dict[str, Any]) -> Any:
-    """The table of a data set with the types of features."""
+    """Return the table of a data set with the types of features."""
     schema = features.arrow_schema
     if ds.features == features and all(
         ds._data.schema.field(name).type == schema.field(name).type
@@ -105,8 +105,8 @@ def concatenate_map_style(
 
 
 def _listed_rows(ds: Any, start: int) -> Any:
-    """The list of rows of a data set whose table begins at `start`: where it begins first, the file
-    of the list is kept.
+    """Return the list of rows of a data set whose table begins at `start`: where it begins first,
+    the file of the list is kept.
     """
     schema = pa.schema({"indices": pa.uint64()})
     if ds._indices is None:
@@ -158,7 +158,7 @@ def interleave_map_style(
 def draw_rows(
     lengths: Any, starts: Any, probabilities: Any, seed: int | None, stopping_strategy: str
 ) -> Any:
-    """The rows that are drawn: a thousand draws at a time, as `datasets` draws them."""
+    """Return the rows that are drawn: a thousand draws at a time, as `datasets` draws them."""
     n = len(lengths)
     chances = np.asarray(probabilities, dtype=np.float64)
     drawable = chances > 0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def _agreed(features: Any, info: DatasetInfo | None) -> tuple[Features | None, DatasetInfo]:
-    """The features that are given, in one way or the other."""
+    """Return the features that are given, in one way or the other."""
     if (
         info is not None
         and features is not None
@@ -39,8 +39,8 @@ def _agreed(features: Any, info: DatasetInfo | None) -> tuple[Features | None, D
 
 
 def _whole(mapping: Any, features: Features | None) -> Any:
-    """The columns of a dict, which are those that features name; all of them without rows where
-    there are none.
+    """Return the columns of a dict, which are those that features name; all of them without rows
+    where there are none.
 
     Raises:
         InvalidArgumentError: some are not there.
@@ -69,7 +69,7 @@ class MapStyleConstructors(MapStyleBase):
         indices_filename: str | None = None,
         in_memory: bool = False,
     ) -> Self:
-        """The rows of an Arrow file or stream, mapped; read if `in_memory`."""
+        """Return the rows of an Arrow file or stream, mapped; read if `in_memory`."""
         kind = InMemoryTable if in_memory else MemoryMappedTable
         indices = None if indices_filename is None else kind.from_file(indices_filename)
         return cls(kind.from_file(filename), info=info, split=split, indices_table=indices)
@@ -82,7 +82,7 @@ class MapStyleConstructors(MapStyleBase):
         split: Any = None,
         indices_buffer: Any = None,
     ) -> Self:
-        """The rows of an Arrow stream in memory."""
+        """Return the rows of an Arrow stream in memory."""
         indices = None if indices_buffer is None else InMemoryTable.from_buffer(indices_buffer)
         return cls(InMemoryTable.from_buffer(buffer), info=info, split=split, indices_table=indices)
 
@@ -95,8 +95,8 @@ class MapStyleConstructors(MapStyleBase):
         split: Any = None,
         on_mixed_types: str | None = None,
     ) -> Self:
-        """The rows of columns: a dict of lists, arrays or Arrow arrays of one length, kept in
-        memory.
+        """Return the rows of columns: a dict of lists, arrays or Arrow arrays of one length, kept
+        in memory.
 
         Args:
             mapping: the columns.
@@ -144,8 +144,8 @@ class MapStyleConstructors(MapStyleBase):
         split: Any = None,
         on_mixed_types: str | None = None,
     ) -> Self:
-        """The rows of a list of dicts, kept in memory. The columns are those of the first row, and
-        those that features name; what a row lacks is null there.
+        """Return the rows of a list of dicts, kept in memory. The columns are those of the first
+        row, and those that features name; what a row lacks is null there.
 
         Arguments as those of `from_dict`.
 
@@ -174,7 +174,7 @@ class MapStyleConstructors(MapStyleBase):
         split: Any = None,
         preserve_index: bool | None = None,
     ) -> Self:
-        """The rows of a pandas frame; its index is a column unless it only counts rows."""
+        """Return the rows of a pandas frame; its index is a column unless it only counts rows."""
         features, info = _agreed(features, info)
         table = pa.Table.from_pandas(df, preserve_index=preserve_index)
         return cls._of_table(table, features, info, split)
@@ -187,7 +187,7 @@ class MapStyleConstructors(MapStyleBase):
         info: DatasetInfo | None = None,
         split: Any = None,
     ) -> Self:
-        """The rows of a Polars frame, a lazy one collected."""
+        """Return the rows of a Polars frame, a lazy one collected."""
         features, info = _agreed(features, info)
         frame = df.collect() if hasattr(df, "collect") else df
         return cls._of_table(frame.to_arrow(), features, info, split)
@@ -200,8 +200,8 @@ class MapStyleConstructors(MapStyleBase):
         info: DatasetInfo | None = None,
         split: Any = None,
     ) -> Self:
-        """The rows of anything that has the Arrow PyCapsule protocol: tables of pyarrow, DuckDB,
-        nanoarrow, a stream of ours.
+        """Return the rows of anything that has the Arrow PyCapsule protocol: tables of pyarrow,
+        DuckDB, nanoarrow, a stream of ours.
         """
         features, info = _agreed(features, info)
         return cls._of_table(
@@ -230,8 +230,8 @@ class MapStyleConstructors(MapStyleBase):
         fingerprint: str | None = None,
         **kwargs: Any,
     ) -> Self:
-        """The rows that a generator gives, written once into the cache under the fingerprint of the
-        function and its arguments.
+        """Return the rows that a generator gives, written once into the cache under the fingerprint
+        of the function and its arguments.
 
         Args:
             generator: a function that gives dicts.
@@ -273,7 +273,7 @@ class MapStyleConstructors(MapStyleBase):
         keep_in_memory: bool = False,
         **kwargs: Any,
     ) -> Self:
-        """The rows of a query or a table of a database. Other arguments as those of
+        """Return the rows of a query or a table of a database. Other arguments as those of
         `pandas.read_sql`.
 
         Args:
@@ -300,8 +300,8 @@ class MapStyleConstructors(MapStyleBase):
         load_from_cache_file: bool = True,
         **kwargs: Any,
     ) -> Self:
-        """The rows of a Spark frame, by way of Arrow, in memory; what says where copies lie is
-        accepted.
+        """Return the rows of a Spark frame, by way of Arrow, in memory; what says where copies lie
+        is accepted.
         """
         table = df.toArrow() if hasattr(df, "toArrow") else pa.Table.from_pandas(df.toPandas())
         return cls._of_table(table, features, DatasetInfo(), split)

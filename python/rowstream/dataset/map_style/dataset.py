@@ -58,18 +58,18 @@ class Dataset(
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Gives up the table."""
+        """Give up the table."""
         self.__del__()
 
     def __del__(self) -> None:
-        """Gives up the table: files may then be removed, where the system does not let mapped ones
+        """Give up the table: files may then be removed, where the system does not let mapped ones
         be.
         """
         for name in ("_data", "_indices"):
             self.__dict__.pop(name, None)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
-        """The rows as an Arrow stream: `pa.table(ds)`, `pl.DataFrame(ds)`, DuckDB."""
+        """Return the rows as an Arrow stream: `pa.table(ds)`, `pl.DataFrame(ds)`, DuckDB."""
         return self._query(slice(None)).__arrow_c_stream__()
 
 

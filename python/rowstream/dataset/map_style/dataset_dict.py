@@ -26,7 +26,7 @@ class DatasetDict(DatasetDictFiles):
     """
 
     def __getitem__(self, k: Any) -> Any:
-        """The data set of a split."""
+        """Return the data set of a split."""
         if isinstance(k, (str,)) or not self:
             if str(k) in self or not self:
                 return super().__getitem__(str(k))
@@ -45,12 +45,12 @@ class DatasetDict(DatasetDictFiles):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Gives up the tables."""
+        """Give up the tables."""
         for ds in self.values():
             ds.__del__()
 
     def __repr__(self) -> str:
-        """The splits, one below the other."""
+        """Return the splits, one below the other."""
         inner = "\n".join(f"{name}: {ds!r}" for name, ds in self.items())
         return "DatasetDict({\n" + re.sub(r"^", "    ", inner, count=0, flags=re.MULTILINE) + "\n})"
 

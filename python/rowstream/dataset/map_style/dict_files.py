@@ -79,7 +79,7 @@ class DatasetDictFiles(DatasetDictBase):
         keep_in_memory: bool | None = None,
         storage_options: dict[str, Any] | None = None,
     ) -> Self:
-        """What `save_to_disk` wrote, of rowstream or of `datasets`."""
+        """Return what `save_to_disk` wrote, of rowstream or of `datasets`."""
         path = os.fspath(dataset_dict_path)
         fs, folder = file_system(path, storage_options)
 
@@ -203,7 +203,7 @@ class DatasetDictFiles(DatasetDictBase):
         embed_external_files: bool = True,
         num_proc: int | None = None,
     ) -> Any:
-        """Uploads the splits to a data set of the Hub. Arguments as those of
+        """Upload the splits to a data set of the Hub. Arguments as those of
         `Dataset.push_to_hub`.
         """
         self._check_values_type()

@@ -35,7 +35,7 @@ class MapStyleSaving(RowSelection, MapStyleExport):
         num_proc: int | None = None,
         storage_options: dict[str, Any] | None = None,
     ) -> None:
-        """Writes the rows into a folder, as Arrow files that `load_from_disk` maps, of rowstream
+        """Write the rows into a folder, as Arrow files that `load_from_disk` maps, of rowstream
         and of `datasets`.
 
         Args:
@@ -142,7 +142,7 @@ class MapStyleSaving(RowSelection, MapStyleExport):
         embed_external_files: bool = True,
         num_proc: int | None = None,
     ) -> Any:
-        """Uploads the rows as Parquet files to a data set of the Hub, and says so in its card.
+        """Upload the rows as Parquet files to a data set of the Hub, and says so in its card.
 
         Args:
             repo_id: `"org/name"`.
@@ -185,7 +185,7 @@ def load_dataset_folder(
     keep_in_memory: bool | None = None,
     storage_options: dict[str, Any] | None = None,
 ) -> Any:
-    """The data set that `save_to_disk` wrote into a folder. `make`: its class."""
+    """Return the data set that `save_to_disk` wrote into a folder. `make`: its class."""
     path = os.fspath(dataset_path)
     fs, folder = file_system(path, storage_options)
     names = (config.DATASET_INFO_FILENAME, config.DATASET_STATE_JSON_FILENAME)

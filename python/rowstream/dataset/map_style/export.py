@@ -24,13 +24,13 @@ class MapStyleExport(MapStyleBase):
     """What data sets become."""
 
     def to_dict(self, batch_size: int | None = None, batched: bool = False) -> Any:
-        """All rows as a dict of lists; one for each `batch_size` rows if `batched`."""
+        """Return all rows as a dict of lists; one for each `batch_size` rows if `batched`."""
         if not batched:
             return decode_json(pydict(self._query(slice(None))), self.features)
         return (decode_json(pydict(table), self.features) for table in self._tables(batch_size))
 
     def to_list(self) -> list[dict[str, Any]]:
-        """All rows as dicts."""
+        """Return all rows as dicts."""
         from rowstream.table.rows import rows_of
 
         if (
@@ -44,13 +44,13 @@ class MapStyleExport(MapStyleBase):
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def to_pandas(self, batch_size: int | None = None, batched: bool = False) -> Any:
-        """All rows as a pandas frame; one for each `batch_size` rows if `batched`."""
+        """Return all rows as a pandas frame; one for each `batch_size` rows if `batched`."""
         if batched:
             return (self._frame(table) for table in self._tables(batch_size))
         return self._frame(self._query(slice(None)))
 
     def _frame(self, table: Any, exact: bool = False) -> Any:
-        """A table as a frame. `exact`: integers with missing values stay integers."""
+        """Return a table as a frame. `exact`: integers with missing values stay integers."""
         from rowstream.arrow.pandas import exact_frame, pandas_types_mapper
 
         frame = exact_frame(table) if exact else table.to_pandas(types_mapper=pandas_types_mapper)
@@ -65,7 +65,7 @@ class MapStyleExport(MapStyleBase):
         schema_overrides: dict[str, Any] | None = None,
         rechunk: bool = True,
     ) -> Any:
-        """All rows as a Polars frame; one for each `batch_size` rows if `batched`."""
+        """Return all rows as a Polars frame; one for each `batch_size` rows if `batched`."""
         if find_spec("polars") is None:
             raise ValueError("Polars needs to be installed to be able to return Polars dataframes.")
         options = {"schema_overrides": schema_overrides, "rechunk": rechunk}
@@ -74,7 +74,7 @@ class MapStyleExport(MapStyleBase):
         return polars_frame(self._query(slice(None)), **options)
 
     def to_hf(self) -> Any:
-        """The rows as a `datasets.Dataset`, for code that insists on one."""
+        """Return the rows as a `datasets.Dataset`, for code that insists on one."""
         import datasets
 
         table = stored(self._query(slice(None)))
@@ -94,7 +94,8 @@ class MapStyleExport(MapStyleBase):
             yield self._query(slice(start, start + size))
 
     def to_iterable_dataset(self, num_shards: int | None = 1) -> Any:
-        """The rows as a stream, which shuffles, splits over workers and resumes as streams do.
+        """Return the rows as a stream, which shuffles, splits over workers and resumes as streams
+        do.
 
         Args:
             num_shards: accepted for `datasets`: a stream is cut into pieces by itself. No more than
@@ -121,7 +122,7 @@ class MapStyleExport(MapStyleBase):
         num_workers: int = 0,
         num_test_batches: int = 20,
     ) -> Any:
-        """The rows as a `tf.data.Dataset`: of batches, as Keras takes them.
+        """Return the rows as a `tf.data.Dataset`: of batches, as Keras takes them.
 
         Args:
             batch_size: rows of a batch; rows one by one if `None`.

@@ -34,7 +34,7 @@ class MapStyleFiles(MapStyleExport):
         max_shard_size: str | int | None = None,
         **parquet_writer_kwargs: Any,
     ) -> int:
-        """Writes the rows as Parquet, whole or not at all. Gives the bytes of their columns.
+        """Write the rows as Parquet, whole or not at all. Gives the bytes of their columns.
 
         Args:
             path_or_buf: a file's name, a URL, or a binary file. Of several files:
@@ -91,7 +91,7 @@ class MapStyleFiles(MapStyleExport):
             yield stored(table.replace_schema_metadata(schema.metadata), maps=True)
 
     def _called(self) -> str:
-        """What files of the rows are called."""
+        """Return what files of the rows are called."""
         return str(self.split or "data")
 
     def to_csv(
@@ -104,7 +104,7 @@ class MapStyleFiles(MapStyleExport):
         max_shard_size: str | int | None = None,
         **to_csv_kwargs: Any,
     ) -> int:
-        """Writes the rows as CSV, whole or not at all. Gives the bytes written. Other arguments as
+        """Write the rows as CSV, whole or not at all. Gives the bytes written. Other arguments as
         `pandas.DataFrame.to_csv` has them; `num_shards` and `max_shard_size` as in `to_parquet`.
         """
         from rowstream.arrow.pandas import csv_bytes
@@ -135,7 +135,7 @@ class MapStyleFiles(MapStyleExport):
         max_shard_size: str | int | None = None,
         **to_json_kwargs: Any,
     ) -> int:
-        """Writes the rows as JSON Lines, whole or not at all. Gives the bytes written. Other
+        """Write the rows as JSON Lines, whole or not at all. Gives the bytes written. Other
         arguments as `pandas.DataFrame.to_json` has them: `orient=`, `lines=`, `compression=` and
         the like; `num_shards` and `max_shard_size` as in `to_parquet`.
         """
@@ -209,7 +209,7 @@ class MapStyleFiles(MapStyleExport):
         num_proc: int | None = None,
         **sql_writer_kwargs: Any,
     ) -> int:
-        """Writes the rows into a table of a database. Gives how many. Other arguments as
+        """Write the rows into a table of a database. Gives how many. Other arguments as
         `pandas.DataFrame.to_sql` has them.
 
         Args:

@@ -53,7 +53,7 @@ class MapStyleFormat(MapStyleBase):
         output_all_columns: bool = False,
         **format_kwargs: Any,
     ) -> None:
-        """Changes the format of this data set: of rows, batches and columns.
+        """Change the format of this data set: of rows, batches and columns.
 
         Args:
             type: `None` for Python objects, `"numpy"`, `"torch"`, `"tensorflow"`, `"jax"`, `"mlx"`,
@@ -102,7 +102,7 @@ class MapStyleFormat(MapStyleBase):
         output_all_columns: bool = False,
         **format_kwargs: Any,
     ) -> Self:
-        """The data set with another format. Arguments as those of `set_format`."""
+        """Return the data set with another format. Arguments as those of `set_format`."""
         made = self._copy()
         made.set_format(type, columns, output_all_columns, **format_kwargs)
         return made
@@ -113,7 +113,7 @@ class MapStyleFormat(MapStyleBase):
         columns: Any = None,
         output_all_columns: bool = False,
     ) -> Self:
-        """The data set with a function that makes what is given. Arguments as those of
+        """Return the data set with a function that makes what is given. Arguments as those of
         `set_transform`.
         """
         made = self._copy()

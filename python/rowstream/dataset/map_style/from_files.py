@@ -26,7 +26,7 @@ class MapStyleFromFiles(MapStyleBase):
         num_proc: int | None = None,
         **kwargs: Any,
     ) -> Self:
-        """The rows of CSV files. Options as those of `load_dataset("csv", …)`."""
+        """Return the rows of CSV files. Options as those of `load_dataset("csv", …)`."""
         return cls._of_files(
             "csv", path_or_paths, split, features, cache_dir, keep_in_memory, num_proc, kwargs
         )
@@ -43,7 +43,7 @@ class MapStyleFromFiles(MapStyleBase):
         num_proc: int | None = None,
         **kwargs: Any,
     ) -> Self:
-        """The rows of JSON files. Options as those of `load_dataset("json", …)`."""
+        """Return the rows of JSON files. Options as those of `load_dataset("json", …)`."""
         return cls._of_files(
             "json",
             path_or_paths,
@@ -70,7 +70,7 @@ class MapStyleFromFiles(MapStyleBase):
         on_bad_files: str = "error",
         **kwargs: Any,
     ) -> Self:
-        """The rows of Parquet files. Options as those of `load_dataset("parquet", …)`."""
+        """Return the rows of Parquet files. Options as those of `load_dataset("parquet", …)`."""
         options = {"columns": columns, "filters": filters, "on_bad_files": on_bad_files, **kwargs}
         return cls._of_files(
             "parquet", path_or_paths, split, features, cache_dir, keep_in_memory, num_proc, options
@@ -89,7 +89,7 @@ class MapStyleFromFiles(MapStyleBase):
         sample_by: str = "line",
         **kwargs: Any,
     ) -> Self:
-        """The lines, paragraphs or documents of text files."""
+        """Return the lines, paragraphs or documents of text files."""
         options = {"keep_linebreaks": keep_linebreaks, "sample_by": sample_by, **kwargs}
         return cls._of_files(
             "text", path_or_paths, split, features, cache_dir, keep_in_memory, num_proc, options
@@ -102,7 +102,7 @@ class MapStyleFromFiles(MapStyleBase):
         keep_in_memory: bool | None = None,
         storage_options: dict[str, Any] | None = None,
     ) -> Self:
-        """What `save_to_disk` wrote, of rowstream or of `datasets`."""
+        """Return what `save_to_disk` wrote, of rowstream or of `datasets`."""
         from rowstream.dataset.map_style.disk import load_dataset_folder
 
         return load_dataset_folder(cls, dataset_path, keep_in_memory, storage_options)
@@ -119,7 +119,7 @@ class MapStyleFromFiles(MapStyleBase):
         num_proc: int | None,
         options: dict[str, Any],
     ) -> Any:
-        """The rows of files; those of each split where `paths` is a dict."""
+        """Return the rows of files; those of each split where `paths` is a dict."""
         several = isinstance(paths, dict)
         files = (
             paths

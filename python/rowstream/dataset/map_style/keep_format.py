@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 
 def transmit_format(func: Callable[..., Any]) -> Callable[..., Any]:
-    """A decorator of transforms: the result has the format of what it is made of. Columns that are
-    new are formatted too.
+    """Return a decorator of transforms: the result has the format of what it is made of. Columns
+    that are new are formatted too.
     """
 
     @wraps(func)

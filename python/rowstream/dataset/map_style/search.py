@@ -25,15 +25,15 @@ class Indexable:
         self._indexes: dict[str, Any] = {}
 
     def is_index_initialized(self, index_name: str) -> bool:
-        """Whether there is an index of that name."""
+        """Return whether there is an index of that name."""
         return index_name in self._indexes
 
     def list_indexes(self) -> list[str]:
-        """The names of the indexes."""
+        """Return the names of the indexes."""
         return list(self._indexes)
 
     def get_index(self, index_name: str) -> Any:
-        """The index of a name.
+        """Return the index of a name.
 
         Raises:
             MissingIndex: there is none.
@@ -58,7 +58,7 @@ class Indexable:
         faiss_verbose: bool = False,
         dtype: Any = np.float32,
     ) -> Any:
-        """Makes an index over a column of vectors. Gives the data set."""
+        """Make an index over a column of vectors. Gives the data set."""
         with self.formatted_as("numpy", columns=[column], dtype=dtype):  # type: ignore[attr-defined]  # of a data set
             vectors = np.asarray(self[column][:])  # type: ignore[index]  # of a data set
         self.add_faiss_index_from_external_arrays(
@@ -88,7 +88,7 @@ class Indexable:
         faiss_verbose: bool = False,
         dtype: Any = np.float32,
     ) -> None:
-        """Makes an index over vectors that are given, one for each row."""
+        """Make an index over vectors that are given, one for each row."""
         index = FaissIndex(device, string_factory, metric_type, custom_index)
         index.add_vectors(
             np.asarray(external_arrays, dtype=dtype), batch_size, train_size, faiss_verbose
@@ -98,7 +98,7 @@ class Indexable:
     def save_faiss_index(
         self, index_name: str, file: Any, storage_options: dict[str, Any] | None = None
     ) -> None:
-        """Writes an index of vectors."""
+        """Write an index of vectors."""
         index = self.get_index(index_name)
         if not isinstance(index, FaissIndex):
             raise InvalidArgumentError(
@@ -113,7 +113,7 @@ class Indexable:
         device: Any = None,
         storage_options: dict[str, Any] | None = None,
     ) -> None:
-        """Reads an index of vectors."""
+        """Read an index of vectors."""
         self._indexes[index_name] = FaissIndex.load(file, device)
 
     def add_elasticsearch_index(
@@ -126,7 +126,7 @@ class Indexable:
         es_index_name: str | None = None,
         es_index_config: dict[str, Any] | None = None,
     ) -> Any:
-        """Makes an index over a column of texts. Gives the data set."""
+        """Make an index over a column of texts. Gives the data set."""
         index = ElasticSearchIndex(host, port, es_client, es_index_name, es_index_config)
         index.add_documents(self, column)
         self._indexes[index_name or column] = index
@@ -141,31 +141,31 @@ class Indexable:
         es_client: Any = None,
         es_index_config: dict[str, Any] | None = None,
     ) -> None:
-        """Takes an index of texts that is there."""
+        """Take an index of texts that is there."""
         self._indexes[index_name] = ElasticSearchIndex(
             host, port, es_client, es_index_name, es_index_config
         )
 
     def drop_index(self, index_name: str) -> None:
-        """Gives up an index."""
+        """Give up an index."""
         del self._indexes[index_name]
 
     def search(self, index_name: str, query: Any, k: int = 10, **kwargs: Any) -> SearchResults:
-        """The rows nearest to a query."""
+        """Return the rows nearest to a query."""
         found: SearchResults = self.get_index(index_name).search(query, k, **kwargs)
         return found
 
     def search_batch(
         self, index_name: str, queries: Any, k: int = 10, **kwargs: Any
     ) -> BatchedSearchResults:
-        """The rows nearest to several queries."""
+        """Return the rows nearest to several queries."""
         found: BatchedSearchResults = self.get_index(index_name).search_batch(queries, k, **kwargs)
         return found
 
     def get_nearest_examples(
         self, index_name: str, query: Any, k: int = 10, **kwargs: Any
     ) -> NearestExamplesResults:
-        """The rows nearest to a query, themselves."""
+        """Return the rows nearest to a query, themselves."""
         scores, rows = self.search(index_name, query, k, **kwargs)
         there = [i for i in rows if i >= 0]
         return NearestExamplesResults(scores[: len(there)], self[there])  # type: ignore[index]  # of a data set
@@ -173,7 +173,7 @@ class Indexable:
     def get_nearest_examples_batch(
         self, index_name: str, queries: Any, k: int = 10, **kwargs: Any
     ) -> BatchedNearestExamplesResults:
-        """The rows nearest to several queries, themselves."""
+        """Return the rows nearest to several queries, themselves."""
         found = self.search_batch(index_name, queries, k, **kwargs)
         rows = [[i for i in one if i >= 0] for one in found.total_indices]
         scores = [one[: len(some)] for one, some in zip(found.total_scores, rows, strict=True)]

@@ -55,8 +55,8 @@ class RowSelection(MapStyleFormat):
         writer_batch_size: int | None = 1000,
         new_fingerprint: str | None = None,
     ) -> Self:
-        """Some rows, in the order in which they are named. A run of rows is a view; else a list of
-        rows stands before the table.
+        """Return some rows, in the order in which they are named. A run of rows is a view; else a
+        list of rows stands before the table.
 
         Args:
             indices: the rows: a range, a list, an array, an iterator. Below zero they are counted
@@ -107,7 +107,7 @@ class RowSelection(MapStyleFormat):
         )
 
     def _run(self, start: int, length: int, new_fingerprint: str | None) -> Self:
-        """A run of rows."""
+        """Return a run of rows."""
         size = len(self)
         if length and (start >= size or start + length > size):
             raise IndexError(
@@ -121,7 +121,7 @@ class RowSelection(MapStyleFormat):
         return made
 
     def _listed(self, rows: Any, new_fingerprint: str | None, file: str | None = None) -> Self:
-        """Rows by a list."""
+        """Return rows by a list."""
         # Not by pa.array, which imports pandas to see whether it is asked for one of its arrays.
         numbers = np.ascontiguousarray(rows, dtype=np.uint64)
         array = pa.Array.from_buffers(pa.uint64(), len(numbers), [None, pa.py_buffer(numbers)])
@@ -134,17 +134,17 @@ class RowSelection(MapStyleFormat):
         return self._copy(_name=new_fingerprint, _indices=table)
 
     def take(self, n: int) -> Self:
-        """The first `n` rows, or all if there are fewer."""
+        """Return the first `n` rows, or all if there are fewer."""
         return self.select(range(min(n, len(self))))
 
     def skip(self, n: int) -> Self:
-        """The rows after the first `n`."""
+        """Return the rows after the first `n`."""
         if n < 0:
             raise InvalidArgumentError(f"skip expects a number of rows, found {n}")
         return self.select(range(n, len(self)))
 
     def repeat(self, num_times: int) -> Self:
-        """The rows several times, one pass after another."""
+        """Return the rows several times, one pass after another."""
         if num_times is None:
             raise InvalidArgumentError("Map style datasets do not support indefinite repetition.")
         return concatenate_map_style([self] * num_times) if num_times > 0 else self.select([])
@@ -180,7 +180,7 @@ class RowSelection(MapStyleFormat):
         load: bool | None,
         keep_in_memory: bool,
     ) -> tuple[str | None, Any]:
-        """The file for a list of rows, and the data set of it if it is there."""
+        """Return the file for a list of rows, and the data set of it if it is there."""
         named = file is not None
         load = is_caching_enabled() if load is None else load
         if self._data.home and not keep_in_memory and file is None:
@@ -212,7 +212,7 @@ class RowSelection(MapStyleFormat):
         writer_batch_size: int | None = 1000,
         new_fingerprint: str | None = None,
     ) -> Self:
-        """The rows by the values of columns; rows that are alike stay in their order.
+        """Return the rows by the values of columns; rows that are alike stay in their order.
 
         Args:
             column_names: the columns, the first first.
@@ -285,8 +285,8 @@ class RowSelection(MapStyleFormat):
         writer_batch_size: int | None = 1000,
         new_fingerprint: str | None = None,
     ) -> Self:
-        """The rows in another order: that of `numpy.random.default_rng(seed).permutation(n)`, as
-        `datasets` has it.
+        """Return the rows in another order: that of
+        `numpy.random.default_rng(seed).permutation(n)`, as `datasets` has it.
 
         Args:
             seed: what the order follows from; the state of NumPy's global generator, which takes a
@@ -332,7 +332,7 @@ class RowSelection(MapStyleFormat):
     @transmit_format
     @fingerprint_transform(inplace=False)
     def add_item(self, item: dict[str, Any], new_fingerprint: str | None = None) -> Self:
-        """The data set with another row at its end."""
+        """Return the data set with another row at its end."""
         known = {name: of for name, of in self.features.items() if name in item and has_pairs(of)}
         row = pa.table(
             {
@@ -352,8 +352,8 @@ class RowSelection(MapStyleFormat):
 
 
 def _without_fields(kind: Any) -> bool:
-    """Whether a type is of structs that have no fields, at any depth: pyarrow crashes on their
-    order.
+    """Return whether a type is of structs that have no fields, at any depth: pyarrow crashes on
+    their order.
     """
     import pyarrow as pa
 

@@ -60,9 +60,9 @@ class MapStyleTransforms(ColumnMethods):
         try_original_type: bool | None = True,
         on_mixed_types: str | None = "use_json",
     ) -> Self:
-        """What a function makes of each row, or of batches of them. The result is an Arrow file
-        beside the data set's own, under a name that follows from the rows, the function and its
-        arguments: the same call finds it again.
+        """Return what a function makes of each row, or of batches of them. The result is an Arrow
+        file beside the data set's own, under a name that follows from the rows, the function and
+        its arguments: the same call finds it again.
 
         Args:
             function: it takes a row (a dict) or a batch (a dict of lists) and gives a dict of
@@ -208,7 +208,7 @@ class MapStyleTransforms(ColumnMethods):
         new_fingerprint: str | None = None,
         desc: str | None = None,
     ) -> Self:
-        """The rows for which a function is true, or an expression:
+        """Return the rows for which a function is true, or an expression:
         `ds.filter(rowstream.col("score") > 0.5)`, which runs in the core.
 
         The rows are not copied: a list of those that stay stands before the table. Arguments as
@@ -318,7 +318,7 @@ class MapStyleTransforms(ColumnMethods):
         num_proc: int | None = None,
         new_fingerprint: str | None = None,
     ) -> Self:
-        """The rows written one after another, without a list of rows before the table."""
+        """Return the rows written one after another, without a list of rows before the table."""
         return self.with_format("arrow").map(
             batched=True,
             keep_in_memory=keep_in_memory,
@@ -341,8 +341,8 @@ class MapStyleTransforms(ColumnMethods):
         num_proc: int | None = None,
         new_fingerprint: str | None = None,
     ) -> Self:
-        """Rows of lists: the columns of `batch_size` rows each, or of all neighbours that are alike
-        in some columns.
+        """Return rows of lists: the columns of `batch_size` rows each, or of all neighbours that
+        are alike in some columns.
 
         Args:
             batch_size: rows of a batch; with `by_column`, rows that are looked at together.

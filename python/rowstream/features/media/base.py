@@ -24,11 +24,11 @@ class MediaFeature:
         return pa.struct({"bytes": pa.binary(), "path": pa.string()})
 
     def __call__(self) -> Any:
-        """The pyarrow type."""
+        """Return the pyarrow type."""
         return self.pa_type
 
     def encode_example(self, value: Any) -> dict[str, Any]:
-        """A path, bytes, or a dict of them, as what is stored."""
+        """Return a path, bytes, or a dict of them, as what is stored."""
         if isinstance(value, (str, os.PathLike)):
             return {"path": str(value), "bytes": None}
         if isinstance(value, (bytes, bytearray)):
@@ -55,7 +55,7 @@ class MediaFeature:
         return None
 
     def decode_example(self, value: dict[str, Any], token_per_repo_id: Any = None) -> Any:
-        """What the bytes say."""
+        """Return what the bytes say."""
         kind = type(self).__name__
         if not self.decode:
             raise RuntimeError(
@@ -71,7 +71,7 @@ class MediaFeature:
         return self if self.decode else {"bytes": Value("binary"), "path": Value("string")}
 
     def cast_storage(self, storage: Any) -> Any:
-        """An array of paths, bytes or structs as one of what is stored."""
+        """Return an array of paths, bytes or structs as one of what is stored."""
         import pyarrow as pa
 
         from rowstream.arrow.cast import array_cast
@@ -112,7 +112,7 @@ class MediaFeature:
         local_files: bool = True,
         remote_files: bool = True,
     ) -> Any:
-        """What is stored, with the bytes of files in place of their paths."""
+        """Return what is stored, with the bytes of files in place of their paths."""
         import pyarrow as pa
 
         contents, paths = [], []

@@ -41,7 +41,7 @@ class Image(MediaFeature):
         return encode_pil_image(value) if isinstance(value, pillow.Image) else None
 
     def decode_example(self, value: dict[str, Any], token_per_repo_id: Any = None) -> Any:
-        """A `PIL.Image.Image`."""
+        """Return a `PIL.Image.Image`."""
         if not self.decode:
             raise RuntimeError(
                 "Decoding is disabled for this feature. Please use Image(decode=True) instead."
@@ -88,8 +88,8 @@ def _pillow() -> Any:
 
 
 def image_to_bytes(image: Any) -> bytes:
-    """A Pillow image as bytes: in its own format, or PNG, or TIFF where PNG does not have its
-    mode.
+    """Return a Pillow image as bytes: in its own format, or PNG, or TIFF where PNG does not have
+    its mode.
     """
     buffer = BytesIO()
     lossless = "PNG" if image.mode in ("1", "L", "LA", "RGB", "RGBA") else "TIFF"
@@ -103,13 +103,13 @@ def image_to_bytes(image: Any) -> bytes:
 
 
 def encode_pil_image(image: Any) -> dict[str, Any]:
-    """A Pillow image as what is stored: its file where it has one, or its bytes."""
+    """Return a Pillow image as what is stored: its file where it has one, or its bytes."""
     name = getattr(image, "filename", "")
     return {"path": name, "bytes": None} if name else {"path": None, "bytes": image_to_bytes(image)}
 
 
 def encode_np_array(array: Any) -> dict[str, Any]:
-    """An array of pixels as what is stored, in the nearest type that images have."""
+    """Return an array of pixels as what is stored, in the nearest type that images have."""
     import numpy as np
 
     pillow = _pillow()

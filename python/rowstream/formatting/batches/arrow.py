@@ -17,7 +17,7 @@ _MOST = 2**31 - 1  # what 32-bit offsets can say
 
 
 def batch(batch: _core.Batch) -> pa.Table:
-    """A batch, as a table."""
+    """Return a batch, as a table."""
     return pa.Table.from_batches([pa.record_batch(batch)])
 
 
@@ -25,7 +25,7 @@ row = batch
 
 
 def example(example: dict[str, Any], schema: Any = None) -> pa.Table:
-    """A row that a function made, with the types of a schema if there is one."""
+    """Return a row that a function made, with the types of a schema if there is one."""
     if schema is not None and set(schema.names) != set(example):
         schema = None
     if schema is None:
@@ -45,12 +45,12 @@ def example(example: dict[str, Any], schema: Any = None) -> pa.Table:
 
 
 def columns(columns: dict[str, Any]) -> pa.Table:
-    """A batch that functions made: a dict of lists."""
+    """Return a batch that functions made: a dict of lists."""
     return pa.table({name: array_of(values) for name, values in columns.items()})
 
 
 def item(batch: _core.Batch | pa.Table) -> pa.Table:
-    """A batch as one item: a table of one row, whose columns are lists."""
+    """Return a batch as one item: a table of one row, whose columns are lists."""
     table = batch if isinstance(batch, pa.Table) else row(batch)
     lists = {}
     for name in table.column_names:

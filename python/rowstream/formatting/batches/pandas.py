@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def batch(batch: _core.Batch) -> Any:
-    """A batch, as a frame."""
+    """Return a batch, as a frame."""
     return arrow.batch(batch).to_pandas()
 
 
@@ -19,17 +19,17 @@ row = batch
 
 
 def example(example: dict[str, Any], schema: Any = None) -> Any:
-    """A row that a function made, with the types of a schema if there is one."""
+    """Return a row that a function made, with the types of a schema if there is one."""
     return arrow.example(example, schema).to_pandas()
 
 
 def columns(columns: dict[str, Any]) -> Any:
-    """A batch that functions made: a dict of lists."""
+    """Return a batch that functions made: a dict of lists."""
     return arrow.columns(columns).to_pandas()
 
 
 def item(batch: Any) -> Any:
-    """A batch as one item: a frame of one row, whose columns are lists."""
+    """Return a batch as one item: a frame of one row, whose columns are lists."""
     return batch if hasattr(batch, "iloc") else arrow.item(batch).to_pandas()
 
 

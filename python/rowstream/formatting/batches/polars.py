@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def batch(batch: _core.Batch) -> Any:
-    """A batch, as a frame."""
+    """Return a batch, as a frame."""
     return polars_frame(arrow.batch(batch))
 
 
@@ -20,17 +20,17 @@ row = batch
 
 
 def example(example: dict[str, Any], schema: Any = None) -> Any:
-    """A row that a function made, with the types of a schema if there is one."""
+    """Return a row that a function made, with the types of a schema if there is one."""
     return polars_frame(arrow.example(example, schema))
 
 
 def columns(columns: dict[str, Any]) -> Any:
-    """A batch that functions made: a dict of lists."""
+    """Return a batch that functions made: a dict of lists."""
     return polars_frame(arrow.columns(columns))
 
 
 def item(batch: Any) -> Any:
-    """A batch as one item: a frame of one row, whose columns are lists."""
+    """Return a batch as one item: a frame of one row, whose columns are lists."""
     return batch if hasattr(batch, "get_columns") else polars_frame(arrow.item(batch))
 
 

@@ -14,22 +14,22 @@ def row(batch: _core.Batch) -> dict[str, Any]:
 
 
 def batch(batch: _core.Batch) -> dict[str, list[Any]]:
-    """A batch."""
+    """Return a batch."""
     return batch.to_pydict()
 
 
 def example(example: dict[str, Any]) -> dict[str, Any]:
-    """A row that a function made."""
+    """Return a row that a function made."""
     return example
 
 
 def columns(columns: dict[str, Any]) -> dict[str, Any]:
-    """A batch that functions made: a dict of lists."""
+    """Return a batch that functions made: a dict of lists."""
     return columns
 
 
 def item(batch: _core.Batch | dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """A batch as one item."""
+    """Return a batch as one item."""
     return batch if isinstance(batch, dict) else batch.to_pydict()
 
 

@@ -31,7 +31,7 @@ class Tensors:
         self._make: Any = get_formatter(name)
 
     def batch(self, batch: _core.Batch) -> dict[str, Any]:
-        """A batch."""
+        """Return a batch."""
         return {name: self._column(batch, i) for i, name in enumerate(batch.column_names)}
 
     def row(self, batch: _core.Batch) -> dict[str, Any]:
@@ -39,16 +39,16 @@ class Tensors:
         return {name: self._first(batch, i) for i, name in enumerate(batch.column_names)}
 
     def example(self, example: dict[str, Any]) -> dict[str, Any]:
-        """A row that a function made."""
+        """Return a row that a function made."""
         return {name: self._make.recursive_tensorize(value) for name, value in example.items()}
 
     def columns(self, columns: dict[str, Any]) -> dict[str, Any]:
-        """A batch that functions made: a dict of lists."""
+        """Return a batch that functions made: a dict of lists."""
         made: dict[str, Any] = self._make.format_columns(columns)
         return made
 
     def item(self, batch: _core.Batch | dict[str, Any]) -> dict[str, Any]:
-        """A batch as one item."""
+        """Return a batch as one item."""
         return batch if isinstance(batch, dict) else self.batch(batch)
 
     def group(self, items: list[dict[str, Any]]) -> dict[str, Any]:
@@ -74,8 +74,8 @@ class Tensors:
 
 
 def _numbers(batch: _core.Batch, i: int) -> np.ndarray[Any, Any] | None:
-    """A column of numbers, or of lists of one length of them, as it lies in memory; `None` where it
-    is none.
+    """Return a column of numbers, or of lists of one length of them, as it lies in memory; `None`
+    where it is none.
     """
     view = batch.view(i)
     if view is None:

@@ -79,7 +79,7 @@ _CONNECTION = {
 
 
 def _connection(value: Any) -> dict[str, Any]:
-    """A connection string: `AccountName=…;AccountKey=…`."""
+    """Return a connection string: `AccountName=…;AccountKey=…`."""
     parts = (part.partition("=") for part in str(value).split(";"))
     said = {name.strip().lower(): of.strip() for name, _, of in parts if of}
     if "blobendpoint" not in said and said.keys() >= {"endpointsuffix", "accountname"}:

@@ -70,32 +70,32 @@ _INSTEAD = {
 
 
 def flag(name: str) -> bool:
-    """Whether a variable of the environment is set to something like `1`."""
+    """Return whether a variable of the environment is set to something like `1`."""
     return true(os.environ.get(name))
 
 
 def true(value: Any) -> bool:
-    """Whether an option or a variable says yes."""
+    """Return whether an option or a variable says yes."""
     return text(value).lower() in ("1", "on", "yes", "true")
 
 
 def text(value: Any) -> str:
-    """A value as the core takes it."""
+    """Return a value as the core takes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def on(value: Any) -> dict[str, Any] | None:
-    """The meaning of what is so anyway."""
+    """Return the meaning of what is so anyway."""
     return {} if value is True else None
 
 
 def off(value: Any) -> dict[str, Any] | None:
-    """The meaning of what never is so."""
+    """Return the meaning of what never is so."""
     return {} if value is False else None
 
 
 def wait(value: Any) -> dict[str, Any]:
-    """The meaning of seconds without a byte."""
+    """Return the meaning of seconds without a byte."""
     return {"timeout": value}
 
 
@@ -112,7 +112,7 @@ def flat(options: Mapping[str, Any], *nests: str, before: str = "") -> Iterator[
 
 
 def refused(of: str, names: list[str]) -> InvalidArgumentError:
-    """The error of options that are not honoured."""
+    """Return the error of options that are not honoured."""
     said = [
         f"{name!r}" + (f" ({why})" if (why := _INSTEAD.get(name.rpartition(".")[2])) else "")
         for name in names
@@ -129,7 +129,7 @@ def sorted_out(
     idle: frozenset[str],
     own: Mapping[str, tuple[str, ...]],
 ) -> dict[str, Any]:
-    """What options mean by the core's names.
+    """Return what options mean by the core's names.
 
     Args:
         of: whose they are.

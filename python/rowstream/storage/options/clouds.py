@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def of_cloud(kind: str, options: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
-    """The options of an object store by the names that the core has for them, and how patient to
-    be.
+    """Return the options of an object store by the names that the core has for them, and how
+    patient to be.
 
     Raises:
         InvalidArgumentError: some are not honoured.

@@ -40,7 +40,7 @@ _IDLE = IDLE | {
 
 
 def _token(value: Any) -> dict[str, Any] | None:
-    """A name of where credentials are, a file of them, what is in one, or a token."""
+    """Return a name of where credentials are, a file of them, what is in one, or a token."""
     if isinstance(value, dict):
         return (
             {"google_service_account_key": json.dumps(value)}
@@ -96,7 +96,7 @@ def meant(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _credentials(made: Mapping[str, Any]) -> bool:
-    """Whether there are credentials, or none are needed, without asking the machine."""
+    """Return whether there are credentials, or none are needed, without asking the machine."""
     names = {f"google_{name}" for name in _OWN["google_"]} - {
         "google_base_url",
         "google_allow_http",

@@ -19,7 +19,7 @@ _IDLE = IDLE | {
 
 
 def _basic(value: Any) -> dict[str, Any] | None:
-    """A name and a password, as aiohttp and requests have them."""
+    """Return a name and a password, as aiohttp and requests have them."""
     if not isinstance(value, (tuple, list)) or len(value) < 2:
         return None
     return {
@@ -36,8 +36,8 @@ def _cookies(value: Any) -> dict[str, Any] | None:
 
 
 def hub_token(value: Any) -> str | None:
-    """The token of the Hub among options, if it is one: that of another service must not be sent
-    there.
+    """Return the token of the Hub among options, if it is one: that of another service must not be
+    sent there.
     """
     return value if isinstance(value, str) and value.startswith("hf_") else None
 
@@ -61,8 +61,8 @@ _MEANINGS: dict[str, Meaning] = {
 def of_http(
     options: Mapping[str, Any], origins: frozenset[str], *, needed: bool = True
 ) -> tuple[dict[str, dict[str, str]], dict[str, Any]]:
-    """The headers that each origin is sent, and how patient to be. What names no origin goes to
-    `origins`, and nowhere else.
+    """Return the headers that each origin is sent, and how patient to be. What names no origin
+    goes to `origins`, and nowhere else.
 
     `needed`: whether there is to be an origin for each header.
 

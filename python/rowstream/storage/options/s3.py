@@ -113,7 +113,7 @@ _IDLE = IDLE | {
 
 
 def _signature(value: Any) -> dict[str, Any] | None:
-    """The signatures that are made, or none, for which botocore has an object of its own."""
+    """Return the signatures that are made, or none, for which botocore has an object of its own."""
     if type(value).__name__ == "UNSIGNED":
         return {"aws_skip_signature": "true"}
     return {} if value in ("v4", "s3v4") else None
@@ -213,7 +213,7 @@ def meant(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _metadata() -> str:
-    """Where a machine of AWS has its credentials, if the environment says so."""
+    """Return where a machine of AWS has its credentials, if the environment says so."""
     if "AWS_METADATA_ENDPOINT" in os.environ:
         return ""  # the core's own name
     if os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "").lower() == "ipv6":
@@ -222,7 +222,7 @@ def _metadata() -> str:
 
 
 def _credentials(made: Mapping[str, Any]) -> bool:
-    """Whether there are credentials, or none are needed, without asking the machine."""
+    """Return whether there are credentials, or none are needed, without asking the machine."""
 
     def there(*names: str) -> bool:
         return all(made.get(name) or os.environ.get(name.upper()) for name in names)
@@ -237,8 +237,8 @@ def _credentials(made: Mapping[str, Any]) -> bool:
 
 
 def _profile(name: str | None) -> dict[str, Any]:
-    """The credentials and the region of a profile of AWS's files. Raises where a profile is named
-    that is not there.
+    """Return the credentials and the region of a profile of AWS's files. Raises where a profile is
+    named that is not there.
     """
     named = name or os.environ.get("AWS_PROFILE")
     profile, found, there = named or "default", {}, False
