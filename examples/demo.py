@@ -38,7 +38,7 @@ DATA = Path("data/demo")
 
 
 def films(folder: Path) -> None:
-    """The films of `movies.db`, as Parquet: four files, with lists of genres and of the cast."""
+    """Make the films of `movies.db` Parquet: four files, with lists of genres and of the cast."""
     database = sqlite3.connect(Path(bokeh_sampledata.__file__).parent / "_data" / "movies.db")
     rows = database.execute(
         'select ID, Title, Year, Genre, Director, "Cast", Runtime, imdbRating, Language, Country from omdb order by ID'
@@ -88,7 +88,7 @@ def conversations(folder: Path) -> None:
 
 
 def made(name: str, make) -> list[Path]:
-    """The files of a data set, made if they are not there."""
+    """Return the files of a data set, made if they are not there."""
     folder = DATA / name
     if not (folder / "done").exists():
         print(f"making {folder} …", flush=True)
@@ -159,7 +159,7 @@ def show(name: str, make) -> None:
 
 
 def lines(folder: Path) -> None:
-    """The films as JSON Lines: three plain files and a compressed one."""
+    """Write the films as JSON Lines: three plain files and a compressed one."""
     for i, file in enumerate(made("films", films)):
         text = "".join(json.dumps(row) + "\n" for row in pq.read_table(file).to_pylist()).encode()
         if i == 3:
@@ -169,7 +169,7 @@ def lines(folder: Path) -> None:
 
 
 def archive(folder: Path) -> None:
-    """The films as one tar archive: their facts as JSON, their title as text, and bytes beside them."""
+    """Write the films as one tar archive: their facts as JSON, their title as text, and bytes beside them."""
     rnd = random.Random(4)
     with tarfile.open(folder / "films.tar", "w") as out:
         for file in made("films", films):
@@ -186,7 +186,7 @@ def archive(folder: Path) -> None:
 
 
 def show_formats() -> None:
-    """The same films from lines and from an archive, through functions."""
+    """Stream the same films from lines and from an archive, through functions."""
     films_ = {
         row["id"]: row for file in made("films", films) for row in pq.read_table(file).to_pylist()
     }
@@ -219,7 +219,7 @@ def show_formats() -> None:
 
 
 def convert_filter_mix() -> None:
-    """The films in other formats, those that a condition wants, and films among conversations."""
+    """Stream the films in other formats, those that a condition wants, and films among conversations."""
     made("films", films)
     ds = load_dataset(
         "parquet", data_files=f"{DATA}/films/*.parquet", split="train", streaming=True
@@ -319,7 +319,7 @@ def convert_filter_mix() -> None:
 
 
 def train() -> None:
-    """A training loop with 2 workers, stopped in the middle, and gone on with 3."""
+    """Run a training loop with 2 workers, stopped in the middle, and gone on with 3."""
     import torch
     from torch.utils.data import DataLoader
     from torchdata.stateful_dataloader import StatefulDataLoader
@@ -365,7 +365,7 @@ def train() -> None:
 
 
 def from_the_hub() -> None:
-    """A data set of a Hub on this machine: by name, under faults, and again from the cache."""
+    """Stream a data set of a Hub on this machine: by name, under faults, and again from the cache."""
     import os
     import tempfile
 
@@ -468,7 +468,7 @@ def by_number() -> None:
 
 
 def decade(row: dict) -> dict:
-    """A function of a row; of a module, so that processes find it."""
+    """Return the decade of a film; of a module, so that processes find it."""
     return {"decade": int(str(row["year"])[:4] or 0) // 10 * 10}
 
 

@@ -8,6 +8,7 @@ from rowstream.dataset.each_split import each_split
 from rowstream.dataset.iterable.dataset import IterableDataset
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.plan.lock import write
+from rowstream.writers.hub import UploadOptions, uploader
 
 if TYPE_CHECKING:
     import os
@@ -50,52 +51,13 @@ class IterableDatasetDict(dict[str, IterableDataset]):
     cast = each_split(IterableDataset.cast)
     cast_column = each_split(IterableDataset.cast_column)
 
-    def push_to_hub(
-        self,
-        repo_id: str,
-        config_name: str = "default",
-        set_default: bool | None = None,
-        data_dir: str | None = None,
-        commit_message: str | None = None,
-        commit_description: str | None = None,
-        private: bool | None = None,
-        token: str | None = None,
-        revision: str | None = None,
-        create_pr: bool | None = False,
-        max_shard_size: Any = None,
-        num_shards: dict[str, int] | None = None,
-        embed_external_files: bool = True,
-        num_proc: int | None = None,
-    ) -> Any:
-        """Upload the splits to a data set of the Hub, each read once into Arrow files. Arguments
-        as those of `DatasetDict.push_to_hub`.
-        """
-        if max_shard_size is not None and num_shards is not None:
-            raise InvalidArgumentError(
-                "Failed to push_to_hub: please specify either max_shard_size or num_shards, but not"
-                " both."
-            )
+    def _upload(self, options: UploadOptions) -> Any:
+        # Each read once, into an Arrow file.
         made = {name: ds.to_map_style() for name, ds in self.items()}
-        return (
-            IterableDataset.map_style_class()
-            .dict_class(made)
-            .push_to_hub(
-                repo_id,
-                config_name,
-                set_default,
-                data_dir,
-                commit_message,
-                commit_description,
-                private,
-                token,
-                revision,
-                create_pr,
-                max_shard_size,
-                num_shards,
-                embed_external_files,
-                num_proc,
-            )
-        )
+        given = {name: value for name, value in vars(options).items() if name != "split"}
+        return IterableDataset.map_style_class().dict_class(made).push_to_hub(**given)
+
+    push_to_hub = uploader(_upload, several=True)
 
     @property
     def num_columns(self) -> dict[str, int | None]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rowstream.dataset.iterable.base import StreamBase
-from rowstream.exceptions import InvalidArgumentError, UnsupportedError
+from rowstream.exceptions import UnsupportedError
 from rowstream.features.convert import generate_from_arrow_type
 from rowstream.features.features import Features, pa_schema
 from rowstream.features.nested import requires_decoding
 from rowstream.fingerprint.caching import get_temporary_cache_files_directory
 from rowstream.fingerprint.transform import generate_random_fingerprint
 from rowstream.ops.apply import columns_of
+from rowstream.writers.hub import UploadOptions, uploader
 from rowstream.writers.shards import Output
 from rowstream.writers.sinks import ParquetSink, TextSink, parquet_overhead
 from rowstream.writers.sql import inserted, signed
@@ -116,49 +118,12 @@ class StreamExport(StreamBase):
         seal(path)
         return self.map_style_class().from_file(path)
 
-    def push_to_hub(
-        self,
-        repo_id: str,
-        config_name: str = "default",
-        set_default: bool | None = None,
-        split: str | None = None,
-        data_dir: str | None = None,
-        commit_message: str | None = None,
-        commit_description: str | None = None,
-        private: bool | None = None,
-        token: str | None = None,
-        revision: str | None = None,
-        create_pr: bool | None = False,
-        max_shard_size: str | int | None = None,
-        num_shards: int | None = None,
-        embed_external_files: bool = True,
-        num_proc: int | None = None,
-    ) -> Any:
-        """Upload the rows to a data set of the Hub, read once into an Arrow file. Arguments as
-        those of `Dataset.push_to_hub`.
-        """
-        if max_shard_size is not None and num_shards is not None:
-            raise InvalidArgumentError(
-                "Failed to push_to_hub: please specify either max_shard_size or num_shards, but not"
-                " both."
-            )
-        return self.to_map_style().push_to_hub(
-            repo_id,
-            config_name,
-            set_default,
-            split or self._split,
-            data_dir,
-            commit_message,
-            commit_description,
-            private,
-            token,
-            revision,
-            create_pr,
-            max_shard_size,
-            num_shards,
-            embed_external_files,
-            num_proc,
-        )
+    def _upload(self, options: UploadOptions) -> Any:
+        # Read once, into an Arrow file.
+        named = replace(options, split=options.split or self._split)
+        return self.to_map_style().push_to_hub(**vars(named))
+
+    push_to_hub = uploader(_upload)
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return all rows as dicts."""

@@ -12,7 +12,7 @@ from rowstream.dataset.map_style.dataset import Dataset
 from rowstream.dataset.map_style.disk import load_dataset_folder
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError
 from rowstream.prepare.files import prepare_files
-from rowstream.writers.hub import push
+from rowstream.writers.hub import UploadOptions, push, uploader
 from rowstream.writers.target import file_system
 
 
@@ -186,46 +186,14 @@ class DatasetDictFiles(DatasetDictBase):
         """`Dataset.from_text` of files by split."""
         return cls._from("text", path_or_paths, features, cache_dir, keep_in_memory, kwargs)
 
-    def push_to_hub(
-        self,
-        repo_id: str,
-        config_name: str = "default",
-        set_default: bool | None = None,
-        data_dir: str | None = None,
-        commit_message: str | None = None,
-        commit_description: str | None = None,
-        private: bool | None = None,
-        token: str | None = None,
-        revision: str | None = None,
-        create_pr: bool | None = False,
-        max_shard_size: Any = None,
-        num_shards: dict[str, int] | None = None,
-        embed_external_files: bool = True,
-        num_proc: int | None = None,
-    ) -> Any:
-        """Upload the splits to a data set of the Hub. Arguments as those of
-        `Dataset.push_to_hub`.
-        """
+    def _upload(self, options: UploadOptions) -> Any:
         self._check_values_type()
         self._check_values_features()
-        if num_shards is not None and not isinstance(num_shards, dict):
+        if options.num_shards is not None and not isinstance(options.num_shards, dict):
             raise InvalidArgumentError(
                 "Please provide one `num_shards` per dataset in the dataset dictionary, e.g."
                 " {'train': 128, 'test': 4}"
             )
-        return push(
-            dict(self),
-            repo_id,
-            config_name,
-            set_default,
-            data_dir,
-            commit_message,
-            commit_description,
-            private,
-            token,
-            revision,
-            create_pr,
-            max_shard_size,
-            {**(num_shards or {})},
-            whole=True,
-        )
+        return push(dict(self), options, whole=True)
+
+    push_to_hub = uploader(_upload, several=True)

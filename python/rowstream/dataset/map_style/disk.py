@@ -6,6 +6,7 @@ import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from rowstream import config
@@ -20,7 +21,7 @@ from rowstream.table.table import InMemoryTable, MemoryMappedTable, concat_table
 from rowstream.utils import progress
 from rowstream.utils.arguments import convert_file_size_to_int
 from rowstream.writers.arrow import ArrowWriter
-from rowstream.writers.hub import push
+from rowstream.writers.hub import UploadOptions, push, uploader
 from rowstream.writers.target import file_system
 
 
@@ -124,59 +125,12 @@ class MapStyleSaving(RowSelection, MapStyleExport):
         with target(config.DATASET_STATE_JSON_FILENAME, "w") as file:
             file.write(json.dumps(state, indent=2, sort_keys=True))
 
-    def push_to_hub(
-        self,
-        repo_id: str,
-        config_name: str = "default",
-        set_default: bool | None = None,
-        split: str | None = None,
-        data_dir: str | None = None,
-        commit_message: str | None = None,
-        commit_description: str | None = None,
-        private: bool | None = None,
-        token: str | None = None,
-        revision: str | None = None,
-        create_pr: bool | None = False,
-        max_shard_size: str | int | None = None,
-        num_shards: int | None = None,
-        embed_external_files: bool = True,
-        num_proc: int | None = None,
-    ) -> Any:
-        """Upload the rows as Parquet files to a data set of the Hub, and says so in its card.
+    def _upload(self, options: UploadOptions) -> Any:
+        name = str(options.split or self.split or "train")
+        shards = replace(options, num_shards={name: options.num_shards}, max_shard_size=None)
+        return push({name: self}, shards if options.num_shards else options, whole=False)
 
-        Args:
-            repo_id: `"org/name"`.
-            config_name: the configuration.
-            set_default: whether it is the one that is loaded without a name.
-            split: the split; that of the data set, or `"train"`.
-            data_dir: the folder of the files; the configuration's name if `None`, or `data`.
-            commit_message, commit_description: of the commit.
-            private: whether a new repository is private.
-            token: the token for the Hub.
-            revision: the branch.
-            create_pr: whether a pull request is made.
-            max_shard_size: the bytes of a file; `"500MB"` if `None`.
-            num_shards: files, instead.
-            embed_external_files: whether files that columns of media name are put in.
-            num_proc: accepted; files are made one after another and uploaded side by side.
-        """
-        name = str(split or self.split or "train")
-        return push(
-            {name: self},
-            repo_id,
-            config_name,
-            set_default,
-            data_dir,
-            commit_message,
-            commit_description,
-            private,
-            token,
-            revision,
-            create_pr,
-            max_shard_size,
-            {name: num_shards},
-            whole=False,
-        )
+    push_to_hub = uploader(_upload)
 
 
 def load_dataset_folder(
