@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray};
 use arrow_select::filter::filter_record_batch;
 
-use super::ahead::Ahead;
+use super::prefetch::Prefetched;
 use super::queue::Piece;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -33,7 +33,7 @@ fn decoder(files: &Files, opened: &Opened, piece: &Piece, columns: Vec<String>, 
         lenient: piece.lenient,
     };
     let source = decoder_source(files, opened, piece);
-    let ranges = if opened.object.remote() { files.format().ahead(&source, &options)? } else { Vec::new() };
+    let ranges = if opened.object.remote() { files.format().prefetch_ranges(&source, &options)? } else { Vec::new() };
     Ok((files.format().decoder(&source, &options)?, ranges))
 }
 
@@ -184,7 +184,8 @@ pub(super) async fn decoded(
     let here = Arc::clone(files);
     let (decoder, ranges) = engine.cpu(move || decoder(&here, &opened, &piece, columns, most)).await?.map_err(named)?;
     let object = purpose.and_then(|purpose| object.purposed(&purpose)).unwrap_or(object);
-    let object = if ranges.is_empty() { object } else { Arc::new(Ahead::new(engine, object, &ranges, wire, pace)) };
+    let object =
+        if ranges.is_empty() { object } else { Arc::new(Prefetched::new(engine, object, &ranges, wire, pace)) };
     Ok(Reading { decoder: Some(decoder), making, object: Some(object), file, start, out: None, whence })
 }
 

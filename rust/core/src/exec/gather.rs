@@ -7,7 +7,7 @@ use arrow_schema::SchemaRef;
 use arrow_select::concat::concat_batches;
 use arrow_select::interleave::interleave;
 
-use super::lane::Held;
+use super::lane::Pending;
 use super::queue::Unit;
 use crate::error::{Error, Result};
 
@@ -28,7 +28,7 @@ pub(crate) struct Picks {
     batch: u64,
 }
 
-impl Held {
+impl Pending {
     /// The place of this unit among those of the batch.
     pub(crate) fn pick(&mut self, picks: &mut Picks) -> u32 {
         if self.place.0 != picks.batch {

@@ -13,7 +13,7 @@ use crate::plan::order::Order;
 use crate::plan::rows::{Block, Blocks};
 
 /// A unit, and its place among the units of the batch that is being picked.
-pub(crate) struct Held {
+pub(crate) struct Pending {
     pub(crate) unit: Arc<Unit>,
     /// `(batch, place)`.
     pub(crate) place: (u64, u32),
@@ -57,10 +57,10 @@ pub(crate) struct Lane {
     pending: Option<Block>,
     /// The reader of a piece of the lane, and which.
     piece: Option<(u64, Reader)>,
-    ahead: VecDeque<(u64, Reader)>,
+    prefetched: VecDeque<(u64, Reader)>,
     /// The next piece that may be read ahead.
     next: u64,
-    pub(crate) held: Vec<Held>,
+    pub(crate) held: Vec<Pending>,
     /// Why rows of the list could not be read.
     bad: Vec<Error>,
     /// Whether nothing is read before the consumer comes to it, since nobody knows whether it wants more than one row.
@@ -79,7 +79,7 @@ impl Lane {
             rest: Rest::Range(0..0),
             pending: None,
             piece: None,
-            ahead: VecDeque::new(),
+            prefetched: VecDeque::new(),
             next: q,
             held: Vec::new(),
             bad: Vec::new(),
@@ -138,7 +138,7 @@ impl Lane {
                 Poll::Ready(Some(walked)) => walked,
                 Poll::Ready(None) => {
                     (self.piece, self.held) = (None, Vec::new());
-                    self.ahead.clear();
+                    self.prefetched.clear();
                     return Ok(Ready::End);
                 }
                 // Whether there are more rows is only known by reading on.
@@ -177,11 +177,11 @@ impl Lane {
         }
         self.held.clear();
         self.piece = None;
-        while self.ahead.front().is_some_and(|(ahead, _)| *ahead < q) {
-            self.ahead.pop_front();
+        while self.prefetched.front().is_some_and(|(piece, _)| *piece < q) {
+            self.prefetched.pop_front();
         }
-        let reader = match self.ahead.pop_front() {
-            Some((ahead, reader)) if ahead == q => reader,
+        let reader = match self.prefetched.pop_front() {
+            Some((piece, reader)) if piece == q => reader,
             _ => self.open(shared, order, q, row),
         };
         reader.to_front();
@@ -207,7 +207,7 @@ impl Lane {
                     if self.held.first().is_some_and(|held| held.unit.rows().end <= range.start) {
                         self.held.remove(0);
                     }
-                    if let Some(Held { unit, .. }) = self.held.first() {
+                    if let Some(Pending { unit, .. }) = self.held.first() {
                         let rows = unit.rows();
                         if !rows.contains(&range.start) {
                             return Err(missing(range.start));
@@ -277,7 +277,7 @@ impl Lane {
         let (_, reader) = self.piece.as_ref().ok_or_else(|| Error::internal("no reader"))?;
         let pull = reader.pull()?;
         if let Pull::Unit(unit) = &pull {
-            self.held.push(Held { unit: Arc::clone(unit), place: (u64::MAX, 0) });
+            self.held.push(Pending { unit: Arc::clone(unit), place: (u64::MAX, 0) });
         }
         Ok(pull)
     }
@@ -298,7 +298,7 @@ impl Lane {
         }
         let most =
             shared.limits.prefetched.max(usize::from(self.piece.as_ref().is_some_and(|(_, reader)| reader.ended())));
-        while self.ahead.len() < most && (self.next as usize) < order.lanes[self.v].len() {
+        while self.prefetched.len() < most && (self.next as usize) < order.lanes[self.v].len() {
             let q = self.next;
             self.next += 1;
             let Some((mut own, _)) = self.walk.begin(order, q, 0) else { continue };
@@ -307,7 +307,7 @@ impl Lane {
                 Poll::Ready(None) => continue,
                 Poll::Pending => own.floor(),
             };
-            self.ahead.push_back((q, self.open(shared, order, q, row)));
+            self.prefetched.push_back((q, self.open(shared, order, q, row)));
         }
     }
 }

@@ -3,7 +3,6 @@
 //! The consumer's thread alone decides the order. Readers only fill their queues, so nothing is put back in sequence,
 //! and how many there are, or how far ahead, changes the speed and never a row.
 
-mod ahead;
 pub mod count;
 mod decode;
 pub mod explain;
@@ -11,6 +10,7 @@ pub mod gather;
 mod global;
 mod lane;
 mod limits;
+mod prefetch;
 mod queue;
 mod reader;
 mod shared;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 
-use super::ahead::Pace;
 use super::limits::{UNIT, WINDOW};
+use super::prefetch::Pace;
 use crate::budget::Charge;
 use crate::engine::Engine;
 use crate::error::{Error, Result};

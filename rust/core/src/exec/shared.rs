@@ -34,7 +34,7 @@ pub(crate) struct Shared {
     /// When the pieces are read, for a cache.
     pub(super) schedule: Option<Arc<Schedule>>,
     /// How far ahead they read.
-    pub(super) pace: Arc<super::ahead::Pace>,
+    pub(super) pace: Arc<super::prefetch::Pace>,
 }
 
 impl Shared {

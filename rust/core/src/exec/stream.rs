@@ -215,7 +215,7 @@ impl Stream {
         }
         for v in order.owned(self.c, self.of) {
             let lane = Lane::new(v, self.c, self.of, base, at.iter().find(|a| a.0 == v));
-            self.turns.push_back((order.ahead[v] + lane.total, v, self.lanes.len()));
+            self.turns.push_back((order.skipped[v] + lane.total, v, self.lanes.len()));
             self.lanes.push(lane);
         }
         self.turns.make_contiguous().sort_unstable();
@@ -242,7 +242,7 @@ impl Stream {
         let times = |order: &Order| -> HashMap<u32, u64> {
             let mut times = HashMap::new();
             for v in order.owned(self.c, self.of) {
-                let mut at = order.ahead[v];
+                let mut at = order.skipped[v];
                 for &piece in &order.lanes[v] {
                     times.entry(piece).or_insert(at);
                     let (_, _, rows, bytes) = pieces[piece as usize];
@@ -390,8 +390,8 @@ impl Stream {
     /// The turn after the last row given.
     pub(crate) fn turned(&self) -> (u64, usize) {
         let lane = &self.lanes[self.last];
-        let ahead = self.order.as_ref().map_or(0, |order| order.ahead[lane.v()]);
-        (ahead + lane.total - 1, lane.v() + 1)
+        let skipped = self.order.as_ref().map_or(0, |order| order.skipped[lane.v()]);
+        (skipped + lane.total - 1, lane.v() + 1)
     }
 
     /// What to wait for after `Next::Wait`.

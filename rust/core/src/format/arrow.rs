@@ -99,7 +99,7 @@ impl Format for Arrow {
         }))
     }
 
-    fn ahead(&self, piece: &Source, _options: &Options) -> Result<Vec<Range<u64>>> {
+    fn prefetch_ranges(&self, piece: &Source, _options: &Options) -> Result<Vec<Range<u64>>> {
         Ok(std::iter::once(piece.at..piece.at + piece.bytes).collect())
     }
 

@@ -52,7 +52,7 @@ pub trait Format: Send + Sync {
 
     /// The bytes of a piece that a decoder will surely read, side by side where there are several ranges. What is far
     /// away is read ahead by this.
-    fn ahead(&self, piece: &Source, _options: &Options) -> Result<Vec<Range<u64>>> {
+    fn prefetch_ranges(&self, piece: &Source, _options: &Options) -> Result<Vec<Range<u64>>> {
         if self.random() {
             return Ok(Vec::new());
         }

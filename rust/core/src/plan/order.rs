@@ -143,8 +143,8 @@ pub struct Order {
     pieces: Arc<[Piece]>,
     /// `lanes[v]`: ordinals of pieces.
     pub lanes: Vec<Vec<u32>>,
-    /// `ahead[v]`: rows of lane `v` that a skip left out, so that turns go on from there.
-    pub ahead: Vec<u64>,
+    /// `skipped[v]`: rows of lane `v` that a skip left out, so that turns go on from there.
+    pub skipped: Vec<u64>,
     layers: Vec<Layer>,
     /// The rows that the layers leave of each piece, where they are known.
     counts: Vec<Option<u64>>,
@@ -247,7 +247,7 @@ impl Order {
         let all = (0..pieces.len() as u32).collect();
         Self {
             pieces: Arc::clone(pieces),
-            ahead: vec![0],
+            skipped: vec![0],
             layers: Vec::new(),
             counts: pieces.iter().map(|p| p.rows).collect(),
             live: pieces.len() as u64,
@@ -311,7 +311,7 @@ impl Order {
     /// What one consumer has, as an order of its own: its lanes with its pieces, and of those that are shared its rows.
     fn part(mut self, index: u64, of: u64) -> Self {
         let mut shares = vec![Share::Whole(index); self.pieces.len()];
-        let (mut lanes, mut ahead) = (Vec::new(), Vec::new());
+        let (mut lanes, mut skipped) = (Vec::new(), Vec::new());
         let mut owned: Vec<usize> = self.owned(index, of).collect();
         owned.sort_unstable();
         for v in owned {
@@ -325,7 +325,7 @@ impl Order {
                 lane.push(piece);
             }
             lanes.push(lane);
-            ahead.push(self.ahead[v]);
+            skipped.push(self.skipped[v]);
         }
         for &piece in lanes.iter().flatten() {
             let (rows, share) = (&mut self.counts[piece as usize], shares[piece as usize]);
@@ -333,10 +333,10 @@ impl Order {
         }
         self.live = lanes.iter().flatten().filter(|&&piece| self.counts[piece as usize] != Some(0)).count() as u64;
         if lanes.is_empty() {
-            (lanes, ahead) = (vec![Vec::new()], vec![0]);
+            (lanes, skipped) = (vec![Vec::new()], vec![0]);
         }
         self.ranks = ranks(lanes.len());
-        (self.lanes, self.ahead) = (lanes, ahead);
+        (self.lanes, self.skipped) = (lanes, skipped);
         self.layers.push(Layer::Part { index, shares });
         self
     }
@@ -353,7 +353,7 @@ impl Order {
             self.lanes[v].push(piece);
             load.insert((bytes.saturating_add(self.pieces[piece as usize].bytes), v));
         }
-        self.ahead = vec![0; count];
+        self.skipped = vec![0; count];
         self.ranks = ranks(count);
         self.live = pieces.len() as u64;
         self.layers.push(Layer::Windows { size: (buffer / count as u64).max(1), key: [seed, epoch, pass] });
@@ -412,8 +412,8 @@ impl Order {
         self.live = 0;
         for (v, lane) in self.lanes.iter().enumerate() {
             // Where rows are not counted, only a lane's first pieces have known turns: all that lie before the cut.
-            let mut k = Some(self.ahead[v]);
-            self.ahead[v] = self.ahead[v].max(lo.0 + u64::from(v < lo.1));
+            let mut k = Some(self.skipped[v]);
+            self.skipped[v] = self.skipped[v].max(lo.0 + u64::from(v < lo.1));
             for &piece in lane {
                 first[piece as usize] = k.map(|k| (k, v));
                 let rows = self.counts[piece as usize];
@@ -460,21 +460,21 @@ impl Order {
             return END;
         }
         let upto = |k: u64| -> u64 {
-            lengths.iter().zip(&self.ahead).map(|(rows, ahead)| k.saturating_sub(*ahead).min(*rows)).sum()
+            lengths.iter().zip(&self.skipped).map(|(rows, skipped)| k.saturating_sub(*skipped).min(*rows)).sum()
         };
         let (mut low, mut high) =
-            (0, lengths.iter().zip(&self.ahead).map(|(rows, ahead)| rows + ahead).max().unwrap_or(0));
+            (0, lengths.iter().zip(&self.skipped).map(|(rows, skipped)| rows + skipped).max().unwrap_or(0));
         while low < high {
             // The greatest k with at most n rows before turn (k, 0).
             let middle = low + (high - low).div_ceil(2);
             if upto(middle) <= n { low = middle } else { high = middle - 1 }
         }
         let mut rest = n - upto(low);
-        for (v, (rows, ahead)) in lengths.iter().zip(&self.ahead).enumerate() {
+        for (v, (rows, skipped)) in lengths.iter().zip(&self.skipped).enumerate() {
             if rest == 0 {
                 return (low, v);
             }
-            rest -= u64::from((*ahead..ahead + rows).contains(&low));
+            rest -= u64::from((*skipped..skipped + rows).contains(&low));
         }
         (low, self.lanes.len())
     }
@@ -499,12 +499,15 @@ impl Order {
         let mut level = n / self.lanes.len().max(1) as u64 + 1;
         loop {
             let wanted: Vec<u32> =
-                (0..lengths.len()).filter(|&v| self.ahead[v] + lengths[v] <= level).filter_map(|v| open[v]).collect();
+                (0..lengths.len()).filter(|&v| self.skipped[v] + lengths[v] <= level).filter_map(|v| open[v]).collect();
             if !wanted.is_empty() {
                 return Err((wanted, level));
             }
-            let below: u64 =
-                lengths.iter().zip(&self.ahead).map(|(rows, ahead)| level.saturating_sub(*ahead).min(*rows)).sum();
+            let below: u64 = lengths
+                .iter()
+                .zip(&self.skipped)
+                .map(|(rows, skipped)| level.saturating_sub(*skipped).min(*rows))
+                .sum();
             if below > n || open.iter().all(Option::is_none) {
                 return Ok(self.after(&lengths, n));
             }
@@ -516,7 +519,7 @@ impl Order {
     /// a piece has at least.
     pub(crate) fn uncounted(&self, level: u64, least: impl Fn(u32) -> u64) -> Vec<u32> {
         let open = |(v, lane): (usize, &Vec<u32>)| {
-            let mut known = self.ahead[v];
+            let mut known = self.skipped[v];
             for &piece in lane {
                 let Some(rows) = self.counts[piece as usize] else {
                     return (known + self.left(piece, least(piece)) <= level).then_some(piece);

@@ -14,7 +14,7 @@ use crate::error::{Error, Kind};
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore(pub HashMap<String, Bytes>);
 
-struct Held(Bytes);
+struct InMemory(Bytes);
 
 /// What the names of held bytes begin with.
 pub const SCHEME: &str = "memory:";
@@ -53,7 +53,7 @@ pub fn held(name: &str) -> Option<Arc<Bytes>> {
 /// Bytes that this process holds, as an object.
 pub(crate) fn open(location: &str) -> crate::Result<Arc<dyn Object>> {
     match held(location) {
-        Some(bytes) => Ok(Arc::new(Held(Bytes::clone(&bytes)))),
+        Some(bytes) => Ok(Arc::new(InMemory(Bytes::clone(&bytes)))),
         None => Err(Error::new(Kind::NotFound, "what was in memory is gone: the data set was made in another process")
             .in_file(location)),
     }
@@ -64,14 +64,14 @@ impl Store for MemoryStore {
         let found = self.0.get(location).cloned();
         Box::pin(async move {
             match found {
-                Some(bytes) => Ok(Arc::new(Held(bytes)) as Arc<dyn Object>),
+                Some(bytes) => Ok(Arc::new(InMemory(bytes)) as Arc<dyn Object>),
                 None => Err(Error::new(Kind::NotFound, "there is no such object").in_file(location)),
             }
         })
     }
 }
 
-impl Object for Held {
+impl Object for InMemory {
     fn size(&self) -> u64 {
         self.0.len() as u64
     }

@@ -77,7 +77,7 @@ impl Format for Parquet {
         Ok(Some(bytes.sum()))
     }
 
-    fn ahead(&self, piece: &Source, options: &Options) -> Result<Vec<Range<u64>>> {
+    fn prefetch_ranges(&self, piece: &Source, options: &Options) -> Result<Vec<Range<u64>>> {
         let footer = piece
             .head
             .and_then(|head| Arc::clone(head).downcast::<Footer>().ok())

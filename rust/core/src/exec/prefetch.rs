@@ -100,7 +100,7 @@ pub(crate) struct Inner {
 }
 
 /// An object of which some ranges are read ahead.
-pub(crate) struct Ahead(Arc<Inner>);
+pub(crate) struct Prefetched(Arc<Inner>);
 
 /// Ranges in parts, in the order in which a decoder that reads all of them side by side comes to them. What lies close
 /// together and is short is one part.
@@ -120,7 +120,7 @@ fn side_by_side(ranges: &[Range<u64>], part: u64) -> Vec<Range<u64>> {
     parts.into_iter().map(|(_, part)| part).collect()
 }
 
-impl Ahead {
+impl Prefetched {
     /// `ranges`: what will be read, disjoint, side by side. `most`: the bytes that may be read ahead.
     pub(crate) fn new(
         engine: &'static Engine,
@@ -143,7 +143,7 @@ impl Ahead {
     }
 }
 
-impl Drop for Ahead {
+impl Drop for Prefetched {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.closed = true;
@@ -302,7 +302,7 @@ impl Inner {
     }
 }
 
-impl Object for Ahead {
+impl Object for Prefetched {
     fn size(&self) -> u64 {
         self.0.object.size()
     }
