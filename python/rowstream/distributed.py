@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from rowstream import _core
 from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, UnsupportedError
 from rowstream.streams.consumer import merge_cursors
 from rowstream.streams.pipeline import Pipeline
 from rowstream.streams.state import State
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 
 def split_dataset_by_node(dataset: Any, rank: int, world_size: int, strategy: str = "auto") -> Any:

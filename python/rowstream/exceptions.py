@@ -3,22 +3,28 @@ catches those works.
 
     RowstreamError
     ├── InvalidArgumentError(ValueError)         an argument that makes no sense
-    ├── DataFilesNotFoundError(FileNotFoundError) no file where one was expected
+    ├── DataFilesNotFoundError(FileNotFoundError)  no file where one was expected
     │   └── DatasetNotFoundError                 no such data set of the Hub, or not for this token
     ├── FilePermissionError(PermissionError)     the operating system refused
     ├── ReadError(OSError)                       any other failure of input
-    ├── SourceChangedError a file is not the one that the data set was made from ├──
-    DatasetBuildError a data set could not be made │ ├── FileFormatError(ValueError) bytes that are
-    not what their format says │ ├── ManualDownloadError files that only the user can fetch are not
-    there │ └── DatasetGenerationError a builder's own code raised; its error is the cause │ └──
-    DatasetGenerationCastError rows do not have the declared types ├── ChecksumVerificationError
-    files are not those that were declared │ ├── UnexpectedDownloadedFileError,
-    ExpectedMoreDownloadedFilesError, NonMatchingChecksumError ├── SplitsVerificationError splits
-    are not those that were declared │ ├── UnexpectedSplitsError, ExpectedMoreSplitsError,
-    NonMatchingSplitsSizesError ├── SchemaError(ValueError) files, columns or types that do not go
-    together ├── UnsupportedError(NotImplementedError) valid, and not read or done (yet) ├──
-    CheckpointMismatchError(ValueError) a state of another data set or number of consumers └──
-    InternalError a defect of rowstream
+    ├── SourceChangedError                       a file is not what the data set was made from
+    ├── DatasetBuildError                        a data set could not be made
+    │   ├── FileFormatError(ValueError)          bytes that are not what their format says
+    │   ├── ManualDownloadError                  files that only the user can fetch are not there
+    │   └── DatasetGenerationError               a builder's own code raised; its error is the cause
+    │       └── DatasetGenerationCastError       rows do not have the declared types
+    ├── ChecksumVerificationError                files are not those that were declared
+    │   ├── UnexpectedDownloadedFileError
+    │   ├── ExpectedMoreDownloadedFilesError
+    │   └── NonMatchingChecksumError
+    ├── SplitsVerificationError                  splits are not those that were declared
+    │   ├── UnexpectedSplitsError
+    │   ├── ExpectedMoreSplitsError
+    │   └── NonMatchingSplitsSizesError
+    ├── SchemaError(ValueError)                  files, columns or types that do not go together
+    ├── UnsupportedError(NotImplementedError)    valid, and not read or done (yet)
+    ├── CheckpointMismatchError(ValueError)      a state of another data set or number of consumers
+    └── InternalError                            a defect of rowstream
 
 `DatasetsError`, `FileNotFoundDatasetsError` and `DefunctDatasetError` are there for code that names
 them.

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from rowstream.info import DatasetInfo  # noqa: TC001 - annotations can be evaluated
 from rowstream.load import load_dataset_builder
 from rowstream.resolve.card_folder import folder
 from rowstream.resolve.configurations import configurations
 from rowstream.resolve.names import format_named, is_of_hub, named_repo
 from rowstream.splits.info import SplitDict, SplitInfo
 from rowstream.storage.access import StorageOptions
-
-if TYPE_CHECKING:
-    from rowstream.info import DatasetInfo
-    from rowstream.storage.download_config import DownloadConfig, DownloadMode
+from rowstream.storage.download_config import DownloadConfig, DownloadMode  # noqa: TC001 - annotations can be evaluated
 
 
 def _configurations(path: Any, revision: Any, token: Any) -> tuple[list[str], str | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rowstream import config
 from rowstream.dataset.iterable.dataset import IterableDataset
@@ -11,6 +11,7 @@ from rowstream.dataset.iterable.dataset_dict import IterableDatasetDict
 from rowstream.dataset.stream_splits import load_streams
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, UnsupportedError
 from rowstream.plan.lock import read as read_lock
+from rowstream.resolve.data_files import DataFiles  # noqa: TC001 - annotations can be evaluated
 from rowstream.resolve.names import is_of_hub, meant
 from rowstream.resolve.planning import info_of_files
 from rowstream.resolve.request import request_of
@@ -18,9 +19,6 @@ from rowstream.splits.select import check_splits
 from rowstream.storage.access import StorageOptions
 from rowstream.storage.locations import origins
 from rowstream.writers.target import file_system
-
-if TYPE_CHECKING:
-    from rowstream.resolve.data_files import DataFiles
 
 
 def load_dataset(

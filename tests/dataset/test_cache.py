@@ -186,7 +186,7 @@ def test_links_are_not_followed(lines, home, tmp_path):
     assert len(load_dataset(str(lines), split="train")) == len(ds)
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "text", "the schema"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "text", "the schema", "a bit"])
 @pytest.mark.parametrize("result", [False, True])
 def test_what_is_damaged_is_found_and_made_again(lines, damage, result):
     def add(row):
@@ -202,6 +202,8 @@ def test_what_is_damaged_is_found_and_made_again(lines, damage, result):
         "empty": b"",
         "text": b"no Arrow at all",
         "the schema": content[:8] + bytes(200) + content[208:],
+        # Of a value: the file can be read, and only its checksums tell.
+        "a bit": content.replace((2).to_bytes(8, "little"), (3).to_bytes(8, "little"), 1),
     }
     del ds, mapped
     file.write_bytes(damaged[damage])
@@ -254,5 +256,7 @@ def test_on_the_command_line(lines, capsys):
     main(["remove", "chat"])
     assert "removed" in capsys.readouterr().out
     assert list(there()) == [BUILT]
-    main(["remove", "--kind", "datasets"])
+    assert main(["remove", "--kind", "datasets"]) == 0
     assert cache.list() == ()
+    assert main(["list", "--kind", "jokes"]) == 1
+    assert "there is no kind 'jokes'" in capsys.readouterr().err

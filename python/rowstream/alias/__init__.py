@@ -19,14 +19,12 @@ import importlib.machinery
 import importlib.metadata
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rowstream.utils import logging
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 VERSION = "5.2.0"
 """The version of `datasets` whose names and signatures these are, for code that compares it."""
@@ -42,11 +40,19 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "dataset.map_style.dataset",
         "dataset.map_style.concatenate",
         "transforms.map",
+        "formatting",
+        "fingerprint",
+        "table",
         "exceptions",
     ),
     "arrow_reader": ("compat.arrow_reader",),
-    "arrow_writer": ("arrow_writer", "writers.arrow"),
-    "builder": ("builder", "builder.builder", "builder.generate", "builder.config"),
+    "arrow_writer": (
+        *("arrow_writer", "writers.arrow", "table", "features.convert", "features.encode"),
+        "features.registry",
+    ),
+    "builder": (
+        *("builder", "builder.builder", "builder.generate", "builder.config", "splits.verify"),
+    ),
     "combine": ("dataset.combine", "dataset.map_style.concatenate"),
     "commands": (),
     "commands.datasets_cli": (),
@@ -95,10 +101,10 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "fingerprint.hasher",
     ),
     "formatting": ("formatting",),
-    "formatting.formatting": ("formatting",),
+    "formatting.formatting": ("formatting", "features.encode"),
     "formatting.jax_formatter": ("formatting",),
     "formatting.np_formatter": ("formatting",),
-    "formatting.polars_formatter": ("formatting",),
+    "formatting.polars_formatter": ("formatting", "features.encode"),
     "formatting.tf_formatter": ("formatting",),
     "formatting.torch_formatter": ("formatting",),
     "hub": (),
@@ -228,7 +234,7 @@ class _Module(ModuleType):
                 return getattr(target, name)
         import rowstream
 
-        if name in rowstream.__all__:
+        if name == "config" or name in rowstream.__all__:
             return getattr(rowstream, name)
         raise AttributeError(f"rowstream, which stands for datasets here, has no {full}")
 
@@ -241,14 +247,16 @@ class _Module(ModuleType):
             if (name.startswith("__") and name.endswith("__")) or isinstance(value, _Module)
             else list(self._targets())
         )
-        if targets:
-            setattr(
-                next((target for target in targets if name in vars(target)), targets[0]),
-                name,
-                value,
-            )
-        else:
+        if not targets:
             super().__setattr__(name, value)
+            return
+        there = [target for target in targets if name in vars(target)] or targets[:1]
+        # A package may only hand on what stands in a module: there it is looked up when it is used.
+        home = sys.modules.get(getattr(vars(there[0]).get(name), "__module__", None) or "")
+        if home is not None and home not in there and home.__name__.startswith("rowstream."):
+            there += [home] if name in vars(home) else []
+        for target in there:
+            setattr(target, name, value)
 
     def __delattr__(self, name: str) -> None:
         """Remove a name where it is."""

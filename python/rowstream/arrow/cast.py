@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,9 +22,6 @@ from rowstream.arrow.maps import (
     offsets_of,
     without_hidden,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def by_chunk(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,17 +7,14 @@ cut to integers, times to dates.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pyarrow as pa
 
 from rowstream.arrow.cast import array_cast
 from rowstream.arrow.natural import natural_array
 from rowstream.exceptions import SchemaError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 FAILED = (TypeError, ValueError, OverflowError, pa.ArrowException)
 """What Arrow raises of values that it has no array for."""

@@ -8,13 +8,10 @@ bits.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import pyarrow as pa
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 _MOST = (1 << 63) - 1
 _LISTS = (list, tuple)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,6 @@ from pandas.api.extensions import ExtensionArray, ExtensionDtype
 
 from rowstream.arrow.checks import array_shape
 from rowstream.arrow.ndarrays import array_storage
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class PandasArrayExtensionDtype(ExtensionDtype):  # type: ignore[misc]  # pandas may come without types

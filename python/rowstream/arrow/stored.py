@@ -5,8 +5,9 @@ readers know.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -14,9 +15,6 @@ from rowstream.arrow.cast import array_cast, is_list
 from rowstream.arrow.checks import array_shape
 from rowstream.arrow.extension import NAMES, ArrayType, array_type
 from rowstream.arrow.maps import has_entries
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def _mapped_type(kind: Any, field: Any) -> Any:

@@ -9,6 +9,7 @@ process: no code is ever downloaded.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +38,6 @@ from rowstream.table.table import InMemoryTable, MemoryMappedTable, concat_table
 from rowstream.utils import logging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from rowstream.splits.info import SplitGenerator, SplitInfo
 
 

@@ -6,15 +6,13 @@ import os
 import re
 import urllib.parse
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.features.features import Features  # noqa: TC001 - annotations can be evaluated
 from rowstream.fingerprint.hasher import Hasher
 from rowstream.storage.urls import is_url
 from rowstream.version import Version
-
-if TYPE_CHECKING:
-    from rowstream.features.features import Features
 
 
 class InvalidConfigName(InvalidArgumentError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rowstream.builder.generate import ArrowBasedBuilder
@@ -16,8 +17,6 @@ from rowstream.splits.info import SplitGenerator
 from rowstream.streams.rows import tables_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rowstream.resolve.request import Request
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,8 +20,6 @@ from rowstream.writers.infer import encoded
 from rowstream.writers.parquet import ParquetWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from rowstream.splits.info import SplitGenerator
 
 

@@ -19,21 +19,17 @@ ls`).
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rowstream.cache import datasets
 from rowstream.cache.entries import Entries, Entry, times
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.storage.environment import listings, own_cache
-
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterator
-
 
 _MARK = b"rsC1"
 _KINDS = ("heads", "listings", "downloads", "extracted")
@@ -90,9 +86,9 @@ def list(
 
     Example:
         >>> rowstream.cache.list()
-        kind      of          parts                   size  made        used         where
-        datasets gsm8k/main train, test, 2 results 9.1 MiB 3 days ago 2 hours ago
-        …/rowstream/gsm8k/main/0f1c5d2e9a7b4c38 1 entry, 9.1 MiB
+        kind      of          parts        size     made        used         where
+        datasets  gsm8k/main  train, test  9.1 MiB  3 days ago  2 hours ago  …/gsm8k/main/0f1c5d2e
+        1 entry, 9.1 MiB
         >>> sum(entry.num_bytes for entry in rowstream.cache.list("/scratch/cache"))
     """
     if kind is not None and kind not in _kinds(cache_dir):

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from rowstream import cache
 from rowstream.cache.entries import size
+from rowstream.exceptions import RowstreamError
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Do what the command line says."""
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line says, and return its exit status."""
+    try:
+        _run(arguments)
+    except (RowstreamError, OSError) as error:
+        print(f"python -m rowstream.cache: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _run(arguments: list[str] | None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m rowstream.cache", description="What rowstream keeps on disk."
     )
@@ -39,4 +52,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,19 +6,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rowstream.cache.entries import Entry, times
 from rowstream.exceptions import RowstreamError
 from rowstream.storage.environment import datasets_cache
-
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterator
-
 
 BUILT = ".rowstream-builder"
 """The file that a builder leaves beside what it made."""
@@ -121,8 +117,9 @@ def _about(home: Path) -> tuple[str, ...]:
 
 
 def verify(home: Path) -> Iterator[Path]:
-    """Read the files of rows, and removes those that cannot be read; gives which. What is removed
-    is made anew when it is asked for.
+    """Read the files of rows, remove those that are damaged, and return which they were.
+
+    What is removed is built again when it is asked for.
     """
     for path in [*files(home)]:
         if not _is_whole(path):
@@ -131,17 +128,18 @@ def verify(home: Path) -> Iterator[Path]:
 
 
 def _is_whole(path: Path) -> bool:
+    """Return whether a file can be read, and all its checksums are those of its bytes."""
     import pyarrow as pa
+
+    from rowstream.arrow.files import read_table
 
     try:
         if path.suffix == ".parquet":
             import pyarrow.parquet as pq
 
-            pq.read_table(path).validate(full=True)
-            return True
-        with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
-            for batch in reader:
-                batch.validate(full=True)
+            pq.read_table(path, page_checksum_verification=True).validate(full=True)
+        else:
+            read_table(pa.memory_map(str(path)), str(path), whole=True).validate(full=True)
     except (pa.ArrowException, RowstreamError, OSError, ValueError):
         return False
     return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,6 @@ from rowstream.splits.names import ReadInstruction, Split
 from rowstream.table.table import InMemoryTable, MemoryMappedTable, concat_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from rowstream.info import DatasetInfo
     from rowstream.splits.info import SplitInfo
     from rowstream.table.table import Table

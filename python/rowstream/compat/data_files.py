@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from glob import has_magic
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,8 +15,6 @@ from rowstream.storage.locations import FileLocations, origins
 from rowstream.storage.urls import is_url
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rowstream.storage.download_config import DownloadConfig
 
 

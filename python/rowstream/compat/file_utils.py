@@ -9,6 +9,7 @@ import hashlib
 import os
 import platform
 import posixpath
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,8 +23,6 @@ from rowstream.storage.extract import extract
 from rowstream.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     P = TypeVar("P", str, Path)
 
 

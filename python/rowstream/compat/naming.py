@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from rowstream.exceptions import InvalidArgumentError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _split_re = r"^\w+(\.\w+)*$"
 INVALID_WINDOWS_CHARACTERS_IN_PATH = r"<>:/\|?*"

@@ -5,13 +5,11 @@ that looks into them.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rowstream.resolve import formats
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 def _hash_python_lines(lines: Iterable[str]) -> str:

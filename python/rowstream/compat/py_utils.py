@@ -6,17 +6,14 @@ import os
 import re
 import shutil
 import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import is_dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.convert import plain
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
 
 T = TypeVar("T")
 ListLike: Any = list[Any] | tuple[Any, ...]

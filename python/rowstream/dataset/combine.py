@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rowstream.dataset.iterable.dataset import IterableDataset
 from rowstream.exceptions import (
@@ -23,9 +24,6 @@ from rowstream.streams.mixture import STRATEGIES, Mixture
 from rowstream.streams.source import Part
 from rowstream.streams.source_plan import SourcePlan
 from rowstream.streams.zip import Zip
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def interleave_datasets(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+P = ParamSpec("P")
+S = TypeVar("S")
 
 _BY_SPLIT = {
     "cache_file_name": "cache_file_names",
@@ -33,18 +35,68 @@ def _signature(method: Callable[..., Any], names: str | None) -> inspect.Signatu
     )
 
 
-def each_split(method: Callable[..., Any], names: str | None = None) -> Callable[..., Any]:
-    """Give a method that calls another on each split, and gives the dict of what they give.
+@overload
+def each_split(method: Callable[Concatenate[Any, P], Any]) -> Callable[Concatenate[S, P], S]: ...
+@overload
+def each_split(method: Callable[..., Any], names: str) -> Callable[..., Any]: ...
+def each_split(method: Callable[..., Any], names: str | None = None) -> Any:
+    """Return a method that calls another on each split, and returns the dict of what they return.
 
     Files are named by split, in dicts: `cache_file_names` in the place of `cache_file_name`. Where
     the names have `with_split`, it says whether the function's last argument is the split's name.
 
     Args:
-        method: the method of the class of the data sets.
-        names: the parameters, where they are not the same ones in the same order; `name=None` for
+        method: The method of the class of the data sets.
+        names: The parameters, where they are not the same ones in the same order; `name=None` for
             one with that default.
     """
-    signature, name = _signature(method, names), method.__name__
+    return _EachSplit(method, names)
+
+
+class _EachSplit:
+    """Puts the method into the class that it is an attribute of."""
+
+    def __init__(self, method: Callable[..., Any], names: str | None) -> None:
+        self.method, self.signature = method, _signature(method, names)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Put the method in the place of this, with the name and the place that help and pickle
+        look for.
+        """
+        called = _caller(self.method.__name__, self.signature)
+        called.__module__, called.__name__ = owner.__module__, name
+        called.__qualname__ = f"{owner.__qualname__}.{name}"
+        called.__doc__ = (
+            f"Call `{self.method.__qualname__.rpartition('.')[2]}` of each split.\n\n"
+            f"{_renamed(inspect.cleandoc(self.method.__doc__ or ''), self.signature)}"
+        )
+        setattr(owner, name, called)
+
+
+def _renamed(doc: str, signature: inspect.Signature) -> str:
+    """Return a docstring with the arguments that are by split, and without those that are not
+    there.
+    """
+    lines, keep = [], True
+    known = {*signature.parameters, *_BY_SPLIT}
+    for line in doc.splitlines():
+        said = re.match(r"    (\w+):( .*)", line)
+        if said:
+            keep = said[1] in known
+            one = _BY_SPLIT.get(said[1])
+            line = f"    {one}: By split:{said[2]}" if one in signature.parameters else line
+        elif line and not line.startswith("        "):
+            keep = True
+        if keep:
+            lines.append(line)
+        if line == "Args:" and "with_split" in signature.parameters:
+            lines.append(
+                "    with_split: Whether the function's last argument is the split's name."
+            )
+    return "\n".join(lines)
+
+
+def _caller(name: str, signature: inspect.Signature) -> Any:
     spread = [
         parameter.name
         for parameter in signature.parameters.values()
@@ -57,19 +109,17 @@ def each_split(method: Callable[..., Any], names: str | None = None) -> Callable
         del given["self"]
         for key in spread:
             given |= given.pop(key, {})
-        told = given.pop("with_split", False)
+        with_split = given.pop("with_split", False)
         files = {one: given.pop(several, None) or {} for one, several in _BY_SPLIT.items()}
         made = {}
         for split, ds in self.items():
             own = {one: names[split] for one, names in files.items() if split in names}
-            if told:
+            if with_split:
                 own["function"] = partial(_with_split, given["function"], split)
             made[split] = getattr(ds, name)(**{**given, **own})
         return type(self)(made)
 
-    called.__name__, called.__qualname__ = name, f"each_split.{name}"
     called.__signature__ = signature  # type: ignore[attr-defined]  # functions take it
-    called.__doc__ = f"Call `{name}` of each split.\n\n{inspect.cleandoc(method.__doc__ or '')}"
     return called
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from rowstream.features.arrays import Array2D, Array3D, Array4D, Array5D
 from rowstream.features.card import card_of_features, features_from_card
 from rowstream.features.convert import (
     generate_from_arrow_type,
@@ -14,13 +15,53 @@ from rowstream.features.convert import (
     get_nested_type,
     plain,
     reordered,
+    require_storage_cast,
+    require_storage_embed,
 )
 from rowstream.features.encode import (
     cast_to_python_objects,
     decode_nested_example,
     encode_nested_example,
 )
-from rowstream.features.nested import flat_fields, requires_decoding, upgrade_lists
+from rowstream.features.nested import (
+    LargeList,
+    List,
+    Sequence,
+    flat_fields,
+    requires_decoding,
+    upgrade_lists,
+)
+from rowstream.features.scalar import ClassLabel, Value
+from rowstream.features.text import Json, Translation, TranslationVariableLanguages
+
+# `datasets.features.features` has all types of columns.
+__all__ = [
+    "Array2D",
+    "Array3D",
+    "Array4D",
+    "Array5D",
+    "ClassLabel",
+    "Features",
+    "Json",
+    "LargeList",
+    "List",
+    "Sequence",
+    "Translation",
+    "TranslationVariableLanguages",
+    "Value",
+    "cast_to_python_objects",
+    "decode_nested_example",
+    "encode_nested_example",
+    "features_of_card",
+    "generate_from_arrow_type",
+    "generate_from_dict",
+    "get_nested_type",
+    "pa_schema",
+    "require_decoding",
+    "require_storage_cast",
+    "require_storage_embed",
+]
+require_decoding = requires_decoding
 
 
 class Features(dict[str, Any]):

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gc
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,6 @@ from rowstream.features.scalar import ClassLabel, Value
 from rowstream.features.text import Json, Translation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
     from rowstream.features.features import Features
 
 

@@ -23,6 +23,7 @@ from rowstream.fingerprint.code import (
     settled,
     unwrapped,
 )
+from rowstream.fingerprint.names import hashed_name
 
 
 def _shown(value: Any) -> Any:
@@ -258,7 +259,7 @@ class Walk:
             made = value.__reduce_ex__(4)
         except Exception as error:
             if self.lenient:
-                return self.feed("of type", f"{type(value).__module__}.{type(value).__qualname__}")
+                return self.feed("of type", hashed_name(type(value)))
             if type(error).__name__ == "PicklingError":
                 raise
             where = "".join(self.place) or "the object itself"
@@ -291,7 +292,7 @@ class Walk:
 
     def function(self, value: types.FunctionType) -> None:
         if is_library(value.__module__) and "<" not in value.__qualname__:
-            return self.feed("function", f"{value.__module__}.{value.__qualname__}")
+            return self.feed("function", hashed_name(value))
         self.feed("function")
         self.code(value.__code__)
         self.inside(".__defaults__", value.__defaults__)
@@ -359,12 +360,7 @@ class Walk:
 
     def type(self, value: type) -> None:
         self.feed(
-            "type",
-            (
-                f"{value.__module__}.{value.__qualname__}"
-                if value.__module__ != "__main__"
-                else value.__qualname__
-            ),
+            "type", value.__qualname__ if value.__module__ == "__main__" else hashed_name(value)
         )
         if is_library(value.__module__):
             return

@@ -15,19 +15,20 @@ import hashlib
 import inspect
 import os
 import random
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ParamSpec, TypeVar
 
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.fingerprint.caching import is_caching_enabled
 from rowstream.fingerprint.hasher import Hasher, Walk
+from rowstream.fingerprint.names import hashed_method
 from rowstream.utils import logging
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-
 _logger = logging.get_logger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 _random = random.Random()
@@ -181,7 +182,7 @@ def fingerprint_transform(
     fingerprint_names: list[str] | None = None,
     randomized_function: bool = False,
     version: str | None = None,
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return a decorator of methods of data sets: the result gets a fingerprint of the data's, the
     method's name and its arguments.
 
@@ -197,11 +198,11 @@ def fingerprint_transform(
     """
     names = fingerprint_names or ["new_fingerprint"]
 
-    def decorate(func: Callable[..., Any]) -> Callable[..., Any]:
-        transform = f"{func.__module__}.{func.__qualname__}{f'@{version}' if version else ''}"
+    def decorate(func: Callable[P, R]) -> Callable[P, R]:
+        transform = f"{hashed_method(func)}{f'@{version}' if version else ''}"
 
         @functools.wraps(func)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
+        def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
             dataset, given = _bound(func, args, kwargs)
             counted = {
                 name: value

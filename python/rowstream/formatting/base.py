@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rowstream.features.nested import requires_decoding
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def unnest(batch: Mapping[str, Any]) -> dict[str, Any]:

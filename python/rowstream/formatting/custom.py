@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from rowstream.formatting.base import Formatter, unnest
 from rowstream.formatting.python import PythonFormatter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class CustomFormatter(Formatter):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 
 def minimal_tf_collate_fn(features: list[dict[str, Any]]) -> dict[str, Any]:

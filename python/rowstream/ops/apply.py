@@ -5,15 +5,12 @@ batches.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 Columns = dict[str, Any]
 

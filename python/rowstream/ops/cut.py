@@ -4,6 +4,7 @@ part of the number.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 from rowstream.ops.base import Counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rowstream.ops.base import Node, Upstream, World
 
 

@@ -6,16 +6,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rowstream.ops.undivided import stay_undivided
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 _TASKS = 256  # coroutines that run at once
 

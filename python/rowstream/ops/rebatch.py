@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,6 @@ from rowstream.exceptions import InvalidArgumentError
 from rowstream.ops.base import Stage, Whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rowstream.ops.base import Node, Upstream, World
 
 _ANCHOR = 256  # rows between two states that are kept of what is before

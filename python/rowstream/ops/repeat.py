@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rowstream.ops.base import Counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rowstream.ops.base import Node, Upstream, World
 
 

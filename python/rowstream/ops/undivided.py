@@ -8,12 +8,10 @@ into threads and coroutines that it starts.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Any
 
 _inside: ContextVar[bool] = ContextVar("rowstream_undivided", default=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -22,8 +22,6 @@ from rowstream.plan.order import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from rowstream.ops.base import Step
     from rowstream.plan.bad_records import BadRecords
     from rowstream.plan.expr import Expr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -29,8 +29,6 @@ from rowstream.writers.arrow import ArrowWriter, SchemaInferenceError
 from rowstream.writers.infer import encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from rowstream.prepare.plan import Made
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from rowstream import _core
 from rowstream.prepare.row_groups import keeps_types
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Rows:

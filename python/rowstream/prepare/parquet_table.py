@@ -12,6 +12,7 @@ refuses it.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from threading import Lock
@@ -38,8 +39,6 @@ from rowstream.prepare.row_groups import (
 from rowstream.table.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from rowstream.plan.plan import Plan
 
 

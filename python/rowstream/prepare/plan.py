@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
@@ -24,8 +25,6 @@ from rowstream.utils import logging
 from rowstream.utils.atomic import create_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rowstream.info import DatasetInfo
     from rowstream.plan.plan import Plan
 

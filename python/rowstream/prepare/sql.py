@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,8 +17,6 @@ from rowstream.utils.atomic import create_file
 from rowstream.writers.arrow import ArrowWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rowstream.prepare.plan import Made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +19,10 @@ from rowstream.splits.names import SPLIT_NAME
 from rowstream.storage.urls import is_url, without_query
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from rowstream.storage.hub import Repo
     from rowstream.storage.locations import FileLocations
 
-    DataFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Any]
+DataFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Any]
 
 
 @dataclass

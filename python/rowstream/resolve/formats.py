@@ -5,15 +5,11 @@ from __future__ import annotations
 import re
 import zipfile
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rowstream.exceptions import FileFormatError, UnsupportedError
 from rowstream.storage.urls import COMPRESSED
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 
 READ = ("parquet", "json", "csv", "text", "arrow", "webdataset")
 """The formats that are read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,6 @@ from rowstream.resolve.csv_options import csv_options
 from rowstream.storage.hub import remembered
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rowstream.storage.locations import FileLocations
 
 

@@ -6,18 +6,15 @@ import hashlib
 import io
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rowstream.storage import files
 from rowstream.storage.download import Downloads
 from rowstream.storage.download_config import DownloadConfig
 from rowstream.storage.extract import Entries, extract, members, walked
 from rowstream.storage.urls import is_url, without_query
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def _mapped(function: Callable[[list[str]], list[str]], data: Any) -> Any:

@@ -13,6 +13,7 @@ import tarfile
 import tempfile
 import time
 import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,8 +23,6 @@ from rowstream.storage.environment import own_cache
 from rowstream.storage.urls import is_url, without_query
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from rowstream.storage.download_config import DownloadConfig
 
 

@@ -5,12 +5,8 @@ from __future__ import annotations
 import glob
 import os
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 _Known = set[tuple[int, int]]
 

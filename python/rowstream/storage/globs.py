@@ -6,13 +6,9 @@ from __future__ import annotations
 
 import re
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 from rowstream.storage import patterns
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
 
 MAGIC = re.compile(r"[*?\[]")
 """What makes a text a pattern."""

@@ -7,6 +7,7 @@ import json
 import re
 import time
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -24,7 +25,6 @@ from rowstream.utils.atomic import write_small
 from rowstream.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from rowstream.storage.access import StorageOptions

@@ -6,14 +6,12 @@ import contextlib
 import gzip
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from rowstream.exceptions import FileFormatError
 from rowstream.storage.files import open
 from rowstream.storage.urls import without_query
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 
 def read_jsonl(

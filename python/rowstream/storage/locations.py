@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,6 @@ from rowstream.storage.hub import pinned, resolve_url
 from rowstream.storage.urls import foreign, is_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from rowstream.storage.access import StorageOptions
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-from typing import TYPE_CHECKING
 
 from rowstream.storage.access import CLOUDS
-
-if TYPE_CHECKING:
-    import os
-
 
 COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".lz4")
 """What ends the names of compressed files."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,6 @@ from rowstream.streams.mixture import Mixture
 from rowstream.streams.remix import as_it_was, moved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rowstream.ops.base import World
     from rowstream.streams.source import Row, Sequence, Source
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
@@ -14,8 +15,6 @@ from rowstream.features.rows import Typing
 from rowstream.ops.apply import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from rowstream.streams.source import Row, Sequence
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from rowstream.ops.undivided import undivided, undivided_items
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from rowstream.ops.base import Node
     from rowstream.streams.rows import Rows
     from rowstream.streams.state import State

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rowstream.streams.source import (
     Part,
@@ -16,10 +17,6 @@ from rowstream.streams.source import (
     sequences_of,
     with_all_columns,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 _DRAWS = 1000  # draws that `datasets` makes at once
 STRATEGIES = ("first_exhausted", "all_exhausted", "all_exhausted_without_replacement")

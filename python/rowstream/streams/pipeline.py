@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,6 @@ from rowstream.ops.cut import Skip, Take
 from rowstream.streams.rows import Source, Stateless
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from rowstream.ops.base import Node
     from rowstream.plan.plan import Plan
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
@@ -9,8 +10,6 @@ from rowstream.formatting.streams import formatter
 from rowstream.ops.base import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from rowstream.plan.plan import Plan
 
 

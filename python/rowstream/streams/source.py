@@ -12,6 +12,7 @@ others had of it is left out.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,8 +21,6 @@ from rowstream.ops.base import World
 from rowstream.streams.pipeline import node
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rowstream.plan.plan import Plan
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,6 @@ from rowstream.streams.mixture import Mixture
 from rowstream.streams.zip import Zip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rowstream.ops.base import World
     from rowstream.streams.source import Source
 

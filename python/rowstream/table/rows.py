@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +12,6 @@ from rowstream import _core
 from rowstream.features.arrays import ArrayXD
 from rowstream.features.nested import List, requires_decoding, visit
 from rowstream.features.scalar import Value
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 
 class TableRows:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,10 +15,6 @@ from rowstream.arrow.files import read_table, table_of
 from rowstream.arrow.sealed import content, unmarked
 from rowstream.arrow.stored import restored, stored
 from rowstream.features.cast import table_cast
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
 
 _REPLAYED = (
     "slice",

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import string
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -25,9 +26,6 @@ from rowstream.transforms.step_files import parts_there
 from rowstream.utils import logging, progress
 from rowstream.utils.processes import run_in_processes
 from rowstream.writers.arrow import has_fingerprint
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _logger = logging.get_logger(__name__)
 

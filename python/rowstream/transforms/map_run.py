@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from rowstream import config
 from rowstream.transforms.map_function import MapFunction, Row
 from rowstream.transforms.map_job import MapJob, gave_nothing
 from rowstream.transforms.map_output import MapOutput
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 
 def parts_of_job(job: MapJob) -> Iterator[tuple[Any, Any]]:

@@ -8,6 +8,7 @@ import glob
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rowstream.fingerprint.caching import get_temporary_cache_files_directory
@@ -17,8 +18,6 @@ from rowstream.prepare.cache import folder
 from rowstream.utils import logging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rowstream.table.table import Table
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 
 def umask() -> int:

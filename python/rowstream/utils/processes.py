@@ -10,16 +10,13 @@ import pickle
 import threading
 import traceback
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import connection
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.utils import logging
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 _logger = logging.get_logger(__name__)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,6 @@ from rowstream.splits.info import SplitDict, SplitInfo
 from rowstream.utils.arguments import convert_file_size_to_int
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rowstream.features.features import Features
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import tempfile
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,8 +19,6 @@ from rowstream.utils.atomic import umask
 from rowstream.writers.target import file_system, open_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from rowstream.writers.sinks import Sink
 
     Pieces = Iterator[tuple[bool, Any]]  # what is written, and whether a file begins with it

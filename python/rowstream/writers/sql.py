@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def signed(table: Any) -> Any:

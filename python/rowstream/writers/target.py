@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from rowstream.storage.files import open as open_file
 from rowstream.utils.atomic import atomic_file
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def has_scheme(path: str) -> bool:

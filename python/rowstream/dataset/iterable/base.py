@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -28,8 +29,6 @@ from rowstream.streams.torch_worker import SharedEpoch, is_worker, spawning, wor
 from rowstream.utils.arguments import check_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rowstream.plan.plan import Plan
 
 
@@ -196,8 +195,22 @@ class StreamBase(DatasetInfoMixin):
             yield group
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the epoch: shuffles permute anew in each. A loaded state of another epoch is put
-        aside.
+        """Choose the epoch: shuffles permute anew in each. Drop a loaded state of another epoch.
+
+        It is the epoch of this stream, and of loaders that have it, their workers included; streams
+        that were made from it before keep theirs.
+
+        Args:
+            epoch: Its number, from 0.
+
+        Raises:
+            InvalidArgumentError: It is not a whole number from 0.
+
+        Example:
+            >>> ds = Dataset.from_dict({"x": [*range(4)]}).to_iterable_dataset().shuffle(seed=1)
+            >>> ds.set_epoch(1)
+            >>> ds.epoch
+            1
         """
         self._shared.epoch = check_number("epoch", epoch)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Sequence
+from typing import Any, Self
 
 from rowstream.dataset.iterable.base import StreamBase
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
@@ -11,9 +12,6 @@ from rowstream.features.nested import requires_decoding
 from rowstream.ops.project import Project
 from rowstream.plan.cast import cast
 from rowstream.plan.transforms import extended, names, typed_column
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class StreamColumns(StreamBase):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from rowstream.dataset.iterable.base import StreamBase
@@ -19,12 +21,9 @@ from rowstream.streams.generator import generator_source
 from rowstream.streams.source_plan import SourcePlan
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Sequence
-
     from rowstream.plan.plan import Plan
 
-    Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
 def _spark_rows(df: Any, **_: Any) -> Any:

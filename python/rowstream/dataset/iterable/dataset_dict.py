@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+from collections.abc import Callable
+from typing import Any
 
 from rowstream.dataset.each_split import each_split
 from rowstream.dataset.iterable.dataset import IterableDataset
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.plan.lock import write
 from rowstream.writers.hub import UploadOptions, uploader
-
-if TYPE_CHECKING:
-    import os
 
 
 class IterableDatasetDict(dict[str, IterableDataset]):
@@ -41,7 +40,7 @@ class IterableDatasetDict(dict[str, IterableDataset]):
     remove_columns = each_split(IterableDataset.remove_columns)
     rename_column = each_split(IterableDataset.rename_column)
     rename_columns = each_split(IterableDataset.rename_columns)
-    map = each_split(
+    map: Callable[..., IterableDatasetDict] = each_split(
         IterableDataset.map,
         "self function with_indices with_split input_columns batched batch_size drop_last_batch"
         " remove_columns fn_kwargs features num_threads num_proc",

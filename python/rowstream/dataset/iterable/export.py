@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from rowstream.dataset.iterable.base import StreamBase
 from rowstream.exceptions import UnsupportedError
@@ -22,9 +23,6 @@ from rowstream.writers.shards import Output
 from rowstream.writers.sinks import ParquetSink, TextSink, parquet_overhead
 from rowstream.writers.sql import inserted, signed
 from rowstream.writers.streams import LOOKED_AT, ROW_GROUP, ROWS, typed_batches
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 
 class StreamExport(StreamBase):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 from rowstream.dataset.iterable.columns import StreamColumns
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
@@ -12,9 +13,6 @@ from rowstream.ops.decode import Decode
 from rowstream.plan.expr import Expr
 from rowstream.plan.transforms import filtered, flattened, mapped
 from rowstream.utils.arguments import check_number
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 
 class StreamFunctions(StreamColumns):

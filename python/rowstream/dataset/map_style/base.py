@@ -78,11 +78,13 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         self._name = fingerprint
         self._steps: tuple[Any, ...] = ()
 
-    dict_class: ClassVar[Any] = dict
-
-    """What holds several of them by split. `DatasetDict` stands above this module, and puts itself
-    here.
+    own_class: ClassVar[Any]
+    """`Dataset`, which puts itself here: what steps and readers of files give, and not a user's
+    subclass, which may be constructed from other arguments.
     """
+
+    dict_class: ClassVar[Any] = dict
+    """`DatasetDict`, which puts itself here: several of them by split."""
 
     @property
     def _fingerprint(self) -> str:
@@ -114,11 +116,6 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
             lines.append(f"{name} → {made}")
             lines += [f"  {key} = {text} ({hashed})" for key, (text, hashed) in given.items()]
         return "\n".join(lines)
-
-    @property
-    def own_class(self) -> Any:
-        """What steps give: not a user's subclass, which may be made of other arguments."""
-        raise NotImplementedError
 
     @property
     def features(self) -> Features:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable
+from typing import Any, Self
 
 import pyarrow as pa
 
@@ -16,9 +17,6 @@ from rowstream.info import DatasetInfo
 from rowstream.splits.names import Split
 from rowstream.table.table import InMemoryTable, MemoryMappedTable, Table
 from rowstream.writers.infer import column, given_column
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def _agreed(features: Any, info: DatasetInfo | None) -> tuple[Features | None, DatasetInfo]:
@@ -252,7 +250,7 @@ class MapStyleConstructors(MapStyleBase):
         from rowstream.prepare.generator import prepare_generator
 
         return prepare_generator(
-            cls,
+            cls.own_class,
             generator,
             features,
             cache_dir,
@@ -286,7 +284,7 @@ class MapStyleConstructors(MapStyleBase):
         """
         from rowstream.prepare.sql import prepare_query
 
-        return prepare_query(cls, sql, con, features, cache_dir, keep_in_memory, kwargs)
+        return prepare_query(cls.own_class, sql, con, features, cache_dir, keep_in_memory, kwargs)
 
     @classmethod
     def from_spark(
@@ -304,7 +302,7 @@ class MapStyleConstructors(MapStyleBase):
         is accepted.
         """
         table = df.toArrow() if hasattr(df, "toArrow") else pa.Table.from_pandas(df.toPandas())
-        return cls._of_table(table, features, DatasetInfo(), split)
+        return cls.own_class._of_table(table, features, DatasetInfo(), split)
 
 
 def _plain(values: Any) -> Any:

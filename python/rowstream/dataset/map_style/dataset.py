@@ -42,11 +42,6 @@ class Dataset(
         ({'text': 'c'}, {'text': ['a', 'b']}, 'a')
     """
 
-    @property
-    def own_class(self) -> type[Dataset]:
-        """What steps give: not a user's subclass, which may be made of other arguments."""
-        return Dataset
-
     def __repr__(self) -> str:
         """Columns and rows."""
         return (
@@ -72,6 +67,8 @@ class Dataset(
         """Return the rows as an Arrow stream: `pa.table(ds)`, `pl.DataFrame(ds)`, DuckDB."""
         return self._query(slice(None)).__arrow_c_stream__()
 
+
+Dataset.own_class = Dataset
 
 __all__ = [
     "ArrowWriter",

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from rowstream.dataset.each_split import each_split, property_of_splits
 from rowstream.dataset.map_style.dataset import Dataset
 from rowstream.dataset.map_style.dict_files import DatasetDictFiles
 from rowstream.exceptions import InvalidArgumentError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    F = TypeVar("F", bound=Callable[..., Any])
 
 
 class DatasetDict(DatasetDictFiles):
@@ -66,22 +62,30 @@ class DatasetDict(DatasetDictFiles):
 
     shape = property_of_splits("shape")
 
-    map = each_split(
+    map: Callable[..., DatasetDict] = each_split(
         Dataset.map,
         "self function with_indices with_rank with_split input_columns batched batch_size"
         " drop_last_batch remove_columns keep_in_memory load_from_cache_file cache_file_names"
         " writer_batch_size features disable_nullable fn_kwargs num_proc desc try_original_type"
         " on_mixed_types=None",
     )
-    filter = each_split(Dataset.filter)
-    sort = each_split(Dataset.sort)
-    flatten_indices = each_split(
+    filter: Callable[..., DatasetDict] = each_split(
+        Dataset.filter,
+        "self function with_indices with_rank input_columns batched batch_size keep_in_memory"
+        " load_from_cache_file cache_file_names writer_batch_size fn_kwargs num_proc desc",
+    )
+    sort: Callable[..., DatasetDict] = each_split(
+        Dataset.sort,
+        "self column_names reverse null_placement keep_in_memory load_from_cache_file"
+        " indices_cache_file_names writer_batch_size",
+    )
+    flatten_indices: Callable[..., DatasetDict] = each_split(
         Dataset.flatten_indices,
         "self keep_in_memory cache_file_names writer_batch_size features disable_nullable num_proc"
         " new_fingerprint",
     )
     flatten = each_split(Dataset.flatten)
-    cast = each_split(Dataset.cast, "self features")
+    cast: Callable[..., DatasetDict] = each_split(Dataset.cast, "self features")
     cast_column = each_split(Dataset.cast_column)
     remove_columns = each_split(Dataset.remove_columns)
     rename_column = each_split(Dataset.rename_column)
@@ -89,7 +93,9 @@ class DatasetDict(DatasetDictFiles):
     select_columns = each_split(Dataset.select_columns)
     class_encode_column = each_split(Dataset.class_encode_column)
     align_labels_with_mapping = each_split(Dataset.align_labels_with_mapping)
-    with_format = each_split(Dataset.with_format)
+    with_format: Callable[..., DatasetDict] = each_split(
+        Dataset.with_format, "self type columns output_all_columns format_kwargs"
+    )
     with_transform = each_split(Dataset.with_transform)
 
     def shuffle(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from typing import Any, Self
+from typing import Any
 
 from rowstream import config
 from rowstream.dataset.map_style.dataset import Dataset
@@ -34,6 +34,20 @@ class DatasetDictBase(dict[str, Any]):
                     "All datasets in `DatasetDict` should have the same features but features for"
                     f" '{one}' and '{other}' don't match: {ds.features} != {after.features}"
                 )
+
+
+def _from_files(
+    format: str,
+    path_or_paths: dict[str, Any],
+    features: Any,
+    cache_dir: Any,
+    keep_in_memory: bool,
+    options: dict[str, Any],
+) -> Any:
+    given = {key: value for key, value in options.items() if value is not None}
+    return Dataset.dict_class(
+        prepare_files(Dataset, format, path_or_paths, features, cache_dir, keep_in_memory, given)
+    )
 
 
 class DatasetDictFiles(DatasetDictBase):
@@ -72,13 +86,12 @@ class DatasetDictFiles(DatasetDictBase):
         with open(name, "w", encoding="utf-8") if fs is None else fs.open(name, "w") as file:
             file.write(json.dumps({"splits": list(self)}))
 
-    @classmethod
+    @staticmethod
     def load_from_disk(
-        cls,
         dataset_dict_path: Any,
         keep_in_memory: bool | None = None,
         storage_options: dict[str, Any] | None = None,
-    ) -> Self:
+    ) -> Any:
         """Return what `save_to_disk` wrote, of rowstream or of `datasets`."""
         path = os.fspath(dataset_dict_path)
         fs, folder = file_system(path, storage_options)
@@ -104,7 +117,7 @@ class DatasetDictFiles(DatasetDictBase):
         name = f"{folder}/{config.DATASETDICT_JSON_FILENAME}"
         with open(name, encoding="utf-8") if fs is None else fs.open(name, "r") as file:
             splits = json.loads(file.read())["splits"]
-        return cls(
+        return Dataset.dict_class(
             {
                 split: load_dataset_folder(
                     Dataset, f"{path.rstrip('/')}/{split}", keep_in_memory, storage_options
@@ -113,59 +126,39 @@ class DatasetDictFiles(DatasetDictBase):
             }
         )
 
-    @classmethod
-    def _from(
-        cls,
-        format: str,
-        path_or_paths: dict[str, Any],
-        features: Any,
-        cache_dir: Any,
-        keep_in_memory: bool,
-        options: dict[str, Any],
-    ) -> Self:
-        given = {key: value for key, value in options.items() if value is not None}
-        return cls(
-            prepare_files(
-                Dataset, format, path_or_paths, features, cache_dir, keep_in_memory, given
-            )
-        )
-
-    @classmethod
+    @staticmethod
     def from_csv(
-        cls,
         path_or_paths: dict[str, Any],
         features: Any = None,
         cache_dir: Any = None,
         keep_in_memory: bool = False,
         **kwargs: Any,
-    ) -> Self:
+    ) -> Any:
         """`Dataset.from_csv` of files by split."""
-        return cls._from("csv", path_or_paths, features, cache_dir, keep_in_memory, kwargs)
+        return _from_files("csv", path_or_paths, features, cache_dir, keep_in_memory, kwargs)
 
-    @classmethod
+    @staticmethod
     def from_json(
-        cls,
         path_or_paths: dict[str, Any],
         features: Any = None,
         cache_dir: Any = None,
         keep_in_memory: bool = False,
         **kwargs: Any,
-    ) -> Self:
+    ) -> Any:
         """`Dataset.from_json` of files by split."""
-        return cls._from("json", path_or_paths, features, cache_dir, keep_in_memory, kwargs)
+        return _from_files("json", path_or_paths, features, cache_dir, keep_in_memory, kwargs)
 
-    @classmethod
+    @staticmethod
     def from_parquet(
-        cls,
         path_or_paths: dict[str, Any],
         features: Any = None,
         cache_dir: Any = None,
         keep_in_memory: bool = False,
         columns: Any = None,
         **kwargs: Any,
-    ) -> Self:
+    ) -> Any:
         """`Dataset.from_parquet` of files by split."""
-        return cls._from(
+        return _from_files(
             "parquet",
             path_or_paths,
             features,
@@ -174,17 +167,16 @@ class DatasetDictFiles(DatasetDictBase):
             {"columns": columns, **kwargs},
         )
 
-    @classmethod
+    @staticmethod
     def from_text(
-        cls,
         path_or_paths: dict[str, Any],
         features: Any = None,
         cache_dir: Any = None,
         keep_in_memory: bool = False,
         **kwargs: Any,
-    ) -> Self:
+    ) -> Any:
         """`Dataset.from_text` of files by split."""
-        return cls._from("text", path_or_paths, features, cache_dir, keep_in_memory, kwargs)
+        return _from_files("text", path_or_paths, features, cache_dir, keep_in_memory, kwargs)
 
     def _upload(self, options: UploadOptions) -> Any:
         self._check_values_type()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,6 @@ from rowstream.features.nested import requires_decoding
 from rowstream.features.rows import gc_paused, pydict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rowstream.dataset.iterable.dataset import IterableDataset
 
 

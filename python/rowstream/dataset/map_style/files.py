@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from rowstream import config
 from rowstream.arrow.stored import stored, stored_schema
@@ -17,9 +18,6 @@ from rowstream.writers.shards import Output
 from rowstream.writers.sinks import ParquetSink, TextSink, parquet_overhead
 from rowstream.writers.sql import inserted, signed
 from rowstream.writers.target import compressed
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 
 class MapStyleFiles(MapStyleExport):

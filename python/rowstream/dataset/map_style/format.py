@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from rowstream.dataset.map_style.base import MapStyleBase
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.fingerprint.transform import fingerprint_transform
 from rowstream.formatting.formatters import get_formatter
 from rowstream.formatting.names import get_format_type_from_alias
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 
 class MapStyleFormat(MapStyleBase):

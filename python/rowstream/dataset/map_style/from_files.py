@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from rowstream.dataset.map_style.base import MapStyleBase
+from rowstream.features.features import Features  # noqa: TC001 - annotations can be evaluated
 from rowstream.prepare.files import prepare_files
-
-if TYPE_CHECKING:
-    from rowstream.features.features import Features
 
 
 class MapStyleFromFiles(MapStyleBase):
@@ -105,7 +103,7 @@ class MapStyleFromFiles(MapStyleBase):
         """Return what `save_to_disk` wrote, of rowstream or of `datasets`."""
         from rowstream.dataset.map_style.disk import load_dataset_folder
 
-        return load_dataset_folder(cls, dataset_path, keep_in_memory, storage_options)
+        return load_dataset_folder(cls.own_class, dataset_path, keep_in_memory, storage_options)
 
     @classmethod
     def _of_files(
@@ -127,7 +125,7 @@ class MapStyleFromFiles(MapStyleBase):
             else {str(split or "train"): paths if isinstance(paths, list) else [os.fspath(paths)]}
         )
         made = prepare_files(
-            cls,
+            cls.own_class,
             format,
             files,
             features,

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any, ParamSpec, TypeVar
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def transmit_format(func: Callable[..., Any]) -> Callable[..., Any]:
+def transmit_format(func: Callable[P, R]) -> Callable[P, R]:
     """Return a decorator of transforms: the result has the format of what it is made of. Columns
     that are new are formatted too.
     """
 
     @wraps(func)
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         before: Any = args[0] if args else kwargs["self"]
         unformatted = set(before.column_names) - set(before._format_columns or ())
         kept = (before._format_type, before._format_kwargs, before._output_all_columns)
         made = func(*args, **kwargs)
-        for one in made.values() if isinstance(made, dict) else [made]:
+        several: list[Any] = [*made.values()] if isinstance(made, dict) else [made]
+        for one in several:
             columns = (
                 None
                 if before._format_columns is None

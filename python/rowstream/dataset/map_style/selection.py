@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -25,10 +26,6 @@ from rowstream.table.table import MemoryMappedTable, Table, concat_tables
 from rowstream.transforms.split import seeded_generator
 from rowstream.utils import logging
 from rowstream.writers.arrow import has_fingerprint
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
 
 _logger = logging.get_logger(__name__)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable
+from typing import Any, Self
 
 from rowstream import config
 from rowstream.dataset.map_style.columns import ColumnMethods
@@ -25,9 +26,6 @@ from rowstream.table.table import Table
 from rowstream.transforms.map import check_suffix, columns_named, run_map
 from rowstream.transforms.map_job import MapJob
 from rowstream.utils import logging
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _logger = logging.get_logger(__name__)
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from rowstream.storage.options.base import IDLE, Meaning, flat, sorted_out, wait
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 _OWN = {
     "azure_storage_": (

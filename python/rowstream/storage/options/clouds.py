@@ -7,14 +7,12 @@ an error names it, and all others that are like it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from rowstream.storage.options import azure, gcs, s3
 from rowstream.storage.options.base import PATIENCE, flag
 from rowstream.storage.options.http import hub_token, of_http
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def of_cloud(kind: str, options: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rowstream.exceptions import FilePermissionError
 from rowstream.storage.options.base import IDLE, Meaning, flag, flat, off, sorted_out, wait
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 _OWN = {
     "google_": (

@@ -7,8 +7,9 @@ from __future__ import annotations
 import base64
 import configparser
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rowstream.exceptions import FilePermissionError, InvalidArgumentError
 from rowstream.storage.options.base import (
@@ -24,10 +25,6 @@ from rowstream.storage.options.base import (
     true,
     wait,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 _OWN = {
     "aws_": (
