@@ -22,6 +22,7 @@ from rowstream import (
     load_dataset,
     merge_state_dicts,
     split_dataset_by_node,
+    write_jsonl,
 )
 
 ROWS = [{"id": i, "text": "x" * (i % 40), "n": [i] * (i % 3)} for i in range(3000)]
@@ -248,3 +249,49 @@ def test_integers_beside_nulls_are_written_as_they_are(tmp_path, streaming):
     assert [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()] == rows
     ds.to_csv(str(tmp_path / "a.csv"))
     assert (tmp_path / "a.csv").read_text().count(str(big)) == 3
+
+
+MIXED = [{"a": 1, "m": {"x": 1}}, {"a": 2, "m": [1, "s"]}, {"a": 3, "m": None}]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_mixed_json_is_written_as_it_is(tmp_path, streaming):
+    """A stream and a map-style data set are written by the same code: objects, not their text."""
+    write_jsonl(tmp_path / "in.jsonl", MIXED)
+    ds = load_dataset(
+        "json", data_files=str(tmp_path / "in.jsonl"), split="train", streaming=streaming
+    )
+    assert ds.to_dict()["m"] == [row["m"] for row in MIXED]
+    assert ds.to_pandas()["m"].tolist() == [row["m"] for row in MIXED]
+    assert next(iter(ds.to_pandas(batched=True)))["m"].tolist() == [row["m"] for row in MIXED]
+    for name in ("out.jsonl", "out.jsonl.gz", "out.parquet"):
+        write = ds.to_parquet if name.endswith("parquet") else ds.to_json
+        write(tmp_path / name)
+        kind = "parquet" if name.endswith("parquet") else "json"
+        again = load_dataset(kind, data_files=str(tmp_path / name), split="train")
+        assert again.to_list() == MIXED
+    ds.to_json(tmp_path / "out.json", lines=False)
+    assert json.loads((tmp_path / "out.json").read_text()) == MIXED
+    with pytest.raises(NotImplementedError):
+        ds.to_json(tmp_path / "out.json", lines=False, batch_size=1)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("format", ["parquet", "csv", "json"])
+def test_files_of_urls_are_written(streaming, format):
+    ds = Dataset.from_dict({"a": [1, 2, 3], "b": ["x", None, "z"]})
+    ds = ds.to_iterable_dataset() if streaming else ds
+    url = f"memory://written-{streaming}/rows.{format}"
+    getattr(ds, f"to_{format}")(url, storage_options={"skip_instance_cache": True})
+    again = load_dataset(format, data_files=url, split="train")
+    assert again.to_list() == ds.to_list()
+
+
+def test_values_without_a_common_type_are_an_error_that_names_the_column(tmp_path):
+    ds = Dataset.from_dict({"a": [1, 2]}).to_iterable_dataset()
+    mixed = ds.map(lambda row: {"m": [1] if row["a"] == 1 else "text"})
+    with pytest.raises(exceptions.SchemaError, match="column .m.: its values have no common type"):
+        mixed.to_json(tmp_path / "out.jsonl")
+    by_batch = ds.map(lambda row: {"m": [1] if row["a"] == 1 else "text"}, batched=False)
+    with pytest.raises(exceptions.SchemaError, match=r"no types in common|no common type"):
+        by_batch.to_parquet(tmp_path / "out.parquet", batch_size=1)

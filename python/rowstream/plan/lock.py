@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, UnsupportedError
 from rowstream.plan.plan import Plan
+from rowstream.utils.atomic import atomic_file
 
 if TYPE_CHECKING:
     from rowstream.storage.access import StorageOptions
-
 
 _VERSION = 1
 
@@ -35,9 +35,8 @@ def write(path: str | os.PathLike[str], plans: dict[str, Plan], label: str | Non
     text = json.dumps(
         {"rowstream_lock": _VERSION, "dataset": label, "splits": splits}, indent=1, sort_keys=True
     )
-    aside = Path(f"{os.fspath(path)}.{os.getpid()}.tmp")
-    aside.write_text(text + "\n", encoding="utf-8")
-    aside.replace(path)
+    with atomic_file(path) as file:
+        file.write(f"{text}\n".encode())
 
 
 def read(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rowstream.utils.atomic import umask
+from rowstream.utils.atomic import aside, publish_file
 
 if TYPE_CHECKING:
     from rowstream.storage.access import StorageOptions
@@ -22,8 +21,10 @@ class AtomicWriter(io.BufferedWriter):
 
     def __init__(self, place: str, access: StorageOptions | None, *, exclusive: bool) -> None:
         self._place, self._access, self._exclusive = place, access, exclusive
-        folder = None if access is not None else os.path.dirname(os.path.abspath(place))
-        handle, self._aside = tempfile.mkstemp(dir=folder, prefix=".rowstream-")
+        if access is not None:
+            handle, self._aside = tempfile.mkstemp(prefix=".rowstream-")
+        else:
+            handle, self._aside = aside(place)
         super().__init__(io.FileIO(handle, "w"), BLOCK)
 
     def __exit__(self, kind: object, *rest: object) -> None:
@@ -41,17 +42,11 @@ class AtomicWriter(io.BufferedWriter):
         if self.closed:
             return
         try:
-            self.flush()
-            os.fsync(self.fileno())
             super().close()
             if self._access is not None:
                 self._access.core(self._place).write(self._place, self._aside)
-            elif self._exclusive:
-                os.link(self._aside, self._place)
             else:
-                # As a plain `open` would have made it.
-                Path(self._aside).chmod(0o666 & ~umask())
-                Path(self._aside).replace(self._place)
+                publish_file(self._aside, self._place, exclusive=self._exclusive)
         finally:
             super().close()
             Path(self._aside).unlink(missing_ok=True)

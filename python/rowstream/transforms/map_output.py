@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from rowstream.features.features import Features
 from rowstream.ops.apply import table_of
 from rowstream.table.table import MemoryMappedTable, concat_tables
 from rowstream.transforms.map_function import SOME_NONE, Columns
-from rowstream.utils.atomic import publish_file
+from rowstream.utils.atomic import aside, publish_file
 from rowstream.writers.arrow import ArrowWriter
 from rowstream.writers.arrow_file import BESIDE
 
@@ -68,7 +67,7 @@ class MapOutput:
         else:
             folder = os.path.dirname(job.cache_file_name)
             os.makedirs(folder, exist_ok=True)
-            handle, self.path = tempfile.mkstemp(prefix=".rowstream-", suffix=".arrow", dir=folder)
+            handle, self.path = aside(job.cache_file_name, ".arrow")
             os.close(handle)
             self.target = self.path
         self.writer = _writer(job, self.target)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.storage.urls import COMPRESSED
 from rowstream.utils.arguments import convert_file_size_to_int
-from rowstream.utils.atomic import umask
+from rowstream.utils.atomic import aside, publish_file
 from rowstream.writers.target import file_system, open_target
 
 if TYPE_CHECKING:
@@ -237,40 +236,37 @@ class Shards:
     def open(self) -> Iterator[Any]:
         """Return the next of them, to be written."""
         if self._fs is not None:
-            aside = self._at(f".{self._name}.{os.urandom(6).hex()}{self._ending}")
-            self._aside.append(aside)
-            with self._fs.open(aside, "wb") as file:
+            path = self._at(f".{self._name}.{os.urandom(6).hex()}{self._ending}")
+            self._aside.append(path)
+            with self._fs.open(path, "wb") as file:
                 yield file
             return
-        handle, aside = tempfile.mkstemp(prefix=f".{self._name}.", dir=self._folder or ".")
-        self._aside.append(aside)
+        handle, path = aside(self._at(self._name))
+        self._aside.append(path)
         with os.fdopen(handle, "wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, *rest: object) -> None:
         if kind is not None:
-            for aside in self._aside:
-                self._remove(aside)
+            for path in self._aside:
+                self._remove(path)
             return
         n = len(self._aside)
         names = [f"{self._name}-{i:05d}-of-{n:05d}{self._ending}" for i in range(n)]
-        for aside, name in zip(self._aside, names, strict=True):
-            self._put(aside, self._at(name))
+        for path, name in zip(self._aside, names, strict=True):
+            self._put(path, self._at(name))
         for before in self._before():
             if before not in names:
                 self._remove(self._at(before))
 
-    def _put(self, aside: str, place: str) -> None:
+    def _put(self, path: str, place: str) -> None:
         if self._fs is not None:
-            self._fs.mv(aside, place)
-            return
-        Path(aside).chmod(0o666 & ~umask())
-        Path(aside).replace(place)
+            self._fs.mv(path, place)
+        else:
+            publish_file(path, place)
 
     def _remove(self, path: str) -> None:
         if self._fs is None:

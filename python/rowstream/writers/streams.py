@@ -12,6 +12,23 @@ ROW_GROUP = 64 << 20  # bytes of a row group of Parquet
 LOOKED_AT = 10  # batches of what functions made, from which types are found
 
 
+def common_schema(schemas: list[Any]) -> Any:
+    """Return the schema that batches of a stream have in common, whose types functions made.
+
+    Raises:
+        SchemaError: A column has types that do not go together.
+    """
+    import pyarrow as pa
+
+    try:
+        return pa.unify_schemas([pa.schema([]), *schemas], promote_options="permissive")
+    except pa.ArrowException as error:
+        raise SchemaError(
+            f"the first {len(schemas)} batches have no types in common: {error}. Say which they"
+            " have with map(features=…); Json() takes any value"
+        ) from error
+
+
 def typed_batches(rows: list[dict[str, Any]], schema: Any) -> Any:
     """Return rows that functions made, as a table of a schema."""
     import pyarrow as pa

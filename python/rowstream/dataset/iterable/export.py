@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, islice
@@ -11,18 +11,24 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from rowstream.dataset.iterable.base import StreamBase
-from rowstream.exceptions import UnsupportedError
 from rowstream.features.convert import generate_from_arrow_type
 from rowstream.features.features import Features, pa_schema
 from rowstream.features.nested import requires_decoding
 from rowstream.fingerprint.caching import get_temporary_cache_files_directory
 from rowstream.fingerprint.transform import generate_random_fingerprint
 from rowstream.ops.apply import columns_of
+from rowstream.writers.exports import (
+    ExportedRows,
+    dict_of,
+    frame_of,
+    write_csv,
+    write_json,
+    write_parquet,
+    write_sql,
+)
 from rowstream.writers.hub import UploadOptions, uploader
 from rowstream.writers.shards import Output
-from rowstream.writers.sinks import ParquetSink, TextSink, parquet_overhead
-from rowstream.writers.sql import inserted, signed
-from rowstream.writers.streams import LOOKED_AT, ROW_GROUP, ROWS, typed_batches
+from rowstream.writers.streams import LOOKED_AT, ROW_GROUP, ROWS, common_schema, typed_batches
 
 
 class StreamExport(StreamBase):
@@ -35,8 +41,6 @@ class StreamExport(StreamBase):
 
     def _tables(self, batch_size: int | None) -> Iterator[Any]:
         """Yield the rows as Arrow tables of one schema."""
-        import pyarrow as pa
-
         from rowstream.formatting.batches.arrow import columns
 
         size, features = batch_size or ROWS, self.features
@@ -55,8 +59,7 @@ class StreamExport(StreamBase):
         while schema is None and len(first) < LOOKED_AT and (group := list(islice(rows, size))):
             first.append(group)
         if schema is None:
-            seen = [columns(columns_of(group)).schema for group in first]
-            schema = pa.unify_schemas(seen, promote_options="permissive") if seen else pa.schema([])
+            schema = common_schema([columns(columns_of(group)).schema for group in first])
         yield from (typed_batches(group, schema) for group in first)
         while group := list(islice(rows, size)):
             yield typed_batches(group, schema)
@@ -80,17 +83,43 @@ class StreamExport(StreamBase):
         tables = list(self._tables(batch_size))
         if tables:
             return pa.concat_tables(tables)
-        return pa_schema(self.features or Features()).empty_table()
+        return self._empty()
 
     def to_dict(self, batch_size: int | None = None, batched: bool = False) -> Any:
-        """Return all rows as a dict of lists; one for each `batch_size` rows if `batched`."""
+        """Return all rows as a dict of lists.
+
+        Args:
+            batch_size: Rows of a dict, if `batched`; 1000 if `None`.
+            batched: Whether to return an iterator of dicts of `batch_size` rows each, which needs
+                the memory of one of them.
+
+        Returns:
+            A dict of lists, or an iterator of such dicts.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
+            >>> ds.to_dict()
+            {'a': [1, 2, 3]}
+            >>> [*ds.to_dict(batch_size=2, batched=True)]
+            [{'a': [1, 2]}, {'a': [3]}]
+        """
         if batched:
-            return (table.to_pydict() for table in self._batches(batch_size))
-        return self._table(batch_size).to_pydict()
+            return (dict_of(table, self.features) for table in self._batches(batch_size))
+        return dict_of(self._table(batch_size), self.features)
 
     def to_map_style(self) -> Any:
-        """Return all rows as a map-style data set, in a file of a folder that goes with the
-        process.
+        """Return all rows as a map-style data set.
+
+        They are read once, into an Arrow file of a temporary folder, which is removed when the
+        process ends.
+
+        Returns:
+            A `Dataset`.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
+            >>> ds.to_map_style()[-1]
+            {'a': 3}
         """
         path = os.path.join(
             get_temporary_cache_files_directory(), f"stream-{generate_random_fingerprint()}.arrow"
@@ -124,14 +153,36 @@ class StreamExport(StreamBase):
     push_to_hub = uploader(_upload)
 
     def to_list(self) -> list[dict[str, Any]]:
-        """Return all rows as dicts."""
+        """Return all rows as a list of dicts.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
+            >>> ds.to_list()
+            [{'a': 1}, {'a': 2}, {'a': 3}]
+        """
         return list(self.with_format(None))
 
     def to_pandas(self, batch_size: int | None = None, batched: bool = False) -> Any:
-        """Return all rows as a pandas frame; one for each `batch_size` rows if `batched`."""
+        """Return all rows as a pandas frame.
+
+        Args:
+            batch_size: Rows of a frame, if `batched`; 1000 if `None`.
+            batched: Whether to return an iterator of frames of `batch_size` rows each, which needs
+                the memory of one of them.
+
+        Returns:
+            A `pandas.DataFrame`, or an iterator of them.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
+            >>> ds.to_pandas()["a"].tolist()
+            [1, 2, 3]
+            >>> [len(frame) for frame in ds.to_pandas(batch_size=2, batched=True)]
+            [2, 1]
+        """
         if batched:
-            return (table.to_pandas() for table in self._batches(batch_size))
-        return self._table(batch_size).to_pandas()
+            return (frame_of(table, self.features) for table in self._batches(batch_size))
+        return frame_of(self._table(batch_size), self.features)
 
     def to_polars(
         self,
@@ -140,7 +191,23 @@ class StreamExport(StreamBase):
         schema_overrides: dict[str, Any] | None = None,
         rechunk: bool = True,
     ) -> Any:
-        """Return all rows as a Polars frame; one for each `batch_size` rows if `batched`."""
+        """Return all rows as a Polars frame.
+
+        Args:
+            batch_size: Rows of a frame, if `batched`; 1000 if `None`.
+            batched: Whether to return an iterator of frames of `batch_size` rows each, which needs
+                the memory of one of them.
+            schema_overrides: Polars types for some of the columns.
+            rechunk: Whether the frame is put into one block of memory.
+
+        Returns:
+            A `polars.DataFrame`, or an iterator of them.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
+            >>> ds.to_polars().columns
+            ['a']
+        """
         from rowstream.arrow.stored import polars_frame
 
         options = {"schema_overrides": schema_overrides, "rechunk": rechunk}
@@ -157,32 +224,43 @@ class StreamExport(StreamBase):
         max_shard_size: str | int | None = None,
         **parquet_writer_kwargs: Any,
     ) -> int:
-        """Write the rows as Parquet, whole or not at all. Gives the bytes of their columns.
+        """Write the rows as Parquet, whole or not at all.
 
         Args:
-            path_or_buf: the file's name, or a binary file. Of several files:
-                `"folder/name.parquet"` stands for `name-00000-of-00003.parquet` and so on, in the
-                place of whatever it stood for before; a name without an ending is a folder.
-            batch_size: rows of a row group; of about 64 MiB if it is not given.
-            storage_options: for remote files, which are not written yet.
-            num_shards: so many files, in the order of the stream. Where only reading tells how many
-                rows there are, they are read once, into a file of a temporary folder.
-            max_shard_size: files of at most so many bytes (`"500MB"`), by what Arrow needs for
-                their rows.
-            parquet_writer_kwargs: as `pyarrow.parquet.ParquetWriter` has them.
+            path_or_buf: A path, a URL such as `s3://bucket/rows`, or a binary file. With
+                `num_shards` or `max_shard_size`, `"folder/name.parquet"` stands for
+                `folder/name-00000-of-00003.parquet` and so on, and a name without an ending is a
+                folder.
+            batch_size: Rows of a row group; of about 64 MiB if `None`.
+            storage_options: Options of the file system of a URL, as fsspec has them.
+            num_shards: Write so many files. Where only reading tells how many rows there are, the
+                stream is read once, into a temporary file.
+            max_shard_size: Write files of at most so many bytes (`"500MB"`). Not together with
+                `num_shards`.
+            parquet_writer_kwargs: Options of `pyarrow.parquet.ParquetWriter`. A page index and
+                content-defined chunks are written by default, as `datasets` does.
+
+        Returns:
+            The bytes of the columns in memory.
+
+        Raises:
+            InvalidArgumentError: The folder does not exist, or arguments do not go together.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
+            >>> ds.to_parquet("rows.parquet")
+            24
         """
-        output = self._output(path_or_buf, storage_options, num_shards, max_shard_size)
-        with self._rows_for(output, batch_size) as (tables, rows, empty):
-            pieces = output.pieces(tables, empty, rows, beside=parquet_overhead(len(empty.schema)))
-            full = 0 if batch_size is not None else ROW_GROUP
-            notes = _notes(self.features, empty.schema)
-            return output.write(
-                pieces,
-                lambda file: ParquetSink(
-                    file, parquet_writer_kwargs, lambda _, size: size >= full, notes
-                ),
-                ".parquet",
-                self._called(),
+        output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
+        least = 0 if batch_size is not None else ROW_GROUP
+        with self._exported(output, batch_size) as rows:
+            return write_parquet(
+                rows,
+                output,
+                parquet_writer_kwargs,
+                batch_size,
+                lambda _, size: size >= least,
+                _notes(self.features, rows.empty.schema),
             )
 
     def to_csv(
@@ -194,19 +272,27 @@ class StreamExport(StreamBase):
         max_shard_size: str | int | None = None,
         **to_csv_kwargs: Any,
     ) -> int:
-        """Write the rows as CSV, whole or not at all. Gives the bytes written. Other arguments as
-        `pandas.DataFrame.to_csv` has them; `num_shards` and `max_shard_size` as in `to_parquet`.
+        """Write the rows as CSV, whole or not at all.
+
+        Args:
+            path_or_buf, storage_options, num_shards, max_shard_size: As in `to_parquet`.
+            batch_size: Rows that are turned into text at once; 1000 if `None`.
+            to_csv_kwargs: Options of `pandas.DataFrame.to_csv`; `index` is `False` if not given.
+
+        Returns:
+            The bytes written.
+
+        Raises:
+            InvalidArgumentError: The folder does not exist, or arguments do not go together.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
+            >>> ds.to_csv("rows.csv")
+            8
         """
-        from rowstream.arrow.pandas import csv_bytes, exact_frame
-
-        options = {"index": False, **to_csv_kwargs}
-        header = options.pop("header", True)
-
-        def text(table: Any, header: Any = False) -> bytes:
-            return csv_bytes(exact_frame(table), header=header, **options)
-
-        output = self._output(path_or_buf, storage_options, num_shards, max_shard_size)
-        return self._texts(output, ".csv", batch_size, text, lambda table: text(table, header))
+        output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
+        with self._exported(output, batch_size) as rows:
+            return write_csv(rows, output, to_csv_kwargs, batch_size)
 
     def to_json(
         self,
@@ -217,97 +303,78 @@ class StreamExport(StreamBase):
         max_shard_size: str | int | None = None,
         **to_json_kwargs: Any,
     ) -> int:
-        """Write the rows as JSON Lines, whole or not at all. Gives the bytes written. Other
-        arguments as those of pandas; `num_shards` and `max_shard_size` as in `to_parquet`.
+        """Write the rows as JSON Lines, whole or not at all.
+
+        Args:
+            path_or_buf, storage_options, num_shards, max_shard_size: As in `to_parquet`.
+            batch_size: Rows that are turned into text at once; 1000 if `None`.
+            to_json_kwargs: Options of `pandas.DataFrame.to_json`, such as `orient`, `lines=False`
+                (one JSON value) and `compression` (by the name if it is not given).
+
+        Returns:
+            The bytes written.
+
+        Raises:
+            InvalidArgumentError: The folder does not exist, or arguments do not go together.
+            NotImplementedError: One JSON value cannot be written in several batches or files.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
+            >>> ds.to_json("rows.jsonl")
+            24
         """
-        from rowstream.arrow.pandas import exact_frame
-
-        options = {"orient": "records", "lines": True, "force_ascii": False, **to_json_kwargs}
-        if options["orient"] != "records" or not options["lines"]:
-            raise UnsupportedError(
-                "to_json writes lines, an object each; to_pandas().to_json() writes all else"
-            )
-        output = self._output(path_or_buf, storage_options, num_shards, max_shard_size)
-        return self._texts(
-            output,
-            ".jsonl",
-            batch_size,
-            lambda table: _ended(exact_frame(table).to_json(**options)).encode(),
-        )
-
-    @staticmethod
-    def _output(
-        path_or_buf: Any,
-        storage_options: Any,
-        num_shards: int | None,
-        max_shard_size: str | int | None,
-    ) -> Output:
-        if storage_options:
-            raise UnsupportedError(
-                "files are written on this machine: storage_options is for remote ones, which come"
-                " with a later release"
-            )
-        return Output(path_or_buf, None, num_shards, max_shard_size)
-
-    def _called(self) -> str:
-        """Return what files of the rows are called."""
-        return str(self._split or "data")
+        output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
+        with self._exported(output, batch_size) as rows:
+            return write_json(rows, output, path_or_buf, to_json_kwargs, batch_size)
 
     @contextmanager
-    def _rows_for(
-        self, output: Output, batch_size: int | None
-    ) -> Iterator[tuple[Iterator[Any], int | None, Any]]:
-        """Return the rows; how many they are if that has to be known; and a table without rows."""
+    def _exported(self, output: Output, batch_size: int | None) -> Iterator[ExportedRows]:
+        """Open the rows for writing: counted, where the number of files asks for it."""
         known = None if output.num_shards is None else self._told()
-        held = self.to_map_style() if output.num_shards is not None and known is None else None
+        file = self.to_map_style() if output.num_shards is not None and known is None else None
         try:
-            tables = self._tables(batch_size) if held is None else held._tables(batch_size)
+            tables = self._tables(batch_size) if file is None else file._tables(batch_size)
             first = next(tables, None)
-            if first is None:
-                yield iter(()), 0, pa_schema(self.features or Features()).empty_table()
-            else:
-                yield (
-                    chain([first], tables),
-                    known if held is None else len(held),
-                    first.slice(0, 0),
-                )
+            yield ExportedRows(
+                lambda _: tables if first is None else chain([first], tables),
+                self._empty() if first is None else first.slice(0, 0),
+                self.features,
+                known if file is None else len(file),
+                str(self._split or "data"),
+            )
         finally:
-            for one in [] if held is None else held.cache_files:
+            for one in [] if file is None else file.cache_files:
                 Path(one["filename"]).unlink(missing_ok=True)
+
+    def _empty(self) -> Any:
+        """Return a table without rows."""
+        return pa_schema(self.features or Features()).empty_table()
 
     def to_sql(
         self, name: str, con: Any, batch_size: int | None = None, **sql_writer_kwargs: Any
     ) -> int:
-        """Write the rows into a table of a database. Gives how many. Other arguments as
-        `pandas.DataFrame.to_sql` has them.
+        """Write the rows into a table of a database.
 
         Args:
-            name: the table.
-            con: a URI, or a connection of SQLAlchemy or sqlite3.
-            batch_size: rows that are written at once.
-            sql_writer_kwargs: those of pandas.
+            name: The table.
+            con: A URI, or a connection of SQLAlchemy or sqlite3.
+            batch_size: Rows that are written at once; 1000 if `None`.
+            sql_writer_kwargs: Options of `pandas.DataFrame.to_sql`; `index` is `False` by default.
+
+        Returns:
+            The number of rows written.
+
+        Raises:
+            InvalidArgumentError: An integer is larger than databases have.
+
+        Example:
+            >>> import sqlite3
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
+            >>> ds.to_sql("numbers", sqlite3.connect(":memory:"))
+            3
         """
-        from rowstream.arrow.pandas import exact_frame
-
-        return inserted(
-            (exact_frame(signed(table)) for table in self._tables(batch_size)),
-            name,
-            con,
-            sql_writer_kwargs,
-        )
-
-    def _texts(
-        self,
-        output: Output,
-        ending: str,
-        batch_size: int | None,
-        text: Callable[[Any], bytes],
-        head: Callable[[Any], bytes] | None = None,
-    ) -> int:
-        with self._rows_for(output, batch_size) as (tables, rows, empty):
-            top = b"" if head is None else head(empty)
-            pieces = output.pieces(tables, empty, rows, text, len, len(top))
-            return output.write(pieces, lambda file: TextSink(file, top), ending, self._called())
+        rows = ExportedRows(self._tables, self._empty(), self.features)
+        return write_sql(rows, name, con, sql_writer_kwargs, batch_size)
 
 
 def _notes(features: Features | None, schema: Any) -> dict[str, str] | None:
@@ -328,7 +395,3 @@ def _notes(features: Features | None, schema: Any) -> dict[str, str] | None:
     return {
         name.decode(): text.decode() for name, text in Features(same).arrow_schema.metadata.items()
     }
-
-
-def _ended(text: str) -> str:
-    return text if text.endswith("\n") else text + "\n"

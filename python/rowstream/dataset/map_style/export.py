@@ -11,9 +11,10 @@ from rowstream.arrow.stored import polars_frame, stored
 from rowstream.dataset.convert import stream_of
 from rowstream.dataset.map_style.base import MapStyleBase
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.features.json_paths import decode_json, decode_json_at, json_paths
+from rowstream.features.json_paths import json_paths
 from rowstream.features.nested import requires_decoding
-from rowstream.features.rows import gc_paused, pydict
+from rowstream.features.rows import gc_paused
+from rowstream.writers.exports import dict_of, frame_of
 
 if TYPE_CHECKING:
     from rowstream.dataset.iterable.dataset import IterableDataset
@@ -23,13 +24,35 @@ class MapStyleExport(MapStyleBase):
     """What data sets become."""
 
     def to_dict(self, batch_size: int | None = None, batched: bool = False) -> Any:
-        """Return all rows as a dict of lists; one for each `batch_size` rows if `batched`."""
+        """Return all rows as a dict of lists.
+
+        Args:
+            batch_size: Rows of a dict, if `batched`; 1000 if `None`.
+            batched: Whether to return an iterator of dicts of `batch_size` rows each, which needs
+                the memory of one of them.
+
+        Returns:
+            A dict of lists, or an iterator of such dicts.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]})
+            >>> ds.to_dict()
+            {'a': [1, 2, 3]}
+            >>> [*ds.to_dict(batch_size=2, batched=True)]
+            [{'a': [1, 2]}, {'a': [3]}]
+        """
         if not batched:
-            return decode_json(pydict(self._query(slice(None))), self.features)
-        return (decode_json(pydict(table), self.features) for table in self._tables(batch_size))
+            return dict_of(self._query(slice(None)), self.features)
+        return (dict_of(table, self.features) for table in self._tables(batch_size))
 
     def to_list(self) -> list[dict[str, Any]]:
-        """Return all rows as dicts."""
+        """Return all rows as a list of dicts.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]})
+            >>> ds.to_list()
+            [{'a': 1}, {'a': 2}, {'a': 3}]
+        """
         from rowstream.table.rows import rows_of
 
         if (
@@ -43,19 +66,26 @@ class MapStyleExport(MapStyleBase):
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def to_pandas(self, batch_size: int | None = None, batched: bool = False) -> Any:
-        """Return all rows as a pandas frame; one for each `batch_size` rows if `batched`."""
+        """Return all rows as a pandas frame.
+
+        Args:
+            batch_size: Rows of a frame, if `batched`; 1000 if `None`.
+            batched: Whether to return an iterator of frames of `batch_size` rows each, which needs
+                the memory of one of them.
+
+        Returns:
+            A `pandas.DataFrame`, or an iterator of them.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]})
+            >>> ds.to_pandas()["a"].tolist()
+            [1, 2, 3]
+            >>> [len(frame) for frame in ds.to_pandas(batch_size=2, batched=True)]
+            [2, 1]
+        """
         if batched:
-            return (self._frame(table) for table in self._tables(batch_size))
-        return self._frame(self._query(slice(None)))
-
-    def _frame(self, table: Any, exact: bool = False) -> Any:
-        """Return a table as a frame. `exact`: integers with missing values stay integers."""
-        from rowstream.arrow.pandas import exact_frame, pandas_types_mapper
-
-        frame = exact_frame(table) if exact else table.to_pandas(types_mapper=pandas_types_mapper)
-        for name, *path in json_paths(self.features):
-            frame[name] = [decode_json_at(one, path) for one in table.column(name).to_pylist()]
-        return frame
+            return (frame_of(table, self.features) for table in self._tables(batch_size))
+        return frame_of(self._query(slice(None)), self.features)
 
     def to_polars(
         self,
@@ -64,7 +94,23 @@ class MapStyleExport(MapStyleBase):
         schema_overrides: dict[str, Any] | None = None,
         rechunk: bool = True,
     ) -> Any:
-        """Return all rows as a Polars frame; one for each `batch_size` rows if `batched`."""
+        """Return all rows as a Polars frame.
+
+        Args:
+            batch_size: Rows of a frame, if `batched`; 1000 if `None`.
+            batched: Whether to return an iterator of frames of `batch_size` rows each, which needs
+                the memory of one of them.
+            schema_overrides: Polars types for some of the columns.
+            rechunk: Whether the frame is put into one block of memory.
+
+        Returns:
+            A `polars.DataFrame`, or an iterator of them.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]})
+            >>> ds.to_polars().columns
+            ['a']
+        """
         if find_spec("polars") is None:
             raise ValueError("Polars needs to be installed to be able to return Polars dataframes.")
         options = {"schema_overrides": schema_overrides, "rechunk": rechunk}
@@ -73,7 +119,19 @@ class MapStyleExport(MapStyleBase):
         return polars_frame(self._query(slice(None)), **options)
 
     def to_hf(self) -> Any:
-        """Return the rows as a `datasets.Dataset`, for code that insists on one."""
+        """Return the rows as a `datasets.Dataset`, for code that insists on one.
+
+        Nothing is copied, but for types that `datasets` stores in another way. It needs the
+        `datasets` package.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]})
+            >>> ds.to_hf()  # doctest: +SKIP
+            Dataset({
+                features: ['a'],
+                num_rows: 3
+            })
+        """
         import datasets
 
         table = stored(self._query(slice(None)))
@@ -93,12 +151,22 @@ class MapStyleExport(MapStyleBase):
             yield self._query(slice(start, start + size))
 
     def to_iterable_dataset(self, num_shards: int | None = 1) -> Any:
-        """Return the rows as a stream, which shuffles, splits over workers and resumes as streams
-        do.
+        """Return the rows as a stream, which shuffles, splits over workers and resumes.
 
         Args:
-            num_shards: accepted for `datasets`: a stream is cut into pieces by itself. No more than
-                there are rows.
+            num_shards: Accepted for `datasets`, where it bounds how many workers can read: a stream
+                divides its rows over any number of them by itself. At most the number of rows.
+
+        Returns:
+            An `IterableDataset`.
+
+        Raises:
+            InvalidArgumentError: `num_shards` is above the number of rows.
+
+        Example:
+            >>> stream = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
+            >>> next(iter(stream))
+            {'a': 1}
         """
         if num_shards is not None and num_shards > max(1, len(self)):
             raise InvalidArgumentError(
@@ -121,26 +189,30 @@ class MapStyleExport(MapStyleBase):
         num_workers: int = 0,
         num_test_batches: int = 20,
     ) -> Any:
-        """Return the rows as a `tf.data.Dataset`: of batches, as Keras takes them.
+        """Return the rows as a `tf.data.Dataset` of batches, as Keras takes them.
 
         Args:
-            batch_size: rows of a batch; rows one by one if `None`.
-            columns: what a model is given: a tensor if it is one column, a dict of them if several;
-                all if `None`.
-            shuffle: whether each pass has another order.
-            collate_fn: makes a batch of a list of rows, such as a `DataCollator`; they are stacked
+            batch_size: Rows of a batch; rows one by one if `None`.
+            columns: The columns that a model is given: a tensor if it is one name, a dict of
+                tensors if they are several; all columns if `None`.
+            shuffle: Whether each pass has another order.
+            collate_fn: Makes a batch of a list of rows, such as a `DataCollator`; rows are stacked
                 if `None`.
-            drop_remainder: leave out a last batch that is shorter.
-            collate_fn_args: further arguments for it.
-            label_cols: what a model is to find, given beside it.
-            prefetch: whether batches are made while the last is used.
-            num_workers: accepted for `datasets`: rows are read on the thread that TensorFlow has
+            drop_remainder: Whether a last batch that is shorter is left out.
+            collate_fn_args: Further arguments for `collate_fn`.
+            label_cols: The columns that a model has to predict, returned beside the others.
+            prefetch: Whether batches are prepared while the last one is used.
+            num_workers: Accepted for `datasets`: rows are read on the thread that TensorFlow has
                 for it.
-            num_test_batches: rows that are looked at to find types and shapes.
+            num_test_batches: Rows that are looked at to find types and shapes.
+
+        Returns:
+            A `tf.data.Dataset`.
 
         Example:
             >>> columns = ["input_ids", "attention_mask"]
-            >>> model.fit(ds.to_tf_dataset(32, columns, label_cols="label", shuffle=True))
+            >>> batches = ds.to_tf_dataset(32, columns, label_cols="label")  # doctest: +SKIP
+            >>> model.fit(batches)  # doctest: +SKIP
         """
         from rowstream.integrations.tensorflow import to_tf_dataset
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from rowstream.arrow.exact import FAILED, InexactError, exact_array, located
 from rowstream.features.infer import array_of
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ def example(example: dict[str, Any], schema: Any = None) -> pa.Table:
         schema = None
     if schema is None:
         return columns({name: [value] for name, value in example.items()})
-    from rowstream.arrow.exact import FAILED, exact_array, located
-
     arrays = []
     for field in schema:
         values = [example[field.name]]
@@ -46,7 +45,16 @@ def example(example: dict[str, Any], schema: Any = None) -> pa.Table:
 
 def columns(columns: dict[str, Any]) -> pa.Table:
     """Return a batch that functions made: a dict of lists."""
-    return pa.table({name: array_of(values) for name, values in columns.items()})
+    arrays = {}
+    for name, values in columns.items():
+        try:
+            arrays[name] = array_of(values)
+        except FAILED as error:
+            raise InexactError(
+                f"column {name!r}: its values have no common type: {error}. Say which it has, such"
+                " as with map(features=…); Json() takes any value"
+            ) from error
+    return pa.table(arrays)
 
 
 def item(batch: _core.Batch | pa.Table) -> pa.Table:
