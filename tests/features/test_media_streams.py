@@ -17,8 +17,11 @@ from rowstream import (
     Image,
     IterableDataset,
     List,
+    Pdf,
     Value,
+    Video,
     col,
+    exceptions,
     load_dataset,
 )
 
@@ -324,3 +327,14 @@ def test_what_a_generator_gives_as_arrow(files):
 def test_what_is_no_media_is_an_error(files):
     with pytest.raises(Exception, match="n"):
         list(opened(files[0], "paths", "parquet").cast_column("n", Image()))
+
+
+@pytest.mark.parametrize("feature", [Image, Audio, Video, Pdf])
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("value", [1, 1.5, True, {"name": "a"}])
+def test_columns_that_are_no_media_cannot_be_cast(feature, streaming, value):
+    """They would become nulls: in `datasets` structs of other fields do."""
+    ds = Dataset.from_dict({"a": [value, value]})
+    ds = ds.to_iterable_dataset() if streaming else ds
+    with pytest.raises((TypeError, exceptions.RowstreamError)):
+        list(ds.cast_column("a", feature(decode=False)))

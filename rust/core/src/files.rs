@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, OnceCell};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::format::compress::{Codec, Decompressor};
-use crate::format::{Depth, Facts, Format, Found, Head, Look, tar, zip};
+use crate::format::{FileFacts, Format, Head, Probe, ProbeDepth, ProbeResult, tar, zip};
 use crate::hash::hash;
 use crate::plan::{FileEntry, Member, Scan};
 use crate::source::{Hint, Known, Object, Part, Store, local, unescaped};
@@ -68,28 +68,28 @@ async fn ranged(engine: &'static Engine, object: Arc<dyn Object>) -> Result<Arc<
 }
 
 /// Goes on with what is at hand; gives what has to be waited for.
-fn at_hand(look: &mut dyn Look, object: &dyn Object) -> Result<Option<Range<u64>>> {
-    while let Some(range) = look.need()? {
+fn at_hand(probe: &mut dyn Probe, object: &dyn Object) -> Result<Option<Range<u64>>> {
+    while let Some(range) = probe.need()? {
         let Some(bytes) = object.look_now(&range)? else { return Ok(Some(range)) };
-        look.push(&range, bytes)?;
+        probe.push(&range, bytes)?;
     }
     Ok(None)
 }
 
-/// Has a file looked at. What is at hand is read where it is looked at.
-async fn looked_at(engine: &'static Engine, object: &Arc<dyn Object>, mut look: Box<dyn Look>) -> Result<Found> {
+/// Probes a file. What is at hand is read where it is needed.
+async fn probed(engine: &'static Engine, object: &Arc<dyn Object>, mut probe: Box<dyn Probe>) -> Result<ProbeResult> {
     loop {
         let here = Arc::clone(object);
         let (back, need) = engine
             .cpu(move || {
-                let need = at_hand(&mut *look, &*here);
-                (look, need)
+                let need = at_hand(&mut *probe, &*here);
+                (probe, need)
             })
             .await?;
-        look = back;
-        let Some(range) = need? else { return engine.cpu(move || look.found()).await? };
+        probe = back;
+        let Some(range) = need? else { return engine.cpu(move || probe.result()).await? };
         let bytes = object.look(range.clone()).await?;
-        look.push(&range, bytes)?;
+        probe.push(&range, bytes)?;
     }
 }
 
@@ -159,7 +159,7 @@ pub(crate) async fn entries(
     let object = ranged(engine, store.open(path, hint, known).await.map_err(named)?).await.map_err(named)?;
     let whole = object.size();
     let members = if zipped {
-        zip::members(looked_at(engine, &object, Box::new(zip::Directory::new(object.size()))).await.map_err(named)?)
+        zip::members(probed(engine, &object, Box::new(zip::Directory::new(object.size()))).await.map_err(named)?)
     } else {
         let head = read(&*object, 0..object.size().min(32)).await.map_err(named)?;
         let codec = Codec::of(&head);
@@ -168,7 +168,7 @@ pub(crate) async fn entries(
             None => object,
         };
         let mut listed =
-            zip::members(looked_at(engine, &object, Box::new(tar::Members::new(object.size()))).await.map_err(named)?)?;
+            zip::members(probed(engine, &object, Box::new(tar::Members::new(object.size()))).await.map_err(named)?)?;
         for member in &mut listed.members {
             member.archive = codec;
         }
@@ -250,7 +250,7 @@ fn zipped(head: &[u8]) -> Result<()> {
 /// The last bytes of a file that is read at any place, which usually say what it is.
 const TAIL: u64 = 64 << 10;
 
-/// What else is asked of a look, as a format's `Facts` say it.
+/// What else is asked of a look, as a format's `FileFacts` say it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Asked {
     pub(crate) statistics: bool,
@@ -260,18 +260,18 @@ pub(crate) struct Asked {
 
 impl Opened {
     /// What a format sees of the file.
-    pub(crate) async fn look(
+    pub(crate) async fn probe(
         &self,
         engine: &'static Engine,
         format: &dyn Format,
         name: &str,
-        depth: Depth,
+        depth: ProbeDepth,
         Asked { statistics, lenient, first }: Asked,
-    ) -> Result<Found> {
+    ) -> Result<ProbeResult> {
         let (size, most) = (self.object.size(), engine.budget.for_rows() as usize);
         // By its name, so that a copy that happens to be here is read in the same order.
-        let facts = Facts { size, codec: self.codec, most, statistics, lenient, far: name.contains("://"), first };
-        let found = looked_at(engine, &self.object, format.look(&facts, depth)?).await;
+        let facts = FileFacts { size, codec: self.codec, most, statistics, lenient, far: name.contains("://"), first };
+        let found = probed(engine, &self.object, format.probe(&facts, depth)?).await;
         found.map_err(|e| e.in_file(name))
     }
 }
@@ -385,11 +385,11 @@ impl Files {
             let mut opened = Self::open(engine, &*self.store, &*self.format, entry, known.as_ref()).await?;
             if self.format.again() && opened.object.size() == entry.size {
                 let found = opened
-                    .look(
+                    .probe(
                         engine,
                         &*self.format,
                         name,
-                        Depth::Shape,
+                        ProbeDepth::Shape,
                         Asked { statistics: self.statistics, ..Asked::default() },
                     )
                     .await?;

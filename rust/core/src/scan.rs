@@ -22,7 +22,7 @@ use arrow_schema::{DataType, Field, FieldRef, Schema};
 use crate::engine::{Engine, at_once};
 use crate::error::{Error, Kind, Result};
 use crate::files::{Asked, Files, Opened, entries, packed};
-use crate::format::{Cuts, Depth, Found};
+use crate::format::{Cuts, ProbeDepth, ProbeResult};
 use crate::plan::{FileEntry, PieceEntry, Scan};
 use crate::schema::{Mixed, widen};
 use crate::source::{Known, Store};
@@ -99,10 +99,10 @@ pub async fn list(
     let engine = Engine::current()?;
     let format = crate::format::of(name, &options)?;
     let (depth, compare) = match types {
-        Types::Head => (Depth::Head, false),
-        Types::All => (Depth::All, false),
-        Types::Declared { compare: true, .. } => (Depth::Head, true),
-        Types::Declared { .. } => (Depth::Shape, false),
+        Types::Head => (ProbeDepth::Head, false),
+        Types::All => (ProbeDepth::All, false),
+        Types::Declared { compare: true, .. } => (ProbeDepth::Head, true),
+        Types::Declared { .. } => (ProbeDepth::Shape, false),
     };
     let mut listed: Vec<(FileEntry, Option<Known>)> = Vec::new();
     for some in paths.chunks(AT_ONCE) {
@@ -130,10 +130,10 @@ pub async fn list(
                     return Ok(None);
                 }
                 let opened = Files::open(engine, &*store, &*format, &entry, known.as_ref()).await?;
-                let found = match opened.look(engine, &*format, &entry.name(), depth, asked).await {
+                let found = match opened.probe(engine, &*format, &entry.name(), depth, asked).await {
                     // What shows no one type can still be of the type that is given.
                     Err(e) if compare && e.kind == Kind::Schema => {
-                        opened.look(engine, &*format, &entry.name(), Depth::Shape, asked).await?
+                        opened.probe(engine, &*format, &entry.name(), ProbeDepth::Shape, asked).await?
                     }
                     found => found?,
                 };
@@ -151,7 +151,7 @@ pub async fn list(
             };
             let Opened { object, version, codec, .. } = opened;
             let told = object.version().is_some();
-            let Found { schema: seen, cuts: cut, floor: keeps, version: better, note, .. } = found;
+            let ProbeResult { schema: seen, cuts: cut, floor: keeps, version: better, note, .. } = found;
             schema = match (schema, seen) {
                 (None, Some(seen)) => {
                     first = entry.name();
@@ -202,13 +202,17 @@ const LOOKED_AT: usize = 32;
 
 /// Which files are looked at: all, or some at even distances where each look takes time and the others tell nothing
 /// that is needed to read them.
-fn looked_at(listed: &[(FileEntry, Option<Known>)], format: &dyn crate::format::Format, depth: Depth) -> Vec<bool> {
+fn looked_at(
+    listed: &[(FileEntry, Option<Known>)],
+    format: &dyn crate::format::Format,
+    depth: ProbeDepth,
+) -> Vec<bool> {
     let known = |(entry, known): &(FileEntry, Option<Known>)| {
         let told = known.as_ref().is_some_and(|known| known.version.is_some());
         told && entry.member.is_none() && entry.path.contains("://")
     };
     let n = listed.len();
-    if format.random() || depth == Depth::All || n <= LOOKED_AT || !listed.iter().all(known) {
+    if format.random() || depth == ProbeDepth::All || n <= LOOKED_AT || !listed.iter().all(known) {
         return vec![true; n];
     }
     let mut looked = vec![false; n];

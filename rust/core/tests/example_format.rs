@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
-use rowstream_core::format::{Cuts, Decoder, Depth, Facts, Format, Found, Look, Options, Source, Step};
+use rowstream_core::format::{Cuts, Decoder, FileFacts, Format, Options, Probe, ProbeDepth, ProbeResult, Source, Step};
 use rowstream_core::{Error, Result};
 
 const WIDTH: u64 = 8;
@@ -26,7 +26,7 @@ struct Looked {
     rows: Option<u64>,
 }
 
-impl Look for Looked {
+impl Probe for Looked {
     fn need(&mut self) -> Result<Option<Range<u64>>> {
         if self.size < WIDTH {
             return Err(Error::data(format!("{} bytes have no count of {WIDTH} bytes: the file is cut", self.size)));
@@ -44,9 +44,9 @@ impl Look for Looked {
         Ok(())
     }
 
-    fn found(self: Box<Self>) -> Result<Found> {
+    fn result(self: Box<Self>) -> Result<ProbeResult> {
         let rows = self.rows.unwrap_or(0);
-        Ok(Found {
+        Ok(ProbeResult {
             schema: Some(Schema::new(vec![Field::new("value", DataType::Int64, true)])),
             cuts: Cuts::Pieces(vec![(0, Some(rows), rows * WIDTH)]),
             floor: 1 << 16,
@@ -101,7 +101,7 @@ impl Decoder for Decoding {
 struct Integers;
 
 impl Format for Integers {
-    fn look(&self, file: &Facts, _: Depth) -> Result<Box<dyn Look>> {
+    fn probe(&self, file: &FileFacts, _: ProbeDepth) -> Result<Box<dyn Probe>> {
         Ok(Box::new(Looked { size: file.size, rows: None }))
     }
 
@@ -126,12 +126,12 @@ impl conformance::Format for Suite {
     fn open(&self, file: &Bytes, rows: Range<u64>, unit: u64, window: u64) -> Result<Box<dyn Decoder>> {
         let size = file.len() as u64;
         let facts =
-            Facts { size, codec: None, most: 1 << 20, statistics: false, lenient: false, far: false, first: false };
-        let mut look = Integers.look(&facts, Depth::All)?;
-        while let Some(range) = look.need()? {
-            look.push(&range, file.slice(range.start as usize..range.end as usize))?;
+            FileFacts { size, codec: None, most: 1 << 20, statistics: false, lenient: false, far: false, first: false };
+        let mut probe = Integers.probe(&facts, ProbeDepth::All)?;
+        while let Some(range) = probe.need()? {
+            probe.push(&range, file.slice(range.start as usize..range.end as usize))?;
         }
-        let schema = look.found()?.schema.unwrap();
+        let schema = probe.result()?.schema.unwrap();
         let source = Source {
             url: "integers.bin",
             size,

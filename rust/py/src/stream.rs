@@ -64,6 +64,36 @@ impl Stream {
         }
     }
 
+    /// What `next` gives, waited for; `None` at the end. Entered anew after each wait: a signal's handler may ask for
+    /// the state.
+    fn wait_for<T>(
+        &self,
+        py: Python<'_>,
+        mut next: impl FnMut(&mut Inner) -> PyResult<Next<T>>,
+    ) -> PyResult<Option<T>> {
+        loop {
+            let waiter = {
+                let mut entered = self.enter(py)?;
+                let inner = entered.as_mut().ok_or_else(closed)?;
+                match next(inner)? {
+                    Next::Ready(made) => return Ok(Some(made)),
+                    Next::Bad(error) => {
+                        drop(entered);
+                        self.bad(py, &error)?;
+                        continue;
+                    }
+                    Next::End => {
+                        self.ended.store(true, Ordering::Relaxed);
+                        return Ok(None);
+                    }
+                    Next::Wait => inner.stream.waiter(),
+                }
+            };
+            py.detach(|| waiter.wait(TICK));
+            py.check_signals()?;
+        }
+    }
+
     /// The stream, for the one thread that uses it. In a forked child it is opened again where it was.
     fn enter(&self, py: Python<'_>) -> PyResult<MutexGuard<'_, Option<Inner>>> {
         let forked = self.forks.load(Ordering::Relaxed) != forks();
@@ -176,59 +206,24 @@ impl Stream {
     /// The next row, as a dict.
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         guard(|| {
-            loop {
-                // Entered anew after each wait: a signal's handler may ask for the state.
-                let waiter = {
-                    let mut entered = self.enter(py)?;
-                    let Inner { stream, shape } = entered.as_mut().ok_or_else(closed)?;
-                    match stream.next_row().map_err(|e| raise(&e))? {
-                        Next::Ready((unit, row)) => {
-                            let (made, depth) = made(py, shape, unit, row)?;
-                            fetch_ahead(stream, depth);
-                            return Ok(Some(made));
-                        }
-                        Next::Bad(error) => {
-                            drop(entered);
-                            self.bad(py, &error)?;
-                            continue;
-                        }
-                        Next::End => {
-                            self.ended.store(true, Ordering::Relaxed);
-                            return Ok(None);
-                        }
-                        Next::Wait => stream.waiter(),
-                    }
-                };
-                py.detach(|| waiter.wait(TICK));
-                py.check_signals()?;
-            }
+            self.wait_for(py, |Inner { stream, shape }| {
+                let next = stream.next_row().map_err(|e| raise(&e))?;
+                let next = next.try_map(|(unit, row)| made(py, shape, unit, row))?;
+                next.try_map(|(made, depth)| {
+                    fetch_ahead(stream, depth);
+                    Ok(made)
+                })
+            })
         })
     }
 
     /// The next `size` rows, or fewer at the end; `None` after it. A shorter batch is left out if `drop_last`.
     fn next_batch(&self, py: Python<'_>, size: usize, drop_last: bool) -> PyResult<Option<Batch>> {
         guard(|| {
-            loop {
-                let waiter = {
-                    let mut entered = self.enter(py)?;
-                    let Inner { stream, .. } = entered.as_mut().ok_or_else(closed)?;
-                    match py.detach(|| stream.next_batch(size, drop_last)).map_err(|e| raise(&e))? {
-                        Next::Ready(batch) => return Ok(Some(Batch { batch, declared: Arc::clone(&self.declared) })),
-                        Next::Bad(error) => {
-                            drop(entered);
-                            self.bad(py, &error)?;
-                            continue;
-                        }
-                        Next::End => {
-                            self.ended.store(true, Ordering::Relaxed);
-                            return Ok(None);
-                        }
-                        Next::Wait => stream.waiter(),
-                    }
-                };
-                py.detach(|| waiter.wait(TICK));
-                py.check_signals()?;
-            }
+            self.wait_for(py, |Inner { stream, .. }| {
+                let next = py.detach(|| stream.next_batch(size, drop_last)).map_err(|e| raise(&e))?;
+                next.try_map(|batch| Ok(Batch { batch, declared: Arc::clone(&self.declared) }))
+            })
         })
     }
 

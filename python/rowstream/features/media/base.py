@@ -1,4 +1,4 @@
-"""What the types of media have in common."""
+"""The base class of the features of media."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ from rowstream.storage.files import open as open_file
 
 
 class MediaFeature:
-    """What types of media have in common."""
+    """The base class of the features of media, whose files are stored as bytes and a path."""
 
     decode: bool
     dtype: ClassVar[str] = "dict"
 
     @property
     def pa_type(self) -> Any:
-        """The pyarrow type: a struct of bytes and a path."""
+        """The pyarrow type, a struct of bytes and a path.
+
+        Example:
+            >>> Image().pa_type
+            StructType(struct<bytes: binary, path: string>)
+        """
         import pyarrow as pa
 
         return pa.struct({"bytes": pa.binary(), "path": pa.string()})
@@ -28,7 +33,19 @@ class MediaFeature:
         return self.pa_type
 
     def encode_example(self, value: Any) -> dict[str, Any]:
-        """Return a path, bytes, or a dict of them, as what is stored."""
+        """Convert a path, bytes or a dict of them to the dict that is stored.
+
+        Args:
+            value: A path, which is not opened; the bytes of a file; or a dict with `"bytes"`,
+                `"path"` or both.
+
+        Raises:
+            ValueError: The value is none of these.
+
+        Example:
+            >>> Audio().encode_example("a.wav")
+            {'path': 'a.wav', 'bytes': None}
+        """
         if isinstance(value, (str, os.PathLike)):
             return {"path": str(value), "bytes": None}
         if isinstance(value, (bytes, bytearray)):
@@ -55,7 +72,21 @@ class MediaFeature:
         return None
 
     def decode_example(self, value: dict[str, Any], token_per_repo_id: Any = None) -> Any:
-        """Return what the bytes say."""
+        """Raise an error: this version decodes images only.
+
+        Args:
+            value: The stored dict of `"bytes"` and `"path"`.
+            token_per_repo_id: Accepted and ignored.
+
+        Raises:
+            UnsupportedError: Always, for a feature with `decode=True`.
+            RuntimeError: The feature has `decode=False`.
+
+        Example:
+            >>> ds = Dataset.from_dict({"audio": ["a.wav"]}).cast_column("audio", Audio())
+            >>> ds.cast_column("audio", Audio(decode=False))[0]
+            {'audio': {'bytes': None, 'path': 'a.wav'}}
+        """
         kind = type(self).__name__
         if not self.decode:
             raise RuntimeError(
@@ -67,11 +98,28 @@ class MediaFeature:
         )
 
     def flatten(self) -> Any:
-        """Itself, or, not decoded, its fields."""
+        """Return this feature, or with `decode=False` a dict of the features of its two fields.
+
+        Example:
+            >>> Image(decode=False).flatten()
+            {'bytes': Value('binary'), 'path': Value('string')}
+        """
         return self if self.decode else {"bytes": Value("binary"), "path": Value("string")}
 
     def cast_storage(self, storage: Any) -> Any:
-        """Return an array of paths, bytes or structs as one of what is stored."""
+        """Convert a pyarrow array of paths or bytes to the structs that are stored.
+
+        Args:
+            storage: An array of strings (paths), binaries (bytes) or structs of `bytes` and `path`.
+
+        Raises:
+            TypeError: The array has none of these types.
+
+        Example:
+            >>> import pyarrow as pa
+            >>> Audio().cast_storage(pa.array(["a.wav"])).to_pylist()
+            [{'bytes': None, 'path': 'a.wav'}]
+        """
         import pyarrow as pa
 
         from rowstream.arrow.cast import array_cast
@@ -95,15 +143,25 @@ class MediaFeature:
         elif pa.types.is_struct(kind):
             names = [of.name for of in kind]
             children = dict(zip(names, storage.flatten(), strict=True))
+            if not children.keys() & {"bytes", "path"}:
+                raise self._no_media(kind)
             contents, paths = children.get("bytes", contents), children.get("path", paths)
         elif pa.types.is_list(kind) and hasattr(self, "_of_lists"):
             contents = self._of_lists(storage)
+        else:
+            raise self._no_media(kind)
         made = pa.StructArray.from_arrays(
             [contents.cast(pa.binary()), paths.cast(pa.string())],
             ["bytes", "path"],
             mask=storage.is_null() if storage.null_count else None,
         )
         return array_cast(made, self.pa_type)
+
+    def _no_media(self, kind: Any) -> TypeError:
+        return TypeError(
+            f"Couldn't cast array of type {kind} to {type(self).__name__}: it is made of paths"
+            " (strings), of bytes, or of structs with one of 'bytes' and 'path'"
+        )
 
     def embed_storage(
         self,
@@ -112,7 +170,25 @@ class MediaFeature:
         local_files: bool = True,
         remote_files: bool = True,
     ) -> Any:
-        """Return what is stored, with the bytes of files in place of their paths."""
+        """Read the files of paths, and return an array with their bytes and file names.
+
+        Args:
+            storage: A pyarrow array of structs of `bytes` and `path`. Bytes that are there are
+                kept.
+            token_per_repo_id: Accepted and ignored.
+            local_files: Read paths on this machine.
+            remote_files: Read URLs.
+
+        Raises:
+            FileNotFoundError: A file does not exist.
+
+        Example:
+            >>> import pathlib, pyarrow as pa
+            >>> _ = pathlib.Path("a.wav").write_bytes(b"RIFF")
+            >>> storage = Audio().cast_storage(pa.array(["a.wav"]))
+            >>> Audio().embed_storage(storage).to_pylist()
+            [{'bytes': b'RIFF', 'path': 'a.wav'}]
+        """
         import pyarrow as pa
 
         contents, paths = [], []

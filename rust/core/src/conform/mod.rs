@@ -55,8 +55,10 @@ fn failed(e: ArrowError) -> Error {
 
 /// A struct with other fields: each is that of its name, null where there is none.
 fn named(from: &StructArray, fields: &Fields) -> Result<StructArray> {
+    // Media are stored beside what describes them, such as a sampling rate.
+    let media = is_media(fields) && fields.iter().any(|field| from.column_by_name(field.name()).is_some());
     for (field, column) in from.fields().iter().zip(from.columns()) {
-        if is_media(fields) || fields.iter().any(|other| other.name() == field.name()) {
+        if media || fields.iter().any(|other| other.name() == field.name()) {
             continue;
         }
         let there = NullBuffer::union(from.nulls(), column.logical_nulls().as_ref());

@@ -21,7 +21,7 @@ use crate::source::Store;
 
 /// A cut, and the rows of the pieces that lie whole before it.
 #[derive(Debug, Serialize)]
-pub struct Found {
+pub struct Boundary {
     /// The turn after the rows.
     pub at: Turn,
     /// The pieces that were counted.
@@ -62,7 +62,7 @@ fn kept(plan: &Arc<Plan>, store: &Arc<dyn Store>, pass: u64, n: u64) -> Result<T
 }
 
 /// Finds the turn after the first `n` rows of a pass that one consumer sees.
-pub fn boundary(plan: &Arc<Plan>, store: Arc<dyn Store>, pass: u64, n: u64) -> Result<Found> {
+pub fn boundary(plan: &Arc<Plan>, store: Arc<dyn Store>, pass: u64, n: u64) -> Result<Boundary> {
     let engine = Engine::current()?;
     let program = Program::new(Arc::clone(plan));
     let files = Arc::new(Files::new(Arc::clone(&store), Arc::clone(&plan.scan), false)?);
@@ -77,12 +77,12 @@ pub fn boundary(plan: &Arc<Plan>, store: Arc<dyn Store>, pass: u64, n: u64) -> R
         let (wanted, level) = match read {
             Some(at) => (order.uncounted(at.0, seen), at.0),
             None => match order.found(n, seen) {
-                Ok(at) => return Ok(Found { at, rows }),
+                Ok(at) => return Ok(Boundary { at, rows }),
                 Err(wanted) => wanted,
             },
         };
         if let (Some(at), []) = (read, wanted.as_slice()) {
-            return Ok(Found { at, rows });
+            return Ok(Boundary { at, rows });
         }
         let mut counting: Vec<Counting> = wanted
             .into_iter()
@@ -90,7 +90,7 @@ pub fn boundary(plan: &Arc<Plan>, store: Arc<dyn Store>, pass: u64, n: u64) -> R
                 let enough = least.get(&piece).copied().unwrap_or(0).max(level).saturating_mul(2).saturating_add(1);
                 let wanted = Piece {
                     lenient: plan.lenient,
-                    deep: 4,
+                    ready_units: 4,
                     ..Piece::alone(&plan.scan.pieces[piece as usize], 0..enough)
                 };
                 let reader =

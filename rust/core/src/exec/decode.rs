@@ -164,8 +164,8 @@ pub(super) async fn decoded(
         return Ok(Reading { decoder: None, making, object: None, file, start, out: Some(out), whence: None });
     }
     let opened = files.get(engine, file).await?;
-    let (object, wire, pace, purpose) =
-        (Arc::clone(&opened.object), piece.wire, Arc::clone(&piece.pace), piece.purpose.take());
+    let (object, prefetch_bytes, pace, purpose) =
+        (Arc::clone(&opened.object), piece.prefetch_bytes, Arc::clone(&piece.pace), piece.purpose.take());
     if let Some(purpose) = &purpose {
         purpose.schedule.reached(purpose.piece);
     }
@@ -184,8 +184,11 @@ pub(super) async fn decoded(
     let here = Arc::clone(files);
     let (decoder, ranges) = engine.cpu(move || decoder(&here, &opened, &piece, columns, most)).await?.map_err(named)?;
     let object = purpose.and_then(|purpose| object.purposed(&purpose)).unwrap_or(object);
-    let object =
-        if ranges.is_empty() { object } else { Arc::new(Prefetched::new(engine, object, &ranges, wire, pace)) };
+    let object = if ranges.is_empty() {
+        object
+    } else {
+        Arc::new(Prefetched::new(engine, object, &ranges, prefetch_bytes, pace))
+    };
     Ok(Reading { decoder: Some(decoder), making, object: Some(object), file, start, out: None, whence })
 }
 

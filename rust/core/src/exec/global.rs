@@ -156,7 +156,7 @@ pub(super) async fn read(
     files: &Arc<Files>,
     adapter: Arc<Adapter>,
     whole: Whole,
-    deep: usize,
+    ready_units: usize,
     queue: &Queue,
 ) -> Result<u64> {
     let room = (engine.budget.for_rows() / whole.row.max(1)).max(UNIT_ROWS);
@@ -209,7 +209,7 @@ pub(super) async fn read(
             let Some((from, upto, work)) = units.pop_front() else { break };
             let (batch, list): (RecordBatch, Option<Vec<u32>>) =
                 work.await.map_err(|_| Error::internal("the CPU pool lost a job"))??;
-            if !permit(engine, queue, 0, deep).await {
+            if !permit(engine, queue, 0, ready_units).await {
                 return Ok(from);
             }
             let bytes = engine.budget.charge(batch.get_array_memory_size() as u64);

@@ -19,7 +19,7 @@ pub(super) struct Asked {
     /// The bytes that decoded rows of the process may take.
     pub(super) rows: u64,
     /// The bytes that may be on their way from other machines.
-    pub(super) wire: u64,
+    pub(super) prefetch_bytes: u64,
     /// The threads that decode.
     pub(super) threads: usize,
     pub(super) lanes: usize,
@@ -40,18 +40,18 @@ pub(super) struct Limits {
     /// The bytes of a column that are read at once.
     pub(super) window: u64,
     /// The bytes that a reader of a remote object may read ahead.
-    pub(super) wire: u64,
+    pub(super) prefetch_bytes: u64,
     /// The pieces of a lane that are opened before the consumer comes to them.
     pub(super) prefetched: usize,
     /// The units that a reader may have ready: with many lanes each waits long for its turn, and one is enough.
-    pub(super) deep: usize,
+    pub(super) ready_units: usize,
     /// Whether the files are on another machine.
     pub(super) far: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { unit: UNIT.end, window: WINDOW.end, wire: 0, prefetched: 0, deep: 1, far: false }
+        Self { unit: UNIT.end, window: WINDOW.end, prefetch_bytes: 0, prefetched: 0, ready_units: 1, far: false }
     }
 }
 
@@ -64,18 +64,18 @@ impl Limits {
         let mut made = Self {
             unit: (share / 4).clamp(UNIT.start, UNIT.end),
             window: (share / 4 / columns).clamp(WINDOW.start, WINDOW.end),
-            wire: asked.wire / lanes,
+            prefetch_bytes: asked.prefetch_bytes / lanes,
             prefetched: if many { 0 } else { asked.threads.div_ceil(asked.lanes.max(1)).min(room) },
-            deep: if many { 1 } else { 3 },
+            ready_units: if many { 1 } else { 3 },
             far: asked.far,
         };
         if asked.far {
             // As many pieces are open as it takes to have the bytes of a lane on their way.
-            let pieces = (made.wire / asked.piece.max(1)).min(AHEAD / lanes) as usize;
+            let pieces = (made.prefetch_bytes / asked.piece.max(1)).min(AHEAD / lanes) as usize;
             made.prefetched = made.prefetched.max(pieces.min(room).max(1));
             // A request costs more than what it brings.
             let readers = lanes * (1 + made.prefetched as u64);
-            made.window = (asked.wire / readers / columns).clamp(WINDOW.start, WINDOW.end);
+            made.window = (asked.prefetch_bytes / readers / columns).clamp(WINDOW.start, WINDOW.end);
         }
         made
     }
@@ -86,19 +86,28 @@ mod tests {
     use super::*;
 
     fn asked(lanes: usize, far: bool) -> Asked {
-        Asked { rows: 192 << 20, wire: 64 << 20, threads: 4, lanes, columns: 8, floor: 1 << 20, piece: 1 << 20, far }
+        Asked {
+            rows: 192 << 20,
+            prefetch_bytes: 64 << 20,
+            threads: 4,
+            lanes,
+            columns: 8,
+            floor: 1 << 20,
+            piece: 1 << 20,
+            far,
+        }
     }
 
     #[test]
     fn one_lane_takes_what_decodes_well() {
         let one = Limits::new(&asked(1, false));
-        assert_eq!((one.unit, one.prefetched, one.deep), (UNIT.end, 4, 3));
+        assert_eq!((one.unit, one.prefetched, one.ready_units), (UNIT.end, 4, 3));
     }
 
     #[test]
     fn many_lanes_share_and_open_nothing_early() {
         let many = Limits::new(&asked(64, false));
-        assert_eq!((many.unit, many.prefetched, many.deep), (UNIT.start.max((48 << 20) / 64 / 4), 0, 1));
+        assert_eq!((many.unit, many.prefetched, many.ready_units), (UNIT.start.max((48 << 20) / 64 / 4), 0, 1));
     }
 
     #[test]
@@ -114,8 +123,14 @@ mod tests {
         for lanes in [0, 1, 7, 64, 1000] {
             for rows in [0, 1 << 20, 1 << 40] {
                 for far in [false, true] {
-                    let made =
-                        Limits::new(&Asked { rows, wire: rows, columns: 0, floor: 0, piece: 0, ..asked(lanes, far) });
+                    let made = Limits::new(&Asked {
+                        rows,
+                        prefetch_bytes: rows,
+                        columns: 0,
+                        floor: 0,
+                        piece: 0,
+                        ..asked(lanes, far)
+                    });
                     assert!((UNIT.start..=UNIT.end).contains(&made.unit));
                     assert!((WINDOW.start..=WINDOW.end).contains(&made.window));
                 }

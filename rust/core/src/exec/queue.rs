@@ -171,7 +171,7 @@ pub(crate) struct Piece {
     pub(crate) unit: u64,
     pub(crate) window: u64,
     /// Bytes that may be read ahead, if the file is far away.
-    pub(crate) wire: u64,
+    pub(crate) prefetch_bytes: u64,
     pub(crate) pace: Arc<Pace>,
     /// What a cache is to know of it.
     pub(crate) purpose: Option<Purpose>,
@@ -182,14 +182,14 @@ pub(crate) struct Piece {
     /// Which piece of which listing it is, for errors that say where a row is.
     pub(crate) whence: Option<(Arc<Scan>, u32)>,
     /// Units that the queue holds at most, where the budget has room.
-    pub(crate) deep: usize,
+    pub(crate) ready_units: usize,
 }
 
 impl Piece {
     /// Some rows of a piece of a listing, read by itself: with nothing ahead of it, and in units as long as may be.
     pub(crate) fn alone(&(file, at, count, bytes): &PieceEntry, rows: Range<u64>) -> Self {
         let (unit, window) = (UNIT.end, WINDOW.end);
-        let (wire, pace, purpose, filter) = (0, Arc::default(), None, None);
+        let (prefetch_bytes, pace, purpose, filter) = (0, Arc::default(), None, None);
         Self {
             file,
             at,
@@ -198,27 +198,27 @@ impl Piece {
             count,
             unit,
             window,
-            wire,
+            prefetch_bytes,
             pace,
             purpose,
             filter,
             lenient: false,
             base: 0,
             whence: None,
-            deep: 1,
+            ready_units: 1,
         }
     }
 }
 
 /// Waits until another unit may be decoded; false where nobody wants one any more.
-pub(super) async fn permit(engine: &Engine, queue: &Queue, unit: u64, deep: usize) -> bool {
+pub(super) async fn permit(engine: &Engine, queue: &Queue, unit: u64, ready_units: usize) -> bool {
     loop {
         let changed = engine.budget.changed.notified();
         if queue.cancelled.load(Ordering::Acquire) {
             return false;
         }
         let held = queue.lock().units.len();
-        if (held == 0 && queue.front.load(Ordering::Acquire)) || (held < deep && engine.budget.fits(unit)) {
+        if (held == 0 && queue.front.load(Ordering::Acquire)) || (held < ready_units && engine.budget.fits(unit)) {
             return true;
         }
         changed.await;

@@ -25,22 +25,12 @@ impl Reader {
         files: Arc<Files>,
         adapter: Arc<Adapter>,
         whole: Whole,
-        deep: usize,
+        ready_units: usize,
         signal: Arc<Signal>,
     ) -> Self {
-        let queue = Arc::new(Queue {
-            state: Mutex::default(),
-            front: AtomicBool::new(false),
-            cancelled: AtomicBool::new(false),
-            signal,
-        });
-        let reading = Arc::clone(&queue);
-        engine.spawn(async move {
-            let ending = Ending(reading);
-            let end = global::read(engine, &files, adapter, whole, deep, &ending.0).await;
-            ending.0.lock().end = Some(end);
-        });
-        Self { queue, engine }
+        Self::spawn(engine, signal, move |queue| async move {
+            global::read(engine, &files, adapter, whole, ready_units, &queue).await
+        })
     }
 
     /// Begins to read a piece.
@@ -51,17 +41,24 @@ impl Reader {
         piece: Piece,
         signal: Arc<Signal>,
     ) -> Self {
+        Self::spawn(engine, signal, move |queue| async move { read(engine, &files, adapter, piece, &queue).await })
+    }
+
+    fn spawn<W, F>(engine: &'static Engine, signal: Arc<Signal>, read: W) -> Self
+    where
+        W: FnOnce(Arc<Queue>) -> F + Send + 'static,
+        F: Future<Output = Result<u64>> + Send,
+    {
         let queue = Arc::new(Queue {
             state: Mutex::default(),
             front: AtomicBool::new(false),
             cancelled: AtomicBool::new(false),
             signal,
         });
-        let reading = Arc::clone(&queue);
+        // If a panic ends this task, whoever waits is told.
+        let ending = Ending(Arc::clone(&queue));
         engine.spawn(async move {
-            // If a panic ends this task, whoever waits is told.
-            let ending = Ending(reading);
-            let end = read(engine, &files, adapter, piece, &ending.0).await;
+            let end = read(Arc::clone(&ending.0)).await;
             ending.0.lock().end = Some(end);
         });
         Self { queue, engine }
@@ -112,9 +109,9 @@ async fn read(
     let path = files.name(piece.file);
     let mut at = piece.rows.start;
     let place: Arc<str> = format!("{path}: {}", files.format().place(piece.at)).into();
-    let (unit, deep) = (piece.unit, piece.deep);
+    let (unit, ready_units) = (piece.unit, piece.ready_units);
     let mut reading = decoded(engine, files, &adapter, piece).await?;
-    while permit(engine, queue, unit, deep).await {
+    while permit(engine, queue, unit, ready_units).await {
         let Made::Rows(part, all) = reading.next(engine, files, at).await? else { return Ok(at) };
         let charge = engine.budget.charge(part.batch.get_array_memory_size() as u64);
         let Part { batch, rows, kept, mut bad } = part;

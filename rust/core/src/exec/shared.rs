@@ -60,7 +60,7 @@ impl Shared {
             Arc::clone(&self.files),
             Arc::clone(&self.adapter),
             whole,
-            self.limits.deep,
+            self.limits.ready_units,
             Arc::clone(&self.signal),
         )
     }
@@ -75,14 +75,14 @@ impl Shared {
         Piece {
             unit: self.limits.unit,
             window: self.limits.window,
-            wire: self.limits.wire,
+            prefetch_bytes: self.limits.prefetch_bytes,
             pace: Arc::clone(&self.pace),
             purpose: self.schedule.clone().map(|schedule| Purpose { schedule, piece }),
             filter: self.filter.clone(),
             lenient: self.plan.lenient,
             base: self.bases.get(piece as usize).copied().unwrap_or(0),
             whence: Some((Arc::clone(&self.plan.scan), piece)),
-            deep: self.limits.deep,
+            ready_units: self.limits.ready_units,
             ..Piece::alone(entry, rows)
         }
     }

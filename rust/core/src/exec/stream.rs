@@ -37,6 +37,22 @@ pub enum Next<T> {
     End,
 }
 
+impl<T> Next<T> {
+    /// What a function makes of it, if it is here.
+    ///
+    /// # Errors
+    ///
+    /// What the function fails with.
+    pub fn try_map<U, E>(self, make: impl FnOnce(T) -> std::result::Result<U, E>) -> std::result::Result<Next<U>, E> {
+        Ok(match self {
+            Self::Ready(value) => Next::Ready(make(value)?),
+            Self::Bad(error) => Next::Bad(error),
+            Self::Wait => Next::Wait,
+            Self::End => Next::End,
+        })
+    }
+}
+
 /// Rows `row..row + len` of a unit that a lane holds.
 struct Turn {
     lane: usize,
@@ -224,7 +240,7 @@ impl Stream {
         self.shared.schedule = if far && self.store.keeps() { Some(Arc::new(self.schedule(&order)?)) } else { None };
         self.shared.limits = Limits::new(&Asked {
             rows: self.shared.engine.budget.for_rows(),
-            wire: self.shared.engine.budget.for_wire(),
+            prefetch_bytes: self.shared.engine.budget.for_wire(),
             threads: self.shared.engine.threads,
             lanes: self.lanes.len(),
             columns: self.schema().fields().len(),

@@ -18,7 +18,9 @@ use serde::{Deserialize, Serialize};
 use super::endian;
 use super::ipc::{header_length, message};
 use super::sealed::SEAL;
-use super::{Cuts, Decoder, Depth, Facts, Format, Found, Look, Options, STREAM_FLOOR, Source, Step, unasked};
+use super::{
+    Cuts, Decoder, FileFacts, Format, Options, Probe, ProbeDepth, ProbeResult, STREAM_FLOOR, Source, Step, unasked,
+};
 use crate::error::{Error, Result};
 use crate::panic::contain;
 use crate::schema::Adapter;
@@ -54,8 +56,8 @@ struct Layout {
 }
 
 impl Format for Arrow {
-    fn look(&self, file: &Facts, _depth: Depth) -> Result<Box<dyn Look>> {
-        Ok(Box::new(Looking {
+    fn probe(&self, file: &FileFacts, _depth: ProbeDepth) -> Result<Box<dyn Probe>> {
+        Ok(Box::new(Prober {
             size: file.size,
             most: file.most,
             far: file.far,
@@ -206,7 +208,7 @@ fn check_packed(header: Header, body: &[u8], most: usize) -> Result<()> {
 
 /// Walks the messages of a file.
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing of the file")]
-struct Looking {
+struct Prober {
     size: u64,
     most: usize,
     far: bool,
@@ -228,7 +230,7 @@ struct Looking {
     largest: u64,
 }
 
-impl Looking {
+impl Prober {
     fn ask(&mut self, at: u64, n: u64) -> Result<()> {
         if at >= self.size {
             return Err(cut(at));
@@ -405,7 +407,7 @@ impl Looking {
     }
 }
 
-impl Look for Looking {
+impl Probe for Prober {
     fn need(&mut self) -> Result<Option<Range<u64>>> {
         if self.size == 0 {
             return Err(Error::data("not an Arrow file or stream: it is empty"));
@@ -424,12 +426,16 @@ impl Look for Looking {
         self.header(&bytes).map_err(|e| e.at(format_args!("byte {at}")))
     }
 
-    fn found(self: Box<Self>) -> Result<Found> {
+    fn result(self: Box<Self>) -> Result<ProbeResult> {
         let schema = self.schema.ok_or_else(|| Error::internal("a file without its schema"))?;
         let plain = Schema::new_with_metadata(plain_fields(schema.fields()), schema.metadata().clone());
         let note = serde_json::to_value(&self.layout).map_err(|e| Error::internal(e.to_string()))?;
         let cuts = if self.layout.stream && self.largest > 0 { Cuts::Whole } else { Cuts::Pieces(self.pieces) };
-        Ok(Found { floor: self.largest.max(STREAM_FLOOR), note: Some(note), ..Found::stream(Some(plain), cuts) })
+        Ok(ProbeResult {
+            floor: self.largest.max(STREAM_FLOOR),
+            note: Some(note),
+            ..ProbeResult::stream(Some(plain), cuts)
+        })
     }
 }
 

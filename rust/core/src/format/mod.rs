@@ -1,6 +1,6 @@
 //! Formats, each a sans-IO state machine: it says which bytes it needs and gives batches.
 //!
-//! To add one: implement `Format`, `Look` and `Decoder`, name it in `of`, and run the conformance suite over it
+//! To add one: implement `Format`, `Probe` and `Decoder`, name it in `of`, and run the conformance suite over it
 //! (`tests/conformance`). Everything else, compression, archives, order, resume, filters, is there.
 
 pub mod arrow;
@@ -34,7 +34,7 @@ use compress::Codec;
 /// How a format is read: plain data, made of its options. Nothing here does I/O.
 pub trait Format: Send + Sync {
     /// What looks at a file: once when it is listed, and again when its pieces are read if `again`.
-    fn look(&self, file: &Facts, depth: Depth) -> Result<Box<dyn Look>>;
+    fn probe(&self, file: &FileFacts, depth: ProbeDepth) -> Result<Box<dyn Probe>>;
 
     /// Decodes one piece.
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>>;
@@ -97,7 +97,7 @@ pub fn of(name: &str, options: &Value) -> Result<Arc<dyn Format>> {
 /// What is known of a file before its bytes are.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing of the file")]
-pub struct Facts {
+pub struct FileFacts {
     /// Its length.
     pub size: u64,
     /// How it is compressed.
@@ -117,7 +117,7 @@ pub struct Facts {
 
 /// How much is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
+pub enum ProbeDepth {
     /// What is needed to read it, types aside.
     Shape,
     /// And the types that its first bytes show.
@@ -127,7 +127,7 @@ pub enum Depth {
 }
 
 /// Looks at a file, and says which bytes it needs for that.
-pub trait Look: Send {
+pub trait Probe: Send {
     /// The next bytes; none where enough is known.
     fn need(&mut self) -> Result<Option<Range<u64>>>;
 
@@ -135,11 +135,11 @@ pub trait Look: Send {
     fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()>;
 
     /// What was found.
-    fn found(self: Box<Self>) -> Result<Found>;
+    fn result(self: Box<Self>) -> Result<ProbeResult>;
 }
 
 /// What was seen of a file.
-pub struct Found {
+pub struct ProbeResult {
     /// The types of its rows; none where it has no rows to see.
     pub schema: Option<Schema>,
     /// Where it can be cut into pieces.
@@ -177,9 +177,9 @@ pub struct Source<'a> {
     pub size: u64,
     /// How it is compressed.
     pub codec: Option<Codec>,
-    /// What `look` noted.
+    /// What `probe` noted.
     pub note: Option<&'a Value>,
-    /// What `look` found, where the format asks for it again.
+    /// What `probe` found, where the format asks for it again.
     pub head: Option<&'a Head>,
     /// The number of the piece, or its first byte.
     pub at: u64,
@@ -203,7 +203,7 @@ pub(crate) const HEAD_BYTES: u64 = 1 << 20;
 /// Those of the first file of JSON, where `datasets` looks as far.
 pub(crate) const FIRST_BYTES: u64 = 10 << 20;
 
-impl Found {
+impl ProbeResult {
     /// Of a file that is read from its start to its end.
     pub(crate) fn stream(schema: Option<Schema>, cuts: Cuts) -> Self {
         Self { schema, cuts, floor: STREAM_FLOOR, version: None, note: None, head: None }

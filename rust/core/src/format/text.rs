@@ -15,7 +15,7 @@ use super::encoding::Encoding;
 use super::input::{Input, Part};
 use super::json::view;
 use super::lines::{Chunk, Lines};
-use super::{Cuts, Decoder, Depth, Facts, Format, Found, Look, Options, Source, Step, unasked};
+use super::{Cuts, Decoder, FileFacts, Format, Options, Probe, ProbeDepth, ProbeResult, Source, Step, unasked};
 use crate::error::{Error, Kind, Result};
 
 /// What a row is.
@@ -46,11 +46,11 @@ pub struct Text {
     pub encoding: Option<Arc<Encoding>>,
 }
 
-struct Looking(Text, Facts);
+struct Prober(Text, FileFacts);
 
 impl Format for Text {
-    fn look(&self, file: &Facts, _depth: Depth) -> Result<Box<dyn Look>> {
-        Ok(Box::new(Looking(self.clone(), file.clone())))
+    fn probe(&self, file: &FileFacts, _depth: ProbeDepth) -> Result<Box<dyn Probe>> {
+        Ok(Box::new(Prober(self.clone(), file.clone())))
     }
 
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
@@ -89,7 +89,7 @@ impl Format for Text {
     }
 }
 
-impl Look for Looking {
+impl Probe for Prober {
     fn need(&mut self) -> Result<Option<Range<u64>>> {
         Ok(None)
     }
@@ -98,14 +98,14 @@ impl Look for Looking {
         Err(unasked(range))
     }
 
-    fn found(self: Box<Self>) -> Result<Found> {
+    fn result(self: Box<Self>) -> Result<ProbeResult> {
         let schema = Schema::new(vec![Field::new("text", DataType::Utf8, true)]);
         let cuts = match self.0.sample_by {
             Sample::Document => Cuts::Pieces(vec![(0, Some(1), self.1.size)]),
             Sample::Line if self.1.codec.is_none() && self.0.encoding.is_none() => Cuts::Anywhere,
             _ => Cuts::Whole,
         };
-        Ok(Found::stream(Some(schema), cuts))
+        Ok(ProbeResult::stream(Some(schema), cuts))
     }
 }
 

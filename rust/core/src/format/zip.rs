@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::compress::Codec;
-use super::{Cuts, Found, Look, unasked};
+use super::{Cuts, Probe, ProbeResult, unasked};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Member;
 
@@ -35,14 +35,14 @@ pub(crate) struct Listed {
 }
 
 /// The members that a look found.
-pub(crate) fn members(found: Found) -> Result<Listed> {
+pub(crate) fn members(found: ProbeResult) -> Result<Listed> {
     let head = found.head.ok_or_else(|| Error::internal("an archive that nobody looked at"))?;
     head.downcast_ref::<Listed>().cloned().ok_or_else(|| Error::internal("an archive that nobody looked at"))
 }
 
 /// What a look at an archive found.
-pub(super) fn found(listed: Listed) -> Found {
-    Found { head: Some(Arc::new(listed)), ..Found::stream(None, Cuts::Whole) }
+pub(super) fn found(listed: Listed) -> ProbeResult {
+    ProbeResult { head: Some(Arc::new(listed)), ..ProbeResult::stream(None, Cuts::Whole) }
 }
 
 fn cut() -> Error {
@@ -175,7 +175,7 @@ impl Directory {
     }
 }
 
-impl Look for Directory {
+impl Probe for Directory {
     fn need(&mut self) -> Result<Option<Range<u64>>> {
         Ok(self.range())
     }
@@ -211,7 +211,7 @@ impl Look for Directory {
         }
     }
 
-    fn found(self: Box<Self>) -> Result<Found> {
+    fn result(self: Box<Self>) -> Result<ProbeResult> {
         Ok(found(Listed { members: self.members, gone: Vec::new() }))
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use rowstream_core::format::compress::Codec;
-use rowstream_core::format::{Cuts, Decoder, Depth, Facts, Found, Options, Source, Step};
+use rowstream_core::format::{Cuts, Decoder, FileFacts, Options, ProbeDepth, ProbeResult, Source, Step};
 use rowstream_core::{Error, Result};
 use serde_json::Value;
 
@@ -39,8 +39,8 @@ impl Read {
         Self { name, options, ..Self::default() }
     }
 
-    fn facts(&self, file: &Bytes) -> Facts {
-        Facts {
+    fn facts(&self, file: &Bytes) -> FileFacts {
+        FileFacts {
             size: file.len() as u64,
             codec: Codec::of(file),
             most: 1 << 20,
@@ -52,13 +52,14 @@ impl Read {
     }
 
     /// Looks at a file.
-    pub fn look(&self, file: &Bytes) -> Result<Found> {
+    pub fn look(&self, file: &Bytes) -> Result<ProbeResult> {
         let size = file.len() as u64;
-        let mut look = rowstream_core::format::of(self.name, &self.options)?.look(&self.facts(file), Depth::All)?;
+        let mut probe =
+            rowstream_core::format::of(self.name, &self.options)?.probe(&self.facts(file), ProbeDepth::All)?;
         for _ in 0..MOST_STEPS {
-            let Some(range) = look.need()? else { return look.found() };
+            let Some(range) = probe.need()? else { return probe.result() };
             assert!(range.start < range.end && range.end <= size, "bytes {range:?} of {size}");
-            look.push(&range, file.slice(range.start as usize..range.end as usize))?;
+            probe.push(&range, file.slice(range.start as usize..range.end as usize))?;
         }
         panic!("the look does not end");
     }

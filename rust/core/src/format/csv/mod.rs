@@ -14,7 +14,10 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::encoding::Encoding;
-use super::{Bad, Cuts, Decoder, Depth, Facts, Format, Found, HEAD_BYTES, Look, Options, Part, Source, Step, unasked};
+use super::{
+    Bad, Cuts, Decoder, FileFacts, Format, HEAD_BYTES, Options, Part, Probe, ProbeDepth, ProbeResult, Source, Step,
+    unasked,
+};
 use crate::error::{Error, Kind, Result};
 use column::{Column, Seen};
 use rows::{Next, Rows};
@@ -125,9 +128,9 @@ impl Csv {
 }
 
 impl Format for Csv {
-    fn look(&self, file: &Facts, depth: Depth) -> Result<Box<dyn Look>> {
+    fn probe(&self, file: &FileFacts, depth: ProbeDepth) -> Result<Box<dyn Probe>> {
         let rows = Rows::new(self.clone(), file.size, file.codec, 256 << 10, file.most, true)?;
-        Ok(Box::new(Looking { rows, depth, columns: Vec::new() }))
+        Ok(Box::new(Prober { rows, depth, columns: Vec::new() }))
     }
 
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
@@ -159,17 +162,19 @@ impl Format for Csv {
 }
 
 /// Finds the types of columns.
-struct Looking {
+struct Prober {
     rows: Rows,
-    depth: Depth,
+    depth: ProbeDepth,
     columns: Vec<Seen>,
 }
 
-impl Look for Looking {
+impl Probe for Prober {
     fn need(&mut self) -> Result<Option<Range<u64>>> {
         loop {
             let known = self.rows.names().is_some();
-            if known && (self.depth == Depth::Shape || (self.depth == Depth::Head && self.rows.at() >= HEAD_BYTES)) {
+            if known
+                && (self.depth == ProbeDepth::Shape || (self.depth == ProbeDepth::Head && self.rows.at() >= HEAD_BYTES))
+            {
                 return Ok(None);
             }
             match self.rows.next()? {
@@ -198,7 +203,7 @@ impl Look for Looking {
         self.rows.push(bytes)
     }
 
-    fn found(self: Box<Self>) -> Result<Found> {
+    fn result(self: Box<Self>) -> Result<ProbeResult> {
         let csv = self.rows.csv();
         let field = |(name, seen): (&String, &Seen)| {
             Field::new(name, csv.types.get(name).cloned().unwrap_or_else(|| seen.data_type()), true)
@@ -213,7 +218,7 @@ impl Look for Looking {
         let mut columns = self.columns;
         columns.resize_with(names.len(), Seen::default);
         let fields: Vec<Field> = names.iter().zip(&columns).map(field).collect();
-        Ok(Found::stream(Some(Schema::new(fields)), Cuts::Whole))
+        Ok(ProbeResult::stream(Some(Schema::new(fields)), Cuts::Whole))
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod column;
 mod document;
-mod look;
+mod probe;
 mod shape;
 mod syntax;
 
@@ -22,12 +22,12 @@ use serde::{Deserialize, Serialize};
 use super::compress::Codec;
 use super::encoding::Encoding;
 use super::lines::{Chunk, Lines};
-use super::{Bad, Decoder, Depth, Facts, Format, Look, Options, Part, Source, Step, unasked};
+use super::{Bad, Decoder, FileFacts, Format, Options, Part, Probe, ProbeDepth, Source, Step, unasked};
 use crate::error::{Error, Kind, Result};
 use column::Object;
 pub(super) use column::{Column, Texts, view, whole};
 use document::DocumentDecoder;
-use look::Looking;
+use probe::Prober;
 pub(super) use shape::{Lacking, Shape};
 pub(super) use syntax::Reader as SyntaxReader;
 use syntax::{Fault, Parsed, Reader};
@@ -64,8 +64,8 @@ pub(super) enum Layout {
 }
 
 impl Format for Json {
-    fn look(&self, file: &Facts, depth: Depth) -> Result<Box<dyn Look>> {
-        Ok(Box::new(Looking::new(self.field.as_deref(), self.encoding.as_ref(), file, depth)?))
+    fn probe(&self, file: &FileFacts, depth: ProbeDepth) -> Result<Box<dyn Probe>> {
+        Ok(Box::new(Prober::new(self.field.as_deref(), self.encoding.as_ref(), file, depth)?))
     }
 
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
@@ -220,7 +220,7 @@ impl LinesDecoder {
         let start = body.len();
         let valid = simdutf8::basic::from_utf8(body).is_ok();
         if !valid && !self.lenient {
-            // Found again, slowly, for the place of the bad line.
+            // ProbeResult again, slowly, for the place of the bad line.
             let good = simdutf8::compat::from_utf8(body).map_or_else(|e| e.valid_up_to(), str::len);
             let line = body[..good].iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1);
             let before = memchr::memchr_iter(b'\n', &body[..line]).count() as u64;

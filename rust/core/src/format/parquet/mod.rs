@@ -22,7 +22,7 @@ use parquet::column::page::PageIterator;
 use parquet::errors::Result as ParquetResult;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
-use super::{Cuts, Decoder, Depth, Facts, Format, Found, Look, Options, Source, Step, unasked};
+use super::{Cuts, Decoder, FileFacts, Format, Options, Probe, ProbeDepth, ProbeResult, Source, Step, unasked};
 use crate::error::{Error, Kind, Result};
 use crate::panic::contain;
 use crate::types::viewed;
@@ -34,9 +34,9 @@ pub use footer::{Footer, TAIL, Tail, read as read_footer};
 pub struct Parquet;
 
 impl Format for Parquet {
-    fn look(&self, file: &Facts, _depth: Depth) -> Result<Box<dyn Look>> {
+    fn probe(&self, file: &FileFacts, _depth: ProbeDepth) -> Result<Box<dyn Probe>> {
         let next = Some(file.size.saturating_sub(TAIL)..file.size);
-        Ok(Box::new(Looking { size: file.size, next, statistics: file.statistics, far: file.far, footer: None }))
+        Ok(Box::new(Prober { size: file.size, next, statistics: file.statistics, far: file.far, footer: None }))
     }
 
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
@@ -114,7 +114,7 @@ impl Format for Parquet {
 }
 
 /// Reads a footer.
-struct Looking {
+struct Prober {
     size: u64,
     next: Option<Range<u64>>,
     statistics: bool,
@@ -122,7 +122,7 @@ struct Looking {
     footer: Option<Box<Footer>>,
 }
 
-impl Look for Looking {
+impl Probe for Prober {
     fn need(&mut self) -> Result<Option<Range<u64>>> {
         Ok(self.next.clone())
     }
@@ -146,7 +146,7 @@ impl Look for Looking {
         Ok(())
     }
 
-    fn found(self: Box<Self>) -> Result<Found> {
+    fn result(self: Box<Self>) -> Result<ProbeResult> {
         let footer = self.footer.ok_or_else(|| Error::internal("a file without its footer"))?;
         let bytes = |group: &RowGroupMetaData| {
             group.columns().iter().map(|c| u64::try_from(c.compressed_size()).unwrap_or(0)).sum()
@@ -154,7 +154,7 @@ impl Look for Looking {
         let groups = footer.metadata.row_groups().iter().enumerate().filter(|(_, group)| group.num_rows() > 0);
         let pieces =
             groups.map(|(g, group)| (g as u64, Some(group.num_rows().cast_unsigned()), bytes(group))).collect();
-        Ok(Found {
+        Ok(ProbeResult {
             schema: Some(footer.schema.clone()),
             cuts: Cuts::Pieces(pieces),
             floor: footer.floor(),

@@ -13,7 +13,7 @@ use super::links::{Names, Target, noted};
 use super::{KEY, URL, is_json, is_text, member, torn, utf8};
 use crate::error::{Error, Kind, Result};
 use crate::format::json::{Lacking, Shape, SyntaxReader, describe};
-use crate::format::{Cuts, Facts, Found, Look};
+use crate::format::{Cuts, FileFacts, Probe, ProbeResult};
 use crate::hash::hash;
 
 /// JSON members that types are found from: at most so many bytes of a file. Of an archive of which only the beginning
@@ -51,7 +51,7 @@ pub struct Index {
 
 impl Index {
     /// Of a file. `all`: types are found from all JSON members.
-    pub fn new(file: &Facts, all: bool) -> Result<Self> {
+    pub fn new(file: &FileFacts, all: bool) -> Result<Self> {
         Ok(Self {
             // Headers stand far apart, or close together: a block that has one header is enough for the first.
             input: Archive::new(0..file.size, file.codec, if file.far { LOOKED_AT as usize } else { 4 << 10 })?,
@@ -298,7 +298,7 @@ impl Index {
     }
 }
 
-impl Look for Index {
+impl Probe for Index {
     fn need(&mut self) -> Result<Option<Range<u64>>> {
         self.next()
     }
@@ -307,11 +307,11 @@ impl Look for Index {
         self.input.push(range, bytes)
     }
 
-    fn found(self: Box<Self>) -> Result<Found> {
+    fn result(self: Box<Self>) -> Result<ProbeResult> {
         let packed = self.packed();
         let cuts = if packed { Cuts::Whole } else { Cuts::Rows(self.starts.clone()) };
         let note = if packed { None } else { noted(&self.links)? };
-        Ok(Found { note, ..Found::stream(Some(self.schema()), cuts) })
+        Ok(ProbeResult { note, ..ProbeResult::stream(Some(self.schema()), cuts) })
     }
 }
 

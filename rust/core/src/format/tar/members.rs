@@ -9,7 +9,7 @@ use super::header::{self, BLOCK, Entry};
 use super::links::{Names, Target};
 use crate::error::{Error, Result};
 use crate::format::zip::{self, Listed};
-use crate::format::{Found, Look};
+use crate::format::{Probe, ProbeResult};
 use crate::plan::Member;
 
 /// Goes through the headers of an archive that is not compressed.
@@ -28,7 +28,7 @@ impl Members {
     }
 }
 
-impl Look for Members {
+impl Probe for Members {
     fn need(&mut self) -> Result<Option<Range<u64>>> {
         let input = match &mut self.input {
             Some(input) => input,
@@ -101,7 +101,7 @@ impl Look for Members {
         self.input.as_mut().map_or(Ok(()), |input| input.push(range, bytes))
     }
 
-    fn found(self: Box<Self>) -> Result<Found> {
+    fn result(self: Box<Self>) -> Result<ProbeResult> {
         let (mut members, mut gone) = (self.found, Vec::new());
         for (_, name, target) in self.names.links() {
             let (at, size) = match target {

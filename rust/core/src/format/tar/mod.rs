@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use super::compress::Codec;
 use super::json::{BOM, Column, SyntaxReader, Texts, describe, view};
-use super::{Bad, Decoder, Depth, Facts, Format, Look, Options, Part, Source, Step, unasked};
+use super::{Bad, Decoder, FileFacts, Format, Options, Part, Probe, ProbeDepth, Source, Step, unasked};
 use crate::error::{Error, Kind, Result};
 use crate::hash::hash;
 use archive::Archive;
@@ -40,8 +40,8 @@ pub(crate) fn is_name(column: &str) -> bool {
 pub struct WebDataset;
 
 impl Format for WebDataset {
-    fn look(&self, file: &Facts, depth: Depth) -> Result<Box<dyn Look>> {
-        Ok(Box::new(Index::new(file, depth == Depth::All)?))
+    fn probe(&self, file: &FileFacts, depth: ProbeDepth) -> Result<Box<dyn Probe>> {
+        Ok(Box::new(Index::new(file, depth == ProbeDepth::All)?))
     }
 
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
@@ -158,7 +158,7 @@ impl Builder {
 
 /// A sample that is whole in the block.
 #[derive(Default)]
-struct Found {
+struct Sample {
     members: Vec<Member>,
     end: usize,
 }
@@ -196,7 +196,7 @@ impl Member {
     }
 }
 
-impl Found {
+impl Sample {
     fn key(&self) -> &str {
         self.members.first().map_or("", |member| &member.name[..member.key])
     }
@@ -348,9 +348,9 @@ impl TarDecoder {
     }
 
     /// The next sample from `at` of the block on; none at the archive's end. `Err`: so many bytes are needed from `at`.
-    fn sample(&mut self, block: &Bytes, from: usize) -> Result<std::result::Result<Option<Found>, Short>> {
+    fn sample(&mut self, block: &Bytes, from: usize) -> Result<std::result::Result<Option<Sample>, Short>> {
         let base = self.input.at;
-        let mut found = Found { end: from, ..Found::default() };
+        let mut found = Sample { end: from, ..Sample::default() };
         loop {
             let at = found.end;
             let place = base + at as u64;
@@ -488,7 +488,7 @@ impl TarDecoder {
         Some(Target::File { at: range.start, size: range.end - range.start })
     }
 
-    fn add(&mut self, block: &Bytes, found: &Found, texts: &mut Texts, row: usize) -> Result<()> {
+    fn add(&mut self, block: &Bytes, found: &Sample, texts: &mut Texts, row: usize) -> Result<()> {
         for one @ Member { name, header, content, .. } in &found.members {
             let (field, at) = (one.field(), self.input.at + *header as u64);
             let (bytes, start) = match content {

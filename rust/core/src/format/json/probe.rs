@@ -9,17 +9,17 @@ use memchr::memchr;
 
 use super::super::encoding::Encoding;
 use super::super::lines::{Chunk, Lines};
-use super::super::{Cuts, Depth, FIRST_BYTES, Facts, Found, HEAD_BYTES, Look};
+use super::super::{Cuts, FIRST_BYTES, FileFacts, HEAD_BYTES, Probe, ProbeDepth, ProbeResult};
 use super::document::{Documents, Flow, Sink};
 use super::syntax::{Fault, Parsed, Reader};
 use super::{BOM, Lacking, Layout, Shape, describe};
 use crate::error::{Error, Result};
 
 /// Finds the layout of a file and the types of its rows, from its first bytes or from all.
-pub(super) struct Looking {
-    file: Facts,
+pub(super) struct Prober {
+    file: FileFacts,
     encoding: Option<Arc<Encoding>>,
-    depth: Depth,
+    depth: ProbeDepth,
     /// The bytes that are looked at.
     head: u64,
     unit: usize,
@@ -57,15 +57,15 @@ impl Sink for Shapes<'_> {
     }
 }
 
-impl Looking {
+impl Prober {
     pub(super) fn new(
         field: Option<&str>,
         encoding: Option<&Arc<Encoding>>,
-        file: &Facts,
-        depth: Depth,
+        file: &FileFacts,
+        depth: ProbeDepth,
     ) -> Result<Self> {
         let head = match depth {
-            Depth::All => u64::MAX,
+            ProbeDepth::All => u64::MAX,
             _ if file.first => FIRST_BYTES,
             _ => HEAD_BYTES,
         };
@@ -144,7 +144,7 @@ impl Looking {
                     Err(fault) => return Err(describe(&fault).at(format_args!("line {} (byte {start})", self.line))),
                     Ok(()) => {}
                 }
-                if self.depth == Depth::Shape {
+                if self.depth == ProbeDepth::Shape {
                     self.enough = true;
                     return Ok(());
                 }
@@ -180,7 +180,7 @@ impl Looking {
             // A compressed file does not say where its first bytes end.
             let enough = lines.compressed()
                 && match self.depth {
-                    Depth::All => false,
+                    ProbeDepth::All => false,
                     _ if self.file.first => self.seen >= self.head,
                     _ => self.line > 0,
                 };
@@ -190,7 +190,7 @@ impl Looking {
     }
 }
 
-impl Look for Looking {
+impl Probe for Prober {
     fn need(&mut self) -> Result<Option<Range<u64>>> {
         if self.lines.is_some() {
             let need = self.lines()?;
@@ -215,7 +215,7 @@ impl Look for Looking {
                 }
                 continue;
             }
-            if self.enough || documents.at() >= self.head || (self.depth == Depth::Shape && documents.rows() > 0) {
+            if self.enough || documents.at() >= self.head || (self.depth == ProbeDepth::Shape && documents.rows() > 0) {
                 return Ok(None);
             }
             match documents.run(&mut Shapes(&mut self.shape))? {
@@ -234,10 +234,10 @@ impl Look for Looking {
         }
     }
 
-    fn found(self: Box<Self>) -> Result<Found> {
+    fn result(self: Box<Self>) -> Result<ProbeResult> {
         let layout = self.documents.as_ref().map_or(self.layout, Documents::layout);
         let mut schema = Schema::new(self.shape.fields(Lacking::Text));
-        if layout == Layout::Columns && self.depth != Depth::Shape {
+        if layout == Layout::Columns && self.depth != ProbeDepth::Shape {
             let item = |field: &FieldRef| match field.data_type() {
                 DataType::List(item) => {
                     Ok(FieldRef::new(item.as_ref().clone().with_name(field.name()).with_nullable(true)))
@@ -252,7 +252,7 @@ impl Look for Looking {
         }
         let plain = layout == Layout::Lines;
         let packed = self.file.codec.is_some() || self.encoding.is_some();
-        let mut found = Found::stream(Some(schema), if plain && !packed { Cuts::Anywhere } else { Cuts::Whole });
+        let mut found = ProbeResult::stream(Some(schema), if plain && !packed { Cuts::Anywhere } else { Cuts::Whole });
         if !plain {
             found.note = Some(serde_json::to_value(layout).map_err(|e| Error::internal(e.to_string()))?);
         }
