@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sqlite3
 from itertools import islice
 
 import numpy as np
@@ -295,3 +296,37 @@ def test_values_without_a_common_type_are_an_error_that_names_the_column(tmp_pat
     by_batch = ds.map(lambda row: {"m": [1] if row["a"] == 1 else "text"}, batched=False)
     with pytest.raises(exceptions.SchemaError, match=r"no types in common|no common type"):
         by_batch.to_parquet(tmp_path / "out.parquet", batch_size=1)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("ending", ["gz", "bz2", "xz", "zst"])
+@pytest.mark.parametrize("format", ["csv", "json"])
+def test_text_is_compressed_as_its_name_says(tmp_path, streaming, ending, format):
+    """`datasets` writes CSV as it is under such a name."""
+    ds = Dataset.from_dict({"a": [1, 2, 3], "b": ["x", "y", "z"]})
+    ds = ds.to_iterable_dataset() if streaming else ds
+    path = tmp_path / f"rows.{format}.{ending}"
+    getattr(ds, f"to_{format}")(path)
+    assert not path.read_bytes().startswith((b"a,b", b"{"))
+    again = load_dataset(format, data_files=str(path), split="train")
+    assert again.to_list() == ds.to_list()
+    with pytest.raises(NotImplementedError, match="'zip'"):
+        getattr(ds, f"to_{format}")(tmp_path / f"rows.{format}.zip")
+    assert not (tmp_path / f"rows.{format}.zip").exists()
+
+
+def test_results_of_map_in_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ds = Dataset.from_dict({"a": [1, 2]}).map(lambda row: row, cache_file_name="mine.arrow")
+    assert ds.to_list() == [{"a": 1}, {"a": 2}]
+    write_jsonl("in.jsonl", [{"a": 1}])
+    rows = load_dataset("json", data_files="in.jsonl", split="train")
+    assert rows.map(lambda row: row, cache_file_name="other.arrow").to_list() == [{"a": 1}]
+    assert (tmp_path / "other.arrow").exists()
+
+
+def test_a_query_of_a_connection_does_not_warn(tmp_path, caplog):
+    con = sqlite3.connect(tmp_path / "rows.db")
+    Dataset.from_dict({"a": [1, 2]}).to_sql("numbers", con)
+    assert Dataset.from_sql("select * from numbers", con).to_list() == [{"a": 1}, {"a": 2}]
+    assert not caplog.records

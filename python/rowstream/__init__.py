@@ -1,83 +1,77 @@
 """rowstream: machine-learning data sets, streamed from files in one exact order, with exact resume.
 
-from rowstream import load_dataset
+Example:
+    from rowstream import load_dataset
 
-ds = load_dataset("parquet", data_files="data/*.parquet", split="train", streaming=True) for row in
-ds.shuffle(seed=7, buffer_size=10_000): ... state = ds.state_dict() # at any row; load_state_dict
-goes on at the next one
+    ds = load_dataset("parquet", data_files="data/*.parquet", split="train", streaming=True)
+    ds = ds.shuffle(seed=7, buffer_size=10_000)
+    for row in ds:
+        ...
+    state = ds.state_dict()  # at any row; load_state_dict continues at the next one
 """
 
+import builtins
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
-
-from rowstream.dataset import (
-    IterableDataset,
-    IterableDatasetDict,
-    concatenate_datasets,
-    interleave_datasets,
-)
-from rowstream.distributed import merge_state_dicts, split_dataset_by_node
-from rowstream.features import (
-    Array2D,
-    Array3D,
-    Array4D,
-    Array5D,
-    Audio,
-    BioSequence,
-    BioStructure,
-    ClassLabel,
-    Features,
-    Image,
-    Json,
-    LargeList,
-    List,
-    Mesh,
-    Nifti,
-    Pdf,
-    Sequence,
-    Translation,
-    TranslationVariableLanguages,
-    Value,
-    Video,
-)
-from rowstream.info import DatasetInfo
-from rowstream.load import load_dataset, load_dataset_builder, load_from_disk
-from rowstream.plan.expr import col
-from rowstream.splits.info import SplitDict, SplitGenerator, SplitInfo, SubSplitInfo
-from rowstream.splits.names import (
-    NamedSplit,
-    NamedSplitAll,
-    ReadInstruction,
-    Split,
-    SplitBase,
-    percent,
-)
-from rowstream.utils import experimental
-from rowstream.utils.progress import (
-    are_progress_bars_disabled,
-    disable_progress_bar,
-    disable_progress_bars,
-    enable_progress_bar,
-    enable_progress_bars,
-    is_progress_bar_enabled,
-)
-from rowstream.version import Version
-from rowstream.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from rowstream import cache as cache
     from rowstream.builder.builder import DatasetBuilder
     from rowstream.builder.config import BuilderConfig
     from rowstream.builder.generate import ArrowBasedBuilder, GeneratorBasedBuilder
+    from rowstream.dataset import (
+        IterableDataset,
+        IterableDatasetDict,
+        concatenate_datasets,
+        interleave_datasets,
+    )
     from rowstream.dataset.map_style.dataset import Dataset
     from rowstream.dataset.map_style.dataset_dict import DatasetDict
+    from rowstream.distributed import merge_state_dicts, split_dataset_by_node
+    from rowstream.features import (
+        Array2D,
+        Array3D,
+        Array4D,
+        Array5D,
+        Audio,
+        BioSequence,
+        BioStructure,
+        ClassLabel,
+        Features,
+        Image,
+        Json,
+        LargeList,
+        List,
+        Mesh,
+        Nifti,
+        Pdf,
+        Sequence,
+        Translation,
+        TranslationVariableLanguages,
+        Value,
+        Video,
+    )
     from rowstream.fingerprint.caching import disable_caching, enable_caching, is_caching_enabled
     from rowstream.formatting.column import Column, IterableColumn
+    from rowstream.info import DatasetInfo
     from rowstream.inspect import (
         get_dataset_config_info,
         get_dataset_config_names,
         get_dataset_default_config_name,
         get_dataset_infos,
         get_dataset_split_names,
+    )
+    from rowstream.load import load_dataset, load_dataset_builder, load_from_disk
+    from rowstream.plan.expr import col
+    from rowstream.splits.info import SplitDict, SplitGenerator, SplitInfo, SubSplitInfo
+    from rowstream.splits.names import (
+        NamedSplit,
+        NamedSplitAll,
+        ReadInstruction,
+        Split,
+        SplitBase,
+        percent,
     )
     from rowstream.storage.download_config import DownloadConfig, DownloadMode, VerificationMode
     from rowstream.storage.download_manager import DownloadManager, StreamingDownloadManager
@@ -86,6 +80,17 @@ if TYPE_CHECKING:
     from rowstream.storage.files import list as list
     from rowstream.storage.files import open as open
     from rowstream.storage.jsonl import read_jsonl, write_jsonl
+    from rowstream.utils import experimental
+    from rowstream.utils.progress import (
+        are_progress_bars_disabled,
+        disable_progress_bar,
+        disable_progress_bars,
+        enable_progress_bar,
+        enable_progress_bars,
+        is_progress_bar_enabled,
+    )
+    from rowstream.version import Version
+    from rowstream.version import __version__ as __version__
 
 __all__ = [
     "Array2D",
@@ -163,45 +168,62 @@ __all__ = [
     "write_jsonl",
 ]
 
-# What streams do not need is loaded when it is first asked for: archives and compression take a
-# quarter of the import, pyarrow all of it again.
-_LATER = {
-    **dict.fromkeys(
-        ("ArrowBasedBuilder", "BuilderConfig", "DatasetBuilder", "GeneratorBasedBuilder"),
-        "rowstream.builder",
+# Where the names are. Each module is loaded when something of it is first asked for: `import
+# rowstream` costs next to nothing, and what streams do not need is never loaded for them.
+_MODULES = {
+    "builder.builder": "DatasetBuilder",
+    "builder.config": "BuilderConfig",
+    "builder.generate": "ArrowBasedBuilder GeneratorBasedBuilder",
+    "dataset.combine": "concatenate_datasets interleave_datasets",
+    "dataset.iterable.dataset": "IterableDataset",
+    "dataset.iterable.dataset_dict": "IterableDatasetDict",
+    "dataset.map_style.dataset": "Dataset",
+    "dataset.map_style.dataset_dict": "DatasetDict",
+    "distributed": "merge_state_dicts split_dataset_by_node",
+    "features.arrays": "Array2D Array3D Array4D Array5D",
+    "features.features": "Features",
+    "features.media.audio": "Audio",
+    "features.media.documents": "BioSequence BioStructure Mesh Nifti Pdf",
+    "features.media.image": "Image",
+    "features.media.video": "Video",
+    "features.nested": "LargeList List Sequence",
+    "features.scalar": "ClassLabel Value",
+    "features.text": "Json Translation TranslationVariableLanguages",
+    "fingerprint.caching": "disable_caching enable_caching is_caching_enabled",
+    "formatting.column": "Column IterableColumn",
+    "info": "DatasetInfo",
+    "inspect": (
+        "get_dataset_config_info get_dataset_config_names get_dataset_default_config_name"
+        " get_dataset_infos get_dataset_split_names"
     ),
-    **dict.fromkeys(
-        (
-            "get_dataset_config_info",
-            "get_dataset_config_names",
-            "get_dataset_default_config_name",
-            "get_dataset_infos",
-            "get_dataset_split_names",
-        ),
-        "rowstream.inspect",
+    "load": "load_dataset load_dataset_builder load_from_disk",
+    "plan.expr": "col",
+    "splits.info": "SplitDict SplitGenerator SplitInfo SubSplitInfo",
+    "splits.names": "NamedSplit NamedSplitAll ReadInstruction Split SplitBase percent",
+    "storage.download_config": "DownloadConfig DownloadMode VerificationMode",
+    "storage.download_manager": "DownloadManager StreamingDownloadManager",
+    "storage.files": "exists glob list open",
+    "storage.jsonl": "read_jsonl write_jsonl",
+    "utils": "experimental",
+    "utils.progress": (
+        "are_progress_bars_disabled disable_progress_bar disable_progress_bars"
+        " enable_progress_bar enable_progress_bars is_progress_bar_enabled"
     ),
-    **dict.fromkeys(("Column", "IterableColumn"), "rowstream.formatting.column"),
-    "Dataset": "rowstream.dataset.map_style",
-    "DatasetDict": "rowstream.dataset.map_style",
-    **dict.fromkeys(
-        ("DownloadConfig", "DownloadMode", "VerificationMode"), "rowstream.storage.download_config"
-    ),
-    **dict.fromkeys(
-        ("DownloadManager", "StreamingDownloadManager"), "rowstream.storage.download_manager"
-    ),
-    **dict.fromkeys(("exists", "glob", "list", "open"), "rowstream.storage.files"),
-    **dict.fromkeys(("read_jsonl", "write_jsonl"), "rowstream.storage.jsonl"),
-    **dict.fromkeys(
-        ("disable_caching", "enable_caching", "is_caching_enabled"), "rowstream.fingerprint"
-    ),
+    "version": "Version __version__",
 }
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
-    if name in ("cache", "config", "utils", "table", "arrow_writer", "fingerprint", "formatting"):
-        return import_module(f"rowstream.{name}")
-    if name not in _LATER:
+    if name in _MODULE_OF:
+        value = getattr(import_module(f"rowstream.{_MODULE_OF[name]}"), name)
+    elif not name.startswith("_") and find_spec(f"rowstream.{name}") is not None:
+        value = import_module(f"rowstream.{name}")
+    else:
         raise AttributeError(f"module 'rowstream' has no attribute {name!r}")
-    return getattr(import_module(_LATER[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> builtins.list[str]:
+    return sorted({*globals(), *_MODULE_OF})

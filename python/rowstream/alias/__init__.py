@@ -252,7 +252,7 @@ class _Module(ModuleType):
             return
         there = [target for target in targets if name in vars(target)] or targets[:1]
         # A package may only hand on what stands in a module: there it is looked up when it is used.
-        home = sys.modules.get(getattr(vars(there[0]).get(name), "__module__", None) or "")
+        home = sys.modules.get(getattr(getattr(there[0], name, None), "__module__", None) or "")
         if home is not None and home not in there and home.__name__.startswith("rowstream."):
             there += [home] if name in vars(home) else []
         for target in there:

@@ -1,1 +1,1 @@
-"""Arrow types and arrays: what pyarrow lacks. Nothing here knows of features."""
+"""Arrow types and arrays: what pyarrow lacks. This package does not use features."""

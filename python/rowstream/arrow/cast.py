@@ -1,4 +1,4 @@
-"""Casts of Arrow arrays, also those that pyarrow does not do."""
+"""Casts of Arrow arrays, including some that pyarrow lacks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rowstream.arrow.maps import (
 
 
 def by_chunk(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function of arrays, of chunked arrays too."""
+    """Make a function of arrays accept chunked arrays as well."""
 
     def of(array: Any, to: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(array, pa.ChunkedArray):
@@ -46,13 +46,13 @@ def by_chunk(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def shortened(value: Any) -> str:
-    """Return a type or feature as text, of which a long one loses its middle."""
+    """Return a type or feature as text, without the middle if it is long."""
     text = str(value)
     return text if len(text) <= 3000 else f"{text[:1500]}\n...\n{text[-1500:]}"
 
 
 def _fixed_values(array: Any, length: int) -> Any:
-    """Return the values of lists of one length, those of missing lists too."""
+    """Return the values of lists of one length, with placeholders for null lists."""
     if pa.types.is_fixed_size_list(array.type):
         return array.values[array.offset * length : (array.offset + len(array)) * length]
     if array.null_count:
@@ -72,7 +72,10 @@ def _of_length(array: Any, length: int) -> bool:
 
 
 def list_of(array: Any, kind: str, length: int, values: Callable[[Any], Any]) -> Any:
-    """List as lists of another kind, their values through `values`; `None` where that cannot be."""
+    """Convert lists to another kind of lists, with a function for their values.
+
+    Return `None` if the lists do not have the required length.
+    """
     fixed = pa.types.is_fixed_size_list(array.type)
     if kind == "fixed":
         if not _of_length(array, length):
@@ -99,7 +102,7 @@ def list_of(array: Any, kind: str, length: int, values: Callable[[Any], Any]) ->
 
 
 def is_list(kind: Any) -> bool:
-    """Return whether a type is one of lists, of a fixed length too; maps and views are none."""
+    """Return whether a type is a list, large list or fixed-size list, but no map or list view."""
     return bool(
         pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     )
@@ -116,7 +119,7 @@ def _list_kind(kind: Any) -> str:
 
 
 def as_lists(array: Any) -> Any:
-    """Map and views of lists as lists; anything else as it is."""
+    """Convert maps and list views to lists; return other arrays as they are."""
     if pa.types.is_map(array.type):
         return entries_of(array)
     return list_of_view(array) if is_view(array.type) else array
@@ -129,8 +132,9 @@ def _is_number(kind: Any) -> bool:
 
 
 def _cast(array: Any, pa_type: Any) -> Any:
-    """Return what pyarrow casts. What it would cut without a word is an error too: numbers as truth
-    values, times as dates, infinite floats.
+    """Cast an array with pyarrow, and raise where pyarrow would silently change a value.
+
+    These are numbers as booleans, times as dates, and floats that become infinite.
     """
     made, of = array.cast(pa_type), array.type
     if pa.types.is_floating(of) and pa.types.is_floating(pa_type):
@@ -160,20 +164,22 @@ def array_cast(
     shapes: bool = True,
     absent: bool = False,
 ) -> Any:
-    """Return an array in another type: what pyarrow casts, structs in another order, lists of
-    another kind, and extension types.
+    """Cast an array to another type.
+
+    Besides what pyarrow casts, fields of structs may be in another order, lists of another kind,
+    and types may be extension types.
 
     Args:
-        array: the array, or one in chunks.
-        pa_type: the type.
-        allow_primitive_to_str: whether numbers become text.
-        allow_decimal_to_str: whether decimals become text.
-        shapes: whether the shapes of arrays of several dimensions are looked at.
-        absent: whether structs may lack fields, which are null then.
+        array: The array, which may be chunked.
+        pa_type: The type to cast to.
+        allow_primitive_to_str: Allow numbers to become text.
+        allow_decimal_to_str: Allow decimals to become text.
+        shapes: Check the shapes of arrays with several dimensions.
+        absent: Allow structs to lack fields, which become null.
 
     Raises:
-        TypeError: there is no way from the one type to the other.
-        ValueError: an array of several dimensions has another shape.
+        TypeError: There is no cast from the one type to the other.
+        ValueError: An array with several dimensions has another shape.
     """
     allowed = {
         "allow_primitive_to_str": allow_primitive_to_str,
@@ -246,10 +252,10 @@ def array_cast(
 
 
 def label_storage(storage: Any, label: Any) -> Any:
-    """Return an array of names or integers as one of labels.
+    """Convert an array of names or integers to an array of labels.
 
     Raises:
-        ValueError: one is no label.
+        ValueError: There is no such label.
     """
     if (
         pa.types.is_string(storage.type)
@@ -266,7 +272,7 @@ def label_storage(storage: Any, label: Any) -> Any:
 
 
 def json_storage(storage: Any, feature: Any) -> Any:
-    """Return an array of any type as one of JSON texts."""
+    """Convert an array of any type to an array of JSON texts."""
     kind = feature.pa_type
     if (
         pa.types.is_string(storage.type)

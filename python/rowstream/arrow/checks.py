@@ -1,6 +1,4 @@
-"""What the Arrow type of a column does not say: which integers are labels, and which shape arrays
-have.
-"""
+"""Checks of what an Arrow type does not express: labels, and the shapes of arrays."""
 
 from __future__ import annotations
 
@@ -15,9 +13,7 @@ from rowstream.arrow.maps import entries_of
 
 
 def array_shape(pa_type: Any) -> tuple[tuple[int | None, ...], str] | None:
-    """Return the shape of arrays and the type of their numbers, of a type of ours or of
-    `datasets`.
-    """
+    """Return the shape and numbers' type of an array type, of this package or `datasets`."""
     if (
         isinstance(pa_type, pa.ExtensionType)
         and hasattr(pa_type, "ndims")
@@ -28,11 +24,10 @@ def array_shape(pa_type: Any) -> tuple[tuple[int | None, ...], str] | None:
 
 
 def check_labels(array: Any, label: Any) -> None:
-    """Look at integers that are to be labels: those of the names, or -1 where the label is not
-    known.
+    """Check that integers are labels, or -1 for unknown.
 
     Raises:
-        ValueError: one is neither.
+        ValueError: An integer is neither.
     """
     ends = pc.min_max(array)
     least, most = ends["min"].as_py(), ends["max"].as_py()
@@ -48,11 +43,12 @@ def check_labels(array: Any, label: Any) -> None:
 
 
 def check_shapes(storage: Any, shape: tuple[int | None, ...]) -> None:
-    """Look at lists of lists that are to be arrays. Whole arrays may be missing; a dimension that
-    is `None` has any length.
+    """Check that nested lists have the shape of an array.
+
+    Whole arrays may be null; a dimension of `None` has any length.
 
     Raises:
-        ValueError: one has another shape.
+        ValueError: An array has another shape.
     """
     if _have_shape(storage, shape):
         return
@@ -79,11 +75,10 @@ def _have_shape(storage: Any, shape: tuple[int | None, ...]) -> bool:
 
 
 def check(array: Any, feature: Any) -> None:
-    """Look at all that is in a column, inside lists and structs too, where its feature says more
-    than its type.
+    """Check a column for what its feature requires beyond its Arrow type, at every depth.
 
     Raises:
-        ValueError: something is no label, or has another shape.
+        ValueError: A value is not a label, or has another shape.
     """
     if not _says_more(feature) or pa.types.is_null(array.type):
         return
@@ -107,10 +102,10 @@ def check(array: Any, feature: Any) -> None:
 
 
 def check_table(table: Any, features: Mapping[str, Any]) -> None:
-    """Look at all columns of a table.
+    """Check all columns of a table.
 
     Raises:
-        ValueError: see `check`.
+        ValueError: As in `check`.
     """
     for name, feature in features.items():
         if name in table.column_names:

@@ -1,6 +1,4 @@
-"""The names of scalar types, in one table: what `Value` takes, what the core's JSON has for it, and
-what pyarrow has.
-"""
+"""The names of scalar types in one table: those of `Value`, of the core's JSON and of pyarrow."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ _CORE = {
     **{f"{sign}int{n}": f"{sign.upper()}Int{n}" for sign in ("", "u") for n in (8, 16, 32, 64)},
     **{f"float{n}": f"Float{n}" for n in (16, 32, 64)},
 }
-"""Types that a name says alone, as the core calls them."""
+"""The core's names of types without parameters."""
 
 _INTERVALS = {
     "month_day_nano_interval": "MonthDayNano",
@@ -54,11 +52,11 @@ _PARTS = re.compile(r"\s*(\w+)\s*(?:\[([^\[\]]*)\]|\(([^()]*)\))\s*")
 _ZONE = re.compile(r"tz\s*=\s*([a-zA-Z0-9/_+\-:]*)")
 
 Parsed = tuple[Any, ...]
-"""A type parsed: its name, and what stands in brackets after it."""
+"""A parsed type: its name and the parameters in brackets."""
 
 
 def _parsed(dtype: str) -> Parsed | None:
-    """Return a name parsed; `None` if it is that of no type."""
+    """Parse the name of a type; return `None` if there is no such type."""
     text = _ALIASES.get(dtype, dtype)
     if text in PLAIN:
         return (text,)
@@ -96,17 +94,16 @@ def _name(parsed: Parsed) -> str:
 
 
 def named(dtype: str) -> str | None:
-    """Return the name of a type as it is always written, of one of the ways to write it:
-    `"decimal128(10,2)"` is `"decimal128(10, 2)"`.
+    """Return the normal form of a type's name: `"decimal128(10, 2)"` for `"decimal128(10,2)"`.
 
-    `None` where there is no such type, as far as can be told without pyarrow.
+    Return `None` if there is no such type, as far as can be told without pyarrow.
     """
     parsed = _parsed(dtype)
     return None if parsed is None else _name(parsed)
 
 
 def python_type(dtype: str) -> Any:
-    """Return what makes a Python object of a value of this type, if it has to be made one."""
+    """Return the Python type to which values of a type are converted; `None` if they are not."""
     if dtype == "bool":
         return bool
     if dtype.startswith(("int", "uint")):
@@ -117,10 +114,10 @@ def python_type(dtype: str) -> Any:
 
 
 def core_type(dtype: str) -> Any:
-    """Return the type of a name as the core's JSON has it.
+    """Return the type of a name in the core's JSON.
 
     Raises:
-        ValueError: there is no such type.
+        ValueError: There is no such type.
     """
     parsed = _parsed(dtype)
     if parsed is None:
@@ -137,8 +134,9 @@ def core_type(dtype: str) -> Any:
 
 
 def core_name(core: Any) -> str:
-    """Return the name of a type of the core's JSON: the inverse of `core_type`. Of a type that
-    `Value` has no name for, the core's own.
+    """Return the name of a type in the core's JSON, the inverse of `core_type`.
+
+    A type without a name among those of `Value` keeps the core's own.
     """
     if isinstance(core, str):
         return _OF_CORE.get(core, core.lower())
@@ -159,7 +157,7 @@ def arrow_type(dtype: str) -> Any:
     """Return the pyarrow type of a name.
 
     Raises:
-        ValueError: there is no such type.
+        ValueError: There is no such type.
     """
     import pyarrow as pa
 
@@ -189,10 +187,10 @@ def _made(make: Any) -> Any:
 
 
 def dtype_of(arrow: Any) -> str:
-    """Return the name of a pyarrow type: the inverse of `arrow_type`.
+    """Return the name of a pyarrow type, the inverse of `arrow_type`.
 
     Raises:
-        ValueError: it is no type of scalars.
+        ValueError: It is not a scalar type.
     """
     import pyarrow as pa
 

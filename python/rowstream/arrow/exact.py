@@ -1,8 +1,7 @@
-"""Values of Python as Arrow arrays without a loss: those of a type that is given, and the row at
-fault.
+"""Conversion of Python values to Arrow arrays of a given type, without loss.
 
-pyarrow makes arrays of Python objects with less care than it casts arrays: floats and decimals are
-cut to integers, times to dates.
+pyarrow converts Python objects less carefully than arrays: it cuts floats and decimals to integers,
+and times to dates. Errors name the row at fault.
 """
 
 from __future__ import annotations
@@ -17,25 +16,25 @@ from rowstream.arrow.natural import natural_array
 from rowstream.exceptions import SchemaError
 
 FAILED = (TypeError, ValueError, OverflowError, pa.ArrowException)
-"""What Arrow raises of values that it has no array for."""
+"""The errors with which pyarrow rejects values."""
 
 
 _SHOWN = 200  # characters of a value in an error
 
 
 class InexactError(SchemaError, pa.ArrowInvalid):  # type: ignore[misc]  # pyarrow comes without types
-    """A value that the type of its column does not have."""
+    """A value can't be stored exactly in the type of its column."""
 
 
 class MisfitError(SchemaError, pa.ArrowTypeError):  # type: ignore[misc]  # likewise
-    """A value of another kind than that of its column."""
+    """A value is of another kind than its column."""
 
 
 def exact_array(values: Any, kind: Any) -> Any:
-    """Return an array of Python objects in a type that is given.
+    """Convert Python objects to an array of a given type.
 
     Raises:
-        pyarrow.ArrowInvalid: the type does not have a value.
+        pyarrow.ArrowInvalid: The type can't store a value exactly.
     """
     if _sure(values, kind):
         return pa.array(values, kind)
@@ -57,8 +56,9 @@ def exact_array(values: Any, kind: Any) -> Any:
 
 
 def _sure(values: Any, kind: Any) -> bool:
-    """Return whether pyarrow cuts nothing: of types for which it takes no others, and of integers.
-    This saves looking for their own type.
+    """Return whether pyarrow converts values to a type without loss, as is known without a check.
+
+    This holds for integers, and for types for which pyarrow accepts no others.
     """
     if pa.types.is_integer(kind):
         return isinstance(values, list) and {*map(type, values)} <= {int, type(None)}
@@ -69,8 +69,9 @@ def _sure(values: Any, kind: Any) -> bool:
 
 
 def first_misfit(rows: int, fits: Callable[[int, int], Any]) -> int | None:
-    """Return the first row for which `fits(start, end)` raises; `None` where each of them fits
-    alone.
+    """Return the first row for which `fits(start, end)` raises.
+
+    Return `None` if every row fits by itself.
     """
 
     def good(start: int, end: int) -> bool:
@@ -95,16 +96,17 @@ def located(
     fits: Callable[[Any], Any],
     before: int | None = 0,
 ) -> Exception:
-    """Return an error that says which value of which row does not fit; the same where no value
-    does so alone.
+    """Return an error that names the row and the value that do not fit.
+
+    Return the same error if no value is at fault by itself.
 
     Args:
-        error: what was raised.
-        name: the column.
-        values: its values, in which the one is looked for.
-        of: what they have to be.
-        fits: raises where some values do not fit.
-        before: the rows before these; `None` if that is not known.
+        error: The error that was raised.
+        name: The name of the column.
+        values: The values of the column.
+        of: The type or feature that they have to fit.
+        fits: A function that raises if some values do not fit.
+        before: The number of rows before these; `None` if unknown.
     """
     at = first_misfit(len(values), lambda start, end: fits(values[start:end]))
     if at is None:

@@ -1,8 +1,7 @@
-"""Arrays of several dimensions in Arrow: lists of lists that know their shape.
+"""Arrow extension types of arrays with several dimensions: nested lists that know their shape.
 
-The type has no name of its own in pyarrow's registry, since `datasets` registers one of the same
-name: in files it is written as `datasets` writes it, so that either library reads what the other
-wrote.
+The types are not in pyarrow's registry, where `datasets` registers types of the same name. Files
+have them as `datasets` writes them, so that either library reads what the other wrote.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ import pyarrow as pa
 from rowstream.arrow.dtypes import arrow_type
 
 NAMES = {n: f"datasets.features.features.Array{n}DExtensionType" for n in (2, 3, 4, 5)}
-"""What files call the types."""
+"""The names of the types in files."""
 
 
 class ArrayType(pa.ExtensionType):  # type: ignore[misc]  # pyarrow comes without types
-    """An array of some dimensions.
+    """The Arrow type of arrays with several dimensions.
 
     Attributes:
-        shape: the length of each dimension; the first may be `None`.
-        value_type: the name of the type of its numbers.
+        shape: The length of each dimension; the first may be `None`.
+        value_type: The name of the type of the numbers.
     """
 
     ndims: int | None = None
@@ -74,25 +73,25 @@ def _deserialized(ndims: int, serialized: bytes) -> Any:
 
 
 class Array2DExtensionType(ArrayType):
-    """Two dimensions."""
+    """The Arrow type of arrays with two dimensions."""
 
     ndims = 2
 
 
 class Array3DExtensionType(ArrayType):
-    """Three dimensions."""
+    """The Arrow type of arrays with three dimensions."""
 
     ndims = 3
 
 
 class Array4DExtensionType(ArrayType):
-    """Four dimensions."""
+    """The Arrow type of arrays with four dimensions."""
 
     ndims = 4
 
 
 class Array5DExtensionType(ArrayType):
-    """Five dimensions."""
+    """The Arrow type of arrays with five dimensions."""
 
     ndims = 5
 
@@ -106,7 +105,11 @@ _TYPES = {
 
 
 def array_type(shape: tuple[int | None, ...], dtype: str) -> ArrayType:
-    """Return the type of arrays of a shape."""
+    """Return the type of arrays with a shape.
+
+    Raises:
+        ValueError: The shape does not have two to five dimensions.
+    """
     if len(shape) not in _TYPES:
         raise ValueError(f"an array has two to five dimensions, not the shape {shape}")
     return _TYPES[len(shape)](shape, dtype)
@@ -126,7 +129,7 @@ def _numbers(storage: Any, n: int) -> Any:
 
 
 class ArrayExtensionArray(pa.ExtensionArray):  # type: ignore[misc]  # likewise
-    """A column of arrays."""
+    """An Arrow array whose values are arrays with several dimensions."""
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         made = self.to_numpy(zero_copy_only=False)
@@ -136,8 +139,9 @@ class ArrayExtensionArray(pa.ExtensionArray):  # type: ignore[misc]  # likewise
         return self.storage[i]
 
     def to_numpy(self, zero_copy_only: bool = True) -> Any:
-        """One array of all where they have one shape, without a copy; else an array of arrays.
-        Those that are missing are NaN.
+        """Return one NumPy array if all values have the same shape, else an array of arrays.
+
+        Nothing is copied where no value is null and the shape is fixed. Null values are NaN.
         """
         storage, shape, n = self.storage, self.type.shape, self.type.ndims
         if shape[0] is not None and not storage.null_count:
@@ -167,6 +171,6 @@ class ArrayExtensionArray(pa.ExtensionArray):  # type: ignore[misc]  # likewise
         return np.array(made)
 
     def to_pylist(self, maps_as_pydicts: Any = None) -> list[Any]:
-        """List of lists."""
+        """Return the values as nested lists."""
         made: list[Any] = self.storage.to_pylist()
         return made

@@ -1,4 +1,4 @@
-"""Arrow files and streams, read."""
+"""Reading of Arrow files and streams."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from rowstream.exceptions import FileFormatError, UnsupportedError
 
 
 def open_arrow(source: Any) -> Any:
-    """Return a reader of an Arrow stream or file, in whichever of the two formats it is.
+    """Open Arrow data as a reader, in the stream or the file format.
 
     Raises:
-        pyarrow.ArrowInvalid: it is none.
+        pyarrow.ArrowInvalid: The data is in neither format.
     """
     try:
         return pa.ipc.open_stream(source)
@@ -28,8 +28,9 @@ def open_arrow(source: Any) -> Any:
 
 
 def read_table(source: Any, path: str, whole: bool = False) -> Any:
-    """Return the table of a file, whose checksums are checked where it has some: as its rows are
-    looked at, or all now.
+    """Return the table of a file, and check its checksums if it has some.
+
+    They are checked when rows are read, or all at the start with `whole`.
     """
     with source:
         buffer, sealed = content(source.read_buffer(), path, whole)
@@ -43,9 +44,8 @@ def table_of(source: Any, name: str = "what is in memory") -> Any:
     """Return the table of an Arrow stream or file.
 
     Raises:
-        FileFormatError: it is none, or is damaged.
-        UnsupportedError: a column has types that rows cannot have, some of which pyarrow crashes
-            on.
+        FileFormatError: The data is in neither format, or is damaged.
+        UnsupportedError: A column has a type that rows can't have; pyarrow crashes on some of them.
     """
     try:
         reader = open_arrow(source)
@@ -65,7 +65,7 @@ def table_of(source: Any, name: str = "what is in memory") -> Any:
 
 
 def _strange(kind: Any) -> Any:
-    """Return a type in a type that rows cannot have."""
+    """Return a type that rows can't have, if a type contains one."""
     if pa.types.is_union(kind):
         return kind
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind):

@@ -1,4 +1,4 @@
-"""Python values as JSON text."""
+"""Conversion of Python values to JSON text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def dumps(value: Any) -> str:
-    """Return a value as JSON text, times and the like as their text."""
+    """Return a value as JSON text; times and the like become strings."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
 
 

@@ -1,8 +1,7 @@
-"""Map columns of Arrow as lists of keys and values, and back; views of lists as lists. No data is
-copied but that of views.
+"""Conversion of Arrow maps to lists of keys and values and back, and of list views to lists.
 
-A data set has maps as they are in Arrow. Lists of keys and values are what `datasets` and Polars
-have in their place.
+Only the values of views are copied. A dataset has maps as Arrow does; `datasets` and Polars have
+lists of keys and values in their place.
 """
 
 from __future__ import annotations
@@ -15,8 +14,9 @@ import pyarrow.compute as pc
 
 
 def without_hidden(array: Any) -> Any:
-    """List or maps, of which those that are null have no items: what is left of them would become
-    items of the row before.
+    """Return lists or maps whose null rows have no items.
+
+    Items of null rows would otherwise become items of the row before.
     """
     if array.null_count:
         lengths = np.diff(array.offsets.to_numpy())
@@ -26,9 +26,7 @@ def without_hidden(array: Any) -> Any:
 
 
 def offsets_of(array: Any) -> Any:
-    """Return where the lists of an array begin, of which those that are null have no items; null
-    for those that are.
-    """
+    """Return the offsets of lists whose null rows have no items; null for null rows."""
     offsets = array.offsets
     if array.null_count:
         first = pc.replace_with_mask(
@@ -39,33 +37,34 @@ def offsets_of(array: Any) -> Any:
 
 
 def entries_of(array: Any) -> Any:
-    """Return a map array as one of lists of structs of a key and a value."""
+    """Convert a map array to lists of structs of a key and a value."""
     array = without_hidden(array)
     entries = pa.StructArray.from_arrays([array.keys, array.items], names=["key", "value"])
     return pa.ListArray.from_arrays(offsets_of(array), entries)
 
 
 def map_of(array: Any) -> Any:
-    """Return an array of lists of structs of a key and a value as a map array."""
+    """Convert lists of structs of a key and a value to a map array."""
     array = without_hidden(array)
     keys, values = array.values.flatten()
     return pa.MapArray.from_arrays(offsets_of(array), keys, values)
 
 
 def has_entries(kind: Any) -> bool:
-    """Return whether lists are of structs of a key and a value."""
+    """Return whether a list type has structs of a key and a value as items."""
     inner = kind.value_type
     return pa.types.is_struct(inner) and [field.name for field in inner] == ["key", "value"]
 
 
 def is_view(kind: Any) -> bool:
-    """Return whether a type is one of views of lists, whose values may lie in any order."""
+    """Return whether a type is a list view, whose values may be in any order."""
     return bool(pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind))
 
 
 def list_of_view(array: Any) -> Any:
-    """Return an array of views of lists as one of lists, which pyarrow's own cast leaves without an
-    end where some are missing.
+    """Convert list views to lists.
+
+    pyarrow's own cast writes wrong offsets if some lists are null.
     """
     large = pa.types.is_large_list_view(array.type)
     there = array.is_valid().to_numpy(zero_copy_only=False)

@@ -1,7 +1,6 @@
-"""Python objects as Arrow arrays by their own types: also those that pyarrow does not find by
-itself.
+"""Conversion of Python objects to Arrow arrays with inferred types, including what pyarrow lacks.
 
-It takes times of pandas for times of microseconds, and has no type for integers beyond those of 63
+pyarrow reads the times of pandas as microseconds, and has no type for integers of more than 63
 bits.
 """
 
@@ -18,12 +17,12 @@ _LISTS = (list, tuple)
 
 
 def natural_array(values: Any) -> Any:
-    """Return an array of Python objects, of the type that has them.
+    """Convert Python objects to an Arrow array with the type that fits them all.
 
     Raises:
-        OverflowError: an integer is larger than those of 64 bits, or there are large ones and ones
-            below zero.
-        pyarrow.ArrowException: the values have no common type.
+        OverflowError: An integer needs more than 64 bits, or some integers need 64 bits and others
+            are negative.
+        pyarrow.ArrowException: The values have no common type.
     """
     try:
         array = pa.array(values)
@@ -40,7 +39,7 @@ def natural_array(values: Any) -> Any:
 
 
 def natural_table(columns: Mapping[str, Any]) -> Any:
-    """Return a table of columns of Python objects, or of what is Arrow data already."""
+    """Convert columns of Python objects, or of Arrow data, to a table."""
     return pa.table(
         {
             name: one if isinstance(one, (pa.Array, pa.ChunkedArray)) else natural_array(one)
@@ -50,7 +49,7 @@ def natural_table(columns: Mapping[str, Any]) -> Any:
 
 
 def _timed(kind: Any) -> bool:
-    """Return whether there are times or durations somewhere in a type."""
+    """Return whether a type is or contains a time or duration."""
     if pa.types.is_struct(kind):
         return any(_timed(of.type) for of in kind)
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
@@ -59,9 +58,7 @@ def _timed(kind: Any) -> bool:
 
 
 def _kind(values: Any) -> Any:
-    """Return the type of values that pyarrow does not find; `None` where they have no common one
-    that is known here.
-    """
+    """Return the type of values for which pyarrow infers none; `None` if no common one is known."""
     there = [one for one in values if one is not None]
     if there and all(isinstance(one, dict) for one in there):
         names = dict.fromkeys(name for one in there for name in one)

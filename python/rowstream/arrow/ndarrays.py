@@ -1,4 +1,4 @@
-"""NumPy arrays as Arrow lists, without lists of Python's in between."""
+"""Conversion of NumPy arrays to Arrow lists, without Python lists in between."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from rowstream.arrow.exact import exact_array
 
 
 def array_storage(data: Any, pa_type: Any) -> Any:
-    """Return the storage of an `ArrayType`: of NumPy arrays, or of lists.
+    """Convert NumPy arrays or nested lists to the storage of an `ArrayType`.
 
     Raises:
-        ValueError: one has another shape.
+        ValueError: An array has another shape.
     """
     made = _storage(data, pa_type)
     if made.type != pa_type.storage_dtype:
@@ -45,7 +45,7 @@ def _lists(value: Any) -> Any:
 
 
 def _of_arrays(data: list[Any], dtype: Any, storage: Any) -> Any:
-    """Return a column of arrays, some of which may be missing."""
+    """Return a column of arrays, some of which may be `None`."""
     there = [one for one in data if one is not None]
     if not there:
         return pa.array(data, storage)
@@ -57,7 +57,7 @@ def _of_arrays(data: list[Any], dtype: Any, storage: Any) -> Any:
 
 
 def list_array(array: Any, dtype: Any = None) -> Any:
-    """Return a NumPy array as a column of lists, without a list of Python's in between."""
+    """Convert a NumPy array to a column of lists, without Python lists in between."""
     array = np.asarray(array)
     made = pa.array(array.reshape(-1), dtype)
     for i in range(array.ndim - 1, 0, -1):

@@ -1,4 +1,4 @@
-"""Arrow columns as NumPy arrays."""
+"""Conversion of Arrow columns to NumPy arrays."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from rowstream.arrow.extension import ArrayType
 
 
 def _uniform(array: Any) -> Any:
-    """List of one length of numbers as one array, without a copy where pyarrow makes none; `None`
-    where they are not.
+    """Convert lists of numbers of the same length to one array; return `None` for other columns.
+
+    Nothing is copied where pyarrow does not copy.
     """
     shape = [len(array)]
     while (
@@ -44,8 +45,9 @@ def _uniform(array: Any) -> Any:
 
 
 def numpy_column(column: Any) -> Any:
-    """Return a pyarrow column, or an array, as a NumPy array: of numbers, of arrays where rows have
-    one shape, or else of objects.
+    """Convert a pyarrow column or array to a NumPy array.
+
+    It has numbers, or arrays of one shape, or else objects.
     """
     kind = column.type
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
@@ -121,8 +123,9 @@ _NUMBERS = frozenset(
 
 
 def plain_numbers(column: Any) -> Any:
-    """Return the numbers of a column, as they lie in memory if they are one piece; `None` where
-    some are missing, or there are none.
+    """Return the numbers of a column, without copying them if they are in one chunk.
+
+    Return `None` if some are null, or the column does not have numbers.
     """
     n = column.num_chunks
     if column.type not in _NUMBERS or not n or column.null_count:
@@ -135,27 +138,24 @@ def plain_numbers(column: Any) -> Any:
 
 
 NO_NUMBERS = (date, time, timedelta, Decimal)
-"""What rows have of times, durations and decimal numbers, which no library but NumPy has arrays
-of.
-"""
+"""The Python types of times, durations and decimals, for which only NumPy has arrays."""
 _INT64, _FLOAT32 = np.dtype(np.int64), np.dtype(np.float32)
 _INT64_MAX = np.iinfo(np.int64).max
 
 
 def is_text(value: Any) -> bool:
-    """Return whether a value is text or bytes, or an array of them."""
+    """Return whether a value is a text or bytes, or an array of them."""
     return isinstance(value, (str, bytes)) or (
         isinstance(value, np.ndarray) and value.dtype.kind in "SU"
     )
 
 
 def default_type(dtype: Any, values: Any) -> Any:
-    """Return the type that arrays of numbers have: 64-bit integers, and floating-point numbers of
-    32 bits, as `datasets` has them.
+    """Return the type of tensors of numbers: 64-bit integers and 32-bit floats, as in `datasets`.
 
     Args:
-        dtype: the type of the values.
-        values: an array or a scalar of NumPy.
+        dtype: The type of the values.
+        values: A NumPy array or scalar.
     """
     if dtype.kind == "f":
         return _FLOAT32
@@ -171,7 +171,7 @@ def default_type(dtype: Any, values: Any) -> Any:
 
 
 def objects(values: list[Any]) -> Any:
-    """Values as an array of objects, which arrays among them do not add a dimension to."""
+    """Return values as a one-dimensional array of objects, even if they are arrays."""
     made = np.empty(len(values), dtype=object)
     made[:] = values
     return made

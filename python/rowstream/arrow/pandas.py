@@ -1,4 +1,4 @@
-"""Columns of arrays in pandas frames."""
+"""Columns of arrays with several dimensions in pandas data frames."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from rowstream.arrow.ndarrays import array_storage
 
 
 class PandasArrayExtensionDtype(ExtensionDtype):  # type: ignore[misc]  # pandas may come without types
-    """The type of a pandas column of arrays.
+    """The pandas type of a column of arrays.
 
     Args:
-        value_type: that of the numbers.
-        arrow_type: gives the Arrow type of arrays of a shape and a type of numbers.
+        value_type: The type of the numbers.
+        arrow_type: A function that returns the Arrow type for a shape and a type of numbers.
     """
 
     _metadata = ("value_type",)
@@ -58,7 +58,7 @@ class PandasArrayExtensionDtype(ExtensionDtype):  # type: ignore[misc]  # pandas
 
 
 class PandasArrayExtensionArray(ExtensionArray):  # type: ignore[misc]  # pandas may come without types
-    """A pandas column of arrays."""
+    """A pandas column of arrays with several dimensions."""
 
     def __init__(
         self, data: Any, arrow_type: Callable[..., Any] | None, copy: bool = False
@@ -186,12 +186,12 @@ class PandasArrayExtensionArray(ExtensionArray):  # type: ignore[misc]  # pandas
 
 
 def pandas_types_mapper(dtype: Any) -> Any:
-    """Return what `to_pandas` makes of columns of arrays."""
+    """Return the pandas type with which `to_pandas` converts columns of arrays."""
     return None if array_shape(dtype) is None else dtype.to_pandas_dtype()
 
 
 def nullable(dtype: Any) -> Any:
-    """Return the pandas type of integers and truth values that may be missing."""
+    """Return the nullable pandas type for integers and booleans."""
     if pa.types.is_boolean(dtype):
         return pd.BooleanDtype()
     if not pa.types.is_integer(dtype):
@@ -202,17 +202,16 @@ def nullable(dtype: Any) -> Any:
 
 
 def exact_frame(table: Any) -> Any:
-    """Return a table as a frame whose integers stay integers beside missing values, inside lists
-    and structs too.
-    """
+    """Convert a table to a data frame whose integers stay integers beside nulls, at every depth."""
     types = {of.type for of, one in zip(table.schema, table.columns, strict=True) if one.null_count}
     mapper = lambda kind: nullable(kind) if kind in types else pandas_types_mapper(kind)  # noqa: E731
     return table.to_pandas(types_mapper=mapper, integer_object_nulls=True)
 
 
 def csv_bytes(frame: Any, **options: Any) -> bytes:
-    """Return a frame as CSV, with all items of lists, and all digits of the numbers in them, which
-    NumPy would leave out.
+    """Return a data frame as CSV, with all items of lists and all digits of their numbers.
+
+    NumPy would otherwise leave some out.
     """
     with np.printoptions(threshold=sys.maxsize, floatmode="unique"):
         return str(frame.to_csv(**options)).encode()

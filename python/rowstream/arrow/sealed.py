@@ -1,8 +1,8 @@
-"""Checksums of the Arrow files that are written for later: a damaged one is an error, not other
-rows.
+"""Checksums in the Arrow files of the cache: a damaged file raises an error.
 
-They stand after the end of the stream, where other readers do not look; each buffer is checked once
-in a process, where it is first looked at. A file is written whole, and then sealed.
+They are written after the end of the stream, where other readers do not look. Each buffer is
+checked once per process, when it is first read. A file is sealed after it has been written as a
+whole.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 
 
 def marked(schema: Any) -> Any:
-    """Return a schema that says that its file is sealed."""
+    """Add to a schema the mark that its file is sealed."""
     return schema.with_metadata({**(schema.metadata or {}), _MARK: b"1"})
 
 
 def unmarked(table: Any) -> Any:
-    """Return a table without what its schema says of a seal."""
+    """Remove from a table's schema the mark that its file is sealed."""
     metadata = table.schema.metadata or {}
     if _MARK not in metadata:
         return table
@@ -37,7 +37,7 @@ def unmarked(table: Any) -> Any:
 
 
 def seal(path: str) -> None:
-    """Write the checksums of an Arrow stream after its end."""
+    """Append the checksums of an Arrow stream to its file."""
     with pa.memory_map(path) as source:
         checksums = _core.seal(_bytes(source.read_buffer()))
     with Path(path).open("ab") as file:
@@ -45,21 +45,21 @@ def seal(path: str) -> None:
 
 
 def _bytes(buffer: Any) -> memoryview:
-    """Return a buffer of pyarrow, which says that its bytes have signs."""
+    """Return a pyarrow buffer as a view of unsigned bytes: pyarrow declares them signed."""
     return memoryview(buffer).cast("B")
 
 
 def content(buffer: Any, path: str, whole: bool = False) -> tuple[Any, bool]:
-    """Return the bytes of a file, of which those that have checksums are checked, and whether they
-    have.
+    """Return the bytes of a file, and whether they have checksums.
 
     Args:
-        buffer: the bytes, as pyarrow has them.
-        path: what it is called in errors.
-        whole: whether all of it is checked now.
+        buffer: The bytes, as a pyarrow buffer.
+        path: The name of the file in errors.
+        whole: Check all bytes now, instead of when they are read.
 
     Raises:
-        FileFormatError: what all batches need is damaged, or what is checked now.
+        FileFormatError: Damage was found in what is checked now, or in the parts that all batches
+            need.
     """
     mapped = _core.Mapped.of(path, _bytes(buffer)) if len(buffer) else None
     if mapped is None:
@@ -71,11 +71,12 @@ def content(buffer: Any, path: str, whole: bool = False) -> tuple[Any, bool]:
 
 
 def check_end(schema: Any, buffer: Any, path: str) -> None:
-    """Look whether a file that was sealed, and has no seal, ends as a stream does: others may have
-    written it again.
+    """Check that a marked file without checksums ends like a stream.
+
+    Another program may have rewritten such a file without them.
 
     Raises:
-        FileFormatError: it does not.
+        FileFormatError: The file ends otherwise, and so was cut or damaged.
     """
     whole = (
         buffer[: len(_FILE)].to_pybytes() == _FILE
@@ -90,5 +91,5 @@ def check_end(schema: Any, buffer: Any, path: str) -> None:
 
 
 def is_local(path: Any) -> bool:
-    """Return whether a path is one of this machine, whose files are mapped."""
+    """Return whether a path is on this machine, so that its file can be memory-mapped."""
     return "://" not in os.fspath(path)

@@ -1,5 +1,6 @@
-"""Arrow tables as files have them: arrays of several dimensions and maps under names that other
-readers know.
+"""Arrow tables as they are written to files.
+
+Arrays with several dimensions and maps get the types and names that other readers know.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from rowstream.arrow.maps import has_entries
 
 
 def _mapped_type(kind: Any, field: Any) -> Any:
-    """Return a type with other fields inside."""
+    """Return a type with `field` applied to the fields inside it."""
     if pa.types.is_struct(kind):
         return pa.struct([field(of) for of in kind])
     if pa.types.is_fixed_size_list(kind):
@@ -31,9 +32,7 @@ def _mapped_type(kind: Any, field: Any) -> Any:
 
 
 _MAP = {"rowstream.map": "1"}
-"""What says of a field of lists of keys and values that it is of maps, which `datasets` does not
-read.
-"""
+"""The metadata of a field of maps, stored as lists of keys and values; `datasets` ignores it."""
 
 
 def _stored_field(field: Any, maps: bool = False) -> Any:
@@ -66,7 +65,7 @@ def _listed_field(field: Any) -> Any:
 
 
 def without_maps(table: Any) -> Any:
-    """Return a table with lists of keys and values in the place of maps."""
+    """Return a table with lists of keys and values in place of maps."""
     return _converted(table, _listed_field)
 
 
@@ -107,9 +106,7 @@ def _named(field: Any) -> bool:
 
 
 def _converted(table: Any, field: Callable[[Any], Any]) -> Any:
-    """Return a table with other fields, where they are of arrays of several dimensions or of
-    maps.
-    """
+    """Return a table with `field` applied to its fields of arrays or maps, and the columns cast."""
     if not any(map(_named, table.schema)):
         return table
     fields = [field(of) if _named(of) else of for of in table.schema]
@@ -125,28 +122,33 @@ def _converted(table: Any, field: Callable[[Any], Any]) -> Any:
 
 
 def stored(table: Any, maps: bool = False) -> Any:
-    """Return a table as files have it: arrays of several dimensions under the name that `datasets`
-    knows, maps as lists of keys and values.
+    """Convert a table to what is written to files.
+
+    Arrays with several dimensions get the type name that `datasets` knows; maps become lists of
+    keys and values.
 
     Args:
-        table: the table.
-        maps: whether maps stay maps, which Parquet has.
+        table: The table.
+        maps: Keep maps, as Parquet has them.
     """
     return _converted(table, partial(_stored_field, maps=maps))
 
 
 def stored_schema(schema: Any, maps: bool = False) -> Any:
-    """Return a schema as files have it. `maps`: as `stored` has it."""
+    """Convert a schema to what is written to files; `maps` as in `stored`."""
     return pa.schema([_stored_field(of, maps) for of in schema], schema.metadata)
 
 
 def restored(table: Any) -> Any:
-    """Return a table of a file, with arrays of several dimensions and maps as columns of ours."""
+    """Convert a table that was read from a file back, with array types and maps."""
     return _converted(table, _restored_field)
 
 
 def polars_frame(table: Any, **options: Any) -> Any:
-    """Return a Polars frame of a table, whose maps would be dicts, which have each key once."""
+    """Convert a table to a Polars data frame, with maps as lists of keys and values.
+
+    As dicts, they would keep only one value of each key.
+    """
     import polars as pl
 
     return pl.from_arrow(without_maps(table), **options)

@@ -15,6 +15,7 @@ _BY_SPLIT = {
     "cache_file_name": "cache_file_names",
     "indices_cache_file_name": "indices_cache_file_names",
 }
+_WITH_SPLIT = "Whether the function takes the name of the split as its last argument."
 _OF_ONE = frozenset(("new_fingerprint", "suffix_template", "with_split"))
 
 
@@ -54,15 +55,13 @@ def each_split(method: Callable[..., Any], names: str | None = None) -> Any:
 
 
 class _EachSplit:
-    """Puts the method into the class that it is an attribute of."""
+    """A descriptor that replaces itself by the method when its class is created."""
 
     def __init__(self, method: Callable[..., Any], names: str | None) -> None:
         self.method, self.signature = method, _signature(method, names)
 
     def __set_name__(self, owner: type, name: str) -> None:
-        """Put the method in the place of this, with the name and the place that help and pickle
-        look for.
-        """
+        """Put the method in the place of this, with the name that help and pickle look for."""
         called = _caller(self.method.__name__, self.signature)
         called.__module__, called.__name__ = owner.__module__, name
         called.__qualname__ = f"{owner.__qualname__}.{name}"
@@ -74,25 +73,20 @@ class _EachSplit:
 
 
 def _renamed(doc: str, signature: inspect.Signature) -> str:
-    """Return a docstring with the arguments that are by split, and without those that are not
-    there.
-    """
-    lines, keep = [], True
-    known = {*signature.parameters, *_BY_SPLIT}
+    """Return a docstring with the arguments by split, and without arguments that do not exist."""
+    known, lines, section, kept = signature.parameters, [], "", True
     for line in doc.splitlines():
-        said = re.match(r"    (\w+):( .*)", line)
-        if said:
-            keep = said[1] in known
-            one = _BY_SPLIT.get(said[1])
-            line = f"    {one}: By split:{said[2]}" if one in signature.parameters else line
-        elif line and not line.startswith("        "):
-            keep = True
-        if keep:
+        if line and not line.startswith(" "):
+            section, kept = line, True
+        elif section == "Args:" and (entry := re.match(r"    ((?:\*{0,2}\w+(?:, )?)+):(.*)", line)):
+            names = [_BY_SPLIT.get(name, name) for name in entry[1].split(", ")]
+            names = [name for name in names if name.lstrip("*") in known]
+            kept = bool(names)
+            line = f"    {', '.join(names)}:{entry[2]}"
+        if kept or not line:
             lines.append(line)
-        if line == "Args:" and "with_split" in signature.parameters:
-            lines.append(
-                "    with_split: Whether the function's last argument is the split's name."
-            )
+        if line == "Args:" and "with_split" in known:
+            lines.append(f"    with_split: {_WITH_SPLIT}")
     return "\n".join(lines)
 
 
@@ -128,11 +122,17 @@ def _with_split(function: Callable[..., Any], split: str, *args: Any, **kwargs: 
 
 
 def property_of_splits(name: str) -> Any:
-    """Return a property that is a dict of what the splits have."""
+    """Return a property whose value is a dict of that property of each split."""
 
     def get(self: Any) -> dict[str, Any]:
         self._check_values_type()
         return {split: getattr(ds, name) for split, ds in self.items()}
 
-    get.__doc__ = f"`{name}` of each split."
+    get.__doc__ = (
+        f"A dict with the `{name}` of each split.\n\n"
+        "Example:\n"
+        '    >>> ds = DatasetDict({"train": Dataset.from_dict({"a": [1, 2]})})\n'
+        f"    >>> ds.{name}\n"
+        "    {'train': ...}"
+    )
     return property(get)

@@ -1,4 +1,4 @@
-"""Features of several tables as one: nulls beside types."""
+"""Common features for several tables of which some have null columns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rowstream.features.scalar import Value
 
 
 def _is_null_feature(feature: Any) -> bool:
-    """Return whether a feature says nothing of the type: null, or lists of it."""
+    """Return whether a feature is null, or a list of nulls, and so leaves the type open."""
     if isinstance(feature, (List, LargeList)):
         return _is_null_feature(feature.feature)
     return isinstance(feature, Value) and feature.dtype == "null"
@@ -28,13 +28,13 @@ def _known_features(features_list: list[Any]) -> dict[str, Any]:
 
 
 def align_features(features_list: list[Features]) -> list[Features]:
-    """Features in which a column of a name is of one type, if it is null in some of them."""
+    """Return the features with null columns replaced by the type that other features have."""
     known = _known_features(features_list)
     return [Features({name: known[name] for name in features}) for features in features_list]
 
 
 def check_alignable(features_list: list[Any]) -> None:
-    """Raise where a column is of two types, neither of them null."""
+    """Raise `ValueError` if a column has two different types, neither of them null."""
     known: dict[str, Any] = {}
     for features in features_list:
         for name, feature in features.items():

@@ -1,4 +1,4 @@
-"""Arrays of two to five dimensions."""
+"""Features of arrays with two to five dimensions."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from rowstream.features.scalar import type_field
 
 
 class ArrayXD:
-    """What arrays of two to five dimensions have in common."""
+    """The base class of the features of arrays with two to five dimensions."""
 
     shape: tuple[int | None, ...]
     dtype: str
 
     def __post_init__(self) -> None:
-        """Make the shape a tuple, however it was written."""
+        """Convert the shape to a tuple."""
         self.shape = tuple(self.shape)
 
     def __call__(self) -> Any:
@@ -25,7 +25,16 @@ class ArrayXD:
         return array_type(self.shape, self.dtype)
 
     def encode_example(self, value: Any) -> Any:
-        """Return a value as Arrow takes it."""
+        """Return an array or nested list unchanged: Arrow stores it by the feature's type.
+
+        Args:
+            value: A NumPy array or nested lists of the feature's shape, which is checked on
+                storing.
+
+        Example:
+            >>> Array2D(shape=(2, 2), dtype="int32").encode_example([[1, 2], [3, 4]])
+            [[1, 2], [3, 4]]
+        """
         return value
 
 
@@ -40,14 +49,21 @@ def _array(n: int) -> Any:
         __hash__ = object.__hash__
 
     Array.__name__ = Array.__qualname__ = f"Array{n}D"
-    Array.__doc__ = f"""An array of {n} dimensions.
+    Array.__doc__ = f"""The feature of arrays with {n} dimensions and a fixed shape.
+
+    Rows have nested lists, or arrays with `with_format("numpy")` and the like.
 
     Args:
-        shape: the length of each dimension; the first may be `None` for any.
-        dtype: the type of its numbers.
+        shape: The length of each dimension; the first may be `None` for any length.
+        dtype: The name of the numbers' type, such as `"float32"`.
+        id: A free text that is kept with the feature, as in `datasets`.
 
     Example:
-        >>> Features({{"x": Array{n}D(shape={tuple(range(1, n + 1))}, dtype="int32")}})
+        >>> import numpy as np
+        >>> features = Features({{"x": Array{n}D(shape={(2,) * n}, dtype="int32")}})
+        >>> ds = Dataset.from_dict({{"x": [np.zeros({(2,) * n})]}}, features=features)
+        >>> ds.with_format("numpy")[0]["x"].shape
+        {(2,) * n}
     """
     return Array
 

@@ -1,4 +1,4 @@
-"""Features as the cards of the Hub write them."""
+"""Features in the notation of dataset cards on the Hub."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ def _camel(name: str) -> str:
 
 
 def card_of_features(features: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what `Features.to_dict` gives as cards write it: a list of `{name, dtype}`,
-    `{name, list}`, `{name, struct}` and the like.
+    """Convert what `Features.to_dict` returns to the notation of dataset cards.
+
+    It is a list of `{name, dtype}`, `{name, list}`, `{name, struct}` and the like.
     """
     made: list[dict[str, Any]] = _written(features)["struct"]
     return made
@@ -62,11 +63,11 @@ def _simple(said: dict[str, Any]) -> dict[str, Any]:
 
 
 def features_from_card(said: list[Any]) -> dict[str, Any]:
-    """Return what `Features.from_dict` takes, of what `card_of_features` wrote, or an older card
-    has.
+    """Convert the notation of (also older) dataset cards to what `Features.from_dict` takes.
 
     Raises:
-        ValueError: there is no such type.
+        ValueError: The numbers of class labels have gaps.
+        TypeError: A type is described by neither a dict nor a list.
     """
     return {
         str(field["name"]): _read({k: v for k, v in field.items() if k != "name"})

@@ -1,4 +1,4 @@
-"""Arrow arrays and tables as features have them."""
+"""Casts of Arrow arrays and tables to the types of features."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from rowstream.features.scalar import Value
 
 
 class CastError(ValueError):
-    """Columns that cannot become those that were asked for."""
+    """The columns of a table do not match the requested ones."""
 
     def __init__(
         self, *args: Any, table_column_names: list[str], requested_column_names: list[str]
@@ -41,7 +41,6 @@ class CastError(ValueError):
         )
 
     def __reduce__(self) -> Any:
-        """With the names."""
         return (
             partial(
                 CastError,
@@ -52,7 +51,7 @@ class CastError(ValueError):
         )
 
     def details(self) -> str:
-        """Return what is too much, and what is missing."""
+        """Return a text that lists the new and the missing columns."""
         new = [name for name in self.table_column_names if name not in self.requested_column_names]
         missing = [
             name for name in self.requested_column_names if name not in self.table_column_names
@@ -71,11 +70,13 @@ class CastError(ValueError):
 def cast_array_to_feature(
     array: Any, feature: Any, allow_primitive_to_str: bool = True, allow_decimal_to_str: bool = True
 ) -> Any:
-    """Return an array as the storage of a feature: names of labels as integers, fields that a
-    struct lacks as nulls, and all that `array_cast` does.
+    """Cast an array to the Arrow type of a feature.
+
+    Names of labels become integers, fields that a struct lacks become null, and all that
+    `array_cast` casts is cast.
 
     Raises:
-        TypeError: there is no way from its type to the feature's.
+        TypeError: The array's type can't be cast to the feature's.
     """
     allowed = {
         "allow_primitive_to_str": allow_primitive_to_str,
@@ -146,10 +147,10 @@ def cast_array_to_feature(
 
 
 def cast_table_to_features(table: Any, features: Features) -> Any:
-    """Return a table whose columns have the types of features.
+    """Cast the columns of a table to the types of features.
 
     Raises:
-        CastError: it has other columns.
+        CastError: The table has other columns than the features.
     """
     if sorted(table.column_names) != sorted(features):
         raise CastError(
@@ -165,7 +166,7 @@ def cast_table_to_features(table: Any, features: Features) -> Any:
 
 
 def _cast_column(name: str, array: Any, feature: Any) -> Any:
-    """Return a column as the storage of a feature. An error says which, and what does not fit."""
+    """Cast a column to a feature; an error names the column and the value that does not fit."""
     from rowstream.arrow.exact import FAILED, located
 
     try:
@@ -177,10 +178,10 @@ def _cast_column(name: str, array: Any, feature: Any) -> Any:
 
 
 def cast_table_to_schema(table: Any, schema: Any) -> Any:
-    """Return a table with another schema: columns in its order, those that are missing as nulls.
+    """Cast a table to a schema: reorder its columns and add missing ones as nulls.
 
     Raises:
-        CastError: it has columns that the schema has not.
+        CastError: The table has columns that the schema lacks.
     """
     features = Features.from_arrow_schema(schema)
     there = set(table.column_names)
@@ -200,21 +201,18 @@ def cast_table_to_schema(table: Any, schema: Any) -> Any:
 
 @lru_cache(maxsize=64)
 def _said(metadata: bytes) -> Features:
-    """Return the features that the metadata of a schema name, if some of them say more than
-    types.
-    """
+    """Return the features in a schema's metadata, if some are class labels or arrays."""
     if b"ClassLabel" not in metadata and b"Array" not in metadata:
         return Features()
     return Features.from_dict((json.loads(metadata).get("info") or {}).get("features") or {})
 
 
 def table_cast(table: Any, schema: Any) -> Any:
-    """Return a table with another schema, cast where types differ.
+    """Cast a table to a schema where the types differ, and check its labels and arrays.
 
     Raises:
-        CastError: it has columns that the schema has not.
-        ValueError: integers of it are none of the labels that the schema says, or arrays have other
-            shapes.
+        CastError: The table has columns that the schema lacks.
+        ValueError: An integer is not one of the schema's labels, or an array has another shape.
     """
     if table.schema != schema:
         return cast_table_to_schema(table, schema)
@@ -233,7 +231,7 @@ def embed_array_storage(
     local_files: bool = True,
     remote_files: bool = True,
 ) -> Any:
-    """Return an array into which the files are put that it names."""
+    """Return an array of media in which paths are replaced by the files' bytes and names."""
     if isinstance(array, pa.ChunkedArray):
         return pa.chunked_array(
             [
@@ -280,7 +278,7 @@ def embed_array_storage(
 def embed_table_storage(
     table: Any, token_per_repo_id: Any = None, local_files: bool = True, remote_files: bool = True
 ) -> Any:
-    """Return a table into which the files are put that its columns of media name."""
+    """Return a table in whose media columns paths are replaced by the files' bytes and names."""
     features = Features.from_arrow_schema(table.schema)
     arrays = [
         (
@@ -294,12 +292,12 @@ def embed_table_storage(
 
 
 def typed_array(data: Any, feature: Any, thorough: bool = False, **allowed: bool) -> Any:
-    """Return an Arrow array of values, as a feature has them. `allowed`: as `cast_array_to_feature`
-    has it.
+    """Convert Python values to an Arrow array with the type of a feature.
+
+    `allowed` is passed on to `cast_array_to_feature`.
 
     Raises:
-        pyarrow.ArrowInvalid, TypeError, ValueError: there is a value that the feature does not
-            have.
+        pyarrow.ArrowInvalid, TypeError, ValueError: A value does not fit the feature.
     """
     kind = get_nested_type(feature)
     if isinstance(kind, ArrayType):
@@ -321,9 +319,7 @@ def typed_array(data: Any, feature: Any, thorough: bool = False, **allowed: bool
 
 
 def fitted(table: Any, features: Features) -> Any:
-    """Return a table of a stream in the types of features; their columns only, as those of a card
-    may be fewer.
-    """
+    """Cast the table of a stream to features; columns that they lack are left out."""
     if set(features) != set(table.column_names):
         return table_cast(
             table.select([name for name in table.column_names if name in features]),

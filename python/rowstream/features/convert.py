@@ -1,4 +1,4 @@
-"""Features as Arrow types and as plain data, and back."""
+"""Conversion of features to Arrow types and to plain data, and back."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def generate_from_arrow_type(pa_type: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses as dicts of what is not their default, as `datasets` writes them down."""
+    """Convert dataclasses to dicts without fields at their default, as `datasets` does."""
     if is_dataclass(value) and not isinstance(value, type):
         made = {}
         for of in fields(value):
@@ -102,7 +102,7 @@ def plain(value: Any) -> Any:
 
 
 def generate_from_dict(obj: Any) -> Any:
-    """Return the feature that `plain` wrote down."""
+    """Return the feature of the plain data that `plain` returned."""
     if isinstance(obj, list):
         return [generate_from_dict(one) for one in obj]
     if "_type" not in obj or isinstance(obj["_type"], dict):
@@ -122,7 +122,7 @@ def generate_from_dict(obj: Any) -> Any:
 
 
 def reordered(source: Any, target: Any, place: str = "") -> Any:
-    """Return a feature whose fields have the order that those of another have."""
+    """Return a feature with its fields in the order of another feature's."""
     at = f" at {place[1:]}" if place else ""
     if isinstance(source, dict):
         if not isinstance(target, dict):
@@ -145,12 +145,12 @@ def reordered(source: Any, target: Any, place: str = "") -> Any:
 
 
 def require_storage_cast(feature: Any) -> bool:
-    """Return whether a feature has a way of its own to take Arrow arrays in."""
+    """Return whether a feature, or one inside it, has its own cast of Arrow arrays."""
     return _has(feature, "cast_storage")
 
 
 def require_storage_embed(feature: Any) -> bool:
-    """Return whether what a feature refers to can be put into its Arrow arrays."""
+    """Return whether a feature, or one inside it, can embed files into Arrow arrays."""
     return _has(feature, "embed_storage")
 
 

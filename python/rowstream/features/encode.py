@@ -1,4 +1,4 @@
-"""Python values as Arrow stores them by their features, and back."""
+"""Conversion of Python values to what Arrow stores for their features, and back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rowstream.features.nested import LargeList, List, Pairs, requires_decoding
 
 
 def _check_non_null_non_empty_recursive(obj: Any, schema: Any = None) -> bool:
-    """Return whether there is something that shows what the values of a list are."""
+    """Return whether a value shows its type: it is neither null nor an empty list."""
     if obj is None:
         return False
     if isinstance(obj, (list, tuple)) and (
@@ -31,7 +31,7 @@ def _check_non_null_non_empty_recursive(obj: Any, schema: Any = None) -> bool:
 
 
 def _telling(values: Any, schema: Any = None) -> Any:
-    """Return the first value that shows what the others are; the last of all if none does."""
+    """Return the first value that shows the type of the others; the last value if none does."""
     value = None
     for value in values:
         if _check_non_null_non_empty_recursive(value, schema):
@@ -40,12 +40,12 @@ def _telling(values: Any, schema: Any = None) -> Any:
 
 
 def _loaded(module: str) -> Any:
-    """Return a module, if something has loaded it: values of its types can only be there then."""
+    """Return a module if it has been imported: only then can there be values of its types."""
     return sys.modules.get(module)
 
 
 def _as_array(obj: Any) -> Any:
-    """Return the NumPy array of a tensor, or of what else is one; `None` of what is none."""
+    """Return the NumPy array of an array or tensor; `None` for anything else."""
     import numpy as np
 
     if isinstance(obj, np.ndarray):
@@ -61,7 +61,7 @@ def _as_array(obj: Any) -> Any:
 def _cast_to_python_objects(
     obj: Any, only_1d_for_numpy: bool, optimize_list_casting: bool
 ) -> tuple[Any, bool]:
-    """Return what Arrow can take in place of a value, and whether it is another."""
+    """Convert a value to what Arrow accepts, and return whether that changed it."""
 
     def of(value: Any) -> tuple[Any, bool]:
         return _cast_to_python_objects(value, only_1d_for_numpy, optimize_list_casting)
@@ -112,13 +112,12 @@ def _cast_to_python_objects(
 def cast_to_python_objects(
     obj: Any, only_1d_for_numpy: bool = False, optimize_list_casting: bool = True
 ) -> Any:
-    """Return what Arrow can take in place of tensors, frames, images and other objects, inside
-    lists and dicts too.
+    """Convert tensors, frames, images and other objects to what Arrow accepts, at every depth.
 
     Args:
-        obj: the value.
-        only_1d_for_numpy: whether arrays of more than one dimension become lists of arrays.
-        optimize_list_casting: whether the first value of a list shows if any has to be changed.
+        obj: The value.
+        only_1d_for_numpy: Convert arrays of more than one dimension to lists of arrays.
+        optimize_list_casting: Leave a list as it is if its first value needs no conversion.
     """
     return _cast_to_python_objects(obj, only_1d_for_numpy, optimize_list_casting)[0]
 
@@ -131,22 +130,20 @@ def _differs(made: Any, obj: Any) -> bool:
 
 
 def _entries(value: Any) -> list[tuple[Any, Any]]:
-    """Return the keys and values of a map: of pairs, of objects that have them, or of a dict."""
+    """Return the items of a map that is a dict, pairs, or structs of a key and a value."""
     if isinstance(value, Mapping):
         return list(value.items())
     return [(one["key"], one["value"]) if isinstance(one, Mapping) else tuple(one) for one in value]
 
 
 def _entry(of: Any, schema: Any, entry: tuple[Any, Any], *args: Any) -> tuple[Any, Any]:
-    """Return a key and a value, each through a function of a feature and a value."""
+    """Convert a key and a value by a function of a feature and a value."""
     key, value = entry
     return of(schema.feature["key"], key, *args), of(schema.feature["value"], value, *args)
 
 
 def encode_nested_example(schema: Any, obj: Any, level: int = 0) -> Any:
-    """Return a value as Arrow takes it, by its feature: names of labels as integers, images as
-    bytes.
-    """
+    """Convert a value to what Arrow stores for its feature: labels to integers, images to bytes."""
     if isinstance(schema, dict):
         if obj is None:
             if level == 0:
@@ -176,7 +173,7 @@ def encode_nested_example(schema: Any, obj: Any, level: int = 0) -> Any:
 
 
 def decode_nested_example(schema: Any, obj: Any, token_per_repo_id: Any = None) -> Any:
-    """Return a value as users have it, of what is stored."""
+    """Convert a stored value to the value that users get."""
     if obj is None:
         return None
     if isinstance(schema, dict):
@@ -201,9 +198,7 @@ def decode_nested_example(schema: Any, obj: Any, token_per_repo_id: Any = None) 
 
 
 def times(value: Any) -> Any:
-    """Return a NumPy time or array of times, in a unit that Arrow has: days as dates; anything else
-    as it is.
-    """
+    """Convert NumPy times to a unit that Arrow has; other values are returned as they are."""
     import numpy as np
 
     kind = value.dtype.kind

@@ -1,4 +1,4 @@
-"""`Features`: the types of the columns of a table."""
+"""`Features`, the types of the columns of a dataset."""
 
 from __future__ import annotations
 
@@ -65,10 +65,11 @@ require_decoding = requires_decoding
 
 
 class Features(dict[str, Any]):
-    """The types of the columns of a row, by name and in order.
+    """The types of a dataset's columns: a dict of names and features, in the columns' order.
 
-    A value is a `Value`, `ClassLabel`, `List`, `LargeList`, `Array2D` … `Array5D`, `Json`,
-    `Translation` or a type of media, or a dict of them for a struct.
+    A feature is a `Value`, `ClassLabel`, `List`, `LargeList`, `Array2D` … `Array5D`, `Json`,
+    `Translation`, `TranslationVariableLanguages` or a type of media such as `Image`; or a dict of
+    features for a struct. A list of one feature is turned into a `List`.
 
     Example:
         >>> Features({"text": Value("string"), "label": ClassLabel(names=["no", "yes"])})
@@ -76,7 +77,7 @@ class Features(dict[str, Any]):
     """
 
     def __init__(*args: Any, **kwargs: Any) -> None:  # a column may be called "self"
-        """As a dict is made."""
+        """Create features from what `dict` takes: a mapping, pairs or keyword arguments."""
         self, *rest = args
         super(Features, self).__init__(*rest, **kwargs)
         for name, feature in self.items():
@@ -88,21 +89,36 @@ class Features(dict[str, Any]):
 
     @property
     def column_names(self) -> list[str]:
-        """The names, in order."""
+        """The names of the columns, in order.
+
+        Example:
+            >>> Features({"text": Value("string"), "label": Value("int64")}).column_names
+            ['text', 'label']
+        """
         return list(self)
 
     def __reduce__(self) -> Any:
-        """Return a dict, and how to make features of it."""
         return Features, (dict(self),)
 
     @property
     def type(self) -> Any:
-        """The pyarrow type of a row: a struct."""
+        """The pyarrow type of a row, a struct.
+
+        Example:
+            >>> Features({"text": Value("string"), "label": Value("int64")}).type
+            StructType(struct<text: string, label: int64>)
+        """
         return get_nested_type(self)
 
     @property
     def arrow_schema(self) -> Any:
-        """The pyarrow schema, whose metadata has the features as `datasets` writes them."""
+        """The pyarrow schema, with the features in its metadata as `datasets` writes them.
+
+        Example:
+            >>> features = Features({"label": ClassLabel(names=["no", "yes"])})
+            >>> Features.from_arrow_schema(features.arrow_schema) == features
+            True
+        """
         import pyarrow as pa
 
         metadata = {"info": {"features": self.to_dict()}}
@@ -111,7 +127,19 @@ class Features(dict[str, Any]):
 
     @classmethod
     def from_arrow_schema(cls, pa_schema: Any) -> Features:
-        """Return the features of a pyarrow schema; those that its metadata has where they fit."""
+        """Return the features of a pyarrow schema.
+
+        Features in the schema's metadata, as `datasets` writes them, are used for the columns whose
+        type they fit; other columns get the feature of their Arrow type.
+
+        Args:
+            pa_schema: A `pyarrow.Schema`.
+
+        Example:
+            >>> import pyarrow as pa
+            >>> Features.from_arrow_schema(pa.schema({"ids": pa.list_(pa.int32())}))
+            {'ids': List(Value('int32'))}
+        """
         known = cls()
         if pa_schema.metadata and b"huggingface" in pa_schema.metadata:
             written = (
@@ -128,11 +156,27 @@ class Features(dict[str, Any]):
 
     @classmethod
     def from_dict(cls, dic: dict[str, Any]) -> Features:
-        """Return the features that `to_dict` gave."""
+        """Return the features that `to_dict` wrote as plain data.
+
+        Args:
+            dic: A dict of columns, each described by a dict with the type's name in `_type`.
+
+        Raises:
+            ValueError: There is no type of this name.
+
+        Example:
+            >>> Features.from_dict({"text": {"_type": "Value", "dtype": "string"}})
+            {'text': Value('string')}
+        """
         return cls(generate_from_dict(dic))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, as JSON has it, with the name of each type in `_type`."""
+        """Return the features as plain data that can be written as JSON.
+
+        Example:
+            >>> Features({"text": Value("string")}).to_dict()
+            {'text': {'dtype': 'string', '_type': 'Value'}}
+        """
         made: dict[str, Any] = plain(self)
         return made
 
@@ -144,7 +188,19 @@ class Features(dict[str, Any]):
         return cls.from_dict(features_from_card(yaml_data))
 
     def encode_example(self, example: Any) -> dict[str, Any]:
-        """Return a row as Arrow takes it."""
+        """Convert a row to what Arrow stores: labels to integers, images to bytes, arrays to lists.
+
+        Args:
+            example: The row; columns that it lacks become `None`.
+
+        Raises:
+            ValueError: A value does not fit the type of its column.
+
+        Example:
+            >>> features = Features({"label": ClassLabel(names=["no", "yes"])})
+            >>> features.encode_example({"label": "yes"})
+            {'label': 1}
+        """
         values = cast_to_python_objects(example)
         try:
             made: dict[str, Any] = encode_nested_example(self, values)
@@ -155,7 +211,7 @@ class Features(dict[str, Any]):
         return made
 
     def _named(self, error: Exception, example: Mapping[str, Any]) -> None:
-        """Note which column of a row is at fault."""
+        """Add a note to an error that says which column of a row caused it."""
         for name, feature in self.items():
             try:
                 encode_nested_example(feature, example.get(name), level=1)
@@ -164,7 +220,20 @@ class Features(dict[str, Any]):
                 return
 
     def encode_column(self, column: Any, column_name: str) -> list[Any]:
-        """Return a column as Arrow takes it."""
+        """Convert the values of a column to what Arrow stores.
+
+        Args:
+            column: The values.
+            column_name: The name of the column, whose feature is used.
+
+        Raises:
+            ValueError: A value does not fit the type of the column.
+
+        Example:
+            >>> features = Features({"label": ClassLabel(names=["no", "yes"])})
+            >>> features.encode_column(["yes", "no"], "label")
+            [1, 0]
+        """
         made: list[Any] = []
         feature = self[column_name]
         try:
@@ -178,7 +247,19 @@ class Features(dict[str, Any]):
         return made
 
     def encode_batch(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
-        """Columns as Arrow takes them."""
+        """Convert a batch, a dict of columns, to what Arrow stores.
+
+        Args:
+            batch: The values of all columns.
+
+        Raises:
+            ValueError: The columns differ from those of these features, or a value does not fit.
+
+        Example:
+            >>> features = Features({"label": ClassLabel(names=["no", "yes"])})
+            >>> features.encode_batch({"label": ["yes", "no"]})
+            {'label': [1, 0]}
+        """
         if set(batch) != set(self):
             raise ValueError(f"Column mismatch between batch {set(batch)} and features {set(self)}")
         return {name: self.encode_column(column, name) for name, column in batch.items()}
@@ -186,7 +267,18 @@ class Features(dict[str, Any]):
     def decode_example(
         self, example: dict[str, Any], token_per_repo_id: Any = None
     ) -> dict[str, Any]:
-        """Return a row as users have it, of what is stored."""
+        """Convert a stored row to what users get: Pillow images, the values of `Json` texts.
+
+        Labels stay integers. Columns that are not in these features are left out.
+
+        Args:
+            example: The row as stored.
+            token_per_repo_id: Accepted as in `datasets`, for media in private repositories.
+
+        Example:
+            >>> Features({"data": Json()}).decode_example({"data": '{"a": 1}'})
+            {'data': {'a': 1}}
+        """
         return {
             name: (
                 decode_nested_example(self[name], value, token_per_repo_id)
@@ -198,7 +290,17 @@ class Features(dict[str, Any]):
         }
 
     def decode_column(self, column: Any, column_name: str, token_per_repo_id: Any = None) -> Any:
-        """Return a column as users have it, of what is stored."""
+        """Convert the stored values of a column to what users get.
+
+        Args:
+            column: The values as stored.
+            column_name: The name of the column, whose feature is used.
+            token_per_repo_id: As in `decode_example`.
+
+        Example:
+            >>> Features({"data": Json()}).decode_column(['{"a": 1}', None], "data")
+            [{'a': 1}, None]
+        """
         feature = self[column_name]
         if not requires_decoding(feature):
             return column
@@ -208,27 +310,57 @@ class Features(dict[str, Any]):
         ]
 
     def decode_batch(self, batch: dict[str, Any], token_per_repo_id: Any = None) -> dict[str, Any]:
-        """Columns as users have them, of what is stored."""
+        """Convert a stored batch, a dict of columns, to what users get.
+
+        Args:
+            batch: The columns as stored.
+            token_per_repo_id: As in `decode_example`.
+
+        Example:
+            >>> Features({"data": Json()}).decode_batch({"data": ['{"a": 1}', "[2]"]})
+            {'data': [{'a': 1}, [2]]}
+        """
         return {
             name: self.decode_column(column, name, token_per_repo_id)
             for name, column in batch.items()
         }
 
     def copy(self) -> Features:
-        """Return a copy, with copies of the features."""
+        """Return a deep copy: changes to it leave these features as they are.
+
+        Example:
+            >>> Features({"text": Value("string")}).copy()
+            {'text': Value('string')}
+        """
         return copy.deepcopy(self)
 
     def reorder_fields_as(self, other: Features) -> Features:
-        """Return these features in the order that others have, in nested ones too.
+        """Return these features in the order of others, at every depth of structs.
+
+        Args:
+            other: Features with the same names, whose order is used.
 
         Raises:
-            ValueError: they do not have the same names, or not the same structure.
+            ValueError: The names or the nesting differ.
+
+        Example:
+            >>> features = Features({"a": Value("int64"), "b": Value("string")})
+            >>> features.reorder_fields_as(Features({"b": Value("string"), "a": Value("int64")}))
+            {'b': Value('string'), 'a': Value('int64')}
         """
         return Features(reordered(self, other))
 
     def flatten(self, max_depth: int = 16) -> Features:
-        """Return the fields of structs as columns of their own: `a.b` for the field `b` of the
-        column `a`.
+        """Return features with a column for each field of a struct: `a.b` for the field `b` of `a`.
+
+        The flattened columns come after the others.
+
+        Args:
+            max_depth: Flatten structs to one level less than this number.
+
+        Example:
+            >>> Features({"a": {"b": Value("int64")}, "text": Value("string")}).flatten()
+            {'text': Value('string'), 'a.b': Value('int64')}
         """
         features = self
         for _ in range(1, max_depth):
@@ -247,9 +379,10 @@ class Features(dict[str, Any]):
 
 
 def features_of_card(said: Any) -> Features | None:
-    """Return the features of a card's `dataset_info`: a list of `{name, dtype}`, or of `list`,
-    `struct` and the like. `None` where they are none, or where a type is one of media or not
-    there: then the files say what there is.
+    """Return the features that the `dataset_info` of a dataset card declares.
+
+    Return `None` if they are malformed, or have an unknown type or a type of media: the types then
+    come from the files.
     """
     if not isinstance(said, list) or not said:
         return None
@@ -261,7 +394,7 @@ def features_of_card(said: Any) -> Features | None:
 
 
 def pa_schema(features: Features) -> Any:
-    """Return the pyarrow schema of rows, without metadata."""
+    """Return the pyarrow schema of rows with these features, without metadata."""
     import pyarrow as pa
 
     return pa.schema(list(features.type))

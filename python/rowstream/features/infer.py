@@ -1,4 +1,4 @@
-"""Arrow arrays of Python values, by the values' own types."""
+"""Conversion of Python values to Arrow arrays with inferred types."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rowstream.features.nested import LargeList, List, Pairs
 
 
 def first_there(values: Any) -> Any:
-    """Return the first value that is there and not empty."""
+    """Return the first value that is neither null nor an empty list; `None` if there is none."""
     for value in values:
         if value is not None and not (isinstance(value, (list, tuple)) and not len(value)):
             return value
@@ -23,8 +23,9 @@ def first_there(values: Any) -> Any:
 
 
 def raw_array(data: Any, thorough: bool = False) -> Any:
-    """Return an Arrow array of values, by their own types. `thorough`: whether each value is looked
-    at, not only the first.
+    """Convert values to an Arrow array of an inferred type.
+
+    With `thorough`, every value of a list is looked at, not only the first.
     """
     if isinstance(data, np.ndarray):
         if data.dtype != object:
@@ -43,11 +44,10 @@ def raw_array(data: Any, thorough: bool = False) -> Any:
 
 
 def array_of(data: Any) -> Any:
-    """Return an Arrow array of values, by their own types, each looked at where the first does not
-    tell of all.
+    """Convert values to an Arrow array of an inferred type, looking at every value where needed.
 
     Raises:
-        pyarrow.ArrowInvalid, TypeError: they have no common type.
+        pyarrow.ArrowInvalid, TypeError: The values have no common type.
     """
     if isinstance(data, (pa.Array, pa.ChunkedArray)):
         return data
@@ -61,7 +61,7 @@ def array_of(data: Any) -> Any:
 
 
 def _of_arrays(data: list[Any]) -> Any:
-    """Return a column of lists of NumPy arrays."""
+    """Return a column of lists of NumPy arrays, some of which may be `None`."""
     there = [one for one in data if one is not None]
     if any(one.ndim != there[0].ndim for one in there):
         return natural_array([None if one is None else one.tolist() for one in data])
@@ -77,7 +77,7 @@ def _of_arrays(data: list[Any]) -> Any:
 
 
 def has_pairs(feature: Any) -> bool:
-    """Return whether there are maps in a feature."""
+    """Return whether a feature is or contains the feature of a map."""
     if isinstance(feature, dict):
         return any(map(has_pairs, feature.values()))
     return isinstance(feature, Pairs) or (

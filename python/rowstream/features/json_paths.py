@@ -1,4 +1,4 @@
-"""Where rows have JSON values, encoded and decoded there."""
+"""Paths to the JSON values in rows, and their encoding and decoding."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 
 def mixed_paths(examples: list[Any], allow_root: bool = True) -> list[list[Any]]:
-    """Return where values are of types that Arrow has no common one for: objects with other fields,
-    objects beside numbers.
+    """Return the paths of values without a common Arrow type.
+
+    These are objects with different fields, objects beside numbers, and the like.
     """
     found: list[list[Any]] = []
     waiting: list[tuple[list[Any], list[Any]]] = [
@@ -49,7 +50,7 @@ def mixed_paths(examples: list[Any], allow_root: bool = True) -> list[list[Any]]
 
 
 def _family(value: Any) -> str:
-    """Return what Arrow takes together: numbers, text, bytes, and everything else by its type."""
+    """Return the name of a value's group of types, within which Arrow finds a common type."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return "number"
     return next(
@@ -59,7 +60,7 @@ def _family(value: Any) -> str:
 
 
 def with_json(feature: Any, paths: list[list[Any]], path: tuple[Any, ...] = ()) -> Any:
-    """Return a feature with `Json` at some places."""
+    """Return a feature with `Json` at the given paths."""
     if list(path) in paths:
         return Json()
     if isinstance(feature, dict):
@@ -70,9 +71,7 @@ def with_json(feature: Any, paths: list[list[Any]], path: tuple[Any, ...] = ()) 
 
 
 def encoded_at(value: Any, path: list[Any], encode: Any = None) -> Any:
-    """Return a value with what is at a path as JSON text: as `Json` encodes it, or another
-    function.
-    """
+    """Encode the parts of a value at a path as JSON text, with `Json` or the function `encode`."""
     if value is None:
         return None
     if not path:
@@ -84,7 +83,7 @@ def encoded_at(value: Any, path: list[Any], encode: Any = None) -> Any:
 
 
 def json_paths(feature: Any, path: tuple[Any, ...] = ()) -> list[list[Any]]:
-    """Return where a feature has `Json`."""
+    """Return the paths at which a feature has `Json`."""
     if isinstance(feature, Json):
         return [list(path)]
     if isinstance(feature, dict):
@@ -95,7 +94,7 @@ def json_paths(feature: Any, path: tuple[Any, ...] = ()) -> list[list[Any]]:
 
 
 def decode_json_at(value: Any, path: list[Any]) -> Any:
-    """Return a value with the JSON texts at a path in it decoded."""
+    """Decode the JSON texts at a path of a value."""
     if value is None:
         return None
     if not path:
@@ -110,7 +109,7 @@ def decode_json_at(value: Any, path: list[Any]) -> Any:
 
 
 def decode_json(columns: dict[str, list[Any]], features: Features) -> dict[str, list[Any]]:
-    """Columns with the values of JSON texts."""
+    """Decode the JSON texts in columns."""
     for name, *path in json_paths(features):
         columns[name] = [decode_json_at(one, path) for one in columns[name]]
     return columns

@@ -1,4 +1,4 @@
-"""Lists, and what looks into lists and structs."""
+"""Features of lists, and functions that look into lists and structs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,21 @@ from rowstream.features.scalar import ClassLabel, type_field
 
 
 class Sequence:
-    """A list, in the old manner: `Sequence(dict)` is a dict of lists. Everything else is a
-    `List`.
+    """The older name of `List`; a `Sequence` of a dict is a dict of lists.
+
+    Args:
+        feature: The feature of the items.
+        length: The length of every list; -1 for lists of any length.
+
+    Example:
+        >>> Sequence(Value("int64"))
+        List(Value('int64'))
+        >>> Sequence({"id": Value("int64"), "text": Value("string")})
+        {'id': List(Value('int64')), 'text': List(Value('string'))}
     """
 
     def __new__(cls, feature: Any = None, length: int = -1, **kwargs: Any) -> Any:
-        """Return a `List`, or a dict of them."""
+        """Create a `List`, or a dict of lists for a dict of features."""
         if (
             cls is Sequence
             and isinstance(feature, dict)
@@ -28,7 +37,18 @@ class Sequence:
 
 @dataclass(repr=False)
 class List(Sequence):
-    """A list of another type; `length` if every list has it, else -1."""
+    """The feature of lists whose items all have the same feature.
+
+    Args:
+        feature: The feature of the items; a dict for items that are structs.
+        length: The length of every list; -1 for lists of any length.
+        id: A free text that is kept with the feature, as in `datasets`.
+
+    Example:
+        >>> features = Features({"ids": List(Value("int8")), "xy": List(Value("int8"), length=2)})
+        >>> Dataset.from_dict({"ids": [[1, 2, 3]], "xy": [[0, 1]]}, features=features)[0]
+        {'ids': [1, 2, 3], 'xy': [0, 1]}
+    """
 
     feature: Any
     length: int = -1
@@ -38,35 +58,35 @@ class List(Sequence):
     pa_type: ClassVar[Any] = None
 
     def __repr__(self) -> str:
-        """As `datasets` writes it."""
+        """Return `List(Value('int64'))` and the like, as `datasets` does."""
         return f"List({self.feature!r}{f', length={self.length}' if self.length != -1 else ''})"
 
     def __hash__(self) -> int:
-        """Of its text."""
         return hash(repr(self))
 
 
 class Pairs(List):
-    """Keys and values: what map columns of Arrow are. It is written down, and looks, as the list of
-    objects that it is.
+    """The keys and values of an Arrow map column.
+
+    In plain data and in its text it looks like the list of structs that it is to `datasets`.
 
     Args:
-        feature: `{"key": …, "value": …}`.
+        feature: `{"key": …, "value": …}`, the features of the keys and of the values.
     """
 
     def __new__(cls, *_: Any, **__: Any) -> Any:
-        """One of these."""
+        """Create an instance of this class, without the rules of `Sequence`."""
         return object.__new__(cls)
 
     def __eq__(self, other: object) -> bool:
-        """Return whether the other has the same keys and values, in maps or in lists of objects."""
+        """Compare the keys and values, with those of maps or of lists of structs."""
         return isinstance(other, List) and other.length == -1 and self.feature == other.feature
 
     __hash__ = List.__hash__
 
 
 def has_labels(feature: Any) -> bool:
-    """Return whether there are labels in a feature."""
+    """Return whether a feature is or contains a `ClassLabel`."""
     if isinstance(feature, dict):
         return any(map(has_labels, feature.values()))
     return isinstance(feature, ClassLabel) or (
@@ -75,7 +95,7 @@ def has_labels(feature: Any) -> bool:
 
 
 def relisted(feature: Any, inner: Any) -> Any:
-    """Return a list of the kind that another is, of another type."""
+    """Return a list feature of the same kind as `feature`, with other items."""
     if isinstance(feature, LargeList):
         return LargeList(inner)
     return Pairs(inner) if isinstance(feature, Pairs) else List(inner, length=feature.length)
@@ -83,7 +103,17 @@ def relisted(feature: Any, inner: Any) -> Any:
 
 @dataclass(repr=False)
 class LargeList:
-    """A list of another type, with 64-bit offsets."""
+    """The feature of lists with 64-bit offsets, for columns of more than 2**31 items.
+
+    Args:
+        feature: The feature of the items.
+        id: A free text that is kept with the feature, as in `datasets`.
+
+    Example:
+        >>> features = Features({"ids": LargeList(Value("int32"))})
+        >>> features.type
+        StructType(struct<ids: large_list<item: int32>>)
+    """
 
     feature: Any
     id: str | None = field(default=None, repr=False)
@@ -92,17 +122,17 @@ class LargeList:
     pa_type: ClassVar[Any] = None
 
     def __repr__(self) -> str:
-        """As `datasets` writes it."""
+        """Return `LargeList(Value('int64'))` and the like, as `datasets` does."""
         return f"LargeList({self.feature!r})"
 
     def __hash__(self) -> int:
-        """Of its text."""
         return hash(repr(self))
 
 
 def visit(feature: Any, func: Callable[[Any], Any]) -> Any:
-    """Return what `func` makes of each feature inside another, inner ones first; where it gives
-    `None`, the feature stays.
+    """Replace each feature inside a feature by what `func` returns for it, innermost first.
+
+    A feature for which `func` returns `None` stays.
     """
     made = feature
     if isinstance(feature, dict):
@@ -116,14 +146,14 @@ def visit(feature: Any, func: Callable[[Any], Any]) -> Any:
 
 
 def upgrade_lists(feature: Any) -> Any:
-    """Return a feature in which lists are `List`: once they were written `[feature]`."""
+    """Replace lists in the old notation `[feature]` by `List`, at every depth."""
     if isinstance(feature, (list, tuple)) and len(feature) == 1:
         return List(upgrade_lists(feature[0]))
     return visit(feature, lambda one: List(upgrade_lists(one[0])) if isinstance(one, list) else one)
 
 
 def requires_decoding(feature: Any, ignore_decode_attribute: bool = False) -> bool:
-    """Return whether rows have something else than what is stored."""
+    """Return whether a feature's stored values differ from those that rows have."""
     if isinstance(feature, Mapping):
         return any(requires_decoding(one) for one in feature.values())
     if isinstance(feature, (list, tuple)):
@@ -136,7 +166,7 @@ def requires_decoding(feature: Any, ignore_decode_attribute: bool = False) -> bo
 
 
 def with_decoding(features: Any, enable: bool) -> Any:
-    """Features whose media, and whatever else has a switch `decode`, have it so."""
+    """Return features whose `decode` switches, as those of media, are set to `enable`."""
 
     def switched(one: Any) -> Any:
         if not hasattr(one, "decode") or isinstance(one, dict):
@@ -149,7 +179,7 @@ def with_decoding(features: Any, enable: bool) -> Any:
 
 
 def flat_fields(feature: Any) -> dict[str, Any] | None:
-    """Return what a feature flattens to, if it does."""
+    """Return the fields into which a feature can be flattened, or `None`."""
     if isinstance(feature, dict):
         return feature
     if hasattr(feature, "flatten"):

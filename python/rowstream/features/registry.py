@@ -1,4 +1,4 @@
-"""The types by the names that are written down of them."""
+"""The features by the name that their plain data has in `_type`."""
 
 from __future__ import annotations
 
@@ -35,4 +35,4 @@ FEATURE_TYPES: dict[str, Any] = {
     "Nifti": Nifti,
     "Mesh": Mesh,
 }
-"""The types by the name that is written down of them."""
+"""The features by the name in `_type`."""

@@ -1,6 +1,4 @@
-"""Rows of Arrow tables as Python objects, and what functions and generators give as features
-say.
-"""
+"""Rows of Arrow tables as Python objects, and conversion of rows to declared features."""
 
 from __future__ import annotations
 
@@ -39,8 +37,9 @@ _PLAIN = (Value, ClassLabel, Json, List, LargeList, Translation, ArrayXD)
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """No search for cycles while many objects are made, none of which is in one: it would look at
-    all of them again and again.
+    """Pause the garbage collector for the block.
+
+    It would search the many new objects for cycles again and again, of which there are none.
     """
     on = gc.isenabled()
     gc.disable()
@@ -66,13 +65,12 @@ def pydict(table: Any) -> dict[str, list[Any]]:
 
 
 class Typing:
-    """Makes rows and columns what features say: each column in its type, those that are missing
-    null.
+    """A converter of rows and columns to features; missing columns become null.
 
-    What has its type already is passed on as it is; the rest goes to Arrow and back.
+    Values that already have the type are passed on; others go to Arrow and back.
 
     Args:
-        features: the types of all columns.
+        features: The types of all columns.
     """
 
     def __init__(self, features: Features) -> None:
@@ -80,14 +78,13 @@ class Typing:
         self._columns = [(name, feature, fitting(feature)) for name, feature in features.items()]
 
     def __reduce__(self) -> Any:
-        """Only the features."""
         return Typing, (self._features,)
 
     def row(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a row.
+        """Convert a row.
 
         Raises:
-            SchemaError: a value does not have the type of its column, or there is another column.
+            SchemaError: A value does not fit the type of its column, or a column is not declared.
         """
         made = {}
         for name, feature, fits in self._columns:
@@ -99,10 +96,10 @@ class Typing:
         return made
 
     def columns(self, columns: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the columns of a batch.
+        """Convert the columns of a batch.
 
         Raises:
-            SchemaError: as of a row.
+            SchemaError: As in `row`.
         """
         self._check(columns)
         n = len(next(iter(columns.values()), ()))
@@ -129,9 +126,7 @@ class Typing:
 
 
 def fitting(feature: Any) -> Callable[[Any], bool]:
-    """Return what says of a value whether it is one that rows of a feature have: it may say no of
-    one that is.
-    """
+    """Return a quick test whether a value has a feature's type; it may reject values that have."""
     if isinstance(feature, Value):
         if feature.dtype in _BITS:
             sign, bits = _BITS[feature.dtype]
@@ -160,7 +155,7 @@ def _never(value: Any) -> bool:
 
 
 def _stored(name: str, values: Any, feature: Any) -> list[Any]:
-    """Values as rows have them, through Arrow."""
+    """Return values as they come back from Arrow when stored with a feature."""
     import pyarrow as pa
 
     array = _array(name, values, feature)
@@ -199,9 +194,7 @@ def _array(name: str, values: Any, feature: Any) -> Any:
 
 
 def _encodes(feature: Any) -> bool:
-    """Return whether a feature has a way of its own to store what it is given: media, and those of
-    users.
-    """
+    """Return whether a feature contains one that encodes values itself, as media do."""
     found: list[bool] = []
     visit(
         feature,

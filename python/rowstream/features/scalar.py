@@ -1,4 +1,4 @@
-"""Types of single values: numbers, text, times, labels."""
+"""Features of scalars: numbers, text, times, class labels."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ def _no_list(names: Any) -> bool:
 
 
 def type_field(name: str) -> Any:
-    """Return the field that says of which type a feature is, in what is written down of it."""
+    """Return the dataclass field `_type`, the name of a feature's type in its plain form."""
     return field(default=name, init=False, repr=False)
 
 
 @dataclass(repr=False)
 class Value:
-    """A scalar of an Arrow type.
+    """The feature of a scalar, with an Arrow type.
 
     Args:
-        dtype: the type's name: `"string"`, `"int64"`, `"float32"`, `"timestamp[us, tz=UTC]"`, …;
-            `"float"` and `"double"` are `"float32"` and `"float64"`, and blanks do not matter.
+        dtype: The name of the type: `"string"`, `"int64"`, `"float32"`, `"bool"`, `"timestamp[us,
+            tz=UTC]"`, `"decimal128(10, 2)"`, … `"float"` and `"double"` stand for `"float32"` and
+            `"float64"`. Spaces do not matter.
+        id: A free text that is kept with the feature, as in `datasets`.
 
     Raises:
-        ValueError: there is no such type.
+        ValueError: There is no such type.
 
     Example:
-        >>> Value("int64")
-        Value('int64')
+        >>> Dataset.from_dict({"a": [1, 2]}, features=Features({"a": Value("int32")})).features
+        {'a': Value('int32')}
     """
 
     dtype: str
@@ -41,7 +43,7 @@ class Value:
     _type: str = type_field("Value")
 
     def __post_init__(self) -> None:
-        """Check the name."""
+        """Check the name of the type and write it in its usual form."""
         if self.dtype in _names.PLAIN:
             return
         if (name := _names.named(self.dtype)) is not None:
@@ -51,7 +53,12 @@ class Value:
 
     @property
     def pa_type(self) -> Any:
-        """The pyarrow type."""
+        """The pyarrow type of this feature.
+
+        Example:
+            >>> Value("timestamp[us, tz=UTC]").pa_type
+            TimestampType(timestamp[us, tz=UTC])
+        """
         return _names.arrow_type(self.dtype)
 
     def __call__(self) -> Any:
@@ -59,10 +66,19 @@ class Value:
         return self.pa_type
 
     def encode_example(self, value: Any) -> Any:
-        """Return a value as Arrow takes it.
+        """Convert a value to the Python type of this feature, unless that would change it.
+
+        A text is parsed as a number; a float or a decimal may be rounded to the nearest float.
+
+        Args:
+            value: The value to convert; not `None`.
 
         Raises:
-            ValueError: it is a number that the type does not have.
+            ValueError: The value can't be converted, or would change, as 2.5 for `"int64"`.
+
+        Example:
+            >>> Value("int64").encode_example("5")
+            5
         """
         make = _names.python_type(self.dtype)
         if make is None or type(value) is make:
@@ -82,30 +98,38 @@ class Value:
         return made
 
     def __repr__(self) -> str:
-        """As `datasets` writes it."""
+        """Return `Value('int64')` and the like, as `datasets` does."""
         return f"Value({self.dtype!r})"
 
     def __hash__(self) -> int:
-        """Of the type."""
         return hash(self.dtype)
 
 
 @dataclass
 class ClassLabel:
-    """An integer that stands for a name; -1 stands for none.
+    """The feature of class labels: integers that stand for names, from 0 on; -1 means no label.
+
+    Exactly one of `names` and `names_file` is used; `num_classes` alone names the labels `"0"`,
+    `"1"`, …
 
     Args:
-        num_classes: how many names there are; that of `names` if they are given.
-        names: the name of each integer, from 0 on.
-        names_file: a file with a name a line.
+        num_classes: The number of labels. It may be left out if there are names.
+        names: The name of each label.
+        names_file: A text file with one name per line.
+        id: A free text that is kept with the feature, as in `datasets`.
 
     Raises:
-        ValueError: the arguments do not go together, or a name is there twice.
+        ValueError: There are no names and no number, the two do not agree, both `names` and
+            `names_file` are given, or a name occurs twice.
+        TypeError: `names` is not a list.
 
     Example:
         >>> label = ClassLabel(names=["no", "yes"])
-        >>> label.str2int("yes"), label.int2str(0)
-        (1, 'no')
+        >>> label.num_classes, label.str2int("yes"), label.int2str(0)
+        (2, 1, 'no')
+        >>> features = Features({"label": label})
+        >>> Dataset.from_dict({"label": ["yes", "no"]}, features=features)["label"][:]
+        [1, 0]
     """
 
     num_classes: InitVar[int | None] = None
@@ -117,7 +141,7 @@ class ClassLabel:
     dtype: ClassVar[str] = "int64"
 
     def __post_init__(self, num_classes: int | None, names_file: str | None) -> None:
-        """Fill in what the other arguments say."""
+        """Set the names and their number, and check that the arguments agree."""
         if names_file is not None and self.names is not None:
             raise ValueError("a ClassLabel takes names or names_file, not both")
         if names_file is not None:
@@ -139,12 +163,16 @@ class ClassLabel:
             raise ValueError(f"a ClassLabel has the names {twice} more than once")
 
     def __hash__(self) -> int:
-        """Of the names, which are a list."""
         return hash(tuple(self.names or ()))
 
     @property
     def pa_type(self) -> Any:
-        """The pyarrow type."""
+        """The pyarrow type of labels, `int64`.
+
+        Example:
+            >>> ClassLabel(num_classes=2).pa_type
+            DataType(int64)
+        """
         return _names.arrow_type("int64")
 
     def __call__(self) -> Any:
@@ -152,7 +180,20 @@ class ClassLabel:
         return self.pa_type
 
     def str2int(self, values: Any) -> Any:
-        """Return the integer of a name, or those of names. A number as text stands for itself."""
+        """Return the integer of a name, or a list of integers for several names.
+
+        An integer written as text, which is not the name of a label, stands for itself.
+
+        Args:
+            values: A name, or an iterable of names.
+
+        Raises:
+            ValueError: There is no such name.
+
+        Example:
+            >>> ClassLabel(names=["no", "yes"]).str2int(["yes", "no"])
+            [1, 0]
+        """
         if isinstance(values, str):
             return self._strval2int(values)
         if not isinstance(values, Iterable):
@@ -173,7 +214,18 @@ class ClassLabel:
         return number
 
     def int2str(self, values: Any) -> Any:
-        """Return the name of an integer, or those of integers."""
+        """Return the name of an integer, or a list of names for several integers.
+
+        Args:
+            values: An integer, or an iterable of integers.
+
+        Raises:
+            ValueError: There is no such label. This includes -1, which has no name.
+
+        Example:
+            >>> ClassLabel(names=["no", "yes"]).int2str([1, 0])
+            ['yes', 'no']
+        """
         if not isinstance(values, (int, Iterable)):
             raise ValueError(f"int2str expects an integer or several, found {values!r}")
         several = not isinstance(values, int)
@@ -189,7 +241,18 @@ class ClassLabel:
         return made if several else made[0]
 
     def encode_example(self, example_data: Any) -> int:
-        """Return the integer of a name, or of itself."""
+        """Return the integer of a label that is given as a name or an integer.
+
+        Args:
+            example_data: A name or an integer; -1 means no label.
+
+        Raises:
+            ValueError: There is no such label.
+
+        Example:
+            >>> ClassLabel(names=["no", "yes"]).encode_example("yes")
+            1
+        """
         number: int = self.str2int(example_data) if isinstance(example_data, str) else example_data
         if not -1 <= number < len(self._int2str):
             raise ValueError(
@@ -199,7 +262,19 @@ class ClassLabel:
         return number
 
     def cast_storage(self, storage: Any) -> Any:
-        """Return a pyarrow array of names or integers as one of labels."""
+        """Convert a pyarrow array of names or integers to an array of labels.
+
+        Args:
+            storage: A pyarrow array of strings or integers; nulls stay null.
+
+        Raises:
+            ValueError: There is no such label.
+
+        Example:
+            >>> import pyarrow as pa
+            >>> ClassLabel(names=["no", "yes"]).cast_storage(pa.array(["yes", None])).to_pylist()
+            [1, None]
+        """
         from rowstream.arrow.cast import label_storage
 
         return label_storage(storage, self)

@@ -1,4 +1,4 @@
-"""The schema that features say, as the JSON that the core reads."""
+"""Features as the JSON of an Arrow schema, which the core reads and writes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ from rowstream.features.text import Json
 
 
 def schema_from_features(features: Any) -> str:
-    """Return the JSON of the Arrow schema that features say: those of `rowstream`, or of
-    `datasets`.
+    """Return the JSON of the Arrow schema of features, of `rowstream` or of `datasets`.
 
     Raises:
-        InvalidArgumentError: something in them is no feature, or one that files do not have.
+        InvalidArgumentError: A value is not a feature, or a feature can't be stored in files.
     """
     if not isinstance(features, Mapping):
         raise InvalidArgumentError(
@@ -35,8 +34,9 @@ def schema_from_features(features: Any) -> str:
 
 
 def dtype_json(path: str, dtype: Any) -> Any:
-    """Return the JSON of the Arrow type that a `dtype=` says: a feature, or a type of Python,
-    NumPy or pandas by its name.
+    """Return the JSON of the Arrow type for a `dtype=` argument.
+
+    It may be a `Value`, a Python type, or the name of a type of Arrow, NumPy or pandas.
     """
     if _is(dtype, "Value"):
         return _scalar(path, str(dtype.dtype))
@@ -46,12 +46,12 @@ def dtype_json(path: str, dtype: Any) -> Any:
 
 
 def pyarrow_type(feature: Any) -> Any:
-    """Return the pyarrow type of a feature: of `rowstream`, or of `datasets`."""
+    """Return the pyarrow type of a feature, of `rowstream` or of `datasets`."""
     return _pyarrow(_type("features", feature))
 
 
 def _pyarrow(data_type: Any) -> Any:
-    """Return the pyarrow type that the JSON of one says, as `_type` makes it."""
+    """Return the pyarrow type of a type's JSON, as `_type` writes it."""
     import pyarrow as pa
 
     of: Any
@@ -77,7 +77,10 @@ _PANDAS = {"object": "string", "str": "string", "int": "int64", "boolean": "bool
 
 
 def _is(feature: Any, *names: str) -> bool:
-    """By name: features of `datasets` are taken too, without loading it."""
+    """Return whether the class of a feature has one of these names.
+
+    By name, features of `datasets` are recognized without importing it.
+    """
     return type(feature).__name__ in names
 
 
@@ -141,8 +144,9 @@ def _type(path: str, feature: Any) -> Any:
 
 
 def fields_declared(fields: list[Any], found: list[Any]) -> list[Any]:
-    """Fields of a declared schema, with maps where a file has them of what is declared as lists of
-    keys and values.
+    """Return the fields of a declared schema, with maps where the file has maps.
+
+    Maps are declared as lists of keys and values.
     """
     types = {field["name"]: field["data_type"] for field in found}
     return [
@@ -152,15 +156,14 @@ def fields_declared(fields: list[Any], found: list[Any]) -> list[Any]:
 
 
 def may_be_maps(schema: str) -> bool:
-    """Return whether there may be lists of keys and values in the JSON of a schema."""
+    """Return whether the JSON of a schema may contain lists of keys and values."""
     return '"name": "key"' in schema and '"name": "value"' in schema
 
 
 def _maps_declared(declared: Any, found: Any) -> Any:
-    """Return the JSON of a declared type, as a map where a file has one of what is declared as
-    lists of keys and values.
+    """Return the JSON of a declared type, with maps where the file has maps.
 
-    Features that were written down do not tell the two apart.
+    Declared features have lists of keys and values there: their plain data has no maps.
     """
     if not isinstance(declared, dict) or not isinstance(found, dict):
         return declared
@@ -204,7 +207,7 @@ def _maps_declared(declared: Any, found: Any) -> Any:
 
 
 def _says_more(feature: Any) -> bool:
-    """Return whether a feature is more than the type of what is stored says."""
+    """Return whether a feature has more information than its Arrow type."""
     if isinstance(feature, Mapping):
         return any(map(_says_more, feature.values()))
     if isinstance(feature, (list, tuple)):
@@ -224,20 +227,21 @@ def _scalar(path: str, dtype: str) -> Any:
 
 
 EXTENSION, JSON = "ARROW:extension:name", "arrow.json"
-"""What fields of JSON texts say of themselves."""
+"""The metadata of fields of JSON texts."""
 
 
 def features_from_schema(
     schema: dict[str, Any], columns: list[tuple[str, str]] | None = None
 ) -> Features:
-    """Return the features of rows with this schema.
+    """Return the features of rows with the schema of a file.
 
     Args:
-        schema: the JSON of an Arrow schema, as the core writes it.
-        columns: `(name in the schema, name in the row)`, if they are not all, or have other names.
+        schema: The JSON of an Arrow schema, as the core writes it.
+        columns: Pairs of a name in the schema and its name in the rows, if only some columns are
+            read or they are renamed.
 
-    Where a file's metadata has features that `datasets` wrote, its class labels, media, arrays and
-    JSON are kept where they fit what is stored.
+        Class labels, media, arrays and JSON in the metadata that `datasets` writes are used where
+            they fit the stored types.
     """
     known = _written_by_datasets(schema)
     fields = {field["name"]: field for field in schema["fields"]}
@@ -263,7 +267,7 @@ def _written_by_datasets(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _feature(field: dict[str, Any], known: Any = None) -> Any:
-    """Return the feature of one field; `known` is what `datasets` wrote of it."""
+    """Return the feature of a field; `known` is the plain data that `datasets` wrote for it."""
     data_type = field["data_type"]
     # Lists were once written as a list of one type.
     written = (
@@ -307,9 +311,7 @@ _TEXTS = ("Utf8", "LargeUtf8", "Utf8View")
 
 
 def _said(data_type: Any, written: dict[str, Any]) -> Any:
-    """Return the feature that was written of a type, if it is more than the type says and fits
-    it.
-    """
+    """Return the written feature if it adds to the Arrow type and fits it, else `None`."""
     name = written.get("_type")
     if name == "ClassLabel":
         fits = isinstance(data_type, str) and isinstance(written.get("names"), list)
@@ -335,9 +337,7 @@ def _said(data_type: Any, written: dict[str, Any]) -> Any:
 
 
 def _value(dtype: str) -> Value:
-    """Return the feature of a type by its name; files may also have types that have no name among
-    those of `Value`.
-    """
+    """Return a `Value` by the name of a type, also of types that `Value` does not accept."""
     if named(dtype) is not None:
         return Value(dtype)
     made = Value("null")

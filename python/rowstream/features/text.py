@@ -1,4 +1,4 @@
-"""JSON values and translations."""
+"""Features of JSON values and translations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from rowstream.features.scalar import Value, type_field
 
 @dataclass
 class Json:
-    """Any JSON value, stored as its text: lists of mixed types, objects with fields of their own.
+    """The feature of any JSON values, such as mixed lists or objects with different fields.
+
+    The values are stored as JSON text. With `decode=False`, rows have this text.
+
+    Args:
+        decode: Return the values instead of their JSON text.
+        id: A free text that is kept with the feature, as in `datasets`.
 
     Example:
         >>> values = [0, "foo", {"b": "bar"}]
@@ -28,7 +34,15 @@ class Json:
 
     @property
     def pa_type(self) -> Any:
-        """The pyarrow type."""
+        """The pyarrow type of JSON texts, an extension type.
+
+        Raises:
+            NotImplementedError: The installed pyarrow is too old to have it.
+
+        Example:
+            >>> Json().pa_type
+            JsonType(extension<arrow.json>)
+        """
         import pyarrow as pa
 
         if not hasattr(pa, "json_"):
@@ -40,7 +54,20 @@ class Json:
         return self.pa_type
 
     def encode_example(self, example_data: Any) -> str | None:
-        """Return a value as its JSON text; text that is JSON stays."""
+        """Return the JSON text of a value; a string that is JSON text already is kept.
+
+        Args:
+            example_data: The value.
+
+        Raises:
+            TypeError: The value has a part that JSON can't represent.
+
+        Example:
+            >>> Json().encode_example({"a": [1, "x"]})
+            '{"a":[1,"x"]}'
+            >>> Json().encode_example("no JSON")
+            '"no JSON"'
+        """
         if example_data is None:
             return None
         if isinstance(example_data, str):
@@ -52,7 +79,20 @@ class Json:
         return dumps(example_data)
 
     def decode_example(self, example_data: Any, token_per_repo_id: Any = None) -> Any:
-        """Return the value of a JSON text."""
+        """Return the value of a JSON text.
+
+        Args:
+            example_data: The JSON text, or `None`.
+            token_per_repo_id: Accepted and ignored.
+
+        Raises:
+            RuntimeError: The feature has `decode=False`.
+            ValueError: The text is not JSON.
+
+        Example:
+            >>> Json().decode_example('{"a": [1, "x"]}')
+            {'a': [1, 'x']}
+        """
         if not self.decode:
             raise RuntimeError(
                 "Decoding is disabled for this feature. Please use Json(decode=True) instead."
@@ -60,7 +100,16 @@ class Json:
         return None if example_data is None else json.loads(example_data)
 
     def cast_storage(self, storage: Any) -> Any:
-        """Return a pyarrow array of any type as one of JSON texts."""
+        """Convert a pyarrow array of any type to an array of JSON texts.
+
+        Args:
+            storage: A pyarrow array.
+
+        Example:
+            >>> import pyarrow as pa
+            >>> Json().cast_storage(pa.array([[1, 2], None])).to_pylist()
+            ['[1,2]', None]
+        """
         from rowstream.arrow.cast import json_storage
 
         return json_storage(storage, self)
@@ -68,10 +117,19 @@ class Json:
 
 @dataclass
 class Translation:
-    """The same text in several languages: a dict of them.
+    """The feature of texts in a fixed set of languages, as a dict with one text per language.
+
+    A language that a row lacks is `None`.
+
+    Args:
+        languages: The codes of the languages.
+        id: A free text that is kept with the feature, as in `datasets`.
 
     Example:
-        >>> Features({"translation": Translation(languages=["en", "de"])})
+        >>> features = Features({"translation": Translation(languages=["en", "de"])})
+        >>> rows = [{"translation": {"en": "the cat", "de": "die Katze"}}]
+        >>> Dataset.from_list(rows, features=features)[0]
+        {'translation': {'de': 'die Katze', 'en': 'the cat'}}
     """
 
     languages: list[str]
@@ -84,7 +142,12 @@ class Translation:
 
     @property
     def pa_type(self) -> Any:
-        """The pyarrow type."""
+        """The pyarrow type, a struct with a string for each language.
+
+        Example:
+            >>> Translation(languages=["en", "de"]).pa_type
+            StructType(struct<de: string, en: string>)
+        """
         import pyarrow as pa
 
         return pa.struct({language: pa.string() for language in sorted(self.languages)})
@@ -94,16 +157,32 @@ class Translation:
         return self.pa_type
 
     def flatten(self) -> dict[str, Value]:
-        """Return a feature for each language."""
+        """Return a dict with a string feature for each language.
+
+        Example:
+            >>> Translation(languages=["en", "de"]).flatten()
+            {'de': Value('string'), 'en': Value('string')}
+        """
         return {language: Value("string") for language in sorted(self.languages)}
 
 
 @dataclass
 class TranslationVariableLanguages:
-    """A text in languages that differ from row to row, and may have several texts each.
+    """The feature of texts in languages that differ between rows, with several texts per language.
+
+    Rows are given as a dict of languages and texts, and stored as two lists of the same length.
+
+    Args:
+        languages: The codes of the languages that may occur; any if `None`.
+        num_languages: Accepted; the number of `languages` is used.
+        id: A free text that is kept with the feature, as in `datasets`.
 
     Example:
-        >>> Features({"translation": TranslationVariableLanguages(languages=["en", "de", "fr"])})
+        >>> languages = ["en", "de", "fr"]
+        >>> features = Features({"text": TranslationVariableLanguages(languages=languages)})
+        >>> rows = [{"text": {"en": "the cat", "fr": ["le chat", "la chatte"]}}]
+        >>> Dataset.from_list(rows, features=features)[0]["text"]["translation"]
+        ['the cat', 'la chatte', 'le chat']
     """
 
     languages: list[str] | None = None
@@ -116,13 +195,18 @@ class TranslationVariableLanguages:
     __hash__ = object.__hash__
 
     def __post_init__(self) -> None:
-        """Sorts the languages."""
+        """Sort the languages and count them."""
         self.languages = sorted(set(self.languages)) if self.languages else None
         self.num_languages = len(self.languages) if self.languages else None
 
     @property
     def pa_type(self) -> Any:
-        """The pyarrow type."""
+        """The pyarrow type, a struct of a list of languages and a list of texts.
+
+        Example:
+            >>> TranslationVariableLanguages(languages=["en", "de"]).pa_type
+            StructType(struct<language: list<item: string>, translation: list<item: string>>)
+        """
         import pyarrow as pa
 
         return pa.struct({"language": pa.list_(pa.string()), "translation": pa.list_(pa.string())})
@@ -132,7 +216,20 @@ class TranslationVariableLanguages:
         return self.pa_type
 
     def encode_example(self, translation_dict: Any) -> dict[str, Any]:
-        """Return a dict of languages and texts as two lists, by language and text."""
+        """Convert a dict of languages and texts to two lists, sorted by language and text.
+
+        Args:
+            translation_dict: A dict from a language to its text or a list of texts, or a dict that
+                has the two lists already.
+
+        Raises:
+            ValueError: A language is not among `languages`.
+
+        Example:
+            >>> feature = TranslationVariableLanguages(languages=["en", "fr"])
+            >>> feature.encode_example({"en": "the cat", "fr": ["le chat", "la chatte"]})
+            {'language': ('en', 'fr', 'fr'), 'translation': ('the cat', 'la chatte', 'le chat')}
+        """
         if set(translation_dict) == {"language", "translation"}:
             return translation_dict
         if self.languages and (unknown := set(translation_dict) - set(self.languages)):
@@ -149,5 +246,10 @@ class TranslationVariableLanguages:
         return {"language": languages, "translation": translations}
 
     def flatten(self) -> dict[str, List]:
-        """Return the two lists."""
+        """Return a dict with a feature for each of the two lists.
+
+        Example:
+            >>> TranslationVariableLanguages(languages=["en", "fr"]).flatten()
+            {'language': List(Value('string')), 'translation': List(Value('string'))}
+        """
         return {"language": List(Value("string")), "translation": List(Value("string"))}

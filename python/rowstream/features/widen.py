@@ -1,4 +1,4 @@
-"""Types that have the values of several: what columns of several files become."""
+"""Common types for columns that differ between files."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from rowstream.features.scalar import Value
 
 
 def wider(one: Any, other: Any) -> Any:
-    """Return a feature that has the values of both: of integers and floats, `float64`. `None` where
-    there is none.
+    """Return a feature that can hold the values of both, or `None` if there is none.
+
+    For integers and floats it is `float64`.
     """
     if one == other or _is_null(other):
         return one
@@ -38,8 +39,9 @@ def wider(one: Any, other: Any) -> Any:
 
 
 def agreed(several: list[Features]) -> list[Features]:
-    """Features in which a column of a name has one type, that has the values of all; as they are
-    where there is none.
+    """Return features in which columns of the same name have one type that can hold all values.
+
+    Columns without such a type stay as they are.
     """
     common: dict[str, Any] = {}
     for name in dict.fromkeys(name for features in several for name in features):

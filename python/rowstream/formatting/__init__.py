@@ -1,7 +1,6 @@
-"""Formatters: rows and batches as Python, NumPy, torch and other types.
+"""Formatters: rows and batches as Python objects, NumPy arrays, torch tensors and other types.
 
-Streams of plain rows need none of them, so that they are loaded when they are first asked for:
-they load pyarrow and NumPy.
+They are imported on first use, since they need pyarrow and NumPy, and streams of plain rows do not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rows as arrays of JAX, TensorFlow and MLX."""
+"""Formatters for JAX, TensorFlow and MLX."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rowstream.formatting.tensors import TensorFormatter, alike
 
 
 class JaxFormatter(TensorFormatter):
-    """Dicts of JAX arrays."""
+    """The formatter that returns dicts of JAX arrays."""
 
     name = "jax"
 
@@ -64,14 +64,14 @@ class JaxFormatter(TensorFormatter):
         return self._placed(array, {})
 
     def _placed(self, value: Any, options: dict[str, Any]) -> Any:
-        """Return an array on the device."""
+        """Return a value as an array on the chosen device."""
         devices = {str(one): one for one in self.jax.devices()}
         with self.jax.default_device(devices.get(self.device, self.jax.devices()[0])):
             return self.jax.numpy.array(value, **options | self.kwargs)
 
 
 class TFFormatter(TensorFormatter):
-    """Dicts of TensorFlow tensors, ragged where rows have several lengths."""
+    """The formatter that returns dicts of TensorFlow tensors, ragged if lengths differ."""
 
     name = "tensorflow"
 
@@ -114,7 +114,7 @@ class TFFormatter(TensorFormatter):
 
 
 class MlxFormatter(TensorFormatter):
-    """Dicts of MLX arrays."""
+    """The formatter that returns dicts of MLX arrays."""
 
     name = "mlx"
 

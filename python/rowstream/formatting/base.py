@@ -1,4 +1,4 @@
-"""What formatters of tables have in common."""
+"""The base class of the formatters of tables."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rowstream.features.nested import requires_decoding
 
 
 def unnest(batch: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the row of a batch of one."""
+    """Return the row of a batch with one row."""
     return {name: column[0] for name, column in batch.items()}
 
 
 class Formatter:
-    """Makes rows, columns and batches of tables.
+    """The base class of formatters, for the rows, columns and batches of pyarrow tables.
 
     Args:
-        features: the types of the columns, by which values are decoded.
+        features: The types of the columns, by which values are decoded.
     """
 
     name: str | None = None
@@ -27,21 +27,21 @@ class Formatter:
         self.features, self.token_per_repo_id, self.kwargs = features, token_per_repo_id, kwargs
 
     def __call__(self, pa_table: Any, query_type: str) -> Any:
-        """Return a row, a column or a batch, as `query_type` says."""
+        """Format a table as a row, a column or a batch, as `query_type` says."""
         return {"row": self.format_row, "column": self.format_column, "batch": self.format_batch}[
             query_type
         ](pa_table)
 
     def format_row(self, pa_table: Any) -> Any:
-        """Return the first row."""
+        """Format the first row of a table."""
         raise NotImplementedError
 
     def format_column(self, pa_table: Any) -> Any:
-        """Return the first column."""
+        """Format the first column of a table."""
         raise NotImplementedError
 
     def format_batch(self, pa_table: Any) -> Any:
-        """Return all rows."""
+        """Format all rows of a table as a batch."""
         raise NotImplementedError
 
     def _decodes(self, name: str) -> bool:
@@ -49,7 +49,7 @@ class Formatter:
 
     @cached_property
     def _decoded_names(self) -> frozenset[str]:
-        """The columns that features decode."""
+        """The names of the columns that need decoding."""
         return frozenset(
             name for name, feature in (self.features or {}).items() if requires_decoding(feature)
         )

@@ -1,4 +1,4 @@
-"""Rows through a function of the user's."""
+"""The format of users' functions, as `set_transform` sets it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rowstream.formatting.python import PythonFormatter
 
 
 class CustomFormatter(Formatter):
-    """What a function makes of batches of Python objects."""
+    """The formatter that passes batches of Python objects to a user's function."""
 
     name = "custom"
 

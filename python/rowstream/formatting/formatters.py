@@ -1,4 +1,4 @@
-"""Formatters by name."""
+"""The formatters of tables by name."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def get_formatter(format_type: str | None, **format_kwargs: Any) -> Formatter:
     """Return the formatter of a format, by its name or an alias.
 
     Raises:
-        ValueError: there is no such format, or its library is not installed.
+        ValueError: There is no such format, or its library is not installed.
     """
     name = get_format_type_from_alias(format_type)
     if name not in FORMATTERS:

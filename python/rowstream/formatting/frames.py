@@ -1,4 +1,4 @@
-"""Rows as frames of pandas and Polars."""
+"""Formatters for pandas and Polars data frames."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rowstream.formatting.python import FrameFormatter
 
 
 class PandasFormatter(FrameFormatter):
-    """pandas frames."""
+    """The formatter that returns pandas data frames."""
 
     name = "pandas"
 
@@ -30,7 +30,7 @@ class PandasFormatter(FrameFormatter):
 
 
 class PolarsFormatter(FrameFormatter):
-    """Polars frames."""
+    """The formatter that returns Polars data frames."""
 
     name = "polars"
 

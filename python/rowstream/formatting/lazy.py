@@ -1,4 +1,4 @@
-"""Rows and batches that are made when they are looked at."""
+"""Rows and batches whose values are formatted on first access."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class LazyDict(MutableMapping[str, Any]):
-    """A dict whose values are made when they are asked for."""
+    """A dict whose values are formatted on first access."""
 
     def __init__(self, pa_table: Any, formatter: Formatter) -> None:
         self.pa_table, self.formatter = pa_table, formatter
@@ -85,11 +85,11 @@ class LazyDict(MutableMapping[str, Any]):
         return made
 
     def copy(self) -> Any:
-        """Return a copy, of which nothing more is made than of this."""
+        """Return a shallow copy, without formatting more values."""
         return copy.copy(self)
 
     def format(self, key: str) -> Any:
-        """Return the value of a key."""
+        """Return the formatted value of a key."""
         raise NotImplementedError
 
     def _format_all(self) -> None:
@@ -98,14 +98,14 @@ class LazyDict(MutableMapping[str, Any]):
 
 
 class LazyRow(LazyDict):
-    """A row."""
+    """A row whose values are formatted on first access."""
 
     def format(self, key: str) -> Any:
         return self.formatter.format_column(self.pa_table.select([key]).slice(0, 1))[0]
 
 
 class LazyBatch(LazyDict):
-    """A batch."""
+    """A batch whose columns are formatted on first access."""
 
     def __init__(self, pa_table: Any, formatter: Formatter) -> None:
         super().__init__(pa_table, formatter)
@@ -120,8 +120,9 @@ class LazyBatch(LazyDict):
         return made
 
     def untouched(self, key: str) -> bool:
-        """Return whether a column is what the table has: it was not made, or is of plain values,
-        and the same.
+        """Return whether a column is still what the table has.
+
+        It is if it was never formatted, or is a list of the same scalars.
         """
         if key in self.keys_to_format:
             return True

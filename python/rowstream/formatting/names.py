@@ -1,4 +1,4 @@
-"""Names of formats."""
+"""The names and aliases of formats."""
 
 from __future__ import annotations
 
@@ -26,5 +26,5 @@ ALIASES = {
 
 
 def get_format_type_from_alias(format_type: str | None) -> str | None:
-    """Return the name of a format that an alias stands for; anything else as it is."""
+    """Return the name of the format with this alias; other names are returned as they are."""
     return ALIASES.get(format_type, format_type)

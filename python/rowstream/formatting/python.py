@@ -1,4 +1,4 @@
-"""Rows as Python objects, as Arrow tables, and what frames have in common."""
+"""Formatters for Python objects and Arrow tables, and the base class of those for data frames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rowstream.formatting.lazy import LazyBatch, LazyRow
 
 
 class PythonFormatter(Formatter):
-    """Dicts of Python objects."""
+    """The formatter that returns dicts of Python objects."""
 
     def __init__(
         self, features: Any = None, lazy: bool = False, token_per_repo_id: Any = None
@@ -19,19 +19,19 @@ class PythonFormatter(Formatter):
         self.lazy = lazy
 
     def format_row(self, pa_table: Any) -> Any:
-        """Return a dict; one that makes values when they are asked for, if lazy."""
+        """Return the first row as a dict; if lazy, its values are formatted on first access."""
         if self.lazy:
             return LazyRow(pa_table, self)
         return unnest(self._batch(pa_table.slice(0, 1)))
 
     def format_column(self, pa_table: Any) -> Any:
-        """Return a list."""
+        """Return the first column as a list."""
         name = pa_table.column_names[0]
         column = pydict(pa_table.select([0]))[name]
         return self._decoded(name, column) if self._decodes(name) else column
 
     def format_batch(self, pa_table: Any) -> Any:
-        """Return a dict of lists; one that makes columns when they are asked for, if lazy."""
+        """Return a dict of lists; if lazy, its columns are formatted on first access."""
         return LazyBatch(pa_table, self) if self.lazy else self._batch(pa_table)
 
     def _batch(self, pa_table: Any) -> dict[str, Any]:
@@ -43,7 +43,7 @@ class PythonFormatter(Formatter):
 
 
 class ArrowFormatter(Formatter):
-    """pyarrow tables."""
+    """The formatter that returns pyarrow tables."""
 
     name = "arrow"
 
@@ -52,28 +52,28 @@ class ArrowFormatter(Formatter):
         return pa_table
 
     def format_column(self, pa_table: Any) -> Any:
-        """Return a chunked array."""
+        """Return the first column as a chunked array."""
         return pa_table.column(0)
 
     def format_batch(self, pa_table: Any) -> Any:
-        """Return a table."""
+        """Return the table as it is."""
         return pa_table
 
 
 class FrameFormatter(Formatter):
-    """Frames: what those of pandas and Polars have in common."""
+    """The base class of the formatters for data frames."""
 
     def _frame(self, pa_table: Any) -> Any:
         raise NotImplementedError
 
     def format_row(self, pa_table: Any) -> Any:
-        """Return a frame of one row."""
+        """Return a data frame of one row."""
         return self._frame(pa_table.slice(0, 1))
 
     def format_column(self, pa_table: Any) -> Any:
-        """Return a series."""
+        """Return the first column as a series."""
         return self._frame(pa_table.select([0]))[pa_table.column_names[0]]
 
     def format_batch(self, pa_table: Any) -> Any:
-        """Return a frame."""
+        """Return the table as a data frame."""
         return self._frame(pa_table)

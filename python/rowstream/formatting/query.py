@@ -1,4 +1,4 @@
-"""Rows and columns of a table by key, formatted."""
+"""Formatted access to the rows and columns of a table by key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def key_to_query_type(key: Any) -> str:
     """Return whether a key asks for a row, a column or a batch.
 
     Raises:
-        TypeError: it is none.
+        TypeError: The key is none of these.
     """
     if isinstance(key, str):
         return "column"
@@ -34,10 +34,10 @@ def key_to_query_type(key: Any) -> str:
 
 
 def _positions(key: Any, size: int) -> Any:
-    """Return the rows that a key asks for: a range, or an array.
+    """Return the positions of the rows that a key asks for, as a range or an array.
 
     Raises:
-        IndexError: some are not there.
+        IndexError: A position is out of range.
     """
     if isinstance(key, slice):
         return range(*key.indices(size))
@@ -66,7 +66,7 @@ def _within(i: int, size: int) -> None:
 
 
 def gather(table: Any, positions: Any) -> Any:
-    """Return some rows of a table, of many chunks too, as a pyarrow table."""
+    """Return rows of a table by position as a pyarrow table, also from many chunks."""
     if hasattr(type(table), "gather"):
         return table.gather(positions)
     if isinstance(positions, range) and positions.step == 1:
@@ -83,8 +83,9 @@ def gather(table: Any, positions: Any) -> Any:
 
 
 def query_table(table: Any, key: Any, indices: Any = None) -> Any:
-    """Return the rows or the column of a table that a key asks for, through a list of rows if
-    there is one.
+    """Return the rows or the column of a table that a key asks for.
+
+    With `indices`, the key counts in this list of rows.
     """
     # What reads its rows itself does so; else they are those of the pyarrow table.
     plain = table if hasattr(type(table), "gather") else getattr(table, "table", table)
@@ -113,7 +114,7 @@ def query_table(table: Any, key: Any, indices: Any = None) -> Any:
 
 
 def _unchecked(table: Any, rows: Any = None, column: str | None = None) -> None:
-    """Do nothing: what is no table of ours lies in no file of ours."""
+    """Do nothing: plain pyarrow tables have no checksums."""
 
 
 def format_table(
@@ -123,14 +124,14 @@ def format_table(
     format_columns: list[str] | None = None,
     output_all_columns: bool = False,
 ) -> Any:
-    """Return a table as what a key asked for, formatted.
+    """Format the rows or the column that a key asked for.
 
     Args:
-        table: the rows or the column.
-        key: what was asked for: an integer, a name, or anything else for a batch.
-        formatter: makes of it what is given.
-        format_columns: the columns that are formatted; all if `None`.
-        output_all_columns: whether the others are given too, as Python objects.
+        table: The rows or the column.
+        key: The key: an integer, the name of a column, or anything else for a batch.
+        formatter: The formatter.
+        format_columns: The columns to format; all if `None`.
+        output_all_columns: Add the other columns as Python objects.
     """
     plain = getattr(table, "table", table)
     kind = key_to_query_type(key)

@@ -1,4 +1,4 @@
-"""Formats of streams."""
+"""The formats of streams."""
 
 from __future__ import annotations
 
@@ -18,42 +18,39 @@ _TENSORS = ("numpy", "torch", "jax", "tensorflow", "mlx")
 
 
 class Formatter(Protocol):
-    """Makes rows and batches of what the core gives."""
+    """The protocol of formatters of the core's batches."""
 
     def row(self, batch: _core.Batch) -> Any:
-        """One row, from a batch of one."""
+        """Return the row of a batch with one row."""
         ...
 
     def batch(self, batch: _core.Batch) -> Any:
-        """Return a batch."""
+        """Return a batch in this format."""
         ...
 
     def example(self, example: dict[str, Any]) -> Any:
-        """Return a row that a function made."""
+        """Format a row that a user's function returned."""
         ...
 
     def columns(self, columns: dict[str, Any]) -> Any:
-        """Return a batch of rows that functions made: of a dict of lists."""
+        """Format a batch that users' functions returned, a dict of lists."""
         ...
 
     def item(self, batch: Any) -> Any:
-        """Return a batch as one item of a batched data set; or items that `group` put together, as
-        one.
-        """
+        """Format a batch, or the rows that `group` joined, as one row of a batched dataset."""
         ...
 
     def group(self, items: list[Any]) -> Any:
-        """Items together, as `iter` of a batched data set gives them."""
+        """Join rows as iterating over a batched dataset returns them."""
         ...
 
 
 class Typed:
-    """A format of tables whose columns have the types of a schema, also where functions made the
-    rows.
+    """A format of tables with declared types, also for rows that users' functions returned.
 
     Args:
-        make: the format.
-        schema: the types.
+        make: The formatter.
+        schema: The Arrow schema with the types.
     """
 
     def __init__(self, make: Any, schema: Any) -> None:
@@ -67,14 +64,12 @@ class Typed:
         )
 
     def example(self, example: dict[str, Any]) -> Any:
-        """Return a row that a function made."""
+        """Format a row that a user's function returned, with the declared types."""
         return self._make.example(example, self._schema)
 
 
 def formatted(make: Formatter, item: Any) -> Any:
-    """Return an item of a data set: a batch of the core, a tuple of items, or a dict that a
-    function made.
-    """
+    """Format an item: a batch of the core, a tuple of items, or a dict from a user's function."""
     if isinstance(item, dict):
         return make.example(item)
     return make.item(
@@ -83,7 +78,11 @@ def formatted(make: Formatter, item: Any) -> Any:
 
 
 def format_name(type: str | None) -> str | None:
-    """Return the name of a format, or `None` for the default. Raises for one that there is not."""
+    """Return the name of a format, with aliases resolved; `None` stands for Python objects.
+
+    Raises:
+        InvalidArgumentError: There is no such format of streams.
+    """
     if type is None:
         return None
     if not isinstance(type, str):
@@ -100,7 +99,7 @@ def format_name(type: str | None) -> str | None:
 
 
 def formatter(name: str | None) -> Formatter:
-    """Return the formatter of a name that `format_name` gave."""
+    """Return the formatter of a name that `format_name` returned."""
     if name in _TENSORS:
         from rowstream.formatting.batches.tensors import Tensors
 

@@ -1,4 +1,4 @@
-"""Rows as arrays of NumPy and tensors of torch."""
+"""Formatters for NumPy arrays and torch tensors, and the base class of those for tensors."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rowstream.formatting.base import Formatter
 
 
 class TensorFormatter(Formatter):
-    """Dicts of tensors: what a library's formats have in common."""
+    """The base class of the formatters that return dicts of tensors."""
 
     def leaf(self, value: Any) -> Any:
-        """Return a NumPy array or a scalar as a tensor."""
+        """Return a NumPy array or scalar as a tensor."""
         raise NotImplementedError
 
     def stack(self, column: list[Any]) -> Any:
-        """Tensors as one, where they have one shape and type; else as they are."""
+        """Stack tensors of the same shape and type into one; return others as they are."""
         raise NotImplementedError
 
     def own(self, value: Any) -> bool:
@@ -29,9 +29,7 @@ class TensorFormatter(Formatter):
         return False
 
     def recursive_tensorize(self, value: Any) -> Any:
-        """Return a value with tensors in place of numbers and arrays, inside dicts and lists
-        too.
-        """
+        """Convert the numbers and arrays in a value to tensors, inside dicts and lists too."""
         if isinstance(value, Mapping):
             return {name: self.recursive_tensorize(one) for name, one in value.items()}
         if self.own(value):
@@ -58,17 +56,17 @@ class TensorFormatter(Formatter):
         return self.leaf(value)
 
     def stays(self, value: Any) -> bool:
-        """Return whether a value is one that the library has no tensors of, and stays as it is."""
+        """Return whether a value is returned as it is, since the library has no tensors for it."""
         if isinstance(value, (np.ndarray, np.generic)):
             return value.dtype.kind in "mMSU"
         return value is None or isinstance(value, (str, bytes, *NO_NUMBERS))
 
     def kept(self, value: Any) -> Any:
-        """Return a tensor of the library: as it is, but for what the options say."""
+        """Return a tensor of the library as it is, or converted if the format has options."""
         return self.leaf(value) if self.kwargs else value
 
     def pixels(self, array: Any) -> Any:
-        """Return the pixels of an image as a tensor, in their own type."""
+        """Return the pixels of an image as a tensor of their own type."""
         raise NotImplementedError
 
     def _column(self, pa_table: Any, name: str) -> Any:
@@ -77,19 +75,19 @@ class TensorFormatter(Formatter):
         return numpy_column(pa_table.column(name))
 
     def format_row(self, pa_table: Any) -> Any:
-        """Return a dict of tensors."""
+        """Return the first row as a dict of tensors."""
         one = pa_table.slice(0, 1)
         return {
             name: self.recursive_tensorize(self._column(one, name)[0]) for name in one.column_names
         }
 
     def format_column(self, pa_table: Any) -> Any:
-        """Return a tensor, or a list of what cannot be one."""
+        """Return the first column as a tensor, or as a list if it can't be one."""
         made = self.recursive_tensorize(self._column(pa_table, pa_table.column_names[0]))
         return self.stack(made) if isinstance(made, list) else made
 
     def format_batch(self, pa_table: Any) -> Any:
-        """Return a dict of tensors."""
+        """Return the table as a dict of tensors."""
         made = {}
         for name, column in zip(pa_table.column_names, pa_table.columns, strict=True):
             values = None if self.kwargs or self._decodes(name) else plain_numbers(column)
@@ -101,8 +99,9 @@ class TensorFormatter(Formatter):
         return made
 
     def format_columns(self, columns: Mapping[str, list[Any]]) -> dict[str, Any]:
-        """Columns of Python objects as those of a table of them; what Arrow does not have, such as
-        images, value by value.
+        """Format columns of Python objects like the columns of a table.
+
+        Values that Arrow can't store, such as images, are converted one by one.
         """
         made = {}
         for name, values in columns.items():
@@ -118,24 +117,24 @@ class TensorFormatter(Formatter):
         return made
 
     def numbers(self, values: Any) -> Any:
-        """Numbers as a tensor: what `leaf` makes of them."""
+        """Return an array of numbers as a tensor, as `leaf` does."""
         return self.leaf(values)
 
 
 def _is_image(value: Any) -> bool:
-    """Return whether a value is an image of Pillow, of which some versions have no `__array__`."""
+    """Return whether a value is a Pillow image, of which some versions have no `__array__`."""
     return type(value).__module__.startswith("PIL.")
 
 
 def _has_images(value: Any) -> bool:
-    """Return whether there are images in a value, as the first items of lists show."""
+    """Return whether a value contains images, as the first items of lists show."""
     if isinstance(value, Mapping):
         return any(map(_has_images, value.values()))
     return _has_images(first_there(value)) if isinstance(value, (list, tuple)) else _is_image(value)
 
 
 def alike(column: list[Any], kind: Any) -> bool:
-    """Return whether all values are arrays of one shape and type."""
+    """Return whether all values are arrays of the same shape and type."""
     return bool(column) and all(
         isinstance(one, kind) and one.shape == column[0].shape and one.dtype == column[0].dtype
         for one in column
@@ -143,8 +142,9 @@ def alike(column: list[Any], kind: Any) -> bool:
 
 
 class NumpyFormatter(TensorFormatter):
-    """Dicts of NumPy arrays: integers as `int64`, floating-point numbers as `float32`, unless
-    `dtype=` says another.
+    """The formatter that returns dicts of NumPy arrays.
+
+    Integers are `int64` and floats `float32`, unless `dtype=` sets another type.
     """
 
     name = "numpy"
@@ -192,7 +192,10 @@ class NumpyFormatter(TensorFormatter):
 
 
 class TorchFormatter(TensorFormatter):
-    """Dicts of torch tensors: `int64`, `float32`, `bool`, unless `dtype=` says another."""
+    """The formatter that returns dicts of torch tensors.
+
+    They are `int64`, `float32` or `bool`, unless `dtype=` sets another type.
+    """
 
     name = "torch"
 

@@ -1,1 +1,1 @@
-"""Map-style tables of files: read where they lie, or made once in the cache."""
+"""Map-style tables of files: read where they are, or written once to the cache."""

@@ -1,4 +1,4 @@
-"""The rows of a plan as an Arrow file in the cache."""
+"""The rows of a plan, written to an Arrow file in the cache."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ BATCH = 10_000  # rows of a batch of what is read one after another
 
 @dataclass(frozen=True)
 class ArrowCopy:
-    """The rows of a plan as an Arrow file in the cache: whole, or not there.
+    """The rows of a plan as an Arrow file in the cache, which is complete or does not exist.
 
     Attributes:
-        plan: whose rows.
-        path: the file.
-        features: the types of its columns; as the rows show them if `None`.
-        name: what the file says of its fingerprint.
-        split: the split.
+        plan: The plan whose rows are written.
+        path: The path of the file.
+        features: The types of its columns; inferred from the rows if `None`.
+        name: The fingerprint that the file records.
+        split: The name of the split.
     """
 
     plan: Plan
@@ -44,11 +44,11 @@ class ArrowCopy:
     split: str
 
     def there(self) -> bool:
-        """Return whether it was made already."""
+        """Return whether the file exists already."""
         return os.path.exists(self.path)
 
     def made(self) -> Table:
-        """Return the copy, mapped; made if it is not there."""
+        """Return the memory-mapped copy, which is written first if it does not exist."""
         if not self.there():
             _logger.warning(
                 f"An Arrow copy of {files_of(self.plan)} is made, in {os.path.dirname(self.path)}:"
@@ -59,7 +59,12 @@ class ArrowCopy:
         return MemoryMappedTable.from_file(self.path)
 
     def write(self, path: str, rows: int | None = None) -> None:
-        """Write it. `rows`: how many there are, for the progress bar."""
+        """Write the rows to `path`.
+
+        Args:
+            path: The file to write.
+            rows: The number of rows for the progress bar, if the files do not say it.
+        """
         counts = [piece[2] for piece in self.plan.listing["pieces"]]
         total = rows if None in counts else sum(counts)
         with ArrowWriter(

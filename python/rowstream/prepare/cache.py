@@ -1,4 +1,4 @@
-"""Files of the cache."""
+"""Files of the cache: their folders, and how they are opened and written."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from rowstream.utils.atomic import create_file
 
 
 def folder(cache_dir: Any, *names: str) -> str:
-    """Return a folder of the cache, of our own below the root that is shared with other
-    libraries.
-    """
+    """Return the path of a folder of the cache, below `rowstream` as other libraries use it too."""
     root = os.path.expanduser(
         os.fspath(cache_dir if cache_dir is not None else config.HF_DATASETS_CACHE)
     )
@@ -25,14 +23,20 @@ def folder(cache_dir: Any, *names: str) -> str:
 
 
 def open_table(path: str, keep_in_memory: bool | None) -> Table:
-    """Return a file of the cache, mapped, or in memory where that is asked for."""
+    """Return the table of a file of the cache, memory-mapped or read into memory.
+
+    Args:
+        path: The path of the file.
+        keep_in_memory: Whether to read it into memory; if `None`, when it is smaller than
+            `config.IN_MEMORY_MAX_SIZE`.
+    """
     mapped = MemoryMappedTable.from_file(path)
     small = keep_in_memory is None and mapped.nbytes < config.IN_MEMORY_MAX_SIZE
     return InMemoryTable.from_file(path) if keep_in_memory or small else mapped
 
 
 def write_indices(table: Any, path: str, fingerprint: str | None) -> Table:
-    """Return a list of rows in a file of its own, mapped. The file says what it is of."""
+    """Write row indices and their fingerprint to a file, and return them memory-mapped."""
     table = table.replace_schema_metadata({"huggingface": json.dumps({"fingerprint": fingerprint})})
 
     def write(temporary: str) -> None:

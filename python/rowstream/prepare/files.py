@@ -1,4 +1,4 @@
-"""The splits of a request as map-style data sets."""
+"""The splits of a request as map-style datasets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def prepare_request(
     mode: Any = None,
     checks: Any = None,
 ) -> dict[str, Any]:
-    """Return the splits of a request as map-style data sets, of the class `make`."""
+    """Return the splits of a request as map-style datasets of the class `make`."""
     anew = mode is not None and DownloadMode(mode) is DownloadMode.FORCE_REDOWNLOAD
     checked = (
         VerificationMode(checks or VerificationMode.BASIC_CHECKS) is not VerificationMode.NO_CHECKS
@@ -63,7 +63,7 @@ def prepare_splits(
     anew: bool,
     counts: Any,
 ) -> dict[str, Any]:
-    """Split that are read in one way, with what is known of all of them together."""
+    """Return splits that are read with the same options, with the metadata of all of them."""
     found, features = request.found, request.declared
     made: dict[str, Any] = {}
     if features is not None and how.columns is not None:
@@ -113,8 +113,8 @@ def prepare_files(
     keep_in_memory: bool,
     options: dict[str, Any],
 ) -> dict[str, Any]:
-    """Files of a format as map-style data sets of the class `make`, by split: what
-    `load_dataset(format, data_files=files)` gives.
+    """Return the files of a format as map-style datasets of the class `make`, by split, as
+    `load_dataset(format, data_files=files)` does.
     """
     storage_options = options.pop("storage_options", None)
     access = StorageOptions(options.pop("token", None), storage_options, origins=origins(files))

@@ -1,4 +1,4 @@
-"""The rows of a generator, in the cache."""
+"""The rows of a generator function, written to the cache."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def prepare_generator(
     split: Any,
     fingerprint: str | None,
 ) -> Made:
-    """Return the rows of a generator."""
+    """Return the dataset of a generator function, of the class `make`."""
     kwargs = dict(gen_kwargs or {})
     if fingerprint is not None:
         validate_fingerprint(fingerprint)
@@ -96,7 +96,7 @@ def prepare_generator(
 
 
 def _checked(generator: Callable[..., Any], features: Features, /, **kwargs: Any) -> Iterator[Any]:
-    """Yield the rows of a generator, which have no other columns than those that features name."""
+    """Yield the rows of a generator, and raise for columns that the features do not name."""
     for row in generator(**kwargs):
         if isinstance(row, Mapping) and not row.keys() <= features.keys():
             raise InvalidArgumentError(
@@ -108,7 +108,7 @@ def _checked(generator: Callable[..., Any], features: Features, /, **kwargs: Any
 
 @dataclass
 class _Part:
-    """A part of a generator's rows: what a process needs to write it."""
+    """The part of a generator's rows that one process writes."""
 
     generator: Callable[..., Any]
     kwargs: dict[str, Any]
@@ -138,7 +138,7 @@ class _Part:
 
 
 def split_gen_kwargs(kwargs: dict[str, Any], num_proc: int | None) -> list[dict[str, Any]]:
-    """Return the arguments of each process: lists are shared out."""
+    """Return the arguments of each process, with the lists among them divided."""
     lists = {name: value for name, value in kwargs.items() if isinstance(value, list)}
     if not num_proc or num_proc < 2 or not lists:
         return [kwargs]

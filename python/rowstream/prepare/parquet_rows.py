@@ -1,4 +1,4 @@
-"""Rows of Parquet files one after another."""
+"""The rows of Parquet files, read in order or by position."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rowstream.prepare.row_groups import keeps_types
 
 
 class Rows:
-    """The rows of a table that is not there, as `_core.Table` gives those of one that is."""
+    """The rows of a `ParquetTable`, with the methods of `_core.Table`."""
 
     def __init__(self, of: Any) -> None:
         self._of = of
@@ -25,7 +25,7 @@ class Rows:
         return _core.Table(self._of.table)
 
     def row(self, i: int) -> dict[str, Any]:
-        """Return a row."""
+        """Return the row at a position."""
         of = self._of
         made: dict[str, Any]
         if of.mapped:
@@ -42,7 +42,7 @@ class Rows:
         return made
 
     def take(self, at: bytes) -> list[dict[str, Any]]:
-        """Return some rows. `at`: the bytes of 64-bit integers."""
+        """Return the rows at several positions, given as the bytes of 64-bit integers."""
         rows = np.frombuffer(at, dtype=np.int64)
         made: list[dict[str, Any]] = _core.Table(self._of.gather(rows)).take(
             np.arange(len(rows), dtype=np.int64).tobytes()
@@ -50,11 +50,11 @@ class Rows:
         return made
 
     def to_pylist(self, start: int, stop: int) -> list[dict[str, Any]]:
-        """Return a run of rows, as a list."""
+        """Return consecutive rows as a list."""
         return list(self.rows(start, stop))
 
     def rows(self, start: int, stop: int) -> Iterator[dict[str, Any]]:
-        """Return a run of rows, one after another: read as they come, and not kept."""
+        """Return an iterator over consecutive rows, which are streamed and not kept."""
         of = self._of.slice(start, stop - start)
         if not keeps_types(of.plan, of.features):
             return (
@@ -68,7 +68,7 @@ class Rows:
         )
 
     def rows_at(self, at: bytes) -> Iterator[dict[str, Any]]:
-        """Yield rows one after another, anywhere. `at`: the bytes of 64-bit integers."""
+        """Yield the rows at several positions, given as the bytes of 64-bit integers."""
         rows = np.frombuffer(at, dtype=np.int64)
         for start in range(0, len(rows), _AHEAD):
             yield from self.take(rows[start : start + _AHEAD].tobytes())

@@ -1,12 +1,10 @@
-"""Parquet files of this machine, read where they lie: no copy of them is made to look at their
-rows.
+"""Parquet files of this machine as tables, read where they are without an Arrow copy.
 
-Rows one after another come from the core's stream. Rows anywhere are looked up in row groups, which
-are decoded when they are first asked for and kept as long as all that are kept fit into half of
-`ROWSTREAM_MEMORY`. Where random access goes on, so that more bytes than that had to be decoded a
-second time, an Arrow copy is made, once for all processes, and mapped. So it is for what needs a
-whole table, such as other types for columns. A copy is announced, and `ROWSTREAM_ARROW_COPIES=0`
-refuses it.
+Rows in order come from the core's stream. Rows at random are looked up in row groups, which are
+decoded at the first access and kept as long as all kept ones fit into half of `ROWSTREAM_MEMORY`.
+When random access has decoded more bytes than that a second time, an Arrow copy is written, once
+for all processes, and memory-mapped. The same goes for what needs a whole table, such as a cast.
+A copy is announced, and `ROWSTREAM_ARROW_COPIES=0` refuses it.
 """
 
 from __future__ import annotations
@@ -48,15 +46,15 @@ if hasattr(os, "register_at_fork"):
 
 
 class ParquetTable(Table):
-    """A table that is not there: what is asked of it is read from the files.
+    """A table whose rows stay in Parquet files until they are accessed.
 
     Args:
-        plan: what is read; its columns are those of the table.
-        features: the types of the columns.
-        copy: the Arrow copy, for what needs one.
-        start, stop: the run of rows of the files that it is; all of them by default.
-        metadata: of the schema; what the features say by default.
-        groups: the row groups, where another table has them.
+        plan: What is read; its columns are those of the table.
+        features: The types of the columns.
+        copy: The Arrow copy, for what needs one.
+        start, stop: The range of rows of the files that the table has; all rows by default.
+        metadata: The metadata of the schema; that of the features by default.
+        groups: The row groups, to share those of another table.
     """
 
     replays = ()
@@ -84,17 +82,17 @@ class ParquetTable(Table):
 
     @property
     def files(self) -> tuple[str, ...]:  # type: ignore[override]  # known when there is a copy
-        """The Arrow copy, if this is mapped from it."""
+        """The file of the Arrow copy, if the table is memory-mapped from it."""
         return (self.copy.path,) if "table" in self.__dict__ and self.copy.there() else ()
 
     @property
     def home(self) -> str:
-        """The folder of what is made of it."""
+        """The folder for the cached results of transforms."""
         return os.path.dirname(self.copy.path)
 
     @property
     def where(self) -> str:
-        """The files, for people."""
+        """The origin of the rows, as text for users."""
         return f"of {files_of(self.plan)}"
 
     @property
@@ -104,12 +102,12 @@ class ParquetTable(Table):
 
     @property
     def num_rows(self) -> int:
-        """Rows."""
+        """The number of rows."""
         return self._stop - self._start
 
     @property
     def nbytes(self) -> int:
-        """About the bytes of the rows: those that they have in the files."""
+        """The approximate size of the rows in bytes, by their size in the files."""
         return int(
             sum(piece[3] for piece in self.plan.listing["pieces"])
             * self.num_rows
@@ -118,12 +116,14 @@ class ParquetTable(Table):
 
     @property
     def whole(self) -> bool:
-        """Whether it has all rows of the files, in the types that the core reads."""
+        """Whether the table has all rows of the files, in the types that the core reads."""
         return self.num_rows == self._groups.starts[-1] and keeps_types(self.plan, self.features)
 
     def joined(self, others: Sequence[Any]) -> ParquetTable | None:
-        """Return the rows of this and of others after them; `None` where they are no whole Parquet
-        files with the same columns.
+        """Return one table of the rows of this and of other tables.
+
+        Returns:
+            `None` unless all are whole Parquet files with the same columns.
         """
         plans = [
             self.plan,
@@ -153,18 +153,18 @@ class ParquetTable(Table):
         return ParquetTable(plan, self.features, copy, metadata=self.schema.metadata)
 
     def __len__(self) -> int:
-        """Return rows."""
+        """Return the number of rows."""
         return self.num_rows
 
     def __repr__(self) -> str:
-        """Return where the rows are."""
+        """Return the files, the number of rows and the schema as text."""
         return (
             f"ParquetTable({files_of(self.plan)}, {self.num_rows}"
             f" rows)\n{self.schema.to_string(show_schema_metadata=False)}"
         )
 
     def said(self) -> Any:
-        """Return what the rows follow from, but for the content of the files."""
+        """Return what the rows depend on, except for the contents of the files."""
         listing = {
             key: value
             for key, value in self.plan.listing.items()
@@ -173,7 +173,7 @@ class ParquetTable(Table):
         return [listing, repr(self.plan.columns), self.features.to_dict(), self._start, self._stop]
 
     def __reduce__(self) -> Any:
-        """Return what is read, not what was."""
+        """Return the arguments to create the table again, without rows that were read."""
         return ParquetTable, (
             self.plan,
             self.features,
@@ -184,7 +184,7 @@ class ParquetTable(Table):
         )
 
     def _replayed(self, name: str, *args: Any, **kwargs: Any) -> Table:
-        """Return what needs a table: of the copy."""
+        """Return the result of a method that needs a whole table, applied to the Arrow copy."""
         made = Table(self.table)._replayed(name, *args, **kwargs)
         return Table(made.table, self.files, ((name, args, kwargs),), (("table", self),))
 
@@ -194,7 +194,7 @@ class ParquetTable(Table):
         )
 
     def select(self, columns: Sequence[Any]) -> ParquetTable:
-        """Return some columns: no others are read."""
+        """Return a table of the given columns; other columns are not read."""
         names = [self.column_names[one] if isinstance(one, int) else str(one) for one in columns]
         if names == self.column_names:
             return self
@@ -211,12 +211,12 @@ class ParquetTable(Table):
         return made
 
     def drop(self, columns: Any) -> ParquetTable:
-        """Return all columns but some."""
+        """Return the table without the given columns."""
         gone = [columns] if isinstance(columns, str) else list(columns)
         return self.select([name for name in self.column_names if name not in gone])
 
     def rename_columns(self, names: Any) -> ParquetTable:
-        """Other names for the columns: of all, or a dict."""
+        """Return the table with other column names: a list of all, or a dict from old to new."""
         after = (
             [names.get(name, name) for name in self.column_names]
             if isinstance(names, dict)
@@ -228,7 +228,7 @@ class ParquetTable(Table):
         )
 
     def replace_schema_metadata(self, metadata: Any = None) -> ParquetTable:
-        """Other metadata."""
+        """Return the table with other metadata of its schema."""
         return ParquetTable(
             self.plan,
             self.features,
@@ -240,7 +240,7 @@ class ParquetTable(Table):
         )
 
     def slice(self, offset: int = 0, length: int | None = None) -> ParquetTable:
-        """Return a run of rows."""
+        """Return a table of consecutive rows."""
         start = min(self._start + offset, self._stop)
         stop = self._stop if length is None else min(start + length, self._stop)
         return ParquetTable(
@@ -248,9 +248,7 @@ class ParquetTable(Table):
         )
 
     def _read(self) -> tuple[Any, int]:
-        """Return the core's stream from the row group on in which this begins, and how many rows
-        come before.
-        """
+        """Return a stream from the row group of the first row on, and how many rows to skip."""
         groups = self._groups
         first = groups.of(self._start) if self.num_rows else 0
         return (
@@ -259,7 +257,7 @@ class ParquetTable(Table):
         )
 
     def tables(self, size: int = BATCH) -> Iterator[Any]:
-        """Yield the rows in order, as pyarrow tables of up to so many. They are not kept."""
+        """Yield the rows in order, as pyarrow tables of at most `size` rows, which are not kept."""
         if not self.num_rows:
             return
         (stream, skip), left = self._read(), self.num_rows
@@ -271,13 +269,13 @@ class ParquetTable(Table):
                 yield table
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        """Return the rows, as an Arrow stream, read as it is."""
+        """Return the rows as an Arrow stream, which reads the files as it is consumed."""
         batches = (batch for table in self.tables() for batch in table.to_batches())
         reader = pa.RecordBatchReader.from_batches(self.features.arrow_schema, batches)
         return reader.__arrow_c_stream__(requested_schema)
 
     def gather(self, positions: Any) -> Any:
-        """Return some rows, as a pyarrow table. `positions`: a range, or an array."""
+        """Return the rows at the given positions, a range or an array, as a pyarrow table."""
         if self.mapped:
             self._copied.check(positions)
             return gather(self.table, positions)
@@ -314,7 +312,7 @@ class ParquetTable(Table):
 
     @property
     def mapped(self) -> bool:
-        """Whether rows at random come from a table: it is there, or it is time to make the copy."""
+        """Whether rows are looked up in a whole table: it exists, or the copy is due."""
         if (
             "table" not in self.__dict__
             and config.ARROW_COPIES
@@ -324,7 +322,7 @@ class ParquetTable(Table):
         return "table" in self.__dict__
 
     def check(self, rows: Any = None, column: str | None = None) -> None:
-        """Nothing yet: rows of the copy are checked where they are gathered."""
+        """Do nothing: the rows of the copy are checked when they are gathered."""
 
     @cached_property
     def _copied(self) -> Table:
@@ -349,9 +347,7 @@ class ParquetTable(Table):
 
     @property
     def core(self) -> Any:
-        """The rows as the core gives them; `None` where it has types that the core makes no rows
-        of.
-        """
+        """The core's reader of rows; `None` if a column has a type that the core can't return."""
         try:
             _core.Table(self._empty)
         except NotImplementedError:

@@ -1,4 +1,4 @@
-"""The rows of files as a map-style data set."""
+"""The rows of a plan as a map-style dataset."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 
 def features_of_plan(plan: Plan) -> Features | None:
-    """Return the features that files say, types of media too; `None` where only the rows show
-    them.
+    """Return the features that the files declare, including media types; `None` where only the rows
+    show them.
     """
     if plan.python or not plan.scan:
         return None
@@ -58,7 +58,7 @@ def features_of_plan(plan: Plan) -> Features | None:
 
 
 def storage_of(kind: Any) -> Any:
-    """Return a type as it is stored, whatever its extension."""
+    """Return the type in which values are stored, without extension types and size variants."""
     if isinstance(kind, pa.BaseExtensionType):
         return storage_of(kind.storage_type)
     if pa.types.is_list(kind):
@@ -90,10 +90,9 @@ def prepare_plan(
     keep_in_memory: bool | None,
     anew: bool = False,
 ) -> Made:
-    """Return the rows of files as a map-style data set: read once by the core, written as Arrow,
-    mapped.
+    """Return the rows of files as a map-style dataset: written once as Arrow, and memory-mapped.
 
-    Parquet and Arrow files of this machine that are read as they are, are read where they lie.
+    Local Parquet and Arrow files that need no conversion are read where they are.
     """
     known = features_of_plan(plan)
     wanted = Features(features) if features is not None else known
@@ -131,9 +130,7 @@ def prepare_plan(
 
 
 def _note(path: str, plan: Plan) -> None:
-    """Note beside a file of the cache which files its rows are of, for whoever looks at the
-    cache.
-    """
+    """Record next to a file of the cache which files its rows come from, for people to read."""
     files = [
         _CREDENTIALS.sub("://", without_query(one["path"]))
         for one in plan.listing["files"][:_NOTED]
@@ -149,7 +146,7 @@ def _with(info: DatasetInfo, features: Features | None) -> DatasetInfo:
 
 
 def _in_place(plan: Plan) -> bool:
-    """Return whether the files are Arrow files of this machine, read as they are."""
+    """Return whether the files are Arrow files of this machine that need no conversion."""
     files = plan.listing["files"]
     plain = (
         plan.listing["format"] == "arrow"
@@ -170,9 +167,7 @@ def _in_place(plan: Plan) -> bool:
 
 
 def _is_plain(file: dict[str, Any]) -> bool:
-    """Return whether all types of an Arrow file are ones that tables of ours keep; what is stored
-    otherwise, the core decodes.
-    """
+    """Return whether `Table` supports all types of an Arrow file; otherwise the core decodes it."""
     with pa.memory_map(file["path"]) as source:
         try:
             schema = open_arrow(source).schema
@@ -203,7 +198,7 @@ def _is_kept(kind: Any) -> bool:
 
 
 def _said(plan: Plan) -> Any:
-    """Return what the rows of files follow from."""
+    """Return what the rows of the files depend on, to be hashed."""
     listing = plan.listing
     files = [[one["path"], one["size"], one["version"]] for one in listing["files"]]
     rest = {

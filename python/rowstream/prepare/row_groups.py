@@ -1,4 +1,4 @@
-"""Row groups of Parquet files, decoded when they are asked for and kept within a budget."""
+"""Row groups of Parquet files, decoded on access and cached within a budget of memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FIRST = 8192  # rows that are decoded of a row group whose first rows are asked
 
 
 def is_local_parquet(plan: Plan) -> bool:
-    """Return whether the rows of a plan are those of Parquet files of this machine, as they are."""
+    """Return whether the rows of a plan are those of Parquet files of this machine, unchanged."""
     listing = plan.listing
     plain = (
         listing["format"] == "parquet"
@@ -38,31 +38,29 @@ def is_local_parquet(plan: Plan) -> bool:
 
 
 def stream_row_groups(plan: Plan, first: int, upto: int) -> Any:
-    """Return the core's stream of some row groups."""
+    """Return a stream of the core over the row groups from `first` to before `upto`."""
     part = replace(plan, segments=(Segment((op_of("pieces", **{"from": first, "upto": upto}),)),))
     return _core.Stream(part.core, 0, 1, part.core.start(0), None)
 
 
 def files_of(plan: Plan) -> str:
-    """Return the files of a plan, for people."""
+    """Return the files of a plan as text for users."""
     first, *more = [file["path"] for file in plan.listing["files"]]
     return first if not more else f"{first} and {len(more)} more"
 
 
 def features_as_read(plan: Plan) -> Features:
-    """Return the types that the core reads."""
+    """Return the types that the core reads the columns in."""
     return features_from_schema(plan.schema, None if plan.columns is None else list(plan.columns))
 
 
 def keeps_types(plan: Plan, features: Features) -> bool:
-    """Return whether the core reads the types that the features say."""
+    """Return whether the core reads the columns in the types of the features."""
     return features_as_read(plan) == features
 
 
 class RowGroupCache:
-    """Decoded row groups of all tables of the process: those that were asked for last, as many as
-    the budget has room for.
-    """
+    """A cache of the most recently used row groups, decoded, for all tables of the process."""
 
     def __init__(self) -> None:
         self._groups: OrderedDict[tuple[int, int], Any] = OrderedDict()
@@ -73,18 +71,18 @@ class RowGroupCache:
 
     @property
     def budget(self) -> int:
-        """Their bytes, at most; one row group is kept however large it is."""
+        """The largest size of the cache in bytes; one row group is kept whatever its size."""
         return _core.memory() // 2
 
     def get(self, key: tuple[int, int]) -> Any:
-        """Return a row group, if it is there."""
+        """Return a row group, or `None` if it is not in the cache."""
         found = self._groups.get(key)
         if found is not None:
             self._groups.move_to_end(key)
         return found
 
     def put(self, key: tuple[int, int], table: Any) -> None:
-        """Keep a row group, in place of those that were not asked for the longest."""
+        """Add a row group, and drop the least recently used ones beyond the budget."""
         self.let_go()
         self.drop(key)
         self._groups[key] = table
@@ -93,14 +91,14 @@ class RowGroupCache:
             self.drop(next(iter(self._groups)))
 
     def let_go(self) -> None:
-        """Lets go of the row groups of plans that nobody reads any more."""
+        """Drop the row groups of plans that are not used any more."""
         while self.gone:
             number = self.gone.popleft()
             for key in [one for one in self._groups if one[0] == number]:
                 self.drop(key)
 
     def drop(self, key: tuple[int, int]) -> None:
-        """Lets go of a row group."""
+        """Drop a row group, if it is in the cache."""
         gone = self._groups.pop(key, None)
         self._bytes -= 0 if gone is None else gone.nbytes
 
@@ -110,7 +108,7 @@ _numbers = count()
 
 
 class RowGroups:
-    """The row groups of a plan."""
+    """The row groups of a plan, looked up in the cache of the process."""
 
     def __init__(self, plan: Plan, features: Features) -> None:
         self.plan, self.features = plan, features
@@ -121,9 +119,7 @@ class RowGroups:
         self.again = 0
 
     def __del__(self) -> None:
-        """Lets go of what is kept: nobody asks for it any more. This may happen anywhere, also
-        while the lock is held.
-        """
+        """Drop the cached row groups. This may run at any point, even while the lock is taken."""
         self._kept.gone.append(self._number)
         if self._kept.lock.acquire(blocking=False):
             try:
@@ -132,13 +128,11 @@ class RowGroups:
                 self._kept.lock.release()
 
     def of(self, row: int) -> int:
-        """Return the row group that a row is in."""
+        """Return the number of the row group that has a row."""
         return bisect_right(self.starts, row) - 1
 
     def get(self, i: int, upto: int) -> Any:
-        """Return the table of a row group, in which the rows before `upto` of the files are: later
-        ones may be missing.
-        """
+        """Return a row group as a table, with at least its rows before row `upto` of the files."""
         rows, key = upto - self.starts[i], (self._number, i)
         with self._kept.lock:
             table = self._kept.get(key)
@@ -154,5 +148,5 @@ class RowGroups:
         return table
 
     def fitted(self, batch: Any) -> Any:
-        """Return a batch of the core, as a table with the types of the features."""
+        """Return a batch of the core as a table with the types of the features."""
         return fitted(pa.Table.from_batches([pa.record_batch(batch)]), self.features)

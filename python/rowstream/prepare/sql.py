@@ -1,4 +1,4 @@
-"""The rows of a query, in the cache."""
+"""The rows of a database query, written to the cache."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from rowstream.features.cast import cast_table_to_features
 from rowstream.features.features import Features
-from rowstream.fingerprint.transform import update_fingerprint
+from rowstream.fingerprint.transform import generate_random_fingerprint, update_fingerprint
 from rowstream.info import DatasetInfo
 from rowstream.prepare.cache import folder, open_table
 from rowstream.utils.atomic import create_file
@@ -32,7 +32,7 @@ def prepare_query(
     keep_in_memory: bool,
     options: dict[str, Any],
 ) -> Made:
-    """Return the rows of a query."""
+    """Return the dataset of a query, of the class `make`."""
     import pandas as pd
 
     size = options.pop("chunksize", _ROWS)
@@ -44,7 +44,12 @@ def prepare_query(
         "options": repr(sorted(options.items())),
         "features": None if given is None else given.to_dict(),
     }
-    name = update_fingerprint("sql", "rowstream.from_sql@1", said)
+    # A connection has no content to go by.
+    name = (
+        update_fingerprint("sql", "rowstream.from_sql@1", said)
+        if isinstance(con, str)
+        else generate_random_fingerprint()
+    )
     path = os.path.join(folder(cache_dir, "sql", f"default-{name}"), "train.arrow")
 
     def write(temporary: str) -> None:

@@ -1,4 +1,4 @@
-"""Arrow tables that know their files, and casts of tables to features."""
+"""Arrow tables that know the files they come from, and casts of tables to features."""
 
 from rowstream.arrow.cast import array_cast, json_storage, label_storage
 from rowstream.arrow.files import open_arrow

@@ -1,4 +1,4 @@
-"""Rows as the core makes them: without pyarrow's objects in between."""
+"""Rows of tables that the core builds, without pyarrow objects in between."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rowstream.features.scalar import Value
 
 
 class TableRows:
-    """The rows of a table, through a list of rows if there is one."""
+    """The rows of a table, or those in a list of rows."""
 
     def __init__(self, core: Any, size: int, mapping: Any) -> None:
         self.core, self.size, self.mapping = core, size, mapping
 
     def row(self, i: int) -> dict[str, Any]:
-        """Return a row, from the end if below zero."""
+        """Return a row by position; negative positions count from the end."""
         if not -self.size <= i < self.size:
             raise IndexError(f"Invalid key: {i} is out of bounds for size {self.size}")
         at = i % self.size
@@ -29,7 +29,7 @@ class TableRows:
         return made
 
     def take(self, keys: Sequence[int]) -> list[dict[str, Any]]:
-        """Return some rows."""
+        """Return the rows at several positions."""
         rows = np.asarray(keys, dtype=np.int64)
         if len(rows) and (rows.max() >= self.size or rows.min() < -self.size):
             raise IndexError(
@@ -42,7 +42,7 @@ class TableRows:
         return made
 
     def to_list(self) -> list[dict[str, Any]]:
-        """Return all rows, as a list."""
+        """Return all rows as a list."""
         made: list[dict[str, Any]]
         if self.mapping is None:
             made = self.core.to_pylist(0, self.size)
@@ -51,15 +51,16 @@ class TableRows:
         return made
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Return all rows."""
+        """Yield all rows, one after another."""
         if self.mapping is None:
             return iter(self.core.rows(0, self.size))
         return iter(self.core.rows_at(np.ascontiguousarray(self.mapping, dtype=np.int64).tobytes()))
 
 
 def rows_of(ds: Any) -> TableRows | None:
-    """Return the rows of a data set as the core gives them; `None` where they need more than it
-    knows: media, arrays of several dimensions.
+    """Return the rows of a dataset as the core builds them.
+
+    Return `None` if the core can't: for media and arrays with several dimensions.
     """
     if requires_decoding(ds.features) or has_arrays(ds.features):
         return None
@@ -74,8 +75,9 @@ def rows_of(ds: Any) -> TableRows | None:
 
 
 def core_of(table: Any) -> Any:
-    """Return the core's view of a table, made once; `None` where it has types that the core makes
-    no rows of.
+    """Return the core's view of a table, which is cached.
+
+    Return `None` if the table has types of which the core builds no rows.
     """
     if hasattr(type(table), "core"):
         return table.core
@@ -88,7 +90,7 @@ def core_of(table: Any) -> Any:
 
 
 def has_arrays(features: Any) -> bool:
-    """Return whether there are arrays of several dimensions in features."""
+    """Return whether features contain arrays with several dimensions or unknown features."""
     found: list[bool] = []
 
     def look(one: Any) -> None:
@@ -103,7 +105,7 @@ def has_arrays(features: Any) -> bool:
 
 
 def matching(ds: Any, condition: Any, names: list[str]) -> Any:
-    """Return the rows for which an expression is true: their numbers in the data set."""
+    """Return the positions of the rows for which an expression is true."""
     table, text = ds._data.select(names), json.dumps(condition.to_json())
     # What is read from files is looked at as it comes.
     parts = table.tables() if hasattr(type(table), "tables") else [table]

@@ -1,4 +1,4 @@
-"""Arrow tables that know the files that they are mapped from."""
+"""Arrow tables that know the files from which they are memory-mapped."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ _REPLAYED = (
 _WITHOUT_ROWS = frozenset(
     ("column_names", "field", "nbytes", "num_columns", "num_rows", "schema", "shape")
 )
-"""What a pyarrow table says without looking at its rows."""
+"""The attributes of a pyarrow table that do not read its rows."""
 _UNKNOWN = object()
 
 
 class Table:
-    """A pyarrow table, and the files that it is mapped from.
+    """A pyarrow table, with the files from which it is memory-mapped.
 
-    Everything that a pyarrow table has, it has; what gives a table gives one that still knows its
-    files. It is pickled as the names of its files and what was done with them, where it is mapped;
-    by its content where it is in memory.
+    It has all attributes of a pyarrow table; methods that return a table return one that knows its
+    files. A mapped table is pickled as the names of its files and the operations on it, a table in
+    memory with its content.
 
     Attributes:
-        table: the pyarrow table.
-        files: the files that it is mapped from, in order.
+        table: The pyarrow table.
+        files: The mapped files, in order.
     """
 
     _checks: Any = _UNKNOWN
@@ -64,25 +64,25 @@ class Table:
 
     @property
     def home(self) -> str | None:
-        """The folder for what is made of it: that of its files, or another that was named; `None`
-        if it has no files.
+        """The folder of the cache for this table; `None` if it has no files.
+
+        It is the folder of the files, unless `at_home` set another.
         """
         return (self._home or os.path.dirname(self.files[0])) if self.files else None
 
     def at_home(self, place: str) -> Table:
-        """Return the same with another folder for what is made of it."""
+        """Return the same table with another folder for its cache."""
         return Table(self.table, self.files, self.replays, self._parts, place)
 
     def check(self, rows: Any = None, column: str | None = None) -> None:
-        """Check what rows are made of, where it lies in a file with checksums and was not looked at
-        before.
+        """Check the checksums of rows in sealed files that have not been checked before.
 
         Args:
-            rows: a range, or an array of numbers; all rows if `None`.
-            column: only that column.
+            rows: A range or an array of positions; all rows if `None`.
+            column: The only column to check; all columns if `None`.
 
         Raises:
-            FileFormatError: it is not what was written.
+            FileFormatError: The file is damaged.
         """
         # Another thread may be done with them meanwhile.
         checks = self._checks
@@ -101,11 +101,11 @@ class Table:
 
     @property
     def where(self) -> str:
-        """Where the rows are, for people."""
+        """A text for errors that says where the rows are."""
         return f"of {', '.join(self.files)}" if self.files else "in memory"
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the pyarrow table has."""
+        """Return an attribute of the pyarrow table."""
         if name.startswith("__") or name == "table":
             raise AttributeError(name)
         if name in _REPLAYED:
@@ -131,35 +131,34 @@ class Table:
         )
 
     def __len__(self) -> int:
-        """Return rows."""
+        """Return the number of rows."""
         return int(self.table.num_rows)
 
     def __eq__(self, other: object) -> bool:
-        """Return whether the content is the same."""
+        """Return whether the contents of two tables are equal."""
         return bool(self.table == (other.table if isinstance(other, Table) else other))
 
     __hash__ = object.__hash__
 
     def __getitem__(self, i: Any) -> Any:
-        """Return a column."""
+        """Return a column by position or name."""
         self.check()
         return self.table[i]
 
     def __repr__(self) -> str:
-        """Return that of pyarrow."""
         return f"{type(self).__name__}\n{self.table!r}"
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        """Return the rows, as an Arrow stream."""
+        """Export the rows as an Arrow stream."""
         self.check()
         return self.table.__arrow_c_stream__(requested_schema)
 
     def __deepcopy__(self, memo: Any) -> Table:
-        """Return the same: tables are not changed."""
+        """Return this same table, since tables are immutable."""
         return self
 
     def __reduce__(self) -> Any:
-        """Files and what was done with them, or the content."""
+        """Pickle the names of the files and the operations on them, or the content."""
         if self._parts is not None:
             return _again, (self._parts, self.replays, self._home)
         if self.files:
@@ -190,65 +189,65 @@ def _again(parts: tuple[Any, ...], replays: tuple[Any, ...], home: str | None = 
 
 
 class InMemoryTable(Table):
-    """A table in memory."""
+    """Constructors of tables in memory."""
 
     @classmethod
     def from_file(cls, filename: str) -> Table:
-        """Return the rows of an Arrow stream or file, read."""
+        """Read an Arrow stream or file into memory."""
         path = os.path.expanduser(os.fspath(filename))
         return Table(restored(read_table(pa.OSFile(path), os.fspath(filename), whole=True)))
 
     @classmethod
     def from_buffer(cls, buffer: Any) -> Table:
-        """Return the rows of an Arrow stream in memory."""
+        """Return the table of an Arrow stream in memory."""
         content(made := pa.py_buffer(buffer), "what is in memory", whole=True)
         return Table(restored(unmarked(table_of(pa.BufferReader(made)))))
 
     @classmethod
     def from_pydict(cls, *args: Any, **kwargs: Any) -> Table:
-        """As pyarrow has it."""
+        """Create a table from a dict of columns, as `pyarrow.Table.from_pydict` does."""
         return Table(pa.Table.from_pydict(*args, **kwargs))
 
     @classmethod
     def from_pandas(cls, *args: Any, **kwargs: Any) -> Table:
-        """As pyarrow has it."""
+        """Create a table from a data frame, as `pyarrow.Table.from_pandas` does."""
         return Table(pa.Table.from_pandas(*args, **kwargs))
 
     @classmethod
     def from_arrays(cls, *args: Any, **kwargs: Any) -> Table:
-        """As pyarrow has it."""
+        """Create a table from arrays, as `pyarrow.Table.from_arrays` does."""
         return Table(pa.Table.from_arrays(*args, **kwargs))
 
     @classmethod
     def from_batches(cls, *args: Any, **kwargs: Any) -> Table:
-        """As pyarrow has it."""
+        """Create a table from record batches, as `pyarrow.Table.from_batches` does."""
         return Table(pa.Table.from_batches(*args, **kwargs))
 
 
 class MemoryMappedTable(Table):
-    """A table that is mapped from a file."""
+    """Constructors of tables that are memory-mapped from a file."""
 
     @classmethod
     def from_file(cls, filename: str, replays: Any = None) -> Table:
-        """Return the rows of an Arrow stream or file, mapped: read when they are looked at."""
+        """Memory-map an Arrow stream or file, whose rows are read on access."""
         path = os.path.abspath(os.path.expanduser(os.fspath(filename)))
         return Table(restored(read_table(pa.memory_map(path), path)), (path,))
 
 
 class ConcatenationTable(Table):
-    """Tables together."""
+    """Constructors of tables that are concatenated from others."""
 
     @classmethod
     def from_tables(cls, tables: Iterable[Any], axis: int = 0) -> Table:
-        """Tables together."""
+        """Concatenate tables by rows, or by columns if `axis` is 1."""
         return concat_tables(list(tables), axis)
 
 
 def as_table(table: Any) -> Table:
-    """Return a table of any kind as one of ours.
+    """Return a `Table` of a pyarrow table or a `Table`.
 
     Raises:
-        TypeError: it is none.
+        TypeError: It is neither.
     """
     if isinstance(table, Table):
         return table
@@ -260,8 +259,9 @@ def as_table(table: Any) -> Table:
 
 
 def concat_tables(tables: Sequence[Any], axis: int = 0) -> Table:
-    """Tables one after another, or side by side if `axis` is 1. A column that one lacks is null
-    there.
+    """Concatenate tables by rows, or by columns if `axis` is 1.
+
+    By rows, a column that a table lacks is null there.
     """
     made = [as_table(table) for table in tables]
     if len(made) == 1:

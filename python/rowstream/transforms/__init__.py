@@ -1,1 +1,1 @@
-"""Functions over tables: map, filter, split."""
+"""Transforms of map-style datasets: map, filter, split."""

@@ -1,4 +1,4 @@
-"""Columns in other types: flattened, as text, as labels."""
+"""Columns converted to other types: flattened, as text, as class labels."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 
 def flat_fields_of(data: Table, features: Features) -> tuple[Table, Features]:
-    """Return a table with the fields of structs as columns, one level deep; media that are decoded
-    stay.
+    """Return a table with the fields of structs as columns, one level deep.
+
+    Media types that are decoded stay as they are.
     """
     arrays: list[Any] = []
     made: dict[str, Any] = {}
@@ -44,7 +45,7 @@ def flat_fields_of(data: Table, features: Features) -> tuple[Table, Features]:
 
 
 def as_text(batch: Any, column: str, include_nulls: bool) -> Any:
-    """Return a column as text."""
+    """Return a batch with one column converted to text."""
     batch[column] = [
         None if value is None and not include_nulls else str(value) for value in batch[column]
     ]
@@ -52,7 +53,7 @@ def as_text(batch: Any, column: str, include_nulls: bool) -> Any:
 
 
 def as_labels(batch: Any, column: str, label: ClassLabel, include_nulls: bool) -> Any:
-    """Return a column as integers of labels."""
+    """Return a batch with one column converted to the integers of class labels."""
     batch[column] = [
         None if value is None and not include_nulls else label.str2int(str(value))
         for value in batch[column]
@@ -61,7 +62,7 @@ def as_labels(batch: Any, column: str, label: ClassLabel, include_nulls: bool) -
 
 
 def aligned_labels(batch: Any, column: str, ids: list[int]) -> Any:
-    """Return a column of labels with other integers, in lists too."""
+    """Return a batch with the class labels of one column, or of lists in it, renumbered."""
 
     def of(value: Any) -> Any:
         return (
@@ -77,7 +78,7 @@ def aligned_labels(batch: Any, column: str, ids: list[int]) -> Any:
 
 
 def column_of(name: str, values: Any, feature: Any) -> tuple[Any, Any]:
-    """Return a column of values, and its feature."""
+    """Return an Arrow array of values, and its feature."""
     if isinstance(values, Column):
         values = list(values)
     array, found = (

@@ -1,4 +1,4 @@
-"""What `filter` and `batch` do with batches of rows."""
+"""The functions that `filter` and `batch` apply to batches of rows."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FilterMask:
-    """A function of truth values, as one of batches that gives the numbers of rows that stay: those
-    that they have in the table.
+    """A filter function, wrapped as a `map` function that returns the positions of the kept rows.
 
     Attributes:
-        function, batched, with_indices, with_rank, input_columns: as `filter` has them.
-        listed: the list of rows before the table, if there is one.
+        function, batched, with_indices, with_rank, input_columns: As in `filter`.
+        listed: The row indices over the table, if there are any.
     """
 
     function: Callable[..., Any]
@@ -37,7 +36,7 @@ class FilterMask:
     listed: Any = None
 
     def of(self, function: Callable[..., Any]) -> Any:
-        """Return what `map` calls."""
+        """Return the function for `map` to call, which is async if the filter is."""
         return self.later if inspect.iscoroutinefunction(function) else self
 
     def _calls(self, args: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
@@ -77,11 +76,11 @@ class FilterMask:
         }
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Return the numbers of rows that stay."""
+        """Return the positions in the table of the kept rows."""
         return self._rows(args, [self.function(*one, **kwargs) for one in self._calls(args)])
 
     async def later(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """As a call, of an async function: the rows of a batch at the same time."""
+        """Return the same for an async function, which runs on the rows of a batch concurrently."""
         return self._rows(
             args,
             list(
@@ -100,7 +99,7 @@ def kept_rows(
     kwargs: dict[str, Any],
     desc: str,
 ) -> Any:
-    """Return the numbers of rows for which a function is true, called row by row."""
+    """Return the positions of the rows for which a function, called row by row, is true."""
     kept: list[int] = []
     plain = names is None and not with_indices and not with_rank and not kwargs
     with progress.bar(n, desc) as bar:
@@ -121,7 +120,7 @@ def kept_rows(
 
 
 def rows_where(ds: Any, condition: Expr) -> Any:
-    """Return the rows for which an expression is true, found in the core, column by column."""
+    """Return the positions of the rows for which an expression is true, evaluated in the core."""
     from rowstream.table.rows import matching
 
     names = sorted(condition.columns())
@@ -130,7 +129,7 @@ def rows_where(ds: Any, condition: Expr) -> Any:
 
 
 def batched(table: Any, ends: Sequence[int] | None = None) -> Any:
-    """Return a table as rows of lists: one row of all, or one up to each of `ends`."""
+    """Return a table whose rows are lists of rows: one of all rows, or one up to each of `ends`."""
     offsets = pa.array([0, *([table.num_rows] if ends is None else ends)], pa.int32())
     columns = {}
     for name in table.column_names:
@@ -143,10 +142,10 @@ def batched(table: Any, ends: Sequence[int] | None = None) -> Any:
 
 
 class Runs:
-    """Neighbouring rows that are alike in some columns, each run as one row of lists: of a table
-    that comes in parts.
+    """The runs of consecutive rows with equal values in some columns, each as one row of lists.
 
-    A run goes on until a row differs, or the last row is there: what has begun is held until then.
+    The table arrives in parts. A run ends when a row differs or at the last row; its rows are
+    buffered until then.
     """
 
     def __init__(self, names: list[str], length: int) -> None:
@@ -154,7 +153,7 @@ class Runs:
         self._held: list[Any] = []
 
     def __call__(self, table: Any, at: list[int]) -> Any:
-        """Return the runs that end in a part. `at`: the numbers of its rows."""
+        """Return the runs that end in a part, whose rows have the positions `at`."""
         held = sum(part.num_rows for part in self._held)
         if self._held:
             seam = pa.concat_tables([self._held[-1].slice(self._held[-1].num_rows - 1), table])
@@ -171,9 +170,7 @@ class Runs:
         return batched(whole.slice(0, int(ends[-1])), ends.tolist())
 
     def _changes(self, table: Any) -> Any:
-        """Return where a row differs from the one before it: a truth value for each but the
-        first.
-        """
+        """Return where rows differ from the row before them: a bool for each row but the first."""
         made = np.zeros(max(0, table.num_rows - 1), dtype=bool)
         for name in self._names:
             made |= _differs(table.column(name))
@@ -181,7 +178,7 @@ class Runs:
 
 
 def _differs(column: Any) -> Any:
-    """Return where a value differs from the one before it. Two that are missing do not."""
+    """Return where values differ from the value before them; two nulls are equal."""
     nulls = column.is_null().to_numpy(zero_copy_only=False)
     try:
         differs = (

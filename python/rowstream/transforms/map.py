@@ -1,8 +1,7 @@
-"""`map`: a function over the rows of a map-style data set, its result in an Arrow file that is
-mapped.
+"""`map`: a function applied to the rows of a map-style dataset, with the result in an Arrow file.
 
-A result is kept under the fingerprint of what it is made of. Parts that other processes make, and
-parts of a run that was stopped, are kept each in a file of its own, and found again.
+A result is cached under the fingerprint of its input. The parts of several processes, and of an
+interrupted run, are cached in files of their own and found again.
 """
 
 from __future__ import annotations
@@ -31,9 +30,7 @@ _logger = logging.get_logger(__name__)
 
 
 def check_suffix(template: str) -> None:
-    """Check that the names of the parts' files differ: `{rank}` and `{num_proc}` are in the
-    template, and nothing else is.
-    """
+    """Raise unless the template has exactly the fields `{rank}` and `{num_proc}`."""
     fields = {name for _, name, _, _ in string.Formatter().parse(template) if name}
     if fields != {"rank", "num_proc"}:
         raise InvalidArgumentError(
@@ -42,7 +39,7 @@ def check_suffix(template: str) -> None:
 
 
 def columns_named(what: str, names: Any, there: list[str]) -> list[str] | None:
-    """Columns that an argument names, one or several, of those that are there."""
+    """Return the column names of an argument as a list, and raise for names that do not exist."""
     if names is None:
         return None
     made = [names] if isinstance(names, str) else list(names)
@@ -63,17 +60,16 @@ def run_map(
     desc: str,
     join: Callable[[list[Any]], Any],
 ) -> Any:
-    """Return the result of a job over a data set, of several processes if asked, from the cache
-    where it is there.
+    """Run a job over a dataset, in several processes if asked, or load its result from the cache.
 
     Args:
-        ds: the data set.
-        job: what to do, with the fingerprint of the result, and the file for it.
-        num_proc: processes; none but this one if `None`.
-        load: whether what is in the cache is used.
-        suffix: how the files of parts are called.
-        desc: what the progress bar says.
-        join: puts the results of several processes together.
+        ds: The dataset.
+        job: The job, with the fingerprint of the result and the path of its file.
+        num_proc: The number of processes; this one only if `None`.
+        load: Whether to use results in the cache.
+        suffix: The template for the names of the files of parts.
+        desc: The text of the progress bar.
+        join: A function that joins the results of several processes.
     """
     name = job.cache_file_name
     stem, ending = os.path.splitext(name) if name else ("", "")
@@ -173,7 +169,7 @@ def run_map(
 
 
 def _agreed(parts: list[Any]) -> list[Any]:
-    """Parts whose rows showed different types, with types that have the values of all."""
+    """Return the parts cast to common types, where their rows showed different ones."""
     several = [ds.features for ds in parts]
     made = []
     for ds, features in zip(parts, agreed(several), strict=True):
@@ -186,8 +182,9 @@ def _agreed(parts: list[Any]) -> list[Any]:
 
 
 def _shards(ds: Any, job: MapJob, parts: int) -> list[Any]:
-    """Return the rows of each process: runs of nearly one length, of whole batches where a short
-    one is left out, so that only one is.
+    """Return the rows of each process: consecutive rows, about the same number for each.
+
+    With `drop_last_batch` these are whole batches, so that only one short batch is left out.
     """
     if parts == 1:
         return [ds]
@@ -201,9 +198,7 @@ def _shards(ds: Any, job: MapJob, parts: int) -> list[Any]:
 
 
 def _agreeing(job: MapJob, made: list[Any], shards: list[Any]) -> list[Any]:
-    """Return what became of the parts: the parts themselves where the function gave nothing for any
-    row.
-    """
+    """Return the results, or the shards themselves if the function returned `None` for all rows."""
     none = [
         one is shard
         for one, shard in zip(made, shards, strict=True)
@@ -215,9 +210,7 @@ def _agreeing(job: MapJob, made: list[Any], shards: list[Any]) -> list[Any]:
 
 
 def _cached(job: MapJob) -> Any:
-    """Return the result of a job that a file has; `None` where the file is damaged, and the job is
-    done again.
-    """
+    """Return the result of a job from its file; `None` if the file is damaged."""
     info = job.shard.info.copy()
     info.features = job.features
     try:

@@ -1,4 +1,4 @@
-"""The function of `map`, as it is called on batches."""
+"""The user's function of `map`, as it is called on rows and batches."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SOME_NONE = (
 
 
 def _listed(kinds: Any = (list, tuple)) -> tuple[type, ...]:
-    """Return the types that a column of a batch may have."""
+    """Return the types that a column of a returned batch may have."""
     import sys
 
     made: list[type] = [list, np.ndarray]
@@ -52,8 +52,9 @@ def _frame(value: Any) -> bool:
 
 
 class Row(dict[str, Any]):
-    """A row that a function is given. What is made of it with `|` is one too: columns that are
-    removed are removed of it.
+    """A row that is passed to a function.
+
+    `row | other` is a `Row` as well, so that removed columns are removed from it too.
     """
 
     def __or__(self, other: Any) -> Any:
@@ -67,22 +68,20 @@ class Row(dict[str, Any]):
         return made
 
     def copy(self) -> Row:
-        """Return a copy."""
+        """Return a copy that is a `Row` as well."""
         return Row(self)
 
     __copy__ = copy
 
 
 class Columns(dict[str, Any]):
-    """The columns of a batch. `kept`: those that the function did not change, which are as they
-    were.
-    """
+    """The columns of a batch; `kept` names those that the function did not change."""
 
     kept: tuple[str, ...] = ()
 
 
 class MapFunction:
-    """A user's function, with what it is given and what becomes of its result."""
+    """A user's function, with the preparation of its arguments and the handling of its result."""
 
     def __init__(self, job: MapJob) -> None:
         self.job, ds = job, job.shard
@@ -105,7 +104,7 @@ class MapFunction:
         self.checked = False
 
     def arguments(self, part: Any, at: Any) -> tuple[Any, list[Any]]:
-        """Return the row or batch, and the arguments."""
+        """Return the row or batch, and the positional arguments of the function."""
         job = self.job
         if self.plain:
             given: Any = part
@@ -124,19 +123,17 @@ class MapFunction:
         return given, arguments
 
     def __call__(self, part: Any, at: Any) -> Any:
-        """Return what becomes of a row or batch; `None` where the function gives nothing."""
+        """Return the result for a row or batch; `None` if the function returns `None`."""
         given, arguments = self.arguments(part, at)
         return self.result(part, given, self.job.function(*arguments, **self.kwargs))
 
     async def later(self, part: Any, at: Any) -> Any:
-        """As a call, of an async function."""
+        """Return the same for an async function."""
         given, arguments = self.arguments(part, at)
         return self.result(part, given, await self.job.function(*arguments, **self.kwargs))
 
     def result(self, part: Any, given: Any, made: Any) -> Any:
-        """Return the columns of the result: those that were there, and those that the function
-        gave.
-        """
+        """Return the columns of the result: those of the input and those that were returned."""
         if made is None:
             return None
         lazy = isinstance(made, (LazyDict, Row))
@@ -195,7 +192,7 @@ class MapFunction:
         return columns
 
     def check(self, made: Any) -> None:
-        """Raise where a function gives what cannot be rows."""
+        """Raise if the value that a function returned can't become rows."""
         if self.checked:
             return
         if not (isinstance(made, (Mapping, pa.Table, Table)) or _frame(made)):

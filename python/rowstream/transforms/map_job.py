@@ -1,4 +1,4 @@
-"""What a process needs to know to map a part of the rows."""
+"""The description of the work of one process of `map`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass
 class MapJob:
-    """What to do with the rows of a part: everything that a process needs."""
+    """All that a process needs to know to map its shard of the rows."""
 
     shard: Any
     function: Callable[..., Any]
@@ -36,8 +36,6 @@ class MapJob:
 
 
 def gave_nothing(job: MapJob, n: int) -> int:
-    """Return how many of the `n` rows of a part the function is given: none of a last batch that is
-    left out.
-    """
+    """Return how many of the `n` rows of a shard the function gets, without a dropped batch."""
     size = job.batch_size or 0
     return n // size * size if job.batched and job.drop_last_batch and size > 0 else n

@@ -40,9 +40,9 @@ def _writer(job: MapJob, target: Any) -> ArrowWriter:
 class MapOutput:
     """The file of a job's result, or its bytes in memory.
 
-    Columns that no batch changed are not written again: the file has the others, and says in its
-    metadata how they are put together with those of the data set. If a later batch changes them,
-    or the number of rows, all columns are written after all.
+    Columns that no batch changed are not written again: the file has the others, and its metadata
+    says how to combine them with those of the dataset. If a later batch changes them, or the number
+    of rows, all columns are written after all.
     """
 
     def __init__(self, job: MapJob) -> None:
@@ -65,8 +65,7 @@ class MapOutput:
         if job.keep_in_memory or job.cache_file_name is None:
             self.target = pa.BufferOutputStream()
         else:
-            folder = os.path.dirname(job.cache_file_name)
-            os.makedirs(folder, exist_ok=True)
+            os.makedirs(os.path.dirname(os.path.abspath(job.cache_file_name)), exist_ok=True)
             handle, self.path = aside(job.cache_file_name, ".arrow")
             os.close(handle)
             self.target = self.path
@@ -74,7 +73,7 @@ class MapOutput:
         return self.writer
 
     def write(self, made: Any, rows: int) -> None:
-        """Add what became of so many rows; `None` is nothing."""
+        """Write the result of `rows` rows; `made` is `None` if there is none."""
         self._agree(none=made is None)
         kept = made.kept if self._may_keep and isinstance(made, Columns) else ()
         own = {name: column for name, column in made.items() if name not in kept} if kept else made
@@ -95,8 +94,9 @@ class MapOutput:
         self._may_keep = bool(self._kept)
 
     def _agree(self, *, none: bool) -> None:
-        """Refuse a function that gives something for some rows only: else some would go, or stay
-        as they were, without a word.
+        """Raise if a function returns a result for some rows only.
+
+        Otherwise some rows would be dropped, or stay unchanged, without notice.
         """
         if self._none is None:
             self._none = none
@@ -106,8 +106,9 @@ class MapOutput:
             )
 
     def end(self) -> None:
-        """End the file. It has no rows where the function was never called, as the only batch was
-        short and left out.
+        """Finish the file.
+
+        It has no rows if the function was never called, as the only batch was short and dropped.
         """
         job = self._job
         if self._kept and self._done != len(job.shard):
@@ -124,7 +125,7 @@ class MapOutput:
             self.writer.finalize()
 
     def _write_all(self) -> None:
-        """Write the rows so far again, with all columns."""
+        """Rewrite the rows so far with all columns."""
         before, kept, self._kept = self.path, self._kept, ()
         if self.writer is None or before is None:
             raise AssertionError("extra columns but no output file (a bug of rowstream)")
@@ -141,7 +142,7 @@ class MapOutput:
             os.remove(before)
 
     def drop(self) -> None:
-        """Leaves nothing behind."""
+        """Close and remove the incomplete file."""
         if self.writer is not None:
             with suppress(Exception):
                 self.writer.close()
@@ -150,7 +151,7 @@ class MapOutput:
                 os.remove(self.path)
 
     def result(self) -> Any:
-        """Return the data set."""
+        """Return the dataset of the result, or the shard itself if the function returned `None`."""
         job, writer = self._job, self.writer
         if writer is None:
             return job.shard
@@ -168,8 +169,10 @@ class MapOutput:
 
 
 def open_result(job: MapJob, info: Any) -> Any:
-    """Return the data set that a file of the cache has, with columns of the data set that it was
-    made of; `None` where these are others.
+    """Return the dataset of a cached file, with the unchanged columns of the input dataset.
+
+    Returns:
+        `None` if the input dataset has other columns or rows than the file expects.
     """
     ds, path = job.shard, str(job.cache_file_name)
     table = MemoryMappedTable.from_file(path)
@@ -196,7 +199,7 @@ def open_result(job: MapJob, info: Any) -> Any:
 
 
 def write_results(writer: ArrowWriter, made: Any, job: MapJob) -> None:
-    """Write what the function gave for a batch."""
+    """Write what the function returned for a row or batch."""
     if not isinstance(made, Mapping):
         table = table_of(made)
         if job.batched:

@@ -1,4 +1,4 @@
-"""A job of `map`, run."""
+"""The execution of one job of `map`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rowstream.transforms.map_output import MapOutput
 
 
 def parts_of_job(job: MapJob) -> Iterator[tuple[Any, Any]]:
-    """Yield the rows of a part, one by one or in batches, with their numbers: as tables."""
+    """Yield the positions and rows of a shard, one row at a time or in batches."""
     ds, size = job.shard, job.batch_size
     n = len(ds)
     if (
@@ -39,7 +39,7 @@ def parts_of_job(job: MapJob) -> Iterator[tuple[Any, Any]]:
 
 
 def _results(job: MapJob) -> Iterator[tuple[int, Any]]:
-    """Return how many rows were read, and what the function made of them."""
+    """Yield the number of rows read, and the result of the function for them."""
     function = MapFunction(job)
     if not inspect.iscoroutinefunction(job.function):
         for at, part in parts_of_job(job):
@@ -70,9 +70,13 @@ def _results(job: MapJob) -> Iterator[tuple[int, Any]]:
 
 
 def run(job: MapJob, told: Callable[[int], None]) -> Any:
-    """Do a job: gives the data set of its result, or its own where the function gave nothing.
+    """Run a job and return the dataset of its result, or its shard if the function returned `None`.
 
-    `told` is told of rows that are done. A file is there whole, or not at all.
+    The file is complete, or does not exist.
+
+    Args:
+        job: The job.
+        told: A function that is called with each number of finished rows.
     """
     out, done = MapOutput(job), False
     try:
@@ -88,8 +92,6 @@ def run(job: MapJob, told: Callable[[int], None]) -> Any:
 
 
 def run_in_process(job: MapJob, told: Callable[[int], None]) -> Any:
-    """As `run`, in a process of its own: gives `None` where the function gave nothing, rather than
-    the rows that are there already.
-    """
+    """Run a job in a worker process, and return `None` where `run` returns the shard."""
     made = run(job, told)
     return None if made is job.shard else made

@@ -1,4 +1,4 @@
-"""Sizes and draws of `train_test_split`."""
+"""The sizes and the random generator of `train_test_split`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rowstream.exceptions import InvalidArgumentError
 
 
 def seeded_generator(seed: Any) -> Any:
-    """NumPy's generator of a seed; without one, of the state of its global generator, which takes a
-    step.
+    """Return a NumPy generator for a seed; without one, seeded from NumPy's global generator, which
+    advances.
     """
     if seed is None:
         state: Any = np.random.get_state()
@@ -22,7 +22,7 @@ def seeded_generator(seed: Any) -> Any:
 
 
 def split_sizes(n: int, test_size: Any, train_size: Any) -> tuple[int, int]:
-    """Return rows for training and for the test."""
+    """Return the numbers of training and test rows."""
     if test_size is None and train_size is None:
         test_size = 0.25
     for name, size in (("test_size", test_size), ("train_size", train_size)):

@@ -1,6 +1,4 @@
-"""Where the files of steps lie: beside the data that the steps are of, or in the cache where
-nothing can be written there.
-"""
+"""Where results of transforms are stored: next to the data, or in the cache if it is read-only."""
 
 from __future__ import annotations
 
@@ -27,8 +25,9 @@ SUFFIX = "_{rank:05d}_of_{num_proc:05d}"
 
 
 def aside(table: Table) -> str:
-    """Return the folder in the cache for steps of what lies where nothing can be written. It is
-    named by the data, which may be moved.
+    """Return the cache folder for results whose data is in a folder that can't be written to.
+
+    Its name depends on the data, which may be moved.
     """
     first = next(iter(table.files), "")
     return folder(
@@ -37,9 +36,7 @@ def aside(table: Table) -> str:
 
 
 def writable(place: str) -> bool:
-    """Return whether files can be made in a folder, which is made if it is not there: tried, as
-    rights alone do not say it.
-    """
+    """Return whether files can be created in a folder, by trying; it is created if needed."""
     try:
         os.makedirs(place, exist_ok=True)
         with tempfile.TemporaryFile(dir=place):
@@ -51,14 +48,13 @@ def writable(place: str) -> bool:
 def parts_there(
     path: str, suffix: str = SUFFIX, usable: Callable[[str, int, int], bool] | None = None
 ) -> dict[int, int]:
-    """Return how many files a result has already, by how many it is made of: one for each process,
-    or one of its own.
+    """Return how many files of a result exist, by the number of files that it consists of.
 
     Args:
-        path: the file of a result that is one.
-        suffix: a template as `SUFFIX`.
-        usable: says of a file, the number of its process and how many there are, whether it counts;
-            all do if `None`.
+        path: The path of a result in one file.
+        suffix: A template such as `SUFFIX`.
+        usable: Takes a file, its rank and the number of files, and returns whether it counts; all
+            files do if `None`.
     """
     stem, ending = os.path.splitext(path)
     there: dict[int, int] = {}
@@ -79,14 +75,14 @@ def parts_there(
 
 
 def place_of(table: Table, name: str, suffix: str, *, load: bool) -> str:
-    """Return the file for a result: beside the table's files, or in the cache, or in a folder that
-    goes with the process.
+    """Return the path for a result: next to the table's files, in the cache, or in a folder that is
+    removed when the process ends.
 
     Args:
-        table: what the result is made of. It has a home.
-        name: that of the file.
-        suffix: a template as `SUFFIX`.
-        load: whether a whole result that is there is used, so that nothing has to be written.
+        table: The table that the transform is applied to, which has a home folder.
+        name: The name of the file.
+        suffix: A template such as `SUFFIX`.
+        load: Whether a complete result may be used, so that nothing has to be written.
     """
     beside = os.path.join(str(table.home), name)
     if (load and _whole(beside, suffix)) or writable(os.path.dirname(beside)):
@@ -106,9 +102,7 @@ def _whole(path: str, suffix: str) -> bool:
 
 
 def results_of(table: Table) -> list[str]:
-    """Return the files of results beside a table's files and in the cache, where they may be
-    removed.
-    """
+    """Return the files of results next to a table's files and in the cache that can be removed."""
     places = [
         place
         for place in (str(table.home), aside(table))

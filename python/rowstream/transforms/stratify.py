@@ -1,4 +1,4 @@
-"""Parts with the same shares of each class."""
+"""Train and test splits with the same class proportions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from rowstream.exceptions import InvalidArgumentError
 
 
 def _shares(counts: Any, draws: int, generator: Any) -> Any:
-    """Return how many of each class are drawn: as near to their shares as whole numbers are; ties
-    are drawn.
+    """Return how many rows of each class to draw: its share, rounded with ties broken at random.
 
-    The most likely outcome of drawing without putting back, as scikit-learn and `datasets` compute
-    it.
+    This approximates the mode of the multivariate hypergeometric distribution, as scikit-learn's
+    `_approximate_mode` does, which `datasets` follows.
     """
     exact = draws * counts / counts.sum()
     made = np.floor(exact)
@@ -33,8 +32,7 @@ def _shares(counts: Any, draws: int, generator: Any) -> Any:
 def stratified(
     labels: Any, n_train: int, n_test: int, generator: Any, column: str
 ) -> tuple[Any, Any]:
-    """Return the rows for training and for the test, each with the shares of classes that all rows
-    have.
+    """Return the positions of the training and test rows, with the class proportions of all rows.
 
     The draws are those of scikit-learn's `StratifiedShuffleSplit`, which `datasets` follows.
     """

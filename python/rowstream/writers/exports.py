@@ -5,7 +5,6 @@ alike, which differ only in how they give tables.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -108,6 +107,7 @@ def write_parquet(
 def write_csv(
     rows: ExportedRows,
     output: Output,
+    target: Any,
     options: dict[str, Any],
     batch_size: int | None,
     threads: int | None = None,
@@ -117,6 +117,7 @@ def write_csv(
     Args:
         rows: What is written.
         output: Where.
+        target: The path or file, whose name says how it is compressed.
         options: Those of `pandas.DataFrame.to_csv`.
         batch_size: Rows that are written at once.
         threads: Threads that turn rows into text.
@@ -125,12 +126,13 @@ def write_csv(
 
     options = {"index": False, **options}
     header = options.pop("header", True)
+    packed = compressed(target, options.pop("compression", "infer"))
 
     def text(table: pa.Table, header: Any = False) -> bytes:
         return csv_bytes(frame_of(table, rows.features, exact=True), header=header, **options)
 
     head = text(rows.empty, header)
-    return _write_text(rows, output, ".csv", batch_size, text, threads, head)
+    return _write_text(rows, output, ".csv", batch_size, text, threads, head, packed)
 
 
 def write_json(
@@ -164,9 +166,7 @@ def write_json(
         )
     if orient in ("split", "table"):
         options.setdefault("index", False)
-    compression = options.pop(
-        "compression", "infer" if isinstance(target, (str, os.PathLike)) else None
-    )
+    packed = compressed(target, options.pop("compression", "infer"))
     several = batch_size is not None and (rows.count is None or batch_size < rows.count)
     if not lines and (several or output.most is not None):
         raise NotImplementedError(
@@ -187,7 +187,7 @@ def write_json(
         batch_size,
         text,
         threads,
-        packed=compressed(target, compression),
+        packed=packed,
         whole=not lines,
     )
 

@@ -61,14 +61,24 @@ def open_target(path_or_buf: Any, storage_options: Any) -> Any:
     return Target(path_or_buf, storage_options)
 
 
+_COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
+
+
 def compressed(name: Any, compression: Any) -> Callable[[Any], Any] | None:
-    """Return what makes a file that compresses what another is given; `None` if nothing is
+    """Return a function that opens a compressed file inside another; `None` if nothing is
     compressed.
+
+    Args:
+        name: The path of the file, whose ending says how it is compressed.
+        compression: `"gzip"`, `"bz2"`, `"xz"` or `"zstd"`; `"infer"` goes by the name.
+
+    Raises:
+        NotImplementedError: It is another compression.
     """
     kind = compression
     if kind == "infer":
         ending = os.path.splitext(os.fspath(name))[1].lower()
-        kind = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz"}.get(ending)
+        kind = _COMPRESSIONS.get(ending) if isinstance(name, (str, os.PathLike)) else None
     if kind is None:
         return None
     if kind == "gzip":
@@ -83,6 +93,11 @@ def compressed(name: Any, compression: Any) -> Callable[[Any], Any] | None:
         import lzma
 
         return lambda raw: lzma.LZMAFile(raw, "wb")
+    if kind == "zstd":
+        import pyarrow as pa
+
+        return lambda raw: pa.CompressedOutputStream(pa.PythonFile(raw, "w"), "zstd")
     raise NotImplementedError(
-        f"`to_json` does not support {kind!r} compression: 'gzip', 'bz2' and 'xz' are there"
+        f"text is not written with the compression {kind!r}: 'gzip', 'bz2', 'xz' and 'zstd' are"
+        " there"
     )

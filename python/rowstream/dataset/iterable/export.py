@@ -292,7 +292,7 @@ class StreamExport(StreamBase):
         """
         output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
         with self._exported(output, batch_size) as rows:
-            return write_csv(rows, output, to_csv_kwargs, batch_size)
+            return write_csv(rows, output, path_or_buf, to_csv_kwargs, batch_size)
 
     def to_json(
         self,

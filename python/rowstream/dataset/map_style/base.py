@@ -1,4 +1,4 @@
-"""A table with a list of rows before it, and rows by number."""
+"""The core of map-style datasets: an Arrow table, optional row indices, and access by position."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from rowstream.writers.features import with_features
 
 
 class MapStyleBase(DatasetInfoMixin, Indexable):
-    """A table with a list of rows before it: what it is, and rows by number."""
+    """A table with optional row indices over it: metadata, and access to rows by position."""
 
     def __init__(
         self,
@@ -79,16 +79,16 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         self._steps: tuple[Any, ...] = ()
 
     own_class: ClassVar[Any]
-    """`Dataset`, which puts itself here: what steps and readers of files give, and not a user's
-    subclass, which may be constructed from other arguments.
+    """`Dataset`, which its module sets here: the class of what transforms and file readers return,
+    rather than a user's subclass, whose constructor may take other arguments.
     """
 
     dict_class: ClassVar[Any] = dict
-    """`DatasetDict`, which puts itself here: several of them by split."""
+    """`DatasetDict`, which its module sets here: the class of several datasets by split."""
 
     @property
     def _fingerprint(self) -> str:
-        """What names the rows; found when it is first asked for."""
+        """The fingerprint that identifies the rows; computed at the first access."""
         if self._name is None:
             indices = None if self._indices is None else self._indices.table
             self._name = of_table(self._data, indices, str(self._split))
@@ -99,15 +99,18 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         self._name = value
 
     def explain_fingerprint(self) -> str:
-        """Return how the fingerprint came to be: what the rows are, and each step with the hash of
-        each of its arguments.
+        """Return a text that shows what the fingerprint was computed from.
+
+        It names the origin of the rows, and each transform with its arguments and their hashes.
+        Compare two such texts to see why a result was not found in the cache.
 
         Example:
-            >>> print(ds.map(tokenize, batched=True).explain_fingerprint())
-            5d0c5f1a2b3c4d5e: rows in memory or in files
-            map → 9e107d9d372bb682
-              function = train.tokenize (e4d909c290d0fb1c)
-              batched = True (5289df737df57326)
+            >>> ds = Dataset.from_dict({"text": ["a", "b"]}).rename_column("text", "title")
+            >>> print("Fingerprint", ds.explain_fingerprint())
+            Fingerprint ...: rows in memory
+            rename_column → ...
+              original_column_name = 'text' (...)
+              new_column_name = 'title' (...)
         """
         first = self._steps[0][1] if self._steps else self._fingerprint
         lines = [f"{first}: rows {self._data.where}"]
@@ -119,57 +122,98 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
 
     @property
     def features(self) -> Features:
-        """The types of the columns."""
+        """The types of the columns, by name.
+
+        Example:
+            >>> Dataset.from_dict({"text": ["a", "b"], "label": [0, 1]}).features
+            {'text': Value('string'), 'label': Value('int64')}
+        """
         made: Features = self._info.features  # type: ignore[assignment]  # always there
         return made
 
     @property
     def data(self) -> Table:
-        """The Arrow table that the rows are of, before any list of rows."""
+        """The Arrow table that stores the rows.
+
+        It has all rows even after `select`, `shuffle` or `filter`, which only list positions in it.
+
+        Example:
+            >>> Dataset.from_dict({"text": ["a", "b"]}).select([1, 0, 0]).data.num_rows
+            2
+        """
         return self._data
 
     @property
     def cache_files(self) -> list[dict[str, str]]:
-        """The files that it is mapped from."""
+        """The Arrow files that the rows are memory-mapped from; empty for rows in memory.
+
+        Example:
+            >>> Dataset.from_dict({"text": ["a", "b"]}).cache_files
+            []
+            >>> write_jsonl("train.jsonl", [{"text": "a"}])
+            1
+            >>> load_dataset("json", data_files="train.jsonl", split="train").cache_files
+            [{'filename': '...train.arrow'}]
+        """
         files = [*self._data.files, *(self._indices.files if self._indices is not None else ())]
         return [{"filename": file} for file in files]
 
     @property
     def column_names(self) -> list[str]:
-        """The names of the columns."""
+        """The names of the columns, in order.
+
+        Example:
+            >>> Dataset.from_dict({"text": ["a", "b"], "label": [0, 1]}).column_names
+            ['text', 'label']
+        """
         names: list[str] = self._data.column_names
         return names
 
     @property
     def num_columns(self) -> int:
-        """How many columns there are."""
+        """The number of columns.
+
+        Example:
+            >>> Dataset.from_dict({"text": ["a", "b"], "label": [0, 1]}).num_columns
+            2
+        """
         return len(self.column_names)
 
     @property
     def num_rows(self) -> int:
-        """How many rows there are."""
+        """The number of rows, as `len` returns it.
+
+        Example:
+            >>> Dataset.from_dict({"text": ["a", "b", "c"]}).num_rows
+            3
+        """
         return len(self._data if self._indices is None else self._indices)
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
+        """The number of rows and the number of columns.
+
+        Example:
+            >>> Dataset.from_dict({"text": ["a", "b", "c"]}).shape
+            (3, 1)
+        """
         return self.num_rows, self.num_columns
 
     def __len__(self) -> int:
-        """Return how many rows there are."""
+        """Return the number of rows."""
         return self.num_rows
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return all that it is, with the fingerprint found."""
+        """Return the attributes to pickle, with the fingerprint computed."""
         _ = self._fingerprint  # it is found, so that the copy has the same
         return {name: value for name, value in self.__dict__.items() if name != "_rows"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take in what `__getstate__` gave."""
+        """Restore the attributes that `__getstate__` returned."""
         self.__dict__.update(state)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Return a copy; tables are shared, as they do not change."""
+        """Return a copy that shares the tables, which never change."""
         return self._copy()
 
     def _copy(self, **changes: Any) -> Self:
@@ -186,7 +230,7 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         return made
 
     def _retabled(self, data: Table, features: Features, fingerprint: str | None) -> Self:
-        """Return the same rows with other columns: the list of rows before the table stays."""
+        """Return the same rows with other columns; the row indices stay."""
         made = self._copy(_name=fingerprint, _data=with_features(data, features))
         made._info.features = features
         return made
@@ -194,7 +238,7 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
     def _made(
         self, table: Any, features: Features | None, fingerprint: str | None, indices: Any = None
     ) -> Self:
-        """Return a data set of another table, with the same name and split."""
+        """Return a dataset of another table, with the metadata and split of this one."""
         info = self._info.copy()
         info.features = features
         return type(self)(
@@ -202,11 +246,11 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         )
 
     def _query(self, key: Any) -> Any:
-        """Return rows or a column as a pyarrow table."""
+        """Return the rows or the column of a key as a pyarrow table."""
         return query_table(self._data, key, self._indices)
 
     def _core_rows(self) -> Any:
-        """Return the rows as the core gives them, where they need no decoding."""
+        """Return the core's reader of rows, or `None` where values need decoding."""
         made = self.__dict__.get("_rows")
         if made is None:
             from rowstream.table.rows import rows_of
@@ -218,15 +262,15 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         return self._format_type is None and self._format_columns is None
 
     def __getitem__(self, key: Any) -> Any:
-        """Return a row, rows or a column.
+        """Return a row, several rows or a column, in the dataset's format.
 
-        - `ds[i]`: a row, from the end if below zero.
-        - `ds[a:b]`, `ds[[i, j]]`, `ds[range(n)]`: rows, as a dict of columns.
-        - `ds["name"]`: a column, read when it is looked at.
+        - `ds[i]`: A row; negative positions count from the end.
+        - `ds[a:b]`, `ds[[i, j]]`, `ds[range(n)]`: Rows, as a dict of columns.
+        - `ds["name"]`: A column, whose values are read when they are accessed.
 
         Raises:
-            IndexError: there is no such row.
-            ValueError: there is no such column.
+            IndexError: A position is out of range.
+            InvalidArgumentError: There is no such column.
         """
         if isinstance(key, str) and self._format_type not in ("arrow", "pandas", "polars"):
             return Column(self, key)
@@ -241,7 +285,7 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         return format_table(self._query(key), key, formatter, columns, self._output_all_columns)
 
     def __getitems__(self, keys: Sequence[int]) -> list[Any]:
-        """Return rows: what torch's loaders ask for."""
+        """Return the rows at several positions, as PyTorch's data loaders ask for them."""
         if self._plain() and (rows := self._core_rows()) is not None:
             made: list[Any] = rows.take(keys)
             return made
@@ -251,7 +295,7 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         return [self[int(i)] for i in keys]
 
     def __iter__(self) -> Iterator[Any]:
-        """Return rows, one after another, in the data set's format."""
+        """Return an iterator over the rows, in the dataset's format."""
         if self._plain() and (rows := self._core_rows()) is not None:
             return iter(rows)
         return self._formatted_rows()
@@ -269,16 +313,24 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
                 )
 
     def iter(self, batch_size: int, drop_last_batch: bool = False) -> Iterator[Any]:
-        """Batches of rows, in the data set's format.
+        """Yield batches of consecutive rows, in the dataset's format.
 
         Args:
-            batch_size: rows of a batch.
-            drop_last_batch: leave out a last batch that is shorter.
+            batch_size: The number of rows in a batch, at least 1.
+            drop_last_batch: Whether to leave out a last batch that is shorter.
+
+        Yields:
+            A dict of columns, or what the format has for a batch, such as a `pandas.DataFrame`.
+
+        Raises:
+            InvalidArgumentError: `batch_size` is less than 1.
 
         Example:
-            >>> for batch in ds.with_format("torch").iter(batch_size=256):
-            ...     batch["input_ids"].shape
-            torch.Size([256, 512])
+            >>> ds = Dataset.from_dict({"text": ["a", "b", "c"]})
+            >>> for batch in ds.iter(batch_size=2):
+            ...     print(batch)
+            {'text': ['a', 'b']}
+            {'text': ['c']}
         """
         if batch_size < 1:
             raise InvalidArgumentError(f"batch_size is at least 1, found {batch_size}")
@@ -304,8 +356,8 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
     def _get_cache_file_path(
         self, fingerprint_: str | None, suffix: str = SUFFIX, load: bool = True
     ) -> str:
-        """Return the file for what has a fingerprint: as `place_of` finds it, or in a folder that
-        goes with the process.
+        """Return the path of the cache file for a fingerprint: as `place_of` finds it, or in a
+        folder that is removed when the process ends.
         """
         if is_caching_enabled() and self._data.home:
             return place_of(self._data, f"cache-{fingerprint_}.arrow", suffix, load=load)
@@ -313,8 +365,20 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         return os.path.join(get_temporary_cache_files_directory(), name)
 
     def cleanup_cache_files(self) -> int:
-        """Remove the results of steps in the folders that this data set's steps write into, but
-        for its own. Gives how many they were.
+        """Remove the cached results of this dataset's transforms, except the files that it uses.
+
+        Other datasets and processes may still be using these files.
+
+        Returns:
+            The number of removed files.
+
+        Example:
+            >>> write_jsonl("train.jsonl", [{"text": "a"}, {"text": "bb"}])
+            2
+            >>> ds = load_dataset("json", data_files="train.jsonl", split="train")
+            >>> _ = ds.map(lambda row: {"length": len(row["text"])})
+            >>> ds.cleanup_cache_files()
+            1
         """
         own = [os.path.abspath(one["filename"]) for one in self.cache_files]
         table = self._data if self._data.home or self._indices is None else self._indices

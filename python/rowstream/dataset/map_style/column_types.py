@@ -1,4 +1,4 @@
-"""Columns of map-style data sets: added, flattened, of other types."""
+"""Transforms of map-style datasets that add, flatten, cast and label columns."""
 
 from __future__ import annotations
 
@@ -25,14 +25,28 @@ from rowstream.transforms.columns import (
 
 
 class ColumnTypes(MapStyleTransforms):
-    """Columns that are added, flattened, and of other types."""
+    """The transforms that add columns, flatten them, or change their types."""
 
     @transmit_format
     @fingerprint_transform(inplace=False)
     def add_column(
         self, name: str, column: Any, new_fingerprint: str | None = None, feature: Any = None
     ) -> Self:
-        """Return the data set with another column, of as many values as there are rows."""
+        """Return the dataset with one more column, at the end.
+
+        Args:
+            name: The name of the column, which must not exist yet.
+            column: The values, one for each row: a list, a NumPy or an Arrow array, or a `Column`.
+            new_fingerprint: The fingerprint of the result; computed if `None`.
+            feature: The type of the column; inferred from the values if `None`.
+
+        Raises:
+            InvalidArgumentError: The name exists already, or there is not one value for each row.
+
+        Example:
+            >>> Dataset.from_dict({"text": ["a", "b"]}).add_column("label", [0, 1])[1]
+            {'text': 'b', 'label': 1}
+        """
         if name in self.column_names:
             raise InvalidArgumentError(
                 f"The table can't have duplicated columns but columns ['{name}'] are duplicated."
@@ -50,7 +64,19 @@ class ColumnTypes(MapStyleTransforms):
     @transmit_format
     @fingerprint_transform(inplace=False)
     def flatten(self, new_fingerprint: str | None = None, max_depth: int = 16) -> Self:
-        """Return the data set with a column for each field of columns of structs."""
+        """Return the dataset with the fields of struct columns as columns of their own.
+
+        The field `x` of a column `a` becomes the column `a.x`; nested structs are flattened too.
+
+        Args:
+            new_fingerprint: The fingerprint of the result; computed if `None`.
+            max_depth: The limit for nested structs: at most `max_depth - 1` levels are flattened.
+
+        Example:
+            >>> ds = Dataset.from_list([{"answer": {"text": "a", "span": {"start": 0, "end": 1}}}])
+            >>> ds.flatten()[0]
+            {'answer.text': 'a', 'answer.span.start': 0, 'answer.span.end': 1}
+        """
         data, features = self._data, self.features
         for _ in range(1, max_depth):
             if all(flat_fields(one) is None for one in features.values()):
@@ -68,11 +94,27 @@ class ColumnTypes(MapStyleTransforms):
         writer_batch_size: int | None = 1000,
         num_proc: int | None = None,
     ) -> Self:
-        """Return the data set with other types: `features` names all columns.
+        """Return the dataset with the columns cast to other types.
+
+        All rows are rewritten, as with `map`, and the result is cached in the same way.
+
+        Args:
+            features: The new types, of all columns.
+            batch_size: The number of rows that are cast at a time; all rows if `None` or below 1.
+            keep_in_memory: As in `map`.
+            load_from_cache_file: As in `map`.
+            cache_file_name: As in `map`.
+            writer_batch_size: As in `map`.
+            num_proc: As in `map`.
 
         Raises:
-            ValueError: it names others than there are.
-            TypeError: there is no way from one type to the other.
+            InvalidArgumentError: `features` does not name exactly the columns of the dataset.
+            SchemaError: A value does not fit the new type, or there is no cast between the types.
+
+        Example:
+            >>> ds = Dataset.from_dict({"label": [0, 1]})
+            >>> ds.cast(Features({"label": ClassLabel(names=["neg", "pos"])})).features
+            {'label': ClassLabel(names=['neg', 'pos'])}
         """
         from rowstream.features.cast import table_cast
 
@@ -108,7 +150,25 @@ class ColumnTypes(MapStyleTransforms):
 
     @fingerprint_transform(inplace=False)
     def cast_column(self, column: str, feature: Any, new_fingerprint: str | None = None) -> Self:
-        """Return the data set with another type for a column."""
+        """Return the dataset with one column cast to another type.
+
+        For media types such as `Image` and `Audio` nothing is rewritten: values are decoded when
+        they are read. For other types all rows are rewritten, as in `cast`.
+
+        Args:
+            column: The name of the column.
+            feature: The new type.
+            new_fingerprint: The fingerprint of the result of a media type; computed if `None`.
+
+        Raises:
+            InvalidArgumentError: There is no such column.
+            SchemaError: A value does not fit the new type.
+
+        Example:
+            >>> ds = Dataset.from_dict({"label": [0, 1]})
+            >>> ds.cast_column("label", Value("string"))["label"][:]
+            ['0', '1']
+        """
         if hasattr(feature, "decode_example"):
             features = Features({**self.features, column: feature})
             return self._retabled(self._data.cast(features.arrow_schema), features, new_fingerprint)
@@ -118,12 +178,21 @@ class ColumnTypes(MapStyleTransforms):
         return self.cast(features)
 
     def class_encode_column(self, column: str, include_nulls: bool = False) -> Self:
-        """Return the data set with the values of a column as labels: its sorted values are their
-        names.
+        """Return the dataset with a column of values turned into a `ClassLabel` column.
+
+        The names of the classes are the different values as text, sorted; rows get their numbers.
 
         Args:
-            column: the column.
-            include_nulls: whether nulls are a class of their own, `"None"`.
+            column: The name of a column of plain values.
+            include_nulls: Whether nulls become a class of their own, `"None"`; else they stay null.
+
+        Raises:
+            InvalidArgumentError: There is no such column, or it is a list, struct or `ClassLabel`.
+
+        Example:
+            >>> ds = Dataset.from_dict({"label": ["pos", "neg", None]}).class_encode_column("label")
+            >>> ds.features["label"], ds["label"][:]
+            (ClassLabel(names=['neg', 'pos']), [1, 0, None])
         """
         if column not in self.column_names:
             raise InvalidArgumentError(
@@ -157,8 +226,22 @@ class ColumnTypes(MapStyleTransforms):
         return int(self._query(column).column(0).null_count)
 
     def align_labels_with_mapping(self, label2id: dict[str, int], label_column: str) -> Self:
-        """Return the data set with the integers of labels that a mapping says; names are compared
-        without case.
+        """Return the dataset with the class numbers of a mapping, such as a model's `label2id`.
+
+        Args:
+            label2id: The number of each class name; names are compared without regard to case.
+            label_column: The name of a column of `ClassLabel`, or of lists of it.
+
+        Raises:
+            InvalidArgumentError: There is no such column, or it has no class labels.
+            KeyError: A class of the column is not in the mapping.
+
+        Example:
+            >>> ds = Dataset.from_dict({"label": ["no", "yes"]}).class_encode_column("label")
+            >>> ds["label"][:]
+            [0, 1]
+            >>> ds.align_labels_with_mapping({"YES": 0, "NO": 1}, "label")["label"][:]
+            [1, 0]
         """
         if label_column not in self.column_names:
             raise InvalidArgumentError(

@@ -1,4 +1,4 @@
-"""Columns of map-style data sets: chosen, renamed, added, of other types."""
+"""Transforms of map-style datasets that remove, select and rename columns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rowstream.fingerprint.transform import fingerprint_transform
 
 
 class ColumnMethods(RowSelection):
-    """What is done to columns."""
+    """The transforms that choose and rename columns, without touching the rows."""
 
     def _known(self, names: Any) -> list[str]:
         several = [names] if isinstance(names, str) else list(names)
@@ -28,7 +28,22 @@ class ColumnMethods(RowSelection):
     def remove_columns(
         self, column_names: str | list[str], new_fingerprint: str | None = None
     ) -> Self:
-        """Return the data set without some columns."""
+        """Return the dataset without some columns.
+
+        Nothing is copied or rewritten.
+
+        Args:
+            column_names: The name of a column, or a list of names.
+            new_fingerprint: The fingerprint of the result; computed if `None`.
+
+        Raises:
+            InvalidArgumentError: There is no such column.
+
+        Example:
+            >>> ds = Dataset.from_dict({"id": [1, 2], "text": ["a", "b"]})
+            >>> ds.remove_columns("id").column_names
+            ['text']
+        """
         gone = self._known(column_names)
         kept = [name for name in self.column_names if name not in gone]
         return self._selected(kept, new_fingerprint)
@@ -38,7 +53,22 @@ class ColumnMethods(RowSelection):
     def select_columns(
         self, column_names: str | list[str], new_fingerprint: str | None = None
     ) -> Self:
-        """Return the data set with some columns only, in the order in which they are named."""
+        """Return the dataset with the given columns only, in the given order.
+
+        Nothing is copied or rewritten.
+
+        Args:
+            column_names: The name of a column, or a list of names.
+            new_fingerprint: The fingerprint of the result; computed if `None`.
+
+        Raises:
+            InvalidArgumentError: There is no such column.
+
+        Example:
+            >>> ds = Dataset.from_dict({"id": [1, 2], "text": ["a", "b"], "label": [0, 1]})
+            >>> ds.select_columns(["label", "text"])[0]
+            {'label': 0, 'text': 'a'}
+        """
         return self._selected(self._known(column_names), new_fingerprint)
 
     def _selected(self, names: list[str], new_fingerprint: str | None) -> Self:
@@ -55,7 +85,22 @@ class ColumnMethods(RowSelection):
     def rename_column(
         self, original_column_name: str, new_column_name: str, new_fingerprint: str | None = None
     ) -> Self:
-        """Return the data set with another name for a column."""
+        """Return the dataset with one column renamed.
+
+        Nothing is copied or rewritten.
+
+        Args:
+            original_column_name: The name that the column has.
+            new_column_name: The name that it gets.
+            new_fingerprint: The fingerprint of the result; computed if `None`.
+
+        Raises:
+            InvalidArgumentError: There is no such column, or the new name is empty or already used.
+
+        Example:
+            >>> Dataset.from_dict({"text": ["a", "b"]}).rename_column("text", "title").column_names
+            ['title']
+        """
         if not new_column_name:
             raise InvalidArgumentError("New column name is empty.")
         return self._renamed({original_column_name: new_column_name}, new_fingerprint)
@@ -64,7 +109,23 @@ class ColumnMethods(RowSelection):
     def rename_columns(
         self, column_mapping: dict[str, str], new_fingerprint: str | None = None
     ) -> Self:
-        """Return the data set with other names for columns: `{old: new}`."""
+        """Return the dataset with several columns renamed.
+
+        Nothing is copied or rewritten.
+
+        Args:
+            column_mapping: The new names by the old ones; other columns keep their names.
+            new_fingerprint: The fingerprint of the result; computed if `None`.
+
+        Raises:
+            InvalidArgumentError: There is no such column, or a new name is empty or would be there
+                twice.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1], "b": [2], "c": [3]})
+            >>> ds.rename_columns({"a": "b", "b": "a"})[0]
+            {'b': 1, 'a': 2, 'c': 3}
+        """
         if empty := [old for old, new in column_mapping.items() if not new]:
             raise InvalidArgumentError(f"New column names are empty for {empty}.")
         return self._renamed(column_mapping, new_fingerprint)
@@ -87,7 +148,18 @@ class ColumnMethods(RowSelection):
         return made
 
     def unique(self, column: str) -> list[Any]:
-        """Return the different values of a column, in the order in which they come first."""
+        """Return the different values of a column, in the order in which they first occur.
+
+        Args:
+            column: The name of the column.
+
+        Raises:
+            InvalidArgumentError: There is no such column.
+
+        Example:
+            >>> Dataset.from_dict({"label": [1, 0, 1, None]}).unique("label")
+            [1, 0, None]
+        """
         if column not in self.column_names:
             raise InvalidArgumentError(
                 f"Column ({column}) not in table columns ({self.column_names})."

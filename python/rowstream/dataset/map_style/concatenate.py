@@ -1,4 +1,4 @@
-"""Map-style data sets together: one after another, side by side, mixed."""
+"""Map-style datasets concatenated, by rows or by columns, and interleaved."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rowstream.writers.features import with_features
 
 
 def _aligned(ds: Any, features: Features, maps: dict[str, Any]) -> Any:
-    """Return the table of a data set with the types of features."""
+    """Return the table of a dataset, with its columns cast to the given features."""
     schema = features.arrow_schema
     if ds.features == features and all(
         ds._data.schema.field(name).type == schema.field(name).type
@@ -36,9 +36,7 @@ def _aligned(ds: Any, features: Features, maps: dict[str, Any]) -> Any:
 def concatenate_map_style(
     datasets: list[Any], info: Any = None, split: Any = None, axis: int = 0
 ) -> Any:
-    """Map-style data sets as one: their rows one after another, or their columns beside each other
-    if `axis` is 1.
-    """
+    """Concatenate map-style datasets: their rows, or their columns if `axis` is 1."""
     # Beside each other, a part without rows has columns all the same.
     parts = datasets if axis == 1 else [ds for ds in datasets if ds.num_rows > 0] or datasets[:1]
     if axis == 0 and len(parts) == 1 and parts[0].num_rows == 0:
@@ -105,8 +103,9 @@ def concatenate_map_style(
 
 
 def _listed_rows(ds: Any, start: int) -> Any:
-    """Return the list of rows of a data set whose table begins at `start`: where it begins first,
-    the file of the list is kept.
+    """Return the row indices of a dataset whose table begins at row `start` of the joined table.
+
+    At `start` 0 they stay in the file that they are in.
     """
     schema = pa.schema({"indices": pa.uint64()})
     if ds._indices is None:
@@ -132,7 +131,7 @@ def interleave_map_style(
     split: Any,
     stopping_strategy: str,
 ) -> Any:
-    """Map-style data sets, mixed, with the draws that `datasets` makes."""
+    """Interleave map-style datasets, with the random draws of `datasets.interleave_datasets`."""
     if stopping_strategy not in STRATEGIES:
         raise InvalidArgumentError(
             f"{stopping_strategy} is not supported. Please enter a valid stopping_strategy:"
@@ -158,7 +157,7 @@ def interleave_map_style(
 def draw_rows(
     lengths: Any, starts: Any, probabilities: Any, seed: int | None, stopping_strategy: str
 ) -> Any:
-    """Return the rows that are drawn: a thousand draws at a time, as `datasets` draws them."""
+    """Return the positions of the drawn rows, drawn a thousand at a time as `datasets` does."""
     n = len(lengths)
     chances = np.asarray(probabilities, dtype=np.float64)
     drawable = chances > 0

@@ -1,4 +1,4 @@
-"""Map-style data sets made of rows, columns, frames, generators, queries and files."""
+"""Constructors of map-style datasets from rows, columns, frames, generators and queries."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rowstream.writers.infer import column, given_column
 
 
 def _agreed(features: Any, info: DatasetInfo | None) -> tuple[Features | None, DatasetInfo]:
-    """Return the features that are given, in one way or the other."""
+    """Return the features given in either way, and a copy of the metadata."""
     if (
         info is not None
         and features is not None
@@ -37,11 +37,10 @@ def _agreed(features: Any, info: DatasetInfo | None) -> tuple[Features | None, D
 
 
 def _whole(mapping: Any, features: Features | None) -> Any:
-    """Return the columns of a dict, which are those that features name; all of them without rows
-    where there are none.
+    """Return the columns of a dict, which must be those that the features name.
 
     Raises:
-        InvalidArgumentError: some are not there.
+        InvalidArgumentError: Some are missing.
     """
     if features is None:
         return mapping
@@ -56,7 +55,7 @@ def _whole(mapping: Any, features: Features | None) -> Any:
 
 
 class MapStyleConstructors(MapStyleBase):
-    """What data sets are made of."""
+    """The constructors of datasets from data in memory, generators and databases."""
 
     @classmethod
     def from_file(
@@ -67,7 +66,21 @@ class MapStyleConstructors(MapStyleBase):
         indices_filename: str | None = None,
         in_memory: bool = False,
     ) -> Self:
-        """Return the rows of an Arrow file or stream, mapped; read if `in_memory`."""
+        """Open an Arrow file, such as `map` writes with `cache_file_name`, without copying it.
+
+        Args:
+            filename: The path of an Arrow IPC file or stream.
+            info, split: As in `from_dict`.
+            indices_filename: A second Arrow file, with the positions of the rows to use.
+            in_memory: Whether to read the file into memory instead of memory-mapping it.
+
+        Example:
+            >>> write_jsonl("train.jsonl", [{"text": "a"}])
+            1
+            >>> ds = load_dataset("json", data_files="train.jsonl", split="train")
+            >>> Dataset.from_file(ds.cache_files[0]["filename"])[0]
+            {'text': 'a'}
+        """
         kind = InMemoryTable if in_memory else MemoryMappedTable
         indices = None if indices_filename is None else kind.from_file(indices_filename)
         return cls(kind.from_file(filename), info=info, split=split, indices_table=indices)
@@ -80,7 +93,21 @@ class MapStyleConstructors(MapStyleBase):
         split: Any = None,
         indices_buffer: Any = None,
     ) -> Self:
-        """Return the rows of an Arrow stream in memory."""
+        """Return the rows of an Arrow stream that is in memory, such as a `pyarrow.Buffer`.
+
+        Args:
+            buffer: The bytes of the stream.
+            info, split: As in `from_dict`.
+            indices_buffer: A second stream, with the positions of the rows to use.
+
+        Example:
+            >>> import pyarrow as pa
+            >>> table, sink = pa.table({"text": ["a"]}), pa.BufferOutputStream()
+            >>> with pa.ipc.new_stream(sink, table.schema) as writer:
+            ...     writer.write_table(table)
+            >>> Dataset.from_buffer(sink.getvalue())[0]
+            {'text': 'a'}
+        """
         indices = None if indices_buffer is None else InMemoryTable.from_buffer(indices_buffer)
         return cls(InMemoryTable.from_buffer(buffer), info=info, split=split, indices_table=indices)
 
@@ -93,19 +120,22 @@ class MapStyleConstructors(MapStyleBase):
         split: Any = None,
         on_mixed_types: str | None = None,
     ) -> Self:
-        """Return the rows of columns: a dict of lists, arrays or Arrow arrays of one length, kept
-        in memory.
+        """Return a dataset of the columns of a dict, stored in memory.
 
         Args:
-            mapping: the columns.
-            features: their types; found if `None`.
-            info: what is known of the data set.
-            split: its name.
-            on_mixed_types: `"use_json"`: values that have no common type are stored as `Json`;
-                `None`: they are an error.
+            mapping: Lists, NumPy arrays or Arrow arrays of one length, by column name.
+            features: The types of the columns; inferred if `None`.
+            info: Metadata of the dataset, such as its description.
+            split: The name of the split.
+            on_mixed_types: `"use_json"` stores values of different types as `Json`; `None` raises.
+
+        Raises:
+            pyarrow.ArrowInvalid: Columns differ in length, or values have no common type.
+            InvalidArgumentError: `features` names columns that are missing.
 
         Example:
-            >>> Dataset.from_dict({"text": ["a", "b"], "label": [0, 1]})
+            >>> Dataset.from_dict({"text": ["a", "b"], "label": [0, 1]})[1]
+            {'text': 'b', 'label': 1}
         """
         features, info = _agreed(features, info)
         mapping = _whole(mapping, features)
@@ -142,13 +172,17 @@ class MapStyleConstructors(MapStyleBase):
         split: Any = None,
         on_mixed_types: str | None = None,
     ) -> Self:
-        """Return the rows of a list of dicts, kept in memory. The columns are those of the first
-        row, and those that features name; what a row lacks is null there.
+        """Return a dataset of a list of rows, stored in memory.
 
-        Arguments as those of `from_dict`.
+        The columns are those of the first row, or those of `features`; missing values are null.
+
+        Args:
+            mapping: The rows, as dicts.
+            features, info, split, on_mixed_types: As in `from_dict`.
 
         Example:
-            >>> Dataset.from_list([{"text": "a", "label": 0}, {"text": "b", "label": 1}])
+            >>> Dataset.from_list([{"text": "a", "label": 0}, {"text": "b"}])[1]
+            {'text': 'b', 'label': None}
         """
         wanted, _ = _agreed(features, info)
         names: Any = list(mapping[0]) if mapping else []
@@ -172,7 +206,18 @@ class MapStyleConstructors(MapStyleBase):
         split: Any = None,
         preserve_index: bool | None = None,
     ) -> Self:
-        """Return the rows of a pandas frame; its index is a column unless it only counts rows."""
+        """Return a dataset of a pandas frame, stored in memory.
+
+        Args:
+            df: The `pandas.DataFrame`.
+            features, info, split: As in `from_dict`.
+            preserve_index: Whether the index becomes a column; `None`: unless it is a plain range.
+
+        Example:
+            >>> import pandas as pd
+            >>> Dataset.from_pandas(pd.DataFrame({"text": ["a", "b"]}))[1]
+            {'text': 'b'}
+        """
         features, info = _agreed(features, info)
         table = pa.Table.from_pandas(df, preserve_index=preserve_index)
         return cls._of_table(table, features, info, split)
@@ -185,7 +230,17 @@ class MapStyleConstructors(MapStyleBase):
         info: DatasetInfo | None = None,
         split: Any = None,
     ) -> Self:
-        """Return the rows of a Polars frame, a lazy one collected."""
+        """Return a dataset of a Polars frame, without copying it where possible.
+
+        Args:
+            df: A `polars.DataFrame`, or a `polars.LazyFrame`, which is collected.
+            features, info, split: As in `from_dict`.
+
+        Example:
+            >>> import polars as pl  # doctest: +SKIP
+            >>> Dataset.from_polars(pl.DataFrame({"text": ["a", "b"]}))[1]  # doctest: +SKIP
+            {'text': 'b'}
+        """
         features, info = _agreed(features, info)
         frame = df.collect() if hasattr(df, "collect") else df
         return cls._of_table(frame.to_arrow(), features, info, split)
@@ -198,8 +253,17 @@ class MapStyleConstructors(MapStyleBase):
         info: DatasetInfo | None = None,
         split: Any = None,
     ) -> Self:
-        """Return the rows of anything that has the Arrow PyCapsule protocol: tables of pyarrow,
-        DuckDB, nanoarrow, a stream of ours.
+        """Return a dataset of any object with the Arrow PyCapsule protocol.
+
+        Args:
+            data: Such as a pyarrow table, a DuckDB relation or an `IterableDataset`, which is read
+                to its end.
+            features, info, split: As in `from_dict`.
+
+        Example:
+            >>> import pyarrow as pa
+            >>> Dataset.from_arrow(pa.table({"text": ["a", "b"]}))[1]
+            {'text': 'b'}
         """
         features, info = _agreed(features, info)
         return cls._of_table(
@@ -228,24 +292,28 @@ class MapStyleConstructors(MapStyleBase):
         fingerprint: str | None = None,
         **kwargs: Any,
     ) -> Self:
-        """Return the rows that a generator gives, written once into the cache under the fingerprint
-        of the function and its arguments.
+        """Return a dataset of the rows that a generator function yields.
+
+        They are written to an Arrow file in the cache, whose name depends on the function and its
+        arguments, so that the same call finds it again.
 
         Args:
-            generator: a function that gives dicts.
-            features: the types of the columns; found if `None`.
-            cache_dir: the cache's folder.
-            keep_in_memory: whether the result is read into memory.
-            gen_kwargs: its arguments. With `num_proc`, those that are lists are shared out.
-            num_proc: processes.
-            split: the name of the split.
-            fingerprint: the name of the result, instead of one that follows from the function.
-            kwargs: not used.
+            generator: A function that yields rows, as dicts.
+            features: The types of the columns; inferred if `None`.
+            cache_dir: The folder of the cache; that of `HF_DATASETS_CACHE` if `None`.
+            keep_in_memory: Whether to read the result into memory.
+            gen_kwargs: Keyword arguments of the function; with `num_proc`, lists are split.
+            num_proc: The number of processes to run the function in; this process if `None`.
+            split: The name of the split.
+            fingerprint: The fingerprint of the result, instead of a computed one.
+            kwargs: Accepted and ignored.
 
         Example:
-            >>> def rows():
-            ...     yield {"text": "a"}
-            >>> ds = Dataset.from_generator(rows)
+            >>> def rows(n):
+            ...     for i in range(n):
+            ...         yield {"id": i}
+            >>> Dataset.from_generator(rows, gen_kwargs={"n": 3})["id"][:]
+            [0, 1, 2]
         """
         from rowstream.prepare.generator import prepare_generator
 
@@ -271,16 +339,22 @@ class MapStyleConstructors(MapStyleBase):
         keep_in_memory: bool = False,
         **kwargs: Any,
     ) -> Self:
-        """Return the rows of a query or a table of a database. Other arguments as those of
-        `pandas.read_sql`.
+        """Return the result of a database query. It is run at each call and written to the cache.
 
         Args:
-            sql: a query, or the name of a table.
-            con: a URI, or a connection of SQLAlchemy or sqlite3.
-            features: the types of the columns.
-            cache_dir: the cache's folder.
-            keep_in_memory: whether the result is read into memory.
-            kwargs: those of `pandas.read_sql`.
+            sql: A query, or the name of a table.
+            con: A URI or an SQLAlchemy connection, which need SQLAlchemy; or one of `sqlite3`.
+            features, cache_dir, keep_in_memory: As in `from_generator`.
+            kwargs: Options of `pandas.read_sql`.
+
+        Example:
+            >>> import sqlite3
+            >>> con = sqlite3.connect("data.db")
+            >>> Dataset.from_dict({"id": [1, 2]}).to_sql("items", con)
+            2
+            >>> Dataset.from_sql("SELECT * FROM items WHERE id > 1", con)[:]
+            {'id': [2]}
+            >>> con.close()
         """
         from rowstream.prepare.sql import prepare_query
 
@@ -298,8 +372,15 @@ class MapStyleConstructors(MapStyleBase):
         load_from_cache_file: bool = True,
         **kwargs: Any,
     ) -> Self:
-        """Return the rows of a Spark frame, by way of Arrow, in memory; what says where copies lie
-        is accepted.
+        """Return a dataset of a Spark frame, collected into memory.
+
+        Args:
+            df: The `pyspark.sql.DataFrame`.
+            split, features: As in `from_dict`.
+            keep_in_memory, cache_dir, working_dir, load_from_cache_file, kwargs: Ignored.
+
+        Example:
+            >>> Dataset.from_spark(spark.createDataFrame([("a",)], ["text"]))  # doctest: +SKIP
         """
         table = df.toArrow() if hasattr(df, "toArrow") else pa.Table.from_pandas(df.toPandas())
         return cls.own_class._of_table(table, features, DatasetInfo(), split)

@@ -1,4 +1,4 @@
-"""`Dataset`: rows at random, over Arrow tables that are mapped from files."""
+"""`Dataset`: rows by position, over Arrow tables that are memory-mapped from files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rowstream.writers.arrow import ArrowWriter
 from rowstream.writers.features import with_features
 
 update_metadata_with_features = with_features
-"""What `datasets` calls it."""
+"""The name of the same function in `datasets`."""
 
 
 class Dataset(
@@ -29,12 +29,19 @@ class Dataset(
     MapStyleFiles,
     MapStyleSaving,
 ):
-    """Rows that can be read in any order, any number of times. Made by `load_dataset`, `from_dict`
-    and their like.
+    """A table of rows that can be read in any order, any number of times.
 
-    The rows are an Arrow table, mapped from a file where there is one: only what is looked at is
-    read. A list of rows may stand before it (`select`, `shuffle`, `sort`, `filter`), which moves
-    no data. Every method that changes something gives a new data set.
+    `load_dataset`, `Dataset.from_dict` and the other `from_*` methods create it. The rows are an
+    Arrow table, memory-mapped from a file if there is one, so that only what is accessed is read.
+    `select`, `shuffle`, `sort` and `filter` list positions in that table and copy no rows.
+    Transforms return a new dataset and leave this one as it is.
+
+    Args:
+        arrow_table: The rows.
+        info: Metadata of the dataset, such as its features.
+        split: The name of the split.
+        indices_table: The positions of the rows to use; all rows if `None`.
+        fingerprint: The fingerprint of the rows; computed if `None`.
 
     Example:
         >>> ds = Dataset.from_dict({"text": ["a", "b", "c"]})
@@ -43,28 +50,27 @@ class Dataset(
     """
 
     def __repr__(self) -> str:
-        """Columns and rows."""
+        """Return the names of the columns and the number of rows as text."""
         return (
             f"Dataset({{\n    features: {list(self.features)},\n    num_rows: {self.num_rows}\n}})"
         )
 
     def __enter__(self) -> Dataset:
-        """Itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give up the table."""
+        """Release the table, after which the dataset can't be used."""
         self.__del__()
 
     def __del__(self) -> None:
-        """Give up the table: files may then be removed, where the system does not let mapped ones
-        be.
+        """Release the table, so that its files can be removed where the system refuses that for
+        memory-mapped files.
         """
         for name in ("_data", "_indices"):
             self.__dict__.pop(name, None)
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
-        """Return the rows as an Arrow stream: `pa.table(ds)`, `pl.DataFrame(ds)`, DuckDB."""
+        """Return the rows as an Arrow stream, for `pa.table(ds)`, `pl.DataFrame(ds)` and DuckDB."""
         return self._query(slice(None)).__arrow_c_stream__()
 
 

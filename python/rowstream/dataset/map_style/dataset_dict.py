@@ -1,4 +1,4 @@
-"""`DatasetDict` and `IterableDatasetDict`: the splits of a data set, by name."""
+"""`DatasetDict`: the map-style splits of a dataset, by name."""
 
 from __future__ import annotations
 
@@ -13,16 +13,23 @@ from rowstream.exceptions import InvalidArgumentError
 
 
 class DatasetDict(DatasetDictFiles):
-    """Map-style data sets by split. A method of data sets that is called here is called on each.
+    """A dict of `Dataset` objects by split name, with their methods, which apply to every split.
+
+    Methods that return a dataset return a `DatasetDict`; properties such as `num_rows` and
+    `column_names` are dicts of the values of the splits.
 
     Example:
-        >>> ds = load_dataset("openai/gsm8k", "main")
-        >>> ds = ds.map(tokenize, batched=True)
-        >>> ds["train"][0]
+        >>> ds = Dataset.from_dict({"text": ["a", "b", "c"]})
+        >>> splits = DatasetDict({"train": ds.take(2), "test": ds.skip(2)})
+        >>> splits = splits.map(lambda row: {"upper": row["text"].upper()})
+        >>> splits["test"][0]
+        {'text': 'c', 'upper': 'C'}
+        >>> splits.num_rows
+        {'train': 2, 'test': 1}
     """
 
     def __getitem__(self, k: Any) -> Any:
-        """Return the data set of a split."""
+        """Return the dataset of a split."""
         if isinstance(k, (str,)) or not self:
             if str(k) in self or not self:
                 return super().__getitem__(str(k))
@@ -37,16 +44,15 @@ class DatasetDict(DatasetDictFiles):
         )
 
     def __enter__(self) -> DatasetDict:
-        """Itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give up the tables."""
+        """Release the tables, after which the datasets can't be used."""
         for ds in self.values():
             ds.__del__()
 
     def __repr__(self) -> str:
-        """Return the splits, one below the other."""
+        """Return the splits as text, one below the other."""
         inner = "\n".join(f"{name}: {ds!r}" for name, ds in self.items())
         return "DatasetDict({\n" + re.sub(r"^", "    ", inner, count=0, flags=re.MULTILINE) + "\n})"
 
@@ -108,7 +114,25 @@ class DatasetDict(DatasetDictFiles):
         indices_cache_file_names: dict[str, str | None] | None = None,
         writer_batch_size: int | None = 1000,
     ) -> DatasetDict:
-        """`Dataset.shuffle` of each split: `seed` for all, or `seeds` and `generators` by split."""
+        """Shuffle the rows of each split, as in `Dataset.shuffle`.
+
+        Args:
+            seeds: A seed for all splits, or a dict of seeds by split.
+            seed: A seed for all splits, instead of `seeds`.
+            generators: A `numpy.random.Generator` for all splits, or a dict of them by split.
+            keep_in_memory, load_from_cache_file, writer_batch_size: As in `Dataset.shuffle`.
+            indices_cache_file_names: The files for the shuffled positions, by split.
+
+        Raises:
+            InvalidArgumentError: Both `seed` and `seeds` are given.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [*range(5)]})
+            >>> splits = DatasetDict({"train": ds, "test": ds})
+            >>> splits = splits.shuffle(seeds={"train": 1, "test": 2})
+            >>> sorted(splits["train"]["a"])
+            [0, 1, 2, 3, 4]
+        """
         self._check_values_type()
         if seed is not None and seeds is not None:
             raise InvalidArgumentError("Please specify seed or seeds, but not both")
@@ -133,12 +157,32 @@ class DatasetDict(DatasetDictFiles):
         )
 
     def unique(self, column: str) -> dict[str, list[Any]]:
-        """`Dataset.unique` of each split."""
+        """Return the different values of a column in each split, as in `Dataset.unique`.
+
+        Args:
+            column: The name of the column.
+
+        Returns:
+            The lists of values, by split.
+
+        Example:
+            >>> ds = Dataset.from_dict({"label": [1, 0, 1]})
+            >>> DatasetDict({"train": ds, "test": ds.take(1)}).unique("label")
+            {'train': [1, 0], 'test': [1]}
+        """
         self._check_values_type()
         return {split: ds.unique(column) for split, ds in self.items()}
 
     def cleanup_cache_files(self) -> dict[str, int]:
-        """`Dataset.cleanup_cache_files` of each split."""
+        """Remove the cached results of each split, as in `Dataset.cleanup_cache_files`.
+
+        Returns:
+            The numbers of removed files, by split.
+
+        Example:
+            >>> DatasetDict({"train": Dataset.from_dict({"a": [1]})}).cleanup_cache_files()
+            {'train': 0}
+        """
         self._check_values_type()
         return {split: ds.cleanup_cache_files() for split, ds in self.items()}
 
@@ -149,7 +193,17 @@ class DatasetDict(DatasetDictFiles):
         output_all_columns: bool = False,
         **format_kwargs: Any,
     ) -> Any:
-        """`Dataset.formatted_as` of each split."""
+        """Set another format of all splits for the duration of a `with` block.
+
+        Args:
+            type, columns, output_all_columns, **format_kwargs: As in `Dataset.set_format`.
+
+        Example:
+            >>> splits = DatasetDict({"train": Dataset.from_dict({"a": [1, 2]})})
+            >>> with splits.formatted_as("numpy"):
+            ...     print(splits["train"][:]["a"] * 10)
+            [10 20]
+        """
         from contextlib import ExitStack, contextmanager
 
         @contextmanager
@@ -171,13 +225,31 @@ class DatasetDict(DatasetDictFiles):
         output_all_columns: bool = False,
         **format_kwargs: Any,
     ) -> None:
-        """`Dataset.set_format` of each split."""
+        """Set the format of all splits, in place, as in `Dataset.set_format`.
+
+        Args:
+            type, columns, output_all_columns, **format_kwargs: As in `Dataset.set_format`.
+
+        Example:
+            >>> splits = DatasetDict({"train": Dataset.from_dict({"a": [1, 2]})})
+            >>> splits.set_format("numpy")
+            >>> splits["train"][:]
+            {'a': array([1, 2])}
+        """
         self._check_values_type()
         for ds in self.values():
             ds.set_format(type, columns, output_all_columns, **format_kwargs)
 
     def reset_format(self) -> None:
-        """`Dataset.reset_format` of each split."""
+        """Return Python objects from all splits again, as in `Dataset.reset_format`.
+
+        Example:
+            >>> splits = DatasetDict({"train": Dataset.from_dict({"a": [1, 2]})})
+            >>> splits.set_format("numpy")
+            >>> splits.reset_format()
+            >>> splits["train"][:]
+            {'a': [1, 2]}
+        """
         self._check_values_type()
         for ds in self.values():
             ds.set_format()
@@ -185,7 +257,17 @@ class DatasetDict(DatasetDictFiles):
     def set_transform(
         self, transform: Any, columns: Any = None, output_all_columns: bool = False
     ) -> None:
-        """`Dataset.set_transform` of each split."""
+        """Apply a function to the rows of all splits whenever they are read, in place.
+
+        Args:
+            transform, columns, output_all_columns: As in `Dataset.set_transform`.
+
+        Example:
+            >>> splits = DatasetDict({"train": Dataset.from_dict({"a": [1, 2]})})
+            >>> splits.set_transform(lambda batch: {"double": [2 * a for a in batch["a"]]})
+            >>> splits["train"][1]
+            {'double': 4}
+        """
         self._check_values_type()
         for ds in self.values():
             ds.set_transform(transform, columns, output_all_columns)

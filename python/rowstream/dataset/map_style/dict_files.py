@@ -1,4 +1,4 @@
-"""Data sets by split, from files and into files."""
+"""Dicts of map-style datasets by split, loaded from files and saved to them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rowstream.writers.target import file_system
 
 
 class DatasetDictBase(dict[str, Any]):
-    """Map-style data sets by split."""
+    """A dict of map-style datasets by split, with checks of its values."""
 
     def _check_values_type(self) -> None:
         for ds in self.values():
@@ -51,7 +51,7 @@ def _from_files(
 
 
 class DatasetDictFiles(DatasetDictBase):
-    """Data sets by split, from files and into files."""
+    """The methods that load datasets by split from files, save them and upload them."""
 
     def save_to_disk(
         self,
@@ -61,7 +61,23 @@ class DatasetDictFiles(DatasetDictBase):
         num_proc: int | None = None,
         storage_options: dict[str, Any] | None = None,
     ) -> None:
-        """`Dataset.save_to_disk` of each split, each into a folder of its name."""
+        """Save each split to a folder of its name, which `load_from_disk` memory-maps.
+
+        Args:
+            dataset_dict_path: The path or URL of the folder that the folders of the splits are in.
+            max_shard_size: As in `Dataset.save_to_disk`.
+            num_shards: The number of files of each split, by split, instead of `max_shard_size`.
+            num_proc, storage_options: As in `Dataset.save_to_disk`.
+
+        Raises:
+            InvalidArgumentError: `num_shards` is not a dict, or as in `Dataset.save_to_disk`.
+
+        Example:
+            >>> ds = Dataset.from_dict({"text": ["a", "b", "c"]})
+            >>> DatasetDict({"train": ds.take(2), "test": ds.skip(2)}).save_to_disk("my_dataset")
+            >>> load_from_disk("my_dataset").num_rows
+            {'train': 2, 'test': 1}
+        """
         self._check_values_type()
         if num_shards is not None and not isinstance(num_shards, dict):
             raise InvalidArgumentError(
@@ -92,7 +108,21 @@ class DatasetDictFiles(DatasetDictBase):
         keep_in_memory: bool | None = None,
         storage_options: dict[str, Any] | None = None,
     ) -> Any:
-        """Return what `save_to_disk` wrote, of rowstream or of `datasets`."""
+        """Load the splits that `save_to_disk` wrote, of rowstream or of `datasets`.
+
+        Args:
+            dataset_dict_path: The path or URL of the folder.
+            keep_in_memory, storage_options: As in `Dataset.load_from_disk`.
+
+        Raises:
+            DataFilesNotFoundError: The folder has no saved `DatasetDict`.
+
+        Example:
+            >>> ds = Dataset.from_dict({"text": ["a", "b"]})
+            >>> DatasetDict({"train": ds}).save_to_disk("my_dataset")
+            >>> DatasetDict.load_from_disk("my_dataset")["train"][1]
+            {'text': 'b'}
+        """
         path = os.fspath(dataset_dict_path)
         fs, folder = file_system(path, storage_options)
 
@@ -134,7 +164,18 @@ class DatasetDictFiles(DatasetDictBase):
         keep_in_memory: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """`Dataset.from_csv` of files by split."""
+        """Load CSV files by split, as in `Dataset.from_csv`.
+
+        Args:
+            path_or_paths: The path, glob pattern or URL of each split, or a list of them, by split.
+            features, cache_dir, keep_in_memory, **kwargs: As in `Dataset.from_csv`.
+
+        Example:
+            >>> Dataset.from_dict({"text": ["a", "b"], "label": [0, 1]}).to_csv("train.csv")
+            19
+            >>> DatasetDict.from_csv({"train": "train.csv"})["train"][1]
+            {'text': 'b', 'label': 1}
+        """
         return _from_files("csv", path_or_paths, features, cache_dir, keep_in_memory, kwargs)
 
     @staticmethod
@@ -145,7 +186,18 @@ class DatasetDictFiles(DatasetDictBase):
         keep_in_memory: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """`Dataset.from_json` of files by split."""
+        """Load JSON or JSON Lines files by split, as in `Dataset.from_json`.
+
+        Args:
+            path_or_paths: As in `from_csv`.
+            features, cache_dir, keep_in_memory, **kwargs: As in `Dataset.from_json`.
+
+        Example:
+            >>> write_jsonl("train.jsonl", [{"text": "a"}, {"text": "b"}])
+            2
+            >>> DatasetDict.from_json({"train": "train.jsonl"})["train"][1]
+            {'text': 'b'}
+        """
         return _from_files("json", path_or_paths, features, cache_dir, keep_in_memory, kwargs)
 
     @staticmethod
@@ -157,7 +209,17 @@ class DatasetDictFiles(DatasetDictBase):
         columns: Any = None,
         **kwargs: Any,
     ) -> Any:
-        """`Dataset.from_parquet` of files by split."""
+        """Load Parquet files by split, as in `Dataset.from_parquet`.
+
+        Args:
+            path_or_paths: As in `from_csv`.
+            features, cache_dir, keep_in_memory, columns, **kwargs: As in `Dataset.from_parquet`.
+
+        Example:
+            >>> _ = Dataset.from_dict({"id": [1], "text": ["a"]}).to_parquet("train.parquet")
+            >>> DatasetDict.from_parquet({"train": "train.parquet"}, columns=["text"])["train"][0]
+            {'text': 'a'}
+        """
         return _from_files(
             "parquet",
             path_or_paths,
@@ -175,7 +237,18 @@ class DatasetDictFiles(DatasetDictBase):
         keep_in_memory: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """`Dataset.from_text` of files by split."""
+        """Load text files by split into a column `text`, as in `Dataset.from_text`.
+
+        Args:
+            path_or_paths: As in `from_csv`.
+            features, cache_dir, keep_in_memory, **kwargs: As in `Dataset.from_text`.
+
+        Example:
+            >>> with open("notes.txt", "w") as file:
+            ...     _ = file.write("first line")
+            >>> DatasetDict.from_text({"train": "notes.txt"})["train"][0]
+            {'text': 'first line'}
+        """
         return _from_files("text", path_or_paths, features, cache_dir, keep_in_memory, kwargs)
 
     def _upload(self, options: UploadOptions) -> Any:

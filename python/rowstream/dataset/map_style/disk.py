@@ -1,4 +1,4 @@
-"""Data sets in folders, as `save_to_disk` writes them."""
+"""Datasets saved to folders with `save_to_disk`, and loaded from them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from rowstream.writers.target import file_system
 
 
 class MapStyleSaving(RowSelection, MapStyleExport):
-    """Data sets into folders and onto the Hub."""
+    """The methods that save datasets to folders and upload them to the Hub."""
 
     def save_to_disk(
         self,
@@ -36,15 +36,27 @@ class MapStyleSaving(RowSelection, MapStyleExport):
         num_proc: int | None = None,
         storage_options: dict[str, Any] | None = None,
     ) -> None:
-        """Write the rows into a folder, as Arrow files that `load_from_disk` maps, of rowstream
-        and of `datasets`.
+        """Save the dataset to a folder of Arrow files, which `load_from_disk` memory-maps.
+
+        `datasets` can load the folder too. The format and the fingerprint are saved with the rows;
+        media files on this machine are embedded.
 
         Args:
-            dataset_path: the folder, or a URL of one.
-            max_shard_size: the bytes of a file; `"500MB"` if `None`.
-            num_shards: files, instead.
-            num_proc: files that are written at the same time.
-            storage_options: options of the file system of a URL.
+            dataset_path: The path or URL of the folder, which is created if it does not exist.
+            max_shard_size: The size of a file in bytes, or as text; `"500MB"` if `None`.
+            num_shards: The number of files, instead of `max_shard_size`.
+            num_proc: The number of files that are written at the same time, by threads.
+            storage_options: Options of the file system of a URL, as fsspec has them.
+
+        Raises:
+            InvalidArgumentError: Both `max_shard_size` and `num_shards` are given, or the dataset
+                has a search index.
+            PermissionError: The dataset is memory-mapped from files in this folder.
+
+        Example:
+            >>> Dataset.from_dict({"text": ["a", "b"]}).save_to_disk("my_dataset")
+            >>> load_from_disk("my_dataset")[0]
+            {'text': 'a'}
         """
         if max_shard_size is not None and num_shards is not None:
             raise InvalidArgumentError(
@@ -139,7 +151,7 @@ def load_dataset_folder(
     keep_in_memory: bool | None = None,
     storage_options: dict[str, Any] | None = None,
 ) -> Any:
-    """Return the data set that `save_to_disk` wrote into a folder. `make`: its class."""
+    """Return the dataset, of the class `make`, that `save_to_disk` wrote to a folder."""
     path = os.fspath(dataset_path)
     fs, folder = file_system(path, storage_options)
     names = (config.DATASET_INFO_FILENAME, config.DATASET_STATE_JSON_FILENAME)

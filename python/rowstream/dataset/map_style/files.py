@@ -1,4 +1,4 @@
-"""Map-style rows into files and databases."""
+"""Map-style datasets written to files and databases."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rowstream.writers.shards import Output
 
 
 class MapStyleFiles(MapStyleExport):
-    """Rows into files and databases."""
+    """The methods that write rows to files and databases."""
 
     def to_parquet(
         self,
@@ -35,18 +35,32 @@ class MapStyleFiles(MapStyleExport):
         max_shard_size: str | int | None = None,
         **parquet_writer_kwargs: Any,
     ) -> int:
-        """Write the rows as Parquet, whole or not at all. Gives the bytes of their columns.
+        """Write the rows to one or more Parquet files. A failed write leaves no partial file.
 
         Args:
-            path_or_buf: a file's name, a URL, or a binary file. Of several files:
-                `"folder/name.parquet"` stands for `name-00000-of-00003.parquet` and so on, in the
-                place of whatever it stood for before; a name without an ending is a folder.
-            batch_size: rows of a row group; of about 100 MB if `None`.
-            storage_options: options of a URL's file system.
-            num_shards: so many files.
-            max_shard_size: files of at most so many bytes (`"500MB"`), by what Arrow needs for
-                their rows.
-            parquet_writer_kwargs: as `pyarrow.parquet.ParquetWriter` has them.
+            path_or_buf: A path, a URL such as `s3://bucket/rows`, or a binary file. With
+                `num_shards` or `max_shard_size`, `"folder/name.parquet"` stands for the files
+                `name-00000-of-00003.parquet` and so on, which replace earlier ones of that name; a
+                path without an ending is a folder.
+            batch_size: The number of rows in a row group; row groups of about 100 MB if `None`.
+            storage_options: Options of the file system of a URL, as fsspec has them.
+            num_shards: The number of files.
+            max_shard_size: The largest size of a file in bytes, or as text such as `"500MB"`,
+                measured by the size of the rows in memory. Not together with `num_shards`.
+            **parquet_writer_kwargs: Options of `pyarrow.parquet.ParquetWriter`. A page index and
+                content-defined chunking are on by default, as in `datasets`.
+
+        Returns:
+            The size of the columns in memory, in bytes.
+
+        Raises:
+            InvalidArgumentError: The folder does not exist, or both `num_shards` and
+                `max_shard_size` are given.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]})
+            >>> ds.to_parquet("rows.parquet")
+            24
         """
         output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
         size = max(1, self._estimate_nbytes())
@@ -69,7 +83,7 @@ class MapStyleFiles(MapStyleExport):
         )
 
     def _stored(self, rows: int | None) -> Iterator[Any]:
-        """Tables of so many rows, as files have them."""
+        """Yield tables of at most so many rows, with the types that Parquet files store."""
         schema = self.features.arrow_schema
         for table in self._tables(rows):
             if requires_decoding(self.features, ignore_decode_attribute=True):
@@ -95,11 +109,29 @@ class MapStyleFiles(MapStyleExport):
         max_shard_size: str | int | None = None,
         **to_csv_kwargs: Any,
     ) -> int:
-        """Write the rows as CSV, whole or not at all. Gives the bytes written. Other arguments as
-        `pandas.DataFrame.to_csv` has them; `num_shards` and `max_shard_size` as in `to_parquet`.
+        """Write the rows to one or more CSV files. A failed write leaves no partial file.
+
+        Args:
+            path_or_buf, storage_options, num_shards, max_shard_size: As in `to_parquet`.
+            batch_size: The number of rows that are converted at a time; 1000 if `None`.
+            num_proc: The number of threads that convert rows to text.
+            **to_csv_kwargs: Options of `pandas.DataFrame.to_csv`; `index` is `False` by default.
+
+        Returns:
+            The number of bytes written.
+
+        Raises:
+            InvalidArgumentError: The folder does not exist, `num_proc` is less than 1, or both
+                `num_shards` and `max_shard_size` are given.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1, 2, 3]}).to_csv("rows.csv")
+            8
         """
         output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
-        return write_csv(self._exported(), output, to_csv_kwargs, batch_size, _processes(num_proc))
+        return write_csv(
+            self._exported(), output, path_or_buf, to_csv_kwargs, batch_size, _processes(num_proc)
+        )
 
     def to_json(
         self,
@@ -111,9 +143,24 @@ class MapStyleFiles(MapStyleExport):
         max_shard_size: str | int | None = None,
         **to_json_kwargs: Any,
     ) -> int:
-        """Write the rows as JSON Lines, whole or not at all. Gives the bytes written. Other
-        arguments as `pandas.DataFrame.to_json` has them: `orient=`, `lines=`, `compression=` and
-        the like; `num_shards` and `max_shard_size` as in `to_parquet`.
+        """Write the rows to one or more JSON Lines files. A failed write leaves no partial file.
+
+        Args:
+            path_or_buf, storage_options, num_shards, max_shard_size: As in `to_parquet`.
+            batch_size, num_proc: As in `to_csv`.
+            **to_json_kwargs: Options of `pandas.DataFrame.to_json`, such as `lines=False` (one JSON
+                value), `orient` and `compression` (by the ending of the path by default).
+
+        Returns:
+            The number of bytes written, before compression.
+
+        Raises:
+            InvalidArgumentError: As in `to_csv`, or for options that do not go together.
+            NotImplementedError: `lines=False` with several batches or with `max_shard_size`.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1, 2, 3]}).to_json("rows.jsonl")
+            24
         """
         output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
         return write_json(
@@ -128,15 +175,29 @@ class MapStyleFiles(MapStyleExport):
         num_proc: int | None = None,
         **sql_writer_kwargs: Any,
     ) -> int:
-        """Write the rows into a table of a database. Gives how many. Other arguments as
-        `pandas.DataFrame.to_sql` has them.
+        """Write the rows to a table of a database.
 
         Args:
-            name: the table.
-            con: a URI, or a connection of SQLAlchemy or sqlite3.
-            batch_size: rows that are written at once.
-            num_proc: accepted; a database takes rows one after another.
-            sql_writer_kwargs: those of pandas.
+            name: The name of the table.
+            con: A URI or an SQLAlchemy connection, which need SQLAlchemy; or one of `sqlite3`.
+            batch_size: The number of rows that are written at a time; 1000 if `None`.
+            num_proc: Accepted and ignored: rows are written one batch after another.
+            **sql_writer_kwargs: Options of `pandas.DataFrame.to_sql`, such as `if_exists`; `index`
+                is `False` by default.
+
+        Returns:
+            The number of rows written.
+
+        Raises:
+            InvalidArgumentError: `num_proc` is less than 1, or an integer is too large for the
+                signed 64-bit integers of databases.
+
+        Example:
+            >>> import sqlite3
+            >>> con = sqlite3.connect("data.db")
+            >>> Dataset.from_dict({"id": [1, 2]}).to_sql("items", con)
+            2
+            >>> con.close()
         """
         _processes(num_proc)
         options = {
@@ -146,7 +207,7 @@ class MapStyleFiles(MapStyleExport):
 
 
 def _processes(num_proc: int | None) -> int | None:
-    """Return how many threads turn rows into text."""
+    """Return the number of threads that convert rows to text, checked."""
     if num_proc is not None and num_proc <= 0:
         raise InvalidArgumentError(f"num_proc {num_proc} must be an integer > 0.")
     return num_proc

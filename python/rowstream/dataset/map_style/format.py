@@ -1,4 +1,4 @@
-"""The format in which map-style rows are given."""
+"""The output format of map-style datasets: Python objects, NumPy, PyTorch, pandas and others."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ from rowstream.formatting.names import get_format_type_from_alias
 
 
 class MapStyleFormat(MapStyleBase):
-    """The format in which rows are given."""
+    """The methods that set the format in which rows are returned."""
 
     @property
     def format(self) -> dict[str, Any]:
-        """The format: its type, what it is given, and the columns that have it."""
+        """The current format: its type, its options, and the columns that it applies to.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1, 2]}).with_format("numpy").format
+            {'type': 'numpy', 'format_kwargs': {}, 'columns': ['a'], 'output_all_columns': False}
+        """
         return {
             "type": self._format_type,
             "format_kwargs": self._format_kwargs,
@@ -34,7 +39,22 @@ class MapStyleFormat(MapStyleBase):
         output_all_columns: bool = False,
         **format_kwargs: Any,
     ) -> Iterator[None]:
-        """Another format, as long as a `with` lasts."""
+        """Set another format for the duration of a `with` block.
+
+        Args:
+            type: As in `set_format`.
+            columns: As in `set_format`.
+            output_all_columns: As in `set_format`.
+            **format_kwargs: As in `set_format`.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2]})
+            >>> with ds.formatted_as("numpy"):
+            ...     print(ds[:]["a"] * 10)
+            [10 20]
+            >>> ds[:]["a"]
+            [1, 2]
+        """
         names = ("_format_type", "_format_kwargs", "_format_columns", "_output_all_columns")
         before = {name: self.__dict__[name] for name in names}
         try:
@@ -51,14 +71,25 @@ class MapStyleFormat(MapStyleBase):
         output_all_columns: bool = False,
         **format_kwargs: Any,
     ) -> None:
-        """Change the format of this data set: of rows, batches and columns.
+        """Set the format of this dataset, in place: what rows, batches and columns are returned as.
+
+        Only the output changes; values are converted when they are read.
 
         Args:
             type: `None` for Python objects, `"numpy"`, `"torch"`, `"tensorflow"`, `"jax"`, `"mlx"`,
-                `"arrow"`, `"pandas"`, `"polars"`.
-            columns: those that have it; the others are left out.
-            output_all_columns: whether the others are given as Python objects instead.
-            format_kwargs: what the format takes, such as `dtype=` and `device=`.
+                `"arrow"`, `"pandas"` or `"polars"`.
+            columns: The names of the columns to format and return; all columns if `None`.
+            output_all_columns: Whether to return the other columns too, as Python objects.
+            **format_kwargs: Options of the format, such as `dtype` and `device` of `"torch"`.
+
+        Raises:
+            InvalidArgumentError: There is no such format or column.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2], "text": ["x", "y"]})
+            >>> ds.set_format("numpy", columns=["a"])
+            >>> ds[:]
+            {'a': array([1, 2])}
         """
         format_kwargs.update(format_kwargs.pop("format_kwargs", {}))
         name = get_format_type_from_alias(type)
@@ -79,7 +110,14 @@ class MapStyleFormat(MapStyleBase):
         self._output_all_columns = output_all_columns
 
     def reset_format(self) -> None:
-        """Python objects again, of all columns."""
+        """Return Python objects of all columns again, as before any `set_format`.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2]}).with_format("numpy")
+            >>> ds.reset_format()
+            >>> ds[:]
+            {'a': [1, 2]}
+        """
         self.set_format()
 
     def set_transform(
@@ -88,7 +126,22 @@ class MapStyleFormat(MapStyleBase):
         columns: Any = None,
         output_all_columns: bool = False,
     ) -> None:
-        """Has a function make what is given, of batches of Python objects, when it is asked for."""
+        """Apply a function to rows whenever they are read, in place.
+
+        Nothing is cached, so that each read may give other values, as for augmentation.
+
+        Args:
+            transform: A function that takes a batch (a dict of lists) and returns a batch. For a
+                single row, it gets a batch of one.
+            columns: The names of the columns that the function gets; all columns if `None`.
+            output_all_columns: Whether to return the other columns too.
+
+        Example:
+            >>> ds = Dataset.from_dict({"text": ["a", "b"]})
+            >>> ds.set_transform(lambda batch: {"upper": [text.upper() for text in batch["text"]]})
+            >>> ds[0]
+            {'upper': 'A'}
+        """
         self.set_format(
             "custom", columns=columns, output_all_columns=output_all_columns, transform=transform
         )
@@ -100,7 +153,20 @@ class MapStyleFormat(MapStyleBase):
         output_all_columns: bool = False,
         **format_kwargs: Any,
     ) -> Self:
-        """Return the data set with another format. Arguments as those of `set_format`."""
+        """Return the dataset with another format; this one keeps its own.
+
+        Args:
+            type: As in `set_format`.
+            columns: As in `set_format`.
+            output_all_columns: As in `set_format`.
+            **format_kwargs: As in `set_format`.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1, 2]}).with_format("numpy")[:]
+            {'a': array([1, 2])}
+            >>> Dataset.from_dict({"a": [1, 2]}).with_format("torch")[:]  # doctest: +SKIP
+            {'a': tensor([1, 2])}
+        """
         made = self._copy()
         made.set_format(type, columns, output_all_columns, **format_kwargs)
         return made
@@ -111,8 +177,17 @@ class MapStyleFormat(MapStyleBase):
         columns: Any = None,
         output_all_columns: bool = False,
     ) -> Self:
-        """Return the data set with a function that makes what is given. Arguments as those of
-        `set_transform`.
+        """Return the dataset with a function that is applied to rows whenever they are read.
+
+        Args:
+            transform: As in `set_transform`.
+            columns: As in `set_transform`.
+            output_all_columns: As in `set_transform`.
+
+        Example:
+            >>> ds = Dataset.from_dict({"text": ["a", "b"]})
+            >>> ds.with_transform(lambda batch: {"size": [len(text) for text in batch["text"]]})[:]
+            {'size': [1, 1]}
         """
         made = self._copy()
         made.set_transform(transform, columns, output_all_columns)

@@ -1,4 +1,4 @@
-"""Transforms that keep the format."""
+"""A decorator for transforms that keep the format of the dataset."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ R = TypeVar("R")
 
 
 def transmit_format(func: Callable[P, R]) -> Callable[P, R]:
-    """Return a decorator of transforms: the result has the format of what it is made of. Columns
-    that are new are formatted too.
+    """Decorate a transform so that its result has the format of the dataset that it is called on.
+
+    New columns are formatted too.
     """
 
     @wraps(func)

@@ -1,4 +1,4 @@
-"""Rows of map-style data sets by their numbers: chosen, shuffled, sorted, split."""
+"""Rows of map-style datasets by position: selected, shuffled, sorted, repeated."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ _logger = logging.get_logger(__name__)
 
 
 class RowSelection(MapStyleFormat):
-    """What chooses rows: a list of rows before the table, or a run of its rows. No data is
-    moved.
-    """
+    """Methods that choose rows by position: a view, or a list of positions over the same table."""
 
     def _no_index(self, what: str) -> None:
         if self.list_indexes():
@@ -52,20 +50,22 @@ class RowSelection(MapStyleFormat):
         writer_batch_size: int | None = 1000,
         new_fingerprint: str | None = None,
     ) -> Self:
-        """Return some rows, in the order in which they are named. A run of rows is a view; else a
-        list of rows stands before the table.
+        """Return the rows at the given positions, in the order in which they are listed.
+
+        No data is copied: consecutive positions give a view, others a list of positions.
 
         Args:
-            indices: the rows: a range, a list, an array, an iterator. Below zero they are counted
-                from the end.
-            keep_in_memory: keep the list of rows in memory, which is so without
-                `indices_cache_file_name`.
-            indices_cache_file_name: a file for the list of rows.
-            writer_batch_size: accepted; the list is written at once.
-            new_fingerprint: the fingerprint of the result.
+            indices: A range, list, array or iterator; negative positions count from the end.
+            indices_cache_file_name: A file to write the positions to; else they are in memory.
+            keep_in_memory, writer_batch_size: No effect; `keep_in_memory` excludes a file.
+            new_fingerprint: The fingerprint of the result.
 
         Raises:
-            IndexError: there is no such row.
+            IndexError: A position is out of range.
+
+        Example:
+            >>> Dataset.from_dict({"a": [10, 20, 30]}).select([2, 0])["a"][:]
+            [30, 10]
         """
         if keep_in_memory and indices_cache_file_name is not None:
             raise InvalidArgumentError(
@@ -104,7 +104,6 @@ class RowSelection(MapStyleFormat):
         )
 
     def _run(self, start: int, length: int, new_fingerprint: str | None) -> Self:
-        """Return a run of rows."""
         size = len(self)
         if length and (start >= size or start + length > size):
             raise IndexError(
@@ -118,7 +117,6 @@ class RowSelection(MapStyleFormat):
         return made
 
     def _listed(self, rows: Any, new_fingerprint: str | None, file: str | None = None) -> Self:
-        """Return rows by a list."""
         # Not by pa.array, which imports pandas to see whether it is asked for one of its arrays.
         numbers = np.ascontiguousarray(rows, dtype=np.uint64)
         array = pa.Array.from_buffers(pa.uint64(), len(numbers), [None, pa.py_buffer(numbers)])
@@ -131,17 +129,41 @@ class RowSelection(MapStyleFormat):
         return self._copy(_name=new_fingerprint, _indices=table)
 
     def take(self, n: int) -> Self:
-        """Return the first `n` rows, or all if there are fewer."""
+        """Return the first `n` rows, or all rows if there are fewer.
+
+        Args:
+            n: The number of rows.
+
+        Example:
+            >>> Dataset.from_dict({"a": [10, 20, 30]}).take(2)["a"][:]
+            [10, 20]
+        """
         return self.select(range(min(n, len(self))))
 
     def skip(self, n: int) -> Self:
-        """Return the rows after the first `n`."""
+        """Return the rows after the first `n`.
+
+        Args:
+            n: The number of rows to leave out; not negative.
+
+        Example:
+            >>> Dataset.from_dict({"a": [10, 20, 30]}).skip(2)["a"][:]
+            [30]
+        """
         if n < 0:
             raise InvalidArgumentError(f"skip expects a number of rows, found {n}")
         return self.select(range(n, len(self)))
 
     def repeat(self, num_times: int) -> Self:
-        """Return the rows several times, one pass after another."""
+        """Return all rows `num_times` times, one pass after another.
+
+        Args:
+            num_times: The number of passes; `None` (endless) is only possible for streams.
+
+        Example:
+            >>> Dataset.from_dict({"a": [10, 20]}).repeat(2)["a"][:]
+            [10, 20, 10, 20]
+        """
         if num_times is None:
             raise InvalidArgumentError("Map style datasets do not support indefinite repetition.")
         return concatenate_map_style([self] * num_times) if num_times > 0 else self.select([])
@@ -155,8 +177,17 @@ class RowSelection(MapStyleFormat):
         indices_cache_file_name: str | None = None,
         writer_batch_size: int | None = 1000,
     ) -> Self:
-        """One of `num_shards` parts of nearly the same length: a run of rows, or every
-        `num_shards`-th if not `contiguous`.
+        """Return one of `num_shards` shards of nearly equal length, without copying rows.
+
+        Args:
+            num_shards: The number of shards.
+            index: The shard to return, from 0 to `num_shards - 1`.
+            contiguous: Take consecutive rows; if `False`, every `num_shards`-th row.
+            keep_in_memory, indices_cache_file_name, writer_batch_size: As in `select`.
+
+        Example:
+            >>> Dataset.from_dict({"a": [10, 20, 30]}).shard(num_shards=2, index=0)["a"][:]
+            [10, 20]
         """
         if not 0 <= index < num_shards:
             raise InvalidArgumentError("index should be in [0, num_shards-1]")
@@ -177,7 +208,6 @@ class RowSelection(MapStyleFormat):
         load: bool | None,
         keep_in_memory: bool,
     ) -> tuple[str | None, Any]:
-        """Return the file for a list of rows, and the data set of it if it is there."""
         named = file is not None
         load = is_caching_enabled() if load is None else load
         if self._data.home and not keep_in_memory and file is None:
@@ -209,14 +239,18 @@ class RowSelection(MapStyleFormat):
         writer_batch_size: int | None = 1000,
         new_fingerprint: str | None = None,
     ) -> Self:
-        """Return the rows by the values of columns; rows that are alike stay in their order.
+        """Return the rows sorted by one or more columns; equal rows keep their order.
 
         Args:
-            column_names: the columns, the first first.
-            reverse: whether values go down: for all, or for each column.
-            null_placement: `"at_end"` (or `"last"`), `"at_start"` (or `"first"`). keep_in_memory,
-                load_from_cache_file, indices_cache_file_name, writer_batch_size, new_fingerprint:
-                as those of `shuffle`.
+            column_names: The columns to sort by, the most significant first.
+            reverse: Sort in descending order: one value for all columns, or one for each.
+            null_placement: `"at_end"` (or `"last"`), or `"at_start"` (or `"first"`).
+            keep_in_memory, load_from_cache_file, indices_cache_file_name: As in `shuffle`.
+            writer_batch_size, new_fingerprint: As in `select`.
+
+        Example:
+            >>> Dataset.from_dict({"a": [2, 3, 1]}).sort("a", reverse=True)["a"][:]
+            [3, 2, 1]
         """
         self._no_index("sort")
         if not len(self):
@@ -282,19 +316,19 @@ class RowSelection(MapStyleFormat):
         writer_batch_size: int | None = 1000,
         new_fingerprint: str | None = None,
     ) -> Self:
-        """Return the rows in another order: that of
-        `numpy.random.default_rng(seed).permutation(n)`, as `datasets` has it.
+        """Return the rows in random order: for a seed, the same order as `datasets`.
 
         Args:
-            seed: what the order follows from; the state of NumPy's global generator, which takes a
-                step, if it is `None`.
-            generator: a `numpy.random.Generator` to draw from instead.
-            keep_in_memory: keep the list of rows in memory, though the data set has files.
-            load_from_cache_file: whether a list of rows that is kept in a file is used.
-            indices_cache_file_name: a file for the list of rows; one beside the data set's files if
-                `None`.
-            writer_batch_size: accepted; the list is written at once.
-            new_fingerprint: the fingerprint of the result.
+            seed: The seed of `numpy.random.default_rng`; `None` draws from NumPy's global state.
+            generator: A `numpy.random.Generator` to draw from instead of a seed.
+            keep_in_memory: Do not write the positions to the cache.
+            load_from_cache_file: Reuse cached positions; `None` follows `enable_caching`.
+            indices_cache_file_name: A file for the positions; by default in the dataset's cache.
+            writer_batch_size, new_fingerprint: As in `select`.
+
+        Example:
+            >>> Dataset.from_dict({"a": [10, 20, 30]}).shuffle(seed=42)["a"][:]
+            [30, 20, 10]
         """
         self._no_index("shuffle")
         if not len(self):
@@ -329,7 +363,16 @@ class RowSelection(MapStyleFormat):
     @transmit_format
     @fingerprint_transform(inplace=False)
     def add_item(self, item: dict[str, Any], new_fingerprint: str | None = None) -> Self:
-        """Return the data set with another row at its end."""
+        """Return the dataset with one more row at the end; columns without a value are null.
+
+        Args:
+            item: The row, as a dict of column names and values. New columns are added.
+            new_fingerprint: The fingerprint of the result.
+
+        Example:
+            >>> Dataset.from_dict({"a": [10]}).add_item({"a": 20})["a"][:]
+            [10, 20]
+        """
         known = {name: of for name, of in self.features.items() if name in item and has_pairs(of)}
         row = pa.table(
             {
@@ -349,9 +392,7 @@ class RowSelection(MapStyleFormat):
 
 
 def _without_fields(kind: Any) -> bool:
-    """Return whether a type is of structs that have no fields, at any depth: pyarrow crashes on
-    their order.
-    """
+    """Return whether a type contains structs without fields: pyarrow crashes when it sorts them."""
     import pyarrow as pa
 
     if pa.types.is_struct(kind) and not kind.num_fields:

@@ -1,4 +1,4 @@
-"""Rows drawn for training and for tests."""
+"""Random splits of map-style datasets into training and test rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rowstream.transforms.stratify import stratified
 
 
 class TrainTestSplit(RowSelection):
-    """Rows drawn for training and for tests."""
+    """The method that splits rows into a training set and a test set."""
 
     @transmit_format
     @fingerprint_transform(
@@ -45,16 +45,36 @@ class TrainTestSplit(RowSelection):
         train_new_fingerprint: str | None = None,
         test_new_fingerprint: str | None = None,
     ) -> Any:
-        """Two data sets, `train` and `test`, with the rows that `datasets` gives for the same seed.
+        """Split the rows into `train` and `test`: for a seed, the same rows as `datasets`.
+
+        No rows are copied.
 
         Args:
-            test_size, train_size: rows, or a part of all as a number between 0 and 1; a quarter for
-                the test if neither is given.
-            shuffle: whether rows are drawn; else the first are for training.
-            stratify_by_column: a column of labels, of which both parts get the same shares.
-            seed, generator: as those of `shuffle`. keep_in_memory, load_from_cache_file,
-                train_indices_cache_file_name, test_indices_cache_file_name, writer_batch_size,
-                train_new_fingerprint, test_new_fingerprint: as those of `shuffle`.
+            test_size, train_size: A number of rows, or a fraction of all rows between 0 and 1. If
+                only one is given, the other split has the remaining rows; if neither is, a quarter
+                of the rows is for the test.
+            shuffle: Draw rows at random. If `False`, the first rows are for training, and the test
+                rows follow them.
+            stratify_by_column: A `ClassLabel` column, of which both splits get the same shares.
+            seed, generator, keep_in_memory, load_from_cache_file: As in `shuffle`.
+            train_indices_cache_file_name, test_indices_cache_file_name: A file for the positions of
+                each split, instead of one in the dataset's cache.
+            writer_batch_size: As in `select`.
+            train_new_fingerprint, test_new_fingerprint: The fingerprint of each split.
+
+        Returns:
+            A `DatasetDict` with the keys `"train"` and `"test"`.
+
+        Raises:
+            InvalidArgumentError: The sizes do not fit the number of rows, both `seed` and
+                `generator` are given, or `stratify_by_column` is not a `ClassLabel` column or is
+                used without `shuffle`.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": list(range(10))})
+            >>> splits = ds.train_test_split(test_size=0.2, seed=0)
+            >>> splits["train"].num_rows, splits["test"].num_rows
+            (8, 2)
         """
         self._no_index("train_test_split")
         if not len(self):

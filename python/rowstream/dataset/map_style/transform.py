@@ -1,4 +1,4 @@
-"""Functions of users over map-style rows, and their results in the cache."""
+"""The transforms of map-style datasets by users' functions, whose results are cached."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _logger = logging.get_logger(__name__)
 
 
 class MapStyleTransforms(ColumnMethods):
-    """Functions of users over rows, and their results in the cache."""
+    """The transforms of map-style datasets by users' functions."""
 
     @transmit_format
     def map(
@@ -58,40 +58,40 @@ class MapStyleTransforms(ColumnMethods):
         try_original_type: bool | None = True,
         on_mixed_types: str | None = "use_json",
     ) -> Self:
-        """Return what a function makes of each row, or of batches of them. The result is an Arrow
-        file beside the data set's own, under a name that follows from the rows, the function and
-        its arguments: the same call finds it again.
+        """Apply a function to each row, or to batches of rows, and return the resulting dataset.
+
+        The result of a dataset with files is an Arrow file in its cache, whose name depends on the
+        rows, the function and its arguments: the same call finds it again.
 
         Args:
-            function: it takes a row (a dict) or a batch (a dict of lists) and gives a dict of
-                columns to set; or `None` if only its side effects matter. It may be async.
-            with_indices: it also takes the number of the row, or a list of them.
-            with_rank: it also takes the number of its process.
-            input_columns: it takes these columns as arguments instead.
-            batched: it takes batches, and may give more or fewer rows.
-            batch_size: rows of a batch; all if `None` or not above 0.
-            drop_last_batch: leave out a last batch that is shorter.
-            remove_columns: columns that the result has not, but for what the function sets.
-            keep_in_memory: no file.
-            load_from_cache_file: whether a result that is there is used; as `enable_caching` says
-                if `None`.
-            cache_file_name: the file.
-            writer_batch_size: rows of a batch of the file.
-            features: the types of the result; found if `None`, those of columns that stay kept
-                where they fit.
-            disable_nullable: declare that there are no nulls.
-            fn_kwargs: more arguments.
-            num_proc: processes, each with a part of the rows and a file of its own.
-            suffix_template: how the files of processes are called.
-            new_fingerprint: the fingerprint of the result, instead of one that follows from the
-                function.
-            desc: what the progress bar says.
-            try_original_type: whether columns keep their types where values fit.
-            on_mixed_types: `"use_json"`: values that have no common type are stored as `Json`;
-                `None`: they are an error.
+            function: It takes a row (a dict) or a batch (a dict of lists) and returns a dict of
+                columns to set, or `None` to leave the rows as they are. It may be async.
+            with_indices, with_rank: Also pass the row's position, or a list; the process number.
+            input_columns: Pass these columns as positional arguments instead of a dict.
+            batched: Pass batches; the function may then return more or fewer rows.
+            batch_size: The number of rows in a batch; all rows if `None` or not above 0.
+            drop_last_batch: Leave out a last batch that is shorter.
+            remove_columns: Columns that the result does not have, unless the function sets them.
+            keep_in_memory: Keep the result in memory and write no file.
+            load_from_cache_file: Reuse a cached result; `None` follows `enable_caching`.
+            cache_file_name: The file to write, instead of one in the cache.
+            writer_batch_size: The number of rows in a record batch of the file.
+            features: The types of the result; inferred if `None`.
+            disable_nullable: Declare that the columns have no nulls.
+            fn_kwargs: More keyword arguments for the function.
+            num_proc, suffix_template: The number of processes; the suffix of the file of each.
+            new_fingerprint: The fingerprint of the result, instead of a computed one.
+            desc: The text of the progress bar.
+            try_original_type: Keep the type of a column where the new values fit it.
+            on_mixed_types: `"use_json"` stores values of different types as `Json`; `None` raises.
 
         Raises:
-            TypeError: the function gives what cannot be rows.
+            TypeError: The function returns something else than a dict, a table or `None`.
+
+        Example:
+            >>> ds = Dataset.from_dict({"text": ["a", "bb"]})
+            >>> ds.map(lambda row: {"length": len(row["text"])})[1]
+            {'text': 'bb', 'length': 2}
         """
         if keep_in_memory and cache_file_name is not None:
             raise InvalidArgumentError(
@@ -206,11 +206,18 @@ class MapStyleTransforms(ColumnMethods):
         new_fingerprint: str | None = None,
         desc: str | None = None,
     ) -> Self:
-        """Return the rows for which a function is true, or an expression:
-        `ds.filter(rowstream.col("score") > 0.5)`, which runs in the core.
+        """Return the rows for which a function or an expression is true; rows are not copied.
 
-        The rows are not copied: a list of those that stay stands before the table. Arguments as
-        those of `map`; in batches the function gives a list of truth values.
+        Args:
+            function: It takes a row (or a batch) and returns a bool (or a list of them); or an
+                expression, which runs in the Rust core and is faster.
+            with_indices, with_rank, input_columns, batched, batch_size, desc: As in `map`.
+            keep_in_memory, load_from_cache_file, cache_file_name, writer_batch_size: As in `map`.
+            fn_kwargs, num_proc, suffix_template, new_fingerprint: As in `map`.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1, 2, 3]}).filter(col("a") > 1)["a"][:]
+            [2, 3]
         """
         from rowstream.transforms.filter import FilterMask, kept_rows, rows_where
 
@@ -316,7 +323,16 @@ class MapStyleTransforms(ColumnMethods):
         num_proc: int | None = None,
         new_fingerprint: str | None = None,
     ) -> Self:
-        """Return the rows written one after another, without a list of rows before the table."""
+        """Write the rows that `select`, `shuffle` … chose one after another: they read faster.
+
+        Args:
+            keep_in_memory, cache_file_name, writer_batch_size, features: As in `map`.
+            disable_nullable, num_proc, new_fingerprint: As in `map`.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1, 2]}).select([1, 0]).flatten_indices()["a"][:]
+            [2, 1]
+        """
         return self.with_format("arrow").map(
             batched=True,
             keep_in_memory=keep_in_memory,
@@ -339,16 +355,17 @@ class MapStyleTransforms(ColumnMethods):
         num_proc: int | None = None,
         new_fingerprint: str | None = None,
     ) -> Self:
-        """Return rows of lists: the columns of `batch_size` rows each, or of all neighbours that
-        are alike in some columns.
+        """Return a dataset whose rows are batches: each column has a list of the rows' values.
 
         Args:
-            batch_size: rows of a batch; with `by_column`, rows that are looked at together.
-            by_column: a column, or several: rows that follow one another with the same values there
-                are a batch, of whatever size.
-            drop_last_batch: leave out a last batch that is shorter; those by column are whole.
-            num_proc: processes; none with `by_column`.
-            new_fingerprint: the fingerprint of the result.
+            batch_size: The number of rows in a batch; with `by_column`, of rows read at a time.
+            by_column: Columns; consecutive rows with equal values there are a batch of any size.
+            drop_last_batch: Leave out a last batch that is shorter; ignored with `by_column`.
+            num_proc, new_fingerprint: As in `map`; `by_column` uses one process.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1, 2, 3]}).batch(batch_size=2)["a"][:]
+            [[1, 2], [3]]
         """
         from rowstream.transforms.filter import Runs, batched
 

@@ -1,1 +1,1 @@
-"""Images, audio, video and other files in columns."""
+"""Features of images, audio, video and other files."""

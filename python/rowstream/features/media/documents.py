@@ -1,7 +1,6 @@
-"""Types of media: a file's name, or its bytes, as `{"bytes": …, "path": …}`.
+"""Features of document and science files, stored as bytes and a path.
 
-With `decode=False` rows have that. Images are decoded by Pillow; other media are stored and given,
-and not decoded yet.
+Rows can be read with `decode=False`: these files are not decoded in this version.
 """
 
 from __future__ import annotations
@@ -15,8 +14,19 @@ from rowstream.features.scalar import type_field
 
 @dataclass
 class BioSequence(MediaFeature):
-    """A file of sequences of nucleotides or amino acids. Args: `format` of the file, such as
-    `"fasta"`; `decode`.
+    """The feature of files with sequences of nucleotides or amino acids, such as FASTA.
+
+    Rows can be read with `decode=False` only, as `{"bytes": …, "path": …}`.
+
+    Args:
+        format: The format of the files, such as `"fasta"`.
+        decode: Decode the files, which this version does not support.
+        id: A free text that is kept with the feature, as in `datasets`.
+
+    Example:
+        >>> features = Features({"sequence": BioSequence(decode=False)})
+        >>> Dataset.from_dict({"sequence": ["a.fasta"]}, features=features)[0]
+        {'sequence': {'bytes': None, 'path': 'a.fasta'}}
     """
 
     format: str = "fasta"
@@ -29,7 +39,20 @@ class BioSequence(MediaFeature):
 
 @dataclass
 class BioStructure(MediaFeature):
-    """A file of a molecule in space. Args: `format` of the file, such as `"pdb"`; `decode`."""
+    """The feature of files with the three-dimensional structure of molecules, such as PDB.
+
+    Rows can be read with `decode=False` only, as `{"bytes": …, "path": …}`.
+
+    Args:
+        format: The format of the files, such as `"pdb"`.
+        decode: Decode the files, which this version does not support.
+        id: A free text that is kept with the feature, as in `datasets`.
+
+    Example:
+        >>> features = Features({"structure": BioStructure(decode=False)})
+        >>> Dataset.from_dict({"structure": ["a.pdb"]}, features=features)[0]
+        {'structure': {'bytes': None, 'path': 'a.pdb'}}
+    """
 
     format: str = "pdb"
     decode: bool = True
@@ -49,7 +72,19 @@ def _plain(name: str) -> Any:
         __hash__ = object.__hash__
 
     Media.__name__ = Media.__qualname__ = name
-    Media.__doc__ = f"A {name} file: stored and given, and not decoded yet."
+    Media.__doc__ = f"""The feature of {name} files, stored as bytes and a path.
+
+    Rows can be read with `decode=False` only, as `{{"bytes": …, "path": …}}`.
+
+    Args:
+        decode: Decode the files, which this version does not support.
+        id: A free text that is kept with the feature, as in `datasets`.
+
+    Example:
+        >>> features = Features({{"file": {name}(decode=False)}})
+        >>> Dataset.from_dict({{"file": ["a.{name.lower()}"]}}, features=features)[0]
+        {{'file': {{'bytes': None, 'path': 'a.{name.lower()}'}}}}
+    """
     return Media
 
 

@@ -1,4 +1,4 @@
-"""Images."""
+"""The feature of images, decoded by Pillow."""
 
 from __future__ import annotations
 
@@ -13,14 +13,25 @@ from rowstream.storage.files import open as open_file
 
 @dataclass
 class Image(MediaFeature):
-    """An image.
+    """The feature of images, stored as bytes and a path, and decoded by Pillow.
+
+    Values may be paths, bytes, dicts of both, Pillow images or arrays of pixels. An image is
+    decoded when its row is read.
 
     Args:
-        mode: the mode that Pillow converts it to.
-        decode: whether rows have a `PIL.Image.Image`, or else `{"bytes": …, "path": …}`.
+        mode: The Pillow mode to which images are converted, such as `"RGB"`; their own if `None`.
+        decode: Return Pillow images; if `False`, `{"bytes": …, "path": …}`.
+        id: A free text that is kept with the feature, as in `datasets`.
 
     Example:
+        >>> import numpy as np
+        >>> pixels = np.zeros((2, 3, 3), dtype=np.uint8)
+        >>> ds = Dataset.from_dict({"image": [pixels]}, features=Features({"image": Image()}))
+        >>> ds[0]["image"].size
+        (3, 2)
         >>> ds = ds.cast_column("image", Image(decode=False))
+        >>> sorted(ds[0]["image"])
+        ['bytes', 'path']
     """
 
     mode: str | None = None
@@ -41,7 +52,25 @@ class Image(MediaFeature):
         return encode_pil_image(value) if isinstance(value, pillow.Image) else None
 
     def decode_example(self, value: dict[str, Any], token_per_repo_id: Any = None) -> Any:
-        """Return a `PIL.Image.Image`."""
+        """Return a stored image as a `PIL.Image.Image`, turned as its EXIF data says.
+
+        Args:
+            value: The stored dict of `"bytes"` and `"path"`; the file is read if there are no
+                bytes.
+            token_per_repo_id: Accepted and ignored.
+
+        Raises:
+            RuntimeError: The feature has `decode=False`.
+            ValueError: There are neither bytes nor a path.
+            ImportError: Pillow is not installed.
+            PIL.UnidentifiedImageError: The file is not an image that Pillow can read.
+
+        Example:
+            >>> import numpy as np
+            >>> stored = Image().encode_example(np.zeros((2, 3, 3), dtype=np.uint8))
+            >>> Image(mode="L").decode_example(stored).mode
+            'L'
+        """
         if not self.decode:
             raise RuntimeError(
                 "Decoding is disabled for this feature. Please use Image(decode=True) instead."
@@ -88,8 +117,9 @@ def _pillow() -> Any:
 
 
 def image_to_bytes(image: Any) -> bytes:
-    """Return a Pillow image as bytes: in its own format, or PNG, or TIFF where PNG does not have
-    its mode.
+    """Return a Pillow image as the bytes of a file.
+
+    The format is the image's own where it has one, else PNG, or TIFF for modes that PNG lacks.
     """
     buffer = BytesIO()
     lossless = "PNG" if image.mode in ("1", "L", "LA", "RGB", "RGBA") else "TIFF"
@@ -103,13 +133,17 @@ def image_to_bytes(image: Any) -> bytes:
 
 
 def encode_pil_image(image: Any) -> dict[str, Any]:
-    """Return a Pillow image as what is stored: its file where it has one, or its bytes."""
+    """Convert a Pillow image to what is stored: its path if it has one, else its bytes."""
     name = getattr(image, "filename", "")
     return {"path": name, "bytes": None} if name else {"path": None, "bytes": image_to_bytes(image)}
 
 
 def encode_np_array(array: Any) -> dict[str, Any]:
-    """Return an array of pixels as what is stored, in the nearest type that images have."""
+    """Convert an array of pixels to what is stored, with the nearest pixel type that images have.
+
+    Raises:
+        TypeError: The array is not numeric, or has pixel values outside 0 to 255.
+    """
     import numpy as np
 
     pillow = _pillow()

@@ -1,1 +1,1 @@
-"""The core's batches as rows and columns of a format: a module for each."""
+"""Formatters of the core's batches, with a module for each format."""

@@ -1,4 +1,4 @@
-"""Rows and batches as pyarrow tables."""
+"""The format of pyarrow tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST = 2**31 - 1  # what 32-bit offsets can say
 
 
 def batch(batch: _core.Batch) -> pa.Table:
-    """Return a batch, as a table."""
+    """Return a batch as a table."""
     return pa.Table.from_batches([pa.record_batch(batch)])
 
 
@@ -26,7 +26,7 @@ row = batch
 
 
 def example(example: dict[str, Any], schema: Any = None) -> pa.Table:
-    """Return a row that a function made, with the types of a schema if there is one."""
+    """Format a row that a user's function returned, as a table with the schema's types if given."""
     if schema is not None and set(schema.names) != set(example):
         schema = None
     if schema is None:
@@ -44,7 +44,7 @@ def example(example: dict[str, Any], schema: Any = None) -> pa.Table:
 
 
 def columns(columns: dict[str, Any]) -> pa.Table:
-    """Return a batch that functions made: a dict of lists."""
+    """Format a batch that users' functions returned, a dict of lists."""
     arrays = {}
     for name, values in columns.items():
         try:
@@ -58,7 +58,7 @@ def columns(columns: dict[str, Any]) -> pa.Table:
 
 
 def item(batch: _core.Batch | pa.Table) -> pa.Table:
-    """Return a batch as one item: a table of one row, whose columns are lists."""
+    """Format a batch as one row of a batched dataset: a table of one row with lists."""
     table = batch if isinstance(batch, pa.Table) else row(batch)
     lists = {}
     for name in table.column_names:
@@ -69,7 +69,7 @@ def item(batch: _core.Batch | pa.Table) -> pa.Table:
 
 
 def group(items: list[pa.Table]) -> pa.Table:
-    """Items together: one table with a row of each."""
+    """Join the tables of several rows into one table."""
     # A null in one row says no type.
     try:
         return pa.concat_tables(items, promote_options="permissive")

@@ -1,4 +1,4 @@
-"""Rows and batches as Polars frames."""
+"""The format of Polars data frames."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def batch(batch: _core.Batch) -> Any:
-    """Return a batch, as a frame."""
+    """Return a batch as a data frame."""
     return polars_frame(arrow.batch(batch))
 
 
@@ -20,22 +20,22 @@ row = batch
 
 
 def example(example: dict[str, Any], schema: Any = None) -> Any:
-    """Return a row that a function made, with the types of a schema if there is one."""
+    """Format a row that a user's function returned, with the schema's types if given."""
     return polars_frame(arrow.example(example, schema))
 
 
 def columns(columns: dict[str, Any]) -> Any:
-    """Return a batch that functions made: a dict of lists."""
+    """Format a batch that users' functions returned, a dict of lists."""
     return polars_frame(arrow.columns(columns))
 
 
 def item(batch: Any) -> Any:
-    """Return a batch as one item: a frame of one row, whose columns are lists."""
+    """Format a batch as one row of a batched dataset: a data frame of one row with lists."""
     return batch if hasattr(batch, "get_columns") else polars_frame(arrow.item(batch))
 
 
 def group(items: list[Any]) -> Any:
-    """Items together: one frame with a row of each."""
+    """Join the data frames of several rows into one."""
     import polars as pl
 
     return pl.concat(items)

@@ -1,5 +1,6 @@
-"""Rows and batches as arrays of a library, as map-style data sets have them: NumPy, PyTorch, JAX,
-TensorFlow, MLX.
+"""The formats of arrays and tensors: NumPy, PyTorch, JAX, TensorFlow, MLX.
+
+Values are as in map-style datasets.
 """
 
 from __future__ import annotations
@@ -17,42 +18,44 @@ if TYPE_CHECKING:
 
 
 class Tensors:
-    """The formatter of a library. Columns of numbers do not go through pyarrow, nor are they copied
-    where a library takes them as they are.
+    """The formatter of the core's batches as arrays of a library.
+
+    Columns of numbers do not go through pyarrow, and are not copied if the library can use them as
+    they are.
 
     Args:
-        name: the format's name, as `with_format` has it.
+        name: The name of the format, as in `with_format`.
 
     Raises:
-        ValueError: the library is not installed.
+        ValueError: The library is not installed.
     """
 
     def __init__(self, name: str) -> None:
         self._make: Any = get_formatter(name)
 
     def batch(self, batch: _core.Batch) -> dict[str, Any]:
-        """Return a batch."""
+        """Return a batch as a dict of tensors."""
         return {name: self._column(batch, i) for i, name in enumerate(batch.column_names)}
 
     def row(self, batch: _core.Batch) -> dict[str, Any]:
-        """One row: the only one of a batch."""
+        """Return the row of a batch with one row."""
         return {name: self._first(batch, i) for i, name in enumerate(batch.column_names)}
 
     def example(self, example: dict[str, Any]) -> dict[str, Any]:
-        """Return a row that a function made."""
+        """Format a row that a user's function returned."""
         return {name: self._make.recursive_tensorize(value) for name, value in example.items()}
 
     def columns(self, columns: dict[str, Any]) -> dict[str, Any]:
-        """Return a batch that functions made: a dict of lists."""
+        """Format a batch that users' functions returned, a dict of lists."""
         made: dict[str, Any] = self._make.format_columns(columns)
         return made
 
     def item(self, batch: _core.Batch | dict[str, Any]) -> dict[str, Any]:
-        """Return a batch as one item."""
+        """Format a batch as one row of a batched dataset: a dict of tensors."""
         return batch if isinstance(batch, dict) else self.batch(batch)
 
     def group(self, items: list[dict[str, Any]]) -> dict[str, Any]:
-        """Items together."""
+        """Stack the tensors of several rows where their shapes allow it."""
         return {
             name: self._make.stack([item[name] for item in items])
             for name in (items[0] if items else ())
@@ -74,8 +77,10 @@ class Tensors:
 
 
 def _numbers(batch: _core.Batch, i: int) -> np.ndarray[Any, Any] | None:
-    """Return a column of numbers, or of lists of one length of them, as it lies in memory; `None`
-    where it is none.
+    """Return a column of numbers, or of equally long lists of numbers, as an array.
+
+    Return `None` for other columns. The array is a view of the core's memory unless there are
+    nulls.
     """
     view = batch.view(i)
     if view is None:
