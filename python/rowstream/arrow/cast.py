@@ -136,23 +136,23 @@ def _cast(array: Any, pa_type: Any) -> Any:
 
     These are numbers as booleans, times as dates, and floats that become infinite.
     """
-    made, of = array.cast(pa_type), array.type
+    result, of = array.cast(pa_type), array.type
     if pa.types.is_floating(of) and pa.types.is_floating(pa_type):
         lost = (
-            pc.not_equal(pc.is_inf(array), pc.is_inf(made))
+            pc.not_equal(pc.is_inf(array), pc.is_inf(result))
             if of.bit_width > pa_type.bit_width
             else None
         )
     elif (pa.types.is_boolean(pa_type) and _is_number(of)) or (
         pa.types.is_date(pa_type) and pa.types.is_timestamp(of)
     ):
-        lost = pc.not_equal(array, made.cast(of))
+        lost = pc.not_equal(array, result.cast(of))
     else:
         lost = None
     if lost is not None and pc.any(lost).as_py():
         value = array.filter(lost)[0].as_py()
         raise pa.ArrowInvalid(f"{value!r} of {of} is no value of {pa_type}")
-    return made
+    return result
 
 
 @by_chunk
@@ -222,11 +222,11 @@ def array_cast(
     elif is_list(array.type):
         if is_list(pa_type):
             length = pa_type.list_size if pa.types.is_fixed_size_list(pa_type) else -1
-            made = list_of(
+            result = list_of(
                 array, _list_kind(pa_type), length, lambda values: inner(values, pa_type.value_type)
             )
-            if made is not None:
-                return made
+            if result is not None:
+                return result
     else:
         if is_list(pa_type) and pa.types.is_primitive(array.type):
             raise TypeError(
@@ -266,9 +266,9 @@ def label_storage(storage: Any, label: Any) -> Any:
             [None if name is None else label._strval2int(name) for name in storage.to_pylist()],
             pa.int64(),
         )
-    made = array_cast(storage, label.pa_type)
-    check_labels(made, label)
-    return made
+    result = array_cast(storage, label.pa_type)
+    check_labels(result, label)
+    return result
 
 
 def json_storage(storage: Any, feature: Any) -> Any:

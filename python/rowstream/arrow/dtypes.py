@@ -166,8 +166,8 @@ def arrow_type(dtype: str) -> Any:
     parsed = _parsed(dtype)
     if parsed is None:
         # Types of pyarrow that files do not have.
-        made = pa.__dict__.get(dtype) or pa.__dict__.get(f"{dtype}_")
-        if callable(made) and isinstance(of := _made(made), pa.DataType):
+        result = pa.__dict__.get(dtype) or pa.__dict__.get(f"{dtype}_")
+        if callable(result) and isinstance(of := _made(result), pa.DataType):
             return of
         raise _unknown(dtype)
     kind, *rest = parsed

@@ -46,13 +46,13 @@ def exact_array(values: Any, kind: Any) -> Any:
         return pa.array(values, kind)
     if own.type == kind:
         return own
-    made = pa.array(values, kind)
+    result = pa.array(values, kind)
     try:
         # As an array, which pyarrow casts with care.
         array_cast(own, kind, absent=True)
     except (TypeError, NotImplementedError):
-        return made  # a way that only objects have
-    return made
+        return result  # a way that only objects have
+    return result
 
 
 def _sure(values: Any, kind: Any) -> bool:

@@ -49,8 +49,8 @@ class ArrayType(pa.ExtensionType):  # type: ignore[misc]  # pyarrow comes withou
     @classmethod
     def __arrow_ext_deserialize__(cls, storage_type: Any, serialized: bytes) -> ArrayType:
         # pyarrow asks for the type again with every chunk and slice.
-        made: ArrayType = _deserialized(cls.ndims, serialized)
-        return made
+        result: ArrayType = _deserialized(cls.ndims, serialized)
+        return result
 
     def __reduce__(self) -> Any:
         return type(self), (self.shape, self.value_type)
@@ -132,8 +132,8 @@ class ArrayExtensionArray(pa.ExtensionArray):  # type: ignore[misc]  # likewise
     """An Arrow array whose values are arrays with several dimensions."""
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        made = self.to_numpy(zero_copy_only=False)
-        return made if dtype is None else made.astype(dtype)
+        result = self.to_numpy(zero_copy_only=False)
+        return result if dtype is None else result.astype(dtype)
 
     def __getitem__(self, i: Any) -> Any:
         return self.storage[i]
@@ -148,29 +148,29 @@ class ArrayExtensionArray(pa.ExtensionArray):  # type: ignore[misc]  # likewise
             return _numbers(storage, n).reshape(len(storage), *shape)
         missing = storage.is_null().to_numpy(zero_copy_only=False)
         if shape[0] is not None:
-            made = _numbers(storage, n).reshape(len(storage) - int(missing.sum()), *shape)
+            result = _numbers(storage, n).reshape(len(storage) - int(missing.sum()), *shape)
             if missing.any():
                 full = np.full((len(storage), *shape), np.nan)
-                full[~missing] = made
+                full[~missing] = result
                 return full
-            return made
+            return result
         lengths = np.diff(storage.offsets.to_numpy())
         numbers = _numbers(storage, n)
         inner = int(np.prod(shape[1:]))
-        made, at = [], 0
+        result, at = [], 0
         for length, null in zip(lengths.tolist(), missing.tolist(), strict=True):
             if null:
-                made.append(np.nan)
+                result.append(np.nan)
             else:
-                made.append(numbers[at : at + length * inner].reshape(length, *shape[1:]))
+                result.append(numbers[at : at + length * inner].reshape(length, *shape[1:]))
                 at += length * inner
         if len(set(lengths.tolist())) > 1:
-            several = np.empty(len(made), dtype=object)
-            several[:] = made
+            several = np.empty(len(result), dtype=object)
+            several[:] = result
             return several
-        return np.array(made)
+        return np.array(result)
 
     def to_pylist(self, maps_as_pydicts: Any = None) -> list[Any]:
         """Return the values as nested lists."""
-        made: list[Any] = self.storage.to_pylist()
-        return made
+        result: list[Any] = self.storage.to_pylist()
+        return result

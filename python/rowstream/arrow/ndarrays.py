@@ -18,11 +18,11 @@ def array_storage(data: Any, pa_type: Any) -> Any:
     Raises:
         ValueError: An array has another shape.
     """
-    made = _storage(data, pa_type)
-    if made.type != pa_type.storage_dtype:
-        raise ValueError(f"arrays of {made.type} have not the shape {pa_type.shape}")
-    check_shapes(made, pa_type.shape)
-    return made
+    result = _storage(data, pa_type)
+    if result.type != pa_type.storage_dtype:
+        raise ValueError(f"arrays of {result.type} have not the shape {pa_type.shape}")
+    check_shapes(result, pa_type.shape)
+    return result
 
 
 def _storage(data: Any, pa_type: Any) -> Any:
@@ -59,12 +59,12 @@ def _of_arrays(data: list[Any], dtype: Any, storage: Any) -> Any:
 def list_array(array: Any, dtype: Any = None) -> Any:
     """Convert a NumPy array to a column of lists, without Python lists in between."""
     array = np.asarray(array)
-    made = pa.array(array.reshape(-1), dtype)
+    result = pa.array(array.reshape(-1), dtype)
     for i in range(array.ndim - 1, 0, -1):
         count = int(np.prod(array.shape[:i]))
         offsets = pa.array(np.arange(count + 1, dtype=np.int64) * array.shape[i], pa.int64())
         if count * array.shape[i] >= 1 << 31:
-            made = pa.LargeListArray.from_arrays(offsets, made)
+            result = pa.LargeListArray.from_arrays(offsets, result)
         else:
-            made = pa.ListArray.from_arrays(offsets.cast(pa.int32()), made)
-    return made
+            result = pa.ListArray.from_arrays(offsets.cast(pa.int32()), result)
+    return result

@@ -93,12 +93,12 @@ def numpy_column(column: Any) -> Any:
             for row in rows
         )
         return np.asarray(rows) if alike else objects(rows)
-    made = np.asarray(rows)
+    result = np.asarray(rows)
     # NumPy's own types of text and of bytes lose zeros at the end.
-    loses = made.dtype.kind == "S" or (
-        made.dtype.kind == "U" and any(row.endswith("\0") for row in rows)
+    loses = result.dtype.kind == "S" or (
+        result.dtype.kind == "U" and any(row.endswith("\0") for row in rows)
     )
-    return objects(rows) if loses else made
+    return objects(rows) if loses else result
 
 
 _NUMBERS = frozenset(
@@ -172,6 +172,6 @@ def default_type(dtype: Any, values: Any) -> Any:
 
 def objects(values: list[Any]) -> Any:
     """Return values as a one-dimensional array of objects, even if they are arrays."""
-    made = np.empty(len(values), dtype=object)
-    made[:] = values
-    return made
+    result = np.empty(len(values), dtype=object)
+    result[:] = values
+    return result

@@ -68,10 +68,10 @@ class PandasArrayExtensionArray(ExtensionArray):  # type: ignore[misc]  # pandas
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         if dtype is not None and np.dtype(dtype) == np.dtype(object):
-            made = np.empty(len(self._data), dtype=object)
+            result = np.empty(len(self._data), dtype=object)
             for i, one in enumerate(self._data):
-                made[i] = one
-            return made
+                result[i] = one
+            return result
         return self._data if dtype is None else self._data.astype(dtype)
 
     def __arrow_array__(self, type: Any = None) -> Any:
@@ -172,9 +172,9 @@ class PandasArrayExtensionArray(ExtensionArray):  # type: ignore[misc]  # pandas
             )
         if not len(self) and not (at == -1).all():
             raise IndexError("Invalid take for empty PandasArrayExtensionArray, must be all -1.")
-        made = np.empty(len(at), dtype=object)
-        made[:] = [np.nan if i == -1 else self._data[i] for i in at]
-        return PandasArrayExtensionArray(made, self._dtype.arrow_type)
+        result = np.empty(len(at), dtype=object)
+        result[:] = [np.nan if i == -1 else self._data[i] for i in at]
+        return PandasArrayExtensionArray(result, self._dtype.arrow_type)
 
     def __len__(self) -> int:
         return len(self._data)

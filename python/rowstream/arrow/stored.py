@@ -112,11 +112,11 @@ def _converted(table: Any, field: Callable[[Any], Any]) -> Any:
     fields = [field(of) if _named(of) else of for of in table.schema]
     columns = [
         column
-        if made is of
+        if result is of
         else pa.chunked_array(
-            [array_cast(chunk, made.type, shapes=False) for chunk in column.chunks], made.type
+            [array_cast(chunk, result.type, shapes=False) for chunk in column.chunks], result.type
         )
-        for of, made, column in zip(table.schema, fields, table.columns, strict=True)
+        for of, result, column in zip(table.schema, fields, table.columns, strict=True)
     ]
     return pa.Table.from_arrays(columns, schema=pa.schema(fields, table.schema.metadata))
 

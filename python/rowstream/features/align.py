@@ -17,14 +17,14 @@ def _is_null_feature(feature: Any) -> bool:
 
 
 def _known_features(features_list: list[Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for features in features_list:
         for name, feature in features.items():
-            if isinstance(made.get(name), dict) and isinstance(feature, dict):
-                made[name] = _known_features([made[name], feature])
-            elif name not in made or _is_null_feature(made[name]):
-                made[name] = feature
-    return made
+            if isinstance(result.get(name), dict) and isinstance(feature, dict):
+                result[name] = _known_features([result[name], feature])
+            elif name not in result or _is_null_feature(result[name]):
+                result[name] = feature
+    return result
 
 
 def align_features(features_list: list[Features]) -> list[Features]:

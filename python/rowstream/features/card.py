@@ -22,8 +22,8 @@ def card_of_features(features: dict[str, Any]) -> list[dict[str, Any]]:
 
     It is a list of `{name, dtype}`, `{name, list}`, `{name, struct}` and the like.
     """
-    made: list[dict[str, Any]] = _written(features)["struct"]
-    return made
+    result: list[dict[str, Any]] = _written(features)["struct"]
+    return result
 
 
 def _written(said: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache, partial
 from typing import Any
@@ -122,21 +123,9 @@ def cast_array_to_feature(
                 arrays, names=list(feature), mask=array.is_null() if array.null_count else None
             )
     elif is_list(array.type) and isinstance(feature, (List, LargeList)):
-        kind = (
-            "large"
-            if isinstance(feature, LargeList)
-            else "fixed"
-            if feature.length > -1
-            else "list"
-        )
-        made = list_of(
-            array,
-            kind,
-            getattr(feature, "length", -1),
-            lambda values: inner(values, feature.feature),
-        )
-        if made is not None:
-            return array if made.type == array.type else made
+        result = _list_of(array, feature, inner)
+        if result is not None:
+            return array if result.type == array.type else result
     if pa.types.is_null(array.type):
         return array_cast(array, get_nested_type(feature), **allowed)
     if not isinstance(feature, (List, LargeList, dict)):
@@ -144,6 +133,14 @@ def cast_array_to_feature(
     raise TypeError(
         f"Couldn't cast array of type\n{shortened(array.type)}\nto\n{shortened(feature)}"
     )
+
+
+def _list_of(array: Any, feature: Any, inner: Callable[[Any, Any], Any]) -> Any:
+    """Convert lists to those of a feature, with a function for their values and its feature."""
+    large = isinstance(feature, LargeList)
+    length = -1 if large else feature.length
+    kind = "large" if large else "fixed" if length > -1 else "list"
+    return list_of(array, kind, length, lambda values: inner(values, feature.feature))
 
 
 def cast_table_to_features(table: Any, features: Features) -> Any:
@@ -259,19 +256,7 @@ def embed_array_storage(
             arrays, names=list(feature), mask=array.is_null() if array.null_count else None
         )
     if isinstance(feature, (List, LargeList)):
-        kind = (
-            "large"
-            if isinstance(feature, LargeList)
-            else "fixed"
-            if feature.length > -1
-            else "list"
-        )
-        return list_of(
-            array,
-            kind,
-            getattr(feature, "length", -1),
-            lambda values: inner(values, feature.feature),
-        )
+        return _list_of(array, feature, inner)
     return array
 
 
@@ -309,8 +294,8 @@ def typed_array(data: Any, feature: Any, thorough: bool = False, **allowed: bool
     if has_pairs(feature):
         # By themselves pairs are lists, of two things of one type.
         with suppress(*FAILED):
-            made = [None if one is None else encode_nested_example(feature, one) for one in data]
-            return pa.array(cast_to_python_objects(made), kind)
+            result = [None if one is None else encode_nested_example(feature, one) for one in data]
+            return pa.array(cast_to_python_objects(result), kind)
     if paths := json_paths(feature):
         data = cast_to_python_objects(data)
         for path in paths:

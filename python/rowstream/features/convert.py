@@ -82,7 +82,7 @@ def generate_from_arrow_type(pa_type: Any) -> Any:
 def plain(value: Any) -> Any:
     """Convert dataclasses to dicts without fields at their default, as `datasets` does."""
     if is_dataclass(value) and not isinstance(value, type):
-        made = {}
+        result = {}
         for of in fields(value):
             one = plain(getattr(value, of.name))
             if (
@@ -90,8 +90,8 @@ def plain(value: Any) -> Any:
                 or one != of.default
                 or of.metadata.get("include_in_asdict_even_if_is_default", False)
             ):
-                made[of.name] = one
-        return made
+                result[of.name] = one
+        return result
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return type(value)(*map(plain, value))
     if isinstance(value, (list, tuple)):

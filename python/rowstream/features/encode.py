@@ -74,9 +74,9 @@ def _cast_to_python_objects(
         timed = times(obj)
         return timed, timed is not obj
     if isinstance(obj, dict):
-        made = {name: of(one) for name, one in obj.items()}
-        changed = any(one[1] for one in made.values())
-        return ({name: one[0] for name, one in made.items()} if changed else obj), changed
+        result = {name: of(one) for name, one in obj.items()}
+        changed = any(one[1] for one in result.values())
+        return ({name: one[0] for name, one in result.items()} if changed else obj), changed
     if isinstance(obj, (list, tuple)):
         if not obj:
             return obj, False

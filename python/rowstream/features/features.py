@@ -147,12 +147,12 @@ class Features(dict[str, Any]):
             ).get("features")
             if written is not None:
                 known = cls.from_dict(written)
-        made = {}
+        result = {}
         for of in pa_schema:
             feature = known.get(of.name)
             fits = feature is not None and get_nested_type(feature) == of.type
-            made[of.name] = feature if fits else generate_from_arrow_type(of.type)
-        return cls(made)
+            result[of.name] = feature if fits else generate_from_arrow_type(of.type)
+        return cls(result)
 
     @classmethod
     def from_dict(cls, dic: dict[str, Any]) -> Features:
@@ -177,8 +177,8 @@ class Features(dict[str, Any]):
             >>> Features({"text": Value("string")}).to_dict()
             {'text': {'dtype': 'string', '_type': 'Value'}}
         """
-        made: dict[str, Any] = plain(self)
-        return made
+        result: dict[str, Any] = plain(self)
+        return result
 
     def _to_yaml_list(self) -> list[Any]:
         return card_of_features(self.to_dict())
@@ -203,12 +203,12 @@ class Features(dict[str, Any]):
         """
         values = cast_to_python_objects(example)
         try:
-            made: dict[str, Any] = encode_nested_example(self, values)
+            result: dict[str, Any] = encode_nested_example(self, values)
         except (TypeError, ValueError) as error:
             if isinstance(values, Mapping):
                 self._named(error, values)
             raise
-        return made
+        return result
 
     def _named(self, error: Exception, example: Mapping[str, Any]) -> None:
         """Add a note to an error that says which column of a row caused it."""
@@ -234,17 +234,17 @@ class Features(dict[str, Any]):
             >>> features.encode_column(["yes", "no"], "label")
             [1, 0]
         """
-        made: list[Any] = []
+        result: list[Any] = []
         feature = self[column_name]
         try:
-            made.extend(
+            result.extend(
                 encode_nested_example(feature, one, level=1)
                 for one in cast_to_python_objects(column)
             )
         except (TypeError, ValueError) as error:
-            error.add_note(f"column {column_name!r}, row {len(made)}")
+            error.add_note(f"column {column_name!r}, row {len(result)}")
             raise
-        return made
+        return result
 
     def encode_batch(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
         """Convert a batch, a dict of columns, to what Arrow stores.
@@ -364,15 +364,15 @@ class Features(dict[str, Any]):
         """
         features = self
         for _ in range(1, max_depth):
-            made: dict[str, Any] = {}
+            result: dict[str, Any] = {}
             changed = False
             kept = {name: one for name, one in features.items() if flat_fields(one) is None}
             for name, one in features.items():
                 fields = flat_fields(one)
                 if fields is not None:
                     changed = True
-                    made.update({f"{name}.{key}": of for key, of in fields.items()})
-            features = Features({**kept, **made})
+                    result.update({f"{name}.{key}": of for key, of in fields.items()})
+            features = Features({**kept, **result})
             if not changed:
                 break
         return features

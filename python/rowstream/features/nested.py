@@ -134,14 +134,14 @@ def visit(feature: Any, func: Callable[[Any], Any]) -> Any:
 
     A feature for which `func` returns `None` stays.
     """
-    made = feature
+    result = feature
     if isinstance(feature, dict):
-        made = {name: visit(one, func) for name, one in feature.items()}
+        result = {name: visit(one, func) for name, one in feature.items()}
         # Those of a table stay what they are, which stands above this module.
-        made = type(feature)(made) if hasattr(type(feature), "arrow_schema") else made
+        result = type(feature)(result) if hasattr(type(feature), "arrow_schema") else result
     elif isinstance(feature, (List, LargeList)):
-        made = relisted(feature, visit(feature.feature, func))
-    out = func(made)
+        result = relisted(feature, visit(feature.feature, func))
+    out = func(result)
     return feature if out is None else out
 
 
@@ -171,9 +171,9 @@ def with_decoding(features: Any, enable: bool) -> Any:
     def switched(one: Any) -> Any:
         if not hasattr(one, "decode") or isinstance(one, dict):
             return one
-        made = copy.copy(one)
-        object.__setattr__(made, "decode", enable)
-        return made
+        result = copy.copy(one)
+        object.__setattr__(result, "decode", enable)
+        return result
 
     return visit(upgrade_lists(features), switched)
 

@@ -54,14 +54,14 @@ def pydict(table: Any) -> dict[str, list[Any]]:
     """Return the columns of a table as lists of Python objects."""
     with gc_paused():
         try:
-            made: dict[str, list[Any]] = _core.Table(table).to_pydict()
+            result: dict[str, list[Any]] = _core.Table(table).to_pydict()
         except NotImplementedError:
             # Types that the core makes no objects of.
             return {
                 name: column.to_pylist()
                 for name, column in zip(table.column_names, table.columns, strict=True)
             }
-    return made
+    return result
 
 
 class Typing:
@@ -86,14 +86,14 @@ class Typing:
         Raises:
             SchemaError: A value does not fit the type of its column, or a column is not declared.
         """
-        made = {}
+        result = {}
         for name, feature, fits in self._columns:
             value = row.get(name)
-            made[name] = (
+            result[name] = (
                 value if value is None or fits(value) else _stored(name, [value], feature)[0]
             )
         self._check(row)
-        return made
+        return result
 
     def columns(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         """Convert the columns of a batch.
@@ -103,18 +103,18 @@ class Typing:
         """
         self._check(columns)
         n = len(next(iter(columns.values()), ()))
-        made: dict[str, Any] = {}
+        result: dict[str, Any] = {}
         for name, feature, fits in self._columns:
             values = columns.get(name)
             if values is None:
-                made[name] = [None] * n
+                result[name] = [None] * n
             elif isinstance(values, (list, tuple)) and all(
                 value is None or fits(value) for value in values
             ):
-                made[name] = values
+                result[name] = values
             else:
-                made[name] = _stored(name, values, feature)
-        return made
+                result[name] = _stored(name, values, feature)
+        return result
 
     def _check(self, columns: Mapping[str, Any]) -> None:
         if not columns.keys() <= self._features.keys():
@@ -159,8 +159,8 @@ def _stored(name: str, values: Any, feature: Any) -> list[Any]:
     import pyarrow as pa
 
     array = _array(name, values, feature)
-    made: list[Any] = pydict(pa.table({name: array}))[name]
-    return made
+    result: list[Any] = pydict(pa.table({name: array}))[name]
+    return result
 
 
 def _array(name: str, values: Any, feature: Any) -> Any:

@@ -92,10 +92,10 @@ class Value:
                 or isinstance(value, (str, bytes))
                 or (make is float and not isinstance(value, Integral))
             )
-        made = make(value)
-        if not (exact or made == value):
+        result = make(value)
+        if not (exact or result == value):
             raise ValueError(f"{value!r} is no {self.dtype}")
-        return made
+        return result
 
     def __repr__(self) -> str:
         """Return `Value('int64')` and the like, as `datasets` does."""
@@ -229,7 +229,7 @@ class ClassLabel:
         if not isinstance(values, (int, Iterable)):
             raise ValueError(f"int2str expects an integer or several, found {values!r}")
         several = not isinstance(values, int)
-        made = []
+        result = []
         some: Any = values if several else [values]
         for value in some:
             if not 0 <= value < len(self._int2str):
@@ -237,8 +237,8 @@ class ClassLabel:
                     f"Invalid integer class label {int(value)}; there are {len(self._int2str)}"
                     " classes"
                 )
-            made.append(self._int2str[int(value)])
-        return made if several else made[0]
+            result.append(self._int2str[int(value)])
+        return result if several else result[0]
 
     def encode_example(self, example_data: Any) -> int:
         """Return the integer of a label that is given as a name or an integer.

@@ -194,7 +194,7 @@ def _maps_declared(declared: Any, found: Any) -> Any:
         fields = entries["data_type"]["Struct"]
         types = inner or of[0]["data_type"]["Struct"]
         pairs = zip(types, fields, strict=True)
-        made = [
+        result = [
             {
                 **b,
                 "data_type": _maps_declared(a["data_type"], b["data_type"]),
@@ -202,7 +202,7 @@ def _maps_declared(declared: Any, found: Any) -> Any:
             }
             for a, b in pairs
         ]
-        return {"Map": [{**entries, "data_type": {"Struct": made}}, ordered]}
+        return {"Map": [{**entries, "data_type": {"Struct": result}}, ordered]}
     return declared
 
 
@@ -340,6 +340,6 @@ def _value(dtype: str) -> Value:
     """Return a `Value` by the name of a type, also of types that `Value` does not accept."""
     if named(dtype) is not None:
         return Value(dtype)
-    made = Value("null")
-    made.dtype = dtype
-    return made
+    result = Value("null")
+    result.dtype = dtype
+    return result

@@ -22,10 +22,10 @@ def wider(one: Any, other: Any) -> Any:
     if _is_null(one):
         return other
     if isinstance(one, dict) and isinstance(other, dict):
-        made = {
+        result = {
             name: wider(one.get(name, _NULL), other.get(name, _NULL)) for name in {**one, **other}
         }
-        return None if None in made.values() else made
+        return None if None in result.values() else result
     if isinstance(one, (List, LargeList)) and isinstance(other, (List, LargeList)):
         inner = wider(one.feature, other.feature)
         if inner is None or isinstance(one, LargeList) or isinstance(other, LargeList):

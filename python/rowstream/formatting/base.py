@@ -55,5 +55,5 @@ class Formatter:
         )
 
     def _decoded(self, name: str, column: list[Any]) -> list[Any]:
-        made: list[Any] = self.features.decode_column(column, name, self.token_per_repo_id)
-        return made
+        result: list[Any] = self.features.decode_column(column, name, self.token_per_repo_id)
+        return result

@@ -25,33 +25,33 @@ class CustomFormatter(Formatter):
         self.transform = transform
 
     def format_row(self, pa_table: Any) -> Any:
-        made = self.format_batch(pa_table.slice(0, 1))
+        result = self.format_batch(pa_table.slice(0, 1))
         try:
-            return unnest(made)
+            return unnest(result)
         except Exception as error:
             raise TypeError(
                 "Custom formatting function must return a dict of sequences to be able to pick a"
-                f" row, but got {made}"
+                f" row, but got {result}"
             ) from error
 
     def format_column(self, pa_table: Any) -> Any:
-        made = self.format_batch(pa_table)
-        if not hasattr(made, "keys"):
+        result = self.format_batch(pa_table)
+        if not hasattr(result, "keys"):
             raise TypeError(
                 "Custom formatting function must return a dict to be able to pick a row, but got"
-                f" {made}"
+                f" {result}"
             )
-        if len(made.keys()) > 1:
+        if len(result.keys()) > 1:
             raise TypeError(
                 "Tried to query a column but the custom formatting function returns too many"
-                f" columns. Only one column was expected but got columns {list(made.keys())}."
+                f" columns. Only one column was expected but got columns {list(result.keys())}."
             )
         try:
-            return made[pa_table.column_names[0]]
+            return result[pa_table.column_names[0]]
         except Exception as error:
             raise TypeError(
                 "Custom formatting function must return a dict to be able to pick a row, but got"
-                f" {made}"
+                f" {result}"
             ) from error
 
     def format_batch(self, pa_table: Any) -> Any:

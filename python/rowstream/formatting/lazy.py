@@ -50,10 +50,10 @@ class LazyDict(MutableMapping[str, Any]):
         return repr(self.data)
 
     def _with(self, before: Mapping[str, Any], after: Mapping[str, Any], other: Any) -> Any:
-        made = copy.copy(self)
-        made.keys_to_format -= set(other)
-        made.data = {**before, **after}
-        return made
+        result = copy.copy(self)
+        result.keys_to_format -= set(other)
+        result.data = {**before, **after}
+        return result
 
     def _plain(self, other: Any) -> Any:
         if isinstance(other, LazyDict):
@@ -79,10 +79,10 @@ class LazyDict(MutableMapping[str, Any]):
         return self
 
     def __copy__(self) -> Any:
-        made = type(self).__new__(type(self))
-        made.__dict__.update(self.__dict__)
-        made.data, made.keys_to_format = self.data.copy(), self.keys_to_format.copy()
-        return made
+        result = type(self).__new__(type(self))
+        result.__dict__.update(self.__dict__)
+        result.data, result.keys_to_format = self.data.copy(), self.keys_to_format.copy()
+        return result
 
     def copy(self) -> Any:
         """Return a shallow copy, without formatting more values."""
@@ -114,10 +114,10 @@ class LazyBatch(LazyDict):
         self.before: dict[str, list[Any]] = {}
 
     def format(self, key: str) -> Any:
-        made = self.formatter.format_column(self.pa_table.select([key]))
-        if isinstance(made, list) and isinstance((self.formatter.features or {}).get(key), Value):
-            self.before[key] = list(made)
-        return made
+        result = self.formatter.format_column(self.pa_table.select([key]))
+        if isinstance(result, list) and isinstance((self.formatter.features or {}).get(key), Value):
+            self.before[key] = list(result)
+        return result
 
     def untouched(self, key: str) -> bool:
         """Return whether a column is still what the table has.

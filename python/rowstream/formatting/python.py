@@ -35,10 +35,10 @@ class PythonFormatter(Formatter):
         return LazyBatch(pa_table, self) if self.lazy else self._batch(pa_table)
 
     def _batch(self, pa_table: Any) -> dict[str, Any]:
-        made = pydict(pa_table)
+        result = pydict(pa_table)
         return {
             name: self._decoded(name, column) if self._decodes(name) else column
-            for name, column in made.items()
+            for name, column in result.items()
         }
 
 

@@ -48,16 +48,16 @@ def _positions(key: Any, size: int) -> Any:
     if hasattr(key, "__index__") and not isinstance(key, np.ndarray):
         _within(i := int(key.__index__()), size)
         return range(i % size, i % size + 1)
-    made = (
+    result = (
         np.fromiter((int(one) for one in key), np.int64) if not isinstance(key, np.ndarray) else key
     )
-    if made.dtype == bool:
+    if result.dtype == bool:
         raise TypeError("a mask is not a list of rows: numpy.flatnonzero(mask) is")
-    if len(made):
-        _within(int(made.max()), size)
-        _within(int(made.min()), size)
-        made = made % size
-    return made
+    if len(result):
+        _within(int(result.max()), size)
+        _within(int(result.min()), size)
+        result = result % size
+    return result
 
 
 def _within(i: int, size: int) -> None:
@@ -140,19 +140,19 @@ def format_table(
     python = PythonFormatter(features=formatter.features)
     if kind == "column":
         return formatter(plain, kind) if key in format_columns else python(plain, kind)
-    made = formatter(
+    result = formatter(
         plain.select([name for name in plain.column_names if name in format_columns]), kind
     )
     if output_all_columns:
-        if not isinstance(made, MutableMapping):
+        if not isinstance(result, MutableMapping):
             raise TypeError(
                 "Custom formatting function must return a dict to work with"
-                f" output_all_columns=True, but got {made}"
+                f" output_all_columns=True, but got {result}"
             )
-        made.update(
+        result.update(
             python(
                 plain.select([name for name in plain.column_names if name not in format_columns]),
                 kind,
             )
         )
-    return made
+    return result

@@ -104,5 +104,5 @@ def formatter(name: str | None) -> Formatter:
         from rowstream.formatting.batches.tensors import Tensors
 
         return Tensors(name)
-    made: Formatter = import_module(f"rowstream.formatting.batches.{name or 'python'}")
-    return made
+    result: Formatter = import_module(f"rowstream.formatting.batches.{name or 'python'}")
+    return result

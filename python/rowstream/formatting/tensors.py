@@ -83,38 +83,38 @@ class TensorFormatter(Formatter):
 
     def format_column(self, pa_table: Any) -> Any:
         """Return the first column as a tensor, or as a list if it can't be one."""
-        made = self.recursive_tensorize(self._column(pa_table, pa_table.column_names[0]))
-        return self.stack(made) if isinstance(made, list) else made
+        result = self.recursive_tensorize(self._column(pa_table, pa_table.column_names[0]))
+        return self.stack(result) if isinstance(result, list) else result
 
     def format_batch(self, pa_table: Any) -> Any:
         """Return the table as a dict of tensors."""
-        made = {}
+        result = {}
         for name, column in zip(pa_table.column_names, pa_table.columns, strict=True):
             values = None if self.kwargs or self._decodes(name) else plain_numbers(column)
-            made[name] = (
+            result[name] = (
                 self.format_column(pa_table.select([name]))
                 if values is None
                 else self.numbers(values)
             )
-        return made
+        return result
 
     def format_columns(self, columns: Mapping[str, list[Any]]) -> dict[str, Any]:
         """Format columns of Python objects like the columns of a table.
 
         Values that Arrow can't store, such as images, are converted one by one.
         """
-        made = {}
+        result = {}
         for name, values in columns.items():
             if _has_images(values):
-                made[name] = self.recursive_tensorize(values)
+                result[name] = self.recursive_tensorize(values)
                 continue
             try:
                 table = pa.table({name: array_of(values)})
             except (pa.ArrowException, TypeError, ValueError, OverflowError):
-                made[name] = self.recursive_tensorize(values)
+                result[name] = self.recursive_tensorize(values)
             else:
-                made[name] = self.format_batch(table)[name]
-        return made
+                result[name] = self.format_batch(table)[name]
+        return result
 
     def numbers(self, values: Any) -> Any:
         """Return an array of numbers as a tensor, as `leaf` does."""
@@ -225,8 +225,8 @@ class TorchFormatter(TensorFormatter):
     def pixels(self, array: Any) -> Any:
         # Colours first, and memory of its own: an image's may not be written.
         colours = (array[:, :, np.newaxis] if array.ndim == 2 else array).transpose((2, 0, 1))
-        made = self.torch.from_numpy(colours.copy(order="C"))
-        return made.to(**self.kwargs) if self.kwargs else made
+        result = self.torch.from_numpy(colours.copy(order="C"))
+        return result.to(**self.kwargs) if self.kwargs else result
 
     def leaf(self, value: Any) -> Any:
         torch, options = self.torch, self.kwargs

@@ -65,7 +65,7 @@ def prepare_splits(
 ) -> dict[str, Any]:
     """Return splits that are read with the same options, with the metadata of all of them."""
     found, features = request.found, request.declared
-    made: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     if features is not None and how.columns is not None:
         # Of the features, those of the columns that are asked for.
         chosen = [str(name) for name in how.columns if name in features]
@@ -78,10 +78,12 @@ def prepare_splits(
     for name, (plan, info) in plans_of(
         how, found, {name: found.files[name] for name in names}
     ).items():
-        made[name] = prepare_plan(make, plan, info, name, cache_dir, features, keep_in_memory, anew)
+        result[name] = prepare_plan(
+            make, plan, info, name, cache_dir, features, keep_in_memory, anew
+        )
         files += info.download_size or 0
     splits = SplitDict(dataset_name=found.label)
-    for name, ds in made.items():
+    for name, ds in result.items():
         splits.add(
             SplitInfo(
                 name, num_bytes=ds._data.nbytes, num_examples=len(ds), dataset_name=found.label
@@ -90,7 +92,7 @@ def prepare_splits(
     if counts:
         verify_sizes(counts, splits)
     size = sum(one.num_bytes for one in splits.values())
-    for ds in made.values():
+    for ds in result.values():
         ds.info.splits, ds.info.config_name, ds.info.dataset_name = (
             splits.copy(),
             found.config,
@@ -101,7 +103,7 @@ def prepare_splits(
             size,
             files + size,
         )
-    return made
+    return result
 
 
 def prepare_files(

@@ -27,10 +27,10 @@ class Rows:
     def row(self, i: int) -> dict[str, Any]:
         """Return the row at a position."""
         of = self._of
-        made: dict[str, Any]
+        result: dict[str, Any]
         if of.mapped:
-            made = self._mapped.row(i)
-            return made
+            result = self._mapped.row(i)
+            return result
         at = of._start + i
         group = of._groups.of(at)
         table = of._groups.get(group, at + 1)
@@ -38,16 +38,16 @@ class Rows:
         last = self._last
         if last[0] is not table:
             last = self._last = (table, _core.Table(table))
-        made = last[1].row(at - of._groups.starts[group])
-        return made
+        result = last[1].row(at - of._groups.starts[group])
+        return result
 
     def take(self, at: bytes) -> list[dict[str, Any]]:
         """Return the rows at several positions, given as the bytes of 64-bit integers."""
         rows = np.frombuffer(at, dtype=np.int64)
-        made: list[dict[str, Any]] = _core.Table(self._of.gather(rows)).take(
+        result: list[dict[str, Any]] = _core.Table(self._of.gather(rows)).take(
             np.arange(len(rows), dtype=np.int64).tobytes()
         )
-        return made
+        return result
 
     def to_pylist(self, start: int, stop: int) -> list[dict[str, Any]]:
         """Return consecutive rows as a list."""

@@ -185,8 +185,8 @@ class ParquetTable(Table):
 
     def _replayed(self, name: str, *args: Any, **kwargs: Any) -> Table:
         """Return the result of a method that needs a whole table, applied to the Arrow copy."""
-        made = Table(self.table)._replayed(name, *args, **kwargs)
-        return Table(made.table, self.files, ((name, args, kwargs),), (("table", self),))
+        result = Table(self.table)._replayed(name, *args, **kwargs)
+        return Table(result.table, self.files, ((name, args, kwargs),), (("table", self),))
 
     def _columns(self, plan: Plan, features: Features) -> ParquetTable:
         return ParquetTable(
@@ -200,15 +200,15 @@ class ParquetTable(Table):
             return self
         # A column that is asked for again and again, as ds["text"][i] does, finds its row groups
         # again.
-        made = self._selected.get(tuple(names))
-        if made is None:
-            made = self._columns(
+        result = self._selected.get(tuple(names))
+        if result is None:
+            result = self._columns(
                 self.plan.select(names), Features({name: self.features[name] for name in names})
             )
-            self._selected[tuple(names)] = made
-        if "table" in self.__dict__ and "table" not in made.__dict__:
-            made.__dict__["table"] = self.table.select(names)
-        return made
+            self._selected[tuple(names)] = result
+        if "table" in self.__dict__ and "table" not in result.__dict__:
+            result.__dict__["table"] = self.table.select(names)
+        return result
 
     def drop(self, columns: Any) -> ParquetTable:
         """Return the table without the given columns."""
@@ -332,8 +332,8 @@ class ParquetTable(Table):
     def table(self) -> Any:
         """The pyarrow table: of the Arrow copy, or in memory where copies are refused."""
         if not config.ARROW_COPIES and not self.copy.there():
-            made = pa.concat_tables([*self.tables(), self._empty])
-            return made.replace_schema_metadata(self.schema.metadata)
+            result = pa.concat_tables([*self.tables(), self._empty])
+            return result.replace_schema_metadata(self.schema.metadata)
         whole = self.copy.made().table
         # Columns by the names that they have in the files.
         named = dict(
@@ -342,8 +342,10 @@ class ParquetTable(Table):
         columns = (
             [of for of, _ in self.plan.columns] if self.plan.columns is not None else list(named)
         )
-        made = whole.select([named[of] for of in columns]).rename_columns(self.column_names)
-        return made.slice(self._start, self.num_rows).replace_schema_metadata(self.schema.metadata)
+        result = whole.select([named[of] for of in columns]).rename_columns(self.column_names)
+        return result.slice(self._start, self.num_rows).replace_schema_metadata(
+            self.schema.metadata
+        )
 
     @property
     def core(self) -> Any:

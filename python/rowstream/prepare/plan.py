@@ -43,7 +43,7 @@ def features_of_plan(plan: Plan) -> Features | None:
         written = json.loads(text)["info"]["features"] or {}
     except (ValueError, KeyError, TypeError):
         return found
-    made = {}
+    result = {}
     for name, feature in found.items():
         known = None
         if name in written:
@@ -53,8 +53,8 @@ def features_of_plan(plan: Plan) -> Features | None:
             except (ValueError, TypeError, KeyError):
                 fits = False
             known = known if fits else None
-        made[name] = feature if known is None else known
-    return Features(made)
+        result[name] = feature if known is None else known
+    return Features(result)
 
 
 def storage_of(kind: Any) -> Any:
@@ -140,9 +140,9 @@ def _note(path: str, plan: Plan) -> None:
 
 
 def _with(info: DatasetInfo, features: Features | None) -> DatasetInfo:
-    made = info.copy()
-    made.features = features
-    return made
+    result = info.copy()
+    result.features = features
+    return result
 
 
 def _in_place(plan: Plan) -> bool:

@@ -25,8 +25,10 @@ class TableRows:
         if not -self.size <= i < self.size:
             raise IndexError(f"Invalid key: {i} is out of bounds for size {self.size}")
         at = i % self.size
-        made: dict[str, Any] = self.core.row(at if self.mapping is None else int(self.mapping[at]))
-        return made
+        result: dict[str, Any] = self.core.row(
+            at if self.mapping is None else int(self.mapping[at])
+        )
+        return result
 
     def take(self, keys: Sequence[int]) -> list[dict[str, Any]]:
         """Return the rows at several positions."""
@@ -36,19 +38,19 @@ class TableRows:
                 f"Invalid key: {int(rows.max())} is out of bounds for size {self.size}"
             )
         rows = rows % self.size if len(rows) else rows
-        made: list[dict[str, Any]] = self.core.take(
+        result: list[dict[str, Any]] = self.core.take(
             (rows if self.mapping is None else self.mapping[rows].astype(np.int64)).tobytes()
         )
-        return made
+        return result
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return all rows as a list."""
-        made: list[dict[str, Any]]
+        result: list[dict[str, Any]]
         if self.mapping is None:
-            made = self.core.to_pylist(0, self.size)
+            result = self.core.to_pylist(0, self.size)
         else:
-            made = self.core.take(np.ascontiguousarray(self.mapping, dtype=np.int64).tobytes())
-        return made
+            result = self.core.take(np.ascontiguousarray(self.mapping, dtype=np.int64).tobytes())
+        return result
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield all rows, one after another."""

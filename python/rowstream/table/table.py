@@ -121,13 +121,13 @@ class Table:
             for of in self.table.schema:
                 if types.get_field_index(of.name) < 0 or types.field(of.name).type != of.type:
                     self.check(column=of.name)
-        made = (
+        result = (
             table_cast(self.table, *args, **kwargs)
             if name == "cast"
             else getattr(self.table, name)(*args, **kwargs)
         )
         return Table(
-            made, self.files, (*self.replays, (name, args, kwargs)), self._parts, self._home
+            result, self.files, (*self.replays, (name, args, kwargs)), self._parts, self._home
         )
 
     def __len__(self) -> int:
@@ -180,9 +180,9 @@ def _unpickled(content: bytes) -> Table:
 
 
 def _again(parts: tuple[Any, ...], replays: tuple[Any, ...], home: str | None = None) -> Table:
-    made = [MemoryMappedTable.from_file(of) if kind == "file" else of for kind, of in parts]
+    result = [MemoryMappedTable.from_file(of) if kind == "file" else of for kind, of in parts]
     beside = any(kind == "beside" for kind, _ in parts)
-    table = made[0] if len(made) == 1 else concat_tables(made, axis=int(beside))
+    table = result[0] if len(result) == 1 else concat_tables(result, axis=int(beside))
     for name, args, kwargs in replays:
         table = table._replayed(name, *args, **kwargs)
     return table if home is None else table.at_home(home)
@@ -200,8 +200,8 @@ class InMemoryTable(Table):
     @classmethod
     def from_buffer(cls, buffer: Any) -> Table:
         """Return the table of an Arrow stream in memory."""
-        content(made := pa.py_buffer(buffer), "what is in memory", whole=True)
-        return Table(restored(unmarked(table_of(pa.BufferReader(made)))))
+        content(result := pa.py_buffer(buffer), "what is in memory", whole=True)
+        return Table(restored(unmarked(table_of(pa.BufferReader(result)))))
 
     @classmethod
     def from_pydict(cls, *args: Any, **kwargs: Any) -> Table:
@@ -263,15 +263,17 @@ def concat_tables(tables: Sequence[Any], axis: int = 0) -> Table:
 
     By rows, a column that a table lacks is null there.
     """
-    made = [as_table(table) for table in tables]
-    if len(made) == 1:
-        return made[0]
+    result = [as_table(table) for table in tables]
+    if len(result) == 1:
+        return result[0]
     # The files are known once the tables are there.
-    plain = [table.table for table in made]
-    files = [file for table in made for file in table.files]
-    home = next((table.home for table in made if table.files), None)
+    plain = [table.table for table in result]
+    files = [file for table in result for file in table.files]
+    home = next((table.home for table in result if table.files), None)
     # In memory, the content is what is pickled.
-    parts = tuple(("beside" if axis == 1 else "table", table) for table in made) if files else None
+    parts = (
+        tuple(("beside" if axis == 1 else "table", table) for table in result) if files else None
+    )
     if axis == 1:
         columns = [
             (field, column)

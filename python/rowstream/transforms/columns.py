@@ -22,14 +22,14 @@ def flat_fields_of(data: Table, features: Features) -> tuple[Table, Features]:
     Media types that are decoded stay as they are.
     """
     arrays: list[Any] = []
-    made: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for name, feature in features.items():
         fields = flat_fields(feature)
         data.check(column=name)
         column = data.table.column(name)
         if fields is None:
             arrays.append(column)
-            made[name] = feature
+            result[name] = feature
             continue
         chunks = [
             dict(zip((of.name for of in chunk.type), chunk.flatten(), strict=True))
@@ -39,8 +39,8 @@ def flat_fields_of(data: Table, features: Features) -> tuple[Table, Features]:
             arrays.append(
                 pa.chunked_array([chunk[key] for chunk in chunks], column.type.field(key).type)
             )
-            made[f"{name}.{key}"] = one
-    flat = Features(made)
+            result[f"{name}.{key}"] = one
+    flat = Features(result)
     return Table(pa.Table.from_arrays(arrays, schema=flat.arrow_schema), ()), flat
 
 

@@ -171,10 +171,10 @@ class Runs:
 
     def _changes(self, table: Any) -> Any:
         """Return where rows differ from the row before them: a bool for each row but the first."""
-        made = np.zeros(max(0, table.num_rows - 1), dtype=bool)
+        result = np.zeros(max(0, table.num_rows - 1), dtype=bool)
         for name in self._names:
-            made |= _differs(table.column(name))
-        return made
+            result |= _differs(table.column(name))
+        return result
 
 
 def _differs(column: Any) -> Any:

@@ -42,12 +42,12 @@ def columns_named(what: str, names: Any, there: list[str]) -> list[str] | None:
     """Return the column names of an argument as a list, and raise for names that do not exist."""
     if names is None:
         return None
-    made = [names] if isinstance(names, str) else list(names)
-    if missing := [name for name in made if name not in there]:
+    result = [names] if isinstance(names, str) else list(names)
+    if missing := [name for name in result if name not in there]:
         raise InvalidArgumentError(
             f"{what} {missing} not in the dataset. Current columns in the dataset: {there}"
         )
-    return made
+    return result
 
 
 def run_map(
@@ -171,14 +171,14 @@ def run_map(
 def _agreed(parts: list[Any]) -> list[Any]:
     """Return the parts cast to common types, where their rows showed different ones."""
     several = [ds.features for ds in parts]
-    made = []
+    result = []
     for ds, features in zip(parts, agreed(several), strict=True):
         if features != ds.features:
             ds = ds._copy()
             ds._data = ds._data.cast(features.arrow_schema)
             ds._info.features = features
-        made.append(ds)
-    return made
+        result.append(ds)
+    return result
 
 
 def _shards(ds: Any, job: MapJob, parts: int) -> list[Any]:

@@ -31,7 +31,7 @@ def _listed(kinds: Any = (list, tuple)) -> tuple[type, ...]:
     """Return the types that a column of a returned batch may have."""
     import sys
 
-    made: list[type] = [list, np.ndarray]
+    result: list[type] = [list, np.ndarray]
     for module, names in (
         ("pandas", ["Series"]),
         ("polars", ["Series", "DataFrame"]),
@@ -40,9 +40,9 @@ def _listed(kinds: Any = (list, tuple)) -> tuple[type, ...]:
         ("jax", ["Array"]),
     ):
         if (loaded := sys.modules.get(module)) is not None:
-            made += [getattr(loaded, name) for name in names]
+            result += [getattr(loaded, name) for name in names]
 
-    return (*made, Column)
+    return (*result, Column)
 
 
 def _frame(value: Any) -> bool:
@@ -58,14 +58,14 @@ class Row(dict[str, Any]):
     """
 
     def __or__(self, other: Any) -> Any:
-        made = Row(self)
-        made.update(other)
-        return made
+        result = Row(self)
+        result.update(other)
+        return result
 
     def __ror__(self, other: Any) -> Any:
-        made = Row(other)
-        made.update(self)
-        return made
+        result = Row(other)
+        result.update(self)
+        return result
 
     def copy(self) -> Row:
         """Return a copy that is a `Row` as well."""

@@ -132,11 +132,11 @@ class MapOutput:
         order = self.writer.columns_beside or []
         self.writer.finalize()
         try:
-            made = MemoryMappedTable.from_file(before).table
+            result = MemoryMappedTable.from_file(before).table
             writer = self._open()
             for start in range(0, self._done, 1000):
                 part = self._job.shard._query(slice(start, min(start + 1000, self._done)))
-                some = made.slice(start, 1000)
+                some = result.slice(start, 1000)
                 writer.write_batch({name: (part if name in kept else some)[name] for name in order})
         finally:
             os.remove(before)
@@ -162,10 +162,10 @@ class MapOutput:
                 writer.stream.getvalue(), info=info, split=job.shard.split
             )
         publish_file(self.path, str(job.cache_file_name))
-        made = open_result(job, info)
-        if made is None:
+        result = open_result(job, info)
+        if result is None:
             raise AssertionError("what was written cannot be read")
-        return made
+        return result
 
 
 def open_result(job: MapJob, info: Any) -> Any:

@@ -80,8 +80,8 @@ def run(job: MapJob, told: Callable[[int], None]) -> Any:
     """
     out, done = MapOutput(job), False
     try:
-        for n, made in _results(job):
-            out.write(made, n)
+        for n, result in _results(job):
+            out.write(result, n)
             told(n)
         out.end()
         done = True
@@ -93,5 +93,5 @@ def run(job: MapJob, told: Callable[[int], None]) -> Any:
 
 def run_in_process(job: MapJob, told: Callable[[int], None]) -> Any:
     """Run a job in a worker process, and return `None` where `run` returns the shard."""
-    made = run(job, told)
-    return None if made is job.shard else made
+    result = run(job, told)
+    return None if result is job.shard else result

@@ -16,17 +16,17 @@ def _shares(counts: Any, draws: int, generator: Any) -> Any:
     `_approximate_mode` does, which `datasets` follows.
     """
     exact = draws * counts / counts.sum()
-    made = np.floor(exact)
-    missing = int(draws - made.sum())
-    rest = exact - made
+    result = np.floor(exact)
+    missing = int(draws - result.sum())
+    rest = exact - result
     for value in np.sort(np.unique(rest))[::-1]:
         if missing <= 0:
             break
         (there,) = np.where(rest == value)
         more = min(len(there), missing)
-        made[generator.choice(there, size=more, replace=False)] += 1
+        result[generator.choice(there, size=more, replace=False)] += 1
         missing -= more
-    return made.astype(np.int64)
+    return result.astype(np.int64)
 
 
 def stratified(

@@ -127,13 +127,13 @@ class ArrowWriter(ArrowFile):
             features = {name: known[name] for name in arrays}
         else:
             hints = self._features if self._features is not None and try_original_type else {}
-            made = {
+            result = {
                 name: column(columns[name], None, hints.get(name), name, self.on_mixed_types)
                 for name in self._order(columns)
             }
             arrays, features = (
-                {name: array for name, (array, _) in made.items()},
-                {name: of for name, (_, of) in made.items()},
+                {name: array for name, (array, _) in result.items()},
+                {name: of for name, (_, of) in result.items()},
             )
         schema = self.schema if begun else Features(features).arrow_schema
         self.write_table(

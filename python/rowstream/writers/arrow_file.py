@@ -144,16 +144,16 @@ class ArrowFile:
     @property
     def schema(self) -> Any:
         """The schema, if it is known."""
-        made = (
+        result = (
             self._schema
             if self._schema is not None
             else None
             if self._features is None
             else pa.schema(list(self._features.type))
         )
-        if made is not None and self.disable_nullable:
-            made = pa.schema([pa.field(of.name, of.type, nullable=False) for of in made])
-        return made
+        if result is not None and self.disable_nullable:
+            result = pa.schema([pa.field(of.name, of.type, nullable=False) for of in result])
+        return result
 
     @staticmethod
     def _build_metadata(info: Any, fingerprint: str | None = None) -> dict[str, str]:
@@ -227,10 +227,12 @@ class ArrowFile:
                 name: given_column(values, known[name], name, self._num_examples)
                 for name, values in columns.items()
             }
-        made = {name: self._fitting(name, values, known[name]) for name, values in columns.items()}
-        if changed := {name: of for name, (_, of) in made.items() if of != known[name]}:
+        result = {
+            name: self._fitting(name, values, known[name]) for name, values in columns.items()
+        }
+        if changed := {name: of for name, (_, of) in result.items() if of != known[name]}:
             self._widen(changed)
-        return {name: array for name, (array, _) in made.items()}
+        return {name: array for name, (array, _) in result.items()}
 
     def _fitting(self, name: str, values: Any, known: Any) -> tuple[Any, Any]:
         """Return a column with the type that earlier rows showed, or a wider one that has its

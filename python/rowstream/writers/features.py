@@ -32,10 +32,10 @@ def items(values: list[Any]) -> Any:
 
 def schema_metadata(features: Any, fingerprint: str | None = None) -> dict[str, Any]:
     """Return what `datasets` writes into the metadata of its files."""
-    made: dict[str, Any] = {"info": {"features": plain(features)}}
+    result: dict[str, Any] = {"info": {"features": plain(features)}}
     if fingerprint is not None:
-        made["fingerprint"] = fingerprint
-    return made
+        result["fingerprint"] = fingerprint
+    return result
 
 
 def with_features(table: Any, features: Features) -> Any:

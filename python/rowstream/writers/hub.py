@@ -227,7 +227,7 @@ def _configured(
         if isinstance(one, dict)
     }
     files = [{"split": name, "path": before.get(name, f"{folder}/{name}-*")} for name in splits]
-    made = {**known.get(config_name, {}), "config_name": config_name, "data_files": files}
+    result = {**known.get(config_name, {}), "config_name": config_name, "data_files": files}
     if set_default:
         if config_name == "default":
             raise InvalidArgumentError(
@@ -236,8 +236,8 @@ def _configured(
             )
         for one in configs:
             one.pop("default", None)
-        made["default"] = True
-    known[config_name] = made
+        result["default"] = True
+    known[config_name] = result
     data["configs"] = [
         known[name]
         for name in dict.fromkeys([*(one["config_name"] for one in configs), config_name])

@@ -116,13 +116,13 @@ def column(
         try:
             if (quick := _quick(data, wanted)) is not None:
                 return quick, wanted
-            made = typed_array(data, wanted, **allowed)
+            result = typed_array(data, wanted, **allowed)
             if (
                 feature is not None
                 or not isinstance(first_there(data), str)
-                or _same_text(raw_array(data), made)
+                or _same_text(raw_array(data), result)
             ):
-                return made, wanted
+                return result, wanted
         except FAILED as error:
             if feature is not None:
                 return _again(data, feature, allowed, error), feature

@@ -67,8 +67,8 @@ def by_size(
     for whole in tables:
         waiting = [whole]
         while waiting:
-            table, made = waiting.pop()
-            n = size(made)
+            table, result = waiting.pop()
+            n = size(result)
             if n > most and table.num_rows > 1:
                 half = table.num_rows // 2
                 waiting += [
@@ -77,7 +77,7 @@ def by_size(
                 continue
             begins = used is None or used + n > most
             used = n if begins or used is None else used + n
-            yield begins, made
+            yield begins, result
     if used is None:
         yield True, make(empty)
 

@@ -41,16 +41,16 @@ def typed_batches(rows: list[dict[str, Any]], schema: Any) -> Any:
             f"a function made columns that earlier rows did not have: {new}; name all columns with"
             " map(features=…)"
         )
-    made = []
+    result = []
     for field in schema:
         try:
-            made.append(as_features(columns.get(field.name, [None] * len(rows)), field.type))
+            result.append(as_features(columns.get(field.name, [None] * len(rows)), field.type))
         except FAILED as error:
             raise SchemaError(
                 f"column {field.name!r}: {error}; earlier rows were {field.type}: name the types"
                 " with map(features=…)"
             ) from error
-    return pa.table(made, schema=schema)
+    return pa.table(result, schema=schema)
 
 
 def as_features(values: list[Any], kind: Any) -> Any:

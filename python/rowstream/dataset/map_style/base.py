@@ -115,8 +115,8 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         first = self._steps[0][1] if self._steps else self._fingerprint
         lines = [f"{first}: rows {self._data.where}"]
         after = [step[1] for step in self._steps[1:]] + [self._fingerprint][: len(self._steps)]
-        for (name, _, given), made in zip(self._steps, after, strict=True):
-            lines.append(f"{name} → {made}")
+        for (name, _, given), result in zip(self._steps, after, strict=True):
+            lines.append(f"{name} → {result}")
             lines += [f"  {key} = {text} ({hashed})" for key, (text, hashed) in given.items()]
         return "\n".join(lines)
 
@@ -128,8 +128,8 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
             >>> Dataset.from_dict({"text": ["a", "b"], "label": [0, 1]}).features
             {'text': Value('string'), 'label': Value('int64')}
         """
-        made: Features = self._info.features  # type: ignore[assignment]  # always there
-        return made
+        result: Features = self._info.features  # type: ignore[assignment]  # always there
+        return result
 
     @property
     def data(self) -> Table:
@@ -217,23 +217,23 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         return self._copy()
 
     def _copy(self, **changes: Any) -> Self:
-        made = type(self).__new__(type(self))
-        made.__dict__.update(
+        result = type(self).__new__(type(self))
+        result.__dict__.update(
             {name: value for name, value in self.__dict__.items() if name != "_rows"}
         )
-        made.__dict__.update(
+        result.__dict__.update(
             _info=self._info.copy(),
             _format_kwargs=dict(self._format_kwargs),
             _indexes=dict(self._indexes),
         )
-        made.__dict__.update(changes)
-        return made
+        result.__dict__.update(changes)
+        return result
 
     def _retabled(self, data: Table, features: Features, fingerprint: str | None) -> Self:
         """Return the same rows with other columns; the row indices stay."""
-        made = self._copy(_name=fingerprint, _data=with_features(data, features))
-        made._info.features = features
-        return made
+        result = self._copy(_name=fingerprint, _data=with_features(data, features))
+        result._info.features = features
+        return result
 
     def _made(
         self, table: Any, features: Features | None, fingerprint: str | None, indices: Any = None
@@ -251,12 +251,12 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
 
     def _core_rows(self) -> Any:
         """Return the core's reader of rows, or `None` where values need decoding."""
-        made = self.__dict__.get("_rows")
-        if made is None:
+        result = self.__dict__.get("_rows")
+        if result is None:
             from rowstream.table.rows import rows_of
 
-            made = self.__dict__["_rows"] = rows_of(self)
-        return made
+            result = self.__dict__["_rows"] = rows_of(self)
+        return result
 
     def _plain(self) -> bool:
         return self._format_type is None and self._format_columns is None
@@ -287,8 +287,8 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
     def __getitems__(self, keys: Sequence[int]) -> list[Any]:
         """Return the rows at several positions, as PyTorch's data loaders ask for them."""
         if self._plain() and (rows := self._core_rows()) is not None:
-            made: list[Any] = rows.take(keys)
-            return made
+            result: list[Any] = rows.take(keys)
+            return result
         batch = self[list(keys)]
         if isinstance(batch, Mapping):
             return [{name: column[i] for name, column in batch.items()} for i in range(len(keys))]
@@ -346,12 +346,14 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
             )
 
     def _fast_select_column(self, column_name: str) -> Self:
-        made = self._copy()
-        made._data = self._data.select([column_name])
-        made._info = DatasetInfo(features=Features({column_name: self.features[column_name]}))
-        if made._format_columns is not None:
-            made._format_columns = [name for name in made._format_columns if name == column_name]
-        return made
+        result = self._copy()
+        result._data = self._data.select([column_name])
+        result._info = DatasetInfo(features=Features({column_name: self.features[column_name]}))
+        if result._format_columns is not None:
+            result._format_columns = [
+                name for name in result._format_columns if name == column_name
+            ]
+        return result
 
     def _get_cache_file_path(
         self, fingerprint_: str | None, suffix: str = SUFFIX, load: bool = True

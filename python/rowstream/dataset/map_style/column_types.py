@@ -131,7 +131,7 @@ class ColumnTypes(MapStyleTransforms):
             self._format_columns,
             self._output_all_columns,
         )
-        made = self.with_format("arrow").map(
+        result = self.with_format("arrow").map(
             partial(table_cast, schema=schema),
             batched=True,
             batch_size=batch_size,
@@ -143,10 +143,13 @@ class ColumnTypes(MapStyleTransforms):
             features=features,
             desc="Casting the dataset",
         )
-        made._format_type, made._format_kwargs, made._format_columns, made._output_all_columns = (
-            before
-        )
-        return made
+        (
+            result._format_type,
+            result._format_kwargs,
+            result._format_columns,
+            result._output_all_columns,
+        ) = before
+        return result
 
     @fingerprint_transform(inplace=False)
     def cast_column(self, column: str, feature: Any, new_fingerprint: str | None = None) -> Self:

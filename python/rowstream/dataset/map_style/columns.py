@@ -72,14 +72,14 @@ class ColumnMethods(RowSelection):
         return self._selected(self._known(column_names), new_fingerprint)
 
     def _selected(self, names: list[str], new_fingerprint: str | None) -> Self:
-        made = self._retabled(
+        result = self._retabled(
             self._data.select(names),
             Features({name: self.features[name] for name in names}),
             new_fingerprint,
         )
-        if made._format_columns is not None:
-            made._format_columns = [name for name in made._format_columns if name in names]
-        return made
+        if result._format_columns is not None:
+            result._format_columns = [name for name in result._format_columns if name in names]
+        return result
 
     @fingerprint_transform(inplace=False)
     def rename_column(
@@ -142,10 +142,10 @@ class ColumnMethods(RowSelection):
                 f"New column names must all be different, but {twice} would be there twice."
             )
         features = Features({names.get(name, name): one for name, one in self.features.items()})
-        made = self._retabled(self._data.rename_columns(after), features, new_fingerprint)
-        if made._format_columns is not None:
-            made._format_columns = [names.get(name, name) for name in made._format_columns]
-        return made
+        result = self._retabled(self._data.rename_columns(after), features, new_fingerprint)
+        if result._format_columns is not None:
+            result._format_columns = [names.get(name, name) for name in result._format_columns]
+        return result
 
     def unique(self, column: str) -> list[Any]:
         """Return the different values of a column, in the order in which they first occur.
@@ -164,5 +164,5 @@ class ColumnMethods(RowSelection):
             raise InvalidArgumentError(
                 f"Column ({column}) not in table columns ({self.column_names})."
             )
-        made: list[Any] = self._query(column).column(0).unique().to_pylist()
-        return made
+        result: list[Any] = self._query(column).column(0).unique().to_pylist()
+        return result

@@ -87,19 +87,19 @@ def concatenate_map_style(
         "rowstream.concatenate",
         {"split": str(split), "axis": axis, "info": repr(info)},
     )
-    made = parts[0].own_class(
+    result = parts[0].own_class(
         table, info=made_info, split=split, indices_table=indices, fingerprint=name
     )
     if format:
-        made.set_format(
+        result.set_format(
             format["type"],
             format["columns"] if format["type"] else None,
             format["output_all_columns"],
             **format["format_kwargs"],
         )
-        made._format_columns = parts[0]._format_columns
-        made._fingerprint = name
-    return made
+        result._format_columns = parts[0]._format_columns
+        result._fingerprint = name
+    return result
 
 
 def _listed_rows(ds: Any, start: int) -> Any:

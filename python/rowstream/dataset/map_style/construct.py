@@ -32,8 +32,8 @@ def _agreed(features: Any, info: DatasetInfo | None) -> tuple[Features | None, D
             f" different:\n{features}\n{info.features}"
         )
     wanted = features if features is not None else info.features if info is not None else None
-    made = info.copy() if info is not None else DatasetInfo()
-    return None if wanted is None else Features(upgrade_lists(wanted)), made
+    result = info.copy() if info is not None else DatasetInfo()
+    return None if wanted is None else Features(upgrade_lists(wanted)), result
 
 
 def _whole(mapping: Any, features: Features | None) -> Any:

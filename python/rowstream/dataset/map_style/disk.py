@@ -198,13 +198,13 @@ def load_dataset_folder(
     with ThreadPoolExecutor(min(16, max(1, len(files)))) as pool:
         tables = list(pool.map(kind.from_file, files))
     split = state.get("_split")
-    made = make(
+    result = make(
         concat_tables(tables),
         info=info,
         split=None if split is None else Split(split),
         fingerprint=state["_fingerprint"],
     )
-    return made.with_format(
+    return result.with_format(
         state["_format_type"],
         state["_format_columns"],
         state["_output_all_columns"],

@@ -135,14 +135,14 @@ class MapStyleExport(MapStyleBase):
         import datasets
 
         table = stored(self._query(slice(None)))
-        made = datasets.Dataset(
+        result = datasets.Dataset(
             datasets.table.InMemoryTable(table),
             split=None if self.split is None else str(self.split),
         )
         return (
-            made.cast(datasets.Features.from_dict(self.features.to_dict()))
-            if made.features.to_dict() != self.features.to_dict()
-            else made
+            result.cast(datasets.Features.from_dict(self.features.to_dict()))
+            if result.features.to_dict() != self.features.to_dict()
+            else result
         )
 
     def _tables(self, batch_size: int | None = None) -> Iterator[Any]:
@@ -173,8 +173,8 @@ class MapStyleExport(MapStyleBase):
                 f"Unable to shard a dataset of size {len(self)} into {num_shards} shards (the"
                 " number of shards exceeds the number of samples)."
             )
-        made: IterableDataset = stream_of(self, num_shards or 1)
-        return made
+        result: IterableDataset = stream_of(self, num_shards or 1)
+        return result
 
     def to_tf_dataset(
         self,

@@ -167,9 +167,9 @@ class MapStyleFormat(MapStyleBase):
             >>> Dataset.from_dict({"a": [1, 2]}).with_format("torch")[:]  # doctest: +SKIP
             {'a': tensor([1, 2])}
         """
-        made = self._copy()
-        made.set_format(type, columns, output_all_columns, **format_kwargs)
-        return made
+        result = self._copy()
+        result.set_format(type, columns, output_all_columns, **format_kwargs)
+        return result
 
     def with_transform(
         self,
@@ -189,6 +189,6 @@ class MapStyleFormat(MapStyleBase):
             >>> ds.with_transform(lambda batch: {"size": [len(text) for text in batch["text"]]})[:]
             {'size': [1, 1]}
         """
-        made = self._copy()
-        made.set_transform(transform, columns, output_all_columns)
-        return made
+        result = self._copy()
+        result.set_transform(transform, columns, output_all_columns)
+        return result

@@ -217,7 +217,7 @@ class MapStyleFromFiles(MapStyleBase):
             if several
             else {str(split or "train"): paths if isinstance(paths, list) else [os.fspath(paths)]}
         )
-        made = prepare_files(
+        result = prepare_files(
             cls.own_class,
             format,
             files,
@@ -226,4 +226,4 @@ class MapStyleFromFiles(MapStyleBase):
             keep_in_memory,
             {name: value for name, value in options.items() if value is not None},
         )
-        return cls.dict_class(made) if several else made[str(split or "train")]
+        return cls.dict_class(result) if several else result[str(split or "train")]

@@ -21,8 +21,8 @@ def transmit_format(func: Callable[P, R]) -> Callable[P, R]:
         before: Any = args[0] if args else kwargs["self"]
         unformatted = set(before.column_names) - set(before._format_columns or ())
         kept = (before._format_type, before._format_kwargs, before._output_all_columns)
-        made = func(*args, **kwargs)
-        several: list[Any] = [*made.values()] if isinstance(made, dict) else [made]
+        result = func(*args, **kwargs)
+        several: list[Any] = [*result.values()] if isinstance(result, dict) else [result]
         for one in several:
             columns = (
                 None
@@ -31,6 +31,6 @@ def transmit_format(func: Callable[P, R]) -> Callable[P, R]:
             )
             one._format_type, one._format_kwargs, one._output_all_columns = kept
             one._format_columns = columns
-        return made
+        return result
 
     return wrapper

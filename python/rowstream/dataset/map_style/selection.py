@@ -109,12 +109,12 @@ class RowSelection(MapStyleFormat):
             raise IndexError(
                 f"Index {max(start, start + length - 1)} out of range for dataset of size {size}."
             )
-        made = self._copy(_name=new_fingerprint)
+        result = self._copy(_name=new_fingerprint)
         if self._indices is None or not length:
-            made._data, made._indices = self._data.slice(start if length else 0, length), None
+            result._data, result._indices = self._data.slice(start if length else 0, length), None
         else:
-            made._indices = self._indices.slice(start, length)
-        return made
+            result._indices = self._indices.slice(start, length)
+        return result
 
     def _listed(self, rows: Any, new_fingerprint: str | None, file: str | None = None) -> Self:
         # Not by pa.array, which imports pandas to see whether it is asked for one of its arrays.

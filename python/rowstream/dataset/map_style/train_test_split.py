@@ -92,11 +92,11 @@ class TrainTestSplit(RowSelection):
             (train_indices_cache_file_name, train_new_fingerprint),
             (test_indices_cache_file_name, test_new_fingerprint),
         ):
-            path, made = self._kept_rows(
+            path, result = self._kept_rows(
                 "split indices for dataset", file, name, load_from_cache_file, keep_in_memory
             )
             files.append(path)
-            there.append(made)
+            there.append(result)
         if all(one is not None for one in there):
             return self.own_class.dict_class({"train": there[0], "test": there[1]})
         if not shuffle:

@@ -173,7 +173,7 @@ class MapStyleTransforms(ColumnMethods):
         if cache_file_name is None and self._data.home and not keep_in_memory:
             cache_file_name = self._get_cache_file_path(new_fingerprint, suffix_template, load)
         job.cache_file_name = cache_file_name
-        made = run_map(
+        result = run_map(
             self,
             job,
             num_proc=num_proc,
@@ -182,10 +182,10 @@ class MapStyleTransforms(ColumnMethods):
             desc=desc or "Map",
             join=concatenate_map_style,
         )
-        record_step(self, made, "map", step)
-        if made is not self and not made._indexes:
-            made._indexes = dict(self._indexes)
-        return made
+        record_step(self, result, "map", step)
+        if result is not self and not result._indexes:
+            result._indexes = dict(self._indexes)
+        return result
 
     @transmit_format
     def filter(
@@ -253,9 +253,9 @@ class MapStyleTransforms(ColumnMethods):
             kept = rows_where(self, function)
             run = len(kept) and int(kept[-1] - kept[0]) + 1 == len(kept)
             if run and cache_file_name is None:
-                made = self._run(int(kept[0]), len(kept), new_fingerprint)
+                result = self._run(int(kept[0]), len(kept), new_fingerprint)
             else:
-                made = self._listed(kept, new_fingerprint, cache_file_name)
+                result = self._listed(kept, new_fingerprint, cache_file_name)
         else:
             names = columns_named("Input column", input_columns, self.column_names)
             direct = (
@@ -265,14 +265,14 @@ class MapStyleTransforms(ColumnMethods):
                 and not inspect.iscoroutinefunction(function)
             )
             if direct and (rows := self._core_rows()) is not None:
-                file, made = self._kept_rows(
+                file, result = self._kept_rows(
                     "processed dataset",
                     cache_file_name,
                     new_fingerprint,
                     load_from_cache_file,
                     keep_in_memory,
                 )
-                if made is None:
+                if result is None:
                     kept = kept_rows(
                         rows,
                         len(self),
@@ -283,9 +283,9 @@ class MapStyleTransforms(ColumnMethods):
                         fn_kwargs or {},
                         desc or "Filter",
                     )
-                    made = self._listed(kept, new_fingerprint, file)
-                record_step(self, made, "filter", step)
-                return made
+                    result = self._listed(kept, new_fingerprint, file)
+                record_step(self, result, "filter", step)
+                return result
             found = self.map(
                 FilterMask(function, batched, with_indices, with_rank, names, self._indices).of(
                     function
@@ -307,9 +307,9 @@ class MapStyleTransforms(ColumnMethods):
                 input_columns=input_columns,
                 desc=desc or "Filter",
             )
-            made = self._copy(_name=new_fingerprint, _indices=found._data)
-        record_step(self, made, "filter", step)
-        return made
+            result = self._copy(_name=new_fingerprint, _indices=found._data)
+        record_step(self, result, "filter", step)
+        return result
 
     @transmit_format
     @fingerprint_transform(inplace=False, ignore_kwargs=["cache_file_name"])

@@ -59,14 +59,14 @@ class MediaFeature:
                 return {"bytes": None, "path": value.get("path")}
             if value.get("bytes") is not None or value.get("path") is not None:
                 return {"bytes": value.get("bytes"), "path": value.get("path")}
-        made = self._encode(value)
-        if made is None:
+        result = self._encode(value)
+        if result is None:
             kind = type(self).__name__
             raise ValueError(
                 f"an {kind} is a path, bytes, or a dict with one of 'path' and 'bytes', found"
                 f" {type(value).__name__}"
             )
-        return made
+        return result
 
     def _encode(self, value: Any) -> dict[str, Any] | None:
         return None
@@ -150,12 +150,12 @@ class MediaFeature:
             contents = self._of_lists(storage)
         else:
             raise self._no_media(kind)
-        made = pa.StructArray.from_arrays(
+        result = pa.StructArray.from_arrays(
             [contents.cast(pa.binary()), paths.cast(pa.string())],
             ["bytes", "path"],
             mask=storage.is_null() if storage.null_count else None,
         )
-        return array_cast(made, self.pa_type)
+        return array_cast(result, self.pa_type)
 
     def _no_media(self, kind: Any) -> TypeError:
         return TypeError(

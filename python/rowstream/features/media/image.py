@@ -85,15 +85,15 @@ class Image(MediaFeature):
 
             with open_file(path, "rb") as file:
                 content = file.read()
-        made = pillow.open(BytesIO(content))
-        made.load()
+        result = pillow.open(BytesIO(content))
+        result.load()
         if path is not None and value.get("bytes") is None:
-            made.filename = path
+            result.filename = path
         from PIL import ImageOps
 
-        if made.getexif().get(0x0112) is not None:
-            made = ImageOps.exif_transpose(made)
-        return made.convert(self.mode) if self.mode and self.mode != made.mode else made
+        if result.getexif().get(0x0112) is not None:
+            result = ImageOps.exif_transpose(result)
+        return result.convert(self.mode) if self.mode and self.mode != result.mode else result
 
     def _of_lists(self, storage: Any) -> Any:
         import numpy as np

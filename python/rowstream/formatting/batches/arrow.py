@@ -82,7 +82,7 @@ def group(items: list[pa.Table]) -> pa.Table:
 
 
 def _values(table: pa.Table, name: str) -> list[Any]:
-    made: list[Any] = (
+    result: list[Any] = (
         table[name].to_pylist() if name in table.column_names else [None] * table.num_rows
     )
-    return made
+    return result

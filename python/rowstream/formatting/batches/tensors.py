@@ -47,8 +47,8 @@ class Tensors:
 
     def columns(self, columns: dict[str, Any]) -> dict[str, Any]:
         """Format a batch that users' functions returned, a dict of lists."""
-        made: dict[str, Any] = self._make.format_columns(columns)
-        return made
+        result: dict[str, Any] = self._make.format_columns(columns)
+        return result
 
     def item(self, batch: _core.Batch | dict[str, Any]) -> dict[str, Any]:
         """Format a batch as one row of a batched dataset: a dict of tensors."""
@@ -94,6 +94,6 @@ def _numbers(batch: _core.Batch, i: int) -> np.ndarray[Any, Any] | None:
     if values.dtype.kind == "b":
         return None
     # As pyarrow does: a missing number is not a number, which only a floating-point type has.
-    made = values.astype(values.dtype if values.dtype.kind == "f" else np.float64)
-    made[~np.frombuffer(mask, bool)] = np.nan
-    return made
+    result = values.astype(values.dtype if values.dtype.kind == "f" else np.float64)
+    result[~np.frombuffer(mask, bool)] = np.nan
+    return result
