@@ -217,7 +217,7 @@ _MODULE_OF = {name: module for module, names in _MODULES.items() for name in nam
 def __getattr__(name: str) -> Any:
     if name in _MODULE_OF:
         value = getattr(import_module(f"rowstream.{_MODULE_OF[name]}"), name)
-    elif not name.startswith("_") and find_spec(f"rowstream.{name}") is not None:
+    elif not name.startswith("__") and find_spec(f"rowstream.{name}") is not None:
         value = import_module(f"rowstream.{name}")
     else:
         raise AttributeError(f"module 'rowstream' has no attribute {name!r}")

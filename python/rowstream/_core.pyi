@@ -8,13 +8,13 @@ __all__ = [
     "ArrowBuffer",
     "Batch",
     "Checks",
-    "Dicts",
     "Download",
     "File",
-    "Held",
+    "InMemoryFile",
     "Mapped",
     "Plan",
     "Request",
+    "RowIterator",
     "Stream",
     "Table",
     "TableRows",
@@ -82,14 +82,14 @@ class ArrowBuffer(Buffer):
     def __buffer__(self, flags: int, /) -> memoryview: ...
 
 @final
-class Dicts:
-    def __new__(cls, columns: dict[str, Any]) -> Dicts: ...
-    def __iter__(self) -> Dicts: ...
+class RowIterator:
+    def __new__(cls, columns: dict[str, Any]) -> RowIterator: ...
+    def __iter__(self) -> RowIterator: ...
     def __next__(self) -> dict[str, Any]: ...
 
 @final
-class Held:
-    def __new__(cls, content: bytes) -> Held: ...
+class InMemoryFile:
+    def __new__(cls, content: bytes) -> InMemoryFile: ...
     @property
     def name(self) -> str: ...
 

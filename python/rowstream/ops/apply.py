@@ -1,6 +1,4 @@
-"""How a user's function is called, and what becomes of what it returns: the same for rows and for
-batches.
-"""
+"""How a user's function is called, and what is done with its result, for rows and batches."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ _SHOWN = 300  # characters of a row in an error
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """Return what a function is called, the same in every process."""
+    """Return the name of a function, which is the same in every process."""
     inner = getattr(function, "func", None)  # functools.partial
     if inner is not None and not hasattr(function, "__qualname__"):
         return f"partial({name_of(inner)})"
@@ -31,11 +29,11 @@ class Call:
     """A user's function and how it is called.
 
     Attributes:
-        function: what is called.
-        what: the method that it was given to, for errors.
-        indices: whether the position is an argument.
-        inputs: the columns that are arguments, in place of the row.
-        kwargs: further arguments by name.
+        function: The function.
+        what: The method that it was passed to, for errors.
+        indices: Whether the position is an argument.
+        inputs: The columns that are arguments, instead of the row.
+        kwargs: More keyword arguments.
     """
 
     function: Callable[..., Any]
@@ -46,11 +44,11 @@ class Call:
 
     @property
     def is_async(self) -> bool:
-        """Whether it gives a coroutine."""
+        """Whether the function returns a coroutine."""
         return inspect.iscoroutinefunction(self.function)
 
     def __call__(self, example: Columns, index: Any) -> Any:
-        """Call it. An error of it has a note with the row."""
+        """Call the function. An error in it gets a note with the row."""
         try:
             return self.function(*self._arguments(example, index), **self.kwargs)
         except Exception as error:
@@ -58,7 +56,7 @@ class Call:
             raise
 
     async def awaited(self, example: Columns, index: Any) -> Any:
-        """Call it and waits for what it gives."""
+        """Call the function and wait for its result."""
         try:
             return await self.function(*self._arguments(example, index), **self.kwargs)
         except Exception as error:
@@ -91,7 +89,7 @@ class Call:
         )
 
     def __repr__(self) -> str:
-        """Return the same in every process: a state names it."""
+        """Return a text that is the same in every process, for states."""
         more = [f"indices={self.indices}"] if self.indices else []
         more += [f"inputs={list(self.inputs)}"] if self.inputs else []
         more += [f"kwargs={sorted(self.kwargs)}"] if self.kwargs else []
@@ -99,15 +97,14 @@ class Call:
 
 
 def merged(what: str, example: Any, kept: Any, made: Any, remove: tuple[str, ...]) -> Columns:
-    """Return a row after `map`: what it was, and what the function made of it. As `datasets` has
-    it.
+    """Merge the result of a function into its row, as `datasets` does.
 
     Args:
-        what: the method, for errors.
-        example: what the function was given; it may have changed it.
-        kept: a copy of it from before.
-        made: what the function returned.
-        remove: columns that go.
+        what: The method, for errors.
+        example: The row that the function got and may have changed.
+        kept: A copy of it from before.
+        made: The result of the function.
+        remove: The columns to remove.
     """
     if not isinstance(example, Mapping):
         return _replaced(what, made, remove)
@@ -126,8 +123,9 @@ def merged(what: str, example: Any, kept: Any, made: Any, remove: tuple[str, ...
 
 
 def _replaced(what: str, made: Any, remove: tuple[str, ...]) -> Columns:
-    """Return what a function of tables returned, as columns: as `datasets` has it, they are all
-    that there is then.
+    """Return the result of a function of tables as columns.
+
+    As in `datasets`, they replace all columns.
     """
     table = made if isinstance(made, Mapping) else table_of(made)
     if table is None:
@@ -141,9 +139,7 @@ def _replaced(what: str, made: Any, remove: tuple[str, ...]) -> Columns:
 
 
 def columns_of(rows: Any) -> Columns:
-    """Return rows as columns, or a table or frame as a dict of lists; a column that a row lacks is
-    `None` there.
-    """
+    """Return rows, a table or a frame as a dict of lists; missing values are `None`."""
     if not isinstance(rows, list):
         columns: Columns = table_of(rows).to_pydict()
         return columns
@@ -152,9 +148,7 @@ def columns_of(rows: Any) -> Columns:
 
 
 def table_of(made: Any) -> Any:
-    """Return a table, or a frame of pandas or Polars, as a pyarrow table; `None` for anything
-    else.
-    """
+    """Return a table, or a frame of pandas or Polars, as a pyarrow table; `None` for others."""
     import pyarrow as pa
 
     if isinstance(made, pa.Table):
@@ -170,9 +164,7 @@ def table_of(made: Any) -> Any:
 
 
 def mask_of(made: Any) -> list[Any]:
-    """Return what a function says of which rows stay: a list, an array of any library, or one
-    value.
-    """
+    """Return which rows a function keeps, as a list, from a list, an array or one value."""
     for name in ("to_pylist", "to_list", "tolist", "as_py"):
         if hasattr(made, name):
             made = getattr(made, name)()
@@ -181,9 +173,7 @@ def mask_of(made: Any) -> list[Any]:
 
 
 def truth(what: str, made: Any) -> bool:
-    """Return whether a function says of one row that it stays: a truth value, or an array of
-    one.
-    """
+    """Return whether a function keeps one row, from a truth value or an array of one."""
     if not any(hasattr(made, name) for name in ("to_pylist", "to_list", "as_py")):
         return bool(made)  # arrays of NumPy and tensors of several are an error there
     mask = mask_of(made)
@@ -195,9 +185,7 @@ def truth(what: str, made: Any) -> bool:
 
 
 def truths(what: str, made: Any, n: int) -> list[Any]:
-    """Return what a function says of which rows of a batch stay: a truth value for each, in a list
-    or an array of any library.
-    """
+    """Return which rows of a batch a function keeps, from a list or array of truth values."""
     table = isinstance(made, Mapping) or hasattr(made, "columns") or hasattr(made, "column_names")
     if (
         table
@@ -219,13 +207,14 @@ def truths(what: str, made: Any, n: int) -> list[Any]:
 
 
 def rows_of(columns: Columns) -> Iterator[Columns]:
-    """Columns as rows."""
-    return _core.Dicts({name: _sequence(column) for name, column in columns.items()})
+    """Return columns as an iterator over rows."""
+    return _core.RowIterator({name: _sequence(column) for name, column in columns.items()})
 
 
 def _sequence(column: Any) -> Any:
-    """Return a column whose values can be taken one by one: arrays of Arrow as Python objects,
-    tensors as a list of them.
+    """Return a column whose values can be indexed one by one.
+
+    Arrays of Arrow become Python objects, tensors become a list of tensors.
     """
     if isinstance(column, (list, tuple)):
         return column
@@ -235,12 +224,12 @@ def _sequence(column: Any) -> Any:
 
 
 def length_of(columns: Any) -> int:
-    """Return how many rows columns, a table or a frame have."""
+    """Return the number of rows of columns, a table or a frame."""
     return len(next(iter(columns.values()), ())) if isinstance(columns, dict) else len(columns)
 
 
 def check_lengths(what: str, made: Mapping[str, Any], kept: Columns) -> None:
-    """All columns that a batch has then must be of one length."""
+    """Raise if the columns of a batch do not have one length."""
     for name, column in made.items():
         if not hasattr(column, "__len__") or isinstance(column, (str, bytes)):
             raise InvalidArgumentError(

@@ -1,1 +1,1 @@
-"""The plan: what is read, in which order, through which steps. Data only."""
+"""The plan of a stream, as plain data: what is read, in which order, through which steps."""

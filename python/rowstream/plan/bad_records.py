@@ -11,15 +11,13 @@ _MOST = 1000
 
 
 class BadRecords:
-    """What `on_error="skip"` left out: how many records, and why the first thousand of them could
-    not be read.
+    """The records that `on_error="skip"` left out, and why the first 1000 could not be read.
 
-    It counts what this process came across, each time it did: again in another epoch, or after a
-    resume.
+    Each process counts the records that it met, again in another epoch or after a resume.
 
     Attributes:
-        count: how many.
-        errors: the errors of the first thousand, each with file and place.
+        count: The number of records.
+        errors: The errors of the first 1000, each with file and position.
     """
 
     def __init__(self, told: Callable[[Exception], object] | None = None) -> None:
@@ -28,7 +26,7 @@ class BadRecords:
         self._told = told
 
     def __call__(self, error: Exception) -> None:
-        """Take in one. What the user's function raises ends the stream."""
+        """Record an error. An exception of the user's own function ends the stream."""
         if self._told is not None:
             self._told(error)
         self.count += 1
@@ -36,16 +34,15 @@ class BadRecords:
             self.errors.append(error)
 
     def clear(self) -> None:
-        """Begins to count anew."""
+        """Reset the count and the errors."""
         self.count, self.errors = 0, []
 
     def __repr__(self) -> str:
-        """Return how many, and the first."""
         return f"Skipped(count={self.count}{f', first={self.errors[0]}' if self.errors else ''})"
 
 
 def from_argument(on_error: Any) -> BadRecords | None:
-    """Return what `on_error=` says: `None` where a bad record is an error."""
+    """Return the record of errors for `on_error=`; `None` where a bad record is an error."""
     if on_error in (None, "raise", "error"):
         return None
     if on_error in ("skip", "warn"):

@@ -1,4 +1,4 @@
-"""A plan: what it is, and its columns."""
+"""The base class of plans: their data, and their columns."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlanBase:
-    """Which rows come in which order.
+    """The rows of a stream and their order, as data.
 
     Attributes:
-        scan: the listing as JSON: files, pieces, schema, lanes. Kept as text; only the core takes
-            it apart.
+        scan: The listing as JSON: files, shards, schema, lanes. It stays text; only the core parses
+            it as a whole.
         columns: `(name in the files, name in the row)` of each column, in order; all of them if
             `None`.
-        condition: which rows are kept, by the names that columns have in the files.
-        first: the number that the first pass has, in the keys of its shuffles.
-        segments: the passes.
-        cycle: the passes that follow for ever.
+        condition: The rows to keep, by the names that columns have in the files.
+        first: The number of the first pass, in the keys of its shuffles.
+        segments: The passes.
+        cycle: The passes that follow endlessly.
         batch: `(size, drop_last)` if rows are batched.
-        steps: what follows in Python, on batches.
-        access: how files on other machines are asked for. Not part of what is read.
-        held: what is in memory of files that are.
-        skipped: where records that cannot be read are told of, rather than errors.
+        steps: The steps that follow in Python.
+        access: How files on other machines are requested. Not part of what is read.
+        in_memory: The contents of files that are in memory.
+        skipped: The record of bad records, where they are not errors.
     """
 
     scan: str
@@ -58,14 +58,14 @@ class PlanBase:
     steps: tuple[Step, ...] = ()
     skipped: BadRecords | None = field(default=None, compare=False)
     access: StorageOptions | None = field(default=None, compare=False)
-    held: tuple[_core.Held, ...] = field(default=(), compare=False)
+    in_memory: tuple[_core.InMemoryFile, ...] = field(default=(), compare=False)
     # What plans over other sources than a listing, which stand above this module, begin with in
     # place of the core's rows.
     begin: ClassVar[Any] = None
 
     @cached_property
     def core(self) -> _core.Plan:
-        """The plan as the core has it."""
+        """The plan as an object of the core."""
         rest = {
             "columns": self.columns,
             "filter": None if self.condition is None else self.condition.to_json(),
@@ -83,15 +83,13 @@ class PlanBase:
 
     @cached_property
     def listing(self) -> dict[str, Any]:
-        """The listing, parsed."""
+        """The listing as a parsed dict."""
         listing: dict[str, Any] = json.loads(self.scan)
         return listing
 
     @cached_property
     def described(self) -> dict[str, Any]:
-        """What a state says of the stream that it is of, for the error where it is loaded into
-        another one.
-        """
+        """The description of the stream in a state, for the error when another stream loads it."""
         names = [
             (re.split(r"[/\\]", file["path"])[-1], file["size"], file["version"])
             for file in self.listing["files"]
@@ -118,34 +116,32 @@ class PlanBase:
 
     @property
     def rowwise(self) -> bool:
-        """Whether the steps in Python have no state of their own: a cursor of the core says all."""
+        """Whether the steps in Python have no state: a cursor of the core is enough."""
         return all(step.rowwise for step in self.steps)
 
     @property
     def python(self) -> bool:
-        """Whether functions make the rows: what there is of columns is then only known as they
-        come.
-        """
+        """Whether functions produce the rows, so that columns are only known as rows come."""
         return any(step.python for step in self.steps)
 
     @property
     def direct(self) -> bool:
-        """Whether the core's own rows are what is streamed."""
+        """Whether the rows of the core are streamed as they are."""
         return self.batch is None and not self.steps
 
     @property
     def grouped(self) -> bool:
-        """Whether an item is several rows: what a function makes of such items are rows again."""
+        """Whether an item is several rows. The result of a function on such an item is a row."""
         steps = [step for step in self.steps if step.python or isinstance(step, Rebatch)]
         return not steps[-1].python if steps else self.batch is not None
 
     @property
     def commutes(self) -> bool:
-        """Whether what orders rows can be done before the steps in Python, with the same result."""
+        """Whether ordering rows before the Python steps has the same result as after them."""
         return self.batch is None and self.rowwise
 
     def __getstate__(self) -> dict[str, Any]:
-        """Only the data: what was made of it is made again."""
+        """Return the data without cached values, which are computed again."""
         return {
             name: value
             for name, value in self.__dict__.items()
@@ -154,13 +150,13 @@ class PlanBase:
 
     @property
     def column_names(self) -> list[str]:
-        """The names of a row's columns."""
+        """The names of the columns of a row."""
         if self.columns is None:
             return [field["name"] for field in self.schema["fields"]]
         return [name for _, name in self.columns]
 
     def select(self, names: Iterable[str]) -> Self:
-        """Only these columns, in this order."""
+        """Return the plan with only the given columns, in the given order."""
         known = dict(zip(self.column_names, self._sources(), strict=True))
         names = list(names)
         if missing := [name for name in names if name not in known]:
@@ -172,7 +168,7 @@ class PlanBase:
         return replace(self, columns=tuple((known[name], name) for name in names))
 
     def rename(self, mapping: Mapping[str, str]) -> Self:
-        """Other names for columns."""
+        """Return the plan with other names for columns."""
         names = self.column_names
         if not isinstance(mapping, Mapping) or not all(
             isinstance(name, str) for name in mapping.values()
@@ -194,7 +190,7 @@ class PlanBase:
         return self.column_names if self.columns is None else [source for source, _ in self.columns]
 
     def where(self, condition: Expr) -> Self:
-        """Only rows for which this is so, by the names that columns have in rows."""
+        """Return the plan with a condition on rows, by the names that columns have in rows."""
         known = dict(zip(self.column_names, self._sources(), strict=True))
         if missing := sorted(condition.columns() - known.keys()):
             raise InvalidArgumentError(

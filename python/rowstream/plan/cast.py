@@ -1,4 +1,4 @@
-"""Other types for columns: where files are decoded, or of what functions made."""
+"""Casts of columns, while files are decoded or of rows that functions returned."""
 
 from __future__ import annotations
 
@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 def cast(
     plan: Plan, features: dict[str, Any], known: Features | None, *, whole: bool
 ) -> tuple[Plan, dict[str, Any]]:
-    """Return the plan with columns of other types, and those features. `whole`: whether they are
-    all columns.
+    """Return the plan with columns of other types, and those features.
+
+    Args:
+        plan: The plan.
+        features: The new types.
+        known: The types before, if known.
+        whole: Whether `features` has all columns.
     """
     later = {
         name: of
@@ -45,8 +50,9 @@ def cast(
 
 
 def _is_of_labels(plan: Plan, known: Any, feature: Any) -> bool:
-    """Return whether files would say something else of a column as another type: those of labels
-    have the names, and numbers of CSV are texts.
+    """Return whether files would read a column differently as another type.
+
+    The names of labels are in the files, and numbers of CSV are texts.
     """
     if known is None or known == feature:
         return False
@@ -57,7 +63,7 @@ def _is_of_labels(plan: Plan, known: Any, feature: Any) -> bool:
 
 
 def _declared(plan: Plan, features: dict[str, Any]) -> Plan:
-    """Return the listing with other types for columns."""
+    """Return the plan with other types for columns in its listing."""
     sources = dict(zip(plan.column_names, plan._sources(), strict=True))
     if plan.condition is not None and (
         touched := sorted(plan.condition.columns() & {sources[name] for name in features})
@@ -95,22 +101,21 @@ def _declared(plan: Plan, features: dict[str, Any]) -> Plan:
 
 @dataclass(frozen=True)
 class _Types:
-    """What columns become."""
+    """The new types of columns, as the argument of a function."""
 
     features: dict[str, Any]
 
     @cached_property
     def typing(self) -> Typing:
-        """What makes them so."""
+        """The conversion of rows to the new types."""
         return Typing(Features(self.features))
 
     def __repr__(self) -> str:
-        """Return the same in every process."""
         return repr(self.features)
 
 
 def _row(types: _Types, row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row that a function made, in other types."""
+    """Return a row that a function returned, with other types."""
     if missing := [name for name in types.features if name not in row]:
         raise InvalidArgumentError(
             f"cast: there is no column {', '.join(map(repr, missing))}; the columns are {list(row)}"

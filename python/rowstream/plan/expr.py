@@ -1,5 +1,6 @@
-"""Conditions on rows: `col("score") > 0.5`. The core evaluates them as files are read, and leaves
-out what none can fulfil.
+"""Conditions on rows, such as `col("score") > 0.5`.
+
+The core evaluates them while files are read, and skips data that cannot match.
 """
 
 from __future__ import annotations
@@ -24,56 +25,61 @@ _SIGNS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 
 def col(name: str, *fields: str) -> Col:
-    """Return a column, or a field of one, to compare: `col("year") >= 2020`,
-    `col("meta", "lang") == "en"`.
+    """Return a column, or a field of a struct column, to compare: the conditions of `filter`.
 
-    Conditions are joined by `&`, `|` and `~`. As in SQL, a comparison with null is null, and null
-    is not true; `isin` is false for null.
+    Join conditions with `&`, `|` and `~`, and put comparisons in parentheses. As in SQL, a
+    comparison with null is null, and a row is kept only where the condition is true; `isin` is
+    false for null.
+
+    Args:
+        name: The name of the column.
+        fields: The names of nested fields, from the outside in: `col("meta", "lang") == "en"`.
+
+    Returns:
+        A `Col`, with the operators `==`, `!=`, `<`, `<=`, `>`, `>=` and the methods `isin`,
+        `is_null`, `is_valid` and `starts_with`.
 
     Example:
-        >>> known = col("lang").isin(["en", "de"]) & ~col("text").is_null()
-        >>> ds.filter((col("score") > 0.5) & known)
+        >>> ds = Dataset.from_dict({"lang": ["en", "fr", None], "score": [0.9, 0.8, 0.7]})
+        >>> ds.filter(col("lang").isin(["en", "de"]) & (col("score") > 0.5))["score"][:]
+        [0.9]
     """
     return Col((name, *fields))
 
 
 class Expr:
-    """A condition on rows. Made by `col`."""
+    """A condition on rows, built with `col`."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the core reads."""
+        """Return the condition as JSON for the core."""
         raise NotImplementedError
 
     def columns(self) -> set[str]:
-        """Return the columns that it looks at."""
+        """Return the names of the columns that the condition reads."""
         raise NotImplementedError
 
     def renamed(self, names: Mapping[str, str]) -> Expr:
-        """Return the same on columns of other names."""
+        """Return the same condition with other column names."""
         raise NotImplementedError
 
     def value(self, row: Mapping[str, Any]) -> bool | None:
-        """Return whether it is so for a row; `None` where a null makes that unknown."""
+        """Return whether the condition is true for a row; `None` where a null hides it."""
         raise NotImplementedError
 
     def __call__(self, row: Mapping[str, Any]) -> bool:
-        """Return whether it is so for a row."""
         return self.value(row) is True
 
     def __and__(self, other: Expr) -> Expr:
-        """Return both."""
         return _Joined("and", (self, _expr(other)))
 
     def __or__(self, other: Expr) -> Expr:
-        """One of them at least."""
         return _Joined("or", (self, _expr(other)))
 
     def __invert__(self) -> Expr:
-        """Return the opposite."""
         return _Not(self)
 
     def __bool__(self) -> bool:
-        """Never: `and`, `or` and `not` would lose a part of it."""
+        """Raise, because `and`, `or` and `not` would lose a part of the condition."""
         raise InvalidArgumentError(
             "a condition on columns is neither true nor false: join conditions with &, | and ~, in"
             " parentheses"
@@ -91,7 +97,7 @@ def _expr(other: Any) -> Expr:
 
 @dataclass(frozen=True, eq=False)
 class Col:
-    """A column, or a field of one. Made by `col`."""
+    """A column, or a field of a struct column, to compare; returned by `col`."""
 
     path: tuple[str, ...]
 
@@ -103,33 +109,28 @@ class Col:
         return _Compare(self.path, cmp, _plain(value))
 
     def __eq__(self, value: object) -> Expr:  # type: ignore[override]
-        """Equal."""
         return self._compare("eq", value)
 
     def __ne__(self, value: object) -> Expr:  # type: ignore[override]
-        """Not equal, and not null."""
+        """Return the condition that the column is neither equal to a value nor null."""
         return self._compare("ne", value)
 
     def __lt__(self, value: Any) -> Expr:
-        """Below."""
         return self._compare("lt", value)
 
     def __le__(self, value: Any) -> Expr:
-        """Below or equal."""
         return self._compare("le", value)
 
     def __gt__(self, value: Any) -> Expr:
-        """Above."""
         return self._compare("gt", value)
 
     def __ge__(self, value: Any) -> Expr:
-        """Above or equal."""
         return self._compare("ge", value)
 
     __hash__ = None  # type: ignore[assignment]
 
     def isin(self, values: Iterable[Any]) -> Expr:
-        """One of some values. Null is one only if `None` is among them."""
+        """Return the condition that the column is one of some values, null if `None` is one."""
         if isinstance(values, (str, bytes)):
             raise InvalidArgumentError(f"isin expects a list of values, found {values!r}")
         given = list(values)
@@ -138,22 +139,22 @@ class Col:
         )
 
     def is_null(self) -> Expr:
-        """Null."""
+        """Return the condition that the column is null."""
         return _Null(self.path)
 
     def is_valid(self) -> Expr:
-        """Not null."""
+        """Return the condition that the column is not null."""
         return ~_Null(self.path)
 
     def starts_with(self, prefix: str) -> Expr:
-        """Return a string that begins so."""
+        """Return the condition that the column is a string with a prefix."""
         if not isinstance(prefix, str):
             raise InvalidArgumentError(f"starts_with expects a string, found {prefix!r}")
         return _Starts(self.path, prefix)
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as Python has it, whatever library it is of."""
+    """Return a value as a Python object, whatever library it comes from."""
     if isinstance(value, (Col, Expr)):
         raise InvalidArgumentError("columns are compared with values, not with columns")
     item = getattr(value, "item", None)
@@ -164,7 +165,7 @@ def _plain(value: Any) -> Any:
 
 
 def _literal(value: Any) -> dict[str, Any]:
-    """Return a value as the core reads it."""
+    """Return a value as JSON for the core."""
     if isinstance(value, bool):
         return {"bool": value}
     if isinstance(value, int):
@@ -353,11 +354,12 @@ _OPS = {"=": "eq", "==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=
 
 
 def from_filters(filters: Any) -> Expr:
-    """Return a condition from `filters=`: one, a list of tuples `(column, op, value)` that all
-    have to hold, or a list of such lists of which one has to hold, as pyarrow and pandas have it.
+    """Return a condition from the `filters=` of pyarrow and pandas, or a condition as it is.
+
+    Of a list of tuples `(column, op, value)`, all have to be true; of a list of such lists, one.
 
     Raises:
-        InvalidArgumentError: it is none of these.
+        InvalidArgumentError: It is none of these.
     """
     if isinstance(filters, Expr):
         return filters

@@ -1,4 +1,4 @@
-"""Several listings as one."""
+"""Joining of several listings into one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def join_plans(plans: list[Plan]) -> Plan | None:
-    """One listing of several, if they are read alike; `None` if they are not."""
+    """Join plans into one with a single listing, or return `None` if they are read differently."""
     first = plans[0]
     for plan in plans:
         alike = (plan.columns, plan.condition, plan.steps, plan.batch, plan.skipped) == (
@@ -40,7 +40,7 @@ def join_plans(plans: list[Plan]) -> Plan | None:
         scan = _core.join_scans([plan.scan for plan in plans])
     except (UnsupportedError, SchemaError):
         return None
-    first = replace(first, held=tuple(content for plan in plans for content in plan.held))
+    first = replace(first, in_memory=tuple(content for plan in plans for content in plan.in_memory))
     if all(plan.segments == (Segment(),) for plan in plans):
         return replace(first, scan=scan)
     ends = list(accumulate(len(plan.listing["pieces"]) for plan in plans))
@@ -52,7 +52,7 @@ def join_plans(plans: list[Plan]) -> Plan | None:
 
 
 def same_access(one: StorageOptions | None, other: StorageOptions | None) -> bool:
-    """Return whether files are asked for with the same credentials and settings."""
+    """Return whether files are requested with the same credentials and settings."""
     if one is None or other is None:
         return one is other
     return one == other and (one.token, one.storage_options) == (other.token, other.storage_options)

@@ -1,6 +1,4 @@
-"""Lock files: every file that a data set consists of, by location, length, version and hash, and
-how they are read.
-"""
+"""Lock files: location, size, version and hash of every file of a dataset, and how it is read."""
 
 from __future__ import annotations
 
@@ -21,12 +19,10 @@ _VERSION = 1
 
 
 def write(path: str | os.PathLike[str], plans: dict[str, Plan], label: str | None) -> None:
-    """Write the files of some splits. The rows that a plan chooses of them, and their order, are
-    not part of it.
-    """
+    """Write a lock file for some splits. How their rows are chosen and ordered is not stored."""
     splits = {}
     for split, plan in plans.items():
-        if not plan.scan or plan.held:
+        if not plan.scan or plan.in_memory:
             raise UnsupportedError(
                 "lock: only data sets that consist of files can be locked; this one is made of"
                 " others, or in memory"
@@ -42,8 +38,9 @@ def write(path: str | os.PathLike[str], plans: dict[str, Plan], label: str | Non
 def read(
     path: str | os.PathLike[str], access: StorageOptions
 ) -> tuple[dict[str, Plan], str | None]:
-    """Return the plans of a lock file's splits: of exactly those files and versions. Nothing is
-    asked of anybody.
+    """Return the plans of the splits in a lock file, and the name of the dataset.
+
+    The plans read exactly those files and versions; no server is asked for them here.
     """
     try:
         kept = json.loads(Path(path).read_text(encoding="utf-8"))

@@ -16,8 +16,9 @@ _UNIT = 64 << 10  # bytes of a batch of what is in memory
 
 
 def in_memory_plan(table: Any, features: Any = None, num_shards: int | None = None) -> Plan:
-    """Return the plan of an Arrow table in memory, cut into `num_shards` pieces, as even as can
-    be; of about 64 KiB if not more than one.
+    """Return the plan of an Arrow table in memory, in `num_shards` shards of equal size.
+
+    If that is not more than 1, shards have about 64 KiB.
     """
     import pyarrow as pa
 
@@ -57,13 +58,13 @@ def in_memory_plan(table: Any, features: Any = None, num_shards: int | None = No
                     i * whole + min(i, longer), whole + (i < longer)
                 ).combine_chunks()
                 writer.write_table(piece)
-    content = _core.Held(sink.getvalue().to_pybytes())
+    content = _core.InMemoryFile(sink.getvalue().to_pybytes())
     schema = None if features is None else schema_from_features(features)
-    return replace(Plan(_core.scan([content.name], "arrow", None, schema)[0]), held=(content,))
+    return replace(Plan(_core.scan([content.name], "arrow", None, schema)[0]), in_memory=(content,))
 
 
 def _schema(features: Any, table: Any) -> Any:
-    """Return the Arrow schema of features, for columns that are there."""
+    """Return the Arrow schema of features that name exactly the columns of a table."""
     import pyarrow as pa
 
     if missing := [name for name in features if name not in table.column_names]:
@@ -77,8 +78,9 @@ def _schema(features: Any, table: Any) -> Any:
 
 
 def column_of(values: Any, name: str, feature: Any = None) -> tuple[Any, Any]:
-    """Return a column of Python objects, and its feature, if it is given or they say it. An error
-    says which, and what does not fit.
+    """Return a column of Python objects as Arrow, and its feature, if given or found.
+
+    An error names the column and the value that does not fit.
     """
     import pyarrow as pa
 

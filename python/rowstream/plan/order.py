@@ -21,7 +21,7 @@ CHOOSES = ("take", "skip", "pieces", "shard", "stride", "part")  # transforms th
 
 
 def op_of(name: str, **values: Any) -> Op:
-    """Return an op, of its name and its values."""
+    """Return an op with a name and values."""
     return (("op", name), *values.items())
 
 
@@ -30,7 +30,7 @@ def op_of(name: str, **values: Any) -> Op:
 
 @dataclass(frozen=True)
 class Segment:
-    """Transforms that apply to each of `times` passes; `flush`: a batch ends where a pass does."""
+    """Transforms of `times` passes; with `flush`, a batch ends where a pass does."""
 
     ops: tuple[Op, ...] = ()
     times: int = 1
@@ -41,12 +41,12 @@ class Segment:
         return replace(self, ops=(*self.ops, op))
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the core reads."""
+        """Return the segment as JSON for the core."""
         return {"ops": [dict(op) for op in self.ops], "times": self.times, "flush": self.flush}
 
 
 def order_of(segment: Segment) -> str:
-    """Return the transforms of a pass, for people."""
+    """Return the transforms of a pass as text for users."""
     ops = [_shown(dict(op)) for op in segment.ops] or ["as the files have it"]
     return ", ".join(ops) + (f", {segment.times} times" if segment.times != 1 else "")
 
@@ -58,7 +58,7 @@ def _shown(op: dict[str, Any]) -> str:
 
 
 def balanced(pieces: list[int | None], of: int, *, contiguous: bool) -> bool:
-    """Return whether `of` subsets of whole pieces differ by one row at most."""
+    """Return whether `of` subsets of whole shards differ by at most one row."""
     counts = [rows or 0 for rows in pieces]
     n = len(counts)
     if n < of:
@@ -72,7 +72,7 @@ def balanced(pieces: list[int | None], of: int, *, contiguous: bool) -> bool:
 
 
 def flushed(segments: Sequence[Segment]) -> tuple[Segment, ...]:
-    """Return the passes of a batched plan that is repeated: a batch never spans two rounds.
+    """Return the passes of a batched plan for repetition: no batch spans two repetitions.
 
     A batch may span the passes that were there before the batching; it ends with the last of them.
     """

@@ -1,9 +1,10 @@
-"""The plan: immutable data that says which rows come in which order. Building one does no I/O.
+"""The plan: immutable data that defines which rows come in which order.
 
-A plan is the listing (made once, when files are resolved), the columns, the passes with their
-transforms, the batching, and the steps that follow a batching and run in Python. Transforms give
-another plan. Those that do not touch each other are put in one order: columns are chosen while
-files are read, and a shard is a fixed subset under any shuffle.
+A plan has the listing (created when files are resolved), the columns, the passes with their
+transforms, the batching, and the steps in Python that follow. Building a plan does no I/O, unless
+rows have to be counted. A transform returns another plan. Transforms that do not affect each other
+are put into a fixed order: columns are chosen while files are read, and a shard is a fixed subset
+under any shuffle.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan(PlanBase):
-    """Which rows come in which order: passes, and what is done in each.
+    """The rows of a stream and their order: passes, and the transforms of each.
 
-    Attributes: those of `PlanBase`.
+    Its attributes are those of `PlanBase`.
     """
 
     def each(self, op: Op) -> Plan:
-        """Return a transform of every pass."""
+        """Return the plan with one more transform of every pass."""
         return replace(
             self,
             segments=tuple(segment.then(op) for segment in self.segments),
@@ -50,7 +51,7 @@ class Plan(PlanBase):
         )
 
     def shuffle(self, seed: int, buffer: int, lanes: int | None = None) -> Plan:
-        """Pieces permuted, rows permuted in windows that hold `buffer` rows in all."""
+        """Return the plan with shards permuted, and rows permuted in windows of `buffer` rows."""
         return self.each(
             op_of(
                 "shuffle", seed=seed, buffer=buffer, **({} if lanes is None else {"lanes": lanes})
@@ -58,9 +59,7 @@ class Plan(PlanBase):
         )
 
     def permuted(self, seed: int) -> Plan:
-        """Return all rows permuted: each may land anywhere. Their number has to be known, so what
-        does not say it is counted.
-        """
+        """Return the plan with all rows permuted uniformly; they are counted if needed."""
         plan = (
             self
             if all(piece[2] is not None for piece in self.listing["pieces"])
@@ -70,7 +69,7 @@ class Plan(PlanBase):
 
     @property
     def global_(self) -> bool:
-        """Whether rows are permuted as a whole."""
+        """Whether all rows are permuted uniformly."""
         return any(
             dict(op)["op"] == "global"
             for segment in (*self.segments, *self.cycle)
@@ -79,16 +78,12 @@ class Plan(PlanBase):
 
     @property
     def cut(self) -> bool:
-        """Whether a step takes or skips items: what comes then is no longer that of pieces of
-        files.
-        """
+        """Whether a step takes or skips items, so that items no longer match shards of files."""
         return any(isinstance(step, (Skip, Take)) for step in self.steps)
 
     @property
     def lanes(self) -> int:
-        """How many sequences of its rows may be read in turn: one where they are in the order of
-        the files.
-        """
+        """The number of sequences of its rows that may be read in turn; 1 in file order."""
         shuffled = [
             [dict(op) for op in segment.ops if dict(op)["op"] == "shuffle"]
             for segment in (*self.segments, *self.cycle)
@@ -101,37 +96,34 @@ class Plan(PlanBase):
 
     @property
     def shares(self) -> bool:
-        """Whether each consumer that reads it gets the same rows: a generator's may differ from run
-        to run.
-        """
+        """Whether all consumers that read it get the same rows; a generator's may vary."""
         return True
 
     @property
     def rows(self) -> int | None:
-        """How many rows it has before filters and functions, where that is known."""
+        """The number of rows before filters and functions, or `None` if not known."""
         return self.core.rows(0) if len(self.segments) == 1 and not self.cycle else None
 
     def shuffled(self, seed: int, buffer: int) -> Plan:
-        """Its items in another order: rows while files are read, batches after that."""
+        """Return the plan with its items shuffled: rows while files are read, otherwise batches."""
         return self.shuffle(seed, buffer) if self.commutes else self.then(Shuffle(seed, buffer))
 
     def shard(
         self, of: int, index: int, *, contiguous: bool, before: int = 0, by_rows: bool = False
     ) -> Plan:
-        """Return a fixed subset: of `of`, whose numbers of rows differ by one at most, where rows
-        are counted or can be counted here.
+        """Return one of `of` fixed subsets, whose numbers of rows differ by at most one.
 
-        Runs of pieces where those are balanced already, else runs of rows; every `of`-th of them if
-        not `contiguous`. Far away, rows that the files do not count are not read for it, and a
-        subset is some of their pieces.
+        A subset is a range of whole shards where those are balanced already, otherwise a range of
+        rows; every `of`-th of them if not `contiguous`. Rows of remote files without row counts are
+        not read to count them: a subset of those is some of their shards.
 
         Args:
-            of: how many.
-            index: which of them.
-            contiguous: a run, rather than every `of`-th piece or row.
-            before: rows of other plans that are divided before these, so that all together are
+            of: The number of subsets.
+            index: The number of the subset.
+            contiguous: Whether it is a range, rather than every `of`-th shard or row.
+            before: The rows of other plans that are divided before these, so that all together are
                 balanced.
-            by_rows: whether single rows are dealt out, also where pieces are balanced.
+            by_rows: Whether to deal out single rows, even where shards are balanced.
         """
         if self.cut:
             return self.then(Every(of, index))
@@ -186,9 +178,7 @@ class Plan(PlanBase):
         contiguous: bool,
         by_rows: bool,
     ) -> tuple[Op, ...]:
-        """Return what makes a subset of the `rows` rows that the transforms `head` leave in the
-        pass `number`.
-        """
+        """Return the transforms for a subset of the `rows` rows after `head` in a pass."""
         pieces = [rows for _, _, rows, _ in self.listing["pieces"]]
         if not head and not before and not by_rows and balanced(pieces, of, contiguous=contiguous):
             return (op_of("shard", of=of, index=index, contiguous=contiguous),)
@@ -206,7 +196,7 @@ class Plan(PlanBase):
         )
 
     def _raw(self, ops: tuple[Op, ...]) -> Plan:
-        """Return the rows of the files after these transforms, before any filter."""
+        """Return the plan of the rows of the files with these transforms, before any filter."""
         return replace(
             self,
             condition=None,
@@ -220,15 +210,15 @@ class Plan(PlanBase):
 
     @property
     def _is_far(self) -> bool:
-        """Whether a file is not on this machine, so that its rows are not read to count them."""
+        """Whether a file is remote, so that its rows are not read to count them."""
         return any("://" in file["path"] for file in self.listing["files"])
 
     def pieces_of(self, of: int, index: int) -> Plan:
-        """Every `of`-th piece, however many rows it has."""
+        """Return every `of`-th shard, however many rows it has."""
         return self.each(op_of("shard", of=of, index=index, contiguous=False))
 
     def rows_of(self, of: int, index: int) -> Plan:
-        """Every `of`-th row; where nobody may count them, of those that come."""
+        """Return every `of`-th row; if rows may not be counted, of those that come."""
         uncounted = self.core.rows(0) is None and self._is_far
         return (
             self.then(Every(of, index))
@@ -237,11 +227,11 @@ class Plan(PlanBase):
         )
 
     def part(self, of: int, index: int) -> Plan:
-        """Return what consumer `index` of `of` has, as a plan of its own."""
+        """Return the rows of consumer `index` of `of`, as a plan of its own."""
         return self.each(op_of("part", of=of, index=index))
 
     def repeat(self, times: int | None) -> Plan:
-        """Return all passes `times` times; for ever if `None`."""
+        """Return all passes `times` times, or endlessly if `None`."""
         if self.cycle:
             return self if times != 0 else replace(self, segments=(), cycle=())
         segments = self.segments if self.batch is None else flushed(self.segments)
@@ -259,11 +249,11 @@ class Plan(PlanBase):
         return replace(self, segments=segments * times)
 
     def take(self, n: int) -> Plan:
-        """Return the first `n` rows, or batches where rows are batched, that one consumer sees."""
+        """Return the first `n` rows for one consumer, or batches where rows are batched."""
         return self._cut(n, take=True)
 
     def skip(self, n: int) -> Plan:
-        """Return all but those."""
+        """Return all items but the first `n`."""
         return self._cut(n, take=False)
 
     def _cut(self, n: int, *, take: bool) -> Plan:
@@ -319,7 +309,7 @@ class Plan(PlanBase):
         return replace(self, first=self.first + number, segments=tuple(after))
 
     def numbered(self) -> Plan:
-        """Return this plan with as many rows as it has known."""
+        """Return this plan with a known number of rows."""
         if self.condition is not None or self.skipped is not None:
             raise UnsupportedError(
                 "a part of a split is chosen among all of its rows: filter afterwards, with"
@@ -328,16 +318,14 @@ class Plan(PlanBase):
         return self if self.core.rows(0) is not None else self._counted_all()
 
     def _counted_all(self) -> Plan:
-        """Return this plan with all rows of all pieces counted."""
+        """Return this plan with the rows of all shards counted."""
         plain = replace(
             self, condition=None, skipped=None, segments=(Segment(),), cycle=(), first=0
         )
         return replace(self, scan=plain._counted(ALL_ROWS)[0].scan)
 
     def _counted(self, n: int) -> tuple[Plan, tuple[int, int]]:
-        """Return this plan with what was counted to find the turn after `n` rows of its first pass,
-        and that turn.
-        """
+        """Return this plan, counted up to row `n` of its first pass, and that position."""
         found = json.loads(self.core.boundary(0, n))
         pieces = [
             [file, place, found["rows"].get(str(i), rows), size]
@@ -348,11 +336,11 @@ class Plan(PlanBase):
 
     @staticmethod
     def _rest(segment: Segment, done: int) -> list[Segment]:
-        """Return what is left of a segment's passes."""
+        """Return the passes of a segment that are left."""
         return [replace(segment, times=segment.times - done)] if segment.times > done else []
 
     def _units(self, number: int) -> int:
-        """Return rows of a pass; batches where a batch ends with it."""
+        """Return the number of rows of a pass, or of batches where a batch ends with it."""
         rows = self.core.rows(number)
         if rows is None:
             raise AssertionError("row count unknown at this step (a bug of rowstream)")
@@ -362,15 +350,15 @@ class Plan(PlanBase):
         return rows // size if drop_last else -(-rows // size)
 
     def batched(self, size: int, *, drop_last: bool) -> Plan:
-        """Return rows as batches."""
+        """Return the plan with its rows in batches."""
         return replace(self, batch=(size, drop_last))
 
     def then(self, step: Step) -> Plan:
-        """One more step in Python, on batches."""
+        """Return the plan with one more step in Python."""
         return replace(self, steps=(*self.steps, step))
 
     def with_source(self, file: str, row: str) -> Plan:
-        """Two more columns: the file that a row is of, and its number there."""
+        """Return the plan with two more columns: the file of each row, and its number there."""
         names = self.column_names
         if taken := [name for name in (file, row) if name in names] or (
             [file] if file == row else []

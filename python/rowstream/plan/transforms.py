@@ -1,4 +1,4 @@
-"""Transforms of a plan by users' functions, from the arguments that `datasets` has for them."""
+"""Transforms of a plan by users' functions, from the arguments of `datasets`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def mapped(
     num_proc: int | None,
     features: Any,
 ) -> Plan:
-    """Return the plan with a `map`."""
+    """Return the plan with a `map` step."""
     call = _call(
         "map",
         function or _same,
@@ -65,7 +65,7 @@ def filtered(
     num_threads: int | None,
     num_proc: int | None,
 ) -> Plan:
-    """Return the plan with a `filter`."""
+    """Return the plan with a `filter` step or a condition."""
     if function is None:
         raise InvalidArgumentError('filter expects a function or a condition, as col("x") > 3')
     if isinstance(function, Expr):
@@ -94,7 +94,7 @@ def filtered(
 
 
 def permuted(plan: Plan, seed: int) -> Plan:
-    """Return the plan with all rows permuted, functions of one row done after it."""
+    """Return the plan with all rows permuted before the functions of one row."""
     what = "shuffle(buffer_size=None) is of single rows of files"
     if plan.python and not plan.rowwise:
         raise UnsupportedError(f"{what}: call it before batched functions, mixtures and generators")
@@ -117,7 +117,7 @@ def flattened(
     function: Callable[..., Any],
     fn_kwargs: Mapping[str, Any] | None,
 ) -> Plan:
-    """Return the plan with a `flat_map`."""
+    """Return the plan with a `flat_map` step."""
     return _prepared(plan, format).then(
         FlatMap(
             _call(
@@ -135,8 +135,9 @@ def extended(plan: Plan, name: str, column: Any) -> Plan:
 
 
 def typed_column(name: str, column: Any) -> tuple[Any, Any]:
-    """Return the values of a column as rows have them, and its feature. What is decoded stays as it
-    was given.
+    """Return the values of a column as rows have them, and its feature.
+
+    Values that features decode stay as they were passed.
     """
     import pyarrow as pa
 
@@ -163,9 +164,7 @@ def _same(row: Any) -> Any:
 
 
 def _prepared(plan: Plan, format: str | None, *, batched: bool = False) -> Plan:
-    """Return what a function is given has the data set's format, also where it comes of another
-    function; a batch is a dict.
-    """
+    """Return the plan with its rows in the dataset's format for a function; a batch is a dict."""
     if batched and format in TABLES and not plan.grouped:
         return plan  # rows become one table, with the types that they have together
     if plan.grouped:
@@ -178,7 +177,7 @@ def _prepared(plan: Plan, format: str | None, *, batched: bool = False) -> Plan:
 
 
 def names(columns: str | Sequence[str]) -> tuple[str, ...]:
-    """Names of columns, as a tuple."""
+    """Return names of columns as a tuple."""
     return (columns,) if isinstance(columns, str) else tuple(columns)
 
 

@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyList};
 
 /// The rows of a dict of columns of one length, one at a time: a dict each.
 #[pyclass(frozen, module = "rowstream._core")]
-pub struct Dicts {
+pub struct RowIterator {
     /// Name, column, and whether that is a list.
     columns: Vec<(Py<PyAny>, Py<PyAny>, bool)>,
     next: AtomicUsize,
@@ -17,7 +17,7 @@ pub struct Dicts {
 }
 
 #[pymethods]
-impl Dicts {
+impl RowIterator {
     #[new]
     fn new(columns: &Bound<'_, PyDict>) -> PyResult<Self> {
         let mut rows = None;

@@ -43,11 +43,11 @@ mod _core {
     #[pymodule_export]
     use super::columns::ArrowBuffer;
     #[pymodule_export]
-    use super::dicts::Dicts;
+    use super::dicts::RowIterator;
     #[pymodule_export]
     use super::foreign::{Request, next_request};
     #[pymodule_export]
-    use super::plan::{Held, Plan, join_scans, memory, merge_cursors, permutation, scan};
+    use super::plan::{InMemoryFile, Plan, join_scans, memory, merge_cursors, permutation, scan};
     #[pymodule_export]
     use super::sealed::{Checks, Mapped, seal, sealed_files};
     #[pymodule_export]

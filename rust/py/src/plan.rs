@@ -152,14 +152,14 @@ impl From<Path> for Named {
 
 /// Bytes that are an object of this process, named by their content, for as long as this is there.
 #[pyclass(frozen, module = "rowstream._core")]
-pub struct Held {
+pub struct InMemoryFile {
     #[pyo3(get)]
     name: String,
     bytes: Arc<bytes::Bytes>,
 }
 
 #[pymethods]
-impl Held {
+impl InMemoryFile {
     #[new]
     fn new(py: Python<'_>, content: Vec<u8>) -> Self {
         let (name, bytes) = py.detach(|| hold(content.into()));
