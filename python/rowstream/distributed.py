@@ -1,4 +1,4 @@
-"""More consumers than one: each has its part of the order, and their states join."""
+"""Datasets split over ranks, and the states of all workers and ranks merged."""
 
 from __future__ import annotations
 
@@ -13,23 +13,34 @@ from rowstream.streams.state import State
 
 
 def split_dataset_by_node(dataset: Any, rank: int, world_size: int, strategy: str = "auto") -> Any:
-    """Return the part of a data set that rank `rank` of `world_size` has: disjoint, balanced, all
-    rows over all ranks.
+    """Return the part of a dataset for one rank: about the same number of rows for each.
+
+    The parts of all ranks are disjoint and together have all rows. Workers of a `DataLoader` share
+    the rows of their rank by themselves.
 
     Args:
-        dataset: a whole stream, or a part of it that is divided further; or a map-style data set,
-            of which each rank has a run of rows.
-        rank: which part.
-        world_size: how many parts.
-        strategy: how a stream is divided. `"auto"`: by pieces, and by rows where there are too few
-            of them; the states of all ranks join, and go on with any number of them. `"shards"`:
-            each rank has whole pieces of the files. `"examples"`: each has every `world_size`-th
-            row, so that all have the same number but for one: rows that files do not count, as
-            those of lines, are counted first, or read by every rank where they are far away.
+        dataset: A stream, or a part of one to split further; or a map-style dataset, of which each
+            rank gets a contiguous range of rows.
+        rank: The number of this rank, from 0.
+        world_size: The number of ranks.
+        strategy: How a stream is split. `"auto"` splits by shards, or by rows where there are few
+            shards; the states of all ranks merge, and resume with any number of ranks. `"shards"`
+            gives each rank whole shards. `"examples"` gives each every `world_size`-th row, so that
+            their numbers of rows differ by one at most. To know the number of rows, files that do
+            not store it are read first, or, if they are remote, read by every rank.
+
+    Returns:
+        A dataset of the same class.
 
     Raises:
-        InvalidArgumentError: there are fewer pieces than ranks, or the stream is divided by another
-            strategy already.
+        InvalidArgumentError: `rank` is not in `range(world_size)`, there are fewer shards than
+            ranks for `"shards"`, or the stream is already split with another strategy.
+
+    Example:
+        >>> ds = IterableDataset.from_dict({"a": [1, 2, 3, 4]})
+        >>> part = split_dataset_by_node(ds, rank=0, world_size=2)
+        >>> list(split_dataset_by_node(ds, rank=0, world_size=2, strategy="examples"))
+        [{'a': 1}, {'a': 3}]
     """
     if not 0 <= rank < world_size:
         raise InvalidArgumentError(f"rank must be in 0..{world_size - 1}, found {rank}")
@@ -47,21 +58,31 @@ def split_dataset_by_node(dataset: Any, rank: int, world_size: int, strategy: st
 
 
 def merge_state_dicts(states: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Return the states of all consumers of one run as one, that any number of consumers goes on
-    from, each row once.
+    """Merge the states of all workers and ranks of a run, to resume with any number of them.
+
+    Every row comes exactly once over both runs. States of a `StatefulDataLoader` can be merged,
+    too.
 
     Args:
-        states: the `state_dict()` of every part, in any order.
+        states: The `state_dict()` of every part, in any order.
 
-    Example:
-        >>> merged = merge_state_dicts(part.state_dict() for part in parts)
-        >>> for rank in range(3):
-        ...     part = split_dataset_by_node(ds, rank, 3)
-        ...     part.load_state_dict(merged)
+    Returns:
+        A state for `load_state_dict` of every part of the new run.
 
     Raises:
-        CheckpointMismatchError: the states are not those of all consumers of one run of one data
-            set.
+        CheckpointMismatchError: The states are not those of all workers and ranks of one run.
+        UnsupportedError: A `take`, `skip` or `repeat` after a batched `map`, a `flat_map` or a
+            `batch` counts the rows of one worker.
+
+    Example:
+        >>> ds = IterableDataset.from_dict({"a": [1, 2, 3, 4]})
+        >>> parts = [split_dataset_by_node(ds, rank, 2) for rank in range(2)]
+        >>> [next(iter(part)) for part in parts]
+        [{'a': 1}, {'a': 2}]
+        >>> merged = merge_state_dicts(part.state_dict() for part in parts)
+        >>> ds.load_state_dict(merged)  # one rank from here on
+        >>> list(ds)
+        [{'a': 3}, {'a': 4}]
     """
     read = [State.from_dict(state) for whole in states for state in list(_found(whole)) or [whole]]
     if not read:
@@ -85,7 +106,7 @@ def merge_state_dicts(states: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _found(state: Any) -> Iterator[Any]:
-    """Yield the states in what a loader keeps of its workers; or the state itself, if it is one."""
+    """Yield the states in the state of a loader, or the state itself if it is one of a stream."""
     if isinstance(state, dict) and "rowstream" in state:
         yield state
     elif isinstance(state, (dict, list)):

@@ -1,4 +1,4 @@
-"""Streams of rows, and data sets of rows at random."""
+"""Streams and map-style datasets."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is known of a data set, as attributes of it."""
+"""The metadata of a dataset as attributes, for map-style datasets and streams."""
 
 from __future__ import annotations
 
@@ -9,77 +9,151 @@ if TYPE_CHECKING:
 
 
 class DatasetInfoMixin:
-    """`ds.description` and the like: what `ds.info` says."""
+    """The metadata in `ds.info` as attributes of the dataset, such as `ds.description`."""
 
     _info: DatasetInfo
     _split: Any
 
     @property
     def info(self) -> DatasetInfo:
-        """All that is known."""
+        """The metadata of the dataset: a `DatasetInfo`.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1]}).info.features
+            {'a': Value('int64')}
+        """
         return self._info
 
     @property
     def split(self) -> Any:
-        """The name of the split; `None` without one."""
+        """The name of the split, or `None` if the dataset has none.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1]}, split="train").split
+            NamedSplit('train')
+        """
         return self._split
 
     @property
     def builder_name(self) -> str | None:
-        """What made it."""
+        """The name of the builder or file format that the dataset was loaded with.
+
+        Example:
+            >>> write_jsonl("train.jsonl", [{"a": 1}])
+            1
+            >>> load_dataset("json", data_files="train.jsonl", split="train").builder_name
+            'json'
+        """
         return self._info.builder_name
 
     @property
     def citation(self) -> str:
-        """How to cite it."""
+        """The citation of the dataset, usually BibTeX; an empty string if there is none.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1]}, info=DatasetInfo(citation="@misc{...}")).citation
+            '@misc{...}'
+        """
         return self._info.citation
 
     @property
     def config_name(self) -> str | None:
-        """The configuration."""
+        """The name of the configuration (subset) that the dataset was loaded with.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1]}, info=DatasetInfo(config_name="en")).config_name
+            'en'
+        """
         return self._info.config_name
 
     @property
     def dataset_size(self) -> int | None:
-        """The bytes of all its rows."""
+        """The size of the rows of all splits in bytes, or `None` if it is not known.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1]}, info=DatasetInfo(dataset_size=8)).dataset_size
+            8
+        """
         return self._info.dataset_size
 
     @property
     def description(self) -> str:
-        """What it is."""
+        """The description of the dataset; an empty string if there is none.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1]}, info=DatasetInfo(description="Digits.")).description
+            'Digits.'
+        """
         return self._info.description
 
     @property
     def download_checksums(self) -> dict[str, Any] | None:
-        """The checksums of its files."""
+        """The checksums of the downloaded files by URL, or `None` if they are not known.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1]}).download_checksums is None
+            True
+        """
         return self._info.download_checksums
 
     @property
     def download_size(self) -> int | None:
-        """The bytes of its files."""
+        """The size of the downloaded files in bytes, or `None` if it is not known.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1]}, info=DatasetInfo(download_size=512)).download_size
+            512
+        """
         return self._info.download_size
 
     @property
     def homepage(self) -> str | None:
-        """Where it is described."""
+        """The URL of the homepage of the dataset; an empty string if there is none.
+
+        Example:
+            >>> info = DatasetInfo(homepage="https://example.org")
+            >>> Dataset.from_dict({"a": [1]}, info=info).homepage
+            'https://example.org'
+        """
         return self._info.homepage
 
     @property
     def license(self) -> str | None:
-        """What may be done with it."""
+        """The name or text of the license; an empty string if there is none.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1]}, info=DatasetInfo(license="mit")).license
+            'mit'
+        """
         return self._info.license
 
     @property
     def size_in_bytes(self) -> int | None:
-        """The bytes of files and rows."""
+        """The size of the downloaded files and the rows together in bytes, or `None`.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1]}, info=DatasetInfo(size_in_bytes=520)).size_in_bytes
+            520
+        """
         return self._info.size_in_bytes
 
     @property
     def supervised_keys(self) -> Any:
-        """The columns of what is given and what is to be found."""
+        """The names of the input and the target column for supervised learning, or `None`.
+
+        Example:
+            >>> info = DatasetInfo(supervised_keys=("text", "label"))
+            >>> Dataset.from_dict({"text": ["a"], "label": [0]}, info=info).supervised_keys.output
+            'label'
+        """
         return self._info.supervised_keys
 
     @property
     def version(self) -> Any:
-        """Its version."""
+        """The version of the dataset, or `None` if it is not known.
+
+        Example:
+            >>> str(Dataset.from_dict({"a": [1]}, info=DatasetInfo(version="1.2.0")).version)
+            '1.2.0'
+        """
         return self._info.version

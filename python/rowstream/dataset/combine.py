@@ -1,4 +1,4 @@
-"""Streams together: one after another, beside each other, or mixed."""
+"""Datasets combined: concatenated by rows or columns, or interleaved."""
 
 from __future__ import annotations
 
@@ -34,25 +34,35 @@ def interleave_datasets(
     split: Any = None,
     stopping_strategy: str = "first_exhausted",
 ) -> Any:
-    """Return rows of several streams, mixed: in turn, or drawn by probabilities.
+    """Mix the rows of several datasets, in turn or drawn with probabilities.
 
-    Over streams in the order of their files the draws and the end are those of `datasets` for the
-    same seed. Over shuffled ones there are up to 64 sequences of draws, each with its own key, so
-    that any number of workers and ranks has the same rows.
+    All are streams or all are map-style. Without shuffled streams, the draws and the end are those
+    of `datasets` for the same seed. Shuffled streams are drawn in up to 64 independent sequences,
+    so that the rows are the same for any number of workers and ranks.
 
     Args:
-        datasets: the streams.
-        probabilities: how often each is drawn; in turn if `None`.
-        seed: what the draws follow from; one is drawn, and kept, if it is `None`.
-        info: what is known of the result.
-        split: its name.
-        stopping_strategy: `"first_exhausted"` ends with the first stream that ends;
-            `"all_exhausted"` when all have ended, those that end before beginning again;
+        datasets: The datasets.
+        probabilities: The probability of each dataset; in turn if `None`.
+        seed: The seed of the draws. A random one if `None`.
+        info: The metadata of the result: a `DatasetInfo`.
+        split: The name of the split of the result.
+        stopping_strategy: `"first_exhausted"` ends with the first dataset that ends;
+            `"all_exhausted"` when all have ended, while those that end earlier begin again;
             `"all_exhausted_without_replacement"` when all have ended, each row once.
 
+    Returns:
+        An `IterableDataset` or a `Dataset`, as the datasets are.
+
+    Raises:
+        InvalidArgumentError: There are no datasets, both kinds, or arguments have no such values.
+        SchemaError: A column has types that do not go together.
+
     Example:
-        >>> parts = [web.shuffle(seed=1), code.shuffle(seed=2)]
-        >>> mixed = interleave_datasets(parts, probabilities=[0.7, 0.3], seed=42)
+        >>> ones = IterableDataset.from_dict({"a": [1, 2]})
+        >>> tens = IterableDataset.from_dict({"a": [10, 20]})
+        >>> [row["a"] for row in interleave_datasets([ones, tens])]
+        [1, 10, 2]
+        >>> mixed = interleave_datasets([ones, tens], probabilities=[0.7, 0.3], seed=42)
     """
     map_style = _map_style("interleave", datasets)
     if map_style is not None:
@@ -97,14 +107,29 @@ def interleave_datasets(
 def concatenate_datasets(
     dsets: Sequence[Any], info: Any = None, split: Any = None, axis: int = 0
 ) -> Any:
-    """Several streams as one: their rows one after another, or their columns beside each other if
-    `axis` is 1.
+    """Concatenate datasets: their rows one after another, or their columns side by side.
 
-    Streams of files of one format are one listing, so that a shuffle afterwards mixes the rows of
-    all. A column that some lack is null there.
+    A shuffle of concatenated streams of one file format mixes the rows of all of them. A column
+    that some of them lack is null there.
+
+    Args:
+        dsets: The datasets; all are streams or all are map-style.
+        info: The metadata of the result: a `DatasetInfo`.
+        split: The name of the split of the result.
+        axis: 0 for rows, 1 for columns.
+
+    Returns:
+        An `IterableDataset` or a `Dataset`, as the datasets are.
+
+    Raises:
+        InvalidArgumentError: There are no datasets, both kinds, or columns with the same name.
+        SchemaError: A column has types that do not go together.
 
     Example:
-        >>> both = concatenate_datasets([old, new]).shuffle(seed=1)
+        >>> ones = IterableDataset.from_dict({"a": [1, 2]})
+        >>> tens = IterableDataset.from_dict({"a": [10, 20]})
+        >>> [row["a"] for row in concatenate_datasets([ones, tens])]
+        [1, 2, 10, 20]
     """
     map_style = _map_style("concatenate", dsets)
     if map_style is not None:
@@ -141,10 +166,10 @@ def concatenate_datasets(
 
 
 def _map_style(what: str, datasets: Any) -> list[Any] | None:
-    """Return the data sets, if they are map-style. Only what is already loaded can be that.
+    """Return the datasets if they are map-style, or `None` if they are streams.
 
     Raises:
-        InvalidArgumentError: there are none, or of both kinds, or dicts of them.
+        InvalidArgumentError: There are none, or both kinds, or dicts of them.
     """
     several = list(datasets)
     if not several:
@@ -215,10 +240,9 @@ def _part(ds: IterableDataset) -> Part:
 
 
 def _resolved(parts: list[IterableDataset]) -> Features | None:
-    """Return the columns of all: as they are declared, or as the first rows of a part have them, as
-    `datasets` finds them.
+    """Return the features of all parts, declared or inferred from first rows as in `datasets`.
 
-    `None` where some cannot be told: the first rows have no value, or types that differ from part
+    `None` where they are not known: the first rows have no value, or their types differ from part
     to part.
     """
     known = [ds.features for ds in parts]
@@ -239,7 +263,7 @@ _HEAD = 5  # rows that tell the types of a part, as in `datasets`
 
 
 def _first_features(ds: IterableDataset) -> Features | None:
-    """Return the types of the first rows of a stream; `None` if they do not tell."""
+    """Return the types of the first rows of a stream; `None` if they are not clear."""
     import pyarrow as pa
 
     rows = list(islice(iter(ds.with_format(None)._with(_resume=None)), _HEAD))
@@ -251,7 +275,7 @@ def _first_features(ds: IterableDataset) -> Features | None:
 
 
 def _joined(all_features: list[Features | None]) -> Features | None:
-    """Return the columns of all, if they are known."""
+    """Return the union of the columns of all parts, if all are known."""
     made: dict[str, Any] = {}
     for features in all_features:
         if features is None:
@@ -278,7 +302,7 @@ _ALIKE = {
 
 
 def _plain(feature: Any) -> Any:
-    """Return a feature, where how long strings may be does not matter."""
+    """Return a feature in a form that ignores whether its strings may be large."""
     if isinstance(feature, dict):
         return {name: _plain(of) for name, of in feature.items()}
     dtype = getattr(feature, "dtype", None)

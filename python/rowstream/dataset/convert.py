@@ -1,4 +1,4 @@
-"""Map-style data sets as streams."""
+"""Conversion of map-style datasets to streams."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ _STORED = 100  # rows of a table that are read at once as they are stored
 
 
 def _shard_rows(shards: list[Any]) -> Any:
-    """Yield the rows of some parts of a map-style data set, as they are stored."""
+    """Yield the stored rows of some shards of a map-style dataset."""
     for shard in shards:
         for table in shard.iter(_STORED):
             yield from table.to_pylist()
 
 
 def stream_of(ds: Any, num_shards: int) -> Any:
-    """Return the rows of a map-style data set as a stream: of its table where that is all it is, or
-    of its rows as they are read.
+    """Return a map-style dataset as a stream.
+
+    It reads the table directly where that is all the dataset has, otherwise row by row.
     """
     if ds._format_columns is not None or (ds._format_kwargs and ds._format_type != "custom"):
         raise UnsupportedError(

@@ -1,4 +1,4 @@
-"""Methods of dicts of data sets that call the method of each split."""
+"""Methods of dicts of datasets that call the method of each split."""
 
 from __future__ import annotations
 
@@ -41,13 +41,14 @@ def each_split(method: Callable[Concatenate[Any, P], Any]) -> Callable[Concatena
 @overload
 def each_split(method: Callable[..., Any], names: str) -> Callable[..., Any]: ...
 def each_split(method: Callable[..., Any], names: str | None = None) -> Any:
-    """Return a method that calls another on each split, and returns the dict of what they return.
+    """Return a method that calls another on each split and returns the dict of the results.
 
-    Files are named by split, in dicts: `cache_file_names` in the place of `cache_file_name`. Where
-    the names have `with_split`, it says whether the function's last argument is the split's name.
+    Files are named by split, in dicts: `cache_file_names` instead of `cache_file_name`. With
+    `with_split` among the names, that argument says whether the function also gets the split's
+    name.
 
     Args:
-        method: The method of the class of the data sets.
+        method: The method of the class of the datasets.
         names: The parameters, where they are not the same ones in the same order; `name=None` for
             one with that default.
     """

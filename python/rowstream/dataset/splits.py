@@ -1,4 +1,4 @@
-"""The splits that are asked for, as map-style data sets."""
+"""The requested splits, as map-style datasets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def load_prepared(
     mode: Any = None,
     checks: Any = None,
 ) -> Any:
-    """Return the splits of a request that are asked for, as map-style data sets."""
+    """Return the requested splits as map-style datasets."""
     there = list(request.found.files)
     names = there if split is None else splits_used(there, split)
     made = prepare_request(Dataset, request, names, cache_dir, keep_in_memory, mode, checks)
@@ -32,7 +32,7 @@ def load_prepared(
 
 
 def chosen_splits(made: dict[str, Any], split: Any, there: list[str] | None = None) -> Any:
-    """Split, parts of them and several together, of map-style splits."""
+    """Return the requested splits of map-style datasets: whole, sliced or joined."""
     there = list(made) if there is None else there
     splits_used(there, split)
 

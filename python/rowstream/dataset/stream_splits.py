@@ -1,4 +1,4 @@
-"""The splits that are asked for, as streams."""
+"""The requested splits, as streams."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def load_streams(request: Request, split: Any) -> Any:
-    """Return the splits of a request that are asked for, as streams."""
+    """Return the requested splits as streams."""
     how, found, by_split_ = request.how, request.found, dict(request.found.files)
     if split is not None:
         several = split if isinstance(split, list) else [split]
@@ -61,7 +61,7 @@ def _stream(split: str, plan: Plan, info: DatasetInfo) -> IterableDataset:
 def sliced_stream(
     how: ReadOptions, parts: list[Instruction], found: ResolvedFiles, name: str
 ) -> IterableDataset:
-    """Parts of splits, one after another."""
+    """Return a stream of parts of splits, one after another."""
     made, there = [], found.files
     for part in parts:
         names = list(there) if part.split == "all" else check_splits([part.split], list(there))

@@ -1,9 +1,9 @@
-"""Steps of a plan that run in Python, on the thread that pulls, one a file.
+"""The steps of a plan that run in Python, in the thread that iterates, one step a file.
 
-What users' functions do to rows is here, and what changes the grouping of batches: everything
-before is done by the core. Each step makes a node over the one before it. A node gives items, and
-its `state` says where it is: the state of what is before it at its last boundary, and what it gave
-since. So a resume goes on exactly, and nothing ever holds rows.
+The core does everything before the first of them. They are users' functions on rows, and changes of
+batches. Each step creates a node over the node before it. A node yields items, and its `state` says
+where it is: the state of the node before it at its last boundary, and the number of items yielded
+since. So a resume is exact, and no state contains rows.
 """
 
 from rowstream.ops.apply import Call

@@ -1,4 +1,4 @@
-"""What steps and nodes are."""
+"""The interfaces of steps and nodes."""
 
 from __future__ import annotations
 
@@ -17,20 +17,18 @@ if TYPE_CHECKING:
 
 
 class Node(Protocol):
-    """Gives items, and says where it is."""
+    """An iterator over items with a state."""
 
-    def __iter__(self) -> Iterator[Any]:
-        """Return the items that are left."""
-        ...
+    def __iter__(self) -> Iterator[Any]: ...
 
     def state(self) -> Any:
-        """Return where it is, after the last item given: plain JSON."""
+        """Return the position after the last item, as plain JSON."""
         ...
 
 
 @dataclass(frozen=True)
 class World:
-    """Who pulls: consumer `c` of `of`, in an epoch."""
+    """Who iterates: consumer `c` of `of`, in an epoch."""
 
     c: int
     of: int
@@ -38,48 +36,48 @@ class World:
 
 
 class Step(Protocol):
-    """A step of the plan: plain data.
+    """A step of the plan, as plain data.
 
     Attributes:
-        rowwise: each item becomes an item or none, whatever comes before and after it. Such a step
-            has no state.
-        one_to_one: each item becomes one item.
-        counted: what it does depends on how many items a consumer gave, so it cannot go on with
-            other consumers.
-        python: it gives dicts of Python objects, whatever came before.
+        rowwise: Whether each item becomes one item or none, whatever comes before and after it.
+            Such a step has no state.
+        one_to_one: Whether each item becomes one item.
+        counted: Whether its result depends on how many items a consumer had, so that it cannot
+            resume with another number of consumers.
+        python: Whether it returns dicts of Python objects, whatever came before.
     """
 
     @property
     def rowwise(self) -> bool:
-        """See the class."""
+        """Whether each item becomes one item or none on its own."""
         ...
 
     @property
     def one_to_one(self) -> bool:
-        """See the class."""
+        """Whether each item becomes one item."""
         ...
 
     @property
     def counted(self) -> bool:
-        """See the class."""
+        """Whether its result depends on the items a consumer had."""
         ...
 
     @property
     def python(self) -> bool:
-        """See the class."""
+        """Whether it returns dicts of Python objects."""
         ...
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """Return the step at work, from a state on, in the pass `number`."""
+        """Return the node of this step, from a state on, in the pass `number`."""
         ...
 
     def fresh(self, state: Any) -> Any:
-        """Its state before its first item, over one that is in `state`."""
+        """Return its state before its first item, from the state of the step before."""
         ...
 
 
 class RowWise:
-    """A step that looks at one item at a time."""
+    """A step that processes one item at a time."""
 
     rowwise = True
     one_to_one = True
@@ -87,12 +85,12 @@ class RowWise:
     python = True
 
     def fresh(self, state: Any) -> Any:
-        """Return the same: it has no state."""
+        """Return the same state, since the step has none of its own."""
         return state
 
 
 class Whole:
-    """A step that takes lists of items."""
+    """A step that processes lists of items."""
 
     rowwise = False
     one_to_one = False
@@ -100,7 +98,7 @@ class Whole:
     python = False
 
     def fresh(self, state: Any) -> Any:
-        """Return that of a `Stage`."""
+        """Return the initial state of a `Stage`."""
         return [state, 0, 0]
 
 
@@ -113,15 +111,15 @@ class Counted:
     python = False
 
     def fresh(self, state: Any) -> Any:
-        """Not used: states of such steps are not joined."""
+        """Return the same state; it is not used, since states of such steps do not merge."""
         return state
 
 
 class Stage:
-    """Takes `size` items, gives others.
+    """A node that takes lists of `size` items and yields others.
 
-    Its state is
-    `[state of what is before it, at the last boundary; lists taken; items given of this list]`.
+    Its state is `[state of the node before, at the last boundary; lists taken; items yielded of
+    this list]`.
     """
 
     def __init__(
@@ -141,11 +139,10 @@ class Stage:
         self._size, self._make, self._pool = size, make, pool
 
     def state(self) -> Any:
-        """See the class."""
+        """Return the position, as the class says."""
         return [self._before, self._index, self._given]
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield the items that are left."""
         for made, after in self._lists():
             for item in islice(made, self._given, None) if self._given else made:
                 self._given += 1
@@ -153,7 +150,7 @@ class Stage:
             self._before, self._index, self._given = after, self._index + 1, 0
 
     def _taken(self) -> Iterator[Any]:
-        """List of `size` items; in the form that what is before it has at hand."""
+        """Yield lists of `size` items, in the form that the node before has."""
         chunks = getattr(self._upstream, "chunks", None)
         if chunks is not None:
             yield from chunks(self._size)
@@ -163,7 +160,7 @@ class Stage:
             yield taken
 
     def _lists(self) -> Iterator[tuple[Iterable[Any], Any]]:
-        """Yield what is made of each list, and the state of what is before it then."""
+        """Yield the result of each list, and the state of the node before at that point."""
         index = self._index
         if self._pool is None:
             for taken in self._taken():

@@ -1,5 +1,6 @@
-"""`take` and `skip` of items that are more than rows, or of one rank's: each consumer has an equal
-part of the number.
+"""`take` and `skip` after batching and similar steps, or of one rank.
+
+Each consumer takes or skips an equal part of the number.
 """
 
 from __future__ import annotations
@@ -16,16 +17,15 @@ if TYPE_CHECKING:
 
 
 def _part(n: int, among: int, world: World) -> int:
-    """Return a consumer's part of `n`, if there were `among` consumers when it was chosen, each
-    with `n` of its own.
-    """
+    """Return a consumer's part of `n`, of which each of `among` ranks has `n` of its own."""
     of, c = world.of // among, world.c % (world.of // among)
     return n // of + (c < n % of)
 
 
 class _Counting:
-    """A node that passes on items and counts them. Its state is
-    `[state of what is before it, count]`.
+    """A node that passes on items and counts them.
+
+    Its state is `[state of the node before, count]`.
     """
 
     def __init__(self, upstream: Upstream, state: Any) -> None:
@@ -66,27 +66,25 @@ class _Skipped(_Counting):
 
 @dataclass(frozen=True)
 class Take(Counted):
-    """The first `n` items of all consumers together, or of each of `among` that there were already;
-    in epoch 0.
-    """
+    """The first `n` items of all consumers together, or of each of `among` ranks, in epoch 0."""
 
     n: int
     among: int = 1
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """Return the step at work."""
+        """Return the node of this step."""
         return _Taken(upstream, state, _part(self.n, self.among, world))
 
 
 @dataclass(frozen=True)
 class Skip(Counted):
-    """All but those."""
+    """All items but those that `Take` takes."""
 
     n: int
     among: int = 1
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """Return the step at work."""
+        """Return the node of this step."""
         return _Skipped(upstream, state, _part(self.n, self.among, world))
 
 
@@ -104,13 +102,14 @@ class _Striding(_Counting):
 
 @dataclass(frozen=True)
 class Every(Counted):
-    """Every `of`-th item, from the one at `index` on: a part of what a cut left, since pieces of
-    files are parts of what was before it.
+    """Every `of`-th item, from the one at `index` on.
+
+    It divides what a `Take` or `Skip` left, since shards of files would divide the rows before it.
     """
 
     of: int
     index: int
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """Return the step at work."""
+        """Return the node of this step."""
         return _Striding(upstream, state, self.of, self.index)

@@ -1,4 +1,4 @@
-"""What is stored, as users have it: media, JSON and what a user's own feature decodes."""
+"""The decoding of stored values: media, JSON and features of users."""
 
 from __future__ import annotations
 
@@ -18,15 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Decode(RowWise):
-    """Values as their features decode them, in `threads` threads beside the loop; in the loop if
-    there are none.
+    """A step that decodes values by their features.
+
+    Attributes:
+        features: The features of the columns.
+        threads: The number of threads that decode; 0 for the iterating thread.
     """
 
     features: Features
     threads: int = 0
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """Return the step at work."""
+        """Return the node of this step."""
         those = {
             name: feature for name, feature in self.features.items() if requires_decoding(feature)
         }
@@ -45,5 +48,5 @@ class Decode(RowWise):
         return RowNode(upstream, state, number, decoded, indexed=False, pool=pool)
 
     def __repr__(self) -> str:
-        """Return the same in every process, however many threads there are."""
+        """Return a text that is the same in every process, with any number of threads."""
         return f"Decode({list(self.features)})"

@@ -1,4 +1,4 @@
-"""`map`: rows, or batches of them, through a function."""
+"""`map`, `filter` and `flat_map`: users' functions on rows or batches."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
 
 class RowNode:
-    """One item at a time. Its state is that of what is before it; with it the index, where the
-    function has one.
+    """A node that calls a function on one item at a time.
+
+    Its state is that of the node before; with the index, where the function takes one.
     """
 
     def __init__(
@@ -51,12 +52,11 @@ class RowNode:
         self._behind: Any = None
 
     def state(self) -> Any:
-        """See the class."""
+        """Return the position, as the class says."""
         before = self._upstream.state() if self._behind is None else self._behind
         return [before, self._index] if self._indexed else before
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield the items that are left."""
         if self._pool is not None:
             yield from self._beside(self._pool)
             return
@@ -72,9 +72,7 @@ class RowNode:
                 yield made
 
     def _beside(self, pool: Pool) -> Iterator[Any]:
-        """Run ahead of what is given: the state is that of the last item given, kept beside
-        each.
-        """
+        """Yield results of a pool, which runs ahead; the state is that of the last yielded item."""
         queue: deque[tuple[Any, Any]] = deque()
         self._behind, index = self._upstream.state(), self._index
         with pool.running(self._call) as submit:
@@ -100,7 +98,7 @@ class RowNode:
 class _Function:
     """What `map` and `filter` share: a function of a row, or of batches of `size` rows.
 
-    A subclass says what becomes of what it returns: `_row_made` of a row, `_batch_made` of columns.
+    A subclass processes its result: `_row_made` for a row, `_batch_made` for columns.
     """
 
     call: Call
@@ -113,17 +111,17 @@ class _Function:
 
     @property
     def rowwise(self) -> bool:
-        """Whether it has no state."""
+        """Whether the step has no state."""
         return self.size is None and not self.call.indices
 
     def fresh(self, state: Any) -> Any:
-        """Its state before its first item."""
+        """Return the state before the first item."""
         if self.size is not None:
             return [state, 0, 0]
         return [state, 0] if self.call.indices else state
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """Return the step at work."""
+        """Return the node of this step."""
         if self.size is not None:
             make: Callable[[Any, int], Any] = (
                 self._batch_later if self.call.is_async else self._batch
@@ -139,11 +137,11 @@ class _Function:
         raise NotImplementedError
 
     def _before(self, row: Any) -> Any:
-        """Return a row as it is before the function, which may change what it is given."""
+        """Return a copy of a row from before the function, which may change its argument."""
         return dict(row) if isinstance(row, dict) else row
 
     def _kept(self, rows: Any, columns: Any) -> Any:
-        """Return a batch as it is before the function: its rows or its columns."""
+        """Return a copy of a batch from before the function: its rows or its columns."""
         return self._before(columns)
 
     def _row(self, row: Any, index: int) -> Any:
@@ -169,8 +167,9 @@ class _Function:
         return self._batch_made(columns, kept, await self.call.awaited(columns, indices))
 
     def _columns(self, rows: Any, index: int) -> tuple[Any, list[int]]:
-        """Return the columns of a batch, or its table, and the positions of its rows; no columns
-        where a short batch is left out.
+        """Return the columns or table of a batch, and the positions of its rows.
+
+        There are no columns where a short batch is left out.
         """
         columns = columns_of(rows) if isinstance(rows, list) else rows
         made = isinstance(columns, dict) and (self.format in TABLES or columns is not rows)
@@ -184,12 +183,11 @@ class _Function:
 
 @dataclass(frozen=True)
 class Map(_Function):
-    """Each row, or batch of `size` rows, through a function; its columns are added to those there
-    are.
+    """A step that calls a function on each row or batch and adds the columns that it returns.
 
     Attributes:
-        remove: columns that go.
-        features: what rows are then, if it is known. A state does not name them.
+        remove: The columns to remove.
+        features: The types of the result, if known. They are not part of a state.
     """
 
     remove: tuple[str, ...] = ()
@@ -197,12 +195,12 @@ class Map(_Function):
 
     @cached_property
     def _typing(self) -> Any:
-        """What makes rows and columns what the features say."""
+        """The conversion of rows and columns to the features."""
         return Typing(self.features)
 
     @property
     def one_to_one(self) -> bool:
-        """Whether each row becomes one."""
+        """Whether each row becomes one row."""
         return self.rowwise
 
     def _row_made(self, row: Any, kept: Any, made: Any) -> Any:
@@ -226,7 +224,6 @@ class Map(_Function):
         return rows_of(whole) if self.pool is None else list(rows_of(whole))
 
     def __repr__(self) -> str:
-        """Return the same in every process."""
         return (
             f"Map({self.call!r}, remove={list(self.remove)}, size={self.size},"
             f" drop_last={self.drop_last})"
@@ -235,7 +232,10 @@ class Map(_Function):
 
 @dataclass(frozen=True)
 class Filter(_Function):
-    """The rows for which a function is true; of a batch of `size` rows it gives a list."""
+    """A step that keeps the rows for which a function is true.
+
+    On a batch of `size` rows the function returns a list.
+    """
 
     one_to_one = False
 
@@ -253,7 +253,7 @@ class Filter(_Function):
         return next(rows_of(columns_of(row))) if truth(self.call.what, made) else None
 
     def _kept(self, rows: Any, columns: Any) -> Any:
-        """Return the rows, if they are at hand: those that stay are what they were."""
+        """Return the rows, if they are available, since those that stay do not change."""
         return rows if isinstance(rows, list) else self._before(columns)
 
     def _batch_made(self, columns: Any, kept: Any, made: Any) -> Iterable[Any]:
@@ -269,20 +269,19 @@ class Filter(_Function):
         ]
 
     def __repr__(self) -> str:
-        """Return the same in every process."""
         return f"Filter({self.call!r}, size={self.size})"
 
 
 @dataclass(frozen=True)
 class FlatMap(Whole):
-    """The rows that a function gives for each row, one after another."""
+    """A step that replaces each row by the rows that a function returns for it."""
 
     call: Call
     format: str | None = None
     python = True
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """Return the step at work."""
+        """Return the node of this step."""
 
         def make(rows: Any, index: int) -> Iterable[Any]:
             row = (
@@ -298,12 +297,11 @@ class FlatMap(Whole):
         return Stage(upstream, 1, make, state, number)
 
     def __repr__(self) -> str:
-        """Return the same in every process."""
         return f"FlatMap({self.call!r})"
 
 
 def worker_pool(call: Call, num_threads: int | None, num_proc: int | None) -> Pool | None:
-    """Return where a function runs, if not in the loop."""
+    """Return the pool that a function runs in; `None` for the iterating thread."""
     if call.is_async:
         return Pool("async", 1)
     if num_threads:

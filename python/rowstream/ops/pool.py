@@ -1,6 +1,4 @@
-"""Functions that run beside the loop, in threads, processes or an event loop; results come in the
-order of the rows.
-"""
+"""Pools of threads, processes or coroutines that run functions and keep the order of the rows."""
 
 from __future__ import annotations
 
@@ -40,10 +38,12 @@ def _run(*args: Any) -> Any:
 
 @dataclass(frozen=True)
 class Pool:
-    """Where a step's function runs: `kind` is `"threads"`, `"processes"` or `"async"`, on `workers`
-    of them.
+    """A pool that a step's function runs in.
 
-    `ahead_of_each`: calls that are submitted for each worker before their results are asked for.
+    Attributes:
+        kind: `"threads"`, `"processes"` or `"async"`.
+        workers: The number of threads or processes.
+        ahead_of_each: The calls that are submitted for each worker before results are awaited.
     """
 
     kind: str
@@ -52,13 +52,14 @@ class Pool:
 
     @property
     def ahead(self) -> int:
-        """Calls that are under way at once, done or not."""
+        """The maximum number of submitted calls, done or not."""
         return _TASKS if self.kind == "async" else self.ahead_of_each * self.workers
 
     @contextmanager
     def running(self, call: Callable[..., Any]) -> Iterator[Callable[..., Future[Any]]]:
-        """Start the workers; gives what submits a call. At its end, calls that did not begin are
-        dropped.
+        """Run the workers for the block and return the function that submits a call.
+
+        Calls that have not begun at the end of the block are dropped.
         """
         if self.kind == "async":
             with _event_loop(call) as submit:

@@ -1,4 +1,4 @@
-"""Columns of rows that a function made: chosen, left out, renamed."""
+"""Selecting, removing and renaming columns of rows that functions returned."""
 
 from __future__ import annotations
 
@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Project(RowWise):
-    """`kind`: `"select"`, `"remove"` or `"rename"`; `names`: `(name before, name after)`."""
+    """A step that selects, removes or renames columns.
+
+    Attributes:
+        kind: `"select"`, `"remove"` or `"rename"`.
+        names: Pairs of the name before and the name after.
+    """
 
     kind: str
     names: tuple[tuple[str, str], ...]
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """Return the step at work."""
+        """Return the node of this step."""
         return RowNode(upstream, state, number, self._row, indexed=False, pool=None)
 
     def _row(self, row: dict[str, Any], index: int) -> dict[str, Any]:
@@ -48,19 +53,19 @@ class Project(RowWise):
 
 @dataclass(frozen=True)
 class As(RowWise):
-    """Batches, or rows that a function made, as dicts in a format, for the function that follows.
+    """A step that formats batches, or rows that a function returned, for the function that follows.
 
     Attributes:
-        format: the format.
-        batched: whether the function takes batches: it makes columns of rows in that format itself.
-            States are the same for both.
+        format: The name of the format.
+        batched: Whether the function takes batches, whose columns it formats itself. States are the
+            same for both.
     """
 
     format: str | None
     batched: bool = field(default=False, repr=False)
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """Return the step at work."""
+        """Return the node of this step."""
         if self.batched:
             return upstream(state, number)
         make = formatter(self.format)

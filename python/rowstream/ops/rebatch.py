@@ -16,8 +16,9 @@ _ANCHOR = 256  # rows between two states that are kept of what is before
 
 
 class _Runs:
-    """Rows that follow one another and have the same values. Its state is
-    `[state of what is before it, rows since]`.
+    """A node that groups consecutive rows with equal values.
+
+    Its state is `[state of the node before, rows since]`.
     """
 
     def __init__(
@@ -38,7 +39,6 @@ class _Runs:
         self._columns, self._drop_last = columns, drop_last
 
     def state(self) -> Any:
-        """See the class."""
         return [self._anchor, self._since]
 
     def _value(self, row: dict[str, Any]) -> list[Any]:
@@ -50,7 +50,6 @@ class _Runs:
         return [row[name] for name in self._columns]
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield the groups that are left."""
         rows = iter(self._upstream)
         for _ in range(self._since):
             next(rows)
@@ -76,10 +75,9 @@ class _Runs:
 
 @dataclass(frozen=True)
 class Rebatch(Whole):
-    """Groups of `size`, or, if there is none, of rows that follow one another with the same values
-    in the columns `by`.
+    """A step that groups `size` items, or consecutive rows with equal values in the columns `by`.
 
-    A last group that is shorter, or that more rows might belong to, is left out if `drop_last`.
+    A last group that is shorter, or that might continue, is left out if `drop_last`.
     """
 
     size: int | None
@@ -87,11 +85,11 @@ class Rebatch(Whole):
     by: tuple[str, ...] = ()
 
     def fresh(self, state: Any) -> Any:
-        """Its state before its first item."""
+        """Return the state before the first item."""
         return [state, 0] if self.size is None else super().fresh(state)
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """Return the step at work."""
+        """Return the node of this step."""
         size = self.size
         if size is None:
             return _Runs(upstream, state, number, self.by, drop_last=self.drop_last)

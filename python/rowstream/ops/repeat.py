@@ -1,4 +1,4 @@
-"""`repeat` of items that are more than rows: what is before it, made anew for each pass."""
+"""`repeat` after batching and similar steps: the steps before are run again for each pass."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 class _Repeated:
-    """Its state is `[pass, state of what is before it]`."""
+    """A node that runs the nodes before it again.
+
+    Its state is `[pass, state of the node before]`.
+    """
 
     def __init__(self, upstream: Upstream, state: Any, number: int, times: int | None) -> None:
         self._pass: int
@@ -41,10 +44,10 @@ class _Repeated:
 
 @dataclass(frozen=True)
 class Repeat(Counted):
-    """All items `times` times; for ever if `None`."""
+    """A step that repeats all items `times` times, or endlessly if `None`."""
 
     times: int | None
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """Return the step at work."""
+        """Return the node of this step."""
         return _Repeated(upstream, state, number, self.times)

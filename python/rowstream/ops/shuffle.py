@@ -1,4 +1,4 @@
-"""`shuffle` of batches: permuted in windows, as they are."""
+"""`shuffle` of batches as a whole, in windows."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shuffle(Whole):
-    """Windows of `buffer` batches, each permuted by its own key."""
+    """A step that permutes each window of `buffer` batches by a key of its own."""
 
     seed: int
     buffer: int
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
-        """Return the step at work."""
+        """Return the node of this step."""
 
         def permuted(items: list[Any], window: int) -> list[Any]:
             key = [self.seed, world.epoch, number, world.c, world.of, window]

@@ -1,9 +1,8 @@
-"""The mark that what runs now makes rows of a stream: streams that it reads itself are read whole,
-whatever the worker.
+"""A mark for code that produces rows of a stream: streams that it reads itself are read whole.
 
-A loader's worker has a part of the stream that the loader reads. A generator, or a function of a
-step, may read other streams: each worker wants all rows of those. The mark follows the call, also
-into threads and coroutines that it starts.
+A worker of a loader has a part of the stream that the loader reads. A generator, or a function of a
+step, may read other streams, and each worker wants all rows of those. The mark follows the call,
+also into threads and coroutines that it starts.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ def is_undivided() -> bool:
 
 @contextmanager
 def undivided() -> Iterator[None]:
-    """Streams that begin in here are read whole."""
+    """Read streams that begin in the block whole, although the process is a worker."""
     token = _inside.set(True)
     try:
         yield
@@ -32,7 +31,7 @@ def undivided() -> Iterator[None]:
 
 
 def undivided_items(items: Iterator[Any]) -> Iterator[Any]:
-    """Yield the items; whatever makes them reads the streams that it reads whole."""
+    """Yield items; the streams that are read to produce them are read whole."""
     while True:
         token = _inside.set(True)
         try:
@@ -45,5 +44,5 @@ def undivided_items(items: Iterator[Any]) -> Iterator[Any]:
 
 
 def stay_undivided() -> None:
-    """Has every stream of this process read whole: it is one that a step's functions run in."""
+    """Read every stream of this process whole, since it only runs the functions of a step."""
     _inside.set(True)

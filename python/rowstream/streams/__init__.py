@@ -1,1 +1,1 @@
-"""Plans at work: rows, steps, states."""
+"""The execution of plans: rows, steps and states."""

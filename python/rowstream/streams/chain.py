@@ -1,4 +1,4 @@
-"""Streams one after another."""
+"""Streams concatenated: the rows of one after those of another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rowstream.streams.source import (
 
 
 class ChainRows:
-    """Parts one after another. Its state is `[which part, its state]`."""
+    """The rows of parts one after another. Its state is `[number of the part, its state]`."""
 
     def __init__(self, source: Chain, v: int, epoch: int, number: int, state: Any) -> None:
         self._source = source
@@ -42,7 +42,7 @@ class ChainRows:
 
 @dataclass(frozen=True)
 class Chain:
-    """Parts one after another."""
+    """A source of the rows of parts, one part after another."""
 
     parts: tuple[Part, ...]
     names: tuple[str, ...] | None = None
@@ -50,22 +50,17 @@ class Chain:
 
     @property
     def shares(self) -> bool:
-        """See `Source`."""
         return all(part.plan.shares for part in self.parts)
 
     @property
     def sequences(self) -> int:
-        """See `Source`."""
         return sequences_of(self.parts)
 
     def sequence(self, v: int, epoch: int, number: int, state: Any) -> Sequence:
-        """See `Source`."""
         return ChainRows(self, v, epoch, number, state)
 
     def pieces(self) -> int:
-        """See `Source`."""
         return sum(part.pieces() for part in self.parts)
 
     def key(self) -> str:
-        """See `Source`."""
         return f"chained({[part.key() for part in self.parts]})"

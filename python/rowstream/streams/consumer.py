@@ -1,4 +1,4 @@
-"""The rows of a source for one consumer, and the states of all consumers as one."""
+"""The rows of a source for one consumer, and the merging of the states of all consumers."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class _Lane:
     """A sequence as one consumer sees it.
 
     Attributes:
-        k: rows of it that are behind, whoever had them.
-        layers: what consumers of earlier runs had:
-            `[consumers, rows behind of each, rows left so far]`.
-        j: rows that the layers left so far.
-        before: what the source was up to which row of it, where it is another one from there on.
+        k: The number of its rows that are past, whichever consumer had them.
+        layers: What consumers of earlier runs had: `[consumers, rows past of each, rows left so
+            far]`.
+        j: The number of rows that the layers left so far.
+        before: What the source was, and up to which row, if it is another one from there on.
     """
 
     v: int
@@ -53,9 +53,9 @@ class _Lane:
 class Consumer:
     """The rows of a source for one consumer: a node.
 
-    Its state is `{"of", "given", "lanes", "done"}`: of the sequences that are under way, or that
-    others have a part of, all that is known; of the others only runs of those that are done, so
-    that it is small however many there are.
+    Its state is `{"of", "given", "lanes", "done"}`. It has all that is known of the sequences that
+    have begun or that others share, and of the others only ranges of those that are done, so that
+    it is small however many sequences there are.
     """
 
     def __init__(
@@ -101,8 +101,9 @@ class Consumer:
         return made
 
     def _owner(self, v: int, k: int, of: int) -> int:
-        """Who of the consumers that share a sequence has its `k`-th row; the first of them has the
-        row 0.
+        """Return which of the consumers that share a sequence has its `k`-th row.
+
+        The first of them has row 0.
         """
         return (v * of + _golden(k, of)) // self._sequences
 
@@ -114,7 +115,6 @@ class Consumer:
         return any(start <= v < end for start, end in self._done)
 
     def state(self) -> Any:
-        """See the class."""
         return {
             "of": [self._world.c, self._world.of],
             "given": self.given,
@@ -124,11 +124,11 @@ class Consumer:
         }
 
     def cursor(self) -> Any:
-        """Its state, for states that join."""
+        """Return the state, for states that are merged."""
         return self.state()
 
     def _next(self, lane: _Lane) -> Row | None:
-        """Return the next row of a sequence that is this consumer's; `None` at its end."""
+        """Return the next row of a sequence for this consumer, or `None` at its end."""
         if lane.done:
             return None
         if lane.rows is None:
@@ -156,21 +156,20 @@ class Consumer:
                 return row
 
     def _opened(self, lane: _Lane) -> Sequence:
-        """Return a sequence where it is: of what the source was, as far as that goes."""
+        """Return a sequence at its position: of the source as it was, if it has changed since."""
         source = self._source
         if lane.before is not None:
             source = as_it_was(lane.before["mixture"], self._source)
         return source.sequence(lane.v, self._world.epoch, self._number, lane.state)
 
     def _had(self, layer: list[Any], v: int, k: int) -> bool:
-        """Return whether a consumer of an earlier run had a row; counts it as left if not."""
+        """Return whether a consumer of an earlier run had a row; count it as left if not."""
         of, behind, left = layer
         owner = self._owner(v, left, of)
         layer[2] = left + 1
         return bool(k < behind.get(str(owner), 0))
 
     def __iter__(self) -> Iterator[Row]:
-        """Yield the rows that are left."""
         if self._source.turns:
             yield from self._in_turn()
             return
@@ -210,7 +209,7 @@ def _pulled(rows: Sequence) -> Row | None:
 
 
 def _add(runs: list[list[int]], v: int) -> None:
-    """Put a number into runs `[first, after the last]` in order."""
+    """Add a number to sorted ranges `[first, after the last]`."""
     at = bisect_left(runs, [v])
     before, after = at > 0 and runs[at - 1][1] == v, at < len(runs) and runs[at][0] == v + 1
     if before and after:
@@ -224,14 +223,12 @@ def _add(runs: list[list[int]], v: int) -> None:
 
 
 def merge_cursors(cursors: list[Any]) -> Any:
-    """Return the cursors of all consumers of one run as one: the core's, or the states of a
-    source's.
-    """
+    """Merge the cursors of all consumers of a run: those of the core, or states of a source."""
     return merge(cursors) if isinstance(cursors[0], dict) else _core.merge_cursors(cursors)
 
 
 def merge(states: list[Any]) -> Any:
-    """Return the states of all consumers of one run as one."""
+    """Merge the states of all consumers of a run into one."""
     if all("of" not in state for state in states) and all(state == states[0] for state in states):
         return states[0]  # that of an earlier run, after which nobody has had a row
     if any("of" not in state for state in states):

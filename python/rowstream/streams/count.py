@@ -1,6 +1,4 @@
-"""How many rows a stream gives: from what its files say of themselves, and from reading only what
-nothing else tells.
-"""
+"""The number of rows of a stream, from metadata of the files and by reading little."""
 
 from __future__ import annotations
 
@@ -33,10 +31,10 @@ _ROWS = 8192  # rows that are counted at once
 
 
 def count(plan: Plan, world: World) -> int:
-    """Return the items that a plan gives a consumer in an epoch.
+    """Return the number of items of a plan for a consumer in an epoch.
 
     Raises:
-        InvalidArgumentError: it never ends.
+        InvalidArgumentError: The plan is endless.
     """
     if endless(plan):
         raise InvalidArgumentError("count(): the stream is repeated for ever; take(n) ends it")
@@ -59,7 +57,7 @@ def count(plan: Plan, world: World) -> int:
 
 
 def told(plan: Plan, world: World) -> int | None:
-    """Return the items that a plan that ends gives a consumer; `None` where only reading tells."""
+    """Return the number of items of a plan that ends, or `None` if items have to be read."""
     if not all(_tells(step, world) for step in plan.steps):
         return None
     n = _of_source(plan, world) if isinstance(plan, SourcePlan) else _of_files(plan, world)
@@ -67,7 +65,7 @@ def told(plan: Plan, world: World) -> int | None:
 
 
 def endless(plan: Plan) -> bool:
-    """Return whether a plan is repeated for ever."""
+    """Return whether a plan is repeated endlessly."""
     for step in reversed(plan.steps):
         if isinstance(step, Take):
             return False
@@ -85,9 +83,7 @@ def endless(plan: Plan) -> bool:
 
 
 def _goes_round(plan: Plan) -> bool:
-    """Return whether passes over files that have rows, or of which nobody knows it, follow for
-    ever.
-    """
+    """Return whether passes over files that have rows, or may have rows, repeat endlessly."""
     number = sum(segment.times for segment in plan.segments)
     for segment in plan.cycle:
         if segment.times and plan.core.rows(number) != 0:
@@ -97,13 +93,13 @@ def _goes_round(plan: Plan) -> bool:
 
 
 def _drawn(source: Mixture) -> list[Part]:
-    """Return the parts of a mixture that are drawn at all."""
+    """Return the parts of a mixture whose probability is not 0."""
     chances = source.probabilities or (1.0,) * len(source.parts)
     return [part for part, chance in zip(source.parts, chances, strict=True) if chance > 0]
 
 
 def _of_files(plan: Plan, world: World) -> int | None:
-    """Return the rows, or batches, of all passes over files."""
+    """Return the number of rows or batches of all passes over files, or `None`."""
     if plan.condition is not None or plan.skipped is not None:
         return None
     if _goes_round(plan):
@@ -135,8 +131,9 @@ def _batches(rows: int, size: int, *, drop_last: bool) -> int:
 
 
 def _of_source(plan: SourcePlan, world: World) -> int | None:
-    """Return the rows of a chain whose parts say theirs, and of a mixture that gives each row
-    once.
+    """Return the number of rows of a source whose parts know theirs, or `None`.
+
+    It is known for a chain, and for a mixture that has each row once.
     """
     source = plan.source
     each_once = isinstance(source, Chain) or (
@@ -156,7 +153,7 @@ def _world(part: Part, world: World) -> World:
 
 
 def _tells(step: Step, world: World) -> bool:
-    """Return whether the number of a step's items follows from the number of those before it."""
+    """Return whether the number of items of a step follows from the number before it."""
     if isinstance(step, (Take, Skip, Every)):
         return world.of == 1
     if isinstance(step, Map):
@@ -169,7 +166,7 @@ def _tells(step: Step, world: World) -> bool:
 
 
 def _after(n: int, steps: tuple[Step, ...]) -> int:
-    """Return the items after steps that tell, of `n` before them."""
+    """Return the number of items after some steps, from the number `n` before them."""
     for step in steps:
         if isinstance(step, Take):
             n = min(n, step.n)
@@ -185,7 +182,7 @@ def _after(n: int, steps: tuple[Step, ...]) -> int:
 
 
 def _read(plan: Plan, world: World) -> int:
-    """Return the items that come."""
+    """Return the number of items, by reading them."""
     if (
         isinstance(plan, SourcePlan)
         and isinstance(plan.source, Chain)

@@ -1,4 +1,4 @@
-"""In words, how the steps that a state was taken with differ from those of a stream."""
+"""Error texts that say how the steps of a state differ from those of a stream."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ _ADVICE = "Load it into a stream of the same files, with the same steps in the s
 
 
 def order_differs(found: Any, expected: Any) -> str:
-    """Return what is different where only the core's own steps are, and what to do: from what a
-    state and a stream say of themselves.
+    """Return the error text for a state of a stream without Python steps.
+
+    It compares what the state and the stream say of themselves.
     """
     return f"the state is of another stream: {_part(found, expected)}. {_ADVICE}"
 
 
 def _part(found: Any, expected: Any) -> str:
-    """Return how a listing, or the stream that is a part of another one, differs."""
+    """Return how a listing, or a stream that is part of another, differs."""
     if not (isinstance(found, dict) and isinstance(expected, dict)) or ("order" in found) != (
         "order" in expected
     ):
@@ -31,13 +32,13 @@ def _part(found: Any, expected: Any) -> str:
 
 
 def differs(found: str, expected: str, had_of: Any = None, has_of: Any = None) -> str:
-    """Return what is different, and what to do.
+    """Return the error text for a state with other steps: what differs, and what to do.
 
     Args:
-        found: the signature in the state.
-        expected: that of the stream (`running.signature`).
-        had_of: what the state says of its stream, if anything.
-        has_of: what the stream says of itself.
+        found: The signature in the state.
+        expected: The signature of the stream.
+        had_of: What the state says of its stream, if anything.
+        has_of: What the stream says of itself.
     """
     (had, had_steps), (has, has_steps) = _taken_apart(found), _taken_apart(expected)
     if not had or not has:
@@ -55,13 +56,13 @@ def differs(found: str, expected: str, had_of: Any = None, has_of: Any = None) -
 
 
 def _taken_apart(signature: str) -> tuple[str, list[str]]:
-    """Return what the steps are over, and the steps."""
+    """Return the source in a signature, and the steps after it."""
     words = _split(signature, " ", most=1)
     return words[0], [step for step in _split(words[1] if len(words) > 1 else "", ", ") if step]
 
 
 def _split(text: str, between: str, most: int | None = None) -> list[str]:
-    """Parts of a text that no bracket is open between."""
+    """Split a text at a separator that is not inside brackets."""
     parts: list[str] = []
     start, depth = 0, 0
     for i, letter in enumerate(text):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def explained(plan: Plan) -> str:
-    """Return the plan, a step a line, from the files up; the parts of a mixture further in."""
+    """Return a plan as text: a line for each step, from the files on; parts are indented."""
     lines = _of_source(plan.source) if isinstance(plan, SourcePlan) else _of_files(plan)
     return "\n".join([*lines, *(f"python    {step!r}" for step in plan.steps)])
 

@@ -1,4 +1,4 @@
-"""Streams of what a user's generator yields."""
+"""Streams of the rows of users' generators."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ _NAMED = 100  # shards of a generator that a key names one by one
 
 
 class GeneratorRows:
-    """What a user's generator gives for one shard. Its state is how many rows that were: the
-    generator is run again.
+    """The rows that a user's generator yields for one shard.
+
+    Its state is their number; to resume, the generator is run again.
     """
 
     def __init__(self, source: Generator, shard: int, state: Any) -> None:
@@ -54,15 +55,16 @@ class GeneratorRows:
 
 @dataclass(frozen=True)
 class Generator:
-    """What a generator gives, called once for each shard: for each item of the lists in its
-    arguments.
+    """A source of the rows of a generator function, which is called once for each shard.
+
+    Each item of the lists in its arguments is a shard.
 
     Attributes:
-        order: which shards, in which order.
-        shuffled: the seed of the order of the shards, if they are shuffled.
-        shares: whether each run of a shard gives the same rows in the same order, so that several
+        order: The numbers of the shards, in order.
+        shuffled: The seed of the order of the shards, if they are shuffled.
+        shares: Whether each run of a shard yields the same rows in the same order, so that several
             consumers may each run it and take their part of its rows.
-        features: what its rows are, if it is known. A state does not name them.
+        features: The types of its rows, if known. They are not part of a state.
     """
 
     function: Callable[..., Any]
@@ -75,28 +77,24 @@ class Generator:
 
     @property
     def sequences(self) -> int:
-        """See `Source`."""
         return len(self.order)
 
     def shard_kwargs(self, shard: int) -> dict[str, Any]:
-        """Return the arguments of a shard."""
+        """Return the arguments of the function for a shard."""
         return {
             name: [value[shard]] if isinstance(value, list) else value
             for name, value in self.kwargs.items()
         }
 
     def sequence(self, v: int, epoch: int, number: int, state: Any) -> Sequence:
-        """See `Source`."""
         if self.shuffled is not None:
             v = _permutation(self.shuffled, epoch, number, len(self.order))[v]
         return GeneratorRows(self, self.order[v], state)
 
     def pieces(self) -> int:
-        """See `Source`."""
         return len(self.order)
 
     def key(self) -> str:
-        """See `Source`."""
         # Thousands of shards are named by a hash: the key is in every state.
         order = (
             str(self.order)
@@ -121,8 +119,9 @@ def generator_source(
     deterministic: bool = False,
     features: Any = None,
 ) -> Generator:
-    """Return a source of a generator, with a shard for each item of the lists in its arguments,
-    which are of one length.
+    """Return a source of a generator function.
+
+    Each item of the lists in its arguments is a shard; the lists have one length.
     """
     if not callable(function):
         raise InvalidArgumentError(

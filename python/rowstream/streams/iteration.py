@@ -1,4 +1,4 @@
-"""An iteration under way: what it gives next, and how it is moved to another place."""
+"""A running iteration: its items, and how it is moved to another position."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class Items:
-    """What steps in Python give, from a place on; it can be moved to another.
+    """The items of the last Python step, from a position on; it can be moved to another.
 
     Args:
-        open: makes the last step's node at a place.
-        place: where it begins.
-        whole: whether the process is a worker, so that streams which functions read have to be
-            marked as whole.
+        open: Return the node of the last step at a position.
+        place: The position to begin at.
+        whole: Whether the process is a worker, so that streams that functions read must not be
+            divided among workers.
     """
 
     def __init__(self, open: Callable[[Any], Node], place: Any, *, whole: bool) -> None:
@@ -42,11 +42,11 @@ class Items:
         return self._opened().state()
 
     def seek(self, place: Any) -> None:
-        """Goes on after another place."""
+        """Continue after another position."""
         self._node, self._place, self.pending = None, place, True
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield the items that are left, of wherever it was moved to."""
+        """Yield the items that are left, also after a move."""
         while True:
             node = self._opened()
             self.pending = False
@@ -60,10 +60,10 @@ class Items:
 
 
 class Iteration:
-    """A stream's iteration under way.
+    """A running iteration of a stream.
 
     Attributes:
-        resumed: the state that it went on from, if any.
+        resumed: The state that it resumed at, if any.
     """
 
     def __init__(
@@ -74,15 +74,15 @@ class Iteration:
 
     @property
     def ended(self) -> bool:
-        """Whether its last item was given."""
+        """Whether the last item was returned."""
         return self._items.ended
 
     @property
     def behind(self) -> bool:
-        """Whether what it went on from is behind: it gave something since, or ended."""
+        """Whether it returned an item since it resumed, or ended."""
         return self.ended or (not self._items.pending and self.state() != self._began)
 
     def seek(self, state: State) -> None:
-        """Goes on from another state, of the same stream and consumer."""
+        """Continue from another state, of the same stream and consumer."""
         self._items.seek(state.place if state.cursor is None else state.cursor)
         self.resumed, self._began = state, None

@@ -1,4 +1,4 @@
-"""Streams mixed: rows drawn from several."""
+"""Streams interleaved: rows drawn from several parts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STRATEGIES = ("first_exhausted", "all_exhausted", "all_exhausted_without_replace
 
 
 class MixtureRows:
-    """Rows drawn from parts. Its state is `[draws, ended, parts]`."""
+    """The rows drawn from parts. Its state is `[draws, ended, parts]`."""
 
     def __init__(self, source: Mixture, v: int, epoch: int, number: int, state: Any) -> None:
         of = source.sequences
@@ -72,8 +72,9 @@ class MixtureRows:
 
 @dataclass(frozen=True)
 class Mixture:
-    """Rows drawn from parts: in turn, or by probabilities. With one sequence the draws are those of
-    `datasets`.
+    """A source of rows drawn from parts, in turn or with probabilities.
+
+    With one sequence the draws are those of `datasets`.
     """
 
     parts: tuple[Part, ...]
@@ -86,17 +87,16 @@ class Mixture:
 
     @property
     def shares(self) -> bool:
-        """See `Source`."""
         return all(part.plan.shares for part in self.parts)
 
     @property
     def sequences(self) -> int:
-        """See `Source`. A run that goes on with other parts keeps as many as it had."""
+        """The number of sequences. A run that resumes with other parts keeps its number."""
         return self.lanes or sequences_of(self.parts)
 
     @cached_property
     def described(self) -> dict[str, Any]:
-        """What it is a mixture of, for a state: parts by a hash of what identifies them."""
+        """The description of the mixture in a state, with a hash of each part."""
         return {
             "parts": [f"{zlib.crc32(part.key().encode()):08x}" for part in self.parts],
             "probabilities": None if self.probabilities is None else list(self.probabilities),
@@ -106,11 +106,10 @@ class Mixture:
         }
 
     def sequence(self, v: int, epoch: int, number: int, state: Any) -> Sequence:
-        """See `Source`."""
         return MixtureRows(self, v, epoch, number, state)
 
     def draws(self, v: int, epoch: int, number: int) -> Iterator[int]:
-        """Which part each row is of."""
+        """Yield the number of the part that each row is drawn from."""
         n = len(self.parts)
         if self.probabilities is None:
             d = v % n
@@ -125,11 +124,9 @@ class Mixture:
             yield from rng.choice(n, size=_DRAWS, p=self.probabilities).tolist()
 
     def pieces(self) -> int:
-        """See `Source`."""
         return min(part.pieces() for part in self.parts)
 
     def key(self) -> str:
-        """See `Source`."""
         return (
             f"mixed({[part.key() for part in self.parts]}, {self.probabilities}, {self.strategy},"
             f" {self.seed})"

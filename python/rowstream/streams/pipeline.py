@@ -1,4 +1,4 @@
-"""One consumer's rows through steps with states of their own."""
+"""The rows of one consumer through steps that have states."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 def node(
     plan: Plan, world: World, state: Any = None, limit: int | None = None, number: int = 0
 ) -> tuple[Node, list[Any]]:
-    """Return the steps of a plan at work, over its rows, in a pass; and a list of one, the source
-    that they now have.
-    """
+    """Return the last node of a plan in a pass, and a list with the source node that it reads."""
     sources: list[Any] = []
     begin = plan.begin
     # What a cut chooses is settled in epoch 0, so that a part that is held out never leaks.
@@ -51,15 +49,16 @@ def node(
 
 
 class Pipeline:
-    """One consumer's rows through steps with states of their own.
+    """The rows of one consumer through steps that have states.
 
-    It first finishes the runs that it was given: what earlier consumers had taken from the core
-    and not yet given. A run is `[c, of, state, limit]`: it goes on from its last boundary, as the
-    consumer that began it, and ends when `limit` rows were taken. Then it goes on with its own.
+    It first finishes the runs that it was given: rows that earlier consumers had read from the core
+    but not returned. A run is `[c, of, state, limit]`: it continues from its last boundary, as the
+    consumer that began it, and ends after `limit` rows were read. Then it continues with its own
+    rows.
 
     Its state is `{"of", "runs", "own", "cursor", "taken"}`: which consumer it is; the runs that are
-    left; the state of its own steps; how far the core was read, and how many rows were taken of it.
-    States that were joined have no `own`: all begin at `cursor`.
+    left; the state of its own steps; the position in the core, and the number of rows read from it.
+    Merged states have no `own`: all begin at `cursor`.
     """
 
     def __init__(self, plan: Plan, world: World, place: Any = None) -> None:
@@ -80,7 +79,6 @@ class Pipeline:
         self._own, self._sources = node(plan, world, own)
 
     def state(self) -> dict[str, Any]:
-        """See the class."""
         runs = [[*run] for run in self._runs]
         if self._run is not None and runs:
             runs[0][2] = self._run.state()
@@ -94,8 +92,11 @@ class Pipeline:
 
     @staticmethod
     def merge(places: list[dict[str, Any]], join: Callable[[list[Any]], Any]) -> dict[str, Any]:
-        """Return the places of all consumers of one run as one that any number of them goes on
-        from. `join`: joins the cursors.
+        """Merge the places of all consumers of a run into one that any number of them resumes at.
+
+        Args:
+            places: The place of each consumer.
+            join: Merge their cursors.
         """
         runs = [run for place in places for run in place["runs"]]
         # Without steps of its own a source has no list that was begun.
@@ -107,7 +108,6 @@ class Pipeline:
         return {"runs": runs, "cursor": join([place["cursor"] for place in places])}
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield the items that are left."""
         while self._runs:
             c, of, state, limit = self._runs[0]
             self._run, _ = node(self._plan, World(c, of, self._world.epoch), state, limit)

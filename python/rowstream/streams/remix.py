@@ -1,9 +1,8 @@
-"""A mixture that goes on with other weights, another seed or one more part: its parts go on from
-where they were.
+"""A mixture that resumes with other probabilities, another seed or one more part.
 
-A state of a mixture says what it was a mixture of. Where consumers that share a sequence of draws
-were not at the same row of it, the rows up to the furthest are drawn as they were, so that none is
-lost or repeated; then the new draws begin.
+Its parts continue where they were. A state of a mixture says what it was a mixture of. Where
+consumers that share a sequence of draws were at different rows, the rows up to the furthest are
+drawn as before, so that none is lost or repeated; then the new draws begin.
 """
 
 from __future__ import annotations
@@ -18,11 +17,10 @@ if TYPE_CHECKING:
 
 
 def remixed(place: Any, source: Mixture) -> tuple[Any, Mixture]:
-    """Return a place in a mixture as a place in another one, and that one with as many sequences as
-    the first had.
+    """Return a place in a mixture as a place in another, and that with as many sequences.
 
     Raises:
-        CheckpointMismatchError: the place is not one of a mixture, or it needs a part that is no
+        CheckpointMismatchError: It is not a place in a mixture, or it needs a part that is no
             longer there.
     """
     found = _find(place)
@@ -36,9 +34,7 @@ def remixed(place: Any, source: Mixture) -> tuple[Any, Mixture]:
 
 
 def sequences_of(place: Any) -> int | None:
-    """Return how many sequences a mixture had when it was at a place; `None` if that is no place
-    in a mixture.
-    """
+    """Return the number of sequences of the mixture in a place, or `None` if it has none."""
     found = _find(place)
     return None if found is None else int(found["mixture"]["sequences"])
 
@@ -51,8 +47,9 @@ def _find(place: Any) -> dict[str, Any] | None:
 
 
 def _changed(place: Any, source: Mixture) -> Any:
-    """Return the same structure; the states of the mixture in it, but not those of mixtures that
-    are its parts, are of the other one.
+    """Return a place with the states of the mixture in it changed to those of another mixture.
+
+    States of mixtures that are its parts stay as they are.
     """
     if isinstance(place, dict) and "mixture" in place:
         return _consumer(place, source)
@@ -88,7 +85,7 @@ def _consumer(state: dict[str, Any], source: Mixture) -> dict[str, Any]:
 
 
 def as_it_was(before: dict[str, Any], source: Any) -> Any:
-    """Return the mixture that there was, of the parts that there are."""
+    """Return the mixture of a state, with the parts of the mixture as it is now."""
     keys = source.described["parts"]
     if missing := [i for i, key in enumerate(before["parts"]) if key not in keys]:
         raise CheckpointMismatchError(
@@ -106,8 +103,9 @@ def as_it_was(before: dict[str, Any], source: Any) -> Any:
 
 
 def moved(inner: list[Any], before: dict[str, Any], source: Any) -> list[Any]:
-    """Return the state of a sequence of draws with its parts where those of the new mixture are;
-    parts that are new begin.
+    """Return the state of a sequence with its parts at their numbers in the new mixture.
+
+    New parts have no state and begin.
     """
     step, ended, parts = inner
     places = _places(before["parts"], source.described["parts"])
@@ -119,9 +117,7 @@ def moved(inner: list[Any], before: dict[str, Any], source: Any) -> list[Any]:
 
 
 def _places(there: list[str], wanted: list[str]) -> list[Any]:
-    """Return where each wanted key is; of equal ones each has its own place. `None` where there is
-    none.
-    """
+    """Return the position of each wanted key, or `None`; equal keys have positions of their own."""
     left = dict(enumerate(there))
     places: list[Any] = []
     for key in wanted:

@@ -1,4 +1,4 @@
-"""The core's rows, for steps in Python."""
+"""The rows of the core, for steps in Python."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PASS = (
 
 
 class Rows:
-    """The core's own iteration: rows, or batches where the plan batches."""
+    """The iteration of the core: rows, or batches where the plan has batches."""
 
     def __init__(self, plan: Plan, world: World, state: str | None = None, number: int = 0) -> None:
         cursor = state or plan.core.start(world.epoch + number * _PASS)
@@ -27,30 +27,30 @@ class Rows:
         self._batch = plan.batch or (1, False)
 
     def state(self) -> str:
-        """Return the core's cursor."""
+        """Return the cursor of the core."""
         return self.stream.cursor()
 
     @property
     def ended(self) -> bool:
-        """Whether its last row was given."""
+        """Whether the last row was returned."""
         return self.stream.ended
 
     @property
     def pending(self) -> bool:
-        """Whether it was moved, and gave nothing since."""
+        """Whether it was moved and has returned nothing since."""
         return self.stream.pending
 
     def seek(self, cursor: str) -> None:
-        """Goes on after another cursor."""
+        """Continue after another cursor."""
         self.stream.seek(cursor)
 
     def batches(self, size: int, drop_last: bool) -> Iterator[_core.Batch]:
-        """Batches of rows."""
+        """Yield batches of `size` rows."""
         while (batch := self.stream.next_batch(size, drop_last)) is not None:
             yield batch
 
     def __iter__(self) -> Iterator[_core.Batch]:
-        """Return the plan's own batches; of one row where it has none."""
+        """Return the batches of the plan; of one row where it has none."""
         return self.batches(*self._batch)
 
 
@@ -63,11 +63,12 @@ def tables_of(plan: Plan, size: int) -> Iterator[Any]:
 
 
 class Source:
-    """Rows for steps in Python: as their first step wants them. Its state is
-    `[the core's cursor, rows given]`.
+    """The rows of the core in the form that the first Python step takes.
+
+    Its state is `[the core's cursor, rows returned]`.
 
     Args:
-        limit: rows that it gives at most, over all that went on from one beginning.
+        limit: The maximum number of rows, over all runs that continued from one beginning.
     """
 
     def __init__(
@@ -81,24 +82,23 @@ class Source:
         self._make, self._python = formatter(format), format is None
 
     def state(self) -> Any:
-        """See the class."""
         return [self.cursor(), self.given]
 
     def cursor(self) -> str:
-        """Return the core's cursor."""
+        """Return the cursor of the core."""
         return self._rows.state()
 
     def _left(self, most: int) -> int:
         return most if self._limit is None else min(most, self._limit - self.given)
 
     def _items(self) -> Iterator[Any]:
-        """Return rows, or the plan's batches."""
+        """Return an iterator over rows, or over the batches of the plan."""
         if self._batched:
             return iter(self._rows)
         return iter(self._rows.stream) if self._python else map(self._make.row, self._rows)
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield rows, or the plan's batches, counted."""
+        """Yield rows, or the batches of the plan, and count them."""
         rows = self._items()
         while self._left(1):
             try:
@@ -110,7 +110,7 @@ class Source:
 
     @property
     def chunks(self) -> Callable[[int], Iterator[Any]] | None:
-        """Gives columns of up to so many rows; `None` where rows come in batches."""
+        """A function that yields columns of up to so many rows; `None` where rows are batches."""
         return None if self._batched else self._chunks
 
     def _chunks(self, size: int) -> Iterator[Any]:
@@ -126,9 +126,7 @@ class Stateless(Source):
     """A source under steps without a state of their own: its state is the core's cursor."""
 
     def state(self) -> Any:
-        """See the class."""
         return self.cursor()
 
     def __iter__(self) -> Iterator[Any]:
-        """Return rows, or the plan's batches."""
         return self._items()

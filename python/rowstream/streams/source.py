@@ -1,13 +1,13 @@
-"""Sources: rows that are not those of one listing.
+"""Sources: rows that do not come from a single listing.
 
 A source is **sequences** of rows, dealt to consumers as the core deals lanes. Sequence `v` is a
 pure function of the plan: the rows of a mixture that are drawn from the parts of consumer `v` of
-all sequences. So the rows and their order do not depend on how many consumers there are: a
-sequence is one consumer's alone, or several share it row by row.
+all sequences. So the rows and their order do not depend on the number of consumers: a sequence
+belongs to one consumer, or several share it row by row.
 
-A state says for each sequence how many of its rows are behind, and where its parts are. The states
-of all consumers join: each sequence goes on from the consumer that was furthest behind, and what
-others had of it is left out.
+A state says for each sequence how many of its rows are past, and where its parts are. The states of
+all consumers merge: each sequence continues from the consumer that was furthest behind, and rows
+that others had are left out.
 """
 
 from __future__ import annotations
@@ -31,78 +31,73 @@ _ANCHOR = 256  # rows of a part between two states that are kept of it
 
 
 class Sequence(Protocol):
-    """Rows one after another."""
+    """An ordered sequence of rows with a state."""
 
     def pull(self) -> Row:
-        """Return the next row. Raises `StopIteration` after the last."""
+        """Return the next row.
+
+        Raises:
+            StopIteration: There are no more rows.
+        """
         ...
 
     def state(self) -> Any:
-        """Return where it is, after the last row pulled: plain JSON."""
+        """Return the position after the last returned row, as plain JSON."""
         ...
 
 
 class Source(Protocol):
-    """Sequences of rows: plain data.
+    """Sequences of rows, as plain data.
 
     Attributes:
-        sequences: how many there are.
-        turns: whether consumers take a row of each in turn; else one sequence after another.
-        shares: whether several consumers may take the rows of one sequence in turn; else each
-            sequence is one consumer's alone.
+        sequences: The number of sequences.
+        turns: Whether a consumer takes a row of each sequence in turn; otherwise it takes one
+            sequence after another.
+        shares: Whether several consumers may share the rows of one sequence; otherwise each
+            sequence belongs to one consumer.
     """
 
     @property
-    def shares(self) -> bool:
-        """See the class."""
-        ...
+    def shares(self) -> bool: ...
 
     @property
-    def sequences(self) -> int:
-        """See the class."""
-        ...
+    def sequences(self) -> int: ...
 
     @property
-    def turns(self) -> bool:
-        """See the class."""
-        ...
+    def turns(self) -> bool: ...
 
     def sequence(self, v: int, epoch: int, number: int, state: Any) -> Sequence:
-        """Return the `v`-th, from a state on, in an epoch and a pass."""
+        """Return the `v`-th sequence, from a state on, in an epoch and a pass."""
         ...
 
     def pieces(self) -> int:
-        """Return how many shards a user has: what can be read beside each other without reading a
-        row twice.
-        """
+        """Return the number of shards for users: those that can be read in parallel."""
         ...
 
     def key(self) -> str:
-        """Return what identifies it."""
+        """Return a text that identifies the source."""
         ...
 
 
 @dataclass(frozen=True)
 class Part:
-    """A stream that is a part of others: its plan, and which consumer of how many it is of
-    itself.
-    """
+    """A stream that is a part of another one: its plan, and the consumer that it is split for."""
 
     plan: Plan
     consumer: tuple[int, int] = (0, 1)
 
     def pieces(self) -> int:
-        """Return how many pieces its consumer has."""
+        """Return the number of shards of its consumer."""
         pieces: int = self.plan.core.pieces()
         return max(1, pieces // self.consumer[1])
 
     def key(self) -> str:
-        """Return what identifies it."""
+        """Return a text that identifies the part."""
         return f"{self.plan.core.fingerprint}{list(self.plan.steps) or ''}{self.consumer}"
 
 
 class PeekableRows:
-    """The rows of a part for one sequence. It knows whether there is another one."""
+    """The rows of a part for one sequence, which knows whether there is another row."""
 
     def __init__(self, part: Part, v: int, of: int, epoch: int, number: int, state: Any) -> None:
         c, parts = part.consumer
@@ -128,7 +123,7 @@ class PeekableRows:
             self.more = False
 
     def take(self) -> tuple[Row, bool]:
-        """Return the next row, which there is, and whether there is another."""
+        """Return the next row, which must exist, and whether there is another."""
         row: Row = self._next
         self._since += 1
         if self._since >= _ANCHOR:
@@ -138,11 +133,11 @@ class PeekableRows:
         return row, self.more
 
     def restart(self) -> None:
-        """From the first row."""
+        """Begin again at the first row."""
         self._begin(None, 0)
 
     def state(self) -> Any:
-        """Return a state that was kept, and the rows since."""
+        """Return the last saved state, and the number of rows since."""
         return [self._anchor, self._since]
 
 
@@ -154,7 +149,9 @@ def with_all_columns(row: Row, names: tuple[str, ...] | None) -> Row:
 
 
 def sequences_of(parts: tuple[Part, ...]) -> int:
-    """Sequences of a mixture: one where a part is in the order of its files, else as many as the
-    parts have lanes, 64 in all.
+    """Return the number of sequences of a mixture.
+
+    It is 1 where a part is in file order; otherwise as many as the parts have lanes, at most 64 in
+    all.
     """
     return max(1, min(MOST_SEQUENCES // len(parts), *(part.plan.lanes for part in parts)))

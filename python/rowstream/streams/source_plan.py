@@ -1,4 +1,4 @@
-"""Plans over sources: mixtures, chains, pairs of streams and generators."""
+"""Plans over sources: mixtures, chains, zipped streams and generators."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PARTS = 4  # parts that a state says more of than a hash
 
 
 class _Core:
-    """What a plan without a listing has in place of the core's."""
+    """The parts of the core's interface that a plan without a listing has."""
 
     def __init__(self, source: Source) -> None:
         self.fingerprint = source.key()
@@ -36,61 +36,52 @@ class _Core:
 
 
 def _nothing(plan: Plan) -> Plan:
-    """Return a plan without rows, in the place of one."""
+    """Return a plan without rows, with the same steps."""
     return SourcePlan(scan="", steps=plan.steps, source=Generator(iter, {}, ()))
 
 
 @dataclass(frozen=True)
 class SourcePlan(Plan):
-    """A plan over a source in place of a listing: all that is done to its rows is done in
-    Python.
-    """
+    """A plan over a source instead of a listing: all of its steps run in Python."""
 
     source: Any = field(default=None)
 
     @property
     def core(self) -> Any:
-        """See `_Core`."""
         return _Core(self.source)
 
     @property
     def described(self) -> dict[str, Any]:
-        """What a state says of it: of the first parts."""
+        """The description of the plan in a state, with its first parts."""
         parts = [part.plan.described for part in getattr(self.source, "parts", ())[:_PARTS]]
         return {**({"parts": parts} if parts else {}), **self._described_steps()}
 
     @property
     def rowwise(self) -> bool:
-        """Never: it has a state of its own."""
+        """Always false, since a source has a state of its own."""
         return False
 
     @property
     def python(self) -> bool:
-        """Always."""
         return True
 
     @property
     def direct(self) -> bool:
-        """Never."""
         return False
 
     def __getstate__(self) -> dict[str, Any]:
-        """Only the data."""
         return dict(self.__dict__)
 
     @property
     def lanes(self) -> int:
-        """See `Plan`."""
         return self.source.sequences if self.source.turns else 1
 
     @property
     def shares(self) -> bool:
-        """See `Plan`."""
         return bool(self.source.shares)
 
     @property
     def rows(self) -> int | None:
-        """See `Plan`."""
         known = (
             [part.plan.rows for part in self.source.parts]
             if isinstance(self.source, Chain)
@@ -99,13 +90,11 @@ class SourcePlan(Plan):
         return None if None in known else sum(known)  # type: ignore[arg-type]
 
     def begin(self, world: World, state: Any, number: int, limit: int | None) -> Consumer:
-        """Return the source at work."""
+        """Return the node of the source for a consumer."""
         return Consumer(self.source, world, state, number, limit)
 
     def shuffled(self, seed: int, buffer: int) -> SourcePlan:
-        """Shuffled: the parts of a mixture are; chains, pairs and what functions give in
-        windows.
-        """
+        """Return the plan shuffled: the parts of a mixture, or others in windows."""
         source = self.source
         if not self.steps and isinstance(source, Mixture):
             return self._mapped(lambda plan: plan.shuffled(seed, buffer))
@@ -120,7 +109,7 @@ class SourcePlan(Plan):
     def shard(
         self, of: int, index: int, *, contiguous: bool, before: int = 0, by_rows: bool = False
     ) -> SourcePlan:
-        """Return a fixed subset. `before`: rows of other plans that are divided before these."""
+        """Return a fixed subset of the rows, as in `Plan`."""
         source = self.source
         if self.cut:
             return self.then(Every(of, index))  # type: ignore[return-value]
@@ -164,14 +153,12 @@ class SourcePlan(Plan):
         )
 
     def pieces_of(self, of: int, index: int) -> SourcePlan:
-        """See `Plan`."""
         return self.shard(of, index, contiguous=False)
 
     def rows_of(self, of: int, index: int) -> SourcePlan:
-        """See `Plan`."""
         return self.shard(of, index, contiguous=False)
 
     def _mapped(self, change: Callable[[Plan], Plan]) -> SourcePlan:
-        """Return the same source of other parts."""
+        """Return the plan with each part changed."""
         parts = tuple(replace(part, plan=change(part.plan)) for part in self.source.parts)
         return replace(self, source=replace(self.source, parts=parts))

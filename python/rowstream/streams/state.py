@@ -1,4 +1,4 @@
-"""What `state_dict` gives."""
+"""The states that `state_dict` returns."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _OTHERS = {
 
 @dataclass(frozen=True)
 class State:
-    """What `state_dict` gives: plain data, the same for every kind of stream."""
+    """What `state_dict` returns, for every kind of stream."""
 
     epoch: int
     cursor: str | None
@@ -36,7 +36,11 @@ class State:
     of: Any = field(default=None, compare=False)
 
     def to_dict(self, of: Any = None) -> dict[str, Any]:
-        """As users keep it. `of`: what it says of the stream, for errors."""
+        """Return the state as plain data for users.
+
+        Args:
+            of: The description of the stream, for errors.
+        """
         made: dict[str, Any] = {"rowstream": VERSION, "epoch": self.epoch}
         if (of := of or self.of) is not None:
             made["of"] = of
@@ -45,14 +49,18 @@ class State:
         return {**made, "cursor": self.cursor}
 
     def of_plan(self, plan: Plan) -> bool:
-        """Return whether it says a place in this plan, as far as can be told without its files."""
+        """Return whether it is a position in this plan, as far as is known without its files."""
         return self.steps == signature(plan) and (
             self.cursor is None or json.loads(self.cursor)["plan"] == plan.core.fingerprint
         )
 
     @classmethod
     def from_dict(cls, state: Any) -> State:
-        """Read what `to_dict` gave. Raises `CheckpointMismatchError` for anything else."""
+        """Read a result of `to_dict`.
+
+        Raises:
+            CheckpointMismatchError: It is anything else, or damaged.
+        """
         if not isinstance(state, dict) or state.get("rowstream") != VERSION:
             for names, what in _OTHERS.items():
                 if isinstance(state, dict) and names & state.keys():
@@ -69,7 +77,5 @@ class State:
 
 
 def signature(plan: Plan) -> str:
-    """Return what a state with Python steps must match; empty where they have no state of their
-    own.
-    """
+    """Return what a state with Python steps has to match; empty where steps have no state."""
     return "" if plan.rowwise else f"{plan.core.fingerprint} {', '.join(map(repr, plan.steps))}"

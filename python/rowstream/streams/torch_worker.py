@@ -1,13 +1,12 @@
-"""What PyTorch's loaders ask of a data set, without loading PyTorch: nothing here does anything
-until it is loaded.
+"""What the loaders of PyTorch need of a dataset, without importing PyTorch.
 
-A loader takes a data set for a stream if its class has `torch.utils.data.IterableDataset` among its
-bases. It forks or pickles the data set into its workers; each of them then finds out which worker
-it is, and takes its part of the rows. Workers that persist see a new epoch because its number lies
-in memory that is shared with them.
+Nothing here has an effect until PyTorch is imported. A loader takes a dataset for a stream if its
+class has `torch.utils.data.IterableDataset` among its bases. It forks or pickles the dataset into
+its workers; each of them then finds out which worker it is, and takes its part of the rows.
+Persistent workers see a new epoch because its number is in memory that they share.
 
-Only the stream that a loader reads is divided: what its functions and generators read meanwhile,
-they read whole (`ops/undivided.py`).
+Only the stream that a loader reads is divided: streams that its functions and generators read are
+read whole (`ops/undivided.py`).
 """
 
 from __future__ import annotations
@@ -21,31 +20,33 @@ from rowstream.ops.undivided import is_undivided
 
 
 def loaded() -> Any:
-    """Return the module `torch.utils.data`, if PyTorch was loaded; else `None`."""
+    """Return the module `torch.utils.data`, or `None` if PyTorch is not imported."""
     return sys.modules.get("torch.utils.data")
 
 
 def _info() -> Any:
-    """Return what PyTorch says of the worker that this process is; `None` where it is none, or
-    makes rows of a stream that is divided already.
+    """Return PyTorch's information on this worker process.
+
+    It is `None` outside of workers, and inside of functions and generators of a stream that is
+    divided already.
     """
     data = None if is_undivided() else loaded()
     return data.get_worker_info() if data is not None and hasattr(data, "get_worker_info") else None
 
 
 def worker() -> tuple[int, int]:
-    """Which worker of how many this process is; `(0, 1)` where it is none."""
+    """Return the number of this worker and of all workers; `(0, 1)` outside of workers."""
     info = _info()
     return (0, 1) if info is None else (info.id, info.num_workers)
 
 
 def is_worker() -> bool:
-    """Return whether this process is a loader's worker."""
+    """Return whether this process is a worker of a loader."""
     return _info() is not None
 
 
 def add_torch_base(cls: type) -> bool:
-    """Give a class PyTorch's base, if PyTorch was loaded. True if it has it only now."""
+    """Add PyTorch's base class to a class, if PyTorch is imported; return whether it was added."""
     data = loaded()
     if data is None or not hasattr(data, "IterableDataset") or data.IterableDataset in cls.__mro__:
         return False
@@ -54,8 +55,9 @@ def add_torch_base(cls: type) -> bool:
 
 
 class SharedEpoch:
-    """Numbers of a stream that its worker processes see too, and may set: forked or spawned,
-    whatever was imported first.
+    """Numbers of a stream that its worker processes share and may set.
+
+    It works for forked and spawned processes, whatever was imported first.
     """
 
     _EPOCH, _READ, _RESUMED = range(3)
@@ -93,10 +95,9 @@ class SharedEpoch:
         self._set(self._READ, int(value))
 
     def resume(self, number: int) -> bool:
-        """Return whether the workers of this loader are the first that go on from the state that
-        was loaded as the `number`-th.
+        """Return whether workers of this loader are the first to resume the `number`-th state.
 
-        Those of a later epoch, which are new processes with a copy of the same state, are not.
+        Workers of a later epoch, which are new processes with a copy of the same state, are not.
         """
         loader = (number & _NUMBER) << _SEED_BITS | _seed() & (1 << _SEED_BITS) - 1
         if self._get(self._RESUMED) >> _SEED_BITS != number & _NUMBER:
@@ -104,16 +105,14 @@ class SharedEpoch:
         return self._get(self._RESUMED) == loader
 
     def resumed(self, number: int) -> bool:
-        """Return whether the workers of some loader went on from the state that was loaded as the
-        `number`-th.
-        """
+        """Return whether workers of any loader resumed from the `number`-th loaded state."""
         return any(
             int(memory[self._RESUMED]) >> _SEED_BITS == number & _NUMBER
             for memory in self._memories
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the numbers; shared memory only where a worker is about to begin."""
+        """Return the numbers, with the shared memory only where a worker is being started."""
         values = [self._get(at) for at in range(self._SIZE)]
         if not spawning() or loaded() is None:
             return {"values": values}
@@ -124,7 +123,7 @@ class SharedEpoch:
         return {"values": values, "shared": self._memories[-1]}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take in what `__getstate__` gave: a copy has memory of its own to share."""
+        """Restore the numbers in memory of its own."""
         self._memories = [_memory(self._SIZE)]
         if "shared" in state:
             self._memories.append(state["shared"])
@@ -142,35 +141,33 @@ _NUMBER, _SEED_BITS = (
 
 
 def _memory(size: int) -> Any:
-    """Integers that forked processes share."""
+    """Return integers in memory that forked processes share."""
     return memoryview(mmap(-1, 8 * size)).cast("q")
 
 
 def _seed() -> int:
-    """Return what the workers of one loader have in common, and those of no other."""
+    """Return a number that the workers of one loader have in common, and no other workers."""
     info = loaded().get_worker_info()
     seed: int = info.seed - info.id
     return seed
 
 
 def spawning() -> bool:
-    """Return whether what is pickled now goes to a worker process that is about to begin."""
+    """Return whether a pickled object now goes to a worker process that is being started."""
     return get_spawning_popen() is not None
 
 
 class TorchBaseMeta:
-    """A first base, so that a class can be given another; and what has it given."""
+    """A first base of a class, which lets PyTorch's base be added and adds it when it is needed."""
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
-        """The class. Whoever asks for it, as `isinstance` does, is told of PyTorch's base as soon
-        as PyTorch is there.
-        """
+        """The class, with PyTorch's base once PyTorch is imported, for `isinstance`."""
         cls = type(self)
         # `isinstance` has looked at the bases before it asks: it believes only another class.
         return type(cls.__name__, (cls,), {}) if add_torch_base(cls) else cls
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """As for any object; but pickling, too, asks for the class."""
+        """Return what `pickle` needs, after adding PyTorch's base."""
         add_torch_base(type(self))
         return super().__reduce_ex__(protocol)

@@ -1,4 +1,4 @@
-"""Streams side by side: a row of each as one."""
+"""Streams side by side: their columns joined row by row."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rowstream.streams.source import Part, PeekableRows, Row, Sequence, with_all
 
 
 class ZipRows:
-    """A row of each part at once, as one row. Its state is that of the parts."""
+    """The rows of the parts joined into one. Its state is the list of their states."""
 
     def __init__(self, source: Zip, v: int, epoch: int, number: int, state: Any) -> None:
         self._source = source
@@ -45,7 +45,7 @@ class ZipRows:
 
 @dataclass(frozen=True)
 class Zip:
-    """The columns of parts beside each other."""
+    """A source whose rows have the columns of all parts."""
 
     parts: tuple[Part, ...]
     names: tuple[str, ...] | None = None
@@ -54,17 +54,13 @@ class Zip:
 
     @property
     def shares(self) -> bool:
-        """See `Source`."""
         return all(part.plan.shares for part in self.parts)
 
     def sequence(self, v: int, epoch: int, number: int, state: Any) -> Sequence:
-        """See `Source`."""
         return ZipRows(self, v, epoch, number, state)
 
     def pieces(self) -> int:
-        """See `Source`."""
         return 1
 
     def key(self) -> str:
-        """See `Source`."""
         return f"zipped({[part.key() for part in self.parts]})"

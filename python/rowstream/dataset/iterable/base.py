@@ -1,4 +1,4 @@
-"""A stream: its plan, its place, and how it is iterated."""
+"""The base class of streams: what a stream reads, where it is, and how it is iterated."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ARROW_ROWS = 8192  # rows of a batch of the Arrow stream
 
 
 class StreamBase(DatasetInfoMixin):
-    """A stream: its plan, its place, and how it is iterated."""
+    """The base class of streams: what a stream reads, where it is, and how it is iterated."""
 
     def __init__(
         self, plan: Plan, info: DatasetInfo | None = None, split: str | None = None
@@ -62,10 +62,10 @@ class StreamBase(DatasetInfoMixin):
         self._running: Iteration | None = None
 
     def __iter__(self) -> Iterator[Any]:
-        """Return rows, in the data set's format.
+        """Return an iterator over the rows, in the dataset's format.
 
-        It goes on after what `load_state_dict` was given, once; the next iteration begins at the
-        start of the epoch.
+        After `load_state_dict`, the first iteration resumes at the loaded state; the next one
+        begins at the start of the epoch.
         """
         plan = self._decoded()
         if plan.direct:
@@ -79,16 +79,24 @@ class StreamBase(DatasetInfoMixin):
         return map(partial(formatted, self._formatter()), items)
 
     def iter(self, batch_size: int, drop_last_batch: bool = False) -> Iterator[Any]:
-        """Batches of rows: dicts of lists, of NumPy arrays, or Arrow tables, as the format says.
+        """Return an iterator over batches of rows, in the dataset's format.
+
+        Without a format a batch is a dict of lists; with `"numpy"` it is a dict of arrays, with
+        `"arrow"` a table, and so on.
 
         Args:
-            batch_size: rows of a batch.
-            drop_last_batch: leave out a last batch that is shorter.
+            batch_size: The number of rows in a batch.
+            drop_last_batch: Leave out a last batch that is shorter.
+
+        Raises:
+            InvalidArgumentError: `batch_size` is not a positive integer.
 
         Example:
-            >>> for batch in ds.with_format("numpy").iter(batch_size=256):
-            ...     batch["embedding"].shape
-            (256, 384)
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
+            >>> list(ds.iter(batch_size=2))
+            [{'a': [1, 2]}, {'a': [3]}]
+            >>> next(ds.with_format("numpy").iter(batch_size=2))["a"]
+            array([1, 2])
         """
         size = check_number("batch_size", batch_size, least=1)
         plan = self._decoded()
@@ -101,9 +109,7 @@ class StreamBase(DatasetInfoMixin):
         )
 
     def _formatter(self) -> Formatter:
-        """Return what makes rows of what functions made: tables in the types of the columns, where
-        these are known.
-        """
+        """Return the formatter of rows that functions returned; tables get known column types."""
         features = self.features if self._format in TABLES and not self._plan.grouped else None
         return (
             formatter(self._format)
@@ -112,15 +118,13 @@ class StreamBase(DatasetInfoMixin):
         )
 
     def _decodes(self) -> bool:
-        """Return whether there is something that features decode, and it is not yet. Tables have
-        what is stored.
-        """
+        """Return whether values are still to be decoded by their features; tables stay encoded."""
         if self._decoding is None or self._format in TABLES or self._plan.grouped:
             return False
         return (known := self.features or self._partly) is not None and requires_decoding(known)
 
     def _decoded(self) -> Plan:
-        """Return the plan with what its features decode decoded."""
+        """Return the plan with a decoding step at its end, if values are still to be decoded."""
         if not self._decodes():
             return self._plan
         return self._plan.then(
@@ -128,7 +132,7 @@ class StreamBase(DatasetInfoMixin):
         )
 
     def _part(self) -> tuple[int, int]:
-        """Which consumer of how many this is: of the ranks, and of the workers of each."""
+        """Return the number of this consumer and of all consumers, over ranks and workers."""
         (c, of), (w, workers) = self._consumer, worker()
         return c * workers + w, of * workers
 
@@ -136,9 +140,7 @@ class StreamBase(DatasetInfoMixin):
         return World(*self._part(), self._shared.epoch if epoch is None else epoch)
 
     def _loaded(self) -> State | None:
-        """Return the state that the next iteration goes on from, if one was loaded and nothing
-        after it was given yet.
-        """
+        """Return the loaded state that the next iteration resumes at, if no row was read since."""
         resume, running = self._resume, self._running
         if resume is None or resume.epoch != self._shared.epoch:
             return None
@@ -149,9 +151,7 @@ class StreamBase(DatasetInfoMixin):
         return None if self._shared.resumed(self._loads) else resume
 
     def _begin(self) -> tuple[World, State | None]:
-        """Return where an iteration starts: after a state that was loaded, if it is of this
-        epoch.
-        """
+        """Return the world of a new iteration, and the loaded state that it resumes at, if any."""
         self._resume = self._loaded()
         self._shared.read_by_workers = is_worker()
         return self._world(), self._resume
@@ -187,7 +187,7 @@ class StreamBase(DatasetInfoMixin):
         return iter(items)
 
     def _groups(self, plan: Plan, size: int, drop_last: bool) -> Iterator[Any]:
-        """Batches of batches. The state is that of the last whole group."""
+        """Yield tuples of `size` items. The state is that after the last whole tuple."""
         items = self._items(plan)
         while group := tuple(islice(items, size)):
             if drop_last and len(group) < size:
@@ -195,16 +195,17 @@ class StreamBase(DatasetInfoMixin):
             yield group
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch: shuffles permute anew in each. Drop a loaded state of another epoch.
+        """Set the epoch: each epoch has another order of the shuffled rows, from the same seed.
 
-        It is the epoch of this stream, and of loaders that have it, their workers included; streams
-        that were made from it before keep theirs.
+        The epoch is that of this stream and of the loaders that read it, including their workers.
+        Streams that were derived from it before keep their own epoch. A loaded state of another
+        epoch is dropped.
 
         Args:
-            epoch: Its number, from 0.
+            epoch: The number of the epoch, from 0.
 
         Raises:
-            InvalidArgumentError: It is not a whole number from 0.
+            InvalidArgumentError: `epoch` is negative or not an integer.
 
         Example:
             >>> ds = Dataset.from_dict({"x": [*range(4)]}).to_iterable_dataset().shuffle(seed=1)
@@ -216,15 +217,20 @@ class StreamBase(DatasetInfoMixin):
 
     @property
     def epoch(self) -> int:
-        """The epoch of the next iteration."""
+        """The epoch of the next iteration, from 0, as `set_epoch` or a loaded state set it.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1]}).to_iterable_dataset().epoch
+            0
+        """
         return self._shared.epoch
 
     def __copy__(self) -> Self:
-        """Return a data set that begins anew."""
+        """Return a copy that iterates from the start of the epoch."""
         return self._copied()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Return a data set that begins anew: all that it holds is immutable."""
+        """Return a copy that iterates from the start of the epoch; its contents are immutable."""
         return self._copied()
 
     def _copied(self) -> Self:
@@ -233,9 +239,7 @@ class StreamBase(DatasetInfoMixin):
         return made
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the running iteration, whose place is kept: a pickled data set goes on
-        from there.
-        """
+        """Return the state for pickle: the unpickled dataset resumes where this iteration is."""
         state = self.__dict__.copy()
         # A worker has another part of the rows than whoever pickles it, and begins as a forked one
         # does.
@@ -246,7 +250,6 @@ class StreamBase(DatasetInfoMixin):
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take in what `__getstate__` gave."""
         self.__dict__.update(state)
 
     def _with(self, plan: Plan | None = None, **changes: Any) -> Self:
@@ -266,9 +269,7 @@ class StreamBase(DatasetInfoMixin):
         return made
 
     def _fits(self, state: State) -> None:
-        """Raise if a state that was loaded before the last step is not one of the stream with that
-        step.
-        """
+        """Raise if a state that was loaded before the last step does not fit after it."""
         plan = self._plan
         if state.of_plan(plan):
             return
@@ -279,13 +280,25 @@ class StreamBase(DatasetInfoMixin):
         )
 
     def with_format(self, type: str | None = None) -> Self:
-        """Return rows and batches as another kind of object: `"numpy"`, `"arrow"`, or Python
-        objects if `None`.
+        """Return the dataset with rows and batches of another type, such as NumPy arrays.
+
+        Args:
+            type: `"numpy"`, `"torch"`, `"jax"`, `"tensorflow"`, `"mlx"`, `"arrow"`, `"pandas"`,
+                `"polars"`, or `None` for Python objects.
+
+        Raises:
+            InvalidArgumentError: There is no such format.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2]}).to_iterable_dataset()
+            >>> next(iter(ds.with_format("pandas")))
+               a
+            0  1
         """
         return self._with(_format=format_name(type))
 
     def _told(self) -> int | None:
-        """Return how many rows the next iteration gives, if nothing has to be read to tell."""
+        """Return the number of rows of the next iteration; `None` if it is not known."""
         return (
             None
             if self._loaded() is not None or endless(self._plan)
@@ -294,8 +307,13 @@ class StreamBase(DatasetInfoMixin):
 
     @property
     def features(self) -> Features | None:
-        """The types of the columns; `None` where a function makes them and nobody said what they
-        are.
+        """The types of the columns, or `None` after a function without declared types.
+
+        `map(features=...)` declares them.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1]}).to_iterable_dataset().features
+            {'a': Value('int64')}
         """
         plan = self._plan
         features: Features | None
@@ -318,29 +336,41 @@ class StreamBase(DatasetInfoMixin):
 
     @property
     def _formatting(self) -> SimpleNamespace | None:
-        """The format as trl asks for it."""
+        """The format as an object with `format_type`, for trl."""
         return None if self._format is None else SimpleNamespace(format_type=self._format)
 
     @property
     def column_names(self) -> list[str] | None:
-        """The names of the columns; `None` where a function makes them and nobody said what they
-        are.
+        """The names of the columns, or `None` where `features` is `None`.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1], "b": [2]}).to_iterable_dataset().column_names
+            ['a', 'b']
         """
         features = self.features
         return None if features is None else list(features)
 
     @property
     def num_columns(self) -> int | None:
-        """How many columns there are, where they are known."""
+        """The number of columns, or `None` where `features` is `None`.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1], "b": [2]}).to_iterable_dataset().num_columns
+            2
+        """
         names = self.column_names
         return None if names is None else len(names)
 
     @property
     def num_shards(self) -> int:
-        """Pieces of the files: row groups. Consumers beyond that number share the rows of pieces.
+        """The number of shards, such as row groups of Parquet (in `datasets`: of files).
 
-        Of a rank's part, as `split_dataset_by_node` gives it, they are its part of them, at least
-        one.
+        More workers than shards share the rows of the shards. After `split_dataset_by_node` it is
+        the number of shards of this rank, at least 1.
+
+        Example:
+            >>> IterableDataset.from_dict({"a": [1, 2, 3, 4]}, num_shards=2).num_shards
+            2
         """
         pieces, (c, of) = self._plan.core.pieces(), self._consumer
         return max((c + 1) * pieces // of - c * pieces // of, min(pieces, 1))
@@ -349,5 +379,10 @@ class StreamBase(DatasetInfoMixin):
 
     @property
     def info(self) -> DatasetInfo:
-        """What is known about the data set."""
+        """The metadata of the dataset: a `DatasetInfo` with the current `features`.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1]}).to_iterable_dataset().info.features
+            {'a': Value('int64')}
+        """
         return replace(self._info, features=self.features)

@@ -1,4 +1,4 @@
-"""Columns of streams."""
+"""Methods of streams that select, rename, add and cast columns."""
 
 from __future__ import annotations
 
@@ -15,16 +15,40 @@ from rowstream.plan.transforms import extended, names, typed_column
 
 
 class StreamColumns(StreamBase):
-    """Columns: chosen, renamed, added, of other types."""
+    """Methods of streams that select, rename, add and cast columns."""
 
     def select_columns(self, column_names: str | Sequence[str]) -> Self:
-        """Only these columns, in this order. Others are not read."""
+        """Return the dataset with only the given columns, in the given order. Others are not read.
+
+        Args:
+            column_names: The name of a column, or a list of names.
+
+        Raises:
+            InvalidArgumentError: There is no such column, or it is named twice.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1], "b": [2], "c": [3]}).to_iterable_dataset()
+            >>> next(iter(ds.select_columns(["c", "a"])))
+            {'c': 3, 'a': 1}
+        """
         if self._plan.python:
             return self._projected("select", {name: name for name in names(column_names)})
         return self._with(self._plan.select(names(column_names)))
 
     def remove_columns(self, column_names: str | Sequence[str]) -> Self:
-        """Return all columns but these."""
+        """Return the dataset without the given columns. They are not read.
+
+        Args:
+            column_names: The name of a column, or a list of names.
+
+        Raises:
+            InvalidArgumentError: There is no such column.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1], "b": [2]}).to_iterable_dataset()
+            >>> ds.remove_columns("a").column_names
+            ['b']
+        """
         gone = names(column_names)
         if self._plan.python:
             return self._projected("remove", {name: name for name in gone})
@@ -34,19 +58,42 @@ class StreamColumns(StreamBase):
         )
 
     def rename_column(self, original_column_name: str, new_column_name: str) -> Self:
-        """Another name for a column."""
+        """Return the dataset with another name for a column.
+
+        Args:
+            original_column_name: The current name.
+            new_column_name: The new name.
+
+        Raises:
+            InvalidArgumentError: There is no such column, or the new name is taken.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1], "b": [2]}).to_iterable_dataset()
+            >>> ds.rename_column("a", "label").column_names
+            ['label', 'b']
+        """
         return self.rename_columns({original_column_name: new_column_name})
 
     def rename_columns(self, column_mapping: dict[str, str]) -> Self:
-        """Other names for columns."""
+        """Return the dataset with other names for several columns.
+
+        Args:
+            column_mapping: A dict from current names to new names.
+
+        Raises:
+            InvalidArgumentError: There is no such column, or two columns would have the same name.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1], "b": [2]}).to_iterable_dataset()
+            >>> ds.rename_columns({"a": "b", "b": "a"}).column_names
+            ['b', 'a']
+        """
         if self._plan.python:
             return self._projected("rename", column_mapping)
         return self._with(self._plan.rename(column_mapping))
 
     def _projected(self, kind: str, names: dict[str, str]) -> Self:
-        """Columns of rows that a function made: chosen, left out, renamed; their types with them,
-        where they are known.
-        """
+        """Select, remove or rename columns of rows that a function returned, and known types."""
         known = self._known
         if known is not None:
             if missing := [name for name in names if name not in known]:
@@ -72,10 +119,23 @@ class StreamColumns(StreamBase):
         )
 
     def cast(self, features: Any) -> Self:
-        """Other types for all columns: those of files are read so, where the decoder makes them.
+        """Return the dataset with other types for all columns.
 
-        What does not fit is an error that names file and column. Strings become a `ClassLabel`'s
-        integers by its names.
+        Files are decoded into the new types directly. Strings become the integers of a `ClassLabel`
+        by its names.
+
+        Args:
+            features: A `Features` or a dict with the new type of each column.
+
+        Raises:
+            InvalidArgumentError: `features` does not name exactly the columns of the dataset.
+            SchemaError: While iterating: a value does not fit its new type.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1], "label": ["no"]}).to_iterable_dataset()
+            >>> new = Features({"a": Value("float32"), "label": ClassLabel(names=["yes", "no"])})
+            >>> next(iter(ds.cast(new)))
+            {'a': 1.0, 'label': 1}
         """
         there = self.column_names
         if there is not None and sorted(features) != sorted(there):
@@ -86,7 +146,21 @@ class StreamColumns(StreamBase):
         return self._cast(dict(features), whole=True)
 
     def cast_column(self, column: str, feature: Any) -> Self:
-        """Another type for one column."""
+        """Return the dataset with another type for one column, as in `cast`.
+
+        Args:
+            column: The name of the column.
+            feature: The new type.
+
+        Raises:
+            InvalidArgumentError: There is no such column.
+            SchemaError: While iterating: a value does not fit the new type.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1], "b": [2]}).to_iterable_dataset()
+            >>> ds.cast_column("a", Value("float32")).features["a"]
+            Value('float32')
+        """
         there = self.column_names
         if there is not None and column not in there:
             raise InvalidArgumentError(
@@ -118,8 +192,22 @@ class StreamColumns(StreamBase):
         )
 
     def add_column(self, name: str, column: Any) -> Self:
-        """One more column: a list or array with a value for each row of the stream, in its
-        order.
+        """Return the dataset with one more column.
+
+        The values go to the rows in the order in which they come out of this stream.
+
+        Args:
+            name: The name of the new column.
+            column: A list or array with a value for each row.
+
+        Raises:
+            InvalidArgumentError: While iterating: the column exists, or has fewer values than there
+                are rows.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2]}).to_iterable_dataset()
+            >>> list(ds.add_column("b", ["x", "y"]))
+            [{'a': 1, 'b': 'x'}, {'a': 2, 'b': 'y'}]
         """
         known, before = self.features, self._decoded()
         if known is None or self._plan.grouped:
@@ -133,9 +221,25 @@ class StreamColumns(StreamBase):
         )
 
     def with_source(self, file: str = "__file__", row: str = "__row__") -> Self:
-        """Two more columns: the file that a row is of, and its number there, from 0.
+        """Return the dataset with two more columns: the file of each row, and its number there.
 
-        Files of lines do not say how many rows come before a place, so they are counted once.
+        Formats that do not store row counts, such as JSON Lines, are read through first to count
+        their rows.
+
+        Args:
+            file: The name of the column with the path or URL of the file.
+            row: The name of the column with the row number in the file, from 0.
+
+        Raises:
+            InvalidArgumentError: A column of that name exists.
+            UnsupportedError: It is called after a function, a mixture or `batch`.
+
+        Example:
+            >>> write_jsonl("train.jsonl", [{"a": 1}, {"a": 2}])
+            2
+            >>> ds = load_dataset("json", data_files="train.jsonl", split="train", streaming=True)
+            >>> [row["__row__"] for row in ds.with_source()]
+            [0, 1]
         """
         plan = self._plan
         if not plan.direct:

@@ -1,4 +1,4 @@
-"""Streams of files that a caller names, of what is in memory, and of what a function gives."""
+"""Constructors of streams from files, objects in memory and generators."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _spark_rows(df: Any, **_: Any) -> Any:
 
 
 class StreamConstructors(StreamBase):
-    """The constructors of streams."""
+    """The constructors of streams from files, objects in memory and generators."""
 
     @classmethod
     def _made(cls, plan: Plan, info: DatasetInfo | None, split: Any, features: Any = None) -> Self:
@@ -68,27 +68,31 @@ class StreamConstructors(StreamBase):
         split: Any = Split.TRAIN,
         deterministic: bool = False,
     ) -> Self:
-        """Return the rows that a generator gives.
+        """Return a stream of the rows that a generator function yields.
+
+        The function is called again for each epoch. After a resume it runs again from the start of
+        its shard, and the rows already returned are skipped: it has to yield the same rows again.
 
         Args:
-            generator: a function that gives dicts. It is called anew for every pass, and to go on
-                after a state, when the rows before are passed over: it has to give the same rows
-                again.
-            features: the types of the columns, if they are to be known.
-            gen_kwargs: its arguments. Those that are lists are **shards**, all of one length: it is
-                called once for each item, with a list of one. `shuffle` permutes shards. A shard is
-                run by one worker or rank alone: those beyond the number of shards have no rows.
-            split: the name of the split.
-            deterministic: say so if each run of a shard gives the same rows in the same order.
-                Workers and ranks beyond the number of shards then share the rows of shards: each
-                of them runs the generator and leaves out what others have.
+            generator: A function that yields dicts.
+            features: The types of the columns; not known if `None`.
+            gen_kwargs: The arguments of the function. Lists are **shards**, all of one length: the
+                function is called once for each item, with a list of one. `shuffle` shuffles the
+                shards. Each shard is read by one worker or rank, so more workers than shards have
+                no rows.
+            split: The name of the split.
+            deterministic: Whether each run of a shard yields the same rows in the same order. Then
+                more workers than shards share the rows: each runs the generator and keeps its part.
+
+        Raises:
+            InvalidArgumentError: Lists differ in length; or, later, a row is not a dict.
 
         Example:
-            >>> def rows(paths):
-            ...     for path in paths:
-            ...         for line in open(path):
-            ...             yield {"text": line}
-            >>> ds = IterableDataset.from_generator(rows, gen_kwargs={"paths": ["a.txt", "b.txt"]})
+            >>> def count(starts):
+            ...     for start in starts:
+            ...         yield from ({"a": start + i} for i in range(2))
+            >>> list(IterableDataset.from_generator(count, gen_kwargs={"starts": [0, 10]}))
+            [{'a': 0}, {'a': 1}, {'a': 10}, {'a': 11}]
         """
         typed = None if features is None else Features(features)
         plan = SourcePlan(
@@ -101,8 +105,15 @@ class StreamConstructors(StreamBase):
 
     @classmethod
     def from_spark(cls, df: Any, split: Any = None, features: Any = None, **kwargs: Any) -> Self:
-        """Return the rows of a Spark frame, in the order in which Spark gives them, which has to be
-        the same each time.
+        """Return a stream of the rows of a Spark DataFrame that returns them in a fixed order.
+
+        Args:
+            df: The DataFrame.
+            split, features: As in `from_generator`.
+            kwargs: No effect.
+
+        Example:
+            >>> ds = IterableDataset.from_spark(df)  # doctest: +SKIP
         """
         return cls.from_generator(
             _spark_rows, features, {"df": df, **kwargs}, split, deterministic=True
@@ -117,8 +128,20 @@ class StreamConstructors(StreamBase):
         split: Any = None,
         num_shards: int | None = 1,
     ) -> Self:
-        """Return the rows of columns: a dict of lists or arrays of one length, in `num_shards`
-        pieces; in pieces of 64 KiB if it is 1.
+        """Return a stream of rows in memory, from a dict of columns.
+
+        Args:
+            mapping: A dict of lists or arrays of one length.
+            features: The types of the columns; inferred if `None`.
+            info, split: The metadata (a `DatasetInfo`) and the name of the split.
+            num_shards: The number of shards; shards of about 64 KiB if it is 1 or `None`.
+
+        Raises:
+            InvalidArgumentError: Columns differ in length, or there are fewer rows than shards.
+
+        Example:
+            >>> list(IterableDataset.from_dict({"a": [1, 2]}))
+            [{'a': 1}, {'a': 2}]
         """
         import pyarrow as pa
 
@@ -153,7 +176,16 @@ class StreamConstructors(StreamBase):
         split: Any = None,
         num_shards: int | None = 1,
     ) -> Self:
-        """Return rows: a list of dicts. A column that a row lacks is null there."""
+        """Return a stream of rows in memory, from a list of dicts. Missing values are null.
+
+        Args:
+            mapping: The list of rows.
+            features, info, split, num_shards: As in `from_dict`.
+
+        Example:
+            >>> list(IterableDataset.from_list([{"a": 1, "b": 2}, {"a": 3}]))
+            [{'a': 1, 'b': 2}, {'a': 3, 'b': None}]
+        """
         names = (
             dict.fromkeys(features)
             if features is not None
@@ -177,7 +209,18 @@ class StreamConstructors(StreamBase):
         preserve_index: bool | None = None,
         num_shards: int | None = 1,
     ) -> Self:
-        """Return the rows of a pandas frame; its index is a column unless it only counts rows."""
+        """Return a stream of the rows of a pandas DataFrame.
+
+        Args:
+            df: The DataFrame.
+            features, info, split, num_shards: As in `from_dict`.
+            preserve_index: Whether the index becomes a column; if `None`, all but a `RangeIndex`.
+
+        Example:
+            >>> df = Dataset.from_dict({"a": [1, 2]}).to_pandas()
+            >>> list(IterableDataset.from_pandas(df))
+            [{'a': 1}, {'a': 2}]
+        """
         import pyarrow as pa
 
         return cls._made(
@@ -197,13 +240,32 @@ class StreamConstructors(StreamBase):
         split: Any = None,
         num_shards: int | None = 1,
     ) -> Self:
-        """Return the rows of a Polars frame, lazy ones collected."""
+        """Return a stream of the rows of a Polars DataFrame; a LazyFrame is collected first.
+
+        Args:
+            df: The DataFrame or LazyFrame.
+            features, info, split, num_shards: As in `from_dict`.
+
+        Example:
+            >>> df = Dataset.from_dict({"a": [1, 2]}).to_polars()
+            >>> list(IterableDataset.from_polars(df))
+            [{'a': 1}, {'a': 2}]
+        """
         frame = df.collect() if hasattr(df, "collect") else df
         return cls._made(in_memory_plan(frame.to_arrow(), features, num_shards), info, split)
 
     @classmethod
     def from_file(cls, filename: str) -> Self:
-        """Return the rows of an Arrow file or stream, as `datasets` writes them."""
+        """Return a stream of the rows of an Arrow file or stream, as `datasets` writes them.
+
+        Args:
+            filename: The path of the file.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1, 2]}).save_to_disk("rows")
+            >>> list(IterableDataset.from_file("rows/data-00000-of-00001.arrow"))
+            [{'a': 1}, {'a': 2}]
+        """
         return cls._of_files("arrow", filename, None, None)
 
     @classmethod
@@ -215,7 +277,24 @@ class StreamConstructors(StreamBase):
         keep_in_memory: bool = False,
         **kwargs: Any,
     ) -> Self:
-        """Return the rows of CSV files. Options as those of `load_dataset("csv", …)`."""
+        """Return a stream of the rows of CSV files.
+
+        Args:
+            path_or_paths: A path, URL or glob pattern, or a list of them.
+            split: The name of the split; `"train"` if `None`.
+            features: The types of the columns; inferred from the files if `None`.
+            keep_in_memory: No effect; files are always streamed.
+            kwargs: Options of `load_dataset("csv", ...)`, such as `sep` and `storage_options`.
+
+        Raises:
+            DataFilesNotFoundError: There is no such file.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1, 2]}).to_csv("rows.csv")
+            6
+            >>> list(IterableDataset.from_csv("rows.csv"))
+            [{'a': 1}, {'a': 2}]
+        """
         return cls._of_files("csv", path_or_paths, split, features, **kwargs)
 
     @classmethod
@@ -228,7 +307,19 @@ class StreamConstructors(StreamBase):
         field: str | None = None,
         **kwargs: Any,
     ) -> Self:
-        """Return the rows of JSON files. Options as those of `load_dataset("json", …)`."""
+        """Return a stream of the rows of JSON Lines files, or of files with one JSON value.
+
+        Args:
+            path_or_paths, split, features, keep_in_memory: As in `from_csv`.
+            field: The field that has the rows, in a file of one JSON object.
+            kwargs: Options of `load_dataset("json", ...)`.
+
+        Example:
+            >>> write_jsonl("rows.jsonl", [{"a": 1}, {"a": 2}])
+            2
+            >>> list(IterableDataset.from_json("rows.jsonl"))
+            [{'a': 1}, {'a': 2}]
+        """
         return cls._of_files("json", path_or_paths, split, features, field=field, **kwargs)
 
     @classmethod
@@ -244,7 +335,23 @@ class StreamConstructors(StreamBase):
         on_bad_files: str = "error",
         **kwargs: Any,
     ) -> Self:
-        """Return the rows of Parquet files. Options as those of `load_dataset("parquet", …)`."""
+        """Return a stream of the rows of Parquet files.
+
+        Args:
+            path_or_paths, split, features, keep_in_memory: As in `from_csv`.
+            columns: The columns to read; all if `None`.
+            filters: A condition such as `col("a") > 1`, or a list as in pyarrow; others are not
+                read.
+            fragment_scan_options: No effect.
+            on_bad_files: Only `"error"`.
+            kwargs: Options of `load_dataset("parquet", ...)`.
+
+        Example:
+            >>> Dataset.from_dict({"a": [1, 2]}).to_parquet("rows.parquet")
+            16
+            >>> list(IterableDataset.from_parquet("rows.parquet", filters=col("a") > 1))
+            [{'a': 2}]
+        """
         return cls._of_files(
             "parquet",
             path_or_paths,
@@ -267,7 +374,20 @@ class StreamConstructors(StreamBase):
         sample_by: str = "line",
         **kwargs: Any,
     ) -> Self:
-        """Return the lines, paragraphs or documents of text files."""
+        """Return a stream of the lines of text files, in the column `text`.
+
+        Args:
+            path_or_paths, split, features, keep_in_memory: As in `from_csv`.
+            keep_linebreaks: Whether lines keep their line breaks.
+            sample_by: What is a row: `"line"`, `"paragraph"` or `"document"`.
+            kwargs: Options of `load_dataset("text", ...)`.
+
+        Example:
+            >>> Dataset.from_dict({"a": ["Hello", "World"]}).to_csv("rows.txt", header=False)
+            12
+            >>> list(IterableDataset.from_text("rows.txt"))
+            [{'text': 'Hello'}, {'text': 'World'}]
+        """
         return cls._of_files(
             "text",
             path_or_paths,

@@ -1,4 +1,4 @@
-"""`IterableDataset`: a stream of rows, lazily, in one exact order."""
+"""`IterableDataset`: a lazy stream of rows."""
 
 from __future__ import annotations
 
@@ -27,25 +27,35 @@ class IterableDataset(
     StreamFunctions,
     TorchBaseMeta,
 ):
-    """Rows of files, streamed. Made by `load_dataset(..., streaming=True)`.
+    """A stream of rows, as `load_dataset(..., streaming=True)` returns it.
 
-    Every method that changes what is streamed gives a new data set; nothing is read until it is
-    iterated. The order of rows is a pure function of the files, the steps, the seed and the epoch:
-    neither threads nor workers change it. `state_dict` is exact at any row, under every
-    combination of steps, and small.
+    Every method that changes the stream returns a new dataset; nothing is read until it is
+    iterated. The order of the rows depends on the files, the steps, the seed and the epoch only:
+    neither threads nor workers change it. A state of `state_dict` is exact after any row, with
+    every combination of steps, and small.
 
     Example:
-        >>> ds = load_dataset("parquet", data_files="data/*.parquet", split="train", streaming=True)
-        >>> for row in ds.shuffle(seed=7, buffer_size=10_000).take(100):
+        >>> write_jsonl("train.jsonl", [{"a": 1}, {"a": 2}, {"a": 3}])
+        3
+        >>> ds = load_dataset("json", data_files="train.jsonl", split="train", streaming=True)
+        >>> for row in ds.filter(col("a") > 1).take(1):
         ...     print(row)
+        {'a': 2}
     """
 
     def __getitem__(self, column_name: str) -> IterableColumn:
-        """Return a column. It may be iterated again and again; of files, no other column is read.
+        """Return a column, which can be iterated repeatedly; no other column of the files is read.
+
+        Args:
+            column_name: The name of the column.
+
+        Raises:
+            InvalidArgumentError: There is no such column.
 
         Example:
-            >>> for text in ds["text"]:
-            ...     ...
+            >>> ds = IterableDataset.from_dict({"text": ["Hello", "World"]})
+            >>> list(ds["text"])
+            ['Hello', 'World']
         """
         if not isinstance(column_name, str):
             raise InvalidArgumentError(
@@ -62,11 +72,10 @@ class IterableDataset(
         )
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
-        """Return the rows as an Arrow stream, from the start of the epoch: `pa.table(ds)`,
-        `pl.DataFrame(ds)`, DuckDB.
+        """Return the rows as an Arrow stream, for `pa.table(ds)`, `pl.DataFrame(ds)` and DuckDB.
 
-        Each call is a stream of its own, so a data set can be read again and again; `state_dict` is
-        not touched.
+        Each call begins at the start of the epoch, so a dataset can be read repeatedly; the state
+        does not change.
         """
         plan = self._plan
         if not plan.direct:
@@ -78,32 +87,40 @@ class IterableDataset(
         return _core.arrow_stream(plan.core, c, of, plan.core.start(self._shared.epoch), ARROW_ROWS)
 
     def explain(self) -> str:
-        """Return what is read and what is left out, as text: from what the files say of themselves,
-        before rows are read.
+        """Return a text that says which files, columns and shards are read, and which are left out.
+
+        It comes from the metadata of the files; no rows are read.
 
         Example:
-            >>> print(ds.filter(col("year") > 2020).select_columns(["text"]).explain())
+            >>> Dataset.from_dict({"a": [1, 2], "b": [3, 4]}).to_parquet("rows.parquet")
+            32
+            >>> ds = IterableDataset.from_parquet("rows.parquet").select_columns("a")
+            >>> print(ds.explain())
+            scan      parquet, 1 file, ...
+            columns   1 of 2: a
+            read      at most ...
+            order     as the files have it
         """
         return explained(self._plan)
 
     def count(self) -> int:
-        """Return how many rows one iteration gives, from the start of the epoch; batches, where
-        rows are batched.
+        """Return the number of rows of an epoch, or of batches after `batch`.
 
-        Where files say it (Parquet, Arrow, tar) nothing is read. Else as little as can be is: no
-        columns, if no function makes or filters rows. Of a rank's part, as `split_dataset_by_node`
-        gives it, it is the number of its rows. State and iterations are not touched.
+        Nothing is read where files store row counts (Parquet, Arrow, tar); otherwise as little as
+        possible. After `split_dataset_by_node` it is the number of rows of this rank. State and
+        running iterations do not change.
 
         Raises:
-            InvalidArgumentError: the stream never ends.
+            InvalidArgumentError: The stream is endless.
 
         Example:
-            >>> ds.filter(col("year") > 2020).count()
+            >>> ds = IterableDataset.from_dict({"a": [1, 2, 3]})
+            >>> ds.filter(col("a") > 1).count()
+            2
         """
         return count(self._plan, World(*self._consumer, self._shared.epoch))
 
     def __repr__(self) -> str:
-        """Columns and pieces."""
         return (
             f"IterableDataset({{\n    features: {self.column_names or 'Unknown'},\n    num_shards:"
             f" {self.num_shards}\n}})"

@@ -1,4 +1,4 @@
-"""Streams by split."""
+"""`IterableDatasetDict`: the streams of several splits."""
 
 from __future__ import annotations
 
@@ -14,19 +14,40 @@ from rowstream.writers.hub import UploadOptions, uploader
 
 
 class IterableDatasetDict(dict[str, IterableDataset]):
-    """Streams by split. A method of streams that is called here is called on each."""
+    """A dict of streams by split. Methods of `IterableDataset` are called on each of them.
+
+    Example:
+        >>> train = IterableDataset.from_dict({"a": [1, 2]})
+        >>> test = IterableDataset.from_dict({"a": [3]})
+        >>> ds = IterableDatasetDict({"train": train, "test": test}).filter(col("a") > 1)
+        >>> {split: list(stream) for split, stream in ds.items()}
+        {'train': [{'a': 2}], 'test': [{'a': 3}]}
+    """
 
     def _check_values_type(self) -> None:
         pass  # nothing else can be put in
 
     def __getitem__(self, split: str) -> IterableDataset:
-        """Return the stream of a split."""
         if str(split) not in self:
             raise KeyError(f"there is no split {split!r}; the splits are {list(self)}")
         return super().__getitem__(str(split))
 
     def lock(self, path: str | os.PathLike[str]) -> None:
-        """`IterableDataset.lock` of all splits, in one file."""
+        """Write a lock file of all splits, as in `IterableDataset.lock`.
+
+        Args:
+            path: The path of the lock file.
+
+        Raises:
+            UnsupportedError: A split does not consist of files only.
+
+        Example:
+            >>> write_jsonl("train.jsonl", [{"a": 1}])
+            1
+            >>> load_dataset("json", data_files="train.jsonl", streaming=True).lock("data.lock")
+            >>> list(load_dataset(lock="data.lock", streaming=True))
+            ['train']
+        """
         first = next(iter(self.values()), None)
         write(
             path,
@@ -60,16 +81,25 @@ class IterableDatasetDict(dict[str, IterableDataset]):
 
     @property
     def num_columns(self) -> dict[str, int | None]:
-        """How many columns each split has."""
+        """The number of columns of each split, as a dict.
+
+        Example:
+            >>> IterableDatasetDict({"train": IterableDataset.from_dict({"a": [1]})}).num_columns
+            {'train': 1}
+        """
         return {name: ds.num_columns for name, ds in self.items()}
 
     @property
     def column_names(self) -> dict[str, list[str] | None]:
-        """The names of each split's columns."""
+        """The names of the columns of each split, as a dict.
+
+        Example:
+            >>> IterableDatasetDict({"train": IterableDataset.from_dict({"a": [1]})}).column_names
+            {'train': ['a']}
+        """
         return {name: ds.column_names for name, ds in self.items()}
 
     def __repr__(self) -> str:
-        """Return the splits, one below the other."""
         inner = "\n".join(f"{name}: {ds!r}" for name, ds in self.items())
         return (
             "IterableDatasetDict({\n"
@@ -78,7 +108,6 @@ class IterableDatasetDict(dict[str, IterableDataset]):
         )
 
     def __setitem__(self, split: str, ds: IterableDataset) -> None:
-        """Add a stream."""
         if not isinstance(ds, IterableDataset):
             raise InvalidArgumentError(f"a split is an IterableDataset, not {type(ds).__name__}")
         super().__setitem__(str(split), ds)

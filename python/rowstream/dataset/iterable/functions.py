@@ -1,4 +1,4 @@
-"""Functions of users over the rows of a stream."""
+"""Methods of streams that apply users' functions to rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rowstream.utils.arguments import check_number
 
 
 class StreamFunctions(StreamColumns):
-    """Functions of users over rows."""
+    """Methods of streams that apply users' functions to rows."""
 
     def map(
         self,
@@ -32,30 +32,39 @@ class StreamFunctions(StreamColumns):
         num_threads: int | None = None,
         num_proc: int | None = None,
     ) -> Self:
-        """Each row, or batch of rows, through a function, whose columns are added to those there
-        are.
+        """Apply a function to each row, or to batches of rows, while the dataset is iterated.
+
+        The columns that it returns are added to those of the row, or replace them. Rows keep their
+        order. An error of the function has a note with the row. After a resume the function may be
+        called again for rows that were being processed. A state contains the name of the function,
+        not its code.
 
         Args:
-            function: is given a row (a dict), or a dict of lists if `batched`, and returns a dict.
-                It may be `async`.
-            with_indices: also give it the row's position, or the list of them: counted by this
-                consumer.
-            input_columns: give it the values of these columns instead of the row.
-            batched: give it batches; it may return another number of rows.
-            batch_size: rows of a batch; all of them if `None`.
-            drop_last_batch: leave out a last batch that is shorter.
-            remove_columns: columns that go, unless the function returns them.
-            features: the types of the columns afterwards, if they are to be known.
-            fn_kwargs: further arguments for the function.
-            num_threads: run it in so many threads beside the loop; rows stay in their order.
-            num_proc: run it in so many processes.
+            function: It takes a row (a dict), or a dict of lists if `batched`, and returns a dict.
+                It may be `async`. With `None` the rows stay as they are.
+            with_indices: Also pass the position of the row, or a list of them. Each worker and rank
+                counts its own rows.
+            input_columns: Pass the values of these columns as positional arguments instead of a
+                dict.
+            batched: Pass batches; the function may then return more or fewer rows.
+            batch_size: The number of rows in a batch; all rows if `None` or not above 0.
+            drop_last_batch: Leave out a last batch that is shorter.
+            remove_columns: Columns that the result does not have, unless the function returns them.
+            features: The types of the result; `ds.features` is `None` without them.
+            fn_kwargs: More keyword arguments for the function.
+            num_threads: The number of threads to run the function in; in the iterating thread if
+                `None`.
+            num_proc: The number of processes to run the function in. Not together with
+                `num_threads`.
 
-        An error of the function has a note with the row. A function may be called again for a row
-        when a stream is resumed; the order of its results never changes. A state names the
-        function, not its code.
+        Raises:
+            InvalidArgumentError: Arguments have no such values or do not go together; or, while
+                iterating, the function returns no dict, or columns of different lengths.
 
         Example:
-            >>> ds = ds.map(lambda row: {"length": len(row["text"])})
+            >>> ds = Dataset.from_dict({"text": ["a", "bb"]}).to_iterable_dataset()
+            >>> list(ds.map(lambda row: {"length": len(row["text"])}))
+            [{'text': 'a', 'length': 1}, {'text': 'bb', 'length': 2}]
         """
         typed = None if features is None else Features(features)
         plan = mapped(
@@ -86,11 +95,26 @@ class StreamFunctions(StreamColumns):
         num_threads: int | None = None,
         num_proc: int | None = None,
     ) -> Self:
-        """Return the rows for which a function is true. Arguments as in `map`; of a batch it
-        returns a list of booleans.
+        """Keep the rows for which a function or a condition is true.
+
+        A condition such as `col("score") > 0.5` is evaluated while files are read, which skips data
+        that cannot match. Use it instead of a function where you can.
+
+        Args:
+            function: It takes a row and returns a bool; or a batch and returns a list of them; or
+                it is a condition on columns, with none of the other arguments.
+            with_indices, input_columns, batched, batch_size: As in `map`.
+            fn_kwargs, num_threads, num_proc: As in `map`.
+
+        Raises:
+            InvalidArgumentError: As in `map`; or a condition names a column that does not exist.
 
         Example:
-            >>> ds = ds.filter(lambda row: row["score"] > 0.5)
+            >>> ds = Dataset.from_dict({"score": [0.2, 0.7, 0.9]}).to_iterable_dataset()
+            >>> list(ds.filter(lambda row: row["score"] > 0.8))
+            [{'score': 0.9}]
+            >>> list(ds.filter(col("score") > 0.5))
+            [{'score': 0.7}, {'score': 0.9}]
         """
         before = self._plan if isinstance(function, Expr) else self._decoded()
         plan = filtered(
@@ -114,32 +138,47 @@ class StreamFunctions(StreamColumns):
     def flat_map(
         self, function: Callable[..., Any], fn_kwargs: dict[str, Any] | None = None
     ) -> Self:
-        """Return the rows that a function gives for each row, one after another: none, one or many,
-        also lazily.
+        """Apply a function that returns or yields any number of rows for each row.
 
-        A state within them is exact: the function is called again for that row, and what was given
-        is passed over.
+        A state between the rows of one call is exact: after a resume the function is called again
+        for that row, and the rows already returned are skipped. `datasets` has no such method.
+
+        Args:
+            function: It takes a row and returns an iterable of rows (dicts), such as a list or
+                generator.
+            fn_kwargs: More keyword arguments for the function.
 
         Example:
-            >>> ds = ds.flat_map(lambda row: ({"turn": turn} for turn in row["messages"]))
+            >>> ds = Dataset.from_dict({"text": ["a b", "c"]}).to_iterable_dataset()
+            >>> list(ds.flat_map(lambda row: ({"word": word} for word in row["text"].split())))
+            [{'word': 'a'}, {'word': 'b'}, {'word': 'c'}]
         """
         return self._with(
             flattened(self._decoded(), self._format, function, fn_kwargs), _known=None, _decoding=0
         )
 
     def decode(self, enable: bool = True, num_threads: int | None = None) -> Self:
-        """Return whether media, and what else features decode, are decoded; and in how many threads
-        beside the loop.
+        """Turn the decoding of images, JSON and similar features on or off, or run it in threads.
+
+        Call it before functions and filters. A state fits the dataset with and without decoding.
 
         Args:
-            enable: whether rows have what features decode; else what is stored: of media,
-                `{"bytes": …, "path": …}`.
-            num_threads: threads; none, so in the loop, if it is 0; 32 if it is not given, of what
-                is decoded already. Rows stay in their order.
+            enable: Whether rows have decoded values; otherwise they have what is stored, for media
+                `{"bytes": ..., "path": ...}`.
+            num_threads: The number of threads that decode; 0 for the iterating thread. By default
+                32 where there is something to decode. Rows keep their order.
+
+        Raises:
+            InvalidArgumentError: The features are not known.
+            UnsupportedError: It is called after a function of a dataset with encoded features.
 
         Example:
-            >>> ds = ds.decode(num_threads=8)
-            >>> raw = ds.decode(False)
+            >>> features = Features({"meta": Json()})
+            >>> ds = IterableDataset.from_dict({"meta": [{"a": 1}]}, features=features)
+            >>> next(iter(ds))
+            {'meta': {'a': 1}}
+            >>> next(iter(ds.decode(False)))
+            {'meta': '{"a":1}'}
         """
         features = self.features
         if not features:

@@ -1,4 +1,4 @@
-"""Which rows of a stream come, and in which order."""
+"""Methods of streams that choose the rows and their order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _INPUT_SHARDS = (
 
 
 class StreamOrder(StreamBase):
-    """Which rows come, and in which order."""
+    """Methods of streams that choose the rows and their order."""
 
     def shuffle(
         self,
@@ -31,22 +31,31 @@ class StreamOrder(StreamBase):
         buffer_size: int | None = 1000,
         max_buffer_input_shards: int = _INPUT_SHARDS,
     ) -> Self:
-        """Return rows in another order: pieces of the files permuted, and rows among `buffer_size`
-        that are held.
+        """Shuffle the shards, and the rows within a buffer; or all rows, with `buffer_size=None`.
 
-        A batch's rows come from up to 64 pieces of the files. What a `take` or `skip` before chose
-        stays chosen.
+        Up to 64 shards are open at a time, and rows are taken from them in turn, so a batch has
+        rows of up to 64 shards. The order depends on the files, the seed and the epoch only, not on
+        the number of workers; it is not the order of `datasets`. Rows chosen by an earlier `take`
+        or `skip` stay the same.
 
         Args:
-            seed: what the order follows from, with the epoch; one is drawn, and kept, if it is
-                `None`.
-            generator: a `numpy.random.Generator` to draw the seed from instead; it is left as it
-                was.
-            buffer_size: rows to draw from. They are held in memory. If it is `None`, all rows are
-                permuted, and each may land anywhere: where they do not fit into `ROWSTREAM_MEMORY`,
-                the files are read as often as it takes.
-            max_buffer_input_shards: pieces of the files that are open at once, if that is below 10,
-                the default of `datasets`. Fewer pieces are less memory and worse mixing.
+            seed: The seed of the order, which also depends on the epoch. A random one if `None`.
+            generator: A `numpy.random.Generator` to draw the seed from instead. It is not advanced.
+            buffer_size: The number of rows in memory to draw from. With `None` all rows are
+                shuffled uniformly; where they do not fit into `ROWSTREAM_MEMORY`, files are read
+                several times.
+            max_buffer_input_shards: The maximum number of open shards, if below 10 (the default
+                means 64). Fewer shards need less memory and mix rows less.
+
+        Raises:
+            InvalidArgumentError: Arguments have no such values, or there are both seed and
+                generator.
+            UnsupportedError: `buffer_size=None` after a batched function, a mixture or a generator.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [0, 1, 2, 3]}).to_iterable_dataset()
+            >>> sorted(ds.shuffle(seed=7, buffer_size=1000)["a"])
+            [0, 1, 2, 3]
         """
         lanes = check_number("max_buffer_input_shards", max_buffer_input_shards, least=1)
         if seed is not None and generator is not None:
@@ -77,16 +86,38 @@ class StreamOrder(StreamBase):
         return self._with(plan.then(Shuffle(seed, buffer)))
 
     def take(self, n: int) -> Self:
-        """Return the first `n` rows, or batches. Which rows they are is settled in epoch 0; later
-        epochs permute within.
+        """Return the first `n` rows, or batches after `batch`.
 
-        Of a rank's part, as `split_dataset_by_node` gives it, they are the first of that part.
+        The same rows are taken in every epoch, those of epoch 0; a later `shuffle` or `set_epoch`
+        only changes their order. After `split_dataset_by_node` they are the first of the rank's
+        rows.
+
+        Args:
+            n: The number of rows.
+
+        Raises:
+            InvalidArgumentError: `n` is negative or not an integer.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
+            >>> list(ds.take(2))
+            [{'a': 1}, {'a': 2}]
         """
         return self._cut(check_number("n", n), take=True)
 
     def skip(self, n: int) -> Self:
-        """Return all but the first `n` rows, or batches: just what `take(n)` leaves, in every
-        epoch.
+        """Return all but the first `n` rows: those that `take(n)` leaves, in every epoch.
+
+        Args:
+            n: The number of rows, or of batches after `batch`.
+
+        Raises:
+            InvalidArgumentError: `n` is negative or not an integer.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
+            >>> list(ds.skip(2))
+            [{'a': 3}]
         """
         return self._cut(check_number("n", n), take=False)
 
@@ -104,10 +135,26 @@ class StreamOrder(StreamBase):
         return self._with(plan.take(n) if take else plan.skip(n), _consumer=(0, 1))
 
     def shard(self, num_shards: int, index: int, contiguous: bool = True) -> Self:
-        """One of `num_shards` disjoint parts, the same whatever the seed and epoch.
+        """Return one of `num_shards` disjoint parts of the rows, the same for every seed and epoch.
 
-        A part is a run of pieces of the files, or every `num_shards`-th if not `contiguous`; every
-        `num_shards`-th row where there are fewer pieces than parts.
+        The numbers of rows of the parts differ by one at most: a part consists of whole shards
+        where these have equal sizes, otherwise of single rows. Remote files that do not store row
+        counts are divided by whole shards.
+
+        Args:
+            num_shards: The number of parts.
+            index: The number of the part, from 0.
+            contiguous: Whether a part is a contiguous range, rather than every `num_shards`-th
+                shard or row.
+
+        Raises:
+            InvalidArgumentError: `index` is not in `range(num_shards)`.
+            UnsupportedError: A generator has fewer shards than that and is not `deterministic`.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3, 4]}).to_iterable_dataset()
+            >>> list(ds.shard(num_shards=2, index=1))
+            [{'a': 3}, {'a': 4}]
         """
         of, index = check_number("num_shards", num_shards, least=1), check_number("index", index)
         if index >= of:
@@ -116,7 +163,7 @@ class StreamOrder(StreamBase):
         return self._with(plan.shard(of, index, contiguous=contiguous))
 
     def _of_rank(self, rank: int, of: int, strategy: str) -> Self:
-        """Return the part of a rank: see `split_dataset_by_node`."""
+        """Return the part of a rank, as in `split_dataset_by_node`."""
         if self._rank is not None:
             before, among, how = self._rank
             if strategy not in ("auto", how):
@@ -143,15 +190,34 @@ class StreamOrder(StreamBase):
         )
 
     def reshard(self, num_shards: int | None = None) -> Self:
-        """Return the same: a file is cut into its row groups, batches or ranges already, and
-        consumers beyond those share rows.
+        """Return the same dataset, since files are split into shards already.
+
+        It is there for code that was written for `datasets`. More workers than shards share the
+        rows of the shards, so more shards are never needed.
+
+        Args:
+            num_shards: No effect; must be a positive integer or `None`.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2]}).to_iterable_dataset()
+            >>> ds.reshard(2).num_shards
+            1
         """
         if num_shards is not None:
             check_number("num_shards", num_shards, least=1)
         return self._with()
 
     def repeat(self, num_times: int | None = None) -> Self:
-        """Return all rows `num_times` times, for ever if `None`. Each pass is shuffled anew."""
+        """Repeat the rows a number of times, or endlessly. Each pass is shuffled differently.
+
+        Args:
+            num_times: The number of passes; endless if `None`, none if 0 or less.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2]}).to_iterable_dataset()
+            >>> [row["a"] for row in ds.repeat(2)]
+            [1, 2, 1, 2]
+        """
         times = (
             None if num_times is None else max(0, check_number("num_times", num_times, least=None))
         )
@@ -161,19 +227,25 @@ class StreamOrder(StreamBase):
     def batch(
         self, batch_size: int | None = None, by_column: Any = None, drop_last_batch: bool = False
     ) -> Self:
-        """Return rows grouped: each item is a dict of lists.
+        """Group rows into batches: each item is a dict of lists.
 
         Args:
-            batch_size: rows of a batch.
-            by_column: a column, or several: rows that follow one another with the same values there
-                are a batch, of whatever size.
-            drop_last_batch: leave out a last batch that is shorter; of those by column, the last,
-                which may not be whole.
+            batch_size: The number of rows in a batch.
+            by_column: A column or a list of columns; consecutive rows with equal values there are a
+                batch of any size. `batch_size` is then ignored.
+            drop_last_batch: Leave out a last batch that is shorter; with `by_column` the last
+                batch, which may be incomplete.
+
+        Raises:
+            InvalidArgumentError: There is no such column, or neither `batch_size` nor `by_column`.
 
         Example:
-            >>> for conversation in ds.batch(by_column="conversation_id"):
-            ...     conversation["text"]
-            ['Hello', 'Hello! What can I do for you?']
+            >>> rows = {"chat": [1, 1, 2], "text": ["Hello", "Hi!", "Bye"]}
+            >>> ds = Dataset.from_dict(rows).to_iterable_dataset()
+            >>> list(ds.batch(batch_size=2))
+            [{'chat': [1, 1], 'text': ['Hello', 'Hi!']}, {'chat': [2], 'text': ['Bye']}]
+            >>> [batch["text"] for batch in ds.batch(by_column="chat")]
+            [['Hello', 'Hi!'], ['Bye']]
         """
         plan = self._plan
         if by_column is not None:
@@ -194,7 +266,7 @@ class StreamOrder(StreamBase):
         return self._grouped(Rebatch(size, drop_last_batch))
 
     def _grouped(self, step: Rebatch) -> Self:
-        """Return rows in groups, decoded before."""
+        """Return the dataset with a batching step, after decoding."""
         plan = self._decoded()
         if plan is self._plan:
             return self._with(plan.then(step))

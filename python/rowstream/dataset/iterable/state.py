@@ -1,4 +1,4 @@
-"""States of streams."""
+"""The methods of streams that save and restore where they are."""
 
 from __future__ import annotations
 
@@ -24,14 +24,31 @@ if TYPE_CHECKING:
 
 
 class StreamState(StreamBase):
-    """States: where a stream is, and how it goes on from there."""
+    """The methods of streams that save and restore where they are."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the position after the last row or batch that was given: plain data of at most
-        4 KiB, more for mixtures of many parts.
+        """Return the state of the stream, after the last row or batch that was returned.
 
-        It names the data set by content, so it fits wherever the same files lie and whatever
-        columns are read.
+        It is plain data for `json` or `torch.save`, of at most 4 KiB, more for mixtures of many
+        parts. It identifies the files by their contents, not their paths, so it fits wherever the
+        same files are, whichever columns are read.
+
+        Returns:
+            A dict for `load_state_dict` or `merge_state_dicts`.
+
+        Raises:
+            UnsupportedError: The workers of a `DataLoader` read the stream. Use
+                `StatefulDataLoader`.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
+            >>> rows = iter(ds)
+            >>> next(rows)
+            {'a': 1}
+            >>> state = ds.state_dict()
+            >>> ds.load_state_dict(state)
+            >>> list(ds)
+            [{'a': 2}, {'a': 3}]
         """
         if self._shared.read_by_workers and not is_worker():
             raise UnsupportedError(
@@ -60,18 +77,30 @@ class StreamState(StreamBase):
         )
 
     def load_state_dict(self, state_dict: dict[str, Any], strict: bool = True) -> None:
-        """Make the next iteration go on after a state, and one that is under way; also set the
-        epoch to the state's.
+        """Resume from a state: the next iteration continues with the row after it.
+
+        An iteration that is running continues there, too. The epoch becomes that of the state. The
+        iteration after the next one begins at the start of the epoch.
 
         Args:
-            state_dict: what `state_dict` or `merge_state_dicts` gave.
-            strict: whether a mixture has to be the one that the state is of. If not, it may have
-                other weights, another seed or strategy, or one more part: the parts that were
-                there go on from where they were, those that are new begin.
+            state_dict: A result of `state_dict` or `merge_state_dicts`.
+            strict: Whether a mixture of `interleave_datasets` has to be the same as before.
+                Otherwise it may have other probabilities, another seed or strategy, or one more
+                part: known parts continue where they were, new ones begin.
 
         Raises:
-            CheckpointMismatchError: the state is of other files or steps, or of another consumer
-                than this one.
+            CheckpointMismatchError: The state belongs to other files, other steps, or another
+                worker or rank than this one.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
+            >>> rows = iter(ds)
+            >>> next(rows)
+            {'a': 1}
+            >>> resumed = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
+            >>> resumed.load_state_dict(ds.state_dict())
+            >>> list(resumed)
+            [{'a': 2}, {'a': 3}]
         """
         state, steps = State.from_dict(state_dict), signature(self._plan)
         if isinstance(self._plan, SourcePlan) and isinstance(self._plan.source, Mixture):
@@ -104,9 +133,7 @@ class StreamState(StreamBase):
             self._running = None
 
     def _as_mixed(self, state: State, steps: str, *, strict: bool) -> State:
-        """Return a state of a mixture, for the mixture that this is now, which is given as many
-        sequences as the state has.
-        """
+        """Return a state of a mixture for the mixture that this is now, with as many sequences."""
         source: Mixture = self._plan.source  # type: ignore[attr-defined]
         if state.steps != steps:
             after = ", ".join(map(repr, self._plan.steps))
@@ -122,28 +149,44 @@ class StreamState(StreamBase):
         return state
 
     def lock(self, path: str | os.PathLike[str]) -> None:
-        """Write down every file that this data set consists of: location, length, version, hash,
-        and how it is read.
+        """Write a lock file: the location, size, version and hash of each file of the dataset.
 
-        `load_dataset(lock=path)` then reads exactly these, on any machine, and raises
-        `SourceChangedError` where one is not what it was. Which rows are chosen, and in which
-        order, is not part of it.
+        `load_dataset(lock=path)` then reads exactly these files, on any machine, and raises
+        `SourceChangedError` where one has changed. How rows are chosen and ordered is not stored.
+
+        Args:
+            path: The path of the lock file.
+
+        Raises:
+            UnsupportedError: The dataset does not consist of files only.
 
         Example:
-            >>> ds = load_dataset("openai/gsm8k", "main", split="train", streaming=True)
-            >>> ds.lock("gsm8k.lock")
-            >>> same = load_dataset(lock="gsm8k.lock", split="train", streaming=True)
+            >>> write_jsonl("train.jsonl", [{"a": 1}])
+            1
+            >>> ds = load_dataset("json", data_files="train.jsonl", split="train", streaming=True)
+            >>> ds.lock("train.lock")
+            >>> list(load_dataset(lock="train.lock", split="train", streaming=True))
+            [{'a': 1}]
         """
         write_lock(path, {str(self._split or "train"): self._plan}, self.info.dataset_name)
 
     def skip_in_state(self, state_dict: dict[str, Any], n: int) -> dict[str, Any]:
-        """Return a state that is `n` rows further on: to leave out rows that a run cannot get over.
+        """Return a state that is `n` rows after another one, to leave out rows that a run fails at.
 
-        They are passed over as fast as can be, and given to nobody. Load the result in place of
-        `state_dict`.
+        The rows are skipped without returning them. Load the result in place of `state_dict`.
+
+        Args:
+            state_dict: The state of this stream.
+            n: The number of rows to skip.
+
+        Raises:
+            CheckpointMismatchError: As in `load_state_dict`.
 
         Example:
-            >>> ds.load_state_dict(ds.skip_in_state(state, 1000))
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
+            >>> ds.load_state_dict(ds.skip_in_state(ds.state_dict(), 2))
+            >>> list(ds)
+            [{'a': 3}]
         """
         n, plan = check_number("n", n), self._plan
         if (
@@ -161,7 +204,19 @@ class StreamState(StreamBase):
 
     @property
     def skipped(self) -> BadRecords | None:
-        """What `on_error` left out: `count`, and `errors` with their places; `None` where a bad
-        record is an error.
+        """The bad records that `on_error="skip"` left out, or `None` if they raise an error.
+
+        `count` is their number, `errors` is a list of the first 1000 errors, with file and
+        position. Each process counts the records that it met, in each epoch again.
+
+        Example:
+            >>> write_jsonl("a.jsonl", [{"a": 1}, {"a": "x"}])
+            2
+            >>> types = Features({"a": Value("int64")})
+            >>> ds = IterableDataset.from_json("a.jsonl", features=types, on_error="skip")
+            >>> list(ds)
+            [{'a': 1}]
+            >>> ds.skipped.count
+            1
         """
         return self._plan.skipped
