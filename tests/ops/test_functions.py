@@ -114,6 +114,13 @@ def test_a_batch_may_become_another_number_of_rows(listing):
     assert ids(ds.map(lambda batch: {}, batched=True, batch_size=None)) == list(range(13))
 
 
+@pytest.mark.parametrize("returned", [None, 5, "text", {"a": 1}, [1], [{"a": 1}, None], ["text"]])
+def test_flat_map_refuses_what_are_no_rows(returned):
+    ds = Dataset.from_dict({"a": [1, 2]}).to_iterable_dataset()
+    with pytest.raises(ValueError, match="flat_map: the function must return an iterable of"):
+        list(ds.flat_map(lambda row: returned))
+
+
 def test_filter_and_flat_map(listing):
     ds = listing([9])
     assert ids(ds.filter(odd)) == [1, 3, 5, 7]

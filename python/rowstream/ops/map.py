@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -291,13 +291,32 @@ class FlatMap(Whole):
                 if isinstance(rows, dict)
                 else rows
             )
-            made: Iterable[Any] = self.call(row, index)
-            return made
+            return _rows_only(self.call(row, index))
 
         return Stage(upstream, 1, make, state, number)
 
     def __repr__(self) -> str:
         return f"FlatMap({self.call!r})"
+
+
+def _rows_only(rows: Any) -> Iterator[Any]:
+    """Yield the rows that a function of `flat_map` returned.
+
+    Raises:
+        InvalidArgumentError: It returned something else.
+    """
+    if isinstance(rows, Mapping) or not isinstance(rows, Iterable):
+        raise InvalidArgumentError(
+            "flat_map: the function must return an iterable of rows, such as a list of dicts; it"
+            f" returned {type(rows).__name__}"
+        )
+    for row in rows:
+        if not isinstance(row, Mapping) and table_of(row) is None:
+            raise InvalidArgumentError(
+                "flat_map: the function must return an iterable of dicts, one a row; it returned"
+                f" one of {type(row).__name__}"
+            )
+        yield row
 
 
 def worker_pool(call: Call, num_threads: int | None, num_proc: int | None) -> Pool | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from rowstream.dataset.iterable.base import StreamBase
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
-def _spark_rows(df: Any, **_: Any) -> Any:
+def _spark_rows(df: Any) -> Iterator[dict[str, Any]]:
     for row in df.toLocalIterator():
         yield row.asDict(recursive=True)
 
@@ -115,9 +115,7 @@ class StreamConstructors(StreamBase):
         Example:
             >>> ds = IterableDataset.from_spark(df)  # doctest: +SKIP
         """
-        return cls.from_generator(
-            _spark_rows, features, {"df": df, **kwargs}, split, deterministic=True
-        )
+        return cls.from_generator(_spark_rows, features, {"df": df}, split, deterministic=True)
 
     @classmethod
     def from_dict(
