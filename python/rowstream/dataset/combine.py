@@ -276,21 +276,21 @@ def _first_features(ds: IterableDataset) -> Features | None:
 
 def _joined(all_features: list[Features | None]) -> Features | None:
     """Return the union of the columns of all parts, if all are known."""
-    made: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for features in all_features:
         if features is None:
             return None
         for name, feature in features.items():
-            if name not in made or getattr(made[name], "dtype", None) == "null":
-                made[name] = feature
-            elif getattr(feature, "dtype", None) != "null" and _plain(made[name]) != _plain(
+            if name not in result or getattr(result[name], "dtype", None) == "null":
+                result[name] = feature
+            elif getattr(feature, "dtype", None) != "null" and _plain(result[name]) != _plain(
                 feature
             ):
                 raise SchemaError(
-                    f"the column {name!r} is {made[name]!r} in one data set and {feature!r} in"
+                    f"the column {name!r} is {result[name]!r} in one data set and {feature!r} in"
                     " another: cast_column() makes them alike"
                 )
-    return Features(made)
+    return Features(result)
 
 
 _ALIKE = {
@@ -338,7 +338,7 @@ def _over(
         source = replace(
             source, parts=tuple(replace(part, consumer=(0, 1)) for part in source.parts)
         )
-    made = IterableDataset(
+    result = IterableDataset(
         SourcePlan(scan="", source=source), _info(parts, info), split or parts[0].split
     )
     # What some parts have decoded already, the others decode too; else it is done at the end.
@@ -351,8 +351,8 @@ def _over(
                 replace(part, plan=plan) for part, plan in zip(source.parts, plans, strict=True)
             ),
         )
-        made, decoding = made._with(SourcePlan(scan="", source=source)), None
-    return made._with(
+        result, decoding = result._with(SourcePlan(scan="", source=source)), None
+    return result._with(
         _known=features,
         _format=parts[0]._format,
         _decoding=decoding,

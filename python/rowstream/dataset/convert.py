@@ -43,9 +43,9 @@ def stream_of(ds: Any, num_shards: int) -> Any:
         and ds._data.whole
         and num_shards == 1
     ):
-        made = IterableDataset(ds._data.plan, info, None if ds.split is None else str(ds.split))
+        result = IterableDataset(ds._data.plan, info, None if ds.split is None else str(ds.split))
     elif ds._indices is None and plain and ds._data.nbytes < 1 << 28:
-        made = IterableDataset(
+        result = IterableDataset(
             in_memory_plan(ds._query(slice(None)), num_shards=num_shards),
             info,
             None if ds.split is None else str(ds.split),
@@ -57,7 +57,7 @@ def stream_of(ds: Any, num_shards: int) -> Any:
             if num_shards > 1
             else [base]
         )
-        made = IterableDataset(
+        result = IterableDataset(
             SourcePlan(
                 scan="",
                 source=generator_source(_shard_rows, {"shards": shards}, deterministic=True),
@@ -65,5 +65,5 @@ def stream_of(ds: Any, num_shards: int) -> Any:
             info,
             None if ds.split is None else str(ds.split),
         )
-        made._known = ds.features
-    return made.with_format(ds._format_type) if ds._format_type != "custom" else made
+        result._known = ds.features
+    return result.with_format(ds._format_type) if ds._format_type != "custom" else result

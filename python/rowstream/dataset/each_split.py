@@ -106,13 +106,13 @@ def _caller(name: str, signature: inspect.Signature) -> Any:
             given |= given.pop(key, {})
         with_split = given.pop("with_split", False)
         files = {one: given.pop(several, None) or {} for one, several in _BY_SPLIT.items()}
-        made = {}
+        result = {}
         for split, ds in self.items():
             own = {one: names[split] for one, names in files.items() if split in names}
             if with_split:
                 own["function"] = partial(_with_split, given["function"], split)
-            made[split] = getattr(ds, name)(**{**given, **own})
-        return type(self)(made)
+            result[split] = getattr(ds, name)(**{**given, **own})
+        return type(self)(result)
 
     called.__signature__ = signature  # type: ignore[attr-defined]  # functions take it
     return called

@@ -27,8 +27,8 @@ def load_prepared(
     """Return the requested splits as map-style datasets."""
     there = list(request.found.files)
     names = there if split is None else splits_used(there, split)
-    made = prepare_request(Dataset, request, names, cache_dir, keep_in_memory, mode, checks)
-    return DatasetDict(made) if split is None else chosen_splits(made, split, there)
+    result = prepare_request(Dataset, request, names, cache_dir, keep_in_memory, mode, checks)
+    return DatasetDict(result) if split is None else chosen_splits(result, split, there)
 
 
 def chosen_splits(made: dict[str, Any], split: Any, there: list[str] | None = None) -> Any:

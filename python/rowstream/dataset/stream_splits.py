@@ -26,7 +26,7 @@ def load_streams(request: Request, split: Any) -> Any:
         several = split if isinstance(split, list) else [split]
         sliced_parts = {str(one): sliced for one in several if (sliced := instructions(str(one)))}
         if sliced_parts:
-            made = {
+            result = {
                 one: sliced_stream(how, parts, found, one) for one, parts in sliced_parts.items()
             }
             rest = [one for one in several if str(one) not in sliced_parts]
@@ -35,9 +35,13 @@ def load_streams(request: Request, split: Any) -> Any:
                 for one in joined_splits(rest)
             }
             names = check_splits(rest, list(by_split_)) if rest else []
-            made |= {one: _stream(one, *plan_of(how, found, by_split_[one], one)) for one in names}
+            result |= {
+                one: _stream(one, *plan_of(how, found, by_split_[one], one)) for one in names
+            }
             return (
-                [made[str(one)] for one in split] if isinstance(split, list) else made[str(split)]
+                [result[str(one)] for one in split]
+                if isinstance(split, list)
+                else result[str(split)]
             )
         # Splits together: "train+test", "all".
         by_split_ |= {
@@ -45,13 +49,13 @@ def load_streams(request: Request, split: Any) -> Any:
             for one in joined_splits(split)
         }
     wanted = check_splits(split, list(by_split_))
-    made = {
+    result = {
         one: _stream(one, *made_of)
         for one, made_of in plans_of(how, found, {one: by_split_[one] for one in wanted}).items()
     }
     if split is None:
-        return IterableDatasetDict(made)
-    return [made[one] for one in split] if isinstance(split, list) else made[wanted[0]]
+        return IterableDatasetDict(result)
+    return [result[one] for one in split] if isinstance(split, list) else result[wanted[0]]
 
 
 def _stream(split: str, plan: Plan, info: DatasetInfo) -> IterableDataset:
@@ -62,7 +66,7 @@ def sliced_stream(
     how: ReadOptions, parts: list[Instruction], found: ResolvedFiles, name: str
 ) -> IterableDataset:
     """Return a stream of parts of splits, one after another."""
-    made, there = [], found.files
+    result, there = [], found.files
     for part in parts:
         names = list(there) if part.split == "all" else check_splits([part.split], list(there))
         plan, info = plan_of(how, found, [file for one in names for file in there[one]], name)
@@ -70,5 +74,5 @@ def sliced_stream(
             plan = plan.numbered()
             start, stop = part.rows(plan.core.rows(0) or 0)
             plan = plan.skip(start).take(max(0, stop - start))
-        made.append(IterableDataset(plan, info, name))
-    return made[0] if len(made) == 1 else concatenate_datasets(made, split=name)
+        result.append(IterableDataset(plan, info, name))
+    return result[0] if len(result) == 1 else concatenate_datasets(result, split=name)

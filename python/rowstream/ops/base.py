@@ -143,8 +143,8 @@ class Stage:
         return [self._before, self._index, self._given]
 
     def __iter__(self) -> Iterator[Any]:
-        for made, after in self._lists():
-            for item in islice(made, self._given, None) if self._given else made:
+        for result, after in self._lists():
+            for item in islice(result, self._given, None) if self._given else result:
                 self._given += 1
                 yield item
             self._before, self._index, self._given = after, self._index + 1, 0

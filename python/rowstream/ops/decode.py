@@ -35,14 +35,14 @@ class Decode(RowWise):
         }
 
         def decoded(row: dict[str, Any], _: int) -> dict[str, Any]:
-            made = dict(row)
+            result = dict(row)
             for name, feature in those.items():
-                if made.get(name) is not None:
+                if result.get(name) is not None:
                     # A function may have given an image or a path rather than what is stored.
-                    made[name] = decode_nested_example(
-                        feature, encode_nested_example(feature, made[name])
+                    result[name] = decode_nested_example(
+                        feature, encode_nested_example(feature, result[name])
                     )
-            return made
+            return result
 
         pool = Pool("threads", self.threads, ahead_of_each=2) if self.threads else None
         return RowNode(upstream, state, number, decoded, indexed=False, pool=pool)

@@ -63,13 +63,13 @@ class RowNode:
         call = self._call
         for item in self._upstream:
             try:
-                made = call(item, self._index)
+                result = call(item, self._index)
             except SchemaError as error:
                 error.add_note(f"row {self._index} since the iteration began")
                 raise
             self._index += 1
-            if made is not None:
-                yield made
+            if result is not None:
+                yield result
 
     def _beside(self, pool: Pool) -> Iterator[Any]:
         """Yield results of a pool, which runs ahead; the state is that of the last yielded item."""
@@ -88,10 +88,10 @@ class RowNode:
                 if not queue:
                     break
                 future, after = queue.popleft()
-                made = future.result()
+                result = future.result()
                 self._behind, self._index = after, self._index + 1
-                if made is not None:
-                    yield made
+                if result is not None:
+                    yield result
 
 
 @dataclass(frozen=True)
@@ -172,8 +172,8 @@ class _Function:
         There are no columns where a short batch is left out.
         """
         columns = columns_of(rows) if isinstance(rows, list) else rows
-        made = isinstance(columns, dict) and (self.format in TABLES or columns is not rows)
-        if made and self.format is not None:
+        result = isinstance(columns, dict) and (self.format in TABLES or columns is not rows)
+        if result and self.format is not None:
             columns = formatter(self.format).columns(columns)
         n, size = length_of(columns), self.size or 0
         if self.drop_last and n < size:

@@ -28,12 +28,12 @@ def _run(*args: Any) -> Any:
     if _call is None:
         raise AssertionError("worker started before its function was set (a bug of rowstream)")
     try:
-        made = _call(*args)
+        result = _call(*args)
     except SystemExit as error:
         # In a process of its own it would end that; here it would end the program that waits for
         # the result, without a word.
         raise RuntimeError(f"the function ended its process: {error!r}") from error
-    return made if isinstance(made, (dict, list, tuple)) or made is None else list(made)
+    return result if isinstance(result, (dict, list, tuple)) or result is None else list(result)
 
 
 @dataclass(frozen=True)

@@ -43,12 +43,12 @@ class Project(RowWise):
             gone = {name for name, _ in self.names}
             return {name: value for name, value in row.items() if name not in gone}
         renamed = dict(self.names)
-        made = {renamed.get(name, name): value for name, value in row.items()}
-        if len(made) < len(row):
+        result = {renamed.get(name, name): value for name, value in row.items()}
+        if len(result) < len(row):
             raise InvalidArgumentError(
                 f"renaming {renamed} would give two columns one name; the columns are {list(row)}"
             )
-        return made
+        return result
 
 
 @dataclass(frozen=True)

@@ -20,15 +20,15 @@ class BadRecords:
         errors: The errors of the first 1000, each with file and position.
     """
 
-    def __init__(self, told: Callable[[Exception], object] | None = None) -> None:
+    def __init__(self, on_error: Callable[[Exception], object] | None = None) -> None:
         self.count = 0
         self.errors: list[Exception] = []
-        self._told = told
+        self._on_error = on_error
 
     def __call__(self, error: Exception) -> None:
         """Record an error. An exception of the user's own function ends the stream."""
-        if self._told is not None:
-            self._told(error)
+        if self._on_error is not None:
+            self._on_error(error)
         self.count += 1
         if len(self.errors) < _MOST:
             self.errors.append(error)

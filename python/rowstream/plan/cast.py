@@ -73,10 +73,10 @@ def _declared(plan: Plan, features: dict[str, Any]) -> Plan:
         )
     if plan.batch is not None:
         raise UnsupportedError("batches are not cast: cast before batch()")
-    made = json.loads(schema_from_features({sources[name]: of for name, of in features.items()}))
+    result = json.loads(schema_from_features({sources[name]: of for name, of in features.items()}))
     listing = plan.listing
     schema = listing["schema"]
-    types = {field["name"]: field for field in fields_declared(made["fields"], schema["fields"])}
+    types = {field["name"]: field for field in fields_declared(result["fields"], schema["fields"])}
     fields = [types.get(field["name"], field) for field in schema["fields"]]
     metadata = dict(schema.get("metadata") or {})
     written = json.loads(metadata.get("huggingface", "null")) or {"info": {"features": {}}}
@@ -86,8 +86,8 @@ def _declared(plan: Plan, features: dict[str, Any]) -> Plan:
         if name not in types
     }
     labels = (
-        (json.loads(made["metadata"]["huggingface"])["info"]["features"])
-        if "huggingface" in made["metadata"]
+        (json.loads(result["metadata"]["huggingface"])["info"]["features"])
+        if "huggingface" in result["metadata"]
         else {}
     )
     metadata["huggingface"] = json.dumps({"info": {"features": {**kept, **labels}}})

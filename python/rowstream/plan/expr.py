@@ -379,7 +379,7 @@ def from_filters(filters: Any) -> Expr:
     ):
         parts = [from_filters(list(part)) for part in filters]
         return parts[0] if len(parts) == 1 else _Joined("or", tuple(parts))
-    made = []
+    result = []
     for part in filters:
         if not isinstance(part, (tuple, list)) or len(part) != 3 or not isinstance(part[0], str):
             raise InvalidArgumentError(
@@ -388,11 +388,11 @@ def from_filters(filters: Any) -> Expr:
         name, op, value = part
         of = col(*name.split(".")) if "." in name else col(name)
         if op in ("in", "not in"):
-            made.append(of.isin(value) if op == "in" else ~of.isin(value))
+            result.append(of.isin(value) if op == "in" else ~of.isin(value))
         elif op in _OPS:
-            made.append(of._compare(_OPS[op], value))
+            result.append(of._compare(_OPS[op], value))
         else:
             raise InvalidArgumentError(
                 f"filters=: there is no operator {op!r}; there are {[*_OPS, 'in', 'not in']}"
             )
-    return made[0] if len(made) == 1 else _Joined("and", tuple(made))
+    return result[0] if len(result) == 1 else _Joined("and", tuple(result))

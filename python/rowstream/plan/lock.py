@@ -56,9 +56,9 @@ def read(
         raise InvalidArgumentError(
             f"{os.fspath(path)} is no lock file of this version of rowstream"
         )
-    made: dict[str, Plan] = {}
+    result: dict[str, Plan] = {}
     for split, listing in kept["splits"].items():
         plan = replace(Plan(json.dumps(listing)), access=access)
         plan.core  # noqa: B018 - what is not a listing is an error here
-        made[str(split)] = plan
-    return made, kept.get("dataset")
+        result[str(split)] = plan
+    return result, kept.get("dataset")

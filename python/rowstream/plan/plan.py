@@ -133,7 +133,7 @@ class Plan(PlanBase):
                 return self.each(op_of("shard", of=of, index=index, contiguous=contiguous))
             plan = self._counted_all()
 
-        made: list[list[Segment]] = [[], []]
+        result: list[list[Segment]] = [[], []]
         number = self.first
         for which, some in enumerate((self.segments, self.cycle)):
             for segment in some:
@@ -157,14 +157,14 @@ class Plan(PlanBase):
                         contiguous=contiguous,
                         by_rows=by_rows,
                     )
-                    made[which].append(
+                    result[which].append(
                         replace(
                             segment, ops=(*head, *ops, *tail), times=1 if alone else segment.times
                         )
                     )
-                    number += made[which][-1].times
-                    before += rows * made[which][-1].times
-        return replace(plan, segments=tuple(made[0]), cycle=tuple(made[1]))
+                    number += result[which][-1].times
+                    before += rows * result[which][-1].times
+        return replace(plan, segments=tuple(result[0]), cycle=tuple(result[1]))
 
     def _shard_ops(
         self,

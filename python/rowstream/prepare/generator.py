@@ -117,10 +117,10 @@ class _Part:
     name: str
     split: Any
 
-    def __call__(self, told: Callable[[int], None]) -> None:
-        create_file(self.file, lambda temporary: self._write(temporary, told))
+    def __call__(self, on_progress: Callable[[int], None]) -> None:
+        create_file(self.file, lambda temporary: self._write(temporary, on_progress))
 
-    def _write(self, temporary: str, told: Callable[[int], None]) -> None:
+    def _write(self, temporary: str, on_progress: Callable[[int], None]) -> None:
         try:
             with ArrowWriter(
                 path=temporary, features=self.features, fingerprint=self.name
@@ -129,7 +129,7 @@ class _Part:
                     writer.write(
                         row if self.features is None else encoded(self.features, row, len(writer))
                     )
-                    told(1)
+                    on_progress(1)
                 writer.finalize()
         except SchemaInferenceError:
             # A generator of nothing, which says no types either.

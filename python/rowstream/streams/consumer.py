@@ -95,10 +95,10 @@ class Consumer:
 
     @staticmethod
     def _lane(v: int, saved: Any = None) -> _Lane:
-        made = _Lane(v, *(saved or [0, [], 0, None])[:4])
-        made.done = bool(saved and saved[4])
-        made.before = saved[5] if saved and len(saved) > 5 else None
-        return made
+        result = _Lane(v, *(saved or [0, [], 0, None])[:4])
+        result.done = bool(saved and saved[4])
+        result.before = saved[5] if saved and len(saved) > 5 else None
+        return result
 
     def _owner(self, v: int, k: int, of: int) -> int:
         """Return which of the consumers that share a sequence has its `k`-th row.

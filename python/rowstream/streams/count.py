@@ -38,7 +38,7 @@ def count(plan: Plan, world: World) -> int:
     """
     if endless(plan):
         raise InvalidArgumentError("count(): the stream is repeated for ever; take(n) ends it")
-    n = told(plan, world)
+    n = known_count(plan, world)
     if n is not None:
         return n
     # What follows the last step that only reading tells is reckoned. A take ends the reading early.
@@ -56,7 +56,7 @@ def count(plan: Plan, world: World) -> int:
     return _after(n, steps[read:])
 
 
-def told(plan: Plan, world: World) -> int | None:
+def known_count(plan: Plan, world: World) -> int | None:
     """Return the number of items of a plan that ends, or `None` if items have to be read."""
     if not all(_tells(step, world) for step in plan.steps):
         return None
@@ -142,7 +142,7 @@ def _of_source(plan: SourcePlan, world: World) -> int | None:
     if world.of > 1 or not each_once:
         return None
     counts = [
-        told(part.plan, _world(part, world))
+        known_count(part.plan, _world(part, world))
         for part in (_drawn(source) if isinstance(source, Mixture) else source.parts)
     ]
     return None if None in counts else sum(n for n in counts if n is not None)

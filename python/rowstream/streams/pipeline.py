@@ -84,11 +84,11 @@ class Pipeline:
             runs[0][2] = self._run.state()
         (source,) = self._sources
         fixed = any(step.counted for step in self._plan.steps)
-        made = {"of": [self._world.c, self._world.of], "runs": runs, "own": self._own.state()}
+        result = {"of": [self._world.c, self._world.of], "runs": runs, "own": self._own.state()}
         more = {"fixed": True} if fixed else {}
         if self._plan.begin is not None and all(step.rowwise for step in self._plan.steps):
             more["whole"] = True
-        return {**made, "cursor": source.cursor(), "taken": source.given, **more}
+        return {**result, "cursor": source.cursor(), "taken": source.given, **more}
 
     @staticmethod
     def merge(places: list[dict[str, Any]], join: Callable[[list[Any]], Any]) -> dict[str, Any]:

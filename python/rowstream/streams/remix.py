@@ -29,8 +29,8 @@ def remixed(place: Any, source: Mixture) -> tuple[Any, Mixture]:
             "strict=False is for mixtures, by interleave_datasets, whose weights or parts have"
             " changed: the state is of no mixture"
         )
-    made = replace(source, lanes=found["mixture"]["sequences"])
-    return _changed(place, made), made
+    result = replace(source, lanes=found["mixture"]["sequences"])
+    return _changed(place, result), result
 
 
 def sequences_of(place: Any) -> int | None:

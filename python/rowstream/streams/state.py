@@ -41,12 +41,12 @@ class State:
         Args:
             of: The description of the stream, for errors.
         """
-        made: dict[str, Any] = {"rowstream": VERSION, "epoch": self.epoch}
+        result: dict[str, Any] = {"rowstream": VERSION, "epoch": self.epoch}
         if (of := of or self.of) is not None:
-            made["of"] = of
+            result["of"] = of
         if self.steps:
-            return {**made, "steps": self.steps, "place": self.place}
-        return {**made, "cursor": self.cursor}
+            return {**result, "steps": self.steps, "place": self.place}
+        return {**result, "cursor": self.cursor}
 
     def of_plan(self, plan: Plan) -> bool:
         """Return whether it is a position in this plan, as far as is known without its files."""

@@ -150,23 +150,23 @@ class Runs:
 
     def __init__(self, names: list[str], length: int) -> None:
         self._names, self._length = names, length
-        self._held: list[Any] = []
+        self._buffer: list[Any] = []
 
     def __call__(self, table: Any, at: list[int]) -> Any:
         """Return the runs that end in a part, whose rows have the positions `at`."""
-        held = sum(part.num_rows for part in self._held)
-        if self._held:
-            seam = pa.concat_tables([self._held[-1].slice(self._held[-1].num_rows - 1), table])
-            ends = np.flatnonzero(self._changes(seam)) + held
+        buffered = sum(part.num_rows for part in self._buffer)
+        if self._buffer:
+            seam = pa.concat_tables([self._buffer[-1].slice(self._buffer[-1].num_rows - 1), table])
+            ends = np.flatnonzero(self._changes(seam)) + buffered
         else:
             ends = np.flatnonzero(self._changes(table)) + 1
-        self._held.append(table)
+        self._buffer.append(table)
         if at[-1] + 1 == self._length:
-            ends = np.append(ends, held + table.num_rows)
+            ends = np.append(ends, buffered + table.num_rows)
         if not len(ends):
             return batched(table.slice(0, 0), [])
-        whole = pa.concat_tables(self._held)
-        self._held = [whole.slice(int(ends[-1]))]
+        whole = pa.concat_tables(self._buffer)
+        self._buffer = [whole.slice(int(ends[-1]))]
         return batched(whole.slice(0, int(ends[-1])), ends.tolist())
 
     def _changes(self, table: Any) -> Any:

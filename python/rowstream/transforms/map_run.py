@@ -69,20 +69,20 @@ def _results(job: MapJob) -> Iterator[tuple[int, Any]]:
         loop.close()
 
 
-def run(job: MapJob, told: Callable[[int], None]) -> Any:
+def run(job: MapJob, on_progress: Callable[[int], None]) -> Any:
     """Run a job and return the dataset of its result, or its shard if the function returned `None`.
 
     The file is complete, or does not exist.
 
     Args:
         job: The job.
-        told: A function that is called with each number of finished rows.
+        on_progress: A function that is called with each number of finished rows.
     """
     out, done = MapOutput(job), False
     try:
         for n, result in _results(job):
             out.write(result, n)
-            told(n)
+            on_progress(n)
         out.end()
         done = True
     finally:
@@ -91,7 +91,7 @@ def run(job: MapJob, told: Callable[[int], None]) -> Any:
     return out.result()
 
 
-def run_in_process(job: MapJob, told: Callable[[int], None]) -> Any:
+def run_in_process(job: MapJob, on_progress: Callable[[int], None]) -> Any:
     """Run a job in a worker process, and return `None` where `run` returns the shard."""
-    result = run(job, told)
+    result = run(job, on_progress)
     return None if result is job.shard else result

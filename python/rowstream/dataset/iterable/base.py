@@ -20,7 +20,7 @@ from rowstream.info import DatasetInfo
 from rowstream.ops.base import World
 from rowstream.ops.decode import Decode
 from rowstream.ops.rebatch import Rebatch
-from rowstream.streams.count import endless, told
+from rowstream.streams.count import endless, known_count
 from rowstream.streams.iteration import Items, Iteration
 from rowstream.streams.pipeline import Pipeline, node
 from rowstream.streams.rows import Rows
@@ -234,9 +234,9 @@ class StreamBase(DatasetInfoMixin):
         return self._copied()
 
     def _copied(self) -> Self:
-        made = self._with(_resume=None)
-        made._shared.read_by_workers = self._shared.read_by_workers
-        return made
+        result = self._with(_resume=None)
+        result._shared.read_by_workers = self._shared.read_by_workers
+        return result
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state for pickle: the unpickled dataset resumes where this iteration is."""
@@ -253,20 +253,20 @@ class StreamBase(DatasetInfoMixin):
         self.__dict__.update(state)
 
     def _with(self, plan: Plan | None = None, **changes: Any) -> Self:
-        made = object.__new__(type(self))
-        made.__dict__.update(self.__dict__)
-        made.__dict__.update(
+        result = object.__new__(type(self))
+        result.__dict__.update(self.__dict__)
+        result.__dict__.update(
             _shared=SharedEpoch(self._shared.epoch),
             _running=None,
             _plan=self._plan if plan is None else plan,
         )
-        made.__dict__.update(_resume=self._loaded(), _loads=1)
+        result.__dict__.update(_resume=self._loaded(), _loads=1)
         if "_known" in changes:
-            made._partly = None
-        made.__dict__.update(changes)
-        if plan is not None and made._resume is not None:
-            made._fits(made._resume)
-        return made
+            result._partly = None
+        result.__dict__.update(changes)
+        if plan is not None and result._resume is not None:
+            result._fits(result._resume)
+        return result
 
     def _fits(self, state: State) -> None:
         """Raise if a state that was loaded before the last step does not fit after it."""
@@ -297,12 +297,12 @@ class StreamBase(DatasetInfoMixin):
         """
         return self._with(_format=format_name(type))
 
-    def _told(self) -> int | None:
+    def _known_count(self) -> int | None:
         """Return the number of rows of the next iteration; `None` if it is not known."""
         return (
             None
             if self._loaded() is not None or endless(self._plan)
-            else told(self._plan, self._world())
+            else known_count(self._plan, self._world())
         )
 
     @property

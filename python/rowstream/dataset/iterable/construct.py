@@ -36,10 +36,10 @@ class StreamConstructors(StreamBase):
 
     @classmethod
     def _made(cls, plan: Plan, info: DatasetInfo | None, split: Any, features: Any = None) -> Self:
-        made = cls(plan, info, None if split is None else str(split))
+        result = cls(plan, info, None if split is None else str(split))
         if features is not None and plan.python:
-            made._known = Features(features)
-        return made
+            result._known = Features(features)
+        return result
 
     @classmethod
     def _of_files(

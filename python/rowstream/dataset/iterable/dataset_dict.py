@@ -73,9 +73,9 @@ class IterableDatasetDict(dict[str, IterableDataset]):
 
     def _upload(self, options: UploadOptions) -> Any:
         # Each read once, into an Arrow file.
-        made = {name: ds.to_map_style() for name, ds in self.items()}
+        result = {name: ds.to_map_style() for name, ds in self.items()}
         given = {name: value for name, value in vars(options).items() if name != "split"}
-        return IterableDataset.map_style_class().dict_class(made).push_to_hub(**given)
+        return IterableDataset.map_style_class().dict_class(result).push_to_hub(**given)
 
     push_to_hub = uploader(_upload, several=True)
 

@@ -330,7 +330,7 @@ class StreamExport(StreamBase):
     @contextmanager
     def _exported(self, output: Output, batch_size: int | None) -> Iterator[ExportedRows]:
         """Open the rows for writing: counted, where the number of files asks for it."""
-        known = None if output.num_shards is None else self._told()
+        known = None if output.num_shards is None else self._known_count()
         file = self.to_map_style() if output.num_shards is not None and known is None else None
         try:
             tables = self._tables(batch_size) if file is None else file._tables(batch_size)

@@ -190,11 +190,11 @@ class StreamFunctions(StreamColumns):
             raise UnsupportedError(
                 "decode() says how rows come out of files: call it before functions and filters"
             )
-        made = with_decoding(features, enable)
+        result = with_decoding(features, enable)
         threads = check_number(
             "num_threads",
             (32 if requires_decoding(features) else 0) if num_threads is None else num_threads,
         )
         if self._plan.python:
-            return self._with(_known=made, _decoding=threads)
-        return self._cast(dict(made))._with(_decoding=threads)
+            return self._with(_known=result, _decoding=threads)
+        return self._cast(dict(result))._with(_decoding=threads)
