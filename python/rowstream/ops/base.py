@@ -76,43 +76,39 @@ class Step(Protocol):
         ...
 
 
-class RowWise:
-    """A step that processes one item at a time."""
-
-    rowwise = True
-    one_to_one = True
-    counted = False
-    python = True
-
-    def fresh(self, state: Any) -> Any:
-        """Return the same state, since the step has none of its own."""
-        return state
-
-
-class Whole:
-    """A step that processes lists of items."""
+class PlainStep:
+    """The properties of most steps, and the state of those that have none of their own."""
 
     rowwise = False
     one_to_one = False
     counted = False
     python = False
+
+    def fresh(self, state: Any) -> Any:
+        """Return the state before the first item: that of the step before."""
+        return state
+
+
+class RowWise(PlainStep):
+    """A step that processes one item at a time."""
+
+    rowwise = True
+    one_to_one = True
+    python = True
+
+
+class Whole(PlainStep):
+    """A step that processes lists of items."""
 
     def fresh(self, state: Any) -> Any:
         """Return the initial state of a `Stage`."""
         return [state, 0, 0]
 
 
-class Counted:
-    """A step that counts the items of its consumer."""
+class Counted(PlainStep):
+    """A step that counts the items of its consumer. Its states do not merge."""
 
-    rowwise = False
-    one_to_one = False
     counted = True
-    python = False
-
-    def fresh(self, state: Any) -> Any:
-        """Return the same state; it is not used, since states of such steps do not merge."""
-        return state
 
 
 class Stage:
