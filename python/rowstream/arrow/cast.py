@@ -27,7 +27,7 @@ from rowstream.arrow.maps import (
 def by_chunk(function: Callable[..., Any]) -> Callable[..., Any]:
     """Make a function of arrays accept chunked arrays as well."""
 
-    def of(array: Any, to: Any, *args: Any, **kwargs: Any) -> Any:
+    def of(array: Any, to: Any, *args: Any, **kwargs: Any) -> pa.Array | pa.ChunkedArray:
         if not isinstance(array, pa.ChunkedArray):
             return function(array, to, *args, **kwargs)
         if array.num_chunks == 0:
@@ -51,7 +51,7 @@ def shortened(value: Any) -> str:
     return text if len(text) <= 3000 else f"{text[:1500]}\n...\n{text[-1500:]}"
 
 
-def _fixed_values(array: Any, length: int) -> Any:
+def _fixed_values(array: Any, length: int) -> pa.Array:
     """Return the values of lists of one length, with placeholders for null lists."""
     if pa.types.is_fixed_size_list(array.type):
         return array.values[array.offset * length : (array.offset + len(array)) * length]
@@ -71,7 +71,7 @@ def _of_length(array: Any, length: int) -> bool:
     )
 
 
-def list_of(array: Any, kind: str, length: int, values: Callable[[Any], Any]) -> Any:
+def list_of(array: Any, kind: str, length: int, values: Callable[[Any], Any]) -> pa.Array | None:
     """Convert lists to another kind of lists, with a function for their values.
 
     Return `None` if the lists do not have the required length.
@@ -118,7 +118,7 @@ def _list_kind(kind: Any) -> str:
     )
 
 
-def as_lists(array: Any) -> Any:
+def as_lists(array: Any) -> pa.Array:
     """Convert maps and list views to lists; return other arrays as they are."""
     if pa.types.is_map(array.type):
         return entries_of(array)
@@ -131,7 +131,7 @@ def _is_number(kind: Any) -> bool:
     )
 
 
-def _cast(array: Any, pa_type: Any) -> Any:
+def _cast(array: Any, pa_type: Any) -> pa.Array:
     """Cast an array with pyarrow, and raise where pyarrow would silently change a value.
 
     These are numbers as booleans, times as dates, and floats that become infinite.
@@ -163,7 +163,7 @@ def array_cast(
     allow_decimal_to_str: bool = True,
     shapes: bool = True,
     absent: bool = False,
-) -> Any:
+) -> pa.Array:
     """Cast an array to another type.
 
     Besides what pyarrow casts, fields of structs may be in another order, lists of another kind,
@@ -251,7 +251,7 @@ def array_cast(
     raise TypeError(f"Couldn't cast array of type {shortened(array.type)} to {shortened(pa_type)}")
 
 
-def label_storage(storage: Any, label: Any) -> Any:
+def label_storage(storage: Any, label: Any) -> pa.Array:
     """Convert an array of names or integers to an array of labels.
 
     Raises:
@@ -271,7 +271,7 @@ def label_storage(storage: Any, label: Any) -> Any:
     return result
 
 
-def json_storage(storage: Any, feature: Any) -> Any:
+def json_storage(storage: Any, feature: Any) -> pa.Array:
     """Convert an array of any type to an array of JSON texts."""
     kind = feature.pa_type
     if (

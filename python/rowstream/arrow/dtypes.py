@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _CORE = {
     "null": "Null",
@@ -102,7 +105,7 @@ def named(dtype: str) -> str | None:
     return None if parsed is None else _name(parsed)
 
 
-def python_type(dtype: str) -> Any:
+def python_type(dtype: str) -> type | None:
     """Return the Python type to which values of a type are converted; `None` if they are not."""
     if dtype == "bool":
         return bool
@@ -113,7 +116,7 @@ def python_type(dtype: str) -> Any:
     return str if dtype in ("string", "large_string", "string_view") else None
 
 
-def core_type(dtype: str) -> Any:
+def core_type(dtype: str) -> dict[str, Any] | str:
     """Return the type of a name in the core's JSON.
 
     Raises:
@@ -153,7 +156,7 @@ def core_name(core: Any) -> str:
     return str(kind).lower()
 
 
-def arrow_type(dtype: str) -> Any:
+def arrow_type(dtype: str) -> pa.DataType:
     """Return the pyarrow type of a name.
 
     Raises:
@@ -179,7 +182,7 @@ def arrow_type(dtype: str) -> Any:
     return make(*rest)
 
 
-def _made(make: Any) -> Any:
+def _made(make: Any) -> pa.DataType | None:
     try:
         return make()
     except TypeError:

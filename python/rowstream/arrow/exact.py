@@ -30,7 +30,7 @@ class MisfitError(SchemaError, pa.ArrowTypeError):  # type: ignore[misc]  # like
     """A value is of another kind than its column."""
 
 
-def exact_array(values: Any, kind: Any) -> Any:
+def exact_array(values: Any, kind: Any) -> pa.Array:
     """Convert Python objects to an array of a given type.
 
     Raises:

@@ -68,7 +68,7 @@ class ArrayType(pa.ExtensionType):  # type: ignore[misc]  # pyarrow comes withou
 
 
 @lru_cache(maxsize=256)
-def _deserialized(ndims: int, serialized: bytes) -> Any:
+def _deserialized(ndims: int, serialized: bytes) -> pa.DataType:
     return _TYPES[ndims](*json.loads(serialized))
 
 

@@ -27,7 +27,7 @@ def open_arrow(source: Any) -> Any:
             raise error from None
 
 
-def read_table(source: Any, path: str, whole: bool = False) -> Any:
+def read_table(source: Any, path: str, whole: bool = False) -> pa.Table:
     """Return the table of a file, and check its checksums if it has some.
 
     They are checked when rows are read, or all at the start with `whole`.
@@ -40,7 +40,7 @@ def read_table(source: Any, path: str, whole: bool = False) -> Any:
     return unmarked(table)
 
 
-def table_of(source: Any, name: str = "what is in memory") -> Any:
+def table_of(source: Any, name: str = "what is in memory") -> pa.Table:
     """Return the table of an Arrow stream or file.
 
     Raises:

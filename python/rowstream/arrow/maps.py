@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 
-def without_hidden(array: Any) -> Any:
+def without_hidden(array: Any) -> pa.Array:
     """Return lists or maps whose null rows have no items.
 
     Items of null rows would otherwise become items of the row before.
@@ -25,7 +25,7 @@ def without_hidden(array: Any) -> Any:
     return array
 
 
-def offsets_of(array: Any) -> Any:
+def offsets_of(array: Any) -> pa.Array:
     """Return the offsets of lists whose null rows have no items; null for null rows."""
     offsets = array.offsets
     if array.null_count:
@@ -36,14 +36,14 @@ def offsets_of(array: Any) -> Any:
     return offsets
 
 
-def entries_of(array: Any) -> Any:
+def entries_of(array: Any) -> pa.Array:
     """Convert a map array to lists of structs of a key and a value."""
     array = without_hidden(array)
     entries = pa.StructArray.from_arrays([array.keys, array.items], names=["key", "value"])
     return pa.ListArray.from_arrays(offsets_of(array), entries)
 
 
-def map_of(array: Any) -> Any:
+def map_of(array: Any) -> pa.Array:
     """Convert lists of structs of a key and a value to a map array."""
     array = without_hidden(array)
     keys, values = array.values.flatten()
@@ -61,7 +61,7 @@ def is_view(kind: Any) -> bool:
     return bool(pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind))
 
 
-def list_of_view(array: Any) -> Any:
+def list_of_view(array: Any) -> pa.Array:
     """Convert list views to lists.
 
     pyarrow's own cast writes wrong offsets if some lists are null.

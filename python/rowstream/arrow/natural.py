@@ -16,7 +16,7 @@ _MOST = (1 << 63) - 1
 _LISTS = (list, tuple)
 
 
-def natural_array(values: Any) -> Any:
+def natural_array(values: Any) -> pa.Array:
     """Convert Python objects to an Arrow array with the type that fits them all.
 
     Raises:
@@ -57,7 +57,7 @@ def _timed(kind: Any) -> bool:
     return bool(pa.types.is_timestamp(kind) or pa.types.is_duration(kind))
 
 
-def _kind(values: Any) -> Any:
+def _kind(values: Any) -> pa.DataType | None:
     """Return the type of values for which pyarrow infers none; `None` if no common one is known."""
     there = [one for one in values if one is not None]
     if there and all(isinstance(one, dict) for one in there):

@@ -12,7 +12,7 @@ from rowstream.arrow.dtypes import arrow_type
 from rowstream.arrow.exact import exact_array
 
 
-def array_storage(data: Any, pa_type: Any) -> Any:
+def array_storage(data: Any, pa_type: Any) -> pa.Array:
     """Convert NumPy arrays or nested lists to the storage of an `ArrayType`.
 
     Raises:
@@ -25,7 +25,7 @@ def array_storage(data: Any, pa_type: Any) -> Any:
     return result
 
 
-def _storage(data: Any, pa_type: Any) -> Any:
+def _storage(data: Any, pa_type: Any) -> pa.Array:
     dtype = arrow_type(pa_type.value_type)
     if isinstance(data, (list, tuple)) and any(isinstance(one, np.ndarray) for one in data):
         data = list(data)
@@ -44,7 +44,7 @@ def _lists(value: Any) -> Any:
     return [_lists(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
-def _of_arrays(data: list[Any], dtype: Any, storage: Any) -> Any:
+def _of_arrays(data: list[Any], dtype: Any, storage: Any) -> pa.Array:
     """Return a column of arrays, some of which may be `None`."""
     there = [one for one in data if one is not None]
     if not there:
@@ -56,7 +56,7 @@ def _of_arrays(data: list[Any], dtype: Any, storage: Any) -> Any:
     return pa.ListArray.from_arrays(offsets, values, mask=mask)
 
 
-def list_array(array: Any, dtype: Any = None) -> Any:
+def list_array(array: Any, dtype: Any = None) -> pa.Array:
     """Convert a NumPy array to a column of lists, without Python lists in between."""
     array = np.asarray(array)
     result = pa.array(array.reshape(-1), dtype)

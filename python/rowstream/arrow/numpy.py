@@ -44,7 +44,7 @@ def _uniform(array: Any) -> Any:
     return array.to_numpy().reshape(shape)
 
 
-def numpy_column(column: Any) -> Any:
+def numpy_column(column: Any) -> np.ndarray[Any, Any]:
     """Convert a pyarrow column or array to a NumPy array.
 
     It has numbers, or arrays of one shape, or else objects.
@@ -122,7 +122,7 @@ _NUMBERS = frozenset(
 )
 
 
-def plain_numbers(column: Any) -> Any:
+def plain_numbers(column: Any) -> np.ndarray[Any, Any] | None:
     """Return the numbers of a column, without copying them if they are in one chunk.
 
     Return `None` if some are null, or the column does not have numbers.
@@ -170,7 +170,7 @@ def default_type(dtype: Any, values: Any) -> Any:
     return _INT64
 
 
-def objects(values: list[Any]) -> Any:
+def objects(values: list[Any]) -> np.ndarray[Any, Any]:
     """Return values as a one-dimensional array of objects, even if they are arrays."""
     result = np.empty(len(values), dtype=object)
     result[:] = values

@@ -201,7 +201,7 @@ def nullable(dtype: Any) -> Any:
     )()
 
 
-def exact_frame(table: Any) -> Any:
+def exact_frame(table: Any) -> pd.DataFrame:
     """Convert a table to a data frame whose integers stay integers beside nulls, at every depth."""
     types = {of.type for of, one in zip(table.schema, table.columns, strict=True) if one.null_count}
     mapper = lambda kind: nullable(kind) if kind in types else pandas_types_mapper(kind)  # noqa: E731

@@ -21,12 +21,12 @@ _FILE = b"ARROW1"
 _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 
 
-def marked(schema: Any) -> Any:
+def marked(schema: Any) -> pa.Schema:
     """Add to a schema the mark that its file is sealed."""
     return schema.with_metadata({**(schema.metadata or {}), _MARK: b"1"})
 
 
-def unmarked(table: Any) -> Any:
+def unmarked(table: Any) -> pa.Table:
     """Remove from a table's schema the mark that its file is sealed."""
     metadata = table.schema.metadata or {}
     if _MARK not in metadata:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -17,8 +17,11 @@ from rowstream.arrow.checks import array_shape
 from rowstream.arrow.extension import NAMES, ArrayType, array_type
 from rowstream.arrow.maps import has_entries
 
+if TYPE_CHECKING:
+    import polars as pl
 
-def _mapped_type(kind: Any, field: Any) -> Any:
+
+def _mapped_type(kind: Any, field: Any) -> pa.DataType:
     """Return a type with `field` applied to the fields inside it."""
     if pa.types.is_struct(kind):
         return pa.struct([field(of) for of in kind])
@@ -35,7 +38,7 @@ _MAP = {"rowstream.map": "1"}
 """The metadata of a field of maps, stored as lists of keys and values; `datasets` ignores it."""
 
 
-def _stored_field(field: Any, maps: bool = False) -> Any:
+def _stored_field(field: Any, maps: bool = False) -> pa.Field:
     kind, inner = field.type, partial(_stored_field, maps=maps)
     if pa.types.is_map(kind) and not maps:
         entries = pa.struct(
@@ -51,7 +54,7 @@ def _stored_field(field: Any, maps: bool = False) -> Any:
     return pa.field(field.name, _mapped_type(kind, inner), field.nullable, field.metadata)
 
 
-def _listed_field(field: Any) -> Any:
+def _listed_field(field: Any) -> pa.Field:
     kind = field.type
     if pa.types.is_map(kind):
         entries = pa.struct(
@@ -64,12 +67,12 @@ def _listed_field(field: Any) -> Any:
     return pa.field(field.name, _mapped_type(kind, _listed_field), field.nullable, field.metadata)
 
 
-def without_maps(table: Any) -> Any:
+def without_maps(table: Any) -> pa.Table:
     """Return a table with lists of keys and values in place of maps."""
     return _converted(table, _listed_field)
 
 
-def _restored_field(field: Any) -> Any:
+def _restored_field(field: Any) -> pa.Field:
     kind, metadata = field.type, field.metadata or {}
     if (known := array_shape(kind)) is not None:
         # That of `datasets`, where it is loaded.
@@ -105,7 +108,7 @@ def _named(field: Any) -> bool:
     )
 
 
-def _converted(table: Any, field: Callable[[Any], Any]) -> Any:
+def _converted(table: Any, field: Callable[[Any], Any]) -> pa.Table:
     """Return a table with `field` applied to its fields of arrays or maps, and the columns cast."""
     if not any(map(_named, table.schema)):
         return table
@@ -121,7 +124,7 @@ def _converted(table: Any, field: Callable[[Any], Any]) -> Any:
     return pa.Table.from_arrays(columns, schema=pa.schema(fields, table.schema.metadata))
 
 
-def stored(table: Any, maps: bool = False) -> Any:
+def stored(table: Any, maps: bool = False) -> pa.Table:
     """Convert a table to what is written to files.
 
     Arrays with several dimensions get the type name that `datasets` knows; maps become lists of
@@ -134,17 +137,17 @@ def stored(table: Any, maps: bool = False) -> Any:
     return _converted(table, partial(_stored_field, maps=maps))
 
 
-def stored_schema(schema: Any, maps: bool = False) -> Any:
+def stored_schema(schema: Any, maps: bool = False) -> pa.Schema:
     """Convert a schema to what is written to files; `maps` as in `stored`."""
     return pa.schema([_stored_field(of, maps) for of in schema], schema.metadata)
 
 
-def restored(table: Any) -> Any:
+def restored(table: Any) -> pa.Table:
     """Convert a table that was read from a file back, with array types and maps."""
     return _converted(table, _restored_field)
 
 
-def polars_frame(table: Any, **options: Any) -> Any:
+def polars_frame(table: Any, **options: Any) -> pl.DataFrame:
     """Convert a table to a Polars data frame, with maps as lists of keys and values.
 
     As dicts, they would keep only one value of each key.

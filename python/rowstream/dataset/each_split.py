@@ -91,7 +91,7 @@ def _renamed(doc: str, signature: inspect.Signature) -> str:
     return "\n".join(lines)
 
 
-def _caller(name: str, signature: inspect.Signature) -> Any:
+def _caller(name: str, signature: inspect.Signature) -> Callable[..., Any]:
     spread = [
         parameter.name
         for parameter in signature.parameters.values()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rowstream.features.scalar import type_field
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class ArrayXD:
@@ -18,7 +21,7 @@ class ArrayXD:
         """Convert the shape to a tuple."""
         self.shape = tuple(self.shape)
 
-    def __call__(self) -> Any:
+    def __call__(self) -> pa.DataType:
         """Return the pyarrow extension type."""
         from rowstream.arrow.extension import array_type
 
@@ -38,7 +41,7 @@ class ArrayXD:
         return value
 
 
-def _array(n: int) -> Any:
+def _array(n: int) -> type:
     @dataclass
     class Array(ArrayXD):
         shape: tuple[int | None, ...]

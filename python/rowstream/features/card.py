@@ -75,7 +75,7 @@ def features_from_card(said: list[Any]) -> dict[str, Any]:
     }
 
 
-def _read(said: Any) -> Any:
+def _read(said: Any) -> dict[str, Any]:
     if isinstance(said, list):
         return {
             str(field["name"]): _read({k: v for k, v in field.items() if k != "name"})

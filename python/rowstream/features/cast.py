@@ -70,7 +70,7 @@ class CastError(ValueError):
 @by_chunk
 def cast_array_to_feature(
     array: Any, feature: Any, allow_primitive_to_str: bool = True, allow_decimal_to_str: bool = True
-) -> Any:
+) -> pa.Array:
     """Cast an array to the Arrow type of a feature.
 
     Names of labels become integers, fields that a struct lacks become null, and all that
@@ -143,7 +143,7 @@ def _list_of(array: Any, feature: Any, inner: Callable[[Any, Any], Any]) -> Any:
     return list_of(array, kind, length, lambda values: inner(values, feature.feature))
 
 
-def cast_table_to_features(table: Any, features: Features) -> Any:
+def cast_table_to_features(table: Any, features: Features) -> pa.Table:
     """Cast the columns of a table to the types of features.
 
     Raises:
@@ -162,7 +162,7 @@ def cast_table_to_features(table: Any, features: Features) -> Any:
     )
 
 
-def _cast_column(name: str, array: Any, feature: Any) -> Any:
+def _cast_column(name: str, array: Any, feature: Any) -> pa.Array | pa.ChunkedArray:
     """Cast a column to a feature; an error names the column and the value that does not fit."""
     from rowstream.arrow.exact import FAILED, located
 
@@ -174,7 +174,7 @@ def _cast_column(name: str, array: Any, feature: Any) -> Any:
         ) from None
 
 
-def cast_table_to_schema(table: Any, schema: Any) -> Any:
+def cast_table_to_schema(table: Any, schema: Any) -> pa.Table:
     """Cast a table to a schema: reorder its columns and add missing ones as nulls.
 
     Raises:
@@ -204,7 +204,7 @@ def _said(metadata: bytes) -> Features:
     return Features.from_dict((json.loads(metadata).get("info") or {}).get("features") or {})
 
 
-def table_cast(table: Any, schema: Any) -> Any:
+def table_cast(table: Any, schema: Any) -> pa.Table:
     """Cast a table to a schema where the types differ, and check its labels and arrays.
 
     Raises:
@@ -227,7 +227,7 @@ def embed_array_storage(
     token_per_repo_id: Any = None,
     local_files: bool = True,
     remote_files: bool = True,
-) -> Any:
+) -> pa.Array | pa.ChunkedArray:
     """Return an array of media in which paths are replaced by the files' bytes and names."""
     if isinstance(array, pa.ChunkedArray):
         return pa.chunked_array(
@@ -262,7 +262,7 @@ def embed_array_storage(
 
 def embed_table_storage(
     table: Any, token_per_repo_id: Any = None, local_files: bool = True, remote_files: bool = True
-) -> Any:
+) -> pa.Table:
     """Return a table in whose media columns paths are replaced by the files' bytes and names."""
     features = Features.from_arrow_schema(table.schema)
     arrays = [
@@ -276,7 +276,7 @@ def embed_table_storage(
     return pa.Table.from_arrays(arrays, schema=features.arrow_schema)
 
 
-def typed_array(data: Any, feature: Any, thorough: bool = False, **allowed: bool) -> Any:
+def typed_array(data: Any, feature: Any, thorough: bool = False, **allowed: bool) -> pa.Array:
     """Convert Python values to an Arrow array with the type of a feature.
 
     `allowed` is passed on to `cast_array_to_feature`.
@@ -303,7 +303,7 @@ def typed_array(data: Any, feature: Any, thorough: bool = False, **allowed: bool
     return cast_array_to_feature(raw_array(data, thorough), feature, **allowed)
 
 
-def fitted(table: Any, features: Features) -> Any:
+def fitted(table: Any, features: Features) -> pa.Table:
     """Cast the table of a stream to features; columns that they lack are left out."""
     if set(features) != set(table.column_names):
         return table_cast(

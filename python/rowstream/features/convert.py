@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rowstream.arrow.dtypes import dtype_of
 from rowstream.features.arrays import Array2D, Array3D, Array4D, Array5D
@@ -20,8 +20,11 @@ from rowstream.features.registry import FEATURE_TYPES
 from rowstream.features.scalar import Value
 from rowstream.features.text import Json
 
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-def get_nested_type(schema: Any) -> Any:
+
+def get_nested_type(schema: Any) -> pa.DataType:
     """Return the pyarrow type of a feature."""
     import pyarrow as pa
 

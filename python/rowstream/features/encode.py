@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rowstream.features.media.image import encode_pil_image
 from rowstream.features.nested import LargeList, List, Pairs, requires_decoding
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def _check_non_null_non_empty_recursive(obj: Any, schema: Any = None) -> bool:
@@ -44,7 +47,7 @@ def _loaded(module: str) -> Any:
     return sys.modules.get(module)
 
 
-def _as_array(obj: Any) -> Any:
+def _as_array(obj: Any) -> np.ndarray[Any, Any] | None:
     """Return the NumPy array of an array or tensor; `None` for anything else."""
     import numpy as np
 

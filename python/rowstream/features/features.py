@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rowstream.features.arrays import Array2D, Array3D, Array4D, Array5D
 from rowstream.features.card import card_of_features, features_from_card
@@ -34,6 +34,9 @@ from rowstream.features.nested import (
 from rowstream.features.scalar import ClassLabel, Value
 from rowstream.features.text import Json, Translation, TranslationVariableLanguages
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 # `datasets.features.features` has all types of columns.
 __all__ = [
     "Array2D",
@@ -49,14 +52,8 @@ __all__ = [
     "Translation",
     "TranslationVariableLanguages",
     "Value",
-    "cast_to_python_objects",
-    "decode_nested_example",
-    "encode_nested_example",
-    "features_of_card",
     "generate_from_arrow_type",
-    "generate_from_dict",
     "get_nested_type",
-    "pa_schema",
     "require_decoding",
     "require_storage_cast",
     "require_storage_embed",
@@ -97,11 +94,11 @@ class Features(dict[str, Any]):
         """
         return list(self)
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[Any, ...]:
         return Features, (dict(self),)
 
     @property
-    def type(self) -> Any:
+    def type(self) -> pa.DataType:
         """The pyarrow type of a row, a struct.
 
         Example:
@@ -111,7 +108,7 @@ class Features(dict[str, Any]):
         return get_nested_type(self)
 
     @property
-    def arrow_schema(self) -> Any:
+    def arrow_schema(self) -> pa.Schema:
         """The pyarrow schema, with the features in its metadata as `datasets` writes them.
 
         Example:
@@ -289,7 +286,9 @@ class Features(dict[str, Any]):
             if name in self
         }
 
-    def decode_column(self, column: Any, column_name: str, token_per_repo_id: Any = None) -> Any:
+    def decode_column(
+        self, column: Any, column_name: str, token_per_repo_id: Any = None
+    ) -> list[Any]:
         """Convert the stored values of a column to what users get.
 
         Args:
@@ -393,7 +392,7 @@ def features_of_card(said: Any) -> Features | None:
     return None if requires_decoding(found, ignore_decode_attribute=True) else found
 
 
-def pa_schema(features: Features) -> Any:
+def pa_schema(features: Features) -> pa.Schema:
     """Return the pyarrow schema of rows with these features, without metadata."""
     import pyarrow as pa
 

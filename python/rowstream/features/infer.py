@@ -22,7 +22,7 @@ def first_there(values: Any) -> Any:
     return None
 
 
-def raw_array(data: Any, thorough: bool = False) -> Any:
+def raw_array(data: Any, thorough: bool = False) -> pa.Array:
     """Convert values to an Arrow array of an inferred type.
 
     With `thorough`, every value of a list is looked at, not only the first.
@@ -43,7 +43,7 @@ def raw_array(data: Any, thorough: bool = False) -> Any:
     )
 
 
-def array_of(data: Any) -> Any:
+def array_of(data: Any) -> pa.Array:
     """Convert values to an Arrow array of an inferred type, looking at every value where needed.
 
     Raises:
@@ -60,7 +60,7 @@ def array_of(data: Any) -> Any:
             raise error from None
 
 
-def _of_arrays(data: list[Any]) -> Any:
+def _of_arrays(data: list[Any]) -> pa.Array:
     """Return a column of lists of NumPy arrays, some of which may be `None`."""
     there = [one for one in data if one is not None]
     if any(one.ndim != there[0].ndim for one in there):

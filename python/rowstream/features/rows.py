@@ -17,6 +17,8 @@ from rowstream.features.scalar import ClassLabel, Value
 from rowstream.features.text import Json, Translation
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from rowstream.features.features import Features
 
 
@@ -163,7 +165,7 @@ def _stored(name: str, values: Any, feature: Any) -> list[Any]:
     return result
 
 
-def _array(name: str, values: Any, feature: Any) -> Any:
+def _array(name: str, values: Any, feature: Any) -> pa.Array:
     from rowstream.arrow.exact import FAILED
     from rowstream.features.cast import typed_array
 

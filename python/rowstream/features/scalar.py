@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from collections.abc import Sequence as Listed
 from dataclasses import InitVar, dataclass, field
 from numbers import Integral
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rowstream.arrow import dtypes as _names
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def _no_list(names: Any) -> bool:
@@ -52,7 +55,7 @@ class Value:
             _names.arrow_type(self.dtype)
 
     @property
-    def pa_type(self) -> Any:
+    def pa_type(self) -> pa.DataType:
         """The pyarrow type of this feature.
 
         Example:
@@ -61,7 +64,7 @@ class Value:
         """
         return _names.arrow_type(self.dtype)
 
-    def __call__(self) -> Any:
+    def __call__(self) -> pa.DataType:
         """Return the pyarrow type."""
         return self.pa_type
 
@@ -166,7 +169,7 @@ class ClassLabel:
         return hash(tuple(self.names or ()))
 
     @property
-    def pa_type(self) -> Any:
+    def pa_type(self) -> pa.DataType:
         """The pyarrow type of labels, `int64`.
 
         Example:
@@ -175,7 +178,7 @@ class ClassLabel:
         """
         return _names.arrow_type("int64")
 
-    def __call__(self) -> Any:
+    def __call__(self) -> pa.DataType:
         """Return the pyarrow type."""
         return self.pa_type
 

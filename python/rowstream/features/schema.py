@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rowstream.arrow.dtypes import arrow_type, core_name, core_type, named
 from rowstream.exceptions import InvalidArgumentError
@@ -14,6 +14,9 @@ from rowstream.features.nested import LargeList, List, Pairs
 from rowstream.features.registry import FEATURE_TYPES
 from rowstream.features.scalar import ClassLabel, Value
 from rowstream.features.text import Json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def schema_from_features(features: Any) -> str:
@@ -45,12 +48,12 @@ def dtype_json(path: str, dtype: Any) -> Any:
     return _scalar(path, _PANDAS.get(text, text))
 
 
-def pyarrow_type(feature: Any) -> Any:
+def pyarrow_type(feature: Any) -> pa.DataType:
     """Return the pyarrow type of a feature, of `rowstream` or of `datasets`."""
     return _pyarrow(_type("features", feature))
 
 
-def _pyarrow(data_type: Any) -> Any:
+def _pyarrow(data_type: Any) -> pa.DataType:
     """Return the pyarrow type of a type's JSON, as `_type` writes it."""
     import pyarrow as pa
 
@@ -108,7 +111,7 @@ def _field(name: str, feature: Any) -> dict[str, Any]:
     }
 
 
-def _type(path: str, feature: Any) -> Any:
+def _type(path: str, feature: Any) -> dict[str, Any] | str:
     if isinstance(feature, Mapping):
         return {"Struct": [_field(str(name), of) for name, of in feature.items()]}
     if isinstance(feature, (list, tuple)) and len(feature) == 1:
@@ -160,7 +163,7 @@ def may_be_maps(schema: str) -> bool:
     return '"name": "key"' in schema and '"name": "value"' in schema
 
 
-def _maps_declared(declared: Any, found: Any) -> Any:
+def _maps_declared(declared: Any, found: Any) -> dict[str, Any] | str:
     """Return the JSON of a declared type, with maps where the file has maps.
 
     Declared features have lists of keys and values there: their plain data has no maps.
@@ -217,7 +220,7 @@ def _says_more(feature: Any) -> bool:
     return not _is(feature, "Value")
 
 
-def _scalar(path: str, dtype: str) -> Any:
+def _scalar(path: str, dtype: str) -> dict[str, Any] | str:
     try:
         return core_type(dtype)
     except ValueError as error:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rowstream.arrow.json_text import dumps
 from rowstream.features.nested import List
 from rowstream.features.scalar import Value, type_field
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass
@@ -33,7 +36,7 @@ class Json:
     _type: str = type_field("Json")
 
     @property
-    def pa_type(self) -> Any:
+    def pa_type(self) -> pa.DataType:
         """The pyarrow type of JSON texts, an extension type.
 
         Raises:
@@ -49,7 +52,7 @@ class Json:
             raise NotImplementedError("the Json type needs a newer pyarrow: pip install -U pyarrow")
         return pa.json_()
 
-    def __call__(self) -> Any:
+    def __call__(self) -> pa.DataType:
         """Return the pyarrow type."""
         return self.pa_type
 
@@ -78,7 +81,9 @@ class Json:
             return example_data
         return dumps(example_data)
 
-    def decode_example(self, example_data: Any, token_per_repo_id: Any = None) -> Any:
+    def decode_example(
+        self, example_data: Any, token_per_repo_id: Any = None
+    ) -> dict[str, Any] | None:
         """Return the value of a JSON text.
 
         Args:
@@ -141,7 +146,7 @@ class Translation:
     __hash__ = object.__hash__
 
     @property
-    def pa_type(self) -> Any:
+    def pa_type(self) -> pa.DataType:
         """The pyarrow type, a struct with a string for each language.
 
         Example:
@@ -152,7 +157,7 @@ class Translation:
 
         return pa.struct({language: pa.string() for language in sorted(self.languages)})
 
-    def __call__(self) -> Any:
+    def __call__(self) -> pa.DataType:
         """Return the pyarrow type."""
         return self.pa_type
 
@@ -200,7 +205,7 @@ class TranslationVariableLanguages:
         self.num_languages = len(self.languages) if self.languages else None
 
     @property
-    def pa_type(self) -> Any:
+    def pa_type(self) -> pa.DataType:
         """The pyarrow type, a struct of a list of languages and a list of texts.
 
         Example:
@@ -211,7 +216,7 @@ class TranslationVariableLanguages:
 
         return pa.struct({"language": pa.list_(pa.string()), "translation": pa.list_(pa.string())})
 
-    def __call__(self) -> Any:
+    def __call__(self) -> pa.DataType:
         """Return the pyarrow type."""
         return self.pa_type
 

@@ -24,7 +24,7 @@ class CustomFormatter(Formatter):
         super().__init__(features, token_per_repo_id, **kwargs)
         self.transform = transform
 
-    def format_row(self, pa_table: Any) -> Any:
+    def format_row(self, pa_table: Any) -> dict[str, Any]:
         result = self.format_batch(pa_table.slice(0, 1))
         try:
             return unnest(result)

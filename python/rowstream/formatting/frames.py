@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rowstream.arrow.stored import polars_frame
 from rowstream.features.encode import decode_nested_example
 from rowstream.formatting.python import FrameFormatter
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class PandasFormatter(FrameFormatter):
@@ -15,7 +18,7 @@ class PandasFormatter(FrameFormatter):
 
     name = "pandas"
 
-    def _frame(self, pa_table: Any) -> Any:
+    def _frame(self, pa_table: Any) -> pd.DataFrame:
         from rowstream.arrow.pandas import pandas_types_mapper
 
         frame = pa_table.to_pandas(types_mapper=pandas_types_mapper)
@@ -34,7 +37,7 @@ class PolarsFormatter(FrameFormatter):
 
     name = "polars"
 
-    def _frame(self, pa_table: Any) -> Any:
+    def _frame(self, pa_table: Any) -> pd.DataFrame:
         try:
             import polars as pl
         except ImportError as error:

@@ -65,7 +65,7 @@ def _within(i: int, size: int) -> None:
         raise IndexError(f"Invalid key: {i} is out of bounds for size {size}")
 
 
-def gather(table: Any, positions: Any) -> Any:
+def gather(table: Any, positions: Any) -> pa.Table:
     """Return rows of a table by position as a pyarrow table, also from many chunks."""
     if hasattr(type(table), "gather"):
         return table.gather(positions)
@@ -82,7 +82,7 @@ def gather(table: Any, positions: Any) -> Any:
         return pa.concat_tables(parts)
 
 
-def query_table(table: Any, key: Any, indices: Any = None) -> Any:
+def query_table(table: Any, key: Any, indices: Any = None) -> pa.Table:
     """Return the rows or the column of a table that a key asks for.
 
     With `indices`, the key counts in this list of rows.

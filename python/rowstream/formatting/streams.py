@@ -9,6 +9,8 @@ from rowstream.exceptions import InvalidArgumentError
 from rowstream.formatting.names import ALIASES
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from rowstream import _core
 
 
@@ -28,7 +30,7 @@ class Formatter(Protocol):
         """Return a batch in this format."""
         ...
 
-    def example(self, example: dict[str, Any]) -> Any:
+    def example(self, example: dict[str, Any]) -> pa.Table | None:
         """Format a row that a user's function returned."""
         ...
 
@@ -63,7 +65,7 @@ class Typed:
             make.group,
         )
 
-    def example(self, example: dict[str, Any]) -> Any:
+    def example(self, example: dict[str, Any]) -> pa.Table:
         """Format a row that a user's function returned, with the declared types."""
         return self._make.example(example, self._schema)
 

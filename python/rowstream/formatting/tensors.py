@@ -69,12 +69,12 @@ class TensorFormatter(Formatter):
         """Return the pixels of an image as a tensor of their own type."""
         raise NotImplementedError
 
-    def _column(self, pa_table: Any, name: str) -> Any:
+    def _column(self, pa_table: Any, name: str) -> list[Any] | np.ndarray[Any, Any]:
         if self._decodes(name):
             return self._decoded(name, pa_table.column(name).to_pylist())
         return numpy_column(pa_table.column(name))
 
-    def format_row(self, pa_table: Any) -> Any:
+    def format_row(self, pa_table: Any) -> dict[str, Any]:
         """Return the first row as a dict of tensors."""
         one = pa_table.slice(0, 1)
         return {
@@ -86,7 +86,7 @@ class TensorFormatter(Formatter):
         result = self.recursive_tensorize(self._column(pa_table, pa_table.column_names[0]))
         return self.stack(result) if isinstance(result, list) else result
 
-    def format_batch(self, pa_table: Any) -> Any:
+    def format_batch(self, pa_table: Any) -> dict[str, Any]:
         """Return the table as a dict of tensors."""
         result = {}
         for name, column in zip(pa_table.column_names, pa_table.columns, strict=True):

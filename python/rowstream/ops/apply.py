@@ -5,10 +5,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Columns = dict[str, Any]
 
@@ -141,13 +144,16 @@ def _replaced(what: str, made: Any, remove: tuple[str, ...]) -> Columns:
 def columns_of(rows: Any) -> Columns:
     """Return rows, a table or a frame as a dict of lists; missing values are `None`."""
     if not isinstance(rows, list):
-        columns: Columns = table_of(rows).to_pydict()
+        table = table_of(rows)
+        if table is None:
+            raise TypeError(f"expected rows, a table or a frame, found {type(rows).__name__}")
+        columns: Columns = table.to_pydict()
         return columns
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}
 
 
-def table_of(made: Any) -> Any:
+def table_of(made: Any) -> pa.Table | None:
     """Return a table, or a frame of pandas or Polars, as a pyarrow table; `None` for others."""
     import pyarrow as pa
 

@@ -259,7 +259,7 @@ class Filter(_Function):
     def _batch_made(self, columns: Any, kept: Any, made: Any) -> Iterable[Any]:
         mask = truths(self.call.what, made, length_of(columns))
         if not isinstance(kept, (dict, list)):
-            kept = table_of(kept).to_pydict()
+            kept = columns_of(kept)
         return [
             row
             for row, keep in zip(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError
@@ -11,6 +11,9 @@ from rowstream.features.features import Features
 from rowstream.features.nested import has_labels, requires_decoding
 from rowstream.features.schema import pyarrow_type, schema_from_features
 from rowstream.plan.plan import Plan
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _UNIT = 64 << 10  # bytes of a batch of what is in memory
 
@@ -63,7 +66,7 @@ def in_memory_plan(table: Any, features: Any = None, num_shards: int | None = No
     return replace(Plan(_core.scan([content.name], "arrow", None, schema)[0]), in_memory=(content,))
 
 
-def _schema(features: Any, table: Any) -> Any:
+def _schema(features: Any, table: Any) -> pa.Schema:
     """Return the Arrow schema of features that name exactly the columns of a table."""
     import pyarrow as pa
 

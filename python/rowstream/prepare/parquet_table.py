@@ -163,7 +163,7 @@ class ParquetTable(Table):
             f" rows)\n{self.schema.to_string(show_schema_metadata=False)}"
         )
 
-    def said(self) -> Any:
+    def said(self) -> list[Any]:
         """Return what the rows depend on, except for the contents of the files."""
         listing = {
             key: value
@@ -172,7 +172,7 @@ class ParquetTable(Table):
         }
         return [listing, repr(self.plan.columns), self.features.to_dict(), self._start, self._stop]
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[Any, ...]:
         """Return the arguments to create the table again, without rows that were read."""
         return ParquetTable, (
             self.plan,
@@ -268,13 +268,13 @@ class ParquetTable(Table):
             if table.num_rows:
                 yield table
 
-    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> object:
         """Return the rows as an Arrow stream, which reads the files as it is consumed."""
         batches = (batch for table in self.tables() for batch in table.to_batches())
         reader = pa.RecordBatchReader.from_batches(self.features.arrow_schema, batches)
         return reader.__arrow_c_stream__(requested_schema)
 
-    def gather(self, positions: Any) -> Any:
+    def gather(self, positions: Any) -> pa.Table:
         """Return the rows at the given positions, a range or an array, as a pyarrow table."""
         if self.mapped:
             self._copied.check(positions)
@@ -307,7 +307,7 @@ class ParquetTable(Table):
         return gather(pa.concat_tables(parts).combine_chunks(), back)
 
     @property
-    def _empty(self) -> Any:
+    def _empty(self) -> pa.Table:
         return self.features.arrow_schema.empty_table()
 
     @property
@@ -329,7 +329,7 @@ class ParquetTable(Table):
         return Table(self.table)
 
     @cached_property
-    def table(self) -> Any:
+    def table(self) -> pa.Table:
         """The pyarrow table: of the Arrow copy, or in memory where copies are refused."""
         if not config.ARROW_COPIES and not self.copy.there():
             result = pa.concat_tables([*self.tables(), self._empty])

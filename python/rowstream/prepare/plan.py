@@ -57,7 +57,7 @@ def features_of_plan(plan: Plan) -> Features | None:
     return Features(result)
 
 
-def storage_of(kind: Any) -> Any:
+def storage_of(kind: Any) -> pa.DataType:
     """Return the type in which values are stored, without extension types and size variants."""
     if isinstance(kind, pa.BaseExtensionType):
         return storage_of(kind.storage_type)
@@ -197,7 +197,7 @@ def _is_kept(kind: Any) -> bool:
     return kind.num_fields == 0 and not (of.is_dictionary(kind) or of.is_interval(kind))
 
 
-def _said(plan: Plan) -> Any:
+def _said(plan: Plan) -> list[Any]:
     """Return what the rows of the files depend on, to be hashed."""
     listing = plan.listing
     files = [[one["path"], one["size"], one["version"]] for one in listing["files"]]

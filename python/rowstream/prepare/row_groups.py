@@ -74,7 +74,7 @@ class RowGroupCache:
         """The largest size of the cache in bytes; one row group is kept whatever its size."""
         return _core.memory() // 2
 
-    def get(self, key: tuple[int, int]) -> Any:
+    def get(self, key: tuple[int, int]) -> pa.Table:
         """Return a row group, or `None` if it is not in the cache."""
         found = self._groups.get(key)
         if found is not None:
@@ -131,7 +131,7 @@ class RowGroups:
         """Return the number of the row group that has a row."""
         return bisect_right(self.starts, row) - 1
 
-    def get(self, i: int, upto: int) -> Any:
+    def get(self, i: int, upto: int) -> pa.Table:
         """Return a row group as a table, with at least its rows before row `upto` of the files."""
         rows, key = upto - self.starts[i], (self._number, i)
         with self._kept.lock:
@@ -147,6 +147,6 @@ class RowGroups:
                 self._kept.put(key, table)
         return table
 
-    def fitted(self, batch: Any) -> Any:
+    def fitted(self, batch: Any) -> pa.Table:
         """Return a batch of the core as a table with the types of the features."""
         return fitted(pa.Table.from_batches([pa.record_batch(batch)]), self.features)

@@ -106,7 +106,7 @@ def has_arrays(features: Any) -> bool:
     return any(found)
 
 
-def matching(ds: Any, condition: Any, names: list[str]) -> Any:
+def matching(ds: Any, condition: Any, names: list[str]) -> np.ndarray[Any, Any]:
     """Return the positions of the rows for which an expression is true."""
     table, text = ds._data.select(names), json.dumps(condition.to_json())
     # What is read from files is looked at as it comes.

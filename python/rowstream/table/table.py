@@ -140,7 +140,7 @@ class Table:
 
     __hash__ = object.__hash__
 
-    def __getitem__(self, i: Any) -> Any:
+    def __getitem__(self, i: Any) -> pa.ChunkedArray:
         """Return a column by position or name."""
         self.check()
         return self.table[i]
@@ -148,7 +148,7 @@ class Table:
     def __repr__(self) -> str:
         return f"{type(self).__name__}\n{self.table!r}"
 
-    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> object:
         """Export the rows as an Arrow stream."""
         self.check()
         return self.table.__arrow_c_stream__(requested_schema)
@@ -157,7 +157,7 @@ class Table:
         """Return this same table, since tables are immutable."""
         return self
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the names of the files and the operations on them, or the content."""
         if self._parts is not None:
             return _again, (self._parts, self.replays, self._home)

@@ -98,7 +98,7 @@ def kept_rows(
     with_rank: bool,
     kwargs: dict[str, Any],
     desc: str,
-) -> Any:
+) -> np.ndarray[Any, Any]:
     """Return the positions of the rows for which a function, called row by row, is true."""
     kept: list[int] = []
     plain = names is None and not with_indices and not with_rank and not kwargs
@@ -119,7 +119,7 @@ def kept_rows(
     return np.asarray(kept, dtype=np.int64)
 
 
-def rows_where(ds: Any, condition: Expr) -> Any:
+def rows_where(ds: Any, condition: Expr) -> np.ndarray[Any, Any]:
     """Return the positions of the rows for which an expression is true, evaluated in the core."""
     from rowstream.table.rows import matching
 
@@ -128,7 +128,7 @@ def rows_where(ds: Any, condition: Expr) -> Any:
     return matching(ds, condition, names)
 
 
-def batched(table: Any, ends: Sequence[int] | None = None) -> Any:
+def batched(table: Any, ends: Sequence[int] | None = None) -> pa.Table:
     """Return a table whose rows are lists of rows: one of all rows, or one up to each of `ends`."""
     offsets = pa.array([0, *([table.num_rows] if ends is None else ends)], pa.int32())
     columns = {}
@@ -152,7 +152,7 @@ class Runs:
         self._names, self._length = names, length
         self._buffer: list[Any] = []
 
-    def __call__(self, table: Any, at: list[int]) -> Any:
+    def __call__(self, table: Any, at: list[int]) -> dict[str, Any] | pa.Table:
         """Return the runs that end in a part, whose rows have the positions `at`."""
         buffered = sum(part.num_rows for part in self._buffer)
         if self._buffer:
@@ -169,7 +169,7 @@ class Runs:
         self._buffer = [whole.slice(int(ends[-1]))]
         return batched(whole.slice(0, int(ends[-1])), ends.tolist())
 
-    def _changes(self, table: Any) -> Any:
+    def _changes(self, table: Any) -> np.ndarray[Any, Any]:
         """Return where rows differ from the row before them: a bool for each row but the first."""
         result = np.zeros(max(0, table.num_rows - 1), dtype=bool)
         for name in self._names:

@@ -142,7 +142,7 @@ class ArrowFile:
             self.stream.close()
 
     @property
-    def schema(self) -> Any:
+    def schema(self) -> pa.Schema:
         """The schema, if it is known."""
         result = (
             self._schema
@@ -318,7 +318,7 @@ class ArrowFile:
             ]
             self._put(pa.Table.from_arrays(columns, schema=self._schema))
 
-    def _read(self, written: Any) -> Any:
+    def _read(self, written: Any) -> pa.Table:
         """Return what was written: a file of this name, or these bytes."""
         return (
             MemoryMappedTable.from_file(written)

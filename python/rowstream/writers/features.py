@@ -13,7 +13,7 @@ from rowstream.features.features import Features
 _ARROW = (pa.Array, pa.ChunkedArray)
 
 
-def items(values: list[Any]) -> Any:
+def items(values: list[Any]) -> list[Any] | pa.Array:
     """Return the values of rows, of which some may be Arrow arrays of one. If all are, they stay
     what they are.
     """

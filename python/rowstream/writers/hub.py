@@ -65,7 +65,9 @@ class UploadOptions:
             )
 
 
-def uploader(upload: Callable[[Any, UploadOptions], Any], several: bool = False) -> Any:
+def uploader(
+    upload: Callable[[Any, UploadOptions], Any], several: bool = False
+) -> Callable[..., Any]:
     """Give a method `push_to_hub` whose parameters are those of `UploadOptions`.
 
     Args:

@@ -60,7 +60,7 @@ _NARROW = {
 """Columns of tokenizers, whose integers are small."""
 
 
-def _narrowed(array: Any, name: str | None) -> Any:
+def _narrowed(array: Any, name: str | None) -> pa.Array:
     """Integers of tokenizers in fewer bytes, where they fit."""
     if name not in _NARROW:
         return array
@@ -156,7 +156,9 @@ def column(
     return array, generate_from_arrow_type(array.type)
 
 
-def given_column(data: Any, feature: Any, name: str | None = None, before: int = 0) -> Any:
+def given_column(
+    data: Any, feature: Any, name: str | None = None, before: int = 0
+) -> pa.Array | pa.ChunkedArray:
     """Return an Arrow array of values that have to be of a feature.
 
     Args:
@@ -201,7 +203,7 @@ def is_text(kind: Any) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _quick(data: Any, wanted: Any) -> Any:
+def _quick(data: Any, wanted: Any) -> pa.Array | None:
     """Return a column of plain values, in one step; `None` where it takes more."""
     if (
         isinstance(data, list)

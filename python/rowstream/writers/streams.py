@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError, SchemaError
 from rowstream.ops.apply import columns_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ROWS = 1000
 ROW_GROUP = 64 << 20  # bytes of a row group of Parquet
 LOOKED_AT = 10  # batches of what functions made, from which types are found
 
 
-def common_schema(schemas: list[Any]) -> Any:
+def common_schema(schemas: list[Any]) -> pa.Schema:
     """Return the schema that batches of a stream have in common, whose types functions made.
 
     Raises:
@@ -29,7 +32,7 @@ def common_schema(schemas: list[Any]) -> Any:
         ) from error
 
 
-def typed_batches(rows: list[dict[str, Any]], schema: Any) -> Any:
+def typed_batches(rows: list[dict[str, Any]], schema: Any) -> pa.Table:
     """Return rows that functions made, as a table of a schema."""
     import pyarrow as pa
 
@@ -53,7 +56,7 @@ def typed_batches(rows: list[dict[str, Any]], schema: Any) -> Any:
     return pa.table(result, schema=schema)
 
 
-def as_features(values: list[Any], kind: Any) -> Any:
+def as_features(values: list[Any], kind: Any) -> pa.Array:
     """Values as an array of a type, arrays of several dimensions and tensors too."""
     from rowstream.arrow.cast import array_cast
     from rowstream.arrow.exact import FAILED, exact_array

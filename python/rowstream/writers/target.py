@@ -22,7 +22,7 @@ def open_path(path: str, mode: str, storage_options: Any) -> Any:
     return open(path, mode, encoding=None if "b" in mode else "utf-8")
 
 
-def file_system(path: str, storage_options: Any) -> Any:
+def file_system(path: str, storage_options: Any) -> tuple[Any, ...]:
     """Return the file system of fsspec that a URL is of, and the path in it; `None` for files of
     this machine.
     """

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rowstream import _core
 from rowstream.dataset.iterable.base import ARROW_ROWS
 from rowstream.dataset.iterable.construct import StreamConstructors
@@ -71,7 +69,7 @@ class IterableDataset(
             self.select_columns([column_name]) if self._plan.direct else self, column_name
         )
 
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Return the rows as an Arrow stream, for `pa.table(ds)`, `pl.DataFrame(ds)` and DuckDB.
 
         Each call begins at the start of the epoch, so a dataset can be read repeatedly; the state

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rowstream.dataset.iterable.base import StreamBase
 from rowstream.features.convert import generate_from_arrow_type
@@ -29,6 +29,9 @@ from rowstream.writers.exports import (
 from rowstream.writers.hub import UploadOptions, uploader
 from rowstream.writers.shards import Output
 from rowstream.writers.streams import LOOKED_AT, ROW_GROUP, ROWS, common_schema, typed_batches
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class StreamExport(StreamBase):
@@ -77,7 +80,7 @@ class StreamExport(StreamBase):
         while group := list(islice(rows, batch_size or ROWS)):
             yield columns(columns_of(group))
 
-    def _table(self, batch_size: int | None) -> Any:
+    def _table(self, batch_size: int | None) -> pa.Table:
         import pyarrow as pa
 
         tables = list(self._tables(batch_size))
@@ -346,7 +349,7 @@ class StreamExport(StreamBase):
             for one in [] if file is None else file.cache_files:
                 Path(one["filename"]).unlink(missing_ok=True)
 
-    def _empty(self) -> Any:
+    def _empty(self) -> pa.Table:
         """Return a table without rows."""
         return pa_schema(self.features or Features()).empty_table()
 

@@ -245,7 +245,7 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
             table, info=info, split=self._split, indices_table=indices, fingerprint=fingerprint
         )
 
-    def _query(self, key: Any) -> Any:
+    def _query(self, key: Any) -> pa.Table:
         """Return the rows or the column of a key as a pyarrow table."""
         return query_table(self._data, key, self._indices)
 

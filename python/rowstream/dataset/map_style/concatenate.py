@@ -156,7 +156,7 @@ def interleave_map_style(
 
 def draw_rows(
     lengths: Any, starts: Any, probabilities: Any, seed: int | None, stopping_strategy: str
-) -> Any:
+) -> np.ndarray[Any, Any]:
     """Return the positions of the drawn rows, drawn a thousand at a time as `datasets` does."""
     n = len(lengths)
     chances = np.asarray(probabilities, dtype=np.float64)

@@ -36,7 +36,7 @@ def _agreed(features: Any, info: DatasetInfo | None) -> tuple[Features | None, D
     return None if wanted is None else Features(upgrade_lists(wanted)), result
 
 
-def _whole(mapping: Any, features: Features | None) -> Any:
+def _whole(mapping: Any, features: Features | None) -> dict[str, Any]:
     """Return the columns of a dict, which must be those that the features name.
 
     Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 from rowstream.dataset.map_style.column_types import ColumnTypes
 from rowstream.dataset.map_style.construct import MapStyleConstructors
@@ -69,7 +68,7 @@ class Dataset(
         for name in ("_data", "_indices"):
             self.__dict__.pop(name, None)
 
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> Any:
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Return the rows as an Arrow stream, for `pa.table(ds)`, `pl.DataFrame(ds)` and DuckDB."""
         return self._query(slice(None)).__arrow_c_stream__()
 

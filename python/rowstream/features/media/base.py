@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rowstream.exceptions import UnsupportedError
 from rowstream.features.scalar import Value
 from rowstream.storage.files import open as open_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class MediaFeature:
@@ -17,7 +20,7 @@ class MediaFeature:
     dtype: ClassVar[str] = "dict"
 
     @property
-    def pa_type(self) -> Any:
+    def pa_type(self) -> pa.DataType:
         """The pyarrow type, a struct of bytes and a path.
 
         Example:
@@ -28,7 +31,7 @@ class MediaFeature:
 
         return pa.struct({"bytes": pa.binary(), "path": pa.string()})
 
-    def __call__(self) -> Any:
+    def __call__(self) -> pa.DataType:
         """Return the pyarrow type."""
         return self.pa_type
 

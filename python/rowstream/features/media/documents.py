@@ -6,7 +6,6 @@ Rows can be read with `decode=False`: these files are not decoded in this versio
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from rowstream.features.media.base import MediaFeature
 from rowstream.features.scalar import type_field
@@ -62,7 +61,7 @@ class BioStructure(MediaFeature):
     __hash__ = object.__hash__
 
 
-def _plain(name: str) -> Any:
+def _plain(name: str) -> type:
     @dataclass
     class Media(MediaFeature):
         decode: bool = True

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rowstream.features.media.base import MediaFeature
 from rowstream.features.scalar import type_field
 from rowstream.storage.files import open as open_file
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 
 @dataclass
@@ -108,7 +111,7 @@ class Image(MediaFeature):
         )
 
 
-def _pillow() -> Any:
+def _pillow() -> ModuleType:
     try:
         import PIL.Image
     except ImportError as error:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from rowstream.formatting.batches import arrow
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from rowstream import _core
 
 
-def batch(batch: _core.Batch) -> Any:
+def batch(batch: _core.Batch) -> pd.DataFrame:
     """Return a batch as a data frame."""
     return arrow.batch(batch).to_pandas()
 
@@ -18,12 +20,12 @@ def batch(batch: _core.Batch) -> Any:
 row = batch
 
 
-def example(example: dict[str, Any], schema: Any = None) -> Any:
+def example(example: dict[str, Any], schema: Any = None) -> pd.DataFrame:
     """Format a row that a user's function returned, with the schema's types if given."""
     return arrow.example(example, schema).to_pandas()
 
 
-def columns(columns: dict[str, Any]) -> Any:
+def columns(columns: dict[str, Any]) -> pd.DataFrame:
     """Format a batch that users' functions returned, a dict of lists."""
     return arrow.columns(columns).to_pandas()
 

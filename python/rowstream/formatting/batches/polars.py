@@ -8,10 +8,12 @@ from rowstream.arrow.stored import polars_frame
 from rowstream.formatting.batches import arrow
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from rowstream import _core
 
 
-def batch(batch: _core.Batch) -> Any:
+def batch(batch: _core.Batch) -> pl.DataFrame:
     """Return a batch as a data frame."""
     return polars_frame(arrow.batch(batch))
 
@@ -19,12 +21,12 @@ def batch(batch: _core.Batch) -> Any:
 row = batch
 
 
-def example(example: dict[str, Any], schema: Any = None) -> Any:
+def example(example: dict[str, Any], schema: Any = None) -> pl.DataFrame:
     """Format a row that a user's function returned, with the schema's types if given."""
     return polars_frame(arrow.example(example, schema))
 
 
-def columns(columns: dict[str, Any]) -> Any:
+def columns(columns: dict[str, Any]) -> pl.DataFrame:
     """Format a batch that users' functions returned, a dict of lists."""
     return polars_frame(arrow.columns(columns))
 
