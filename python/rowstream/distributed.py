@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from rowstream import _core
 from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, UnsupportedError
@@ -11,8 +11,10 @@ from rowstream.streams.consumer import merge_cursors
 from rowstream.streams.pipeline import Pipeline
 from rowstream.streams.state import State
 
+D = TypeVar("D")
 
-def split_dataset_by_node(dataset: Any, rank: int, world_size: int, strategy: str = "auto") -> Any:
+
+def split_dataset_by_node(dataset: D, rank: int, world_size: int, strategy: str = "auto") -> D:
     """Return the part of a dataset for one rank: about the same number of rows for each.
 
     The parts of all ranks are disjoint and together have all rows. Workers of a `DataLoader` share
@@ -48,13 +50,16 @@ def split_dataset_by_node(dataset: Any, rank: int, world_size: int, strategy: st
         raise InvalidArgumentError(
             f"Invalid strategy {strategy!r}: it is one of 'auto', 'shards' and 'examples'"
         )
-    if hasattr(dataset, "_indices"):
+    ds: Any = dataset
+    if hasattr(ds, "_indices"):
         if strategy != "auto":
             raise InvalidArgumentError(
                 f"Map-style datasets only support strategy='auto', found {strategy!r}"
             )
-        return dataset.shard(num_shards=world_size, index=rank, contiguous=True)
-    return dataset._of_rank(rank, world_size, strategy)
+        part: D = ds.shard(num_shards=world_size, index=rank, contiguous=True)
+    else:
+        part = ds._of_rank(rank, world_size, strategy)
+    return part
 
 
 def merge_state_dicts(states: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -31,12 +31,14 @@ def load_prepared(
     return DatasetDict(result) if split is None else chosen_splits(result, split, there)
 
 
-def chosen_splits(made: dict[str, Any], split: Any, there: list[str] | None = None) -> Any:
+def chosen_splits(
+    made: dict[str, Any], split: Any, there: list[str] | None = None
+) -> Dataset | list[Dataset]:
     """Return the requested splits of map-style datasets: whole, sliced or joined."""
     there = list(made) if there is None else there
     splits_used(there, split)
 
-    def part(one: Any, parts: list[Instruction]) -> Any:
+    def part(one: Any, parts: list[Instruction]) -> Dataset:
         some = []
         for instruction in parts:
             for name in there if instruction.split == "all" else [instruction.split]:

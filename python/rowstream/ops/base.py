@@ -15,13 +15,16 @@ if TYPE_CHECKING:
         [Any, int], "Node"
     ]  # makes the node before a step: from its state, if any, in a pass
 
+Position = list[Any] | dict[str, Any] | str | int | None
+"""Where a step or a source is, as plain data: a part of the state of a stream."""
+
 
 class Node(Protocol):
     """An iterator over items with a state."""
 
     def __iter__(self) -> Iterator[Any]: ...
 
-    def state(self) -> Any:
+    def state(self) -> Position:
         """Return the position after the last item, as plain JSON."""
         ...
 
@@ -71,7 +74,7 @@ class Step(Protocol):
         """Return the node of this step, from a state on, in the pass `number`."""
         ...
 
-    def fresh(self, state: Any) -> Any:
+    def fresh(self, state: Any) -> Position:
         """Return its state before its first item, from the state of the step before."""
         ...
 
@@ -84,7 +87,7 @@ class PlainStep:
     counted = False
     python = False
 
-    def fresh(self, state: Any) -> Any:
+    def fresh(self, state: Position) -> Position:
         """Return the state before the first item: that of the step before."""
         return state
 
@@ -100,7 +103,7 @@ class RowWise(PlainStep):
 class Whole(PlainStep):
     """A step that processes lists of items."""
 
-    def fresh(self, state: Any) -> Any:
+    def fresh(self, state: Any) -> Position:
         """Return the initial state of a `Stage`."""
         return [state, 0, 0]
 
@@ -134,7 +137,7 @@ class Stage:
         self._before = self._upstream.state()
         self._size, self._make, self._pool = size, make, pool
 
-    def state(self) -> Any:
+    def state(self) -> Position:
         """Return the position, as the class says."""
         return [self._before, self._index, self._given]
 

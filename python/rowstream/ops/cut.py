@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from rowstream.ops.base import Counted
+from rowstream.ops.base import Counted, Position
 
 if TYPE_CHECKING:
     from rowstream.ops.base import Node, Upstream, World
@@ -34,7 +34,7 @@ class _Counting:
         # In every pass the same items are chosen: those of the first.
         self._upstream = upstream(before, 0)
 
-    def state(self) -> Any:
+    def state(self) -> Position:
         return [self._upstream.state(), self._count]
 
     def _counted(self, items: Iterator[Any]) -> Iterator[Any]:

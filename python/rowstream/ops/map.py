@@ -22,7 +22,7 @@ from rowstream.ops.apply import (
     truth,
     truths,
 )
-from rowstream.ops.base import Stage, Whole
+from rowstream.ops.base import Position, Stage, Whole
 from rowstream.ops.pool import Pool
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class RowNode:
         self._upstream = upstream(before, number)
         self._behind: Any = None
 
-    def state(self) -> Any:
+    def state(self) -> Position:
         """Return the position, as the class says."""
         before = self._upstream.state() if self._behind is None else self._behind
         return [before, self._index] if self._indexed else before
@@ -114,7 +114,7 @@ class _Function:
         """Whether the step has no state."""
         return self.size is None and not self.call.indices
 
-    def fresh(self, state: Any) -> Any:
+    def fresh(self, state: Any) -> Position:
         """Return the state before the first item."""
         if self.size is not None:
             return [state, 0, 0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.ops.base import Stage, Whole
+from rowstream.ops.base import Position, Stage, Whole
 
 if TYPE_CHECKING:
     from rowstream.ops.base import Node, Upstream, World
@@ -38,7 +38,7 @@ class _Runs:
             self._anchor = self._upstream.state()
         self._columns, self._drop_last = columns, drop_last
 
-    def state(self) -> Any:
+    def state(self) -> Position:
         return [self._anchor, self._since]
 
     def _value(self, row: dict[str, Any]) -> list[Any]:
@@ -84,7 +84,7 @@ class Rebatch(Whole):
     drop_last: bool
     by: tuple[str, ...] = ()
 
-    def fresh(self, state: Any) -> Any:
+    def fresh(self, state: Any) -> Position:
         """Return the state before the first item."""
         return [state, 0] if self.size is None else super().fresh(state)
 

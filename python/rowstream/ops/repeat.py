@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rowstream.ops.base import Counted
+from rowstream.ops.base import Counted, Position
 
 if TYPE_CHECKING:
     from rowstream.ops.base import Node, Upstream, World
@@ -27,7 +27,7 @@ class _Repeated:
         self._fresh = before is None
         self._upstream = upstream(before, self._number + self._pass)
 
-    def state(self) -> Any:
+    def state(self) -> Position:
         return [self._pass, self._upstream.state()]
 
     def __iter__(self) -> Iterator[Any]:

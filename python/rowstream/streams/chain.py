@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rowstream.streams.source import (
     Part,
@@ -13,6 +13,9 @@ from rowstream.streams.source import (
     sequences_of,
     with_all_columns,
 )
+
+if TYPE_CHECKING:
+    from rowstream.ops.base import Position
 
 
 class ChainRows:
@@ -36,7 +39,7 @@ class ChainRows:
             self._part = self._made(None)
         return with_all_columns(self._part.take()[0], self._source.names)
 
-    def state(self) -> Any:
+    def state(self) -> Position:
         return [self._at, self._part.state()]
 
 

@@ -15,7 +15,7 @@ from rowstream.streams.mixture import Mixture
 from rowstream.streams.remix import as_it_was, moved
 
 if TYPE_CHECKING:
-    from rowstream.ops.base import World
+    from rowstream.ops.base import Position, World
     from rowstream.streams.source import Row, Sequence, Source
 
 
@@ -114,7 +114,7 @@ class Consumer:
     def _is_done(self, v: int) -> bool:
         return any(start <= v < end for start, end in self._done)
 
-    def state(self) -> Any:
+    def state(self) -> Position:
         return {
             "of": [self._world.c, self._world.of],
             "given": self.given,
@@ -123,7 +123,7 @@ class Consumer:
             **({"done": [list(run) for run in self._done]} if self._done else {}),
         }
 
-    def cursor(self) -> Any:
+    def cursor(self) -> Position:
         """Return the state, for states that are merged."""
         return self.state()
 
@@ -222,15 +222,16 @@ def _add(runs: list[list[int]], v: int) -> None:
         runs.insert(at, [v, v + 1])
 
 
-def merge_cursors(cursors: list[Any]) -> Any:
+def merge_cursors(cursors: list[Any]) -> Position:
     """Merge the cursors of all consumers of a run: those of the core, or states of a source."""
     return merge(cursors) if isinstance(cursors[0], dict) else _core.merge_cursors(cursors)
 
 
-def merge(states: list[Any]) -> Any:
+def merge(states: list[Any]) -> Position:
     """Merge the states of all consumers of a run into one."""
     if all("of" not in state for state in states) and all(state == states[0] for state in states):
-        return states[0]  # that of an earlier run, after which nobody has had a row
+        same: Position = states[0]
+        return same  # that of an earlier run, after which nobody has had a row
     if any("of" not in state for state in states):
         raise CheckpointMismatchError(
             "merge_state_dicts: some of the states were loaded and not gone on from: take them"

@@ -15,6 +15,7 @@ from rowstream.features.rows import Typing
 from rowstream.ops.apply import name_of
 
 if TYPE_CHECKING:
+    from rowstream.ops.base import Position
     from rowstream.streams.source import Row, Sequence
 
 
@@ -49,7 +50,7 @@ class GeneratorRows:
             error.add_note(f"row {self._count - 1} that the generator gave")
             raise
 
-    def state(self) -> Any:
+    def state(self) -> Position:
         return self._count
 
 

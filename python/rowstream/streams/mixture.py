@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rowstream.streams.source import (
     Part,
@@ -17,6 +17,9 @@ from rowstream.streams.source import (
     sequences_of,
     with_all_columns,
 )
+
+if TYPE_CHECKING:
+    from rowstream.ops.base import Position
 
 _DRAWS = 1000  # draws that `datasets` makes at once
 STRATEGIES = ("first_exhausted", "all_exhausted", "all_exhausted_without_replacement")
@@ -66,7 +69,7 @@ class MixtureRows:
         self._ended[d] = True
         self._over = self._enough([self._ended[d] for d in self._drawn])
 
-    def state(self) -> Any:
+    def state(self) -> Position:
         return [self._step, list(self._ended), [part.state() for part in self._parts]]
 
 

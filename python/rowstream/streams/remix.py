@@ -102,7 +102,7 @@ def as_it_was(before: dict[str, Any], source: Any) -> Any:
     )
 
 
-def moved(inner: list[Any], before: dict[str, Any], source: Any) -> list[Any]:
+def moved(inner: Any, before: dict[str, Any], source: Any) -> list[Any]:
     """Return the state of a sequence with its parts at their numbers in the new mixture.
 
     New parts have no state and begin.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
 from rowstream.formatting.streams import formatter
-from rowstream.ops.base import World
+from rowstream.ops.base import Position, World
 
 if TYPE_CHECKING:
     from rowstream.plan.plan import Plan
@@ -81,7 +81,7 @@ class Source:
         format = getattr(plan.steps[0], "format", None) if plan.steps else None
         self._make, self._python = formatter(format), format is None
 
-    def state(self) -> Any:
+    def state(self) -> Position:
         return [self.cursor(), self.given]
 
     def cursor(self) -> str:
@@ -125,7 +125,7 @@ class Source:
 class Stateless(Source):
     """A source under steps without a state of their own: its state is the core's cursor."""
 
-    def state(self) -> Any:
+    def state(self) -> Position:
         return self.cursor()
 
     def __iter__(self) -> Iterator[Any]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rowstream.ops.base import World
+from rowstream.ops.base import Position, World
 from rowstream.streams.pipeline import node
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Sequence(Protocol):
         """
         ...
 
-    def state(self) -> Any:
+    def state(self) -> Position:
         """Return the position after the last returned row, as plain JSON."""
         ...
 
@@ -136,7 +136,7 @@ class PeekableRows:
         """Begin again at the first row."""
         self._begin(None, 0)
 
-    def state(self) -> Any:
+    def state(self) -> Position:
         """Return the last saved state, and the number of rows since."""
         return [self._anchor, self._since]
 

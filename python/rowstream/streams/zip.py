@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.streams.source import Part, PeekableRows, Row, Sequence, with_all_columns
+
+if TYPE_CHECKING:
+    from rowstream.ops.base import Position
 
 
 class ZipRows:
@@ -39,7 +42,7 @@ class ZipRows:
                 row[name] = value
         return with_all_columns(row, self._source.names)
 
-    def state(self) -> Any:
+    def state(self) -> Position:
         return [part.state() for part in self._parts]
 
 
