@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
 
@@ -89,3 +90,15 @@ def test_no_file_is_long():
         if (n := len(file.read_text().splitlines())) > 400
     }
     assert not long
+
+
+def test_names_that_are_public_are_there():
+    """`from module import *` of each module that says what it has."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        if parts[-1] == "__main__" or "alias" in parts:
+            continue
+        module = importlib.import_module(name)
+        missing = [one for one in getattr(module, "__all__", ()) if not hasattr(module, one)]
+        assert not missing, f"{name}: {missing}"

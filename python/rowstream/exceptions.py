@@ -36,38 +36,38 @@ from __future__ import annotations
 
 
 class RowstreamError(Exception):
-    """Any error that rowstream raises on purpose."""
+    """Base class of all errors that rowstream raises on purpose."""
 
 
 DatasetsError = RowstreamError
 
 
 class FileNotFoundDatasetsError(RowstreamError, FileNotFoundError):
-    """Something is not where it was expected."""
+    """A file, folder or dataset was not found."""
 
 
 class DefunctDatasetError(RowstreamError):
-    """A data set that its makers took back."""
+    """A dataset was withdrawn by its authors."""
 
 
 class DatasetBuildError(RowstreamError):
-    """A data set could not be made."""
+    """A dataset could not be built."""
 
 
 class ManualDownloadError(DatasetBuildError):
-    """Files that only the user can fetch are not there; the message says which."""
+    """Files that the user has to download by hand are missing; the message names them."""
 
 
 class DatasetGenerationError(DatasetBuildError):
-    """A builder's own code raised; its error is the cause."""
+    """A builder's own code raised an error, which is the cause (`__cause__`) of this one."""
 
 
 class DatasetGenerationCastError(DatasetGenerationError):
-    """Rows do not have the declared types."""
+    """Rows do not fit the declared features."""
 
 
 class ChecksumVerificationError(RowstreamError):
-    """Files are not those that were declared."""
+    """Downloaded files are not the declared ones."""
 
 
 class UnexpectedDownloadedFileError(ChecksumVerificationError):
@@ -75,77 +75,75 @@ class UnexpectedDownloadedFileError(ChecksumVerificationError):
 
 
 class ExpectedMoreDownloadedFilesError(ChecksumVerificationError):
-    """A file is declared and was not downloaded."""
+    """A declared file was not downloaded."""
 
 
 class NonMatchingChecksumError(ChecksumVerificationError):
-    """A file has another checksum than was declared."""
+    """A file has another checksum than declared."""
 
 
 class SplitsVerificationError(RowstreamError):
-    """Splits are not those that were declared."""
+    """Splits are not the declared ones."""
 
 
 class UnexpectedSplitsError(SplitsVerificationError):
-    """A split was made that is not declared."""
+    """A split was built that is not declared."""
 
 
 class ExpectedMoreSplitsError(SplitsVerificationError):
-    """A split is declared and was not made."""
+    """A declared split was not built."""
 
 
 class NonMatchingSplitsSizesError(SplitsVerificationError):
-    """A split has another number of rows than was declared."""
+    """A split has another number of rows than declared."""
 
 
 class InvalidArgumentError(RowstreamError, ValueError):
-    """An argument that makes no sense; the message says which would."""
+    """An argument is invalid; the message says which values are valid."""
 
 
 class DataFilesNotFoundError(FileNotFoundDatasetsError):
-    """No file where one was expected."""
+    """No file was found at a path or URL, or for a pattern."""
 
 
 class DatasetNotFoundError(DataFilesNotFoundError):
-    """There is no such data set of the Hub, or the token may not see it."""
+    """The Hub has no such dataset, or the token does not allow access to it."""
 
 
 class FilePermissionError(RowstreamError, PermissionError):
-    """The operating system refused access to a file."""
+    """The operating system or a server refused access to a file."""
 
 
 class ReadError(RowstreamError, OSError):
-    """A file could not be read."""
+    """A file could not be read, downloaded or listed."""
 
 
 class SourceChangedError(RowstreamError):
-    """A file is not the one that the data set was made from, or changed while it was read."""
+    """A file changed since the dataset was created, or while it was read."""
 
 
 class FileFormatError(DatasetBuildError, ValueError):
-    """Bytes that are not what their format says; the message names file, row group, row and
-    column.
-    """
+    """A file is not valid in its format; the message names the file, row group, row and column."""
 
 
 class SchemaError(RowstreamError, ValueError):
-    """Files, columns or types that do not go together."""
+    """Files, columns or types do not fit together."""
 
 
 class UnsupportedError(RowstreamError, NotImplementedError):
-    """Something valid that rowstream does not read or do."""
+    """Something valid that rowstream does not support."""
 
 
 class CheckpointMismatchError(RowstreamError, ValueError):
-    """A state of another data set, of other steps, or of another number of consumers."""
+    """A state is of another dataset, of other steps, or of another number of ranks or workers."""
 
 
 class InternalError(RowstreamError):
-    """A defect of rowstream. Please report it."""
+    """A bug in rowstream. Please report it."""
 
 
 class DatasetTransformationNotAllowedError(RowstreamError):
-    """A transform that would part the rows from an index over them."""
+    """A transform is not allowed, since the rows would no longer match a search index on them."""
 
 
 __all__ = [

@@ -1,5 +1,6 @@
-"""`import datasets` means rowstream, in this process and in those that it starts: for code that
-cannot be edited.
+"""Lets `import datasets` import rowstream, for code that cannot be edited.
+
+This holds for this process and the processes that it starts.
 
     python -m rowstream.alias train.py --epochs 3
     python -m rowstream.alias -m lm_eval --tasks gsm8k
@@ -206,19 +207,18 @@ _BEHIND = frozenset(("utils.experimental", "utils.tqdm"))
 
 
 def _within(module: str) -> str:
-    """Return the name of a module within `datasets`."""
+    """Return the name of a module relative to `datasets`."""
     return module.removeprefix("datasets").removeprefix(".")
 
 
 class _Module(ModuleType):
-    """A module whose names are those of others. What is set goes to where the name is."""
+    """A module that provides the names of others; a name is set where it is defined."""
 
     def _targets(self) -> Iterator[ModuleType]:
         for name in _MODULES[_within(self.__name__)]:
             yield importlib.import_module(name if name == "rowstream" else f"rowstream.{name}")
 
     def __getattr__(self, name: str) -> Any:
-        """Return a module in it, a name of the modules, or a public one of rowstream."""
         if name == "__all__":
             several = (
                 getattr(target, "__all__", None) or vars(target) for target in self._targets()
@@ -239,7 +239,6 @@ class _Module(ModuleType):
         raise AttributeError(f"rowstream, which stands for datasets here, has no {full}")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set a name where it is."""
         if isinstance(value, _Module) and _within(value.__name__) in _BEHIND:
             return
         targets = (
@@ -259,7 +258,6 @@ class _Module(ModuleType):
             setattr(target, name, value)
 
     def __delattr__(self, name: str) -> None:
-        """Remove a name where it is."""
         for target in self._targets():
             if name in vars(target):
                 delattr(target, name)
@@ -267,15 +265,14 @@ class _Module(ModuleType):
         super().__delattr__(name)
 
     def __dir__(self) -> list[str]:
-        """Return the names of the modules."""
         return sorted({name for target in self._targets() for name in dir(target)})
 
 
 class _Distribution(importlib.metadata.Distribution):
-    """What the package index says of `datasets`, for code that looks whether it is installed."""
+    """The package metadata of `datasets`, for code that checks whether it is installed."""
 
     def read_text(self, filename: str) -> str | None:
-        """Return the metadata."""
+        """Return the text of the metadata file."""
         return (
             f"Metadata-Version: 2.1\nName: datasets\nVersion: {VERSION}\n"
             if filename == "METADATA"
@@ -283,12 +280,12 @@ class _Distribution(importlib.metadata.Distribution):
         )
 
     def locate_file(self, path: Any) -> Any:
-        """Return where a file of it would be."""
+        """Return the path that a file of the package would have."""
         return Path(__file__).parent / path
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds `datasets` and what is in it."""
+    """The import hook for `datasets` and its modules."""
 
     def find_spec(
         self,
@@ -296,7 +293,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         path: Sequence[str] | None = None,  # noqa: ARG002 - as the protocol says
         target: ModuleType | None = None,  # noqa: ARG002 - likewise
     ) -> Any:
-        """Return the module's spec, if it is of `datasets`."""
+        """Return the import spec of a module of `datasets`, or `None` for others."""
         if fullname != "datasets" and not fullname.startswith("datasets."):
             return None
         if _within(fullname) not in _MODULES:
@@ -304,30 +301,27 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
 
     def create_module(self, spec: Any) -> ModuleType:
-        """Return the module."""
+        """Return a new module that provides rowstream's names."""
         return _Module(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Give the package its version, and a file: code looks at it to see which package it
-        has.
-        """
+        """Set the file and version of the package, which some code checks."""
         module.__file__ = str(Path(_HERE) / "datasets" / "__init__.py")
         if module.__name__ == "datasets":
             module.__version__ = VERSION  # type: ignore[attr-defined]  # modules take any name
 
     def find_distributions(self, context: Any = None) -> Iterator[importlib.metadata.Distribution]:
-        """Yield what is installed."""
+        """Yield the package metadata of `datasets`, if it is asked for."""
         if context is None or context.name in (None, "datasets"):
             yield _Distribution()
 
 
 def install() -> None:
-    """Make `import datasets` mean rowstream, in this process and in those of Python that it
-    starts.
+    """Make `import datasets` import rowstream, in this process and in Python processes it starts.
 
     Raises:
-        RuntimeError: the real package was imported before; what was made of it would not be of the
-            same types.
+        RuntimeError: The real package was imported before; its objects would not be of the same
+            types.
 
     Example:
         >>> import rowstream.alias

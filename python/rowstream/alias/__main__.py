@@ -1,4 +1,4 @@
-"""`python -m rowstream.alias script.py …` and `python -m rowstream.alias -m module …`."""
+"""The commands `python -m rowstream.alias script.py …` and `python -m rowstream.alias -m …`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _USAGE = (
 
 
 def main() -> None:
-    """Run a script or a module to which `import datasets` means rowstream."""
+    """Run a script or a module in which `import datasets` imports rowstream."""
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help") or arguments == ["-m"]:
         sys.exit(_USAGE)

@@ -1,19 +1,18 @@
-"""What rowstream keeps on disk: seen, checked, removed.
+"""The cache of rowstream on disk: list, verify and remove its entries.
 
-- `datasets`: the rows of map-style data sets that `load_dataset` and builders made, and beside them
-  the results of steps (`map`, `sort`);
-- `ranges`: what streams with `cache_dir=` read of other machines, in that folder;
-- `heads`: the beginnings and ends of files that tell what they are (at most 256 MiB, the oldest go
-  first);
-- `listings`: which files data sets of the Hub have, by commit;
-- `downloads` and `extracted`: whole files, and what was extracted of archives.
+- `datasets`: the rows of map-style datasets that `load_dataset` and builders wrote, and beside them
+  the cached results of `map`, `sort` and others;
+- `ranges`: what streams with `cache_dir=` read from other machines, in that folder;
+- `heads`: the beginnings and ends of remote files, which tell their format (at most 256 MiB, the
+  oldest are removed first);
+- `listings`: the files of datasets on the Hub, by commit;
+- `downloads` and `extracted`: whole files, and what was extracted from archives.
 
-Data sets lie in the folder `rowstream` of `HF_DATASETS_CACHE`, or of the `cache_dir=` that was
-given, and listings beside them; the rest in `ROWSTREAM_CACHE` (`~/.cache/rowstream`). Files of the
-Hub that were downloaded lie in the Hub's own cache, which its own client looks after (`hf cache
-ls`).
+Datasets are in the folder `rowstream` of `HF_DATASETS_CACHE` or of the given `cache_dir=`, and
+listings beside them; the rest is in `ROWSTREAM_CACHE` (`~/.cache/rowstream`). Downloaded files of
+the Hub are in the cache of the Hub client, which manages them itself (`hf cache ls`).
 
-`python -m rowstream.cache` shows the same as a table, and has `verify` and `remove`.
+`python -m rowstream.cache` prints the same table, and has `verify` and `remove`.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ def _kinds(cache_dir: str | os.PathLike[str] | None) -> tuple[str, ...]:
 
 
 def _objects(folder: Path) -> Iterator[Path]:
-    """Yield the folders of ranges, one for each object."""
+    """Yield the folders of cached ranges, one for each remote file."""
     for group in sorted(folder.glob("??")):
         if group.is_dir() and not group.is_symlink():
             yield from (
@@ -54,7 +53,7 @@ def _objects(folder: Path) -> Iterator[Path]:
 
 
 def _extents(home: Path) -> Iterator[tuple[Path, int]]:
-    """Yield the ranges of an object, and how long each is."""
+    """Yield the cached ranges of a remote file, and the length of each."""
     for path in sorted(home.iterdir()):
         start, dash, end = path.name.partition("-")
         if dash and start.isdigit() and end.isdigit() and path.is_file() and not path.is_symlink():
@@ -75,21 +74,27 @@ def list(
     name: str | None = None,
     unused_days: float | None = None,
 ) -> Entries:
-    """Return what is kept: in the folders of rowstream, or in one that was given as `cache_dir=`.
-    Shown, it is a table.
+    """Return the entries of the cache, which print as a table.
 
     Args:
-        cache_dir: the folder.
-        kind: only what is of this kind.
-        name: only data sets of this name: `"gsm8k"`, or `"gsm8k/main"` with its configuration.
-        unused_days: only what was not used for so many days.
+        cache_dir: The folder that was given as `cache_dir=`; rowstream's own folders if `None`.
+        kind: Only entries of this kind, such as `"datasets"` (see the top of this module).
+        name: Only datasets of this name: `"gsm8k"`, or `"gsm8k/main"` with its configuration.
+        unused_days: Only entries that were not read for this number of days.
+
+    Returns:
+        A tuple of `Entry` objects.
+
+    Raises:
+        InvalidArgumentError: There is no such kind.
 
     Example:
-        >>> rowstream.cache.list()
+        >>> rowstream.cache.list()  # doctest: +SKIP
         kind      of          parts        size     made        used         where
         datasets  gsm8k/main  train, test  9.1 MiB  3 days ago  2 hours ago  …/gsm8k/main/0f1c5d2e
         1 entry, 9.1 MiB
-        >>> sum(entry.num_bytes for entry in rowstream.cache.list("/scratch/cache"))
+        >>> sum(entry.num_bytes for entry in rowstream.cache.list("cache"))
+        0
     """
     if kind is not None and kind not in _kinds(cache_dir):
         raise InvalidArgumentError(f"there is no kind {kind!r}; there is {[*_kinds(cache_dir)]}")
@@ -108,7 +113,7 @@ def list(
 
 
 def _others(cache_dir: str | os.PathLike[str] | None) -> Iterator[Entry]:
-    """Yield what is kept besides data sets."""
+    """Yield the entries that are not datasets."""
     for kind, folder in _folders(cache_dir).items():
         if kind in ("ranges", "heads"):
             for home in _objects(folder):
@@ -136,11 +141,20 @@ def _others(cache_dir: str | os.PathLike[str] | None) -> Iterator[Entry]:
 
 
 def verify(cache_dir: str | os.PathLike[str] | None = None) -> tuple[Path, ...]:
-    """Check what is kept, and removes what is damaged; gives which files. What is missing then is
-    made or read again when it is wanted.
+    """Check the files of the cache, remove damaged ones, and return their paths.
 
-    Ranges are checked against their checksums, as a stream does with each that it reads; the files
-    of data sets are read.
+    The files of datasets are read in full; cached ranges are compared with their checksums. What
+    was removed is built or read again when it is needed.
+
+    Args:
+        cache_dir: As in `list`.
+
+    Returns:
+        The paths of the files that were removed.
+
+    Example:
+        >>> rowstream.cache.verify()
+        ()
     """
     damaged = [
         path for entry in datasets.entries(cache_dir) for path in datasets.verify(entry.path)
@@ -173,17 +187,32 @@ def remove(
     name: str | None = None,
     unused_days: float | None = None,
 ) -> int:
-    """Remove what is kept: all of it, or what `list` gives for the same arguments; gives how many
-    bytes.
+    """Remove entries from the cache and return the number of bytes that they had.
 
-    Streams that read it go on, from the source. Data sets that are open keep their rows; loaded
-    again they are made again.
+    Without arguments this removes everything. Streams that use an entry go on from the source, and
+    open datasets keep their rows.
+
+    Args:
+        kind: Only entries of this kind, such as `"datasets"` (see the top of this module).
+        cache_dir: The folder that was given as `cache_dir=`; rowstream's own folders if `None`.
+        name: Only datasets of this name: `"gsm8k"`, or `"gsm8k/main"` with its configuration.
+        unused_days: Only entries that were not read for this number of days.
+
+    Returns:
+        The number of bytes.
+
+    Raises:
+        InvalidArgumentError: There is no such kind.
 
     Example:
         >>> rowstream.cache.remove("heads")
+        0
         >>> rowstream.cache.remove(name="gsm8k")
+        0
         >>> rowstream.cache.remove(unused_days=30)
-        >>> rowstream.cache.remove(cache_dir="/scratch/cache")
+        0
+        >>> rowstream.cache.remove(cache_dir="cache")
+        0
     """
     gone = list(cache_dir, kind, name=name, unused_days=unused_days)
     for entry in gone:

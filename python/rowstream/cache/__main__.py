@@ -1,4 +1,4 @@
-"""`python -m rowstream.cache`: what is kept, as a table; `verify` and `remove` of it."""
+"""The command `python -m rowstream.cache`: list, verify or remove entries of the cache."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rowstream.exceptions import RowstreamError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the command line says, and return its exit status."""
+    """Run the command with the given arguments, and return its exit status."""
     try:
         _run(arguments)
     except (RowstreamError, OSError) as error:

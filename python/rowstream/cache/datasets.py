@@ -1,5 +1,5 @@
-"""Map-style data sets in the cache: the folders of Arrow files that `load_dataset`, builders and
-steps make.
+"""Map-style datasets in the cache: folders of Arrow files with rows and with results of `map` and
+others.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from rowstream.exceptions import RowstreamError
 from rowstream.storage.environment import datasets_cache
 
 BUILT = ".rowstream-builder"
-"""The file that a builder leaves beside what it made."""
+"""The file that a builder writes next to the files that it built."""
 
 ABOUT = ".about"
-"""The file that says which files the rows beside it are of."""
+"""The file that lists the data files of the rows next to it."""
 
 # How folders are named below ours: by a hash of what their rows follow from, alone or after
 # "default-".
@@ -30,12 +30,12 @@ _DEEP = 5  # folders below ours that such a folder may be in
 
 
 def root(cache_dir: str | os.PathLike[str] | None) -> Path:
-    """Return the folder that is ours: in a cache that was named, or in that of data sets."""
+    """Return rowstream's folder in the given cache, or in the cache of datasets."""
     return (datasets_cache() if cache_dir is None else Path(cache_dir).expanduser()) / "rowstream"
 
 
 def entries(cache_dir: str | os.PathLike[str] | None) -> list[Entry]:
-    """Return what is kept of data sets, a folder each."""
+    """Return the cached datasets, one entry for each folder."""
     made = [
         _entry(home, home.relative_to(root(cache_dir)).parts) for home in _homes(root(cache_dir), 0)
     ]
@@ -54,7 +54,7 @@ def entries(cache_dir: str | os.PathLike[str] | None) -> list[Entry]:
 
 
 def _homes(folder: Path, depth: int) -> Iterator[Path]:
-    """Yield the folders that have files of ours."""
+    """Yield the folders that contain files of rowstream."""
     if depth > _DEEP or folder.is_symlink():
         return
     try:
@@ -73,7 +73,7 @@ def _homes(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def files(home: Path) -> Iterator[Path]:
-    """Yield the files of rows in a folder: splits, and results of steps."""
+    """Yield the files with rows in a folder: splits, and results of `map` and others."""
     for path in sorted(home.iterdir()):
         hidden = path.name.startswith(".") or path.is_symlink() or not path.is_file()
         if not hidden and (
@@ -83,7 +83,7 @@ def files(home: Path) -> Iterator[Path]:
 
 
 def _left(home: Path) -> Iterator[Path]:
-    """Files that were being written, or are."""
+    """Yield files that are being written, or whose writing was interrupted."""
     yield from (
         path for path in sorted(home.glob(".rowstream-*")) if path.name != BUILT and path.is_file()
     )
@@ -101,14 +101,14 @@ def _entry(home: Path, parts: tuple[str, ...]) -> Entry:
 
 
 def _split(path: Path, folder: str) -> str:
-    """Return the split that a file has, or a part of; builders put their name before it."""
+    """Return the split of a file, or of a shard; builders put the dataset's name before it."""
     return re.sub(r"-\d{5}-of-\d{5}$", "", path.stem).removeprefix(
         f"{folder.rpartition('___')[2]}-"
     )
 
 
 def _about(home: Path) -> tuple[str, ...]:
-    """Return the files that rows are of, as far as that is noted."""
+    """Return the data files from which a dataset was built, if they were recorded."""
     try:
         said = json.loads((home / ABOUT).read_text(encoding="utf-8"))["files"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -117,9 +117,9 @@ def _about(home: Path) -> tuple[str, ...]:
 
 
 def verify(home: Path) -> Iterator[Path]:
-    """Read the files of rows, remove those that are damaged, and return which they were.
+    """Read the files with rows, remove damaged ones, and yield their paths.
 
-    What is removed is built again when it is asked for.
+    What was removed is built again when it is needed.
     """
     for path in [*files(home)]:
         if not _is_whole(path):
@@ -128,7 +128,7 @@ def verify(home: Path) -> Iterator[Path]:
 
 
 def _is_whole(path: Path) -> bool:
-    """Return whether a file can be read, and all its checksums are those of its bytes."""
+    """Return whether a file can be read and all its checksums match."""
     import pyarrow as pa
 
     from rowstream.arrow.files import read_table
@@ -146,7 +146,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def remove(entry: Entry, cache_dir: str | os.PathLike[str] | None) -> None:
-    """Remove what is ours in a folder, and the folders of ours that are empty then."""
+    """Remove rowstream's files from a folder, and the folders that are empty afterwards."""
     home = entry.path
     for path in [*files(home)]:
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What is kept, as a person reads it."""
+"""Entries of the cache, and the table that shows them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """An object of a cache.
+    """An entry of the cache, as `rowstream.cache.list` returns them.
 
     Attributes:
         kind: `"datasets"`, `"ranges"`, `"heads"`, `"listings"`, `"downloads"` or `"extracted"`.
-        name: what it is of, without secrets: of data sets `"name/configuration"`; empty where that
-            is not kept.
-        path: where it is: a file, or a folder.
-        num_bytes: its length.
-        parts: what there is of a data set: its splits, and how many results of steps.
-        files: the files that a data set is of, as far as that is known; at most ten.
-        made: when it was last written, in seconds since 1970.
-        used: when it was last read, as far as the file system says; else when it was written.
+        name: The name, without secrets; `"name/configuration"` for datasets, and empty if unknown.
+        path: The file or folder.
+        num_bytes: The size in bytes.
+        parts: For datasets, the splits and the number of cached results.
+        files: The data files from which a dataset was built, if known; at most ten.
+        made: The time of the last write, in seconds since 1970.
+        used: The time of the last read, if the file system records it; else of the last write.
+
+    Example:
+        >>> write_jsonl("train.jsonl", [{"a": 1}])
+        1
+        >>> ds = load_dataset("json", data_files="train.jsonl", split="train")
+        >>> [entry.parts for entry in rowstream.cache.list(kind="datasets")]
+        [('train',)]
     """
 
     kind: str
@@ -38,14 +44,15 @@ class Entry:
 
 
 class Entries(tuple[Entry, ...]):
-    """Objects of a cache. Shown, they are a table: data sets one by one, other things by what they
-    are of.
+    """A tuple of cache entries that prints as a table.
+
+    Datasets have a row each; other entries share a row for each source.
     """
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        """Return the table."""
+        """Return the table as text."""
         if not self:
             return "nothing is kept"
         rows = [_row([one]) for one in self if one.kind == "datasets"]
@@ -78,13 +85,13 @@ _AGES = ((86400, "day"), (3600, "hour"), (60, "minute"))
 
 
 def size(n: int) -> str:
-    """Bytes in words."""
+    """Return a number of bytes as text, such as `1.5 GiB`."""
     unit, name = next(((unit, name) for unit, name in _UNITS if n >= unit), (1, "B"))
     return f"{n / unit:.1f} {name}" if unit > 1 else f"{n} B"
 
 
 def age(since: float) -> str:
-    """Return how long ago something was."""
+    """Return how long ago a time was, as text, such as `3 days ago`."""
     seconds = max(0.0, time.time() - since)
     for unit, name in _AGES:
         if seconds >= unit:
@@ -94,9 +101,7 @@ def age(since: float) -> str:
 
 
 def _group(one: Entry) -> str:
-    """Return what an object that is no data set is shown with: those of one folder far away
-    together.
-    """
+    """Return the name under which an entry shares a row of the table with others."""
     return f"{one.name.rpartition('/')[0]}/" if one.kind == "ranges" and "/" in one.name else ""
 
 
@@ -118,13 +123,13 @@ def _row(some: list[Entry]) -> tuple[str, ...]:
 
 
 def _named(one: Entry) -> str:
-    """Return a data set by its name, and the first file that it is of."""
+    """Return the name of a dataset, with its first data file."""
     more = ", …" if len(one.files) > 1 else ""
     return f"{one.name} ({one.files[0].rpartition('/')[2]}{more})" if one.files else one.name
 
 
 def _folder(one: Entry) -> str:
-    """Return the folder that all of a kind are in."""
+    """Return the folder that contains all entries of a kind."""
     return str(one.path.parent.parent if one.kind in ("ranges", "heads") else one.path.parent)
 
 
@@ -133,7 +138,7 @@ def _padded(text: str, width: int, right: Any) -> str:
 
 
 def times(files: Iterable[Path]) -> tuple[int, float, float]:
-    """Return the bytes of files, and when one of them was last written and read."""
+    """Return the total size of files, and the times of their last write and read."""
     total, made, used = 0, 0.0, 0.0
     for path in files:
         try:

@@ -1,3 +1,1 @@
-"""Names of `datasets` that nothing here needs: what `rowstream.alias` gives to code that imports
-them.
-"""
+"""Names of `datasets` that rowstream itself does not need; `rowstream.alias` provides them."""

@@ -1,4 +1,4 @@
-"""Arrow files as arguments of `Dataset`, for code that reads again what `ArrowWriter` wrote."""
+"""Readers of Arrow files, for code that reads again what `ArrowWriter` wrote."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FileInstructions:
-    """Which rows of which files.
+    """The rows to read from each file.
 
     Attributes:
-        num_examples: how many rows.
-        file_instructions: dicts of `filename`, `skip` and `take`; all the rest of a file if that is
-            -1.
+        num_examples: The total number of rows.
+        file_instructions: Dicts with `filename`, `skip` and `take`; a `take` of -1 means all the
+            remaining rows.
     """
 
     num_examples: int
@@ -39,17 +39,17 @@ def make_file_instructions(
     filetype_suffix: str | None = None,
     prefix_path: str | None = None,
 ) -> FileInstructions:
-    """Return the rows of files that an instruction names.
+    """Return the files and rows that an instruction selects.
 
     Args:
-        name: the name of the data set.
-        split_infos: its splits, with their rows and those of their files.
-        instruction: `"train[:10%]"` and the like.
-        filetype_suffix: how the files end: `"arrow"`.
-        prefix_path: the folder.
+        name: The name of the dataset.
+        split_infos: Its splits, with their numbers of rows and shard lengths.
+        instruction: An instruction such as `"train[:10%]"`.
+        filetype_suffix: The extension of the files, such as `"arrow"`.
+        prefix_path: The folder of the files.
 
     Raises:
-        TypeError, ValueError: the name is none, or there is no such split.
+        TypeError, ValueError: The name is not a non-empty text, or there is no such split.
     """
     if not isinstance(name, str):
         raise TypeError(f"Expected str 'name', but got: {type(name).__name__}")
@@ -78,7 +78,7 @@ def make_file_instructions(
 def _of_files(
     files: list[str], lengths: list[int] | None, start: int, stop: int
 ) -> list[tuple[dict[str, Any], int]]:
-    """Return what to read of the files of a split, and how many rows that is of each."""
+    """Return an instruction and a number of rows for each file of a split that has rows to read."""
     if lengths is None:
         return (
             [({"filename": files[0], "skip": start, "take": stop - start}, stop - start)]
@@ -104,11 +104,11 @@ def _of_files(
 
 
 class BaseReader:
-    """Reads files of one kind: what `ArrowReader` and a user's own have in common.
+    """Base class of readers for one kind of file, such as `ArrowReader` or a user's own.
 
     Args:
-        path: the folder of the files.
-        info: what is known of them.
+        path: The folder of the files.
+        info: The information about the dataset.
     """
 
     _filetype_suffix: str | None = None
@@ -119,13 +119,13 @@ class BaseReader:
     def _get_table_from_filename(
         self, filename_skip_take: dict[str, Any], in_memory: bool = False
     ) -> Table:
-        """Return the rows of one file."""
+        """Return the table with the rows of one file."""
         raise NotImplementedError
 
     def get_file_instructions(
         self, name: str, instruction: Any, split_infos: Iterable[SplitInfo]
     ) -> list[dict[str, Any]]:
-        """Which rows of which files an instruction names."""
+        """Return the files and rows that an instruction selects."""
         return make_file_instructions(
             name, split_infos, instruction, self._filetype_suffix, self._path
         ).file_instructions
@@ -137,10 +137,10 @@ class BaseReader:
         split_infos: Iterable[SplitInfo],
         in_memory: bool = False,
     ) -> dict[str, Any]:
-        """Return the arguments of a `Dataset` of the rows that an instruction names.
+        """Return the arguments for a `Dataset` with the rows that an instruction selects.
 
         Raises:
-            ValueError: those are none.
+            ValueError: The instruction selects no rows.
         """
         files = self.get_file_instructions(name, instructions, split_infos)
         if not files:
@@ -153,16 +153,16 @@ class BaseReader:
         original_instructions: Any = None,
         in_memory: bool = False,
     ) -> dict[str, Any]:
-        """Return the arguments of a `Dataset` of some files, one after another.
+        """Return the arguments for a `Dataset` with the rows of files, one after another.
 
         Args:
-            files: dicts of `filename`, below the folder, and `skip` and `take`, if not all rows are
+            files: Dicts with `filename` below the folder, and `skip` and `take` if not all rows are
                 wanted.
-            original_instructions: the split that these are.
-            in_memory: read them into memory, rather than map them.
+            original_instructions: The split of these rows.
+            in_memory: Read the files into memory instead of mapping them.
 
         Raises:
-            ValueError: there are no files, or no rows and no features.
+            ValueError: There are no files, or no rows and no features.
         """
         if not files or not all(isinstance(one, dict) for one in files):
             raise InvalidArgumentError("please provide valid file informations")
@@ -182,12 +182,12 @@ class BaseReader:
 
 
 class ArrowReader(BaseReader):
-    """Reads Arrow files and streams.
+    """A reader of Arrow files and streams.
 
     Example:
-        >>> reader = ArrowReader("folder", DatasetInfo(features=features))
+        >>> reader = ArrowReader("folder", DatasetInfo(features=Features({"a": Value("int64")})))
         >>> files = [{"filename": "0.arrow"}, {"filename": "1.arrow", "skip": 10, "take": 5}]
-        >>> ds = Dataset(**reader.read_files(files))
+        >>> ds = Dataset(**reader.read_files(files))  # doctest: +SKIP
     """
 
     _filetype_suffix = "arrow"
@@ -206,7 +206,7 @@ class ArrowReader(BaseReader):
 
     @staticmethod
     def read_table(filename: str, in_memory: bool = False) -> Table:
-        """Return the table of a file: in memory, or mapped."""
+        """Return the table of a file, in memory or memory-mapped."""
         return (InMemoryTable if in_memory else MemoryMappedTable).from_file(filename)
 
 

@@ -1,4 +1,4 @@
-"""The progress bar of `datasets`: tqdm's, which `disable_progress_bars` switches off."""
+"""The progress bar of `datasets`: that of tqdm, hidden by `disable_progress_bars`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _bar() -> Any:
     from tqdm.auto import tqdm as plain
 
     class tqdm(plain):  # type: ignore[misc]  # noqa: N801 - its name in `datasets`; tqdm comes without types
-        """tqdm, but nothing is drawn where progress bars are switched off."""
+        """The bar of tqdm, which draws nothing while progress bars are disabled."""
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             if are_progress_bars_disabled():
@@ -33,7 +33,7 @@ def _bar() -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    """`tqdm`, which is imported only where somebody asks for it."""
+    """Import `tqdm` when it is first used."""
     if name == "tqdm":
         return _bar()
     raise AttributeError(f"module 'rowstream.compat.bars' has no attribute {name!r}")

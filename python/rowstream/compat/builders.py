@@ -1,6 +1,4 @@
-"""Builders of the formats that are read, as classes: for code that makes one, or asks what a
-builder is.
-"""
+"""Builders of the supported formats as classes, for code that creates them or checks their type."""
 
 from __future__ import annotations
 
@@ -20,14 +18,14 @@ from rowstream.storage.urls import is_url
 
 @dataclass
 class ArrowConfig(BuilderConfig):
-    """Options of Arrow files."""
+    """Options for reading Arrow files."""
 
     features: Any = None
 
 
 @dataclass
 class ParquetConfig(BuilderConfig):
-    """Options of Parquet files."""
+    """Options for reading Parquet files."""
 
     batch_size: int | None = None
     columns: list[str] | None = None
@@ -39,7 +37,7 @@ class ParquetConfig(BuilderConfig):
 
 @dataclass
 class TextConfig(BuilderConfig):
-    """Options of text."""
+    """Options for reading text files."""
 
     features: Any = None
     encoding: str = "utf-8"
@@ -51,7 +49,7 @@ class TextConfig(BuilderConfig):
 
 @dataclass
 class JsonConfig(BuilderConfig):
-    """Options of JSON."""
+    """Options for reading JSON files."""
 
     features: Any = None
     encoding: str = "utf-8"
@@ -67,7 +65,7 @@ class JsonConfig(BuilderConfig):
 
 @dataclass
 class CsvConfig(BuilderConfig):
-    """Options of CSV: those of pandas."""
+    """Options for reading CSV files, as in pandas."""
 
     sep: str = ","
     delimiter: str | None = None
@@ -112,18 +110,18 @@ class CsvConfig(BuilderConfig):
     date_format: str | None = None
 
     def __post_init__(self) -> None:
-        """Take other names for options."""
         super().__post_init__()
         self.sep = self.sep if self.delimiter is None else self.delimiter
         self.names = self.names if self.column_names is None else self.column_names
 
 
 class _OfFormat(FilesBuilder):
-    """The builder of files of a format. Arguments as those of `DatasetBuilder`; options as those of
-    `load_dataset`.
+    """Base class of builders for one format, with arguments as in `DatasetBuilder`.
+
+    Options of the format are as in `load_dataset`.
 
     Raises:
-        ValueError: no files are named.
+        InvalidArgumentError: Neither `data_files` nor `data_dir` is given.
     """
 
     FORMAT: ClassVar[str]
@@ -178,7 +176,7 @@ class _OfFormat(FilesBuilder):
             self.info.features = self.info.features or features
 
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
-        """Return the streams that `load_dataset(…, streaming=True)` gives."""
+        """Return the stream of each split, or of one, as `load_dataset(…, streaming=True)` does."""
         return load_dataset(
             self.FORMAT,
             data_files=self._request.found.files,
@@ -192,39 +190,41 @@ class _OfFormat(FilesBuilder):
 
 
 def _below(base_path: str | None, data_dir: str | None) -> str | None:
-    """Return the folder that files are in."""
+    """Return the folder of the files: `data_dir`, which may be relative to `base_path`."""
     if base_path is None or data_dir is None or is_url(data_dir) or os.path.isabs(data_dir):
         return base_path if data_dir is None else data_dir
     return f"{base_path.rstrip('/')}/{data_dir}"
 
 
 class Arrow(_OfFormat):
-    """Arrow files and streams."""
+    """A builder for Arrow files and streams."""
 
     BUILDER_CONFIG_CLASS = ArrowConfig
     FORMAT = "arrow"
 
 
 class Csv(_OfFormat):
-    """CSV."""
+    """A builder for CSV files."""
 
     BUILDER_CONFIG_CLASS = CsvConfig
     FORMAT = "csv"
 
 
 class Json(_OfFormat):
-    """JSON: lines, or one array or object."""
+    """A builder for JSON files: JSON Lines, or one array or object."""
 
     BUILDER_CONFIG_CLASS = JsonConfig
     FORMAT = "json"
 
 
 class Parquet(_OfFormat):
-    """Parquet files.
+    """A builder for Parquet files.
 
     Example:
-        >>> builder = Parquet(data_files={"train": "data/*.parquet"}, columns=["text"])
-        >>> ds = builder.as_streaming_dataset("train")
+        >>> _ = Dataset.from_dict({"text": ["a"], "label": [0]}).to_parquet("train.parquet")
+        >>> builder = Parquet(data_files={"train": "train.parquet"}, columns=["text"])
+        >>> list(builder.as_streaming_dataset("train"))
+        [{'text': 'a'}]
     """
 
     BUILDER_CONFIG_CLASS = ParquetConfig
@@ -232,14 +232,14 @@ class Parquet(_OfFormat):
 
 
 class Text(_OfFormat):
-    """Text, by lines, paragraphs or files."""
+    """A builder for text files, with a row for each line, paragraph or file."""
 
     BUILDER_CONFIG_CLASS = TextConfig
     FORMAT = "text"
 
 
 class WebDataset(_OfFormat):
-    """Tar archives of samples."""
+    """A builder for tar archives of samples in the WebDataset format."""
 
     FORMAT = "webdataset"
 

@@ -1,4 +1,4 @@
-"""The files of splits, as code for `datasets.data_files` names and finds them."""
+"""The files of splits, for code that imports `datasets.data_files`."""
 
 from __future__ import annotations
 
@@ -27,11 +27,10 @@ def _places(named: Any, how: DownloadConfig | None) -> FileLocations:
 
 
 def sanitize_patterns(patterns: Any) -> dict[str, list[str]]:
-    """Files as `data_files=` takes them, as a dict of lists by split; those of no split are
-    `train`.
+    """Return `data_files=` as a dict of lists by split; files without a split are `train`.
 
     Raises:
-        ValueError: an entry is not as that of a card, or a split is there twice.
+        InvalidArgumentError: An entry is not valid, or a split is there twice.
     """
     if isinstance(patterns, dict):
         return {str(split): _listed(some) for split, some in patterns.items()}
@@ -71,16 +70,17 @@ def resolve_pattern(
     allowed_extensions: Sequence[str] | None = None,
     download_config: DownloadConfig | None = None,
 ) -> list[str]:
-    """Return the files of a pattern, as `load_dataset` finds them.
+    """Return the files that match a pattern, as `load_dataset` finds them.
 
     Args:
-        pattern: a path, a URL or a pattern of one.
-        base_path: the folder or URL that it is below.
-        allowed_extensions: the endings (`".csv"`) that names may have, the last or before others.
-        download_config: the token and options of sources.
+        pattern: A path or URL, or a pattern.
+        base_path: The folder or URL that it is relative to.
+        allowed_extensions: The extensions that names may have, such as `".csv"`, the last one or
+            before others.
+        download_config: The settings with token and options.
 
     Raises:
-        DataFilesNotFoundError: there is none.
+        DataFilesNotFoundError: No file matches.
     """
     found = _places([pattern, base_path], download_config).resolve(pattern, base_path)
     if allowed_extensions is not None:
@@ -101,11 +101,12 @@ def resolve_pattern(
 def get_data_patterns(
     base_path: str, download_config: DownloadConfig | None = None
 ) -> dict[str, list[str]]:
-    """Return the files of each split of a folder, relative to it: names, where `datasets` gives
-    patterns that fit the same files.
+    """Return the files of each split in a folder, relative to it.
+
+    `datasets` returns patterns that match the same files.
 
     Raises:
-        EmptyDatasetError: there are none.
+        EmptyDatasetError: There are none.
     """
     try:
         found = by_split(_places(base_path, download_config).walk(base_path))
@@ -117,11 +118,11 @@ def get_data_patterns(
 
 
 class DataFilesList(list[str]):
-    """The files of a split.
+    """A list of the files of a split.
 
     Args:
-        data_files: paths and URLs.
-        origin_metadata: what tells a version of each from others.
+        data_files: The paths and URLs.
+        origin_metadata: What identifies the version of each.
     """
 
     def __init__(
@@ -143,10 +144,10 @@ class DataFilesList(list[str]):
         allowed_extensions: Sequence[str] | None = None,
         download_config: DownloadConfig | None = None,
     ) -> Self:
-        """Return the files of patterns. Of several patterns, one may have none; a name may not.
+        """Return the files that match patterns; a pattern may match none, but a name has to exist.
 
         Raises:
-            DataFilesNotFoundError: a file that is named is not there.
+            DataFilesNotFoundError: A named file does not exist.
         """
         made: list[str] = []
         for pattern in patterns:
@@ -173,8 +174,9 @@ class DataFilesList(list[str]):
         allowed_extensions: Sequence[str] | None = None,
         download_config: DownloadConfig | None = None,
     ) -> Self:
-        """Return the files of patterns in a data set of the Hub, as `huggingface_hub` describes
-        it.
+        """Return the files that match patterns in a dataset on the Hub.
+
+        `dataset_info` is that of `huggingface_hub`.
         """
         return cls.from_patterns(
             patterns, _repo(dataset_info, base_path), allowed_extensions, download_config
@@ -183,8 +185,9 @@ class DataFilesList(list[str]):
     def filter(
         self, *, extensions: Sequence[str] | None = None, file_names: Sequence[str] | None = None
     ) -> DataFilesList:
-        """Those that have one of some endings, whatever follows it, or one of some names; all if
-        neither is given.
+        """Return the files with one of some extensions, or with one of some names.
+
+        Other extensions may follow. All files are returned if neither is given.
         """
         wanted = []
         if extensions:
@@ -196,8 +199,9 @@ class DataFilesList(list[str]):
 
 
 def _version(path: str) -> tuple[str, ...]:
-    """Return what tells a version of a file: of URLs, themselves, which name a commit where they
-    are of the Hub.
+    """Return what identifies the version of a file: its time, or the URL itself.
+
+    URLs of the Hub contain a commit.
     """
     return (path,) if is_url(path) else (str(os.stat(path).st_mtime),)
 
@@ -207,7 +211,7 @@ def _repo(info: Any, base_path: str | None) -> str:
 
 
 class DataFilesDict(dict[str, DataFilesList]):
-    """The files of each split."""
+    """The files of each split, as a dict of `DataFilesList`."""
 
     @classmethod
     def from_patterns(
@@ -217,7 +221,10 @@ class DataFilesDict(dict[str, DataFilesList]):
         allowed_extensions: Sequence[str] | None = None,
         download_config: DownloadConfig | None = None,
     ) -> Self:
-        """Return the files of patterns by split. A list of files stays as it is."""
+        """Return the files that match the patterns of each split.
+
+        A `DataFilesList` stays as it is.
+        """
         made = cls()
         for split, some in patterns.items():
             known = isinstance(some, DataFilesList)
@@ -241,8 +248,9 @@ class DataFilesDict(dict[str, DataFilesList]):
         allowed_extensions: Sequence[str] | None = None,
         download_config: DownloadConfig | None = None,
     ) -> Self:
-        """Return the files of patterns in a data set of the Hub, as `huggingface_hub` describes
-        it.
+        """Return the files that match the patterns of each split in a dataset on the Hub.
+
+        `dataset_info` is that of `huggingface_hub`.
         """
         return cls.from_patterns(
             patterns, _repo(dataset_info, base_path), allowed_extensions, download_config
@@ -251,7 +259,7 @@ class DataFilesDict(dict[str, DataFilesList]):
     def filter(
         self, *, extensions: Sequence[str] | None = None, file_names: Sequence[str] | None = None
     ) -> Self:
-        """As `DataFilesList.filter`, of each split."""
+        """Return the filtered files of each split, as in `DataFilesList.filter`."""
         made = type(self)()
         for split, some in self.items():
             made[split] = some.filter(extensions=extensions, file_names=file_names)
@@ -259,11 +267,11 @@ class DataFilesDict(dict[str, DataFilesList]):
 
 
 class DataFilesPatternsList(list[str]):
-    """Patterns of files, which are looked for later.
+    """A list of patterns of files, which are resolved later.
 
     Args:
-        patterns: the patterns.
-        allowed_extensions: the endings that names may have, of each pattern; any if `None`.
+        patterns: The patterns.
+        allowed_extensions: The extensions that names may have, for each pattern; any if `None`.
     """
 
     def __init__(self, patterns: Sequence[str], allowed_extensions: Sequence[Any]) -> None:
@@ -279,33 +287,33 @@ class DataFilesPatternsList(list[str]):
     def from_patterns(
         cls, patterns: Sequence[str], allowed_extensions: Sequence[str] | None = None
     ) -> Self:
-        """Patterns whose files may have the same endings."""
+        """Return patterns that all have the same allowed extensions."""
         return cls(patterns, [allowed_extensions] * len(patterns))
 
     def resolve(
         self, base_path: str, download_config: DownloadConfig | None = None
     ) -> DataFilesList:
-        """Their files."""
+        """Return the files that match the patterns."""
         made = DataFilesList([])
         for pattern, allowed in zip(self, self.allowed_extensions, strict=True):
             made += DataFilesList.from_patterns([pattern], base_path, allowed, download_config)
         return made
 
     def filter_extensions(self, extensions: Sequence[str]) -> DataFilesPatternsList:
-        """Return the same, with these endings allowed too."""
+        """Return the patterns with more allowed extensions."""
         return DataFilesPatternsList(
             self, [[*(allowed or ()), *extensions] for allowed in self.allowed_extensions]
         )
 
 
 class DataFilesPatternsDict(dict[str, DataFilesPatternsList]):
-    """Patterns of the files of each split."""
+    """The patterns of each split, as a dict of `DataFilesPatternsList`."""
 
     @classmethod
     def from_patterns(
         cls, patterns: dict[str, Any], allowed_extensions: Sequence[str] | None = None
     ) -> Self:
-        """Patterns by split."""
+        """Return the patterns by split, all with the same allowed extensions."""
         made = cls()
         for split, some in patterns.items():
             known = isinstance(some, DataFilesPatternsList)
@@ -317,14 +325,14 @@ class DataFilesPatternsDict(dict[str, DataFilesPatternsList]):
     def resolve(
         self, base_path: str, download_config: DownloadConfig | None = None
     ) -> DataFilesDict:
-        """Their files."""
+        """Return the files that match the patterns of each split."""
         made = DataFilesDict()
         for split, some in self.items():
             made[split] = some.resolve(base_path, download_config)
         return made
 
     def filter_extensions(self, extensions: Sequence[str]) -> Self:
-        """Return the same, with these endings allowed too."""
+        """Return the patterns of each split with more allowed extensions."""
         made = type(self)()
         for split, some in self.items():
             made[split] = some.filter_extensions(extensions)

@@ -1,4 +1,4 @@
-"""The names by which code for `datasets` imports what `features` has under others."""
+"""Names that `datasets.features` has for functions which are called differently here."""
 
 from __future__ import annotations
 

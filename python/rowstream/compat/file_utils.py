@@ -1,5 +1,6 @@
-"""Paths and URLs alike, as code for `datasets.utils.file_utils` takes them: of a chain,
-`zip://a.csv::https://host/b.zip`, the first.
+"""Functions on paths and URLs alike, for code that imports `datasets.utils.file_utils`.
+
+Of a chain of URLs, such as `zip://a.csv::https://host/b.zip`, they change the first one.
 """
 
 from __future__ import annotations
@@ -27,29 +28,29 @@ if TYPE_CHECKING:
 
 
 def is_local_path(url_or_filename: str) -> bool:
-    """Return whether it is a path of this machine, and no URL."""
+    """Return whether a text is a local path and not a URL."""
     scheme = urlparse(url_or_filename).scheme
     return scheme == "" or os.path.ismount(f"{scheme}:/")
 
 
 def is_remote_url(url_or_filename: str) -> bool:
-    """Return whether it is a URL."""
+    """Return whether a text is a URL and not a local path."""
     return not is_local_path(url_or_filename)
 
 
 def is_relative_path(url_or_filename: str) -> bool:
-    """Return whether it is a path that says not from where."""
+    """Return whether a text is a relative local path."""
     return urlparse(url_or_filename).scheme == "" and not os.path.isabs(url_or_filename)
 
 
 def relative_to_absolute_path(path: P) -> P:
-    """Return a path from the root on, with `~` and variables as what they stand for."""
+    """Return an absolute path, with `~` and environment variables expanded."""
     made = os.path.abspath(os.path.expanduser(os.path.expandvars(str(path))))
     return type(path)(made)
 
 
 def url_or_path_join(base_name: str, *pathnames: str) -> str:
-    """Return what is below a folder or URL."""
+    """Join names to a folder or URL."""
     if is_remote_url(base_name):
         return posixpath.join(
             base_name, *(str(name).replace(os.sep, "/").lstrip("/") for name in pathnames)
@@ -58,7 +59,7 @@ def url_or_path_join(base_name: str, *pathnames: str) -> str:
 
 
 def url_or_path_parent(url_or_path: str) -> str:
-    """Return the folder or URL that it is in."""
+    """Return the folder or URL that contains a path or URL."""
     return (
         url_or_path[: url_or_path.rindex("/")]
         if is_remote_url(url_or_path)
@@ -67,7 +68,7 @@ def url_or_path_parent(url_or_path: str) -> str:
 
 
 def hash_url_to_filename(url: str, etag: str | None = None) -> str:
-    """Return a name for the file of a URL, and of a version of it; `.py` at the end stays."""
+    """Return a hash as the file name for a URL and its ETag; an ending `.py` is kept."""
     made = hashlib.sha256(url.encode()).hexdigest()
     if etag:
         made += "." + hashlib.sha256(etag.encode()).hexdigest()
@@ -75,7 +76,7 @@ def hash_url_to_filename(url: str, etag: str | None = None) -> str:
 
 
 def _hops(path: Any) -> tuple[str, str]:
-    """Return the first of a chain, and the rest."""
+    """Return the first URL of a chain, and the rest of the chain."""
     first, separator, rest = str(path).partition("::")
     return first, separator + rest
 
@@ -85,13 +86,13 @@ def _rooted(url: str) -> str:
 
 
 def xjoin(a: Any, *p: Any) -> str:
-    """`os.path.join`."""
+    """Join paths as `os.path.join`, also of URLs."""
     first, rest = _hops(a)
     return os.path.join(first, *p) if is_local_path(first) else posixpath.join(first, *p) + rest
 
 
 def xdirname(a: Any) -> str:
-    """`os.path.dirname`."""
+    """Return the parent folder as `os.path.dirname`, also of URLs."""
     first, rest = _hops(a)
     return (
         _rooted(
@@ -104,7 +105,7 @@ def xdirname(a: Any) -> str:
 
 
 def xbasename(a: Any) -> str:
-    """`os.path.basename`."""
+    """Return the last name as `os.path.basename`, also of URLs."""
     first, _ = _hops(a)
     return (
         os.path.basename(Path(first).as_posix())
@@ -114,7 +115,7 @@ def xbasename(a: Any) -> str:
 
 
 def xsplit(a: Any) -> tuple[str, str]:
-    """`os.path.split`."""
+    """Split off the last name as `os.path.split`, also of URLs."""
     first, rest = _hops(a)
     if is_local_path(first):
         return os.path.split(Path(first).as_posix())
@@ -123,7 +124,7 @@ def xsplit(a: Any) -> tuple[str, str]:
 
 
 def xsplitext(a: Any) -> tuple[str, str]:
-    """`os.path.splitext`."""
+    """Split off the extension as `os.path.splitext`, also of URLs."""
     first, rest = _hops(a)
     if is_local_path(first):
         return os.path.splitext(Path(first).as_posix())
@@ -150,7 +151,7 @@ def xopen(
     download_config: DownloadConfig | None = None,
     **kwargs: Any,
 ) -> Any:
-    """`open`, of URLs too."""
+    """Open a file as `open` does, also from URLs."""
     if _far(file):
         opened: Any = files.open
         return opened(str(file), mode, *args, **kwargs, **_with(download_config))
@@ -158,12 +159,12 @@ def xopen(
 
 
 def xexists(urlpath: Any, download_config: DownloadConfig | None = None) -> bool:
-    """`os.path.exists`, of URLs too."""
+    """Return whether a path exists as `os.path.exists`, also for URLs."""
     return files.exists(str(urlpath), **_with(download_config))
 
 
 def xisfile(path: Any, download_config: DownloadConfig | None = None) -> bool:
-    """`os.path.isfile`, of URLs too."""
+    """Return whether a path is a file as `os.path.isfile`, also for URLs."""
     if not _far(path):
         return os.path.isfile(path)
     try:
@@ -174,7 +175,7 @@ def xisfile(path: Any, download_config: DownloadConfig | None = None) -> bool:
 
 
 def xisdir(path: Any, download_config: DownloadConfig | None = None) -> bool:
-    """`os.path.isdir`, of URLs too: whether there are files below it."""
+    """Return whether a path is a folder as `os.path.isdir`; a URL is one if it contains files."""
     if not _far(path):
         return os.path.isdir(path)
     try:
@@ -184,7 +185,7 @@ def xisdir(path: Any, download_config: DownloadConfig | None = None) -> bool:
 
 
 def xgetsize(path: Any, download_config: DownloadConfig | None = None) -> int:
-    """`os.path.getsize`, of URLs too."""
+    """Return the size of a file as `os.path.getsize`, also for URLs."""
     if not _far(path):
         return os.path.getsize(path)
     with xopen(path, "rb", download_config=download_config) as file:
@@ -195,7 +196,7 @@ def xgetsize(path: Any, download_config: DownloadConfig | None = None) -> int:
 def xglob(
     urlpath: Any, *, recursive: bool = False, download_config: DownloadConfig | None = None
 ) -> list[str]:
-    """`glob.glob`, of URLs too."""
+    """Return the matches of a pattern as `glob.glob`, also for URLs."""
     if _far(urlpath):
         return files.glob(str(urlpath), **_with(download_config))
     import glob
@@ -204,7 +205,7 @@ def xglob(
 
 
 def readline(f: Any) -> bytes:
-    """Return a line of a raw binary file, read byte by byte: nothing after it is touched."""
+    """Read a line from a raw binary file, byte by byte and nothing after it."""
     made = bytearray()
     read: Callable[[int], bytes] = f.read
     while byte := read(1):
@@ -217,17 +218,18 @@ def readline(f: Any) -> bytes:
 def cached_path(
     url_or_filename: Any, download_config: DownloadConfig | None = None, **download_kwargs: Any
 ) -> str:
-    """Return the path of a file of this machine, or of a URL: downloaded if it is not there, and
-    taken apart if the configuration says so.
+    """Return the local path of a file or URL, after downloading it if it is not in the cache.
+
+    An archive is extracted if the settings say so.
 
     Args:
-        url_or_filename: the path or URL.
-        download_config: how it is downloaded.
-        download_kwargs: attributes of the configuration, if it is not given.
+        url_or_filename: The path or URL.
+        download_config: The settings.
+        download_kwargs: Attributes of the settings, if `download_config` is `None`.
 
     Raises:
-        DataFilesNotFoundError: there is no such file.
-        ReadError: it cannot be downloaded.
+        DataFilesNotFoundError: The file does not exist.
+        ReadError: The file cannot be downloaded.
     """
     config = download_config or DownloadConfig(**download_kwargs)
     source = str(url_or_filename).removeprefix("file://")
@@ -244,8 +246,9 @@ def cached_path(
 
 
 def get_datasets_user_agent(user_agent: str | dict[str, Any] | None = None) -> str:
-    """Return what requests of a script say of who asks: rowstream, Python and what is installed
-    beside it, and more if given.
+    """Return the user agent of requests: the versions of rowstream, Python and installed libraries.
+
+    More text can be added.
     """
     made = [f"rowstream/{__version__}", f"python/{platform.python_version()}"]
     for name, package in (

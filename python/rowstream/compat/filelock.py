@@ -1,5 +1,6 @@
-"""Locks of files between processes: those of the package `filelock`, which comes with torch and
-huggingface_hub.
+"""Locks of files between processes, by the package `filelock`.
+
+It is installed together with torch and huggingface_hub.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ _LONGEST = 255  # bytes of a file's name
 
 
 class FileLock(_FileLock):  # type: ignore[misc]  # filelock may come without types
-    """A lock with the rights of plain files. A name that is too long for a file is cut, and told
-    from others by its hash.
+    """A file lock with the permissions of ordinary files.
+
+    A file name that is too long is shortened, with a hash that distinguishes it from others.
 
     Args:
-        lock_file: the file.
-        args, kwargs: as those of `filelock.FileLock`.
+        lock_file: The path of the lock file.
+        args, kwargs: As in `filelock.FileLock`.
     """
 
     def __init__(self, lock_file: str | os.PathLike[str], *args: Any, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""What `datasets.filesystems` says of file systems of fsspec."""
+"""Functions of `datasets.filesystems`, about file systems of fsspec."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 
 def is_remote_filesystem(fs: Any) -> bool:
-    """Return whether a file system of fsspec is not that of this machine."""
+    """Return whether a file system of fsspec is not the local one."""
     from fsspec.implementations.local import LocalFileSystem
 
     return not isinstance(fs, LocalFileSystem)
 
 
 def rename(fs: Any, src: str, dst: str) -> None:
-    """Give a file or folder of a file system another name."""
+    """Move a file or folder of a file system to another name."""
     if is_remote_filesystem(fs):
         fs.mv(src, dst, recursive=True)
     else:

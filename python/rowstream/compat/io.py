@@ -1,4 +1,4 @@
-"""Readers and writers of files, as classes: what `from_csv`, `to_csv` and their like do."""
+"""Classes that read and write files, as `from_csv`, `to_csv` and similar methods do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rowstream.splits.names import Split
 
 
 class AbstractDatasetInputStream(ABC):
-    """What gives a data set. Arguments as those of `Dataset.from_generator` and its like."""
+    """Base class of readers, with arguments as in `Dataset.from_generator` and similar methods."""
 
     def __init__(
         self,
@@ -29,17 +29,16 @@ class AbstractDatasetInputStream(ABC):
 
     @abstractmethod
     def read(self) -> Any:
-        """Return the data set."""
+        """Return the dataset that is read."""
 
 
 class AbstractDatasetReader(AbstractDatasetInputStream):
-    """What gives a data set of files.
+    """Base class of readers of files.
 
     Args:
-        path_or_paths: the files: a pattern, a list, or a dict by split.
-        split: the split that they are, or that is wanted; `train` if `None`, all of a dict.
-        features, cache_dir, keep_in_memory, streaming, num_proc, kwargs: as those of
-            `load_dataset`.
+        path_or_paths: The files: a path or pattern, a list of them, or a dict by split.
+        split: The split to read; for `None`, `train`, or all splits of a dict.
+        features, cache_dir, keep_in_memory, streaming, num_proc, kwargs: As in `load_dataset`.
     """
 
     def __init__(
@@ -62,9 +61,7 @@ class _FilesReader(AbstractDatasetReader):
     FORMAT: ClassVar[str]
 
     def read(self) -> Any:
-        """Return the rows of the files: a data set, or a stream; a dict of them if no split is
-        named.
-        """
+        """Return the rows of the files as a dataset or stream, or a dict of all splits."""
         paths = self.path_or_paths
         return load_dataset(
             self.FORMAT,
@@ -80,31 +77,31 @@ class _FilesReader(AbstractDatasetReader):
 
 
 class CsvDatasetReader(_FilesReader):
-    """CSV."""
+    """A reader of CSV files, as in `Dataset.from_csv`."""
 
     FORMAT = "csv"
 
 
 class JsonDatasetReader(_FilesReader):
-    """JSON; `field=` is the one that rows are in."""
+    """A reader of JSON files; `field=` names the field that contains the rows."""
 
     FORMAT = "json"
 
 
 class ParquetDatasetReader(_FilesReader):
-    """Parquet files."""
+    """A reader of Parquet files, as in `Dataset.from_parquet`."""
 
     FORMAT = "parquet"
 
 
 class TextDatasetReader(_FilesReader):
-    """Text."""
+    """A reader of text files, as in `Dataset.from_text`."""
 
     FORMAT = "text"
 
 
 class GeneratorDatasetInputStream(AbstractDatasetInputStream):
-    """The rows that a generator gives. Arguments as those of `Dataset.from_generator`."""
+    """A reader of the rows from a generator, with arguments as in `Dataset.from_generator`."""
 
     def __init__(
         self,
@@ -128,7 +125,7 @@ class GeneratorDatasetInputStream(AbstractDatasetInputStream):
         )
 
     def read(self) -> Any:
-        """Return the rows: a data set, or a stream."""
+        """Return the rows as a dataset or a stream."""
         if self.streaming:
             return IterableDataset.from_generator(
                 self.generator, self.features, self.gen_kwargs, self.split
@@ -147,7 +144,7 @@ class GeneratorDatasetInputStream(AbstractDatasetInputStream):
 
 
 class SqlDatasetReader(AbstractDatasetInputStream):
-    """The rows of a query or a table. Arguments as those of `Dataset.from_sql`."""
+    """A reader of a database query or table, with arguments as in `Dataset.from_sql`."""
 
     def __init__(
         self,
@@ -162,14 +159,14 @@ class SqlDatasetReader(AbstractDatasetInputStream):
         self.sql, self.con = sql, con
 
     def read(self) -> Any:
-        """Return the rows."""
+        """Return the rows of the query as a dataset."""
         return Dataset.from_sql(
             self.sql, self.con, self.features, self.cache_dir, self.keep_in_memory, **self.kwargs
         )
 
 
 class _Writer:
-    """What writes a data set. Arguments as those of its methods `to_csv` and their like."""
+    """Base class of writers, with arguments as in the methods `to_csv` and similar."""
 
     METHOD: ClassVar[str]
 
@@ -185,31 +182,31 @@ class _Writer:
         )
 
     def write(self) -> int:
-        """Write the rows; gives the bytes, or the rows of a database."""
+        """Write the rows and return the number of bytes, or of rows for a database."""
         made: int = getattr(self.dataset, self.METHOD)(*self._where, **self._options)
         return made
 
 
 class CsvDatasetWriter(_Writer):
-    """CSV."""
+    """A writer of CSV files, as in `Dataset.to_csv`."""
 
     METHOD = "to_csv"
 
 
 class JsonDatasetWriter(_Writer):
-    """JSON Lines."""
+    """A writer of JSON Lines files, as in `Dataset.to_json`."""
 
     METHOD = "to_json"
 
 
 class ParquetDatasetWriter(_Writer):
-    """Parquet."""
+    """A writer of Parquet files, as in `Dataset.to_parquet`."""
 
     METHOD = "to_parquet"
 
 
 class SqlDatasetWriter(_Writer):
-    """A table of a database."""
+    """A writer of database tables, as in `Dataset.to_sql`."""
 
     METHOD = "to_sql"
 

@@ -1,4 +1,4 @@
-"""The configurations that the card of a repository names."""
+"""The configurations in the card of a repository."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Names of splits have letters, digits, underscores and dots. Found: """
 
 
 class MetadataConfigs(dict[str, dict[str, Any]]):
-    """Configurations by name, as `configs:` of a card has them.
+    """Configurations by name, as in `configs:` of a card.
 
     Example:
         >>> configs = {"main": {"data_files": [{"split": "train", "path": "main/*.parquet"}]}}
@@ -44,11 +44,10 @@ class MetadataConfigs(dict[str, dict[str, Any]]):
 
     @classmethod
     def from_dataset_card_data(cls, dataset_card_data: Any) -> Self:
-        """Return what a card says.
+        """Return the configurations in a card's metadata.
 
         Raises:
-            ValueError: it is no list, a configuration has no name, or its files are not told as
-                they should be.
+            InvalidArgumentError: They are not a list, one has no name, or has invalid `data_files`.
         """
         said = dataset_card_data.get(cls.FIELD_NAME)
         if not said:
@@ -71,7 +70,7 @@ class MetadataConfigs(dict[str, dict[str, Any]]):
         return made
 
     def to_dataset_card_data(self, dataset_card_data: Any) -> None:
-        """Write them into a card, beside those that it names already."""
+        """Write the configurations into a card's metadata, in addition to those that are there."""
         if not self:
             return
         for one in self.values():
@@ -86,11 +85,12 @@ class MetadataConfigs(dict[str, dict[str, Any]]):
         ]
 
     def get_default_config_name(self) -> str | None:
-        """Return the one that is loaded without a name: the only one, the one that says so, or
-        `"default"`; `None` if there is none.
+        """Return the configuration that is loaded without a name, or `None` if there is none.
+
+        It is the only one, the one with `default: true`, or `"default"`.
 
         Raises:
-            ValueError: several are.
+            InvalidArgumentError: There are several.
         """
         found = [
             name

@@ -1,4 +1,4 @@
-"""Names of files of data sets, as `datasets` makes them."""
+"""Names of the files of datasets, as in `datasets`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ INVALID_WINDOWS_CHARACTERS_IN_PATH = r"<>:/\|?*"
 
 
 def camelcase_to_snakecase(name: str) -> str:
-    """`MyDataSet` as `my_data_set`."""
+    """Convert a name such as `MyDataSet` to `my_data_set`."""
     name = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
     return re.sub(r"([a-z\d])([A-Z])", r"\1_\2", name).lower()
 
 
 def snakecase_to_camelcase(name: str) -> str:
-    """`my_data_set` as `MyDataSet`. Several underscores stay."""
+    """Convert a name such as `my_data_set` to `MyDataSet`; double underscores stay."""
     words = [
         word for part in re.split(r"(?<!_)_(?!_)", name) for word in re.split(r"(_{2,})", part)
     ]
@@ -27,10 +27,10 @@ def snakecase_to_camelcase(name: str) -> str:
 
 
 def filename_prefix_for_name(name: str) -> str:
-    """Return how the names of a data set's files begin.
+    """Return the beginning of the file names of a dataset.
 
     Raises:
-        ValueError: it is a path.
+        InvalidArgumentError: The name is a path.
     """
     if os.path.basename(name) != name:
         raise InvalidArgumentError(f"Should be a dataset name, not a path: {name}")
@@ -38,10 +38,10 @@ def filename_prefix_for_name(name: str) -> str:
 
 
 def filename_prefix_for_split(name: str, split: str) -> str:
-    """Return how the names of a split's files begin.
+    """Return the beginning of the file names of a split.
 
     Raises:
-        ValueError: it is a path, or no name of a split.
+        InvalidArgumentError: The name is a path, or the split has no valid name.
     """
     prefix = filename_prefix_for_name(name)
     if not re.match(_split_re, split):
@@ -52,7 +52,7 @@ def filename_prefix_for_split(name: str, split: str) -> str:
 def filepattern_for_dataset_split(
     dataset_name: str, split: str, data_dir: str, filetype_suffix: str | None = None
 ) -> str:
-    """Return a pattern of all files of a split."""
+    """Return a pattern that matches all files of a split."""
     ending = f".{filetype_suffix}" if filetype_suffix else ""
     return os.path.join(data_dir, f"{filename_prefix_for_split(dataset_name, split)}{ending}*")
 
@@ -64,7 +64,7 @@ def filenames_for_dataset_split(
     filetype_suffix: str | None = None,
     shard_lengths: Sequence[int] | None = None,
 ) -> list[str]:
-    """Return the files of a split in a folder: one, or as many as there are lengths."""
+    """Return the paths of the files of a split: one, or one for each shard length."""
     stem = os.path.join(path, filename_prefix_for_split(dataset_name, split))
     ending = f".{filetype_suffix}" if filetype_suffix else ""
     n = len(shard_lengths or ())

@@ -1,6 +1,4 @@
-"""Which format a file has by its ending, and which module of `datasets` reads it: tables for code
-that looks into them.
-"""
+"""Tables of formats by file extension, and of the modules of `datasets` that read them."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from rowstream.resolve import formats
 
 
 def _hash_python_lines(lines: Iterable[str]) -> str:
-    """Return the hash of a module's lines, without comments and empty ones."""
+    """Return the hash of a module's lines, without comments and empty lines."""
     kept = (re.sub(r"#.*", "", line) for line in lines)
     return sha256("\n".join(line for line in kept if line).encode()).hexdigest()
 

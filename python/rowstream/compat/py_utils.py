@@ -1,4 +1,4 @@
-"""`datasets.utils.py_utils`."""
+"""Helpers for code that imports `datasets.utils.py_utils`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PathLike: Any = str | bytes | os.PathLike[Any]
 
 
 def size_str(size_in_bytes: float | None) -> str:
-    """Return a number of bytes for people: `1.50 GiB`; `Unknown size` of none."""
+    """Return a number of bytes as text, such as `1.50 GiB`; `Unknown size` for 0 and `None`."""
     if not size_in_bytes:
         return "Unknown size"
     for power, unit in ((50, "PiB"), (40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")):
@@ -39,8 +39,7 @@ def glob_pattern_to_regex(pattern: str) -> str:
 
 
 def string_to_dict(string: str, pattern: str) -> dict[str, str] | None:
-    """Return what stands for the names in braces of a pattern; `None` where the text does not fit
-    it.
+    """Return the parts of a text that match the names in a pattern, or `None` if it does not match.
 
     Example:
         >>> string_to_dict("part-00003", "{stem}-{i:05d}")
@@ -57,7 +56,7 @@ def string_to_dict(string: str, pattern: str) -> dict[str, str] | None:
 
 @contextmanager
 def temporary_assignment(obj: Any, attr: str, value: Any) -> Iterator[None]:
-    """Give an attribute another value for a while."""
+    """Set an attribute to another value for the block."""
     before = getattr(obj, attr, None)
     setattr(obj, attr, value)
     try:
@@ -67,33 +66,34 @@ def temporary_assignment(obj: Any, attr: str, value: Any) -> Iterator[None]:
 
 
 def unique_values(values: Iterable[T]) -> Iterator[T]:
-    """Each value once, where it comes first."""
+    """Yield each value once, in the order of first appearance."""
     yield from dict.fromkeys(values)
 
 
 def zip_dict(*dicts: Mapping[Any, Any]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-    """Each key with its values in all dicts.
+    """Yield each key with a tuple of its values in all dicts.
 
     Raises:
-        KeyError: one has a key that another lacks.
+        KeyError: A dict lacks a key.
     """
     for key in unique_values(key for one in dicts for key in one):
         yield key, tuple(one[key] for one in dicts)
 
 
 def no_op_if_value_is_null(func: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a function that gives `None` for `None`."""
+    """Return a function that returns `None` for `None`, and else calls the given one."""
     return lambda value: None if value is None else func(value)
 
 
 def first_non_null_value(iterable: Iterable[Any]) -> tuple[int, Any]:
-    """Return the first value that is not `None`, and where; `(-1, None)` if there is none."""
+    """Return the index and value of the first value that is not `None`, or `(-1, None)`."""
     return next(((i, value) for i, value in enumerate(iterable) if value is not None), (-1, None))
 
 
 def first_non_null_non_empty_value(iterable: Iterable[Any]) -> tuple[int, Any]:
-    """Return the first value that is not `None` or an empty list or dict, and where; `(-1, None)`
-    if there is none.
+    """Return the index and value of the first value that is not `None` or an empty list or dict.
+
+    If there is none, the result is `(-1, None)`.
     """
     there = (
         (i, value)
@@ -104,7 +104,7 @@ def first_non_null_non_empty_value(iterable: Iterable[Any]) -> tuple[int, Any]:
 
 
 def copyfunc(func: Any) -> Any:
-    """Return a function with the same code, that is another object."""
+    """Return a copy of a function with the same code."""
     made = types.FunctionType(
         func.__code__, func.__globals__, func.__name__, func.__defaults__, func.__closure__
     )
@@ -113,7 +113,7 @@ def copyfunc(func: Any) -> Any:
 
 
 def has_sufficient_disk_space(needed_bytes: int, directory: str = ".") -> bool:
-    """Return whether a disk has so many bytes left; `True` where nobody knows."""
+    """Return whether a disk has more free bytes than needed; `True` if that is unknown."""
     try:
         return needed_bytes < shutil.disk_usage(os.path.abspath(directory)).free
     except OSError:
@@ -121,10 +121,10 @@ def has_sufficient_disk_space(needed_bytes: int, directory: str = ".") -> bool:
 
 
 def iter_batched(iterable: Iterable[T], n: int) -> Iterator[list[T]]:
-    """List of so many items, the last of those that are left.
+    """Yield lists of `n` items; the last one may be shorter.
 
     Raises:
-        ValueError: the number is below 1.
+        InvalidArgumentError: `n` is below 1.
     """
     if n < 1:
         raise InvalidArgumentError(f"Invalid batch size {n}")
@@ -134,17 +134,17 @@ def iter_batched(iterable: Iterable[T], n: int) -> Iterator[list[T]]:
 
 
 class NestedDataStructure:
-    """Dicts, lists and tuples inside each other.
+    """Nested dicts, lists and tuples.
 
     Args:
-        data: the outermost.
+        data: The data; an empty list if `None`.
     """
 
     def __init__(self, data: Any = None) -> None:
         self.data = [] if data is None else data
 
     def flatten(self, data: Any = None) -> list[Any]:
-        """Return what is in them, one after another."""
+        """Return a flat list of all items."""
         data = self.data if data is None else data
         if isinstance(data, dict):
             data = list(data.values())
@@ -170,23 +170,22 @@ def map_nested(
     disable_tqdm: bool = True,
     desc: str | None = None,
 ) -> Any:
-    """Apply a function to what is in nested dicts, and lists, tuples or arrays as asked; gives the
-    same nest of its results.
+    """Apply a function to all items of nested dicts, lists, tuples or arrays; keep their structure.
 
     Args:
-        function: the function; of lists if `batched`.
-        data_struct: the nest, or one thing.
-        dict_only: only dicts are gone into.
-        map_list: lists are gone into.
-        map_tuple: tuples are gone into.
-        map_numpy: arrays are gone into.
-        num_proc: so many calls at once, on threads.
-        parallel_min_length: calls that are made one after another if they are fewer.
-        batched: the function takes a list, and gives one.
-        batch_size: the most that it is given at once; all if `None`.
-        types: what is gone into beside dicts, in place of what the others say.
-        disable_tqdm: not used: nothing is drawn.
-        desc: not used.
+        function: The function; it takes a list if `batched`.
+        data_struct: The nested data, or a single item.
+        dict_only: Treat only dicts as nested.
+        map_list: Treat lists as nested.
+        map_tuple: Treat tuples as nested.
+        map_numpy: Treat NumPy arrays as nested.
+        num_proc: The number of threads for the calls.
+        parallel_min_length: The number of calls below which no threads are used.
+        batched: The function takes and returns lists.
+        batch_size: The maximum length of these lists; all items if `None`.
+        types: The types to treat as nested besides dicts, instead of the arguments above.
+        disable_tqdm: No effect; there is no progress bar.
+        desc: No effect.
     """
     import numpy as np
 
@@ -236,9 +235,7 @@ def _rebuilt(data: Any, inside: tuple[Any, ...], made: Iterator[Any]) -> Any:
 
 
 def asdict(obj: Any) -> dict[str, Any]:
-    """Return a dataclass, or a dict that has some inside, as plain data without what is a
-    default.
-    """
+    """Return a dataclass, or a dict that contains some, as plain data without default values."""
     if not isinstance(obj, dict) and not (is_dataclass(obj) and not isinstance(obj, type)):
         raise TypeError(f"{obj} is not a dict or a dataclass")
     made: dict[str, Any] = plain(obj)
@@ -247,9 +244,7 @@ def asdict(obj: Any) -> dict[str, Any]:
 
 @contextmanager
 def temp_seed(seed: int, set_pytorch: bool = False, set_tensorflow: bool = False) -> Iterator[None]:
-    """NumPy's global generator, and that of torch if asked, begins at a seed, and afterwards goes
-    on as before.
-    """
+    """Seed NumPy's global generator for the block, and torch's if asked, and restore it after."""
     import numpy as np
 
     state = np.random.get_state()

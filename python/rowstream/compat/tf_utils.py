@@ -1,4 +1,4 @@
-"""Collators for `to_tf_dataset`."""
+"""Collate functions for `to_tf_dataset`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rowstream.integrations.tensorflow import minimal_tf_collate_fn
 
 
 def minimal_tf_collate_fn_with_renaming(features: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return rows as a batch, stacked; `label` is called `labels`."""
+    """Return a batch of rows, with the column `label` renamed to `labels`."""
     return {
         "labels" if name == "label" else name: column
         for name, column in minimal_tf_collate_fn(features).items()

@@ -1,4 +1,4 @@
-"""Fingerprints of data sets and functions, under which results are cached."""
+"""Fingerprints of datasets and functions, by which cached results are found."""
 
 from rowstream.fingerprint.caching import (
     disable_caching,
@@ -28,7 +28,6 @@ __all__ = [
     "get_temporary_cache_files_directory",
     "is_caching_enabled",
     "of_table",
-    "remember",
     "sampled",
     "update_fingerprint",
     "validate_fingerprint",

@@ -1,4 +1,4 @@
-"""Whether results are cached, and the temporary folder where they are not."""
+"""Whether results of `map` and others are cached, and the temporary folder if they are not."""
 
 from __future__ import annotations
 
@@ -13,29 +13,49 @@ _enabled = True
 
 
 def enable_caching() -> None:
-    """Keep what transforms make in files, and find it there again by its fingerprint.
+    """Reuse results of `map`, `filter` and others from cache files; this is the default.
 
-    This is so at first.
+    A result is found by its fingerprint, so the same transform of the same data is computed once.
+    Datasets in memory have no cache files.
+
+    Example:
+        >>> enable_caching()
+        >>> is_caching_enabled()
+        True
     """
     global _enabled
     _enabled = True
 
 
 def disable_caching() -> None:
-    """Do not look in files for what transforms make; keep it in a temporary folder until the
-    process ends.
+    """Compute results of `map`, `filter` and others anew instead of reusing cache files.
+
+    They are written to a temporary folder that is deleted when the process ends. The cached files
+    of datasets that `load_dataset` built are still used.
+
+    Example:
+        >>> disable_caching()
+        >>> is_caching_enabled()
+        False
+        >>> enable_caching()
     """
     global _enabled
     _enabled = False
 
 
 def is_caching_enabled() -> bool:
-    """Return whether what transforms made is looked for in files."""
+    """Return whether results of `map`, `filter` and others are reused from cache files.
+
+    Example:
+        >>> enable_caching()
+        >>> is_caching_enabled()
+        True
+    """
     return _enabled
 
 
 class _TempCacheDir:
-    """A folder that is removed when the process ends."""
+    """A temporary folder that is removed when the process ends."""
 
     def __init__(self) -> None:
         place = os.environ.get("TMPDIR") or os.environ.get("TEMP") or os.environ.get("TMP")
@@ -57,7 +77,7 @@ class _TempCacheDir:
         self._finalizer = weakref.finalize(self, shutil.rmtree, self.name, ignore_errors=True)
 
     def cleanup(self) -> None:
-        """Remove it now."""
+        """Remove the folder before the process ends."""
         self._finalizer()
 
 
@@ -65,7 +85,7 @@ _temporary: tuple[int, _TempCacheDir] | None = None
 
 
 def get_temporary_cache_files_directory() -> str:
-    """Return a folder of this process that is removed when it ends."""
+    """Return the temporary folder of this process, which is removed when it ends."""
     global _temporary
     if _temporary is None or _temporary[0] != os.getpid() or not os.path.isdir(_temporary[1].name):
         _temporary = (os.getpid(), _TempCacheDir())

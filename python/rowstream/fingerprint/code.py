@@ -1,4 +1,4 @@
-"""What a hash depends on of functions and modules, and where the bytes of pickles go."""
+"""The parts of functions and modules that count for a hash, and a file object that feeds one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 
 class HashSink:
-    """A file that feeds a hash."""
+    """A file object that feeds a hash with what is written to it."""
 
     closed = False
 
@@ -26,14 +26,14 @@ class HashSink:
         return len(data)
 
     def flush(self) -> None:
-        """Nothing waits."""
+        """Do nothing, since nothing is buffered."""
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, since no file is open."""
 
 
 class Unhashable(TypeError):
-    """Something whose content cannot be named; the message says where it is and why."""
+    """An object whose content cannot be hashed; the message names its place and the reason."""
 
 
 _LIBRARIES = tuple(
@@ -45,7 +45,7 @@ _LIBRARIES = tuple(
 
 
 def is_library(module: str | None) -> bool:
-    """Return whether a module is of an installed package: what it has is known by its name."""
+    """Return whether a module is of an installed package; then its name stands for its content."""
     if module in (None, "__main__", "__mp_main__"):
         return False
     if str(module).partition(".")[0] == "rowstream":
@@ -58,9 +58,7 @@ def is_library(module: str | None) -> bool:
 
 
 def unwrapped(value: Any) -> Any:
-    """Return what is inside of what the standard library or a compiler puts around a function, with
-    locks and caches of its own.
-    """
+    """Return what the standard library or a compiler has wrapped, such as a cached function."""
     if isinstance(value, (functools._lru_cache_wrapper, functools.cached_property)):
         return value.func if isinstance(value, functools.cached_property) else value.__wrapped__
     if isinstance(value, types.FunctionType) and isinstance(
@@ -75,7 +73,7 @@ def unwrapped(value: Any) -> Any:
 
 
 def empty(cell: Any) -> bool:
-    """Return whether a cell of a closure has nothing yet."""
+    """Return whether a cell of a closure has no value yet."""
     try:
         return cell.cell_contents is None
     except ValueError:
@@ -83,9 +81,7 @@ def empty(cell: Any) -> bool:
 
 
 def imported(code: types.CodeType, names: dict[str, Any]) -> list[types.ModuleType]:
-    """Return the modules that code imports while it runs, and the code inside of it, but for those
-    of libraries. They are imported.
-    """
+    """Import and return the modules that code imports while it runs, except those of libraries."""
     made: list[types.ModuleType] = []
     arguments: list[Any] = []
     for one in dis.get_instructions(code):
@@ -103,8 +99,9 @@ def imported(code: types.CodeType, names: dict[str, Any]) -> list[types.ModuleTy
 def modules_named(
     name: str, wanted: tuple[str, ...], names: dict[str, Any]
 ) -> list[types.ModuleType]:
-    """Return a module of no library by its name, and those of its names that are modules; none
-    where they cannot be imported.
+    """Import and return a module that is not of a library, and those of its names that are modules.
+
+    The list is empty if the import fails.
     """
     made = []
     with contextlib.suppress(Exception):
@@ -122,7 +119,7 @@ def modules_named(
 
 
 def names_in(code: types.CodeType) -> set[str]:
-    """Return the names of globals that code may use, and the code inside it."""
+    """Return the names of globals that code may use, including the code inside it."""
     made = set(code.co_names)
     for one in code.co_consts:
         if isinstance(one, types.CodeType):
@@ -131,7 +128,7 @@ def names_in(code: types.CodeType) -> set[str]:
 
 
 def settled(text: str) -> str:
-    """Return the JSON of a tokenizer without what it was last called with."""
+    """Return the JSON of a tokenizer without the settings of its last call."""
     import json
 
     said = json.loads(text)

@@ -33,7 +33,7 @@ def _shown(value: Any) -> Any:
 
 
 class Hasher:
-    """Hashes of Python objects by their content.
+    """Hashes of Python objects by their content, the same in every process.
 
     Example:
         >>> Hasher.hash([1, 2]) == Hasher.hash([1, 2])
@@ -45,7 +45,7 @@ class Hasher:
 
     @classmethod
     def hash_bytes(cls, value: Any) -> str:
-        """Return the hash of bytes, or of several one after another."""
+        """Return the hash of bytes, or of several bytes objects one after another."""
         made = hashlib.blake2b(digest_size=8)
         for one in [value] if isinstance(value, bytes) else value:
             made.update(one)
@@ -56,25 +56,25 @@ class Hasher:
         """Return the hash of an object: 16 hexadecimal digits.
 
         Raises:
-            TypeError: it has something inside whose content cannot be named, such as an open file;
-                the message says where.
+            TypeError: The object contains something whose content cannot be hashed, such as an open
+                file; the message names the place.
         """
         walk = Walk()
         walk.walk(value)
         return walk.hash.hexdigest()
 
     def update(self, value: Any) -> None:
-        """Add an object."""
+        """Add an object to the hash."""
         self._hash.update(f"=={type(value)}==".encode())
         self._hash.update(self.hash(value).encode())
 
     def hexdigest(self) -> str:
-        """Return the hash of all that was added."""
+        """Return the hash of all added objects."""
         return self._hash.hexdigest()
 
 
 class Walk:
-    """Goes through an object, and feeds a hash with what it is."""
+    """A walk through an object and all that it contains, which feeds a hash."""
 
     def __init__(self) -> None:
         self.hash = hashlib.blake2b(digest_size=8)
@@ -177,9 +177,7 @@ class Walk:
             self.other(value)
 
     def other(self, value: Any) -> None:
-        """Objects of libraries that say in a better way than by pickling what they are, and all
-        others.
-        """
+        """Walk any other object: as its library describes it if known, or else as pickle does."""
         package = type(value).__module__.partition(".")[0]
         name = type(value).__qualname__
         numpy, torch, arrow = (sys.modules.get(one) for one in ("numpy", "torch", "pyarrow"))
@@ -217,7 +215,7 @@ class Walk:
         return self.reduced(value)
 
     def table(self, value: Any) -> None:
-        """Arrow data, by its values and not by how it is cut."""
+        """Walk Arrow data by its values, however it is divided into chunks."""
         import pyarrow as pa
 
         value = getattr(value, "table", value)
@@ -235,9 +233,7 @@ class Walk:
             writer.write_table(kept)
 
     def tokenizer(self, value: Any) -> None:
-        """Walk a tokenizer of `transformers`: not what its last call left in it, such as
-        truncation.
-        """
+        """Walk a tokenizer of `transformers`, without settings of its last call (truncation)."""
         self.feed("transformers", type(value).__qualname__)
         backend = getattr(value, "backend_tokenizer", None)
         if backend is not None:
@@ -254,7 +250,7 @@ class Walk:
             self.inside(f".{name}", _shown(getattr(value, name, None)))
 
     def reduced(self, value: Any) -> None:
-        """As pickle takes an object apart."""
+        """Walk the parts that pickle would store of an object."""
         try:
             made = value.__reduce_ex__(4)
         except Exception as error:
@@ -314,9 +310,7 @@ class Walk:
         return None
 
     def modules(self, value: types.FunctionType, names: set[str]) -> None:
-        """Walk what a function may use of modules that are no library's: by their attributes, and
-        by imports inside of it.
-        """
+        """Walk what a function may use of the user's modules, by attributes and by imports."""
         cells = [cell.cell_contents for cell in value.__closure__ or () if not empty(cell)]
         there = [
             *(value.__globals__.get(name) for name in names),
@@ -348,7 +342,7 @@ class Walk:
         self.lenient = before
 
     def code(self, code: types.CodeType) -> None:
-        """Walk what a function does: not where it stands."""
+        """Walk the code of a function, without its place in the file."""
         self.feed("code", code.co_code)
         shape = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
         self.feed(

@@ -1,8 +1,8 @@
-"""The names under which hashes know what is ours.
+"""The names that classes and functions of rowstream have in hashes.
 
-A fingerprint has the names of methods, classes and functions in it. They are those of the place
-where each first stood: results in the cache are found again after code has moved. Who moves or
-renames what is named here changes nothing; what is not named here is hashed by where it stands.
+A fingerprint contains names of methods, classes and functions. They are the names of the place
+where each was first defined, so that cached results are still found after code has moved. To move
+or rename what is listed here changes no fingerprint; anything else is hashed by its present place.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _CLASS_OF = {name: of for of, names in _FIRST_CLASSES.items() for name in names.
 
 
 def hashed_name(value: Any) -> str:
-    """Return the module and name of a class or function, as hashes have them."""
+    """Return the module and name of a class or function, as hashes contain them."""
     module, name = value.__module__, value.__qualname__
     outer, dot, inner = name.partition(".")
     if module.startswith("rowstream.") and outer in _FIRST:
@@ -68,7 +68,7 @@ def hashed_name(value: Any) -> str:
 
 
 def hashed_method(method: Any) -> str:
-    """Return the module, class and name of a method of a data set, as fingerprints have them."""
+    """Return the module, class and name of a method of a dataset, as fingerprints contain them."""
     module, name = method.__module__, method.__name__
     if module.startswith("rowstream.") and name in _CLASS_OF:
         return f"{_CLASS_OF[name]}.{name}"

@@ -1,10 +1,10 @@
-"""Fingerprints: names of data by what it was made of, which caches go by.
+"""Fingerprints, which identify data by how it was computed and by which cached results are found.
 
-A fingerprint is a hash of the data's own fingerprint, of what is done with it, and of the
+A fingerprint is a hash of the fingerprint of the data before, of the transform, and of its
 arguments. Functions are hashed by what they do: their code, defaults, closures, and the globals
-that they use; those of installed packages by name. So the same function gives the same key in
-every process and on every machine with the same version of Python, and a changed one another,
-wherever it stands.
+that they use; those of installed packages by name. So the same function has the same hash in every
+process and on every machine with the same version of Python, wherever it is defined, and a changed
+function has another.
 """
 
 from __future__ import annotations
@@ -35,14 +35,12 @@ _random = random.Random()
 
 
 def generate_random_fingerprint(nbits: int = 64) -> str:
-    """Return a fingerprint of nothing: no two are the same."""
+    """Return a random fingerprint, which no other data has."""
     return f"{_random.getrandbits(nbits):0{nbits // 4}x}"
 
 
 def of_table(table: Any, *more: Any) -> str:
-    """Return the fingerprint of a table: of its content in memory, or of the files that it is
-    mapped from.
-    """
+    """Return the fingerprint of a table: of its content in memory, or of the files that it maps."""
     walk = Walk()
     files = getattr(table, "files", ())
     if hasattr(table, "said"):
@@ -62,8 +60,9 @@ def of_table(table: Any, *more: Any) -> str:
 
 
 def sampled(path: str) -> str:
-    """Return a file's length, its ends, and some blocks between: enough to tell it from others,
-    however long it is.
+    """Return a hash of a file's length, its ends, and some blocks between them.
+
+    This distinguishes files without reading long ones completely.
     """
     made = hashlib.blake2b(digest_size=16)
     size = os.path.getsize(path)
@@ -79,7 +78,7 @@ _warned = False
 
 
 def _unhashable(what: str, error: Exception) -> str:
-    """Return a fingerprint where there is none, and why."""
+    """Return a random fingerprint for what cannot be hashed, and log the reason."""
     global _warned
     text = (
         f"{what} couldn't be hashed properly, a random hash was used instead: the result is"
@@ -101,13 +100,13 @@ def update_fingerprint(
     transform_args: Mapping[str, Any],
     parts: dict[str, str] | None = None,
 ) -> str:
-    """Return the fingerprint of what a transform makes of data of another.
+    """Return the fingerprint of the result of a transform.
 
     Args:
-        fingerprint: that of the data.
-        transform: the name of the transform, or its function.
-        transform_args: what it is given.
-        parts: filled in with the hash of each argument.
+        fingerprint: The fingerprint of the data before.
+        transform: The name of the transform, or its function.
+        transform_args: Its arguments.
+        parts: A dict to which the hash of each argument is added.
     """
     parts = {} if parts is None else parts
     hasher = Hasher()
@@ -130,10 +129,14 @@ def update_fingerprint(
 
 
 def validate_fingerprint(fingerprint: str, max_length: int = 64) -> None:
-    """Check that a fingerprint can be part of a file's name.
+    """Check that a fingerprint can be part of a file name.
+
+    Args:
+        fingerprint: The fingerprint.
+        max_length: The maximum number of characters.
 
     Raises:
-        InvalidArgumentError: it cannot.
+        InvalidArgumentError: It is empty, too long, or has characters that file names cannot have.
     """
     if not isinstance(fingerprint, str) or not fingerprint:
         raise InvalidArgumentError(
@@ -152,8 +155,8 @@ def validate_fingerprint(fingerprint: str, max_length: int = 64) -> None:
 
 
 def _bound(func: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, dict[str, Any]]:
-    """Return the data set that a method is called on, and its arguments by name, but for those that
-    have their default.
+    """Return the dataset of a method call, and its arguments by name, except those that have their
+    default value.
     """
     bound = inspect.signature(func).bind(*args, **kwargs)
     dataset, *_ = bound.args or (None,)
@@ -183,18 +186,18 @@ def fingerprint_transform(
     randomized_function: bool = False,
     version: str | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Return a decorator of methods of data sets: the result gets a fingerprint of the data's, the
-    method's name and its arguments.
+    """Return a decorator for methods of datasets that sets the fingerprint of the result.
+
+    It is computed from the dataset's fingerprint, the method's name and its arguments.
 
     Args:
-        inplace: whether the method changes the data set that it is called on; else it takes
-            `new_fingerprint`.
-        use_kwargs: the only arguments that count.
-        ignore_kwargs: arguments that do not.
-        fingerprint_names: the parameters that take fingerprints, where there are several.
-        randomized_function: whether it draws: without a seed, the state of NumPy's generator
+        inplace: The method changes its dataset; otherwise it takes `new_fingerprint`.
+        use_kwargs: The only arguments that count; all if `None`.
+        ignore_kwargs: Arguments that do not count.
+        fingerprint_names: The parameters for fingerprints; `["new_fingerprint"]` if `None`.
+        randomized_function: The method is random: without a seed, the state of NumPy's generator
             counts.
-        version: of the method, to change when what it makes changes.
+        version: The version of the method, to change when its results change.
     """
     names = fingerprint_names or ["new_fingerprint"]
 
@@ -244,7 +247,7 @@ def fingerprint_transform(
 
 
 def _placed(func: Callable[..., Any], args: Any, kwargs: Any, names: list[str]) -> tuple[Any, Any]:
-    """Arguments with fingerprints by name, though they were given by place."""
+    """Return arguments with fingerprints by name, even if they were passed by position."""
     order = list(inspect.signature(func).parameters)
     cut = min((order.index(name) for name in names if name in order), default=len(args))
     kept = args[:cut]
@@ -253,7 +256,7 @@ def _placed(func: Callable[..., Any], args: Any, kwargs: Any, names: list[str]) 
 
 
 def record_step(before: Any, made: Any, name: str, step: Any) -> None:
-    """Note in a data set how its fingerprint came to be."""
+    """Add a step to the history of how a dataset's fingerprint was computed."""
     for one in made.values() if isinstance(made, dict) else [made]:
         if step is None or one is before or not hasattr(one, "_steps"):
             continue
@@ -269,5 +272,5 @@ def _text(value: Any) -> str:
 
 
 def written_path(path: str | os.PathLike[str]) -> Path:
-    """Return a path, with `~` as what it stands for."""
+    """Return a path with `~` expanded to the home folder."""
     return Path(os.fspath(path)).expanduser()

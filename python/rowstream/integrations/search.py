@@ -1,4 +1,4 @@
-"""Indexes over columns: thin adapters of Faiss and Elasticsearch."""
+"""Search indexes over columns, by Faiss and Elasticsearch."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from rowstream.exceptions import InvalidArgumentError, RowstreamError
 
 
 class MissingIndex(RowstreamError):
-    """There is no index of that name."""
+    """An error for an index name that the dataset does not have."""
 
 
 class SearchResults(NamedTuple):
-    """What an index finds: scores, and the numbers of rows."""
+    """Results of a search: scores, and positions of rows."""
 
     scores: list[float]
     indices: list[int]
 
 
 class BatchedSearchResults(NamedTuple):
-    """What an index finds for several queries."""
+    """Results of several searches: lists of scores, and lists of row positions."""
 
     total_scores: list[list[float]]
     total_indices: list[list[int]]
 
 
 class NearestExamplesResults(NamedTuple):
-    """Scores, and the rows."""
+    """The nearest rows of a query: scores, and the rows as a batch."""
 
     scores: list[float]
     examples: dict[str, Any]
 
 
 class BatchedNearestExamplesResults(NamedTuple):
-    """Scores, and the rows, for several queries."""
+    """The nearest rows of several queries: lists of scores, and a batch of rows for each."""
 
     total_scores: list[list[float]]
     total_examples: list[dict[str, Any]]
@@ -45,7 +45,14 @@ class BatchedNearestExamplesResults(NamedTuple):
 
 @dataclass
 class FaissIndex:
-    """An index of vectors, by Faiss, which has to be installed."""
+    """An index of vectors by Faiss, which has to be installed.
+
+    Args:
+        device: `-1` moves the index to all GPUs; other values leave it on the CPU.
+        string_factory: The kind of index, as for `faiss.index_factory`; a flat one if `None`.
+        metric_type: The metric, such as `faiss.METRIC_INNER_PRODUCT`; the default if `None`.
+        custom_index: A Faiss index to use instead of `string_factory`.
+    """
 
     device: Any = None
     string_factory: str | None = None
@@ -53,7 +60,6 @@ class FaissIndex:
     custom_index: Any = None
 
     def __post_init__(self) -> None:
-        """Check the arguments."""
         if self.string_factory is not None and self.custom_index is not None:
             raise InvalidArgumentError(
                 "Please specify either `string_factory` or `custom_index` but not both."
@@ -77,7 +83,7 @@ class FaissIndex:
         train_size: int | None = None,
         faiss_verbose: bool | None = None,
     ) -> None:
-        """Add vectors: an array of two dimensions."""
+        """Add vectors, the rows of an array with two dimensions, to the index."""
         faiss = self._faiss()
         array = np.ascontiguousarray(vectors, dtype=np.float32)
         if self.faiss_index is None:
@@ -100,12 +106,12 @@ class FaissIndex:
             self.faiss_index.add(array[start : start + batch_size])
 
     def search(self, query: Any, k: int = 10, **kwargs: Any) -> SearchResults:
-        """Return the nearest vectors of one."""
+        """Return the `k` nearest vectors of a query vector."""
         found = self.search_batch(np.asarray(query, dtype=np.float32).reshape(1, -1), k, **kwargs)
         return SearchResults(found.total_scores[0], found.total_indices[0])
 
     def search_batch(self, queries: Any, k: int = 10, **kwargs: Any) -> BatchedSearchResults:
-        """Return the nearest vectors of several."""
+        """Return the `k` nearest vectors of each query vector."""
         array = np.asarray(queries)
         if array.ndim != 2:
             raise InvalidArgumentError("Shape of query must be 2D")
@@ -115,19 +121,19 @@ class FaissIndex:
         return BatchedSearchResults(scores.tolist(), rows.astype(int).tolist())
 
     def save(self, file: Any) -> None:
-        """Write the index."""
+        """Write the index to a file."""
         self._faiss().write_index(self.faiss_index, os.fspath(file))
 
     @classmethod
     def load(cls, file: Any, device: Any = None) -> FaissIndex:
-        """Return the index that `save` wrote."""
+        """Return the index from a file that `save` wrote."""
         made = cls(device=device)
         made.faiss_index = cls._faiss().read_index(os.fspath(file))
         return made
 
 
 class ElasticSearchIndex:
-    """An index of texts, in Elasticsearch, whose client has to be installed."""
+    """An index of texts in Elasticsearch, whose client has to be installed."""
 
     def __init__(
         self,
@@ -158,7 +164,7 @@ class ElasticSearchIndex:
         }
 
     def add_documents(self, documents: Any, column: str | None = None) -> None:
-        """Add texts."""
+        """Create the index in Elasticsearch and add texts to it."""
         from elasticsearch.helpers import streaming_bulk
 
         self.es_client.indices.create(index=self.es_index_name, body=self.es_index_config)
@@ -171,7 +177,7 @@ class ElasticSearchIndex:
             pass
 
     def search(self, query: str, k: int = 10, **kwargs: Any) -> SearchResults:
-        """Return the texts that fit one best."""
+        """Return the `k` texts that match a query best."""
         body = {
             "query": {"multi_match": {"query": query, "fields": ["text"], "type": "cross_fields"}},
             "size": k,
@@ -182,6 +188,6 @@ class ElasticSearchIndex:
     def search_batch(
         self, queries: Any, k: int = 10, max_workers: int = 10, **kwargs: Any
     ) -> BatchedSearchResults:
-        """Return the texts that fit several best."""
+        """Return the `k` texts that match each query best."""
         found = [self.search(query, k, **kwargs) for query in queries]
         return BatchedSearchResults([one.scores for one in found], [one.indices for one in found])

@@ -1,4 +1,4 @@
-"""Map-style data sets as `tf.data.Dataset`s."""
+"""Map-style datasets as `tf.data.Dataset`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 
 
 def minimal_tf_collate_fn(features: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return rows as a batch, stacked."""
+    """Return a batch of rows: a dict with one stacked array per column."""
     return {name: np.array([row[name] for row in features]) for name in features[0]}
 
 
@@ -27,15 +27,15 @@ def _several(what: str, names: Any) -> list[str]:
 
 
 class Batches:
-    """What a data set gives TensorFlow: batches as NumPy arrays.
+    """Batches of a dataset as NumPy arrays, which `tf.data` reads.
 
     Args:
-        ds: the data set, in a format of arrays.
-        columns: those that are read; all if `None`.
-        collate: makes a batch of a list of rows.
-        batch_size: rows of a batch; rows one by one if `None`.
-        drop_remainder: leave out a last batch that is shorter.
-        shuffle: whether each pass has another order.
+        ds: The dataset, in a format with arrays.
+        columns: The columns to read; all if `None`.
+        collate: A function that returns a batch for a list of rows.
+        batch_size: The number of rows in a batch; single rows if `None`.
+        drop_remainder: Leave out a last batch that is shorter.
+        shuffle: Use another order in each epoch.
     """
 
     def __init__(
@@ -53,19 +53,23 @@ class Batches:
         self.types: dict[str, Any] = {}
 
     def batch(self, rows: list[int]) -> dict[str, Any]:
-        """Return some rows, collated."""
+        """Return the collated batch of the rows at some positions."""
         read = self.ds[rows]
         names = [name for name in read if self.columns is None or name in self.columns]
         made = self.collate([{name: read[name][i] for name in names} for i in range(len(rows))])
         return {name: np.asarray(column) for name, column in made.items()}
 
     def signature(self, tries: int) -> dict[str, Any]:
-        """Return the types and shapes of batches, as some show them: what differs among them has
-        any length.
+        """Return the types and shapes of batches, as found in some random ones.
+
+        A dimension that differs among them is unknown.
+
+        Args:
+            tries: The number of batches to look at.
 
         Raises:
-            ValueError: the data set is empty.
-            RuntimeError: a column is neither numbers nor text.
+            InvalidArgumentError: The dataset is empty.
+            RuntimeError: A column contains neither numbers nor text.
         """
         import tensorflow as tf
 
@@ -103,7 +107,6 @@ class Batches:
         return made
 
     def __call__(self) -> Iterator[dict[str, Any]]:
-        """Yield a pass."""
         n, size = len(self.ds), self.batch_size or 1
         order = np.random.default_rng().permutation(n) if self.shuffle else np.arange(n)
         for start in range(0, n - size + 1 if self.drop_remainder else n, size):
@@ -129,7 +132,7 @@ def to_tf_dataset(
     num_workers: int,
     num_test_batches: int,
 ) -> Any:
-    """See `Dataset.to_tf_dataset`."""
+    """Return a dataset as a `tf.data.Dataset`, as in `Dataset.to_tf_dataset`."""
     try:
         import tensorflow as tf
     except ImportError as error:

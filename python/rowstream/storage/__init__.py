@@ -1,1 +1,1 @@
-"""Files of any source: this machine, HTTP, buckets, the Hub, and what fsspec reads."""
+"""Files of any source: local, HTTP, object stores, the Hub, and others through fsspec."""

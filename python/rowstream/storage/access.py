@@ -1,6 +1,4 @@
-"""Credentials and settings of sources on other machines: where they are found, who keeps them, and
-what is never shown.
-"""
+"""Credentials and settings for sources on other machines: how they are found and kept secret."""
 
 from __future__ import annotations
 
@@ -43,21 +41,20 @@ _KINDS = {**CLOUDS, "hf": "http", "http": "http", "https": "http"}
 
 @dataclass(frozen=True, repr=False)
 class StorageOptions:
-    """Credentials and settings for the sources of one data set.
+    """Credentials and settings for the sources of one dataset.
 
-    It is pickled without what is secret, except to start a process of this machine: elsewhere,
-    credentials are found anew where that machine has them. Nothing secret is shown by `repr`.
+    They are pickled without secrets, except to start a process on this machine; other machines find
+    their own credentials. `repr` shows nothing secret.
 
     Attributes:
-        token: the token of the Hub: as given, `True` (find one), `False` (none) or `None` (find
-            one).
-        storage_options: options of the sources, by the names of fsspec or of the core; or by
-            scheme: `{"s3": {…}}`.
-        cache_dir: the folder of the disk cache for streams; none if `None`.
-        cache_limit: the bytes that it may hold.
-        endpoint: the Hub.
-        origins: the origins of the URLs that the caller named, `https://host:port`: headers that
-            name none are for these.
+        token: The Hub token; `True` or `None` finds the stored one, `False` uses none.
+        storage_options: Options of sources, by the names of fsspec or of the core; or by scheme:
+            `{"s3": {…}}`.
+        cache_dir: The folder of the disk cache for streams; no cache if `None`.
+        cache_limit: The maximum size of that cache in bytes.
+        endpoint: The URL of the Hub.
+        origins: The origins (`https://host:port`) of the URLs that the caller passed; headers
+            without an origin are sent only to these.
     """
 
     token: bool | str | None = field(default=None, compare=False)
@@ -98,7 +95,7 @@ class StorageOptions:
         return find_token()
 
     def token_of(self) -> str | None:
-        """Return where the token comes from, for people; `None` if there is none."""
+        """Return where the token comes from, for error messages; `None` if there is none."""
         if (token := self._token()) is None:
             return None
         found, where = found_token()
@@ -110,11 +107,11 @@ class StorageOptions:
 
     @cached_property
     def made(self) -> dict[str, _core.Access]:
-        """The core's own, by kind of source."""
+        """The settings objects of the core, by kind of source."""
         return {}
 
     def core(self, location: str = "") -> _core.Access:
-        """Return what the core needs for a location."""
+        """Return the core's settings for a location."""
         scheme, _, rest = location.partition("://") if "://" in location else ("", "", location)
         if scheme not in ("", "http", "https", "hf", "file", *CLOUDS) or (
             scheme and "://" in rest.partition("::")[2]
@@ -126,7 +123,7 @@ class StorageOptions:
         return self.made[kind]
 
     def hurried(self, tries: int) -> _core.Access:
-        """Return what the core needs for a question of the Hub that can do without its answer."""
+        """Return the core's settings for a Hub request whose answer is useful but not necessary."""
         name = f"hurried {tries}"
         if name not in self.made:
             settings = self._settings("http")
@@ -143,7 +140,7 @@ class StorageOptions:
         return self.made[name]
 
     def once(self, seconds: float) -> StorageOptions:
-        """Return the same, for a question that is asked once and waits so long."""
+        """Return a copy with one try per request, which waits at most this number of seconds."""
         hurry = {"timeout": seconds, "retries": 0, "deadline": seconds}
         given = self.storage_options or {}
         nested = {
@@ -154,11 +151,11 @@ class StorageOptions:
         return replace(self, storage_options={**given, **hurry, **nested})
 
     def foreign(self) -> dict[str, Any]:
-        """Return the options of file systems of fsspec."""
+        """Return the options for file systems of fsspec."""
         return dict(self.storage_options or {})
 
     def _foreign(self) -> _core.Access:
-        """Return what the core needs for files that fsspec reads."""
+        """Return the core's settings for files that fsspec reads."""
         if "fsspec" not in self.made:
             number = hash(json.dumps(self.foreign(), sort_keys=True, default=str)) & (2**63 - 1)
             serve(number, self.foreign())
@@ -166,8 +163,9 @@ class StorageOptions:
         return self.made["fsspec"]
 
     def _given(self, kind: str, *, named: bool = False) -> dict[str, Any]:
-        """Return the options for a kind of source: those of its schemes, over those that name no
-        scheme; `named`: only the former.
+        """Return the options for a kind of source: those by scheme override those without.
+
+        With `named`, only those by scheme are returned.
         """
         plain: dict[str, Any] = {}
         of_scheme: dict[str, Any] = {}

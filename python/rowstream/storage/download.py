@@ -1,8 +1,7 @@
-"""Whole files on disk: downloaded once, shared by all processes, resumed, checked; and archives
-extracted.
+"""Downloads of whole files: done once, shared by all processes, resumed and verified.
 
-Files of the Hub go where its own client keeps them (`HF_HUB_CACHE`: blobs by content, snapshots of
-links, refs), so that both have one copy. All else goes to a folder of rowstream's own, by URL and
+Files of the Hub are stored as its own client does (`HF_HUB_CACHE`: blobs by content, snapshots of
+links, refs), so that both share one copy. All others are in a folder of rowstream, by URL and
 version.
 """
 
@@ -49,9 +48,7 @@ def _git_oid(path: Path, size: int) -> str:
 
 @dataclass
 class _Bars:
-    """Progress of all files together, and of each that takes its time; nothing is shown where
-    nobody looks.
-    """
+    """Progress bars: one for all files, and one for each large file; none without a terminal."""
 
     config: DownloadConfig
     total: Any = None
@@ -72,7 +69,7 @@ class _Bars:
                 bar.close()
 
     def expect(self, name: str, size: int) -> None:
-        """One more file."""
+        """Add the size of a file to the total."""
         if self._tqdm is None:
             return
         if self.total is None:
@@ -91,7 +88,7 @@ class _Bars:
             )
 
     def came(self, name: str, more: int) -> None:
-        """More bytes of a file."""
+        """Advance the bars by the number of bytes that were received of a file."""
         if self.total is not None:
             self.total.update(more)
         if bar := self.each.get(name):
@@ -100,7 +97,7 @@ class _Bars:
 
 @dataclass
 class _Wanted:
-    """A file that is to be downloaded, and where to."""
+    """A file to download, and where to store it."""
 
     url: str
     location: str
@@ -112,11 +109,11 @@ class _Wanted:
     sha256: str | None = None
     git: str | None = None
     rights: int = 0o700
-    """Of folders that are made, before the umask."""
+    """The permissions of created folders, before the umask."""
 
 
 class Downloads:
-    """Downloads for one set of credentials and settings."""
+    """Downloads with one set of credentials and settings."""
 
     def __init__(self, config: DownloadConfig | None = None) -> None:
         self.config = config or DownloadConfig()
@@ -132,12 +129,13 @@ class Downloads:
         return Path(self.config.cache_dir) if self.config.cache_dir else own_cache() / "downloads"
 
     def get(self, urls: list[str]) -> list[str]:
-        """Return the paths of files, downloaded where they are not there: some at once, each by
-        several connections.
+        """Return the local paths of files, after downloading those that are not in the cache.
+
+        Several files are downloaded at the same time, each over several connections.
 
         Raises:
-            DataFilesNotFoundError: there is no such file.
-            ReadError: it cannot be downloaded, or not be written.
+            DataFilesNotFoundError: A file does not exist.
+            ReadError: A file cannot be downloaded or stored.
         """
         from concurrent.futures import ThreadPoolExecutor
 
@@ -186,7 +184,7 @@ class Downloads:
         return str(wanted.path)
 
     def _of_hub(self, url: str, root: Path, rights: int) -> _Wanted | str:
-        """Return a file of the Hub: in the layout of its own client, below a folder."""
+        """Return where a file of the Hub is stored: below a folder, as the Hub client stores it."""
         found = self.places.resolve(url, ".")
         if len(found) != 1:
             raise InvalidArgumentError(f"{url} names {len(found)} files; a download is of one")
@@ -216,7 +214,7 @@ class Downloads:
         )
 
     def _of_url(self, url: str) -> _Wanted | str:
-        """Return a file of any other source: by URL and version."""
+        """Return where a file of any other source is stored, by URL and version."""
         name = hashlib.sha256(url.encode()).hexdigest()
         note = self._folder / f"{name}.json"
         if self.config.local_files_only:
@@ -274,7 +272,7 @@ class Downloads:
 
 
 def _link(path: Path, blob: Path, rights: int) -> None:
-    """Make a name of a snapshot that leads to its blob; a copy where there are no links."""
+    """Create a link in a snapshot to its blob; a copy if the file system has no links."""
     path.parent.mkdir(rights, parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:

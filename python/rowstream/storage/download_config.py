@@ -1,4 +1,4 @@
-"""How downloads are done."""
+"""Settings for downloads and for the checks of a dataset that is built."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ if TYPE_CHECKING:
 
 
 class DownloadMode(enum.Enum):
-    """What becomes of what is there already."""
+    """Choices of what to do with data that is in the cache already, for `download_mode=`.
+
+    `REUSE_DATASET_IF_EXISTS` (default) reuses downloads and the built dataset,
+    `REUSE_CACHE_IF_EXISTS` reuses downloads only, and `FORCE_REDOWNLOAD` reuses neither. Their
+    values (`"force_redownload"`, …) are accepted too.
+
+    Example:
+        >>> DownloadMode("force_redownload")
+        <DownloadMode.FORCE_REDOWNLOAD: 'force_redownload'>
+    """
 
     REUSE_DATASET_IF_EXISTS = "reuse_dataset_if_exists"
     REUSE_CACHE_IF_EXISTS = "reuse_cache_if_exists"
@@ -19,8 +28,14 @@ class DownloadMode(enum.Enum):
 
 
 class VerificationMode(enum.Enum):
-    """What is checked of a data set that is made: `ALL_CHECKS`, the splits and the checksums of
-    files; `BASIC_CHECKS`, the splits; or nothing.
+    """Choices of what to check after a dataset is built, for `verification_mode=`.
+
+    `ALL_CHECKS` checks the splits and the checksums of downloaded files, `BASIC_CHECKS` (default)
+    only the splits, and `NO_CHECKS` nothing. Their values (`"no_checks"`, …) are accepted too.
+
+    Example:
+        >>> VerificationMode("no_checks")
+        <VerificationMode.NO_CHECKS: 'no_checks'>
     """
 
     ALL_CHECKS = "all_checks"
@@ -30,22 +45,28 @@ class VerificationMode(enum.Enum):
 
 @dataclass
 class DownloadConfig:
-    """How files are downloaded. Those arguments that are not described change nothing: they are
-    there for code that gives them.
+    """Settings for downloading and extracting files.
+
+    Attributes that are not listed here have no effect; `datasets` has them, so code may pass them.
 
     Attributes:
-        cache_dir: the folder of files that are not of the Hub; rowstream's own if `None`.
-        force_download: whether to download what is there already.
-        local_files_only: whether to raise rather than to ask any server.
-        extract_compressed_file: whether `cached_path` takes archives apart.
-        force_extract: whether to take apart what was already.
-        num_proc: files that are downloaded at once; 8 if `None`.
-        max_retries: requests in a row that may fail without having brought a byte; 6 if it is 1,
-            which `datasets` has by default.
-        token: the token of the Hub.
-        storage_options: options of the sources.
-        download_desc: what stands before the progress bar.
-        disable_tqdm: whether no progress is shown.
+        cache_dir: The folder for files that are not from the Hub; rowstream's own cache if `None`.
+        force_download: Download files even if they are in the cache.
+        local_files_only: Use only files in the cache; raise an error for others.
+        extract_compressed_file: Let `cached_path` also extract archives.
+        force_extract: Extract archives even if they were extracted before.
+        delete_extracted: Let `manage_extracted_files` remove extracted files.
+        num_proc: The number of files to download at the same time; 8 if `None`.
+        max_retries: The number of requests in a row that may fail without any data; 1, the default
+            in `datasets`, means 6.
+        token: The Hub token; `None` or `True` uses the stored one, `False` uses none.
+        storage_options: Credentials and settings, as in `load_dataset`.
+        download_desc: The text in front of the progress bar; `"Downloading"` if `None`.
+        disable_tqdm: Show no progress bar.
+
+    Example:
+        >>> DownloadManager(download_config=DownloadConfig(cache_dir="cache", num_proc=4))
+        <...DownloadManager object at ...>
     """
 
     cache_dir: str | Path | None = None
@@ -67,5 +88,13 @@ class DownloadConfig:
     disable_tqdm: bool = False
 
     def copy(self) -> DownloadConfig:
-        """Return a copy."""
+        """Return a copy with its own `storage_options` dict.
+
+        Example:
+            >>> config = DownloadConfig(storage_options={"timeout": 10})
+            >>> other = config.copy()
+            >>> other.storage_options["timeout"] = 60
+            >>> config.storage_options
+            {'timeout': 10}
+        """
         return replace(self, storage_options=dict(self.storage_options))

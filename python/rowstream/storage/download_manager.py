@@ -1,4 +1,4 @@
-"""What builders' scripts download and extract with."""
+"""Managers with which builders' scripts download and extract files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rowstream.storage.urls import is_url, without_query
 
 
 def _mapped(function: Callable[[list[str]], list[str]], data: Any) -> Any:
-    """Apply a function of many to all strings of nested dicts, lists and tuples, at once."""
+    """Apply a function once to the list of all strings in nested dicts, lists and tuples."""
     flat: list[str] = []
 
     def collect(one: Any) -> None:
@@ -45,17 +45,25 @@ def _mapped(function: Callable[[list[str]], list[str]], data: Any) -> Any:
 
 
 class DownloadManager:
-    """Downloads files and takes archives apart, as loading scripts and notebooks do.
+    """Downloads and extracts files for builders, loading scripts and notebooks.
+
+    Files are downloaded to the cache and shared by all processes; an interrupted download resumes.
+    All methods accept a single path or URL, or nested dicts and lists of them, and return the same
+    structure.
 
     Args:
-        dataset_name: what it is for.
-        data_dir: a folder that the user filled by hand.
-        download_config: how.
-        base_path: what relative names are below: a folder or a URL.
-        record_checksums: whether the SHA-256 of what is downloaded is recorded.
+        dataset_name: The name of the dataset; no effect.
+        data_dir: The folder with files that the user downloaded by hand.
+        download_config: Settings for the downloads; the default ones if `None`.
+        base_path: The folder or URL for relative paths; the current folder if `None`.
+        record_checksums: Record the SHA-256 of each downloaded file.
 
     Example:
-        >>> paths = DownloadManager().download_and_extract({"train": "https://host/train.tar.gz"})
+        >>> write_jsonl("train.jsonl", [{"a": 1}])
+        1
+        >>> manager = DownloadManager()
+        >>> manager.download_and_extract({"train": "train.jsonl"})
+        {'train': '...train.jsonl'}
     """
 
     is_streaming = False
@@ -77,12 +85,22 @@ class DownloadManager:
 
     @property
     def manual_dir(self) -> str | None:
-        """The folder that the user filled by hand."""
+        """The folder with files that the user downloaded by hand, or `None`.
+
+        Example:
+            >>> DownloadManager(data_dir="downloads").manual_dir
+            'downloads'
+        """
         return self._data_dir
 
     @property
     def downloaded_size(self) -> int:
-        """The bytes of all that was downloaded."""
+        """The total size in bytes of all downloaded files.
+
+        Example:
+            >>> DownloadManager().downloaded_size
+            0
+        """
         return sum(Path(path).stat().st_size for path in self.downloaded_paths.values())
 
     def _absolute(self, url: str) -> str:
@@ -95,12 +113,28 @@ class DownloadManager:
         )
 
     def download(self, url_or_urls: Any) -> Any:
-        """Return the paths of files, downloaded where they are not there. Nested dicts and lists
-        keep their form.
+        """Download files that are not in the cache and return their local paths.
+
+        Several files are downloaded at the same time. Local files are used where they are.
+
+        Args:
+            url_or_urls: A URL or path, or nested dicts and lists of them.
+
+        Returns:
+            The local paths, in the same structure.
 
         Raises:
-            DataFilesNotFoundError: there is no such file.
-            ReadError: it cannot be downloaded.
+            DataFilesNotFoundError: A file does not exist, or is not in the cache and
+                `local_files_only` is set.
+            ReadError: A file cannot be downloaded.
+
+        Example:
+            >>> write_jsonl("train.jsonl", [{"a": 1}])
+            1
+            >>> DownloadManager().download({"train": ["train.jsonl"]})
+            {'train': ['...train.jsonl']}
+            >>> DownloadManager().download("https://example.com/train.csv")  # doctest: +SKIP
+            '/root/.cache/rowstream/downloads/...'
         """
 
         def get(urls: list[str]) -> list[str]:
@@ -111,8 +145,25 @@ class DownloadManager:
         return _mapped(get, url_or_urls)
 
     def extract(self, path_or_paths: Any) -> Any:
-        """Return where archives are taken apart, and files decompressed; what is neither stays as
-        it is.
+        """Extract archives, decompress compressed files, and return the local paths.
+
+        The results are in the cache; a file that is neither stays where it is.
+
+        Args:
+            path_or_paths: A local path, or nested dicts and lists of them.
+
+        Returns:
+            The paths of the folders and files, in the same structure.
+
+        Raises:
+            FileFormatError: An archive is damaged, or a member would be written outside its folder.
+
+        Example:
+            >>> import gzip, pathlib
+            >>> with gzip.open("notes.txt.gz", "wt") as file:
+            ...     _ = file.write("done")
+            >>> pathlib.Path(DownloadManager().extract("notes.txt.gz")).read_text()
+            'done'
         """
 
         def get(paths: list[str]) -> list[str]:
@@ -130,22 +181,85 @@ class DownloadManager:
         return _mapped(get, path_or_paths)
 
     def download_and_extract(self, url_or_urls: Any) -> Any:
-        """Return both."""
+        """Download files, extract the archives among them, and return the local paths.
+
+        Args:
+            url_or_urls: A URL or path, or nested dicts and lists of them.
+
+        Returns:
+            The paths of the folders and files, in the same structure.
+
+        Raises:
+            DataFilesNotFoundError, ReadError, FileFormatError: As in `download` and `extract`.
+
+        Example:
+            >>> import gzip, pathlib
+            >>> with gzip.open("notes.txt.gz", "wt") as file:
+            ...     _ = file.write("done")
+            >>> paths = DownloadManager().download_and_extract({"train": "notes.txt.gz"})
+            >>> pathlib.Path(paths["train"]).read_text()
+            'done'
+        """
         return self.extract(self.download(url_or_urls))
 
     def iter_archive(self, path_or_buf: Any) -> Any:
-        """`(path within, file)` of each file of an archive, in its order, without extracting it."""
+        """Iterate over the files in a tar or zip archive without extracting it to disk.
+
+        Files whose names start with `.` or `__` are left out.
+
+        Args:
+            path_or_buf: The path or URL of the archive, or an open binary file.
+
+        Returns:
+            An iterable of pairs `(path in the archive, open file)`, in the order of the archive. A
+            file can only be read until the next one is reached.
+
+        Example:
+            >>> import zipfile
+            >>> with zipfile.ZipFile("notes.zip", "w") as archive:
+            ...     archive.writestr("a.txt", "done")
+            >>> [(path, file.read()) for path, file in DownloadManager().iter_archive("notes.zip")]
+            [('a.txt', b'done')]
+        """
         if hasattr(path_or_buf, "read"):
             content = path_or_buf.read()
             return Entries(lambda: members(lambda: io.BytesIO(content)))
         return Entries(lambda: members(lambda: files.open(path_or_buf, "rb")))
 
     def iter_files(self, paths: Any) -> Any:
-        """Return all files of folders and among paths, sorted, except hidden ones."""
+        """Iterate over all files at the given paths and in the given folders.
+
+        The files of a folder are sorted. Files whose names start with `.` or `__` are left out.
+
+        Args:
+            paths: A path of a file or folder, or a list of them.
+
+        Returns:
+            An iterable of paths.
+
+        Example:
+            >>> write_jsonl("train.jsonl", [{"a": 1}])
+            1
+            >>> list(DownloadManager().iter_files("."))
+            ['train.jsonl']
+        """
         return Entries(lambda: walked(paths, self.download_config))
 
     def get_recorded_sizes_checksums(self) -> dict[str, dict[str, Any]]:
-        """Return the length and the SHA-256 of each file that was downloaded, by its URL."""
+        """Return the size and checksum of each downloaded file, by URL.
+
+        Returns:
+            A dict per URL with `num_bytes` and `checksum`: the SHA-256, or `None` without
+            `record_checksums`.
+
+        Example:
+            >>> write_jsonl("train.jsonl", [{"a": 1}])
+            1
+            >>> manager = DownloadManager()
+            >>> _ = manager.download("train.jsonl")
+            >>> manager.get_recorded_sizes_checksums()
+            {'train.jsonl': {'num_bytes': 9, 'checksum': None}}
+        """
         made = {}
         for url, path in self.downloaded_paths.items():
             digest = None
@@ -156,7 +270,18 @@ class DownloadManager:
         return made
 
     def delete_extracted_files(self) -> None:
-        """Remove what was extracted."""
+        """Delete all files and folders that this manager extracted; downloads stay.
+
+        Example:
+            >>> import gzip, os
+            >>> with gzip.open("notes.txt.gz", "wt") as file:
+            ...     _ = file.write("done")
+            >>> manager = DownloadManager()
+            >>> path = manager.extract("notes.txt.gz")
+            >>> manager.delete_extracted_files()
+            >>> os.path.exists(path)
+            False
+        """
         for source, made in self.extracted_paths.items():
             if made != source:
                 if Path(made).is_dir():
@@ -166,23 +291,55 @@ class DownloadManager:
         self.extracted_paths = {}
 
     def manage_extracted_files(self) -> None:
-        """Remove what was extracted, if the configuration says so."""
+        """Delete the extracted files if `DownloadConfig.delete_extracted` is set.
+
+        Example:
+            >>> manager = DownloadManager(download_config=DownloadConfig(delete_extracted=True))
+            >>> manager.manage_extracted_files()
+        """
         if self.download_config.delete_extracted:
             self.delete_extracted_files()
 
 
 class StreamingDownloadManager(DownloadManager):
-    """The same calls for streams: nothing is downloaded, and URLs stay URLs."""
+    """A `DownloadManager` for streaming: it downloads nothing, and URLs stay URLs.
+
+    Args:
+        dataset_name, data_dir, download_config, base_path, record_checksums: As in
+            `DownloadManager`.
+
+    Example:
+        >>> StreamingDownloadManager(base_path="https://example.com/data").download("train.csv")
+        'https://example.com/data/train.csv'
+    """
 
     is_streaming = True
 
     def download(self, url_or_urls: Any) -> Any:
-        """Return the URLs."""
+        """Return the URLs without downloading, with `base_path` before relative ones.
+
+        Args:
+            url_or_urls: A URL or path, or nested dicts and lists of them.
+
+        Example:
+            >>> manager = StreamingDownloadManager(base_path="https://example.com/data")
+            >>> manager.download(["train.csv", "test.csv"])
+            ['https://example.com/data/train.csv', 'https://example.com/data/test.csv']
+        """
         return _mapped(lambda urls: [self._absolute(url) for url in urls], url_or_urls)
 
     def extract(self, url_or_urls: Any) -> Any:
-        """Return what is in an archive, as a chained URL; a compressed file as it is, since files
-        are decompressed as they are read.
+        """Return URLs of what is in archives, without downloading or extracting them.
+
+        Zip archives become chained URLs (`zip://::…`). Other URLs do not change, since compressed
+        files are decompressed while they are read.
+
+        Args:
+            url_or_urls: A URL or path, or nested dicts and lists of them.
+
+        Example:
+            >>> StreamingDownloadManager().extract(["https://example.com/a.zip", "b.csv.gz"])
+            ['zip://::https://example.com/a.zip', 'b.csv.gz']
         """
         return _mapped(
             lambda urls: [
@@ -192,11 +349,37 @@ class StreamingDownloadManager(DownloadManager):
         )
 
     def iter_files(self, urlpaths: Any) -> Any:
-        """Return all files of folders and among URLs, sorted, except hidden ones."""
+        """Iterate over all files at the given URLs and paths, and in the given folders.
+
+        Args:
+            urlpaths: A URL or path of a file or folder, or a list of them.
+
+        Returns:
+            An iterable of URLs and paths, as in `DownloadManager.iter_files`.
+
+        Example:
+            >>> list(StreamingDownloadManager().iter_files(["https://example.com/train.csv"]))
+            ['https://example.com/train.csv']
+        """
         return super().iter_files(urlpaths)
 
     def iter_archive(self, urlpath_or_buf: Any) -> Any:
-        """`(path within, file)` of each file of an archive, in its order, as it comes."""
+        """Iterate over the files in an archive while it is downloaded.
+
+        Args:
+            urlpath_or_buf: The URL or path of the archive, or an open binary file.
+
+        Returns:
+            An iterable of pairs `(path in the archive, open file)` in the order of the archive.
+
+        Example:
+            >>> import zipfile
+            >>> with zipfile.ZipFile("notes.zip", "w") as archive:
+            ...     archive.writestr("a.txt", "done")
+            >>> manager = StreamingDownloadManager()
+            >>> [(path, file.read()) for path, file in manager.iter_archive("notes.zip")]
+            [('a.txt', b'done')]
+        """
         if hasattr(urlpath_or_buf, "read"):
             return super().iter_archive(urlpath_or_buf)
         url = os.fspath(urlpath_or_buf).removeprefix("zip://::")

@@ -1,4 +1,4 @@
-"""Where tokens, caches and the Hub are, by environment variables."""
+"""Places of tokens, caches and the Hub, from environment variables."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ _AT_FIRST = config.HF_DATASETS_CACHE
 
 
 def endpoint() -> str:
-    """Return where the Hub is: `HF_ENDPOINT`, or https://huggingface.co."""
+    """Return the URL of the Hub: `HF_ENDPOINT`, or https://huggingface.co."""
     return os.environ.get("HF_ENDPOINT", "").rstrip("/") or "https://huggingface.co"
 
 
 def offline() -> bool:
-    """Return whether nothing may be asked of the Hub: `HF_HUB_OFFLINE` (or
-    `HF_DATASETS_OFFLINE`).
+    """Return whether requests to the Hub are forbidden by `HF_HUB_OFFLINE`.
+
+    `HF_DATASETS_OFFLINE` and `TRANSFORMERS_OFFLINE` do the same.
     """
     return flag("HF_HUB_OFFLINE") or flag("HF_DATASETS_OFFLINE") or flag("TRANSFORMERS_OFFLINE")
 
@@ -39,8 +40,10 @@ def hub_cache() -> Path:
 
 
 def datasets_cache() -> Path:
-    """Return the folder of what is made of data sets: as the program says (`rowstream.config`),
-    `HF_DATASETS_CACHE`, or `$HF_HOME/datasets`.
+    """Return the folder of built datasets.
+
+    It is that of `rowstream.config` if the program set it, `HF_DATASETS_CACHE`, or
+    `$HF_HOME/datasets`.
     """
     if config.HF_DATASETS_CACHE != _AT_FIRST:
         return Path(config.HF_DATASETS_CACHE).expanduser()
@@ -48,15 +51,18 @@ def datasets_cache() -> Path:
 
 
 def listings() -> Path:
-    """Return the folder of what is known of data sets of the Hub: beside what is made of them, so
-    that whoever has the one has the other.
+    """Return the folder with the file lists of datasets on the Hub.
+
+    It is next to the built datasets, so that whoever has these has the lists, too.
     """
     return datasets_cache() / "rowstream" / ".listings"
 
 
 def own_cache() -> Path:
-    """Return the folder of what rowstream keeps else: `ROWSTREAM_CACHE`; beside the data where
-    `HF_HOME` or `HF_DATASETS_CACHE` say where that is; or `~/.cache/rowstream`.
+    """Return the folder of rowstream's other caches.
+
+    It is `ROWSTREAM_CACHE`; next to the datasets if `HF_HOME` or `HF_DATASETS_CACHE` is set; or
+    `~/.cache/rowstream`.
     """
     if not os.environ.get("ROWSTREAM_CACHE") and (
         os.environ.get("HF_HOME") or os.environ.get("HF_DATASETS_CACHE")
@@ -66,14 +72,12 @@ def own_cache() -> Path:
 
 
 def find_token() -> str | None:
-    """Return the token of the Hub, where its own client finds it: `HF_TOKEN`, else the file that
-    logging in wrote.
-    """
+    """Return the Hub token as its own client finds it: `HF_TOKEN`, or the file of the login."""
     return found_token()[0]
 
 
 def found_token() -> tuple[str | None, str]:
-    """Return that token, and where it was found."""
+    """Return the Hub token, and where it was found."""
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         if token := os.environ.get(name, "").replace("\r", "").replace("\n", "").strip():
             return token, name

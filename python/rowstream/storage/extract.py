@@ -1,4 +1,4 @@
-"""Compressed files and archives, extracted."""
+"""Extraction of archives and compressed files."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def locked(path: Path, rights: int = 0o700) -> Iterator[None]:
-    """Alone among all processes that know the file, where its file system has locks. Nothing is
-    left locked by a process that ends.
+    """Hold a lock for the block, so that no other process does the same work.
+
+    A process that ends leaves no lock. File systems without locks are used without them.
     """
     path.parent.mkdir(rights, parents=True, exist_ok=True)
     with path.open("a+") as file:
@@ -51,13 +52,13 @@ def locked(path: Path, rights: int = 0o700) -> Iterator[None]:
 
 
 def extract(path: str, folder: Path | None = None, *, force: bool = False) -> str:
-    """Take an archive apart into a folder, or decompresses a file; gives where. What is neither is
-    given as it is.
+    """Extract an archive into a folder or decompress a file, and return the path of the result.
 
-    Members cannot be written outside of the folder, be links that lead out of it, or be devices.
+    A file that is neither is returned as it is. Members cannot be written outside the folder, be
+    links that lead out of it, or be devices.
 
     Raises:
-        FileFormatError: the archive is damaged, or a member would leave the folder.
+        FileFormatError: The archive is damaged, or a member would be written outside the folder.
     """
     source = Path(path)
     status = source.stat()
@@ -104,7 +105,7 @@ def extract(path: str, folder: Path | None = None, *, force: bool = False) -> st
 
 
 class Entries:
-    """Members of an archive, or files of folders; each time it is gone through, anew."""
+    """The members of an archive or the files of folders, read anew in each iteration."""
 
     def __init__(self, make: Callable[[], Iterator[Any]]) -> None:
         self._make = make
@@ -114,7 +115,7 @@ class Entries:
 
 
 def members(opened: Callable[[], Any]) -> Iterator[tuple[str, Any]]:
-    """`(name, file)` of each file of an archive, in its order, except hidden ones."""
+    """Yield pairs `(name, file)` of the files in an archive, in its order, except hidden ones."""
     with contextlib.closing(opened()) as file:
         head = file.read(4)
         file.seek(0)
@@ -141,7 +142,7 @@ def _hidden(name: str) -> bool:
 
 
 def walked(paths: Any, config: DownloadConfig) -> Iterator[str]:
-    """Yield the files of paths, of which folders give all that is in them."""
+    """Yield the files among paths, and all files of the folders among them."""
     for path in [paths] if isinstance(paths, (str, os.PathLike)) else paths:
         text = os.fspath(path)
         if is_url(text):
@@ -174,8 +175,9 @@ _OPENERS: dict[bytes, Callable[..., Any]] = {
 
 
 class _Header(tarfile.TarInfo):
-    """A header of an archive. After the end of one another may follow; what says that it is a
-    header, and is damaged, is an error.
+    """A header of a tar archive, with an error if it is damaged.
+
+    Another archive may follow the end of one, so damage would otherwise look like the end.
     """
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Files of any source: opened, listed and written alike, whether they are here or far away."""
+"""Functions to open, list and find files of any source, local or remote."""
 
 from __future__ import annotations
 
@@ -36,33 +36,38 @@ def open(
     storage_options: dict[str, Any] | None = None,
     token: bool | str | None = None,
 ) -> IO[Any]:
-    """Open a file of any source, for reading at any place or for writing whole.
+    """Open a local or remote file for reading, or for writing a new file.
 
-    What is written is there when the file is closed, whole; it is not there, and what was there
-    stays, where the `with` block raises.
+    A remote file is seekable and read in blocks. A written file appears when it is closed; if the
+    `with` block raises an error, nothing is written and an existing file stays as it was.
 
     Args:
-        path: a path, or a URL: `https://`, `s3://`, `gs://`, `az://`,
-            `hf://datasets/org/name@revision/…`, or one of fsspec.
-        mode: `"r"` and `"rb"` to read; `"w"`, `"wb"` and `"x"`, `"xb"` to write a new file (local
-            ones and those of object stores).
-        encoding: of text; UTF-8 if `None`.
-        errors: what becomes of bytes that are not of the encoding.
-        newline: as in the built-in `open`.
-        storage_options: credentials and settings, as in `load_dataset`.
-        token: the token of the Hub.
+        path: A path, or a URL: `https://`, `s3://`, `gs://`, `az://`,
+            `hf://datasets/org/name@revision/…`, or one that fsspec reads.
+        mode: `"r"` or `"rb"` to read; `"w"` or `"wb"` to write; `"x"` or `"xb"` to write a file
+            that must not exist yet. Only local files and object stores can be written.
+        encoding: The encoding of text; UTF-8 if `None`.
+        errors: How to treat bytes that are not in the encoding, as in the built-in `open`.
+        newline: How to treat line ends, as in the built-in `open`.
+        storage_options: Credentials and settings, as in `load_dataset`.
+        token: The Hub token.
 
     Raises:
-        DataFilesNotFoundError: there is no such file.
-        FilePermissionError: it may not be read, or written.
-        UnsupportedError: files of this source are not written.
+        DataFilesNotFoundError: The file does not exist.
+        FilePermissionError: The file may not be read or written.
+        FileExistsError: The mode is `"x"` and the file exists.
+        InvalidArgumentError: The mode is unknown or does not go with the other arguments.
+        UnsupportedError: Files of this source cannot be written.
 
     Example:
-        >>> with rowstream.open("s3://bucket/notes.txt", "w") as file:
-        ...     file.write("done")
-        >>> with rowstream.open("hf://datasets/org/name@main/data.bin", "rb") as file:
-        ...     file.seek(-8, 2)
-        ...     tail = file.read()
+        >>> with rowstream.open("notes.txt", "w") as file:
+        ...     _ = file.write("done")
+        >>> with rowstream.open("notes.txt", "rb") as file:
+        ...     _ = file.seek(-3, 2)
+        ...     file.read()
+        b'one'
+        >>> with rowstream.open("s3://bucket/notes.txt") as file:  # doctest: +SKIP
+        ...     text = file.read()
     """
     text = os.fspath(path)
     if mode not in _MODES:
@@ -106,7 +111,7 @@ def _here(path: str) -> IO[bytes]:
 
 
 def _located(url: str, access: StorageOptions) -> tuple[str, tuple[Any, ...]]:
-    """Return where a file is, and what is known of it: of the Hub, at one commit."""
+    """Return the location of a file, and its known size and version: on the Hub, at one commit."""
     if not url.startswith("hf://"):
         return url, ()
     places = FileLocations(access)
@@ -122,11 +127,25 @@ def exists(
     storage_options: dict[str, Any] | None = None,
     token: bool | str | None = None,
 ) -> bool:
-    """Return whether there is a file at a path or URL, or anything in a folder of it. What cannot
-    be asked raises.
+    """Return whether a file or folder exists at a path or URL.
+
+    In object stores, a folder exists if it contains an object.
+
+    Args:
+        path: The path or URL, as in `rowstream.open`.
+        storage_options: Credentials and settings, as in `load_dataset`.
+        token: The Hub token.
+
+    Raises:
+        FilePermissionError, ReadError: The source refuses or does not answer.
 
     Example:
-        >>> rowstream.exists("s3://bucket/model/done")
+        >>> write_jsonl("results.jsonl", [])
+        0
+        >>> rowstream.exists("results.jsonl"), rowstream.exists("other.jsonl")
+        (True, False)
+        >>> rowstream.exists("s3://bucket/model/done")  # doctest: +SKIP
+        True
     """
     text = os.fspath(path)
     if not is_url(text):
@@ -148,11 +167,25 @@ def glob(
     storage_options: dict[str, Any] | None = None,
     token: bool | str | None = None,
 ) -> Names:
-    """Return the files that a pattern names, sorted; none of them if there is none. Patterns are
-    those of `load_dataset`.
+    """Return the files that match a pattern, sorted, as paths or URLs.
+
+    Patterns are those of `data_files=` in `load_dataset`: `*`, `**`, `?`, `[ab]`, `{a,b}`,
+    `{000..099}`.
+
+    Args:
+        pattern: The path or URL with a pattern.
+        storage_options: Credentials and settings, as in `load_dataset`.
+        token: The Hub token.
+
+    Returns:
+        A list of absolute paths or URLs; empty if no file matches.
 
     Example:
-        >>> rowstream.glob("s3://bucket/run-*/metrics.jsonl")
+        >>> write_jsonl("run-1.jsonl", []), write_jsonl("run-2.jsonl", [])
+        (0, 0)
+        >>> rowstream.glob("run-*.jsonl")
+        ['...run-1.jsonl', '...run-2.jsonl']
+        >>> rowstream.glob("s3://bucket/run-*/metrics.jsonl")  # doctest: +SKIP
     """
     try:
         return FileLocations(
@@ -168,11 +201,25 @@ def list(
     storage_options: dict[str, Any] | None = None,
     token: bool | str | None = None,
 ) -> Names:
-    """Return all files below a folder, sorted, as paths or URLs: those included whose names begin
-    with a dot.
+    """Return all files in a folder and its subfolders, sorted, as paths or URLs.
+
+    Hidden files are included in local folders and object stores. On the Hub, hidden files and files
+    that describe a dataset (`README.md`, …) are left out.
+
+    Args:
+        path: The path or URL of the folder.
+        storage_options: Credentials and settings, as in `load_dataset`.
+        token: The Hub token.
+
+    Raises:
+        DataFilesNotFoundError: The folder does not exist.
 
     Example:
-        >>> rowstream.list("gs://bucket/data")
+        >>> write_jsonl("results.jsonl", [])
+        0
+        >>> rowstream.list(".")
+        ['results.jsonl']
+        >>> rowstream.list("gs://bucket/data")  # doctest: +SKIP
     """
     text = os.fspath(path)
     if not is_url(text):

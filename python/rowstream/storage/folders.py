@@ -1,4 +1,4 @@
-"""Folders on this machine, each once, whatever links lead to it."""
+"""Folders on this machine, each visited once, whatever links lead to it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ _Known = set[tuple[int, int]]
 
 
 def matches(pattern: str) -> Iterator[str]:
-    """Yield the paths that match a pattern without braces. `**` goes down into folders, by links
-    too, and comes to each of them once.
+    """Yield the paths that match a pattern without braces.
+
+    `**` goes down into folders, through links too, and visits each of them once.
     """
     parts = pattern.split("/")
     if "**" not in parts:
@@ -27,8 +28,9 @@ def matches(pattern: str) -> Iterator[str]:
 
 
 def below(root: str) -> Iterator[str]:
-    """Yield a folder and all below it but hidden ones: by their own names first, then those that
-    only links lead to; never up again.
+    """Yield a folder and all folders below it, except hidden ones, each once.
+
+    Those that only links lead to come last; links to a parent are not followed.
     """
     known: _Known = {_identity(str(folder)) for folder in Path(os.path.abspath(root)).parents}
     plain, linked = deque([root]), deque[str]()

@@ -1,6 +1,4 @@
-"""Files of any other place, by `fsspec`: what its file systems list and read, on threads of their
-own.
-"""
+"""Files of any other source, which file systems of `fsspec` list and read in their own threads."""
 
 from __future__ import annotations
 
@@ -29,8 +27,11 @@ def _fsspec() -> Any:
 
 
 def serve(store: int, options: dict[str, Any]) -> None:
-    """Has questions of the core answered in this process. `store`: the number that they have for
-    these options.
+    """Answer the core's requests for these options in this process, in threads.
+
+    Args:
+        store: The number of these options in the requests.
+        options: The options of the file systems.
     """
     with _LOCK:
         _OPTIONS[store] = options
@@ -42,7 +43,7 @@ def serve(store: int, options: dict[str, Any]) -> None:
 
 
 def _again() -> None:
-    """Start again in a forked child, which has none of the threads that answer."""
+    """Start the threads again in a forked child, which has none of them."""
     global _LOCK
     _LOCK = threading.Lock()
     if _STARTED:
@@ -88,7 +89,7 @@ def _answer() -> None:
 
 
 def _version(info: dict[str, Any]) -> str | None:
-    """Return what identifies a file's content, where its system says it."""
+    """Return what identifies the version of a file, if its file system provides it."""
     for name in (
         "ETag",
         "etag",
@@ -106,7 +107,7 @@ def _version(info: dict[str, Any]) -> str | None:
 
 
 def resolve(pattern: str, options: dict[str, Any]) -> list[str]:
-    """Return the files of a pattern of `fsspec`, as URLs."""
+    """Return the URLs of the files that match a pattern of `fsspec`."""
     fsspec = _fsspec()
     if not any(char in pattern for char in "*?["):
         return [pattern]

@@ -1,6 +1,4 @@
-"""Patterns of the keys of object stores and of the files of repositories, which are relative paths
-with slashes.
-"""
+"""Patterns for keys of object stores and files of repositories: relative paths with slashes."""
 
 from __future__ import annotations
 
@@ -17,15 +15,17 @@ MAGIC = re.compile(r"[*?\[]")
 def matching(
     paths: Iterable[str], pattern: str, odd: Iterable[str] = (), within: str = ""
 ) -> list[str]:
-    """Those of some relative paths that a pattern chooses, sorted; without what describes a data
-    set or is kept apart. What has the name itself is meant before what fits it.
+    """Return the paths that match a pattern, sorted.
+
+    Files that describe a dataset or are in folders such as `__pycache__` are left out. A file with
+    exactly the name of the pattern is preferred.
 
     Args:
-        paths: the paths.
-        pattern: the pattern.
-        odd: paths with names that only some can read: they have to be named. A pattern that would
-            take one warns.
-        within: the folder that the pattern is below; no pattern itself.
+        paths: The relative paths.
+        pattern: The pattern.
+        odd: Paths with names that not all systems can read; they match only by their name. A
+            pattern that would match one warns.
+        within: The folder that the pattern is below; it is not a pattern itself.
     """
     paths, odd = list(paths), list(odd)
     text = pattern.removeprefix("./")
@@ -54,8 +54,9 @@ def matching(
 
 
 def pattern_regex(pattern: str) -> re.Pattern[str]:
-    """Return a pattern as a regular expression: `*` and `?` stop at slashes, `**` does not; what
-    begins with a dot has to be named.
+    """Return a pattern as a regular expression.
+
+    `*` and `?` stop at slashes, `**` does not, and hidden names have to be given literally.
     """
     made, at = "", 0
     while at < len(pattern):
@@ -83,8 +84,9 @@ def pattern_regex(pattern: str) -> re.Pattern[str]:
 
 
 def literal_folder(start: str, pattern: str, there: Callable[[str], bool]) -> tuple[str, str]:
-    """Return a folder and what is below it: folders of a pattern that are there under just that
-    name, with `[` and `{`, are no patterns.
+    """Return the literal folder at the beginning of a pattern, and the rest of the pattern.
+
+    Existing folders with `[` or `{` in their names count as literal.
     """
     folder, slash, rest = pattern.partition("/")
     while slash and not set(folder) & {"*", "?"} and there(f"{start}{folder}/"):
@@ -94,10 +96,10 @@ def literal_folder(start: str, pattern: str, there: Callable[[str], bool]) -> tu
 
 
 def is_odd(key: str) -> bool:
-    """Return whether the key of an object is no path."""
+    """Return whether a key is not a valid path, since it has empty, `.` or `..` parts."""
     return not {"", ".", ".."}.isdisjoint(key.split("/"))
 
 
 def _plain(key: str) -> str:
-    """Return a key without the parts that no path has."""
+    """Return a key without empty, `.` and `..` parts."""
     return "/".join(part for part in key.split("/") if part not in ("", ".", ".."))

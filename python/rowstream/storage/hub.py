@@ -1,4 +1,4 @@
-"""Repositories of the Hub at a commit: what the Hub lists, and what is remembered of it."""
+"""Repositories of the Hub at a commit: their files, as the Hub lists them or did before."""
 
 from __future__ import annotations
 
@@ -40,20 +40,20 @@ _URL = re.compile(
     re.DOTALL,
 )
 CONVERTED = "refs/convert/parquet"
-"""The revision that the Hub converts data sets to."""
+"""The revision with the Parquet files that the Hub converts datasets to."""
 
 
 @dataclass(frozen=True)
 class Repo:
-    """A commit of a repository.
+    """A repository of the Hub at one commit.
 
     Attributes:
-        id: its name now: an old one leads to it.
-        sha: the commit.
-        files: the length and the version of each file: `sha256:…` of large ones, `git:…` of others.
-        card: what the card says, as the Hub read it.
+        id: Its present name; an older name redirects to it.
+        sha: The commit.
+        files: The length and the version of each file: `sha256:…` for large ones, else `git:…`.
+        card: The metadata of the card, as the Hub parsed it.
         kind: `datasets`, `models` or `spaces`.
-        odd: files with a backslash in their names, which patterns leave out.
+        odd: Files with a backslash in their names, which patterns leave out.
     """
 
     id: str
@@ -64,13 +64,11 @@ class Repo:
     odd: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def location(self, path: str) -> str:
-        """Return where a file of this commit is."""
+        """Return the URL of a file at this commit."""
         return f"hf://{self.kind}/{self.id}@{self.sha}/{path}"
 
     def locate(self, paths: list[str], known: dict[str, tuple[int, str | None]]) -> list[str]:
-        """Return where files of this commit are; their lengths and versions are noted in `known`,
-        by location.
-        """
+        """Return the URLs of files at this commit, and add their lengths and versions to a dict."""
         made = []
         for path in paths:
             location = self.location(path)
@@ -80,24 +78,22 @@ class Repo:
 
 
 def is_name(path: str) -> bool:
-    """Return whether a text can be the name of a repository."""
+    """Return whether a text is a valid name of a repository."""
     return len(path) <= 193 and _NAME.fullmatch(path) is not None
 
 
 def _safe(path: str) -> bool:
-    """Return whether a path stays in its repository."""
+    """Return whether a path stays inside its repository."""
     return bool(path) and "\0" not in path and not {"", ".", ".."} & set(path.split("/"))
 
 
 def _kept(*key: str) -> Path:
-    """Return where something is kept of the Hub that all may find, whoever asked for it and by
-    which mirror.
-    """
+    """Return the path of stored data about the Hub, which is shared by all users and mirrors."""
     return listings() / hashlib.sha256("\0".join(key).encode()).hexdigest()
 
 
 def _seen(access: StorageOptions, *key: str) -> Path:
-    """Return what is there once a server said that this token may see something."""
+    """Return the path of a file that exists if a server has shown something to this token."""
     who = hashlib.sha256((access._token() or "").encode()).hexdigest()
     return _kept("seen", access.endpoint, who, *key)
 
@@ -110,14 +106,14 @@ def _read(path: Path) -> Any:
 
 
 def repo(name: str, revision: str | None, access: StorageOptions, kind: str = "datasets") -> Repo:
-    """Return what a repository has at a revision: one request; none where a commit is named that
-    was seen before. Where the Hub does not answer, it is what it was when it last did, with a
-    warning.
+    """Return the files and the card of a repository at a revision, with one request.
+
+    A commit that was listed before needs no request. If the Hub does not answer, its last answer is
+    returned with a warning.
 
     Raises:
-        DatasetNotFoundError: there is no such repository or revision, or the token may not see it.
-        ReadError: the Hub does not answer, or nothing may be asked (`HF_HUB_OFFLINE`) and nothing
-            is remembered.
+        DatasetNotFoundError: There is no such repository or revision, or the token has no access.
+        ReadError: The Hub does not answer, or `HF_HUB_OFFLINE` is set, and nothing is remembered.
     """
     if not is_name(name):
         raise InvalidArgumentError(f"{name!r} is not the name of a repository: expected org/name")
@@ -166,9 +162,7 @@ def repo(name: str, revision: str | None, access: StorageOptions, kind: str = "d
 
 
 def remembered(of: Any, find: Callable[[], str]) -> str:
-    """Return a text that follows from files of commits; where the Hub does not give them, it is
-    what it was before.
-    """
+    """Return a text that is computed from files of commits, or its last value if the Hub fails."""
     path = _kept("scan", __version__, json.dumps(of, sort_keys=True))
     try:
         text = find()
@@ -186,7 +180,7 @@ def remembered(of: Any, find: Callable[[], str]) -> str:
 
 
 def _remembered(kind: str, name: str, revision: str) -> tuple[Repo | None, float]:
-    """Return what a repository had at a revision when it was last listed, and when that was."""
+    """Return the last known content of a repository at a revision, and the time of that listing."""
     ref = _kept("ref", kind, name, revision)
     sha = revision if _SHA.fullmatch(revision) else _read(ref)
     if not isinstance(sha, str):
@@ -199,12 +193,13 @@ def _remembered(kind: str, name: str, revision: str) -> tuple[Repo | None, float
 
 
 _SILENT: dict[str, float] = {}
-"""Hubs that did not answer, and until when they are asked only once for what is known of them."""
+"""Hubs that did not answer, and until when they get no retries if an older answer is known."""
 
 
 def _asked(name: str, revision: str, access: StorageOptions, kind: str, tries: int | None) -> Repo:
-    """Return what the Hub says that a repository has at a revision. `tries`: how often it is asked
-    again, where that does not matter much.
+    """Ask the Hub for a repository at a revision, and return the answer.
+
+    `tries` is the number of retries if an older answer is known; `None` retries as set.
     """
     url = (
         f"{access.endpoint}/api/{kind}/{quote(name)}/revision/{quote(revision, safe='')}?blobs=true"
@@ -268,9 +263,7 @@ def _of_json(kept: Any, kind: str) -> Repo | None:
 
 
 def taken_apart(url: str) -> tuple[str, str, str | None, str]:
-    """Return the kind, the repository, the revision and the path that
-    `hf://datasets/org/name[@revision]/path` says.
-    """
+    """Return the kind, repository, revision and path of a `hf://kind/org/name[@revision]/path`."""
     found = _URL.fullmatch(url)
     if found is None:
         raise InvalidArgumentError(f"{url}: expected hf://datasets/org/name@revision/path")
@@ -278,7 +271,7 @@ def taken_apart(url: str) -> tuple[str, str, str | None, str]:
 
 
 def pinned(url: str, access: StorageOptions) -> str:
-    """Return the same place at the commit that its revision is now."""
+    """Return a URL with its revision replaced by the commit that it is now."""
     kind, name, revision, path = taken_apart(url)
     return repo(name, revision, access, kind).location(path)
 
@@ -286,9 +279,15 @@ def pinned(url: str, access: StorageOptions) -> str:
 def resolve_url(
     folder: str, pattern: str, access: StorageOptions, known: dict[str, tuple[int, str | None]]
 ) -> list[str]:
-    """Return the files that `hf://datasets/org/name[@revision]/pattern` names: at one commit, by
-    one request. `folder`: a URL that the pattern is below, if it is not all of it; `known`: where
-    their lengths and versions are noted.
+    """Return the URLs of the files that `hf://datasets/org/name[@revision]/pattern` matches.
+
+    All are at one commit, found with one request.
+
+    Args:
+        folder: The URL that the pattern is below, or an empty text.
+        pattern: The pattern, or the whole URL with it.
+        access: Credentials and settings.
+        known: The dict to which the files' lengths and versions are added.
     """
     kind, name, revision, path = taken_apart(folder or pattern)
     of = repo(name, revision, access, kind)

@@ -1,4 +1,4 @@
-"""JSON Lines, read and written."""
+"""Readers and writers of JSON Lines files."""
 
 from __future__ import annotations
 
@@ -20,14 +20,25 @@ def read_jsonl(
     storage_options: dict[str, Any] | None = None,
     token: bool | str | None = None,
 ) -> Iterator[Any]:
-    """Yield the values of the lines of a file of any source, one after another: as JSON has them,
-    whatever they are. A file of gzip is decompressed.
+    """Yield the value of each line in a JSON Lines file, local or remote.
+
+    Empty lines are skipped, and gzip files are decompressed. Lines may hold any JSON value.
+
+    Args:
+        path: The path or URL, as in `rowstream.open`.
+        storage_options: Credentials and settings, as in `load_dataset`.
+        token: The Hub token.
 
     Raises:
-        FileFormatError: a line is not JSON; the message says which.
+        DataFilesNotFoundError: The file does not exist.
+        FileFormatError: A line is not valid JSON; the message contains its number.
 
     Example:
-        >>> rows = [*rowstream.read_jsonl("s3://bucket/results.jsonl")]
+        >>> write_jsonl("results.jsonl", [{"id": 0}, {"id": 1}])
+        2
+        >>> list(read_jsonl("results.jsonl"))
+        [{'id': 0}, {'id': 1}]
+        >>> rows = list(read_jsonl("s3://bucket/results.jsonl"))  # doctest: +SKIP
     """
     with contextlib.ExitStack() as stack:
         lines: Any = stack.enter_context(
@@ -54,11 +65,24 @@ def write_jsonl(
     *,
     storage_options: dict[str, Any] | None = None,
 ) -> int:
-    """Write rows as JSON Lines, a file that is there whole or not at all; gives how many.
+    """Write values to a JSON Lines file, one per line, and return how many were written.
+
+    The file appears when it is complete. If `rows` raises an error, no file is written, and an
+    existing one stays as it was.
+
+    Args:
+        path: The path or URL, as in `rowstream.open`.
+        rows: An iterable of rows (dicts) or any other JSON values.
+        storage_options: Credentials and settings, as in `load_dataset`.
+
+    Returns:
+        The number of lines.
 
     Example:
-        >>> rowstream.write_jsonl("results.jsonl", ({"id": i} for i in range(3)))
+        >>> write_jsonl("results.jsonl", ({"id": i} for i in range(3)))
         3
+        >>> list(read_jsonl("results.jsonl"))
+        [{'id': 0}, {'id': 1}, {'id': 2}]
     """
     n = 0
     with open(path, "w", newline="\n", storage_options=storage_options) as file:

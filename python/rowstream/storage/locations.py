@@ -1,4 +1,4 @@
-"""Files on other machines: patterns of URLs, and what listings say of the files that they name."""
+"""Locations of files on other machines: patterns of URLs, and what listings say about the files."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 
 def origins(*named: Any) -> frozenset[str]:
-    """Return the origins of the URLs of HTTP among what a caller named: paths, URLs and patterns,
-    and lists and dicts of them.
-    """
+    """Return the HTTP origins of URLs among paths, URLs, patterns, and lists and dicts of them."""
     found: set[str] = set()
     for one in named:
         if isinstance(one, Mapping):
@@ -42,21 +40,21 @@ def origins(*named: Any) -> frozenset[str]:
 
 @dataclass
 class FileLocations:
-    """Where the files of one data set are, how they are asked for, and what is known of them.
+    """The locations of the files of one dataset, and what is known about them.
 
     Attributes:
-        access: credentials and settings.
-        known: the length and the version of files, by location, where a listing said them.
+        access: Credentials and settings.
+        known: The length and the version of files, by location, as far as listings contain them.
     """
 
     access: StorageOptions
     known: dict[str, tuple[int, str | None]] = field(default_factory=dict)
 
     def resolve(self, pattern: str | os.PathLike[str], base: str) -> list[str]:
-        """Return the files of a pattern: paths and URLs, sorted for each choice of its braces.
+        """Return the paths and URLs that match a pattern, sorted for each choice of its braces.
 
         Raises:
-            DataFilesNotFoundError: there is none.
+            DataFilesNotFoundError: No file matches.
         """
         text = os.fspath(pattern)
         if not is_url(text):
@@ -78,7 +76,7 @@ class FileLocations:
         return list(dict.fromkeys(found))
 
     def _objects(self, folder: str, pattern: str) -> list[str]:
-        """Return the objects of a pattern below a folder; of a URL if that is empty."""
+        """Return the objects that match a pattern below a folder, which is empty if it is a URL."""
         core = self.access.core(folder + pattern)
         start, rest = literal_folder(
             folder,
@@ -92,7 +90,7 @@ class FileLocations:
         return [url for choice in patterns.expand(rest) for url in self._listed(start + choice)]
 
     def _listed(self, url: str) -> list[str]:
-        """Return the objects of a pattern without braces."""
+        """Return the objects that match a pattern without braces."""
         magic = MAGIC.search(url)
         if not magic:
             return [url]
@@ -114,9 +112,7 @@ class FileLocations:
         return found
 
     def pinned(self, url: str) -> str:
-        """Return a URL that goes on meaning the same: one of the Hub, at the commit that its
-        revision is now.
-        """
+        """Return a URL that always means the same file: one of the Hub gets its present commit."""
         if not url.startswith("hf://"):
             return url
         return pinned(url, self.access)
@@ -129,7 +125,7 @@ class FileLocations:
         return [location.removeprefix(root) for location in self.resolve("**/*", folder)]
 
     def refs(self, files: Iterable[str]) -> list[str | tuple[str, int, str | None]]:
-        """Files as the core lists them: with what is known of them."""
+        """Return files as the core lists them, with their lengths and versions if known."""
         return [
             (file, *self.known[file])
             if file in self.known and self.known[file][1] is not None

@@ -1,4 +1,4 @@
-"""Patterns of files: `*`, `?`, `[…]`, `**`, `{a,b}`, `{000..099}`."""
+"""Patterns for files: `*`, `?`, `[…]`, `**`, `{a,b}`, `{000..099}`."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ _MOST = 1_000_000
 
 
 def expand(pattern: str) -> list[str]:
-    """Return a pattern without braces for each choice: `a{0..2}` is `a0`, `a1`, `a2`; widths are
-    kept, as a shell does.
+    """Return a list of patterns without braces, one for each choice.
+
+    `a{0..2}` is `a0`, `a1`, `a2`; leading zeros are kept, as in a shell.
     """
     found = _BRACES.search(pattern)
     if found is None:
@@ -50,13 +51,13 @@ def expand(pattern: str) -> list[str]:
 
 
 def resolve(pattern: str | os.PathLike[str], base: str) -> list[str]:
-    """Return the files of a pattern, as absolute paths, sorted for each choice of its braces.
+    """Return the absolute paths that match a pattern, sorted for each choice of its braces.
 
-    Files and folders whose names begin with a dot, and what describes a data set (`README.md`, …),
-    are left out unless they are named.
+    Hidden files and folders, and files that describe a dataset (`README.md`, …), are left out
+    unless they are named.
 
     Raises:
-        DataFilesNotFoundError: there is none.
+        DataFilesNotFoundError: No file matches.
     """
     text = os.fspath(pattern)
     if not isinstance(text, str):
@@ -92,8 +93,9 @@ def resolve(pattern: str | os.PathLike[str], base: str) -> list[str]:
 
 
 def _literal(base: str, pattern: str) -> tuple[str, str]:
-    """Return a folder and what is below it: folders of a pattern that are there under just that
-    name, with `[` and `{`, are no patterns.
+    """Return the literal folder at the beginning of a pattern, and the rest of the pattern.
+
+    Existing folders with `[` or `{` in their names count as literal.
     """
     folder, slash, rest = pattern.partition("/")
     while (
@@ -107,8 +109,10 @@ def _literal(base: str, pattern: str) -> tuple[str, str]:
 
 
 def wanted(path: str, pattern: str) -> bool:
-    """Return whether a match is data: not a description, nor what steps left beside data, nor in a
-    folder that a name like `__pycache__` keeps apart.
+    """Return whether a match is a data file.
+
+    Files that describe a dataset, cached results next to data, and files in folders such as
+    `__pycache__` are not.
     """
     parts, asked = Path(path).parts, set(Path(pattern).parts)
     left = _STEPS.fullmatch(parts[-1]) is not None and not Path(pattern).name.startswith("cache-")

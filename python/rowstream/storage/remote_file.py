@@ -1,4 +1,4 @@
-"""A remote file, read at any place."""
+"""Remote files that can be read at any position."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class RemoteFile(io.RawIOBase):
-    """A file far away: seekable, and read in blocks."""
+    """A remote file that is seekable and read in blocks."""
 
     def __init__(self, file: _core.File, name: str) -> None:
         self._file, self._at, self.name = file, 0, name

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, on this machine and others."""
+"""Files that are written completely or not at all, local and remote."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BLOCK = 1 << 20  # bytes that are read at once
 
 
 class AtomicWriter(io.BufferedWriter):
-    """A file that is there once it is closed, whole; or not at all, where what writes it raises."""
+    """A binary file that appears when it is closed, or not at all if the block raises an error."""
 
     def __init__(self, place: str, access: StorageOptions | None, *, exclusive: bool) -> None:
         self._place, self._access, self._exclusive = place, access, exclusive
@@ -33,7 +33,7 @@ class AtomicWriter(io.BufferedWriter):
         self.close()
 
     def discard(self) -> None:
-        """Close it without leaving anything."""
+        """Close the file without writing anything to its place."""
         if not self.closed:
             super().close()
             Path(self._aside).unlink(missing_ok=True)
@@ -57,7 +57,7 @@ class AtomicWriter(io.BufferedWriter):
 
 
 class AtomicText(io.TextIOWrapper):
-    """Text over a file that is there whole or not at all."""
+    """Text over a file that is written completely or not at all."""
 
     def __exit__(self, kind: object, *rest: object) -> None:
         if kind is not None and isinstance(self.buffer, AtomicWriter):

@@ -1,4 +1,4 @@
-"""Small helpers that `datasets` has, for code that asks for them."""
+"""Small helpers that `datasets` has, too, for code that imports them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,24 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def experimental(fn: F) -> F:
-    """Return a function that warns at each call that it might change.
+    """Mark a function as experimental: each call warns that it may change.
+
+    Args:
+        fn: The function.
+
+    Returns:
+        A function that issues a `UserWarning` and then calls `fn`.
 
     Example:
+        >>> import warnings
         >>> @experimental
-        ... def my_function(): ...
-        >>> my_function()
-        UserWarning: 'my_function' is experimental and might be subject to breaking changes in the
-            future.
+        ... def my_function():
+        ...     return 1
+        >>> with warnings.catch_warnings(record=True, action="always") as caught:
+        ...     my_function()
+        1
+        >>> print(caught[0].message)
+        'my_function' is experimental and might be subject to breaking changes in the future.
     """
 
     @wraps(fn)

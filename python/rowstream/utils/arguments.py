@@ -1,4 +1,4 @@
-"""Checks of arguments, and sizes of text."""
+"""Checks of arguments, and sizes given as text."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ _UNITS = {"P": 50, "T": 40, "G": 30, "M": 20, "K": 10}
 
 
 def convert_file_size_to_int(size: int | str) -> int:
-    """Return the bytes that a text says: `"500MB"` (of 10⁶), `"1GiB"` (of 2³⁰).
+    """Return a size in bytes, given as text: `"500MB"` (500 · 10⁶) or `"1GiB"` (2³⁰).
+
+    Args:
+        size: The text, or a number, which is returned as it is.
 
     Raises:
-        InvalidArgumentError: it says none.
+        InvalidArgumentError: The text is not a size.
     """
     if isinstance(size, int):
         return size
@@ -30,7 +33,16 @@ def convert_file_size_to_int(size: int | str) -> int:
 
 
 def check_number(name: str, value: Any, least: int | None = 0) -> int:
-    """Return an integer argument, as any integer type gives it."""
+    """Return an argument as an `int`; NumPy integers and the like are accepted.
+
+    Args:
+        name: The name of the argument, for the error.
+        value: Its value.
+        least: The smallest value that is allowed; any if `None`.
+
+    Raises:
+        InvalidArgumentError: The value is not an integer, is too small, or is 2⁶⁴ or more.
+    """
     try:
         number = int(value.__index__())
     except (AttributeError, TypeError):

@@ -1,7 +1,7 @@
-"""Files that are there whole or not at all.
+"""Files that are written completely or not at all.
 
-Each is written aside, in the folder where it will be, and then put in its place: a reader sees the
-old one or the new one. That is done here alone, in two steps that others use: `aside` and
+Each is written to a temporary file in the same folder, which then replaces the file: a reader sees
+the old one or the new one. Only this module does that, in two steps that others use: `aside` and
 `publish_file`.
 """
 
@@ -18,17 +18,17 @@ from rowstream.exceptions import InvalidArgumentError
 
 
 def umask() -> int:
-    """Return the rights that new files of this process do not get."""
+    """Return the permissions that new files of this process do not get."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
 def aside(path: str | os.PathLike[str], suffix: str = "") -> tuple[int, str]:
-    """Open a new file in the folder of another, for this user alone (mode 0600, O_EXCL).
+    """Create a temporary file in the folder of another, for this user alone (mode 0600, O_EXCL).
 
     Returns:
-        Its descriptor, and its path.
+        Its descriptor and its path.
     """
     return tempfile.mkstemp(
         prefix=".rowstream-", suffix=suffix, dir=os.path.dirname(os.path.abspath(path))
@@ -43,14 +43,15 @@ def publish_file(
     durable: bool = True,
     exclusive: bool = False,
 ) -> None:
-    """Put a whole file in its place, with the rights that new files have.
+    """Move a complete temporary file to its place, with the permissions of new files.
 
     Args:
-        temporary: The file, which is gone then.
-        path: Its place.
-        private: Whether it stays for this user alone.
-        durable: Whether its content reaches the disk first: else it may be empty after a power cut.
-        exclusive: Whether it is an error that there is a file already.
+        temporary: The temporary file; it does not exist afterwards.
+        path: The place.
+        private: Let only this user read the file.
+        durable: Write the content to the disk first; otherwise the file may be empty after a power
+            cut.
+        exclusive: Raise an error if the file exists already.
     """
     if durable:
         with open(temporary, "rb") as file:
@@ -65,9 +66,9 @@ def publish_file(
 
 
 def write_small(path: Path, text: str, *, private: bool = True) -> None:
-    """Write a small file of a cache: for this user alone, or with the rights that new files have.
+    """Write a small file of a cache, for this user alone or with the permissions of new files.
 
-    A folder that cannot be written is no reason to fail.
+    Nothing is raised if the folder cannot be written.
     """
     with suppress(OSError):
         path.parent.mkdir(mode=0o700 if private else 0o777, parents=True, exist_ok=True)
@@ -79,8 +80,9 @@ def write_small(path: Path, text: str, *, private: bool = True) -> None:
 
 @contextmanager
 def atomic_file(path_or_buf: Any) -> Iterator[Any]:
-    """Open a binary file for writing, which takes the place of what is there once it is whole. A
-    file that is open already is used as it is.
+    """Open a binary file for the block, which replaces the existing one when it is complete.
+
+    An open file is used as it is.
     """
     if hasattr(path_or_buf, "write"):
         yield path_or_buf
@@ -95,14 +97,14 @@ def atomic_file(path_or_buf: Any) -> Iterator[Any]:
 
 
 def create_file(path: str, write: Callable[[str], None], anew: bool = False) -> None:
-    """Create a file of a cache by a function that is given a path to write to.
+    """Create a file of a cache by a function that writes to a given path.
 
-    Where several processes do it at the same time, one good copy stays.
+    If several processes do this at the same time, one complete copy stays.
 
     Args:
         path: The file. Its folder is created too.
-        write: Writes it.
-        anew: Whether it is written although it is there.
+        write: The function; it is called with the path of a temporary file.
+        anew: Write the file even if it exists.
     """
     if os.path.exists(path) and not anew:
         return
@@ -115,7 +117,7 @@ def create_file(path: str, write: Callable[[str], None], anew: bool = False) -> 
 
 @contextmanager
 def _written_aside(path: str | Path, suffix: str = "") -> Iterator[tuple[int, str]]:
-    """Open a file aside, and remove it where writing it fails."""
+    """Open a temporary file for the block, and remove it if the block raises an error."""
     handle, temporary = aside(path, suffix)
     try:
         yield handle, temporary

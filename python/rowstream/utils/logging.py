@@ -1,4 +1,4 @@
-"""What rowstream logs, and how much of it is shown."""
+"""The log messages of rowstream, and which of them are shown."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ def _set_up() -> None:
 
 
 def get_logger(name: str | None = None) -> logging.Logger:
-    """Return the logger of a module, below that of rowstream."""
+    """Return the logger of a module, a child of rowstream's, or rowstream's own without a name."""
     return logging.getLogger(name) if name else _root
 
 
 def below(name: str) -> None:
-    """Hangs rowstream's logger below another, whose level, handlers and propagation count from now
-    on: they are ours at first.
+    """Make rowstream's logger a child of another, whose level, handlers and propagation then apply.
+
+    The other logger starts with those of rowstream.
     """
     global _root
     ours, other = _root, logging.getLogger(name)
@@ -49,57 +50,57 @@ def below(name: str) -> None:
 
 
 def get_verbosity() -> int:
-    """Return the level from which on messages are shown."""
+    """Return the lowest level whose messages are shown."""
     return _root.getEffectiveLevel()
 
 
 def set_verbosity(verbosity: int) -> None:
-    """Show messages from a level on."""
+    """Show only messages of a level and above, such as `logging.INFO`."""
     _root.setLevel(verbosity)
 
 
 def set_verbosity_debug() -> None:
-    """Show all messages."""
+    """Show all messages, also those for debugging."""
     set_verbosity(DEBUG)
 
 
 def set_verbosity_info() -> None:
-    """Show messages that tell what is done, and those that matter more."""
+    """Show messages about what is being done, and warnings and errors."""
     set_verbosity(INFO)
 
 
 def set_verbosity_warning() -> None:
-    """Show warnings and errors."""
+    """Show only warnings and errors."""
     set_verbosity(WARNING)
 
 
 def set_verbosity_error() -> None:
-    """Show errors."""
+    """Show only errors, but no warnings."""
     set_verbosity(ERROR)
 
 
 def disable_propagation() -> None:
-    """Messages are not handed on to the root logger."""
+    """Stop passing messages to the root logger."""
     _root.propagate = False
 
 
 def enable_propagation() -> None:
-    """Messages are handed on to the root logger too."""
+    """Pass messages to the root logger as well."""
     _root.propagate = True
 
 
 def disable_progress_bar() -> None:
-    """Draws no progress bars."""
+    """Hide progress bars, as in `rowstream.disable_progress_bars`."""
     disable_progress_bars()
 
 
 def enable_progress_bar() -> None:
-    """Draws progress bars."""
+    """Show progress bars, as in `rowstream.enable_progress_bars`."""
     enable_progress_bars()
 
 
 def is_progress_bar_enabled() -> bool:
-    """Return whether progress bars are drawn."""
+    """Return whether progress bars are shown."""
     return not are_progress_bars_disabled()
 
 

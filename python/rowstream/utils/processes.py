@@ -1,5 +1,5 @@
-"""Work in processes of their own: how they start, what is sent to them, and how their progress,
-results and errors come back.
+"""Work in separate processes: how they start, what is sent to them, and how their progress, results
+and errors come back.
 """
 
 from __future__ import annotations
@@ -22,17 +22,16 @@ _logger = logging.get_logger(__name__)
 
 
 def _with_parent() -> None:
-    """End this process when its parent does, whatever it is busy with."""
+    """End this process when its parent ends, even in the middle of a task."""
     if (parent := multiprocessing.parent_process()) is not None:
         parent.join()
     os._exit(1)
 
 
 def _worker(pipe: Any, tasks: Any, others: list[Any]) -> None:
-    """Do the tasks whose numbers a process is told. Progress and results go back as they come.
+    """Run the tasks whose numbers come through a pipe, and send progress and results back.
 
-    Nothing here is done on a thread of its own: what was sent is sent, and what cannot be is an
-    error like any other.
+    Nothing is sent by another thread, so what cannot be sent raises an error like any other.
     """
     for one in others:
         one.close()  # the parent's ends: held here, they would stay open when the parent is gone
@@ -68,8 +67,9 @@ def _sendable(error: BaseException) -> BaseException:
 
 
 def _sent(task: Any, what: str) -> tuple[str, bytes]:
-    """Return a task as bytes, and what reads them: pickle, or what pickles functions of all kinds,
-    where it is installed.
+    """Return a task as bytes, and the name of the module that reads them.
+
+    This is pickle, or cloudpickle or dill, which accept more functions, if one is installed.
     """
     try:
         return "pickle", pickle.dumps(task)
@@ -86,14 +86,16 @@ def _sent(task: Any, what: str) -> tuple[str, bytes]:
 
 
 def _received(task: Any) -> Any:
-    """Return a task, as `_sent` sent it, or as a fork has it."""
+    """Return a task from the bytes of `_sent`, or as it is in a forked process."""
     return __import__(task[0]).loads(task[1]) if isinstance(task, tuple) else task
 
 
 def context() -> Any:
-    """Return how processes are started: as `ROWSTREAM_START_METHOD` says, or the program by
-    `multiprocessing.set_start_method`; or else by a fork, which takes functions of all kinds along
-    and never runs the script again. Other threads of the program change nothing.
+    """Return the `multiprocessing` context with which processes are started.
+
+    It is that of `ROWSTREAM_START_METHOD`, or of `multiprocessing.set_start_method` if the program
+    called it. Otherwise processes are forked, which accepts all functions and does not run the
+    script again.
     """
     known = multiprocessing.get_all_start_methods()
     chosen = multiprocessing.get_start_method(allow_none=True)
@@ -109,22 +111,20 @@ def run_in_processes(
     done: Callable[[int, Any], None] | None,
     what: str,
 ) -> None:
-    """Do tasks in processes of their own. A task is called with a function that it tells how many
-    rows more are done.
+    """Run tasks in separate processes; a task is called with a function to report finished rows.
 
-    Each has a pipe of its own: where one ends, whatever its exit code, nothing of the others waits
-    for it.
+    Each process has its own pipe: if one ends, for whatever reason, the others do not wait for it.
 
     Args:
-        tasks: tasks, with their numbers.
-        num_proc: processes.
-        told: is told of rows that are done.
-        done: is told of each task's number and result, if it is given.
-        what: what the tasks are of, for errors.
+        tasks: The tasks, with their numbers.
+        num_proc: The number of processes.
+        told: It is called with the number of rows that were finished.
+        done: It is called with each task's number and result, unless it is `None`.
+        what: The name of the operation, for errors.
 
     Raises:
-        The error of the first task that fails; `RuntimeError` where a process ends before it is
-        done.
+        The error of the first task that fails; `RuntimeError` if a process ends before it is
+            finished.
     """
     how = context()
     fork = how.get_start_method() == "fork"
@@ -176,8 +176,9 @@ def run_in_processes(
 
 
 def _tell(pipe: Any, waiting: deque[int | None]) -> bool:
-    """Give a worker its next task, or tells it that there is none. One that is gone is found out
-    when it is listened to.
+    """Send a worker its next task, or `None` if there is none, and return whether there was one.
+
+    A worker that has ended is noticed when its messages are read.
     """
     task = waiting.popleft()
     with suppress(OSError):
@@ -186,7 +187,7 @@ def _tell(pipe: Any, waiting: deque[int | None]) -> bool:
 
 
 def _heard(pipe: Any, worker: Any, what: str) -> Any:
-    """Return what a worker says."""
+    """Return the next message of a worker, or raise an error if it has ended."""
     with suppress(EOFError, OSError):
         if pipe.poll():
             return pipe.recv()

@@ -1,4 +1,4 @@
-"""Progress bars: drawn by tqdm where it is installed, and where nobody has switched them off."""
+"""Progress bars, drawn by tqdm if it is installed and unless they are disabled."""
 
 from __future__ import annotations
 
@@ -14,19 +14,41 @@ _disabled = os.environ.get("HF_DATASETS_DISABLE_PROGRESS_BARS", "").upper() in (
 
 
 def disable_progress_bars() -> None:
-    """Draws no progress bars."""
+    """Hide the progress bars of this process, such as those of `map`.
+
+    The environment variable `HF_DATASETS_DISABLE_PROGRESS_BARS=1` does the same at the start.
+
+    Example:
+        >>> rowstream.disable_progress_bars()
+        >>> rowstream.are_progress_bars_disabled()
+        True
+        >>> rowstream.enable_progress_bars()
+    """
     global _disabled
     _disabled = True
 
 
 def enable_progress_bars() -> None:
-    """Draws progress bars. What `HF_DATASETS_DISABLE_PROGRESS_BARS` says is overruled."""
+    """Show progress bars again, whatever `HF_DATASETS_DISABLE_PROGRESS_BARS` says.
+
+    Example:
+        >>> rowstream.enable_progress_bars()
+        >>> rowstream.are_progress_bars_disabled()
+        False
+    """
     global _disabled
     _disabled = False
 
 
 def are_progress_bars_disabled() -> bool:
-    """Return whether progress bars are not drawn."""
+    """Return whether progress bars are hidden.
+
+    Example:
+        >>> rowstream.disable_progress_bars()
+        >>> are_progress_bars_disabled()
+        True
+        >>> rowstream.enable_progress_bars()
+    """
     return _disabled
 
 
@@ -34,12 +56,18 @@ disable_progress_bar, enable_progress_bar = disable_progress_bars, enable_progre
 
 
 def is_progress_bar_enabled() -> bool:
-    """Return whether progress bars are drawn."""
+    """Return whether progress bars are shown.
+
+    Example:
+        >>> rowstream.enable_progress_bars()
+        >>> is_progress_bar_enabled()
+        True
+    """
     return not _disabled
 
 
 class _NoBar:
-    """What counts and draws nothing."""
+    """A progress bar that draws nothing, for when bars are disabled."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         pass
@@ -51,17 +79,17 @@ class _NoBar:
         pass
 
     def update(self, n: int = 1) -> None:
-        """Count."""
+        """Ignore the number of rows that are done."""
 
     def set_description(self, *_: Any, **__: Any) -> None:
-        """Says what is done."""
+        """Ignore the description that a bar would show."""
 
     def close(self) -> None:
-        """End."""
+        """Do nothing, since nothing was drawn."""
 
 
 def bar(total: int | None, desc: str, unit: str = " examples", initial: int = 0) -> Any:
-    """Return a progress bar."""
+    """Return a progress bar, or one that draws nothing if bars are disabled."""
     if _disabled:
         return _NoBar()
     try:

@@ -1,1 +1,1 @@
-"""Settings of sources, as fsspec and its file systems name them."""
+"""Options of sources, under the names of fsspec and its file systems."""

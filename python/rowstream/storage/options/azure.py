@@ -76,7 +76,7 @@ _CONNECTION = {
 
 
 def _connection(value: Any) -> dict[str, Any]:
-    """Return a connection string: `AccountName=…;AccountKey=…`."""
+    """Return the options in a connection string: `AccountName=…;AccountKey=…`."""
     parts = (part.partition("=") for part in str(value).split(";"))
     said = {name.strip().lower(): of.strip() for name, _, of in parts if of}
     if "blobendpoint" not in said and said.keys() >= {"endpointsuffix", "accountname"}:
@@ -105,5 +105,5 @@ _MEANINGS: dict[str, Meaning] = {
 
 
 def meant(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options by the core's names."""
+    """Return the options under the core's names."""
     return sorted_out("az://", dict(flat(options)), _MEANINGS, _IDLE, _OWN)

@@ -1,4 +1,4 @@
-"""Sorting out options: what each means, what changes nothing, and what is not honoured."""
+"""Translation of options: which have a meaning, have no effect, or are not supported."""
 
 from __future__ import annotations
 
@@ -70,39 +70,37 @@ _INSTEAD = {
 
 
 def flag(name: str) -> bool:
-    """Return whether a variable of the environment is set to something like `1`."""
+    """Return whether an environment variable is set to `1` or similar."""
     return true(os.environ.get(name))
 
 
 def true(value: Any) -> bool:
-    """Return whether an option or a variable says yes."""
+    """Return whether an option or environment variable means yes."""
     return text(value).lower() in ("1", "on", "yes", "true")
 
 
 def text(value: Any) -> str:
-    """Return a value as the core takes it."""
+    """Return a value as text for the core."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def on(value: Any) -> dict[str, Any] | None:
-    """Return the meaning of what is so anyway."""
+    """Return the meaning of an option that can only be true."""
     return {} if value is True else None
 
 
 def off(value: Any) -> dict[str, Any] | None:
-    """Return the meaning of what never is so."""
+    """Return the meaning of an option that can only be false."""
     return {} if value is False else None
 
 
 def wait(value: Any) -> dict[str, Any]:
-    """Return the meaning of seconds without a byte."""
+    """Return the meaning of a time without a byte, in seconds."""
     return {"timeout": value}
 
 
 def flat(options: Mapping[str, Any], *nests: str, before: str = "") -> Iterator[tuple[str, Any]]:
-    """Options and those that are nested in them, as `client_kwargs.verify`; without those that are
-    not set.
-    """
+    """Yield options and those nested in them, such as `client_kwargs.verify`, except unset ones."""
     for name, value in options.items():
         path = f"{before}{name}"
         if path in nests and isinstance(value, Mapping):
@@ -112,7 +110,7 @@ def flat(options: Mapping[str, Any], *nests: str, before: str = "") -> Iterator[
 
 
 def refused(of: str, names: list[str]) -> InvalidArgumentError:
-    """Return the error of options that are not honoured."""
+    """Return the error for options that are not supported."""
     said = [
         f"{name!r}" + (f" ({why})" if (why := _INSTEAD.get(name.rpartition(".")[2])) else "")
         for name in names
@@ -129,18 +127,17 @@ def sorted_out(
     idle: frozenset[str],
     own: Mapping[str, tuple[str, ...]],
 ) -> dict[str, Any]:
-    """Return what options mean by the core's names.
+    """Return the meaning of options, under the core's names.
 
     Args:
-        of: whose they are.
-        given: the options, flat.
-        meanings: what those mean that have a meaning; what stands further down overrides what
-            stands before it.
-        idle: those that change nothing here.
-        own: the core's own names by their beginnings, which may be left out.
+        of: The source, for errors.
+        given: The options, flat.
+        meanings: The options that have a meaning; later ones override earlier ones.
+        idle: The options that have no effect here.
+        own: The core's own names by their prefix, which may be left out.
 
     Raises:
-        InvalidArgumentError: some are neither.
+        InvalidArgumentError: An option is none of these.
     """
     made: dict[str, Any] = {}
     rest, none = dict(given), []

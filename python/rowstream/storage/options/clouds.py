@@ -1,8 +1,7 @@
-"""Options of sources by the names that users of fsspec's file systems have for them, as the core
-has them.
+"""Options of object stores, translated from the names of fsspec's file systems to the core's.
 
-None is left out without a word: it is honoured, or a warning says that it changes nothing here, or
-an error names it, and all others that are like it.
+No option is ignored silently: it is used, or a warning says that it has no effect, or an error
+names all options that are not supported.
 """
 
 from __future__ import annotations
@@ -16,13 +15,11 @@ from rowstream.storage.options.http import hub_token, of_http
 
 
 def of_cloud(kind: str, options: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return the options of an object store by the names that the core has for them, and how
-    patient to be.
+    """Return the options of an object store under the core's names, and the timeouts and retries.
 
     Raises:
-        InvalidArgumentError: some are not honoured.
-        FilePermissionError: there are no credentials, and the environment says that none are to be
-            asked for.
+        InvalidArgumentError: Some options are not supported.
+        FilePermissionError: There are no credentials, and the environment forbids looking for them.
     """
     made = {"s3": s3, "gs": gcs, "az": azure}[kind].meant(options)
     return made, {name: made.pop(name) for name in PATIENCE if name in made}

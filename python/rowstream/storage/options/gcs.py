@@ -37,7 +37,7 @@ _IDLE = IDLE | {
 
 
 def _token(value: Any) -> dict[str, Any] | None:
-    """Return a name of where credentials are, a file of them, what is in one, or a token."""
+    """Return the options for `token`: a place of credentials, a file or dict, or a token itself."""
     if isinstance(value, dict):
         return (
             {"google_service_account_key": json.dumps(value)}
@@ -76,11 +76,10 @@ _MEANINGS: dict[str, Meaning] = {
 
 
 def meant(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options by the core's names.
+    """Return the options under the core's names.
 
     Raises:
-        FilePermissionError: there are no credentials, and the environment says that none are to be
-            asked for.
+        FilePermissionError: There are no credentials, and the environment forbids looking for them.
     """
     made = sorted_out("gs://", dict(flat(options)), _MEANINGS, _IDLE, _OWN)
     if flag("NO_GCE_CHECK") and not _credentials(made):
@@ -93,7 +92,7 @@ def meant(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _credentials(made: Mapping[str, Any]) -> bool:
-    """Return whether there are credentials, or none are needed, without asking the machine."""
+    """Return whether there are credentials or none are needed, without asking the machine."""
     names = {f"google_{name}" for name in _OWN["google_"]} - {
         "google_base_url",
         "google_allow_http",

@@ -1,4 +1,4 @@
-"""Options of HTTP and of the Hub: headers, and what is sent as one."""
+"""Options of HTTP and of the Hub: headers, and what is sent as a header."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IDLE = IDLE | {
 
 
 def _basic(value: Any) -> dict[str, Any] | None:
-    """Return a name and a password, as aiohttp and requests have them."""
+    """Return the header for a user name and password, as aiohttp and requests represent them."""
     if not isinstance(value, (tuple, list)) or len(value) < 2:
         return None
     return {
@@ -36,9 +36,7 @@ def _cookies(value: Any) -> dict[str, Any] | None:
 
 
 def hub_token(value: Any) -> str | None:
-    """Return the token of the Hub among options, if it is one: that of another service must not be
-    sent there.
-    """
+    """Return the Hub token among options; a token of another service is not taken for it."""
     return value if isinstance(value, str) and value.startswith("hf_") else None
 
 
@@ -61,13 +59,17 @@ _MEANINGS: dict[str, Meaning] = {
 def of_http(
     options: Mapping[str, Any], origins: frozenset[str], *, needed: bool = True
 ) -> tuple[dict[str, dict[str, str]], dict[str, Any]]:
-    """Return the headers that each origin is sent, and how patient to be. What names no origin
-    goes to `origins`, and nowhere else.
+    """Return the headers for each origin, and the timeouts and retries.
 
-    `needed`: whether there is to be an origin for each header.
+    Headers without an origin are sent only to `origins`.
+
+    Args:
+        options: The options.
+        origins: The origins of the URLs that the caller passed.
+        needed: Whether headers without any origin are an error.
 
     Raises:
-        InvalidArgumentError: some are not honoured, or there is no origin that they are for.
+        InvalidArgumentError: Options are not supported, or headers have no origin.
     """
     given = dict(flat(options, "client_kwargs"))
     if not isinstance(given.get("timeout", 0), (int, float)):

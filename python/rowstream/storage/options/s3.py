@@ -1,4 +1,4 @@
-"""Options of S3: those of s3fs and of botocore, a profile's, and what the environment says of
+"""Options of S3: those of s3fs and botocore, of a profile, and of environment variables with
 credentials.
 """
 
@@ -110,7 +110,7 @@ _IDLE = IDLE | {
 
 
 def _signature(value: Any) -> dict[str, Any] | None:
-    """Return the signatures that are made, or none, for which botocore has an object of its own."""
+    """Return the options for `signature_version`; botocore's `UNSIGNED` means no signatures."""
     if type(value).__name__ == "UNSIGNED":
         return {"aws_skip_signature": "true"}
     return {} if value in ("v4", "s3v4") else None
@@ -175,12 +175,10 @@ _MEANINGS: dict[str, Meaning] = {
 
 
 def meant(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options by the core's names, with those of the profile and the environment that the core does
-    not look for.
+    """Return the options under the core's names, with those of the profile and the environment.
 
     Raises:
-        FilePermissionError: there are no credentials, and the environment says that none are to be
-            asked for.
+        FilePermissionError: There are no credentials, and the environment forbids looking for them.
     """
     given = dict(flat(options, *_NESTS))
     named = given.pop("profile", None)
@@ -210,7 +208,7 @@ def meant(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _metadata() -> str:
-    """Return where a machine of AWS has its credentials, if the environment says so."""
+    """Return the URL of the service with a machine's credentials, if the environment sets it."""
     if "AWS_METADATA_ENDPOINT" in os.environ:
         return ""  # the core's own name
     if os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "").lower() == "ipv6":
@@ -219,7 +217,7 @@ def _metadata() -> str:
 
 
 def _credentials(made: Mapping[str, Any]) -> bool:
-    """Return whether there are credentials, or none are needed, without asking the machine."""
+    """Return whether there are credentials or none are needed, without asking the machine."""
 
     def there(*names: str) -> bool:
         return all(made.get(name) or os.environ.get(name.upper()) for name in names)
@@ -234,8 +232,9 @@ def _credentials(made: Mapping[str, Any]) -> bool:
 
 
 def _profile(name: str | None) -> dict[str, Any]:
-    """Return the credentials and the region of a profile of AWS's files. Raises where a profile is
-    named that is not there.
+    """Return the credentials and the region of a profile in AWS's files.
+
+    An error is raised if a named profile does not exist.
     """
     named = name or os.environ.get("AWS_PROFILE")
     profile, found, there = named or "default", {}, False

@@ -1,4 +1,4 @@
-"""What a process that another started imports as `datasets`: see `rowstream.alias`."""
+"""The module that started processes import as `datasets`: see `rowstream.alias`."""
 
 from rowstream.alias import install
 
