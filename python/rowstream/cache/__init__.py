@@ -35,8 +35,8 @@ _KINDS = ("heads", "listings", "downloads", "extracted")
 
 
 def _folders(cache_dir: str | os.PathLike[str] | None) -> dict[str, Path]:
-    made = {kind: listings() if kind == "listings" else own_cache() / kind for kind in _KINDS}
-    return made if cache_dir is None else {"ranges": Path(cache_dir)}
+    result = {kind: listings() if kind == "listings" else own_cache() / kind for kind in _KINDS}
+    return result if cache_dir is None else {"ranges": Path(cache_dir)}
 
 
 def _kinds(cache_dir: str | os.PathLike[str] | None) -> tuple[str, ...]:
@@ -98,11 +98,11 @@ def list(
     """
     if kind is not None and kind not in _kinds(cache_dir):
         raise InvalidArgumentError(f"there is no kind {kind!r}; there is {[*_kinds(cache_dir)]}")
-    made = [*datasets.entries(cache_dir), *_others(cache_dir)]
+    result = [*datasets.entries(cache_dir), *_others(cache_dir)]
     latest = time.time() - (unused_days or 0) * 86400
     return Entries(
         one
-        for one in made
+        for one in result
         if kind in (None, one.kind)
         and (
             name is None
@@ -118,7 +118,7 @@ def _others(cache_dir: str | os.PathLike[str] | None) -> Iterator[Entry]:
         if kind in ("ranges", "heads"):
             for home in _objects(folder):
                 extents = [*_extents(home)]
-                _, made, used = times(path for path, _ in extents)
+                _, result, used = times(path for path, _ in extents)
                 yield Entry(
                     kind,
                     _about(home),
@@ -126,18 +126,18 @@ def _others(cache_dir: str | os.PathLike[str] | None) -> Iterator[Entry]:
                     sum(length for _, length in extents),
                     (),
                     (),
-                    made,
+                    result,
                     used,
                 )
         elif folder.is_dir():
             for path in sorted(folder.iterdir()):
                 if not path.name.endswith((".lock", ".json")):
-                    size, made, used = times(
+                    size, result, used = times(
                         [path]
                         if path.is_file()
                         else [one for one in path.rglob("*") if one.is_file()]
                     )
-                    yield Entry(kind, "", path, size, (), (), made, used)
+                    yield Entry(kind, "", path, size, (), (), result, used)
 
 
 def verify(cache_dir: str | os.PathLike[str] | None = None) -> tuple[Path, ...]:

@@ -36,7 +36,7 @@ def root(cache_dir: str | os.PathLike[str] | None) -> Path:
 
 def entries(cache_dir: str | os.PathLike[str] | None) -> list[Entry]:
     """Return the cached datasets, one entry for each folder."""
-    made = [
+    result = [
         _entry(home, home.relative_to(root(cache_dir)).parts) for home in _homes(root(cache_dir), 0)
     ]
     if cache_dir is not None:
@@ -45,12 +45,12 @@ def entries(cache_dir: str | os.PathLike[str] | None) -> list[Entry]:
         found = {
             mark.parent for deep in ("*/*/*", "*/*/*/*") for mark in there.glob(f"{deep}/{BUILT}")
         }
-        made += [
+        result += [
             _entry(home, home.relative_to(there).parts)
             for home in sorted(found)
             if root(cache_dir) not in home.parents
         ]
-    return sorted(made, key=lambda one: (one.name, -one.used))
+    return sorted(result, key=lambda one: (one.name, -one.used))
 
 
 def _homes(folder: Path, depth: int) -> Iterator[Path]:
@@ -96,8 +96,8 @@ def _entry(home: Path, parts: tuple[str, ...]) -> Entry:
     if results:
         said.append(f"{len(results)} result{'s' if len(results) > 1 else ''}")
     name = [part.replace("___", "/") for part in parts[:2] if not _HASHED.fullmatch(part)]
-    size, made, used = times([*there, *_left(home)])
-    return Entry("datasets", "/".join(name), home, size, tuple(said), _about(home), made, used)
+    size, result, used = times([*there, *_left(home)])
+    return Entry("datasets", "/".join(name), home, size, tuple(said), _about(home), result, used)
 
 
 def _split(path: Path, folder: str) -> str:

@@ -107,7 +107,7 @@ def _group(one: Entry) -> str:
 
 def _row(some: list[Entry]) -> tuple[str, ...]:
     first = some[0]
-    made, used = (
+    result, used = (
         age(max(getattr(one, name) for one in some)) if first.made else ""
         for name in ("made", "used")
     )
@@ -119,7 +119,7 @@ def _row(some: list[Entry]) -> tuple[str, ...]:
             f"{len(some)} object{'s' if len(some) > 1 else ''}",
             _folder(first),
         )
-    return first.kind, of, parts, size(sum(one.num_bytes for one in some)), made, used, where
+    return first.kind, of, parts, size(sum(one.num_bytes for one in some)), result, used, where
 
 
 def _named(one: Entry) -> str:
@@ -139,15 +139,15 @@ def _padded(text: str, width: int, right: Any) -> str:
 
 def times(files: Iterable[Path]) -> tuple[int, float, float]:
     """Return the total size of files, and the times of their last write and read."""
-    total, made, used = 0, 0.0, 0.0
+    total, result, used = 0, 0.0, 0.0
     for path in files:
         try:
             said = path.stat()
         except OSError:
             continue
-        total, made, used = (
+        total, result, used = (
             total + said.st_size,
-            max(made, said.st_mtime),
+            max(result, said.st_mtime),
             max(used, said.st_mtime, said.st_atime),
         )
-    return total, made, used
+    return total, result, used

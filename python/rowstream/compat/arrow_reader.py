@@ -61,7 +61,7 @@ def make_file_instructions(
         if isinstance(instruction, ReadInstruction)
         else ReadInstruction.from_spec(instruction)
     )
-    made = []
+    result = []
     for part in wanted.to_absolute({split: one.num_examples or 0 for split, one in splits.items()}):
         lengths = splits[part.splitname].shard_lengths
         files = filenames_for_dataset_split(
@@ -71,8 +71,8 @@ def make_file_instructions(
             part.from_ or 0,
             splits[part.splitname].num_examples or 0 if part.to is None else part.to,
         )
-        made += _of_files(files, lengths, start, stop)
-    return FileInstructions(sum(rows for _, rows in made), [one for one, _ in made])
+        result += _of_files(files, lengths, start, stop)
+    return FileInstructions(sum(rows for _, rows in result), [one for one, _ in result])
 
 
 def _of_files(
@@ -85,11 +85,11 @@ def _of_files(
             if stop != start
             else []
         )
-    made, first = [], 0
+    result, first = [], 0
     for file, length in zip(files, lengths, strict=True):
         skip, end = max(0, start - first), min(length, stop - first)
         if skip < end:
-            made.append(
+            result.append(
                 (
                     {
                         "filename": file,
@@ -100,7 +100,7 @@ def _of_files(
                 )
             )
         first += length
-    return made
+    return result
 
 
 class BaseReader:

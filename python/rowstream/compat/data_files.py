@@ -149,10 +149,10 @@ class DataFilesList(list[str]):
         Raises:
             DataFilesNotFoundError: A named file does not exist.
         """
-        made: list[str] = []
+        result: list[str] = []
         for pattern in patterns:
             try:
-                made += resolve_pattern(
+                result += resolve_pattern(
                     pattern,
                     os.getcwd() if base_path is None else base_path,
                     allowed_extensions,
@@ -161,7 +161,7 @@ class DataFilesList(list[str]):
             except FileNotFoundError:
                 if not has_magic(pattern):
                     raise
-        return cls(made, [_version(path) for path in made])
+        return cls(result, [_version(path) for path in result])
 
     from_local_or_remote = from_patterns
 
@@ -225,17 +225,17 @@ class DataFilesDict(dict[str, DataFilesList]):
 
         A `DataFilesList` stays as it is.
         """
-        made = cls()
+        result = cls()
         for split, some in patterns.items():
             known = isinstance(some, DataFilesList)
-            made[split] = (
+            result[split] = (
                 some
                 if known
                 else DataFilesList.from_patterns(
                     some, base_path, allowed_extensions, download_config
                 )
             )
-        return made
+        return result
 
     from_local_or_remote = from_patterns
 
@@ -260,10 +260,10 @@ class DataFilesDict(dict[str, DataFilesList]):
         self, *, extensions: Sequence[str] | None = None, file_names: Sequence[str] | None = None
     ) -> Self:
         """Return the filtered files of each split, as in `DataFilesList.filter`."""
-        made = type(self)()
+        result = type(self)()
         for split, some in self.items():
-            made[split] = some.filter(extensions=extensions, file_names=file_names)
-        return made
+            result[split] = some.filter(extensions=extensions, file_names=file_names)
+        return result
 
 
 class DataFilesPatternsList(list[str]):
@@ -294,10 +294,10 @@ class DataFilesPatternsList(list[str]):
         self, base_path: str, download_config: DownloadConfig | None = None
     ) -> DataFilesList:
         """Return the files that match the patterns."""
-        made = DataFilesList([])
+        result = DataFilesList([])
         for pattern, allowed in zip(self, self.allowed_extensions, strict=True):
-            made += DataFilesList.from_patterns([pattern], base_path, allowed, download_config)
-        return made
+            result += DataFilesList.from_patterns([pattern], base_path, allowed, download_config)
+        return result
 
     def filter_extensions(self, extensions: Sequence[str]) -> DataFilesPatternsList:
         """Return the patterns with more allowed extensions."""
@@ -314,29 +314,29 @@ class DataFilesPatternsDict(dict[str, DataFilesPatternsList]):
         cls, patterns: dict[str, Any], allowed_extensions: Sequence[str] | None = None
     ) -> Self:
         """Return the patterns by split, all with the same allowed extensions."""
-        made = cls()
+        result = cls()
         for split, some in patterns.items():
             known = isinstance(some, DataFilesPatternsList)
-            made[split] = (
+            result[split] = (
                 some if known else DataFilesPatternsList.from_patterns(some, allowed_extensions)
             )
-        return made
+        return result
 
     def resolve(
         self, base_path: str, download_config: DownloadConfig | None = None
     ) -> DataFilesDict:
         """Return the files that match the patterns of each split."""
-        made = DataFilesDict()
+        result = DataFilesDict()
         for split, some in self.items():
-            made[split] = some.resolve(base_path, download_config)
-        return made
+            result[split] = some.resolve(base_path, download_config)
+        return result
 
     def filter_extensions(self, extensions: Sequence[str]) -> Self:
         """Return the patterns of each split with more allowed extensions."""
-        made = type(self)()
+        result = type(self)()
         for split, some in self.items():
-            made[split] = some.filter_extensions(extensions)
-        return made
+            result[split] = some.filter_extensions(extensions)
+        return result
 
 
 __all__ = [

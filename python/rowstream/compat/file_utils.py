@@ -45,8 +45,8 @@ def is_relative_path(url_or_filename: str) -> bool:
 
 def relative_to_absolute_path(path: P) -> P:
     """Return an absolute path, with `~` and environment variables expanded."""
-    made = os.path.abspath(os.path.expanduser(os.path.expandvars(str(path))))
-    return type(path)(made)
+    result = os.path.abspath(os.path.expanduser(os.path.expandvars(str(path))))
+    return type(path)(result)
 
 
 def url_or_path_join(base_name: str, *pathnames: str) -> str:
@@ -69,10 +69,10 @@ def url_or_path_parent(url_or_path: str) -> str:
 
 def hash_url_to_filename(url: str, etag: str | None = None) -> str:
     """Return a hash as the file name for a URL and its ETag; an ending `.py` is kept."""
-    made = hashlib.sha256(url.encode()).hexdigest()
+    result = hashlib.sha256(url.encode()).hexdigest()
     if etag:
-        made += "." + hashlib.sha256(etag.encode()).hexdigest()
-    return made + ".py" if url.endswith(".py") else made
+        result += "." + hashlib.sha256(etag.encode()).hexdigest()
+    return result + ".py" if url.endswith(".py") else result
 
 
 def _hops(path: Any) -> tuple[str, str]:
@@ -206,13 +206,13 @@ def xglob(
 
 def readline(f: Any) -> bytes:
     """Read a line from a raw binary file, byte by byte and nothing after it."""
-    made = bytearray()
+    result = bytearray()
     read: Callable[[int], bytes] = f.read
     while byte := read(1):
-        made += byte
+        result += byte
         if byte == b"\n":
             break
-    return bytes(made)
+    return bytes(result)
 
 
 def cached_path(
@@ -235,14 +235,14 @@ def cached_path(
     source = str(url_or_filename).removeprefix("file://")
     if not _far(source) and not os.path.exists(source):
         raise DataFilesNotFoundError(f"Local file {source} doesn't exist")
-    (made,) = Downloads(config).get([source])
+    (result,) = Downloads(config).get([source])
     if config.extract_compressed_file:
-        made = extract(
-            made,
+        result = extract(
+            result,
             Path(config.cache_dir) / "extracted" if config.cache_dir else None,
             force=config.force_extract,
         )
-    return relative_to_absolute_path(made)
+    return relative_to_absolute_path(result)
 
 
 def get_datasets_user_agent(user_agent: str | dict[str, Any] | None = None) -> str:
@@ -250,14 +250,14 @@ def get_datasets_user_agent(user_agent: str | dict[str, Any] | None = None) -> s
 
     More text can be added.
     """
-    made = [f"rowstream/{__version__}", f"python/{platform.python_version()}"]
+    result = [f"rowstream/{__version__}", f"python/{platform.python_version()}"]
     for name, package in (
         ("hf_hub", "huggingface_hub"),
         ("pyarrow", "pyarrow"),
         ("torch", "torch"),
     ):
         try:
-            made.append(f"{name}/{version(package)}")
+            result.append(f"{name}/{version(package)}")
         except PackageNotFoundError:
             continue
     more = (
@@ -267,7 +267,7 @@ def get_datasets_user_agent(user_agent: str | dict[str, Any] | None = None) -> s
         if user_agent
         else []
     )
-    return "; ".join([*made, *more])
+    return "; ".join([*result, *more])
 
 
 __all__ = [

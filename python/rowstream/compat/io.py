@@ -183,8 +183,8 @@ class _Writer:
 
     def write(self) -> int:
         """Write the rows and return the number of bytes, or of rows for a database."""
-        made: int = getattr(self.dataset, self.METHOD)(*self._where, **self._options)
-        return made
+        result: int = getattr(self.dataset, self.METHOD)(*self._where, **self._options)
+        return result
 
 
 class CsvDatasetWriter(_Writer):

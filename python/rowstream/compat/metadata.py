@@ -54,7 +54,7 @@ class MetadataConfigs(dict[str, dict[str, Any]]):
             return cls()
         if not isinstance(said, list):
             raise InvalidArgumentError(f"Expected {cls.FIELD_NAME} to be a list, but got '{said}'")
-        made = cls()
+        result = cls()
         for one in said:
             if "config_name" not in one:
                 raise InvalidArgumentError(
@@ -62,12 +62,12 @@ class MetadataConfigs(dict[str, dict[str, Any]]):
                     f" but got {one}. "
                 )
             cls._raise_if_data_files_field_not_valid(one)
-            made[one["config_name"]] = {
+            result[one["config_name"]] = {
                 key: Features._from_yaml_list(value) if key == "features" else value
                 for key, value in one.items()
                 if key != "config_name"
             }
-        return made
+        return result
 
     def to_dataset_card_data(self, dataset_card_data: Any) -> None:
         """Write the configurations into a card's metadata, in addition to those that are there."""

@@ -105,11 +105,11 @@ def first_non_null_non_empty_value(iterable: Iterable[Any]) -> tuple[int, Any]:
 
 def copyfunc(func: Any) -> Any:
     """Return a copy of a function with the same code."""
-    made = types.FunctionType(
+    result = types.FunctionType(
         func.__code__, func.__globals__, func.__name__, func.__defaults__, func.__closure__
     )
-    made.__kwdefaults__ = func.__kwdefaults__
-    return made
+    result.__kwdefaults__ = func.__kwdefaults__
+    return result
 
 
 def has_sufficient_disk_space(needed_bytes: int, directory: str = ".") -> bool:
@@ -197,9 +197,9 @@ def map_nested(
     _collect(data_struct, inside, flat)
     size = len(flat) if batch_size is None or batch_size <= 0 else batch_size
     work = list(iter_batched(flat, max(1, size))) if batched else flat
-    made = _called(function, work, 1 if len(work) < parallel_min_length else num_proc or 1)
+    result = _called(function, work, 1 if len(work) < parallel_min_length else num_proc or 1)
     return _rebuilt(
-        data_struct, inside, iter([one for batch in made for one in batch] if batched else made)
+        data_struct, inside, iter([one for batch in result for one in batch] if batched else result)
     )
 
 
@@ -238,8 +238,8 @@ def asdict(obj: Any) -> dict[str, Any]:
     """Return a dataclass, or a dict that contains some, as plain data without default values."""
     if not isinstance(obj, dict) and not (is_dataclass(obj) and not isinstance(obj, type)):
         raise TypeError(f"{obj} is not a dict or a dataclass")
-    made: dict[str, Any] = plain(obj)
-    return made
+    result: dict[str, Any] = plain(obj)
+    return result
 
 
 @contextmanager

@@ -82,18 +82,18 @@ def empty(cell: Any) -> bool:
 
 def imported(code: types.CodeType, names: dict[str, Any]) -> list[types.ModuleType]:
     """Import and return the modules that code imports while it runs, except those of libraries."""
-    made: list[types.ModuleType] = []
+    result: list[types.ModuleType] = []
     arguments: list[Any] = []
     for one in dis.get_instructions(code):
         if one.opname == "IMPORT_NAME":
             level, *_ = *[said for said in arguments[-2:-1] if isinstance(said, int)], 0
             wanted = arguments[-1] if isinstance(arguments[-1], tuple) else ()
-            made += modules_named("." * level + str(one.argval), wanted, names)
+            result += modules_named("." * level + str(one.argval), wanted, names)
         arguments.append(one.argval)
     for inside in code.co_consts:
         if isinstance(inside, types.CodeType):
-            made += imported(inside, names)
-    return made
+            result += imported(inside, names)
+    return result
 
 
 def modules_named(
@@ -103,7 +103,7 @@ def modules_named(
 
     The list is empty if the import fails.
     """
-    made = []
+    result = []
     with contextlib.suppress(Exception):
         whole = importlib.util.resolve_name(name, names.get("__package__") or None)
         for one in (whole, *(f"{whole}.{inside}" for inside in wanted)):
@@ -114,17 +114,17 @@ def modules_named(
                     and spec.origin is not None
                     and not os.path.realpath(spec.origin).startswith(_LIBRARIES)
                 ):
-                    made.append(importlib.import_module(one))
-    return made
+                    result.append(importlib.import_module(one))
+    return result
 
 
 def names_in(code: types.CodeType) -> set[str]:
     """Return the names of globals that code may use, including the code inside it."""
-    made = set(code.co_names)
+    result = set(code.co_names)
     for one in code.co_consts:
         if isinstance(one, types.CodeType):
-            made |= names_in(one)
-    return made
+            result |= names_in(one)
+    return result
 
 
 def settled(text: str) -> str:

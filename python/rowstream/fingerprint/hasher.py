@@ -46,10 +46,10 @@ class Hasher:
     @classmethod
     def hash_bytes(cls, value: Any) -> str:
         """Return the hash of bytes, or of several bytes objects one after another."""
-        made = hashlib.blake2b(digest_size=8)
+        result = hashlib.blake2b(digest_size=8)
         for one in [value] if isinstance(value, bytes) else value:
-            made.update(one)
-        return made.hexdigest()
+            result.update(one)
+        return result.hexdigest()
 
     @classmethod
     def hash(cls, value: Any) -> str:
@@ -252,7 +252,7 @@ class Walk:
     def reduced(self, value: Any) -> None:
         """Walk the parts that pickle would store of an object."""
         try:
-            made = value.__reduce_ex__(4)
+            result = value.__reduce_ex__(4)
         except Exception as error:
             if self.lenient:
                 return self.feed("of type", hashed_name(type(value)))
@@ -263,10 +263,10 @@ class Walk:
                 f"{where} is of the type {type(value).__module__}.{type(value).__qualname__}:"
                 f" {error}"
             ) from error
-        if isinstance(made, str):
-            return self.feed("global", f"{type(value).__module__}.{made}")
+        if isinstance(result, str):
+            return self.feed("global", f"{type(value).__module__}.{result}")
         self.feed("object")
-        function, arguments, *rest = made
+        function, arguments, *rest = result
         self.inside(
             ".__class__",
             (

@@ -64,14 +64,14 @@ def sampled(path: str) -> str:
 
     This distinguishes files without reading long ones completely.
     """
-    made = hashlib.blake2b(digest_size=16)
+    result = hashlib.blake2b(digest_size=16)
     size = os.path.getsize(path)
-    made.update(str(size).encode())
+    result.update(str(size).encode())
     with open(path, "rb") as file:
         for at in sorted({0, *(size * i // 64 for i in range(64)), max(0, size - (64 << 10))}):
             file.seek(at)
-            made.update(file.read(64 << 10 if at in (0, max(0, size - (64 << 10))) else 4 << 10))
-    return made.hexdigest()
+            result.update(file.read(64 << 10 if at in (0, max(0, size - (64 << 10))) else 4 << 10))
+    return result.hexdigest()
 
 
 _warned = False
@@ -161,21 +161,21 @@ def _bound(func: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, dict[
     bound = inspect.signature(func).bind(*args, **kwargs)
     dataset, *_ = bound.args or (None,)
     own, *_rest = inspect.signature(func).parameters
-    made: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for name, value in bound.arguments.items():
         parameter = inspect.signature(func).parameters[name]
         if name == own:
             continue
         if parameter.kind is parameter.VAR_KEYWORD:
-            made.update(value)
+            result.update(value)
         else:
             with contextlib.suppress(Exception):
                 if parameter.default is value or (
                     type(parameter.default) is type(value) and parameter.default == value
                 ):
                     continue
-            made[name] = value
-    return dataset, made
+            result[name] = value
+    return dataset, result
 
 
 def fingerprint_transform(
@@ -234,12 +234,12 @@ def fingerprint_transform(
                 else:
                     validate_fingerprint(given[name])
             args_, kwargs_ = _placed(func, args, kwargs, names if not inplace else [])
-            made = func(*args_, **kwargs_)
+            result = func(*args_, **kwargs_)
             if inplace:
                 dataset._fingerprint = update_fingerprint(dataset._fingerprint, transform, counted)
             else:
-                record_step(dataset, made, func.__name__, history[0] if history else None)
-            return made
+                record_step(dataset, result, func.__name__, history[0] if history else None)
+            return result
 
         return wrapper
 

@@ -127,9 +127,9 @@ class FaissIndex:
     @classmethod
     def load(cls, file: Any, device: Any = None) -> FaissIndex:
         """Return the index from a file that `save` wrote."""
-        made = cls(device=device)
-        made.faiss_index = cls._faiss().read_index(os.fspath(file))
-        return made
+        result = cls(device=device)
+        result.faiss_index = cls._faiss().read_index(os.fspath(file))
+        return result
 
 
 class ElasticSearchIndex:

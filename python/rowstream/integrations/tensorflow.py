@@ -20,10 +20,10 @@ _LABELS = ("label_ids", "label", "labels")
 
 
 def _several(what: str, names: Any) -> list[str]:
-    made = [names] if isinstance(names, str) else list(names or [])
-    if len(set(made)) < len(made):
+    result = [names] if isinstance(names, str) else list(names or [])
+    if len(set(result)) < len(result):
         raise InvalidArgumentError(f"List of {what} contains duplicates.")
-    return made
+    return result
 
 
 class Batches:
@@ -56,8 +56,8 @@ class Batches:
         """Return the collated batch of the rows at some positions."""
         read = self.ds[rows]
         names = [name for name in read if self.columns is None or name in self.columns]
-        made = self.collate([{name: read[name][i] for name in names} for i in range(len(rows))])
-        return {name: np.asarray(column) for name, column in made.items()}
+        result = self.collate([{name: read[name][i] for name in names} for i in range(len(rows))])
+        return {name: np.asarray(column) for name, column in result.items()}
 
     def signature(self, tries: int) -> dict[str, Any]:
         """Return the types and shapes of batches, as found in some random ones.
@@ -78,7 +78,7 @@ class Batches:
                 "Unable to get the output signature because the dataset is empty."
             )
         seen = [self.batch([random.randrange(len(self.ds))]) for _ in range(tries)]
-        made = {}
+        result = {}
         for name, first in seen[0].items():
             if first.dtype.kind in "iub":
                 self.types[name], kind = np.int64, tf.int64
@@ -101,17 +101,17 @@ class Batches:
                 if self.batch_size is not None and self.drop_remainder
                 else None
             )
-            made[name] = tf.TensorSpec(
+            result[name] = tf.TensorSpec(
                 shape=inner if self.batch_size is None else [size, *inner], dtype=kind
             )
-        return made
+        return result
 
     def __call__(self) -> Iterator[dict[str, Any]]:
         n, size = len(self.ds), self.batch_size or 1
         order = np.random.default_rng().permutation(n) if self.shuffle else np.arange(n)
         for start in range(0, n - size + 1 if self.drop_remainder else n, size):
-            made = self.batch(order[start : start + size].tolist())
-            typed = {name: made[name].astype(kind) for name, kind in self.types.items()}
+            result = self.batch(order[start : start + size].tolist())
+            typed = {name: result[name].astype(kind) for name, kind in self.types.items()}
             yield (
                 {name: column[0] for name, column in typed.items()}
                 if self.batch_size is None
@@ -170,10 +170,10 @@ def to_tf_dataset(
     for what, some in (("Column", features), ("Label column", labels)):
         if missing := [name for name in some if name not in signature]:
             raise InvalidArgumentError(f"{what} {missing[0]} not found in dataset!")
-    made = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    result = tf.data.Dataset.from_generator(batches, output_signature=signature)
     n = len(ds)
     each = n if batch_size is None else n // batch_size if drop_remainder else -(-n // batch_size)
-    made = made.apply(tf.data.experimental.assert_cardinality(each))
+    result = result.apply(tf.data.experimental.assert_cardinality(each))
 
     def parted(batch: dict[str, Any]) -> Any:
         inputs: Any = {name: tensor for name, tensor in batch.items() if name in features}
@@ -184,5 +184,5 @@ def to_tf_dataset(
         return inputs, next(iter(wanted.values())) if len(wanted) == 1 else wanted
 
     if features:
-        made = made.map(parted)
-    return made.prefetch(tf.data.AUTOTUNE) if prefetch else made
+        result = result.map(parted)
+    return result.prefetch(tf.data.AUTOTUNE) if prefetch else result

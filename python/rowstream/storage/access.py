@@ -177,27 +177,27 @@ class StorageOptions:
         return of_scheme if named else plain | of_scheme
 
     def _settings(self, kind: str) -> dict[str, Any]:
-        made: dict[str, Any] = {"hub": {"endpoint": self.endpoint, "token": self._token()}}
+        result: dict[str, Any] = {"hub": {"endpoint": self.endpoint, "token": self._token()}}
         given = self._given(kind)
         patience = {
             name: given.pop(name) for name in PATIENCE if isinstance(given.get(name), (int, float))
         }
         if kind == "http":
-            made["headers"], more = of_http(given, self.origins)
+            result["headers"], more = of_http(given, self.origins)
         else:
-            made["options"], more = of_cloud(kind, given)
+            result["options"], more = of_cloud(kind, given)
             # Some of the files may be of HTTP.
-            made["headers"], _ = of_http(
+            result["headers"], _ = of_http(
                 self._given("http", named=True), self.origins, needed=False
             )
         if patience := more | patience:
-            made["patience"] = patience
+            result["patience"] = patience
         if self.cache_dir is not None:
-            made["cache"] = {
+            result["cache"] = {
                 "folder": os.path.abspath(os.path.expanduser(self.cache_dir)),
                 "limit": self.cache_limit,
             }
-        made["offline"] = offline()
-        made["heads"] = str(own_cache() / "heads")
-        made["downloads"] = str(hub_cache())
-        return made
+        result["offline"] = offline()
+        result["heads"] = str(own_cache() / "heads")
+        result["downloads"] = str(hub_cache())
+        return result

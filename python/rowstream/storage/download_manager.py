@@ -32,14 +32,14 @@ def _mapped(function: Callable[[list[str]], list[str]], data: Any) -> Any:
             flat.append(os.fspath(one))
 
     collect(data)
-    made = iter(function(flat))
+    result = iter(function(flat))
 
     def build(one: Any) -> Any:
         if isinstance(one, Mapping):
             return {key: build(of) for key, of in one.items()}
         if isinstance(one, (list, tuple)):
             return type(one)(build(of) for of in one)
-        return next(made)
+        return next(result)
 
     return build(data)
 
@@ -172,11 +172,11 @@ class DownloadManager:
                 if self.download_config.cache_dir is None
                 else Path(self.download_config.cache_dir) / "extracted"
             )
-            made = [
+            result = [
                 extract(path, folder, force=self.download_config.force_extract) for path in paths
             ]
-            self.extracted_paths |= dict(zip(paths, made, strict=True))
-            return made
+            self.extracted_paths |= dict(zip(paths, result, strict=True))
+            return result
 
         return _mapped(get, path_or_paths)
 
@@ -260,14 +260,14 @@ class DownloadManager:
             >>> manager.get_recorded_sizes_checksums()
             {'train.jsonl': {'num_bytes': 9, 'checksum': None}}
         """
-        made = {}
+        result = {}
         for url, path in self.downloaded_paths.items():
             digest = None
             if self.record_checksums:
                 with Path(path).open("rb") as file:
                     digest = hashlib.file_digest(file, "sha256").hexdigest()
-            made[url] = {"num_bytes": Path(path).stat().st_size, "checksum": digest}
-        return made
+            result[url] = {"num_bytes": Path(path).stat().st_size, "checksum": digest}
+        return result
 
     def delete_extracted_files(self) -> None:
         """Delete all files and folders that this manager extracted; downloads stay.
@@ -282,12 +282,12 @@ class DownloadManager:
             >>> os.path.exists(path)
             False
         """
-        for source, made in self.extracted_paths.items():
-            if made != source:
-                if Path(made).is_dir():
-                    shutil.rmtree(made)
+        for source, result in self.extracted_paths.items():
+            if result != source:
+                if Path(result).is_dir():
+                    shutil.rmtree(result)
                 else:
-                    Path(made).unlink(missing_ok=True)
+                    Path(result).unlink(missing_ok=True)
         self.extracted_paths = {}
 
     def manage_extracted_files(self) -> None:

@@ -66,7 +66,7 @@ def extract(path: str, folder: Path | None = None, *, force: bool = False) -> st
         f"{source.resolve()} {status.st_size} {status.st_mtime_ns}".encode()
     ).hexdigest()
     home = folder or own_cache() / "extracted"
-    made = home / name
+    result = home / name
     with source.open("rb") as file:
         head = file.read(8)
     packed = next((opened for magic, opened in _OPENERS.items() if head.startswith(magic)), None)
@@ -76,8 +76,8 @@ def extract(path: str, folder: Path | None = None, *, force: bool = False) -> st
     if not archive and packed is None:
         return path
     with locked(home / f"{name}.lock"):
-        if made.exists() and not force:
-            return str(made)
+        if result.exists() and not force:
+            return str(result)
         aside = Path(tempfile.mkdtemp(dir=home))
         try:
             if zipfile.is_zipfile(source):
@@ -88,9 +88,9 @@ def extract(path: str, folder: Path | None = None, *, force: bool = False) -> st
             else:
                 with packed(source, "rb") as packed_file, (aside / "made").open("wb") as out:  # type: ignore[misc]
                     shutil.copyfileobj(packed_file, out, 1 << 20)
-            if made.is_dir():
-                shutil.rmtree(made)
-            (aside / "made").replace(made)
+            if result.is_dir():
+                shutil.rmtree(result)
+            (aside / "made").replace(result)
         except (
             tarfile.TarError,
             zipfile.BadZipFile,
@@ -101,7 +101,7 @@ def extract(path: str, folder: Path | None = None, *, force: bool = False) -> st
             raise FileFormatError(f"{path}: cannot extract the archive: {error}") from error
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-    return str(made)
+    return str(result)
 
 
 class Entries:

@@ -75,17 +75,17 @@ def open(
     binary = mode.endswith("b")
     if binary and (encoding or errors or newline):
         raise InvalidArgumentError(f"mode {mode!r} has no encoding, errors or newline")
-    made: Any
+    result: Any
     if mode.startswith("r"):
         if is_url(text):
             access = StorageOptions(token, storage_options, origins=origins(text))
             location, known = _located(text, access)
-            made = io.BufferedReader(
+            result = io.BufferedReader(
                 RemoteFile(access.core(location).open(location, *known), location), BLOCK
             )
         else:
-            made = _here(text)
-        return made if binary else io.TextIOWrapper(made, encoding or "utf-8", errors, newline)
+            result = _here(text)
+        return result if binary else io.TextIOWrapper(result, encoding or "utf-8", errors, newline)
     exclusive = mode.startswith("x")
     far = is_url(text)
     if far and text.partition("://")[0] not in CLOUDS:
@@ -95,10 +95,10 @@ def open(
         )
     if exclusive and exists(text, storage_options=storage_options, token=token):
         raise FileExistsError(f"{text} is there already")
-    made = AtomicWriter(
+    result = AtomicWriter(
         text, StorageOptions(token, storage_options) if far else None, exclusive=exclusive
     )
-    return made if binary else AtomicText(made, encoding or "utf-8", errors, newline)
+    return result if binary else AtomicText(result, encoding or "utf-8", errors, newline)
 
 
 def _here(path: str) -> IO[bytes]:

@@ -115,10 +115,10 @@ def resolve(pattern: str, options: dict[str, Any]) -> list[str]:
     head, _, tail = pattern.partition("::")
     scheme = head.partition("://")[0]
     found = [one for one in sorted(system.glob(path)) if not system.isdir(one)]
-    made = [
+    result = [
         f"{scheme}://{one.lstrip('/')}::{tail}" if tail else str(system.unstrip_protocol(one))
         for one in found
     ]
-    if not made:
+    if not result:
         raise DataFilesNotFoundError(f"no file matches {pattern}")
-    return made
+    return result

@@ -58,29 +58,29 @@ def pattern_regex(pattern: str) -> re.Pattern[str]:
 
     `*` and `?` stop at slashes, `**` does not, and hidden names have to be given literally.
     """
-    made, at = "", 0
+    result, at = "", 0
     while at < len(pattern):
         char = pattern[at]
         start = at == 0 or pattern[at - 1] == "/"
         hidden = r"(?!\.)" if start and char in "*?[" else ""
         if pattern.startswith("**/", at) and start:
-            made += r"(?:(?!\.)[^/]+/)*"
+            result += r"(?:(?!\.)[^/]+/)*"
             at += 3
             continue
         if pattern.startswith("**", at):
-            made += hidden + (
+            result += hidden + (
                 r"(?:(?!\.)[^/]+/)*(?!\.)[^/]*" if start else r"(?:[^/]*/(?!\.))*[^/]*"
             )
             at += 2
             continue
         if char == "[" and (end := pattern.find("]", at + 2)) > 0:
             inner = pattern[at + 1 : end].replace("\\", r"\\").replace("[", r"\[")
-            made += f"{hidden}[{'^' + inner[1:] if inner[0] in '!^' else inner}]"
+            result += f"{hidden}[{'^' + inner[1:] if inner[0] in '!^' else inner}]"
             at = end + 1
             continue
-        made += hidden + {"*": "[^/]*", "?": "[^/]"}.get(char, re.escape(char))
+        result += hidden + {"*": "[^/]*", "?": "[^/]"}.get(char, re.escape(char))
         at += 1
-    return re.compile(made + r"\Z", re.DOTALL)
+    return re.compile(result + r"\Z", re.DOTALL)
 
 
 def literal_folder(start: str, pattern: str, there: Callable[[str], bool]) -> tuple[str, str]:

@@ -69,12 +69,12 @@ class Repo:
 
     def locate(self, paths: list[str], known: dict[str, tuple[int, str | None]]) -> list[str]:
         """Return the URLs of files at this commit, and add their lengths and versions to a dict."""
-        made = []
+        result = []
         for path in paths:
             location = self.location(path)
             known[location] = self.files.get(path) or self.odd[path]
-            made.append(location)
-        return made
+            result.append(location)
+        return result
 
 
 def is_name(path: str) -> bool:

@@ -47,7 +47,7 @@ def expand(pattern: str) -> list[str]:
     else:
         return [pattern]
     head, tail = pattern[: found.start()], pattern[found.end() :]
-    return [made for choice in choices for made in expand(head + choice + tail)]
+    return [result for choice in choices for result in expand(head + choice + tail)]
 
 
 def resolve(pattern: str | os.PathLike[str], base: str) -> list[str]:

@@ -28,8 +28,8 @@ def convert_file_size_to_int(size: int | str) -> int:
             " '5GB'."
         )
     number, unit, binary = int(found[1]), found[2].upper(), found[3]
-    made = number * (1 << _UNITS[unit] if binary else 1000 ** (_UNITS[unit] // 10))
-    return made // 8 if size.rstrip().endswith("b") and not binary else made
+    result = number * (1 << _UNITS[unit] if binary else 1000 ** (_UNITS[unit] // 10))
+    return result // 8 if size.rstrip().endswith("b") and not binary else result
 
 
 def check_number(name: str, value: Any, least: int | None = 0) -> int:

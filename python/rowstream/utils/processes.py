@@ -40,7 +40,7 @@ def _worker(pipe: Any, tasks: Any, others: list[Any]) -> None:
     while (i := pipe.recv()) is not None:
         pending = 0
 
-        def told(n: int) -> None:
+        def on_progress(n: int) -> None:
             nonlocal pending
             pending += n
             if pending >= 1000:
@@ -48,9 +48,9 @@ def _worker(pipe: Any, tasks: Any, others: list[Any]) -> None:
                 pending = 0
 
         try:
-            made = _received(tasks[i])(told)
+            result = _received(tasks[i])(on_progress)
             pipe.send(("rows", pending))
-            pipe.send(("done", (i, made)))
+            pipe.send(("done", (i, result)))
         except SystemExit:
             return  # its end is seen, and is no result
         except BaseException as error:
@@ -107,7 +107,7 @@ def context() -> Any:
 def run_in_processes(
     tasks: list[tuple[int, Any]],
     num_proc: int,
-    told: Callable[[int], None],
+    on_progress: Callable[[int], None],
     done: Callable[[int, Any], None] | None,
     what: str,
 ) -> None:
@@ -118,7 +118,7 @@ def run_in_processes(
     Args:
         tasks: The tasks, with their numbers.
         num_proc: The number of processes.
-        told: It is called with the number of rows that were finished.
+        on_progress: It is called with the number of rows that were finished.
         done: It is called with each task's number and result, unless it is `None`.
         what: The name of the operation, for errors.
 
@@ -150,7 +150,7 @@ def run_in_processes(
             for pipe in ready or [pipe for pipe, worker in busy.items() if not worker.is_alive()]:
                 kind, content = _heard(pipe, busy[pipe], what)
                 if kind == "rows":
-                    told(content)
+                    on_progress(content)
                 elif kind == "error":
                     error, where = content
                     error.add_note(f"In a process of {what}(num_proc={num_proc}):\n{where}")

@@ -139,7 +139,7 @@ def sorted_out(
     Raises:
         InvalidArgumentError: An option is none of these.
     """
-    made: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     rest, none = dict(given), []
     for name, meaning in meanings.items():
         if name not in rest:
@@ -149,7 +149,7 @@ def sorted_out(
         if means is None:
             none.append(name)
         else:
-            made |= means
+            result |= means
     for name in list(rest):
         if whole := next(
             (
@@ -159,9 +159,9 @@ def sorted_out(
             ),
             None,
         ):
-            made[whole] = text(rest.pop(name))
+            result[whole] = text(rest.pop(name))
         elif name in PATIENCE:
-            made[name] = rest.pop(name)
+            result[name] = rest.pop(name)
     unknown = [name for name in rest if name not in idle]
     if none or unknown:
         raise refused(of, [*none, *unknown])
@@ -170,4 +170,4 @@ def sorted_out(
             f"storage_options of {of}: these change nothing here: {', '.join(map(repr, rest))}",
             stacklevel=2,
         )
-    return made
+    return result

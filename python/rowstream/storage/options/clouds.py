@@ -21,8 +21,8 @@ def of_cloud(kind: str, options: Mapping[str, Any]) -> tuple[dict[str, str], dic
         InvalidArgumentError: Some options are not supported.
         FilePermissionError: There are no credentials, and the environment forbids looking for them.
     """
-    made = {"s3": s3, "gs": gcs, "az": azure}[kind].meant(options)
-    return made, {name: made.pop(name) for name in PATIENCE if name in made}
+    result = {"s3": s3, "gs": gcs, "az": azure}[kind].meant(options)
+    return result, {name: result.pop(name) for name in PATIENCE if name in result}
 
 
 __all__ = ["PATIENCE", "flag", "hub_token", "of_cloud", "of_http"]

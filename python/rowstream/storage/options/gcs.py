@@ -81,14 +81,14 @@ def meant(options: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         FilePermissionError: There are no credentials, and the environment forbids looking for them.
     """
-    made = sorted_out("gs://", dict(flat(options)), _MEANINGS, _IDLE, _OWN)
-    if flag("NO_GCE_CHECK") and not _credentials(made):
+    result = sorted_out("gs://", dict(flat(options)), _MEANINGS, _IDLE, _OWN)
+    if flag("NO_GCE_CHECK") and not _credentials(result):
         raise FilePermissionError(
             "there are no credentials for gs://, and NO_GCE_CHECK is set: give"
             " storage_options={'token': 'service_account.json'}, or GOOGLE_APPLICATION_CREDENTIALS;"
             " {'anon': True} for what is public"
         )
-    return made
+    return result
 
 
 def _credentials(made: Mapping[str, Any]) -> bool:

@@ -75,9 +75,9 @@ def of_http(
     if not isinstance(given.get("timeout", 0), (int, float)):
         # An object of aiohttp's, which limits a whole transfer: there is no such limit here.
         given["client_kwargs.timeout"] = given.pop("timeout")
-    made = sorted_out("HTTP and the Hub", given, _MEANINGS, _IDLE, {})
-    said = {**made.pop("client", {}), **made.pop("headers", {})} | {
-        name: made.pop(name) for name in ("Authorization", "Cookie") if name in made
+    result = sorted_out("HTTP and the Hub", given, _MEANINGS, _IDLE, {})
+    said = {**result.pop("client", {}), **result.pop("headers", {})} | {
+        name: result.pop(name) for name in ("Authorization", "Cookie") if name in result
     }
     by_origin = {origin: dict(of) for origin, of in said.items() if isinstance(of, Mapping)}
     plain = {name: value for name, value in said.items() if name not in by_origin}
@@ -96,4 +96,4 @@ def of_http(
     return {
         origin: {str(name): text(value) for name, value in of.items()}
         for origin, of in by_origin.items()
-    }, made
+    }, result

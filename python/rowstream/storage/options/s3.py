@@ -182,29 +182,31 @@ def meant(options: Mapping[str, Any]) -> dict[str, Any]:
     """
     given = dict(flat(options, *_NESTS))
     named = given.pop("profile", None)
-    made: dict[str, Any] = _profile(named) if named or "AWS_ACCESS_KEY_ID" not in os.environ else {}
-    made |= sorted_out("s3://", given, _MEANINGS, _IDLE, _OWN)
+    result: dict[str, Any] = (
+        _profile(named) if named or "AWS_ACCESS_KEY_ID" not in os.environ else {}
+    )
+    result |= sorted_out("s3://", given, _MEANINGS, _IDLE, _OWN)
     names = ("aws_endpoint_url_s3", "aws_endpoint", "aws_endpoint_url")
-    endpoint = next((made[name] for name in names if name in made), "")
-    if made.pop("ssl", True) is False and not (
+    endpoint = next((result[name] for name in names if name in result), "")
+    if result.pop("ssl", True) is False and not (
         endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     ):
         raise refused("s3://", ["use_ssl"])
     if endpoint.startswith("http://"):
-        made.setdefault("aws_allow_http", "true")
-    made.setdefault(
+        result.setdefault("aws_allow_http", "true")
+    result.setdefault(
         "aws_region",
         os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1",
     )
-    if not made.keys() & {"aws_metadata_endpoint"} and (at := _metadata()):
-        made["aws_metadata_endpoint"] = at
-    if flag("AWS_EC2_METADATA_DISABLED") and not _credentials(made):
+    if not result.keys() & {"aws_metadata_endpoint"} and (at := _metadata()):
+        result["aws_metadata_endpoint"] = at
+    if flag("AWS_EC2_METADATA_DISABLED") and not _credentials(result):
         raise FilePermissionError(
             "there are no credentials for s3://, and AWS_EC2_METADATA_DISABLED is set: give"
             " storage_options={'key': …, 'secret': …}, a profile, or AWS_ACCESS_KEY_ID and"
             " AWS_SECRET_ACCESS_KEY; {'anon': True} for what is public"
         )
-    return made
+    return result
 
 
 def _metadata() -> str:
