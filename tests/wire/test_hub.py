@@ -136,7 +136,7 @@ def test_a_builder_opens_urls(server):
             ]
 
         def _generate_examples(self, path):
-            with open(path) as file:  # noqa: PTH123 - the built-in is what takes URLs
+            with open(path) as file:
                 for i, line in enumerate(file):
                     yield i, {"n": int(line)}
 

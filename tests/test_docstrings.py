@@ -1,0 +1,84 @@
+"""Docstrings of what is public: complete, and their examples run."""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import rowstream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+PARSER = doctest.DocTestParser()
+
+
+def public() -> Iterator[tuple[str, Any]]:
+    """Classes, their methods and properties, and functions, each once."""
+    seen = set()
+    for name in sorted(rowstream.__all__):
+        value = getattr(rowstream, name)
+        if inspect.isclass(value) and issubclass(value, BaseException):
+            continue
+        if inspect.isclass(value):
+            yield name, value
+            members = {
+                f"{name}.{key}": inspect.getattr_static(value, key)
+                for key in dir(value)
+                if not key.startswith("_")
+            }
+        elif inspect.ismodule(value):
+            members = {f"{name}.{key}": getattr(value, key) for key in value.__all__}
+        else:
+            members = {name: value}
+        for full, member in members.items():
+            of = member.fget if isinstance(member, property) else member
+            of = getattr(of, "__func__", of)
+            if inspect.isfunction(of) and of.__module__.startswith("rowstream") and of not in seen:
+                seen.add(of)
+                yield full, of
+
+
+PUBLIC = dict(public())
+
+
+def lacks(value: Any) -> list[str]:
+    """What a docstring does not say."""
+    doc = inspect.getdoc(value) or ""
+    found = [] if ">>> " in doc else ["an example"]
+    if len(doc.split("\n\n")[0].split()) < 4:
+        found.append("a summary of more than three words")
+    if inspect.isfunction(value):
+        named = {
+            name.lstrip("*")
+            for names in re.findall(r"^    (\*{0,2}\w+(?:, \*{0,2}\w+)*):", doc, re.MULTILINE)
+            for name in names.split(", ")
+        }
+        parameters = [
+            name for name in inspect.signature(value).parameters if name not in ("self", "cls")
+        ]
+        found += [f"the argument {name}" for name in parameters if name not in named]
+    return found
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_docstring_is_complete(name):
+    assert not lacks(PUBLIC[name])
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, value in PUBLIC.items() if ">>> " in (value.__doc__ or "")]
+)
+def test_an_example_runs(name, tmp_path, monkeypatch):
+    """In an empty folder, with an empty cache, and with the names of the package."""
+    monkeypatch.chdir(tmp_path)
+    names = {key: getattr(rowstream, key) for key in rowstream.__all__} | {"rowstream": rowstream}
+    text = inspect.getdoc(PUBLIC[name]) or ""
+    example = PARSER.get_doctest(text, names, name, None, None)
+    said: list[str] = []
+    failed, _ = doctest.DocTestRunner(optionflags=FLAGS).run(example, out=said.append)
+    assert not failed, "".join(said)
