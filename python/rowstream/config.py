@@ -1,7 +1,7 @@
-"""Settings that a program may change while it runs: they are read when they are needed, never
-copied.
+"""Settings of rowstream, with the names of `datasets.config`.
 
-What the environment says is the value at first. Names are those of `datasets.config`.
+A program can change them while it runs: they are read where they are needed, never copied. Their
+initial values come from environment variables.
 """
 
 from __future__ import annotations
@@ -113,9 +113,7 @@ _VERSIONS = {
 
 
 def _version(package: str) -> Any:
-    """Return the version of Python or of a library, as `packaging` has it; `"N/A"` where it is not
-    installed.
-    """
+    """Return the `packaging` version of Python or of a library; `"N/A"` if it is not installed."""
     from importlib.metadata import PackageNotFoundError, version
     from platform import python_version
 
@@ -128,9 +126,7 @@ def _version(package: str) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    """Return whether a library is installed, and which version: `TORCH_AVAILABLE`, `TORCH_VERSION`
-    and the like; `PY_VERSION`.
-    """
+    """Return if a library is installed (`TORCH_AVAILABLE`), or its version (`TORCH_VERSION`)."""
     if name.endswith("_AVAILABLE") and (short := name.removesuffix("_AVAILABLE")) in _PROBED:
         return find_spec(_PROBED[short]) is not None
     if name.endswith("_VERSION") and (short := name.removesuffix("_VERSION")) in _VERSIONS:

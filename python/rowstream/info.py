@@ -1,4 +1,4 @@
-"""What is known about a data set."""
+"""The description of a dataset: its features, splits, license and the like."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rowstream.version import Version
 
 @dataclass
 class SupervisedKeysData:
-    """The columns of what is given and what is to be found."""
+    """The names of the input column and of the column to predict."""
 
     input: str = ""
     output: str = ""
@@ -27,16 +27,25 @@ class SupervisedKeysData:
 
 @dataclass(repr=False)
 class DatasetInfo:
-    """What is known about a data set; what is not is `None` or empty.
+    """The description of a dataset; what is not known is `None` or empty.
 
     Attributes:
-        features: the types of the columns.
-        builder_name: what made it, such as `"parquet"`.
-        download_size: bytes of the files.
-        dataset_size: bytes of the rows.
-        splits: a `SplitInfo` for each split.
-        post_processed, post_processing_size: what files of `datasets` may say of what was done to
-            the rows; kept as it is.
+        description, citation, homepage, license: Texts for users of the dataset.
+        features: The features of the columns.
+        supervised_keys: The names of the input and output columns.
+        builder_name: The name of the builder or format, such as `"parquet"`.
+        dataset_name, config_name, version: What was loaded.
+        splits: A `SplitDict` with a `SplitInfo` for each split.
+        download_checksums: The sizes and checksums of downloaded files, by URL.
+        download_size: The size of the files in bytes.
+        dataset_size: The size of the rows in bytes.
+        size_in_bytes: The size of both together.
+        post_processed, post_processing_size: Kept as files of `datasets` have them.
+
+    Example:
+        >>> info = DatasetInfo(description="Squares.", features=Features({"n": Value("int64")}))
+        >>> info.features
+        {'n': Value('int64')}
     """
 
     description: str = field(default_factory=str)
@@ -66,7 +75,7 @@ class DatasetInfo:
     ]
 
     def __post_init__(self) -> None:
-        """Plain data becomes what it is of."""
+        """Convert plain data, such as JSON has, to the types of the attributes."""
         said: Any = self.features
         if said is not None and not isinstance(said, Features):
             written = all(isinstance(one, (dict, list)) for one in said.values())
@@ -88,11 +97,28 @@ class DatasetInfo:
             )
 
     def copy(self) -> DatasetInfo:
-        """Return a copy, with copies of what is in it."""
+        """Return a deep copy of the description.
+
+        Example:
+            >>> info = DatasetInfo(description="Squares.")
+            >>> info.copy() == info
+            True
+        """
         return copy.deepcopy(self)
 
     def update(self, other_dataset_info: DatasetInfo, ignore_none: bool = True) -> None:
-        """Take over what another knows."""
+        """Set the attributes to those of another description.
+
+        Args:
+            other_dataset_info: The other description; its values are copied.
+            ignore_none: Keep the own value where the other one is `None`.
+
+        Example:
+            >>> info = DatasetInfo(license="MIT", dataset_size=100)
+            >>> info.update(DatasetInfo(license="Apache-2.0"))
+            >>> info
+            DatasetInfo(license='Apache-2.0', dataset_size=100)
+        """
         for of in fields(self):
             value = getattr(other_dataset_info, of.name)
             if value is not None or not ignore_none:
@@ -104,7 +130,15 @@ class DatasetInfo:
 
     @classmethod
     def from_dict(cls, dataset_info_dict: dict[str, Any]) -> DatasetInfo:
-        """Of plain data; what is not known is left out."""
+        """Create a description from a dict, such as JSON has; unknown keys are ignored.
+
+        Args:
+            dataset_info_dict: The attributes by name, as plain data.
+
+        Example:
+            >>> DatasetInfo.from_dict({"license": "MIT", "splits": [{"name": "train"}]})
+            DatasetInfo(license='MIT', splits={'train': SplitInfo(name='train')})
+        """
         known = {of.name for of in fields(cls)}
         return cls(**{key: value for key, value in dataset_info_dict.items() if key in known})
 
@@ -114,7 +148,22 @@ class DatasetInfo:
         pretty_print: bool = False,
         storage_options: dict[str, Any] | None = None,
     ) -> None:
-        """Write it as `dataset_info.json` into a folder, and the licence beside it."""
+        """Write the description to `dataset_info.json` in a folder, and the license to `LICENSE`.
+
+        Args:
+            dataset_info_dir: The path or URL of the folder, which must exist.
+            pretty_print: Indent the JSON.
+            storage_options: Options of the file system of a URL.
+
+        Raises:
+            ValueError: The folder is empty text or `None`.
+            FileNotFoundError: The folder does not exist.
+
+        Example:
+            >>> DatasetInfo(description="Squares.").write_to_directory(".")
+            >>> DatasetInfo.from_directory(".").description
+            'Squares.'
+        """
         if not dataset_info_dir:
             raise ValueError(
                 "Calling DatasetInfo.write_to_directory() with undefined dataset_info_dir."
@@ -134,7 +183,21 @@ class DatasetInfo:
     def from_directory(
         cls, dataset_info_dir: Any, storage_options: dict[str, Any] | None = None
     ) -> DatasetInfo:
-        """Return what `write_to_directory` wrote."""
+        """Read the description that `write_to_directory` wrote.
+
+        Args:
+            dataset_info_dir: The path or URL of the folder.
+            storage_options: Options of the file system of a URL.
+
+        Raises:
+            ValueError: The folder is empty text or `None`.
+            DataFilesNotFoundError: The folder has no `dataset_info.json`.
+
+        Example:
+            >>> DatasetInfo(description="Squares.").write_to_directory(".")
+            >>> DatasetInfo.from_directory(".")
+            DatasetInfo(description='Squares.')
+        """
         if not dataset_info_dir:
             raise ValueError(
                 "Calling DatasetInfo.from_directory() with undefined dataset_info_dir."
@@ -148,7 +211,19 @@ class DatasetInfo:
 
     @classmethod
     def from_merge(cls, dataset_infos: list[Any]) -> DatasetInfo:
-        """Return what is known of several data sets together."""
+        """Return the description of several datasets joined into one.
+
+        If all descriptions are equal, it is a copy of the first. Otherwise only the texts are
+        joined, and features and sizes are left out.
+
+        Args:
+            dataset_infos: The descriptions; `None`s are ignored.
+
+        Example:
+            >>> first = DatasetInfo("Squares.", license="MIT")
+            >>> DatasetInfo.from_merge([first, DatasetInfo("Cubes.", license="MIT")]).license
+            'MIT'
+        """
         infos = [info.copy() for info in dataset_infos if info is not None]
         if infos and all(info == infos[0] for info in infos):
             return infos[0]
@@ -176,7 +251,7 @@ class DatasetInfo:
         return cls.from_dict(data)
 
     def __repr__(self) -> str:
-        """Return what is known."""
+        """Return the attributes that are known, as a call."""
         known = [
             f"{of.name}={getattr(self, of.name)!r}" for of in fields(self) if getattr(self, of.name)
         ]
@@ -184,12 +259,18 @@ class DatasetInfo:
 
 
 class DatasetInfosDict(dict[str, DatasetInfo]):
-    """What is known of each configuration of a data set, in its card."""
+    """The descriptions of all configurations of a dataset, which its card has."""
 
     def write_to_directory(
         self, dataset_infos_dir: Any, overwrite: bool = False, pretty_print: bool = False
     ) -> None:
-        """Write it into the card of a folder, `README.md`."""
+        """Write the descriptions to the card of a folder, `README.md`.
+
+        Args:
+            dataset_infos_dir: The folder.
+            overwrite: Replace the configurations that the card has instead of adding to them.
+            pretty_print: Indent the JSON of `dataset_infos.json`, if there is one.
+        """
         from huggingface_hub import DatasetCard, DatasetCardData
 
         folder = Path(os.fspath(dataset_infos_dir))
@@ -214,7 +295,7 @@ class DatasetInfosDict(dict[str, DatasetInfo]):
 
     @classmethod
     def from_directory(cls, dataset_infos_dir: Any) -> DatasetInfosDict:
-        """Return what the card of a folder says."""
+        """Read the descriptions from the card of a folder, or from its `dataset_infos.json`."""
         folder = Path(os.fspath(dataset_infos_dir))
         if (folder / config.REPOCARD_FILENAME).exists():
             from huggingface_hub import DatasetCard
@@ -236,7 +317,7 @@ class DatasetInfosDict(dict[str, DatasetInfo]):
 
     @classmethod
     def from_dataset_card_data(cls, dataset_card_data: Any) -> DatasetInfosDict:
-        """Return what a card's data say."""
+        """Return the descriptions that the data of a card have."""
         said = dataset_card_data.get("dataset_info")
         several = [said] if isinstance(said, dict) else said if isinstance(said, list) else []
         made = cls()
@@ -247,7 +328,7 @@ class DatasetInfosDict(dict[str, DatasetInfo]):
         return made
 
     def to_dataset_card_data(self, dataset_card_data: Any) -> None:
-        """Write it into a card's data."""
+        """Write the descriptions to the data of a card."""
         if not self:
             return
         said = dataset_card_data.get("dataset_info")

@@ -1,4 +1,4 @@
-"""What there is to load, without loading it."""
+"""Questions about datasets that need no download: configurations, splits and features."""
 
 from __future__ import annotations
 
@@ -38,22 +38,25 @@ def get_dataset_config_names(
     data_files: Any = None,
     **download_kwargs: Any,
 ) -> list[str]:
-    """Return the names of a data set's configurations: of the Hub, or of a folder with a card;
-    other files have `["default"]`.
+    """Return the names of a dataset's configurations.
+
+    Datasets of the Hub and folders with a card can have several; other files have `["default"]`.
 
     Args:
-        path: as `load_dataset`'s.
-        revision: the branch, tag or commit.
-        download_config: its token is used.
-        download_mode: not used: nothing is downloaded.
-        data_files: not used.
-        download_kwargs: `token`.
+        path: A dataset of the Hub, a folder or a format, as in `load_dataset`.
+        revision: A branch, tag or commit of the Hub.
+        download_config: Only its token is used.
+        download_mode: Accepted, without effect.
+        data_files: Accepted, without effect.
+        download_kwargs: `token`, the token for the Hub.
 
     Raises:
-        DatasetNotFoundError: there is no such data set of the Hub, or the token may not see it.
+        DatasetNotFoundError: The Hub has no such dataset, or the token has no access.
 
     Example:
-        >>> get_dataset_config_names("openai/gsm8k")
+        >>> get_dataset_config_names("json")
+        ['default']
+        >>> get_dataset_config_names("openai/gsm8k")  # doctest: +SKIP
         ['main', 'socratic']
     """
     return _configurations(path, revision, _token(download_config, download_kwargs.get("token")))[0]
@@ -67,8 +70,22 @@ def get_dataset_default_config_name(
     data_files: Any = None,
     **download_kwargs: Any,
 ) -> str | None:
-    """Return the configuration that is loaded where none is named; `None` where one must be.
-    Arguments as `get_dataset_config_names`'s.
+    """Return the configuration that `load_dataset` loads by default; `None` if one must be named.
+
+    Args:
+        path: A dataset of the Hub, a folder or a format, as in `load_dataset`.
+        revision: A branch, tag or commit of the Hub.
+        download_config: Only its token is used.
+        download_mode: Accepted, without effect.
+        data_files: Accepted, without effect.
+        download_kwargs: `token`, the token for the Hub.
+
+    Raises:
+        DatasetNotFoundError: The Hub has no such dataset, or the token has no access.
+
+    Example:
+        >>> get_dataset_default_config_name("json")
+        'default'
     """
     return _configurations(path, revision, _token(download_config, download_kwargs.get("token")))[1]
 
@@ -83,10 +100,30 @@ def get_dataset_config_info(
     token: bool | str | None = None,
     **config_kwargs: Any,
 ) -> DatasetInfo:
-    """Return what is known of a configuration: its features and splits. A split whose rows no card
-    counts has 0.
+    """Return the description of a configuration: its features and splits.
 
-    Arguments as `load_dataset_builder`'s.
+    The number of rows of a split is 0 where no card has it.
+
+    Args:
+        path: A dataset of the Hub, a folder or a format, as in `load_dataset`.
+        config_name: The name of the configuration.
+        data_files: The files, as in `load_dataset`.
+        download_config: Only its token is used, if `token` is `None`.
+        download_mode: Accepted, without effect.
+        revision: A branch, tag or commit of the Hub.
+        token: The token for the Hub, as in `load_dataset`.
+        config_kwargs: Options of the format, as in `load_dataset`.
+
+    Raises:
+        DatasetNotFoundError: The Hub has no such dataset, or the token has no access.
+        DataFilesNotFoundError: There are no such files.
+        InvalidArgumentError: The configuration does not exist, or none is chosen of several.
+
+    Example:
+        >>> write_jsonl("train.jsonl", [{"a": 1}])
+        1
+        >>> get_dataset_config_info("json", data_files="train.jsonl").features
+        {'a': Value('int64')}
     """
     builder = load_dataset_builder(
         path,
@@ -117,10 +154,29 @@ def get_dataset_split_names(
     token: bool | str | None = None,
     **config_kwargs: Any,
 ) -> list[str]:
-    """Return the names of a configuration's splits. Arguments as `load_dataset_builder`'s.
+    """Return the names of a configuration's splits.
+
+    Args:
+        path: A dataset of the Hub, a folder or a format, as in `load_dataset`.
+        config_name: The name of the configuration.
+        data_files: As in `get_dataset_config_info`.
+        download_config: As in `get_dataset_config_info`.
+        download_mode: As in `get_dataset_config_info`.
+        revision: As in `get_dataset_config_info`.
+        token: As in `get_dataset_config_info`.
+        config_kwargs: As in `get_dataset_config_info`.
+
+    Raises:
+        DatasetNotFoundError: The Hub has no such dataset, or the token has no access.
+        DataFilesNotFoundError: There are no such files.
+        InvalidArgumentError: The configuration does not exist, or none is chosen of several.
 
     Example:
-        >>> get_dataset_split_names("openai/gsm8k", "main")
+        >>> write_jsonl("train.jsonl", [{"a": 1}])
+        1
+        >>> get_dataset_split_names("json", data_files="train.jsonl")
+        ['train']
+        >>> get_dataset_split_names("openai/gsm8k", "main")  # doctest: +SKIP
         ['train', 'test']
     """
     info = get_dataset_config_info(
@@ -145,8 +201,27 @@ def get_dataset_infos(
     token: bool | str | None = None,
     **config_kwargs: Any,
 ) -> dict[str, DatasetInfo]:
-    """Return what is known of each configuration, by name. Arguments as
-    `load_dataset_builder`'s.
+    """Return the descriptions of all configurations, by name.
+
+    Args:
+        path: A dataset of the Hub, a folder or a format, as in `load_dataset`.
+        data_files: As in `get_dataset_config_info`.
+        download_config: As in `get_dataset_config_info`.
+        download_mode: As in `get_dataset_config_info`.
+        revision: As in `get_dataset_config_info`.
+        token: As in `get_dataset_config_info`.
+        config_kwargs: As in `get_dataset_config_info`.
+
+    Raises:
+        DatasetNotFoundError: The Hub has no such dataset, or the token has no access.
+        DataFilesNotFoundError: There are no such files.
+
+    Example:
+        >>> write_jsonl("train.jsonl", [{"a": 1}])
+        1
+        >>> infos = get_dataset_infos("json", data_files="train.jsonl")
+        >>> infos["default"].features
+        {'a': Value('int64')}
     """
     names = get_dataset_config_names(path, revision, download_config, token=token)
     return {

@@ -1,4 +1,4 @@
-"""`load_dataset`: from names of files to data sets."""
+"""`load_dataset` and what else loads datasets from files, the Hub and folders."""
 
 from __future__ import annotations
 
@@ -41,70 +41,77 @@ def load_dataset(
     storage_options: dict[str, Any] | None = None,
     **config_kwargs: Any,
 ) -> Any:
-    """Load a data set of the Hub, of URLs or of local files: as rows by number, or as streams.
+    """Load a dataset of the Hub, of URLs or of local files, as a map-style dataset or as a stream.
 
-    Rows by number (`streaming=False`) are Arrow files that are mapped: local Arrow files where they
-    lie, and of other formats a copy in the cache, made once by one pass of the core. Streams
-    (`streaming=True`) read files as they are, and write nothing.
+    A map-style dataset (`streaming=False`) consists of memory-mapped Arrow files: local Arrow files
+    where they are, and for other formats a copy in the cache, which is written once. A stream
+    (`streaming=True`) reads the files as they are and, without `cache_dir`, writes nothing.
 
     Args:
-        path: a data set of the Hub (`"org/name"`); a format (`"parquet"`, `"json"`,
-            `"webdataset"`); a folder, file or URL, whose format is found from names and first
-            bytes; or a subclass of `DatasetBuilder`.
-        name: the configuration of a data set of the Hub; files have only `"default"`.
-        data_dir: the folder that `data_files` are in; below `path` if that is a folder or a data
-            set.
-        data_files: a pattern, a list of them, or a dict of them by split. Patterns have `*`, `?`,
-            `[…]`, `**`, `{a,b}` and `{000..099}`. Paths, or URLs: `https://`, `s3://`, `gs://`,
-            `az://`, `hf://datasets/org/name@revision/…`, or of any file system of `fsspec`. Without
-            it, splits are those of the card, or are found from the names in the folder.
-        split: the split to give, a part of one (`"train[:10%]"`), several together
-            (`"train+test"`), or a list of them; all of them, as a dict, if `None`.
-        cache_dir: the folder of the cache. Rows by number: where Arrow files are made. Streams: a
-            folder in which a stream keeps what it reads of other machines, for the next epoch and
-            for other processes; nothing is kept if `None`.
-        features: the types of the columns, in place of those that the files show. A
-            `Value("string")` of JSON lines takes any value, as its JSON text.
-        download_config: how a builder's own files are downloaded; nothing is downloaded for other
-            data sets.
-        download_mode: `"force_redownload"` makes the files of the cache anew.
-        verification_mode: `"no_checks"` takes splits whose number of rows is not what the card
-            says.
-        keep_in_memory: read the rows into memory, rather than map them.
-        save_infos: not used.
-        revision: the branch, tag or commit of a data set of the Hub.
-        token: the token for the Hub; `True` or `None`: that of `HF_TOKEN` or of `hf auth login`;
-            `False`: none.
-        streaming: whether to give streams.
-        num_proc: processes of a builder's own code. Files are read on threads, whatever it is;
-            streams refuse it.
-        storage_options: options of the sources: credentials, endpoints, `timeout`, `retries`; by
-            the names of fsspec's file systems or of the `object_store` crate. They are never part
-            of what is pickled, but to start a process of this machine.
-        **config_kwargs: options of the format, and those of rowstream: `columns`, the columns to
-            read, where others are not touched (Parquet), or passed over (JSON); `infer="all"`,
-            which finds the types of JSON from all rows, rather than from the first 10 MB of the
-            first file and the first megabyte of each other; `cache_limit`, the bytes that a
-            stream's cache may take, where what is wanted last goes first; `lock`, a file that
-            `ds.lock(path)` wrote, whose files and versions are read exactly, and `path` is not
-            needed.
+        path: A dataset of the Hub (`"org/name"`); a format (`"parquet"`, `"json"`, `"webdataset"`);
+            a folder, file or URL, whose format is detected from names and first bytes; or a
+            subclass of `DatasetBuilder`.
+        name: The configuration of a dataset of the Hub, a folder with a card or a builder; other
+            files only have `"default"`.
+        data_dir: The folder of `data_files`, relative to `path` if that is a folder or a dataset.
+        data_files: A pattern, a list of them, or a dict of them by split. Patterns have `*`, `?`,
+            `[…]`, `**`, `{a,b}` and `{000..099}`. They are paths, or URLs: `https://`, `s3://`,
+            `gs://`, `az://`, `hf://datasets/org/name@revision/…`, or of any file system of
+            `fsspec`. Without it, splits come from the card or from the names in the folder.
+        split: The name of a split, a slice (`"train[:10%]"`), several splits (`"train+test"`), or a
+            list of these; all splits, as a dict, if `None`. Streams of a builder's code have no
+            slices and lists.
+        cache_dir: The folder of the cache. For map-style datasets, the folder for Arrow files. For
+            streams, a folder for what is read over the network, for later epochs and other
+            processes; by default, a stream has no cache.
+        features: The features, instead of those detected in the files. A `Value("string")` of JSON
+            takes any value, as JSON text.
+        download_config: How a builder's code downloads files; without effect for other datasets.
+        download_mode: `"force_redownload"` writes the files in the cache again.
+        verification_mode: `"no_checks"` accepts a split whose number of rows differs from the card.
+        keep_in_memory: Read the rows into memory instead of memory-mapping the files.
+        save_infos: Accepted, without effect.
+        revision: A branch, tag or commit of a dataset of the Hub.
+        token: The token for the Hub; with `True` or `None` that of `HF_TOKEN` or `hf auth login`;
+            with `False` none.
+        streaming: Return streams instead of map-style datasets.
+        num_proc: The number of processes for a builder's code. Files are always read by threads;
+            streams do not accept it.
+        storage_options: Options of the sources, such as credentials, endpoints, `timeout` and
+            `retries`, with the names of fsspec or of the crate `object_store`. They are not
+            pickled, except to start a process of this machine.
+        **config_kwargs: Options of the format, and these of rowstream: `columns`, the columns to
+            read (the data of others are not read in Parquet files, and skipped in JSON);
+            `infer="all"`, to detect the types of JSON from all rows instead of the first 10 MB of
+            the first file and the first megabyte of each other file; `cache_limit`, the size of a
+            stream's cache in bytes, from which the least recently used data are removed; `lock`, a
+            file written by `ds.lock(path)`, to read exactly its files in their versions (`path` is
+            not needed then).
 
     Returns:
-        A `Dataset`, or an `IterableDataset` of a stream; a list of them if `split` is a list; a
-        `DatasetDict` or an `IterableDatasetDict` if it is `None`.
+        A `Dataset`, or an `IterableDataset` with `streaming=True`; a list of them for a list of
+        splits; a `DatasetDict` or `IterableDatasetDict` if `split` is `None`.
 
     Raises:
-        DataFilesNotFoundError: there are no such files.
-        DatasetNotFoundError: there is no such data set of the Hub, or the token may not see it.
-        FileFormatError: a file is not what its format says.
-        NonMatchingSplitsSizesError: a split has not as many rows as the card says.
-        SchemaError: the files' columns do not go together.
-        UnsupportedError: the format, source or option is not there yet.
+        DataFilesNotFoundError: There are no such files.
+        DatasetNotFoundError: The Hub has no such dataset, or the token has no access.
+        FileFormatError: A file is damaged, or not of the format.
+        InvalidArgumentError: The configuration, the split or an option does not exist, or none is
+            chosen of several configurations.
+        NonMatchingSplitsSizesError: A split does not have as many rows as the card says.
+        SchemaError: The columns or types of the files do not fit together.
+        UnsupportedError: The format, source or option is not supported.
 
     Example:
-        >>> ds = load_dataset("openai/gsm8k", "main", split="train")
-        >>> ds = load_dataset("parquet", data_files="data/*.parquet", split="train", streaming=True)
-        >>> ds = load_dataset("my_folder", split="validation", streaming=True, columns=["text"])
+        >>> write_jsonl("train.jsonl", [{"text": "a"}, {"text": "b"}])
+        2
+        >>> ds = load_dataset("json", data_files="train.jsonl", split="train")
+        >>> ds[0]
+        {'text': 'a'}
+        >>> ds = load_dataset("json", data_files="train.jsonl", split="train", streaming=True)
+        >>> next(iter(ds))
+        {'text': 'a'}
+        >>> ds = load_dataset("openai/gsm8k", "main", split="train")  # doctest: +SKIP
     """
     if num_proc is not None and streaming:
         raise UnsupportedError(
@@ -165,20 +172,39 @@ def load_dataset_builder(
     storage_options: dict[str, Any] | None = None,
     **config_kwargs: Any,
 ) -> Any:
-    """Return what `load_dataset` would load: its configuration, its files and what is known of it,
-    without its rows.
+    """Return the builder of what `load_dataset` would load, with the description but no rows.
 
-    Arguments as those of `load_dataset`. Of files that no card describes, the head of the first is
-    read for the features.
+    If no card has the features, the beginning of the first file is read for them.
+
+    Args:
+        path: A dataset, format, folder, file or URL, or a class, as in `load_dataset`.
+        name: The name of the configuration.
+        data_dir: As in `load_dataset`.
+        data_files: As in `load_dataset`.
+        cache_dir: As in `load_dataset`.
+        features: As in `load_dataset`.
+        download_config: Only its token is used, if `token` is `None`.
+        download_mode: Accepted, without effect.
+        revision: As in `load_dataset`.
+        token: As in `load_dataset`.
+        storage_options: As in `load_dataset`.
+        config_kwargs: As in `load_dataset`.
 
     Returns:
-        A `DatasetBuilder`: `.info`, `.config.data_files`, `.download_and_prepare()`,
-        `.as_dataset()`, `.as_streaming_dataset()`.
+        A `DatasetBuilder`, with the attributes `info` and `config` and the methods
+        `download_and_prepare`, `as_dataset` and `as_streaming_dataset`.
+
+    Raises:
+        DataFilesNotFoundError: There are no such files.
+        DatasetNotFoundError: The Hub has no such dataset, or the token has no access.
+        InvalidArgumentError: The configuration does not exist, or none is chosen of several.
 
     Example:
-        >>> builder = load_dataset_builder("openai/gsm8k", "main")
+        >>> write_jsonl("train.jsonl", [{"text": "a"}])
+        1
+        >>> builder = load_dataset_builder("json", data_files="train.jsonl")
         >>> builder.info.features
-        {'question': Value('string'), 'answer': Value('string')}
+        {'text': Value('string')}
     """
     from rowstream.builder.files import FilesBuilder
 
@@ -215,7 +241,7 @@ def builder_of_class(
     storage_options: Any,
     config_kwargs: dict[str, Any],
 ) -> Any:
-    """Return a builder of a class of this process."""
+    """Return a builder of a user's class."""
     from rowstream.builder.builder import DatasetBuilder
 
     if not issubclass(of, DatasetBuilder):
@@ -239,16 +265,20 @@ def load_from_disk(
     keep_in_memory: bool | None = None,
     storage_options: dict[str, Any] | None = None,
 ) -> Any:
-    """Return the `Dataset` or `DatasetDict` that `save_to_disk` wrote into a folder, of rowstream
-    or of `datasets`.
+    """Load a `Dataset` or `DatasetDict` that `save_to_disk` of rowstream or `datasets` wrote.
 
     Args:
-        dataset_path: the folder, or a URL of one.
-        keep_in_memory: read it into memory, rather than map its files.
-        storage_options: options of the file system of a URL.
+        dataset_path: The path or URL of the folder.
+        keep_in_memory: Read the rows into memory instead of memory-mapping the files.
+        storage_options: Options of the file system of a URL.
 
     Raises:
-        FileNotFoundError: it is no such folder.
+        DataFilesNotFoundError: There is no such folder, or it is of another kind.
+
+    Example:
+        >>> Dataset.from_dict({"text": ["a", "b"]}).save_to_disk("my_dataset")
+        >>> load_from_disk("my_dataset")[0]
+        {'text': 'a'}
     """
     from rowstream.dataset.map_style import Dataset
     from rowstream.dataset.map_style.dataset_dict import DatasetDict
@@ -275,7 +305,7 @@ def load_from_disk(
 
 
 def _of_lock(path: str | os.PathLike[str], split: Any, access: StorageOptions) -> Any:
-    """Return the streams of a lock file's splits."""
+    """Return the streams of the splits in a lock file."""
     plans, label = read_lock(path, access)
     wanted = check_splits(split, list(plans))
     made = {

@@ -1,4 +1,4 @@
-"""The version of this library, and versions of data sets: three numbers."""
+"""The version of this library, and versions of datasets."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ _VERSION = re.compile(r"(?P<major>\d+)\.(?P<minor>\d+)\.(?P<patch>\d+)")
 @total_ordering
 @dataclass(repr=False, eq=False)
 class Version:
-    """A version, as `"1.2.3"`.
+    """A version of three numbers, such as `"1.2.3"`; versions and texts can be compared.
+
+    Args:
+        version_str: The version as text.
+        description: A description for users.
+        major, minor, patch: Set from the text.
 
     Raises:
-        ValueError: it is not three numbers.
+        ValueError: The text is not three numbers with dots between.
 
     Example:
-        >>> Version("1.2.3") > "1.0.0"
+        >>> Version("1.10.0") > "1.9.0"
         True
     """
 
@@ -32,7 +37,6 @@ class Version:
     patch: Any = None
 
     def __post_init__(self) -> None:
-        """Read the text."""
         self.major, self.minor, self.patch = self._numbers(self.version_str)
 
     @staticmethod
@@ -46,11 +50,15 @@ class Version:
 
     @property
     def tuple(self) -> tuple[int, int, int]:
-        """The three numbers."""
+        """The three numbers: major, minor and patch.
+
+        Example:
+            >>> Version("1.2.3").tuple
+            (1, 2, 3)
+        """
         return self.major, self.minor, self.patch
 
     def __repr__(self) -> str:
-        """As text."""
         return f"{self.major}.{self.minor}.{self.patch}"
 
     def _of(self, other: Any) -> Any:
@@ -61,23 +69,29 @@ class Version:
         raise TypeError(f"{other} (type {type(other)}) cannot be compared to version.")
 
     def __eq__(self, other: object) -> bool:
-        """By number; a text is read as one."""
+        """Compare the numbers; text is read as a version."""
         try:
             return bool(self.tuple == self._of(other))
         except (TypeError, ValueError):
             return False
 
     def __lt__(self, other: Any) -> bool:
-        """By number."""
         return bool(self.tuple < self._of(other))
 
     def __hash__(self) -> int:
-        """Of the numbers."""
         return hash(self.tuple)
 
     @classmethod
     def from_dict(cls, dic: dict[str, Any]) -> Version:
-        """Of plain data."""
+        """Create a version from a dict of its attributes; unknown keys are ignored.
+
+        Args:
+            dic: The attributes; `version_str` is needed.
+
+        Example:
+            >>> Version.from_dict({"version_str": "1.2.3"})
+            1.2.3
+        """
         known = {of.name for of in fields(cls)}
         return cls(**{key: value for key, value in dic.items() if key in known})
 

@@ -1,4 +1,4 @@
-"""Builders: what scripts subclass to make data sets."""
+"""Builders: classes that users subclass to define datasets in code."""
 
 from rowstream.builder.builder import DatasetBuilder
 from rowstream.builder.config import BuilderConfig, InvalidConfigName

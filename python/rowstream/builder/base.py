@@ -1,4 +1,4 @@
-"""A builder: its configuration, its files and where what it makes lies."""
+"""What all builders have: the configuration, the data files and the folder in the cache."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class BuilderBase(ABC):
-    """A builder: its configuration, its files and where what it makes lies."""
+    """A builder's configuration, data files and folder in the cache."""
 
     VERSION: ClassVar[Any] = None
 
@@ -102,23 +102,48 @@ class BuilderBase(ABC):
 
     @abstractmethod
     def _info(self) -> DatasetInfo:
-        """Return what the data set is."""
+        """Return the description of the dataset: its features, version and the like."""
 
     @abstractmethod
     def _split_generators(self, dl_manager: Any) -> list[SplitGenerator]:
-        """Return what each split is made of. `dl_manager` downloads, or leaves URLs as they are
-        where a stream is wanted.
+        """Return a `SplitGenerator` for each split.
+
+        Args:
+            dl_manager: The download manager. It downloads files and returns their paths; for a
+                stream it returns URLs as they are.
         """
 
     @abstractmethod
     def _prepare_split(self, split_generator: SplitGenerator, **kwargs: Any) -> None:
-        """Write a split into `_output_dir`, and says its rows and bytes in
-        `split_generator.split_info`.
+        """Write a split into `_output_dir`, and set its numbers of rows and bytes.
+
+        Args:
+            split_generator: The split; the numbers are set in its `split_info`.
+            kwargs: The options of `download_and_prepare` for files.
         """
 
     @property
     def builder_configs(self) -> dict[str, Any]:
-        """The configurations by name."""
+        """The configurations in `BUILDER_CONFIGS`, by name.
+
+        Raises:
+            InvalidArgumentError: Two configurations have the same name.
+
+        Example:
+            >>> class Sizes(GeneratorBasedBuilder):
+            ...     BUILDER_CONFIGS = [BuilderConfig("small"), BuilderConfig("large")]
+            ...
+            ...     def _info(self):
+            ...         return DatasetInfo()
+            ...
+            ...     def _split_generators(self, dl_manager):
+            ...         return [SplitGenerator("train")]
+            ...
+            ...     def _generate_examples(self):
+            ...         yield 0, {"size": self.config.name}
+            >>> list(Sizes(config_name="small").builder_configs)
+            ['small', 'large']
+        """
         made = {one.name: one for one in self.BUILDER_CONFIGS}
         if len(made) != len(self.BUILDER_CONFIGS):
             raise InvalidArgumentError(
@@ -129,17 +154,43 @@ class BuilderBase(ABC):
 
     @property
     def cache_dir(self) -> str:
-        """The folder of what is made."""
+        """The folder in the cache to which `download_and_prepare` writes by default.
+
+        It is a subfolder of the `cache_dir` that the builder was created with. Its name depends on
+        the dataset, its configuration and version, and on the data files.
+
+        Example:
+            >>> write_jsonl("train.jsonl", [{"a": 1}])
+            1
+            >>> builder = load_dataset_builder("json", data_files="train.jsonl", cache_dir="cache")
+            >>> builder.cache_dir
+            'cache/json/default-.../0.0.0'
+        """
         return self._cache_dir
 
     @property
     def manual_download_instructions(self) -> str | None:
-        """What a user has to download by hand, if anything."""
+        """Instructions for files that the user has to download by hand; `None` if there are none.
+
+        A subclass overrides this property. The user passes the folder of these files as `data_dir`.
+
+        Example:
+            >>> write_jsonl("train.jsonl", [{"a": 1}])
+            1
+            >>> builder = load_dataset_builder("json", data_files="train.jsonl")
+            >>> builder.manual_download_instructions is None
+            True
+        """
         return None
 
     @classmethod
     def get_imported_module_dir(cls) -> str:
-        """Return the folder of the class's module."""
+        """Return the folder of the module that defines the class.
+
+        Example:
+            >>> GeneratorBasedBuilder.get_imported_module_dir()
+            '...builder'
+        """
         return os.path.dirname(inspect.getfile(inspect.getmodule(cls) or cls))
 
     def _located(self, data_files: Any, data_dir: str | None) -> dict[str, list[str]]:
@@ -213,8 +264,10 @@ class BuilderBase(ABC):
         return posixpath.join(*parts)
 
     def _code(self) -> str:
-        """Return a hash of the class as it is written: what another class of the same name made is
-        not taken for what this one makes.
+        """Return a hash of the source code of the class.
+
+        It distinguishes the cached files of this class from those of another class with the same
+        name.
         """
         said = []
         for of in type(self).__mro__:

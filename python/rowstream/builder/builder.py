@@ -1,9 +1,9 @@
-"""Builders: classes that make the splits of a data set, a user's own among them.
+"""Builders: classes that define the splits of a dataset, for users to subclass.
 
-A subclass says what the data set is (`_info`), what its splits are made of (`_split_generators`)
-and how their rows come (`_generate_examples`, or `_generate_tables` for Arrow tables). It is then
-read as a stream, or written once into files that are mapped. The class is always one of this
-process: no code is ever downloaded.
+A subclass implements `_info` (the description), `_split_generators` (the sources of each split) and
+`_generate_examples` (the rows) or `_generate_tables` (Arrow tables). The dataset is then read as a
+stream, or written to files once and memory-mapped. The class is always one of this process:
+rowstream never downloads code.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 class Rows:
-    """The rows of a builder's generator, without their keys."""
+    """The rows that a builder generates, without their keys."""
 
     def __init__(self, builder: Any) -> None:
         self.builder = builder
@@ -61,43 +61,68 @@ _logger = logging.get_logger(__name__)
 
 
 class DatasetBuilder(BuilderPreparation):
-    """Makes the splits of a data set.
+    """The base class of builders, which define and prepare the splits of a dataset.
+
+    Subclass `GeneratorBasedBuilder` or `ArrowBasedBuilder` to define a dataset in code;
+    `load_dataset_builder` returns a builder of existing files.
 
     Args:
-        cache_dir: the folder of what is made; that of rowstream in `config.HF_DATASETS_CACHE` if
-            `None`.
-        dataset_name: the name of the data set; the module's, or the class's in a script, if `None`.
-        config_name: which of `BUILDER_CONFIGS`.
-        hash: a part of the folder's name.
-        base_path: what relative names of files are below.
-        info: what is known of it, in place of what `_info` gives.
-        features: the types of the columns, in place of those of `_info`.
-        token: the token of the Hub.
-        repo_id: the name of the data set of the Hub.
-        data_files: the files: a pattern, a list, or a dict by split.
-        data_dir: a folder.
-        storage_options: options of the sources.
-        writer_batch_size: rows of a batch of the files that are made.
-        config_id: a part of the folder's name, in place of one that follows from the arguments.
-        config_kwargs: attributes of the configuration.
+        cache_dir: The folder of the cache; by default rowstream's own in
+            `config.HF_DATASETS_CACHE`.
+        dataset_name: The name of the dataset; by default that of the module, or of the class if it
+            is defined in a script.
+        config_name: The name of one of `BUILDER_CONFIGS`.
+        hash: A text that becomes part of the folder's name.
+        base_path: The folder or URL to which names of files are relative.
+        info: The description of the dataset, instead of what `_info` returns.
+        features: The features, instead of those in `_info`.
+        token: The token for the Hub.
+        repo_id: The name of a dataset of the Hub, such as `"org/name"`.
+        data_files: The files: a pattern, a list, or a dict by split.
+        data_dir: The folder of the files.
+        storage_options: Options of the sources, such as credentials.
+        writer_batch_size: The number of rows that are written at once.
+        config_id: A part of the folder's name, instead of one that follows from the arguments.
+        config_kwargs: Attributes of the configuration.
 
     Raises:
-        ValueError: there are several configurations, or none of that name.
+        InvalidArgumentError: The configuration does not exist, or none is chosen of several.
+
+    Example:
+        >>> write_jsonl("train.jsonl", [{"a": 1}, {"a": 2}])
+        2
+        >>> builder = load_dataset_builder("json", data_files="train.jsonl")
+        >>> isinstance(builder, DatasetBuilder)
+        True
+        >>> builder.download_and_prepare()
+        >>> builder.as_dataset("train")[1]
+        {'a': 2}
     """
 
     def as_dataset(self, split: Any = None, in_memory: bool = False) -> Any:
-        """Return what `download_and_prepare` made, mapped.
+        """Return the dataset that `download_and_prepare` wrote, memory-mapped.
 
         Args:
-            split: a split, a part of one (`"train[:10%]"`), several (`"train+test"`), or a list of
-                them; all if `None`.
-            in_memory: read it into memory.
+            split: The name of a split, a slice (`"train[:10%]"`), several splits (`"train+test"`),
+                or a list of these; all splits if `None`.
+            in_memory: Read the rows into memory instead of memory-mapping the files.
 
         Returns:
-            A `Dataset`; a list of them; a `DatasetDict` if `split` is `None`.
+            A `Dataset`; a list of them for a list; a `DatasetDict` if `split` is `None`.
 
         Raises:
-            DataFilesNotFoundError: it was not made yet.
+            DataFilesNotFoundError: The dataset has not been prepared yet.
+            FileFormatError: It was prepared in another format than `"arrow"`.
+            InvalidArgumentError: The split does not exist.
+            UnsupportedError: It was prepared at a URL.
+
+        Example:
+            >>> write_jsonl("train.jsonl", [{"a": 1}, {"a": 2}])
+            2
+            >>> builder = load_dataset_builder("json", data_files="train.jsonl")
+            >>> builder.download_and_prepare()
+            >>> builder.as_dataset("train[:1]")["a"][:]
+            [1]
         """
         if self._file_format not in (None, "arrow"):
             raise FileFormatError(
@@ -144,18 +169,26 @@ class DatasetBuilder(BuilderPreparation):
         )
 
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
-        """Return the splits as streams: nothing is downloaded or written, and rows come as the
-        builder's code gives them.
+        """Return the splits as streams, without downloading or writing files.
 
-        Where that code opens files by the built-in `open`, URLs are opened too.
+        The builder's code generates the rows while the stream is read. Where it calls the built-in
+        `open`, URLs can be opened too.
 
         Args:
-            split: a split, or several together (`"train+test"`, `"all"`); all, as a dict, if
-                `None`.
-            base_path: what relative names of files are below.
+            split: The name of a split, or of several (`"train+test"`, `"all"`); all splits, as an
+                `IterableDatasetDict`, if `None`.
+            base_path: The folder or URL to which names of files are relative.
 
         Raises:
-            ValueError: there is no such split.
+            InvalidArgumentError: The split does not exist.
+            UnsupportedError: The builder has no method that generates rows or tables.
+
+        Example:
+            >>> write_jsonl("train.jsonl", [{"a": 1}, {"a": 2}])
+            2
+            >>> builder = load_dataset_builder("json", data_files="train.jsonl")
+            >>> list(builder.as_streaming_dataset("train"))
+            [{'a': 1}, {'a': 2}]
         """
         if not (hasattr(self, "_generate_examples") or hasattr(self, "_generate_tables")):
             raise UnsupportedError(

@@ -1,4 +1,4 @@
-"""The code of a builder, as what its results depend on."""
+"""The code of a builder, on which the validity of its cached files depends."""
 
 from __future__ import annotations
 
@@ -28,9 +28,7 @@ NOT_CODE = frozenset(
 
 
 def saved_code(value: Any) -> Any:
-    """Return an attribute of a class as it is written: a function's source, anything else's
-    content.
-    """
+    """Return the source of an attribute that is a function, or else a hash of its value."""
     function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
     if inspect.isfunction(function):
         try:

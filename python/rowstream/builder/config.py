@@ -16,23 +16,25 @@ from rowstream.version import Version
 
 
 class InvalidConfigName(InvalidArgumentError):
-    """A configuration's name has characters that the name of a folder cannot have."""
+    """The name of a configuration has characters that a folder's name cannot have."""
 
 
 @dataclass
 class BuilderConfig:
-    r"""A configuration of a builder. Subclasses add what their builder wants to know.
+    r"""A configuration of a builder, such as a subset or a language of the dataset.
+
+    Subclass it to add the options of a builder as attributes.
 
     Attributes:
-        name: its name.
-        version: the version of the data.
-        data_dir: a folder of files.
-        data_files: the files of each split: a dict of lists.
-        description: for people.
+        name: The name of the configuration.
+        version: The version of the data.
+        data_dir: The folder of the data files.
+        data_files: The files of each split, as a dict of lists.
+        description: A description for users.
 
     Raises:
-        InvalidConfigName: the name has any of `<>:/\\|?*`.
-        ValueError: `data_files` is no dict.
+        InvalidConfigName: The name has one of the characters `<>:/\|?*`.
+        InvalidArgumentError: `data_files` is not a dict.
 
     Example:
         >>> BuilderConfig(name="small", data_dir="data/small")
@@ -47,7 +49,6 @@ class BuilderConfig:
     description: str | None = None
 
     def __post_init__(self) -> None:
-        """Check the name and the files."""
         for char in "<>:/\\|?*":
             if char in self.name:
                 raise InvalidConfigName(
@@ -63,8 +64,15 @@ class BuilderConfig:
     def create_config_id(
         self, config_kwargs: dict[str, Any], custom_features: Features | None = None
     ) -> str:
-        """Return the name of the folder of what is made: the configuration's, and what the
-        arguments add to it.
+        """Return the name of the folder in the cache: the configuration's name and the options.
+
+        Args:
+            config_kwargs: The arguments that the builder was created with.
+            custom_features: The features that replace those of the builder, if any.
+
+        Example:
+            >>> BuilderConfig("small").create_config_id({"data_dir": "data"})
+            'small-data_dir=data'
         """
         said = {
             key: config_kwargs[key]
@@ -94,7 +102,7 @@ class BuilderConfig:
 
 
 def origin(file: str) -> list[Any]:
-    """Return a file, as it is now."""
+    """Return the path of a file with its current size and modification time, or a URL alone."""
     if is_url(file) or not os.path.exists(file):
         return [file]
     stat = os.stat(file)
@@ -102,11 +110,11 @@ def origin(file: str) -> list[Any]:
 
 
 def snake(name: str) -> str:
-    """Return a name of a class as one with underscores."""
+    """Return the name of a class in snake case."""
     name = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", name)
     return re.sub(r"([a-z\d])([A-Z])", r"\1_\2", name).lower()
 
 
 def version(version: Any) -> Any:
-    """Return a version, of its text."""
+    """Return a version as a `Version`."""
     return version if isinstance(version, Version) else Version(str(version))

@@ -1,4 +1,4 @@
-"""The builder of files of a format that the core reads."""
+"""The builder of files in a format that the Rust core reads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class FilesBuilder(ArrowBasedBuilder):
-    """The builder of what `load_dataset` names: files of a format that the core reads."""
+    """The builder that `load_dataset_builder` returns for files in a known format."""
 
     def __init__(
         self,
@@ -80,8 +80,11 @@ class FilesBuilder(ArrowBasedBuilder):
     def download_and_prepare(
         self, output_dir: str | None = None, *args: Any, **kwargs: Any
     ) -> None:
-        """Make the files of the cache, those that `load_dataset` maps; or writes the splits into a
-        folder, as any builder does.
+        """Write the files of the cache that `load_dataset` maps, or the splits into a folder.
+
+        Args:
+            output_dir: The folder; the cache if `None`.
+            args, kwargs: As in `DatasetBuilder.download_and_prepare`.
         """
         if output_dir is not None:
             super().download_and_prepare(output_dir, *args, **kwargs)
@@ -98,7 +101,7 @@ class FilesBuilder(ArrowBasedBuilder):
         )
 
     def as_dataset(self, split: Any = None, in_memory: bool = False) -> Any:
-        """Return the data set that `load_dataset` gives."""
+        """Return the dataset that `load_dataset` returns; as in `DatasetBuilder.as_dataset`."""
         if self._output_dir != self._cache_dir:
             return super().as_dataset(split, in_memory)
         made = None if in_memory else self._made
@@ -110,5 +113,5 @@ class FilesBuilder(ArrowBasedBuilder):
         return DatasetDict(made) if split is None else chosen_splits(made, split)
 
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
-        """Return the streams that `load_dataset(…, streaming=True)` gives."""
+        """Return the streams that `load_dataset(…, streaming=True)` returns."""
         return load_streams(self._request, split)

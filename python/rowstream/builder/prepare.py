@@ -1,4 +1,4 @@
-"""Downloads of builders, and the files that are made of them."""
+"""The preparation of datasets by builders: downloads and written files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _logger = logging.get_logger(__name__)
 
 
 class BuilderPreparation(BuilderBase):
-    """Downloads, and the files that are made of them."""
+    """The method of builders that downloads and writes files."""
 
     def _manager(
         self,
@@ -64,29 +64,39 @@ class BuilderPreparation(BuilderBase):
         storage_options: dict[str, Any] | None = None,
         **download_and_prepare_kwargs: Any,
     ) -> None:
-        """Write the splits into a folder, all or nothing; what is there already is kept.
+        """Write the splits to files in a folder, completely or not at all.
+
+        A dataset that is already in the folder is kept.
 
         Args:
-            output_dir: the folder, or a URL of one; that of the cache if `None`.
-            download_config: how files are downloaded.
-            download_mode: `"force_redownload"` makes it anew.
-            verification_mode: what is checked of it.
-            dl_manager: what downloads.
-            base_path: what relative names of files are below.
+            output_dir: The folder or its URL; the builder's folder in the cache if `None`.
+            download_config: How files are downloaded.
+            download_mode: `"force_redownload"` downloads and writes everything again.
+            verification_mode: `"basic_checks"` checks the splits (default), `"all_checks"` also
+                the checksums of downloads, and `"no_checks"` nothing.
+            dl_manager: A download manager to use instead of a new one.
+            base_path: The folder or URL to which names of files are relative.
             file_format: `"arrow"` or `"parquet"`.
-            max_shard_size: bytes of rows that a file has at most, to a batch;
-                `config.MAX_SHARD_SIZE` if `None`.
-            num_proc: processes, which share the lists of `gen_kwargs`.
-            storage_options: options of the file system of `output_dir`.
-            download_and_prepare_kwargs: given to `_prepare_split` of subclasses.
+            max_shard_size: The size of a file in bytes, or as text; `config.MAX_SHARD_SIZE` if
+                `None`.
+            num_proc: The number of processes, which share the lists in `gen_kwargs`.
+            storage_options: Options of the file system of `output_dir`.
+            download_and_prepare_kwargs: Passed on to `_prepare_split` of a subclass.
 
         Raises:
-            DatasetGenerationError: the builder's own code raised.
-            SplitsVerificationError, ChecksumVerificationError: it is not what the information on it
-                says.
+            DatasetGenerationError: The builder's code raised an error.
+            InvalidArgumentError: The file format is not supported, or a split is called `all`.
+            ManualDownloadError: The user has to download files first.
+            SplitsVerificationError, ChecksumVerificationError: The splits or files are not those
+                that the description lists.
 
         Example:
-            >>> builder.download_and_prepare("out", file_format="parquet", max_shard_size="100MB")
+            >>> write_jsonl("train.jsonl", [{"a": 1}, {"a": 2}])
+            2
+            >>> builder = load_dataset_builder("json", data_files="train.jsonl")
+            >>> builder.download_and_prepare("out", file_format="parquet")
+            >>> load_dataset("parquet", data_files="out/*.parquet", split="train")["a"][:]
+            [1, 2]
         """
         if file_format not in ("arrow", "parquet"):
             raise InvalidArgumentError(
@@ -148,7 +158,7 @@ class BuilderPreparation(BuilderBase):
             shutil.rmtree(temporary, ignore_errors=True)
 
     def _move(self, temporary: str, place: str, anew: bool) -> None:
-        """Give what is made its name."""
+        """Move the files from the temporary folder to their final place."""
         # What says that it is whole comes last, and goes first.
         names = sorted(
             os.listdir(temporary), key=lambda name: (name == config.DATASET_INFO_FILENAME, name)
@@ -184,8 +194,9 @@ class BuilderPreparation(BuilderBase):
                 os.replace(os.path.join(temporary, name), os.path.join(place, name))
 
     def _made_before(self, names: list[str]) -> list[str]:
-        """Of the files of a folder, those that a builder makes, the description first; what else
-        somebody put there is left alone.
+        """Return the files in a folder that a builder wrote earlier, the description first.
+
+        Other files there are left alone.
         """
         ours = [
             name

@@ -1,4 +1,4 @@
-"""`open` that opens URLs too, for builders' code."""
+"""An `open` that also opens URLs, for the code of builders."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from rowstream.storage.urls import is_url
 
 
 def opens_urls(of: type) -> None:
-    """Lets a builder's module open URLs by the built-in `open`, as it would paths. A module with an
-    `open` of its own keeps it.
+    """Let a builder's module open URLs with the built-in `open`.
+
+    A module that has an `open` of its own keeps it.
     """
     module = sys.modules.get(of.__module__)
     if module is not None and "open" not in vars(module):
@@ -20,7 +21,7 @@ def opens_urls(of: type) -> None:
 
 
 def open_anywhere(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
-    """As the builtin `open`, of URLs too."""
+    """Open a file as the built-in `open` does, or a URL."""
     import builtins
 
     if isinstance(file, (str, os.PathLike)) and is_url(os.fspath(file)):

@@ -1,1 +1,1 @@
-"""From what a user names to files: patterns, splits, formats."""
+"""From what a user names to data files: patterns, splits and formats."""

@@ -1,4 +1,4 @@
-"""What the card of a folder says."""
+"""The card of a local folder."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rowstream.storage.hub import Repo
 
 
 class Folder(Repo):
-    """A folder of this machine whose `README.md` is a card, as that of a repository is."""
+    """A local folder whose `README.md` is a card, as in a repository of the Hub."""
 
     def location(self, path: str) -> str:
-        """Return where a file of it is."""
+        """Return the path of a file in the folder."""
         return f"{self.id}/{path}"
 
     def locate(self, paths: list[str], known: dict[str, tuple[int, str | None]]) -> list[str]:
-        """Return where files of it are."""
+        """Return the paths of files in the folder."""
         return [self.location(path) for path in paths]
 
 
@@ -26,11 +26,11 @@ _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*$", re.DOTALL | re.MULTILIN
 
 
 def folder(path: str) -> Folder | None:
-    """Return a folder with a card that names configurations or says what is in it; `None` if it has
-    none.
+    """Return a folder whose card lists configurations or features; `None` if its card does not.
 
     Raises:
-        InvalidArgumentError: the card is no YAML, or there is nothing that reads YAML.
+        InvalidArgumentError: The card is not valid YAML, or no package that reads YAML is
+            installed.
     """
     root = Path(path).expanduser().absolute()
     try:

@@ -1,4 +1,4 @@
-"""Configurations of a repository: what its card names, or what its files say."""
+"""The configurations of a repository: those in its card, or those that its files suggest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Configuration:
-    """One configuration of a repository: its files by split, and what its card says of it."""
+    """A configuration of a repository: its files by split, and its description in the card."""
 
     name: str
     repo: Repo
@@ -35,7 +35,7 @@ class Configuration:
 
 
 def _data(paths: list[str]) -> list[str]:
-    """Files that may be data: not hidden, not a description."""
+    """Return the files that may be data: not hidden, and no card or license."""
     return [
         path
         for path in paths
@@ -44,7 +44,7 @@ def _data(paths: list[str]) -> list[str]:
 
 
 def _inside(pattern: str, of: str) -> str:
-    """Return a pattern of a card, which stays in its repository."""
+    """Return a pattern of a card, after a check that it stays in the repository."""
     text = str(pattern).removeprefix("./")
     if "://" in text or text.startswith(("/", "~/")) or ".." in text.replace("\\", "/").split("/"):
         raise InvalidArgumentError(
@@ -54,7 +54,7 @@ def _inside(pattern: str, of: str) -> str:
 
 
 def _of_card(of: Repo, config: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the files by split that a configuration of a card names."""
+    """Return the files by split that the card lists for a configuration."""
     folder = _inside(config.get("data_dir") or "", of.id).strip("/")
     said = config.get("data_files")
     there = [path for path in of.files if not folder or path.startswith(f"{folder}/")]
@@ -82,9 +82,7 @@ def _of_card(of: Repo, config: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def _of_folder(of: Repo, folder: str) -> dict[str, list[str]]:
-    """Return the files by split of a folder of a repository, as they are named; of all of it if the
-    folder's name is empty.
-    """
+    """Return the files by split of a folder in a repository; of all of it if `folder` is empty."""
     folder = "" if folder == "." else folder.strip("/")
     start = f"{folder}/" if folder else ""
     there = _of_format(_data(sorted(path for path in of.files if path.startswith(start))))
@@ -95,12 +93,12 @@ def _of_folder(of: Repo, folder: str) -> dict[str, list[str]]:
 
 
 def _same(files: dict[str, list[str]], others: dict[str, list[str]], split: Any) -> bool:
-    """Return whether a split has the same files in both."""
+    """Return whether both configurations have the same files in a split."""
     return sorted(files.get(split, ())) == sorted(others.get(split, ()))
 
 
 def _of_format(paths: list[str]) -> list[str]:
-    """Return the files of the format that most have."""
+    """Return the files of the format that most files have."""
     known = [path for path in paths if formats.by_name(path)]
     if not known:
         return []
@@ -116,12 +114,11 @@ _NOT_OPTIONS = frozenset(
 def configuration(
     of: Repo, name: str | None, data_dir: str | None, access: StorageOptions
 ) -> Configuration:
-    """Return a configuration of a repository: as its card says, or as its files are named.
+    """Return a configuration of a repository, from its card or from the names of its files.
 
     Raises:
-        InvalidArgumentError: there is no such configuration, or there are several and none is
-            named.
-        DataFilesNotFoundError: it has no data files.
+        InvalidArgumentError: The configuration does not exist, or none is chosen of several.
+        DataFilesNotFoundError: It has no data files.
     """
     configs = [
         one
@@ -169,9 +166,7 @@ def configuration(
 
 
 def configurations(of: Repo, access: StorageOptions) -> tuple[list[str], str | None]:
-    """Return the names of a repository's configurations, and which of them is taken where none is
-    named.
-    """
+    """Return the names of a repository's configurations, and the one that is the default."""
     configs = [
         one
         for one in of.card.get("configs") or []
@@ -222,14 +217,14 @@ def _picked(configs: list[dict[str, Any]], name: str | None, of: Repo) -> dict[s
 
 
 def _infos(of: Repo) -> dict[str, dict[str, Any]]:
-    """Return what the card says of each configuration."""
+    """Return the descriptions of the configurations in the card."""
     said = of.card.get("dataset_info")
     some = [said] if isinstance(said, dict) else said if isinstance(said, list) else []
     return {str(one.get("config_name", "default")): one for one in some if isinstance(one, dict)}
 
 
 def _converted(of: Repo, name: str | None, access: StorageOptions) -> Configuration:
-    """Return a repository whose own files are not read, as the Hub converted it."""
+    """Return the Hub's Parquet conversion of a repository with files of unknown formats."""
     try:
         converted = repo(of.id, CONVERTED, access)
     except DatasetNotFoundError:

@@ -1,4 +1,4 @@
-"""Options of CSV, by the names that `datasets` and pandas give them."""
+"""Options of CSV, with the names of `datasets` and pandas."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _texts(name: str, value: Any) -> list[str]:
 
 
 def csv_options(left: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of CSV: those of pandas, as far as they are there."""
+    """Return the options of CSV for the core, from those of pandas that are supported."""
     sep = left.pop("sep", None)
     delimiter = left.pop("delimiter", None)
     names = left.pop("column_names", None) or left.pop("names", None)

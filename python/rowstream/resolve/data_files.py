@@ -27,7 +27,7 @@ DataFiles = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[
 
 @dataclass
 class ResolvedFiles:
-    """The files of each split, and how they are read."""
+    """The files of each split, and how to read them."""
 
     files: dict[str, list[str]]
     format: str
@@ -47,7 +47,7 @@ def resolve_files(
     revision: str | None,
     places: FileLocations,
 ) -> ResolvedFiles:
-    """Return the files of each split, their format, and what to call them."""
+    """Return the files of each split, their format and the name of the dataset."""
     here = Path(path).expanduser()
     if is_of_hub(path, data_files, data_dir):
         return _of_hub(path, name, data_dir, data_files, revision, places)
@@ -107,12 +107,12 @@ def resolve_files(
 
 
 def of_tabs(file: str) -> bool:
-    """Return whether a file's name says that it is CSV with tabs."""
+    """Return whether a file is CSV with tabs, by its name."""
     return without_query(file).lower().endswith((".tsv", ".tsv.gz"))
 
 
 def _of_url(url: str, places: FileLocations) -> dict[str, list[str]]:
-    """Return the files of a URL: itself, those that it is a pattern of, or those below it."""
+    """Return the files of a URL: itself, those that match it as a pattern, or those below it."""
     if formats.by_name(without_query(url)) or "*" in url:
         return {"train": places.resolve(url, ".")}
     if "[" in url:
@@ -129,7 +129,7 @@ def _of_hub(
     revision: str | None,
     places: FileLocations,
 ) -> ResolvedFiles:
-    """Return a data set of the Hub."""
+    """Return the files of a dataset of the Hub."""
     of = named_repo(path, revision, places.access, data_files)
     label = of.id.rsplit("/", 1)[-1]
     if data_files is None:
@@ -148,7 +148,7 @@ def _of_hub(
 def _configured(
     of: Repo, name: str | None, data_dir: str | None, label: str, places: FileLocations
 ) -> ResolvedFiles:
-    """Return a configuration that a card names."""
+    """Return the files of a configuration that a card lists."""
     config = configuration(of, name, data_dir, places.access)
     files = {
         split: config.repo.locate(paths, places.known) for split, paths in config.files.items()
@@ -159,7 +159,7 @@ def _configured(
 
 
 def listed_files(data_files: Any, base: str, places: FileLocations) -> dict[str, list[str]]:
-    """Return the files that `data_files` names."""
+    """Return the files by split that `data_files` lists."""
     if isinstance(data_files, dict):
         by_name = data_files
     elif hasattr(data_files, "items"):
@@ -188,7 +188,7 @@ def listed_files(data_files: Any, base: str, places: FileLocations) -> dict[str,
 def _discovered(
     folder: str, format_name: str | None, places: FileLocations
 ) -> dict[str, list[str]]:
-    """Return the splits of a folder, by names; only the files of its format."""
+    """Return the files by split of a folder, by their names; only those of its format."""
     far = is_url(folder)
     if not far and not Path(folder).is_dir():
         raise DataFilesNotFoundError(f"there is no folder {folder}{meant(folder)}")

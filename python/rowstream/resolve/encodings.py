@@ -1,4 +1,4 @@
-"""Encodings of text, by the names that Python has for them, as the core reads them."""
+"""Encodings of text, with Python's names, for the core."""
 
 from __future__ import annotations
 
@@ -39,12 +39,11 @@ _OTHER_LETTERS = "éЖאあ中한"  # one of them takes more than a byte, wherev
 
 
 def option(format: str, encoding: Any, errors: Any) -> dict[str, Any] | None:
-    """Return what the core is to know of the encoding of files; `None` where they are UTF-8, and
-    what is not is an error.
+    """Return the encoding of files for the core; `None` for UTF-8 with strict errors.
 
     Raises:
-        InvalidArgumentError: there is no such encoding, or no such way with errors.
-        UnsupportedError: it is not read.
+        InvalidArgumentError: There is no such encoding or no such way to handle errors.
+        UnsupportedError: The encoding is not supported.
     """
     how = "strict" if errors is None else str(errors)
     if how not in ERRORS:
@@ -74,7 +73,7 @@ def option(format: str, encoding: Any, errors: Any) -> dict[str, Any] | None:
 
 @cache
 def _table(name: str, errors: str) -> tuple[str | None, ...] | None:
-    """Return the character of each byte; `None` of an encoding whose characters have several."""
+    """Return the character of each byte; `None` if some characters have several bytes."""
     try:
         if any(len(letter.encode(name, "ignore")) > 1 for letter in _OTHER_LETTERS):
             return None

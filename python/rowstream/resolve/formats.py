@@ -1,4 +1,4 @@
-"""Which format a file has: by its name, or by its first bytes."""
+"""The format of a file, by its name or by its first bytes."""
 
 from __future__ import annotations
 
@@ -55,14 +55,18 @@ NAMES = (*READ, *(ending for ending, name in ENDINGS.items() if name in READ))
 
 
 def require(name: str) -> str:
-    """Return a format that is read. Raises `UnsupportedError` for others."""
+    """Return the format if it is supported.
+
+    Raises:
+        UnsupportedError: It is not.
+    """
     if name not in READ:
         raise UnsupportedError(f"the format {name!r} is not read yet; these are: {', '.join(READ)}")
     return name
 
 
 def by_name(path: str) -> str | None:
-    """Return the format that a file's name tells, or `None`."""
+    """Return the format of a file by its name, or `None`."""
     lower = (
         re.split(r"[?#]", path, maxsplit=1)[0].lower()
         if path.startswith(("http://", "https://"))
@@ -77,7 +81,7 @@ def by_name(path: str) -> str | None:
 
 
 def by_bytes(path: str) -> str | None:
-    """Return the format that a file's first bytes tell, or `None`."""
+    """Return the format of a file by its first bytes, or `None`."""
     try:
         with Path(path).open("rb") as file:
             head = file.read(8)
@@ -105,8 +109,9 @@ LOOKS = (by_name, by_bytes, by_members)
 
 
 def of_files(paths: Iterable[str]) -> str:
-    """Return the format that most files have, by name; by their first bytes where no name tells; by
-    what is in zip archives.
+    """Return the format that most files have.
+
+    Names decide; else the first bytes of files, or the members of zip archives.
     """
     paths = list(paths)
     for look in LOOKS:

@@ -1,4 +1,4 @@
-"""What the first argument of `load_dataset` names, and what was meant where it names nothing."""
+"""What the first argument of `load_dataset` refers to, and suggestions if it refers to nothing."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ _WAIT = 2.0  # seconds for the Hub to answer where a name that is here was meant
 
 
 def format_named(path: str, data_files: Any = None, data_dir: str | None = None) -> str | None:
-    """Return the format that a name stands for, if it does: its own name, or how its files end
-    (`"jsonl"`), unless that is a folder here.
+    """Return the format that a name stands for: its own name, or a file ending such as `"jsonl"`.
+
+    It is `None` for other names, and for an ending that is also a local path.
     """
     if path in formats.BUILDERS:
         return path
@@ -37,7 +38,7 @@ def format_named(path: str, data_files: Any = None, data_dir: str | None = None)
 
 
 def is_of_hub(path: str, data_files: Any = None, data_dir: str | None = None) -> bool:
-    """Return whether a name can only be that of a data set of the Hub."""
+    """Return whether a name can only be that of a dataset of the Hub."""
     if is_url(path) or not is_name(path) or path.endswith((".py", ".json")):
         return False
     folder = path.rpartition("/")[0]
@@ -47,23 +48,21 @@ def is_of_hub(path: str, data_files: Any = None, data_dir: str | None = None) ->
 
 
 def meant(path: str | os.PathLike[str]) -> str:
-    """Return what is like a path that is not there, for the end of an error; empty if nothing
-    is.
-    """
+    """Return names similar to a missing path, for the end of an error; empty if there are none."""
     return _asked(_like_here(os.fspath(path)))
 
 
 def named_repo(
     path: str, revision: str | None, access: StorageOptions, data_files: Any = None
 ) -> Repo:
-    """Return the data set of the Hub that a name is of.
+    """Return the repository of a dataset of the Hub.
 
-    A name that is like that of a format, or ends files that are not read, is none. For one that is
-    like a name that is here the Hub is asked, but not waited for.
+    Names that resemble a format, or are a file ending that is not supported, are not looked up. For
+    a name that resembles a local file, the Hub is asked without waiting long.
 
     Raises:
-        DatasetNotFoundError: there is none, or the token may not see it.
-        UnsupportedError: it is how files end that are not read.
+        DatasetNotFoundError: The Hub has no such dataset, or the token has no access.
+        UnsupportedError: The name is a file ending that is not supported.
     """
     alone = "/" not in path and revision is None
     if alone and _end(data_files, path):
@@ -92,7 +91,7 @@ def _asked(names: list[str]) -> str:
 
 
 def _close(name: str, among: Any) -> list[str]:
-    """Return the names that are like one, whatever the case of letters."""
+    """Return the names that resemble one, ignoring case."""
     lower, by_lower = name.lower(), {one.lower(): one for one in among}
     same = [one for one in by_lower if sorted(one) == sorted(lower)]
     return [
@@ -102,7 +101,7 @@ def _close(name: str, among: Any) -> list[str]:
 
 
 def _like_here(path: str) -> list[str]:
-    """Return what is like a path in the folder that it would be in: folders, and files of data."""
+    """Return the folders and data files in the same folder whose names resemble a path."""
     folder, _, name = path.rstrip("/").rpartition("/")
     start = f"{folder}/" if folder or path.startswith("/") else ""
     try:
@@ -120,7 +119,7 @@ def _like_here(path: str) -> list[str]:
 
 
 def _end(data_files: Any, name: str) -> bool:
-    """Return whether the names of files end so."""
+    """Return whether this is a known ending of names of files."""
     if isinstance(data_files, (str, os.PathLike)):
         return os.fspath(data_files).lower().endswith(f".{name.lower()}")
     some = (

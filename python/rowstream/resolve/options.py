@@ -1,4 +1,4 @@
-"""The options of formats, as `load_dataset` takes them, for the core."""
+"""The options of formats, from the arguments of `load_dataset` to those of the core."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class ReadOptions:
     """How files are read.
 
     Attributes:
-        format: the format's name.
-        options: the format's own, as the core has them.
-        columns: the columns to read; all of them if `None`.
-        schema: the types of rows as JSON, if they are given.
-        every: whether types are found from all rows.
-        rows: the most rows of a split, if there is a limit.
-        condition: which rows are kept.
-        skipped: where records that cannot be read are told of, rather than errors.
+        format: The name of the format.
+        options: The options of the format, with the names of the core.
+        columns: The columns to read; all columns if `None`.
+        schema: The types of the columns as JSON, if they are given.
+        every: Whether types are detected from all rows.
+        rows: The largest number of rows of a split, if there is a limit.
+        condition: The condition that rows must meet.
+        skipped: Where records that cannot be read are reported instead of raising errors.
     """
 
     format: str
@@ -69,7 +69,7 @@ class ReadOptions:
     skipped: BadRecords | None = None
 
     def scan(self, files: Sequence[str], places: FileLocations | None = None) -> str:
-        """List the pieces of files."""
+        """Return the list of the files' shards, as JSON."""
         options = json.dumps(self.options) if self.options else None
         refs = list(files) if places is None else places.refs(files)
         access = None if places is None or not files else places.access.core(files[0])
@@ -110,11 +110,11 @@ class ReadOptions:
 
 
 def read_options(format: str, options: dict[str, Any], features: Any) -> ReadOptions:
-    """Return how files of a format are read, from the arguments of `load_dataset`.
+    """Return how to read files of a format, from the arguments of `load_dataset`.
 
     Raises:
-        InvalidArgumentError: there is no such option, or it has no such value.
-        UnsupportedError: an option that `datasets` has, and that is not there.
+        InvalidArgumentError: The option does not exist, or does not have such a value.
+        UnsupportedError: The option exists in `datasets`, but is not supported.
     """
     left = {key: value for key, value in options.items() if key not in _WITHOUT_EFFECT}
     columns = left.pop("columns", None)

@@ -1,4 +1,4 @@
-"""From files to plans."""
+"""From data files to plans."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def plan_of(
     how: ReadOptions, found: ResolvedFiles, files: list[str], split: str
 ) -> tuple[Plan, DatasetInfo]:
-    """Return the plan of a split's files, and what is known of their rows."""
+    """Return the plan of a split's files, and the description of its rows."""
     said = features_of_card(found.info.get("features")) if how.schema is None else None
     if said is not None and how.format != "parquet":
         how = replace(how, schema=schema_from_features(said))
@@ -39,8 +39,10 @@ def plan_of(
 def plans_of(
     how: ReadOptions, found: ResolvedFiles, files: dict[str, list[str]]
 ) -> dict[str, tuple[Plan, DatasetInfo]]:
-    """Return the plans of splits. Fields of mixed types are JSON in all of them where they are in
-    one, so that splits have the same types.
+    """Return the plans of splits.
+
+    A field with mixed types in one split is JSON in all of them, so that splits have the same
+    types.
     """
     made = {name: plan_of(how, found, some, name) for name, some in files.items()}
     if how.format != "json" or how.schema is not None or len(made) < 2:
@@ -68,8 +70,9 @@ def _has_json(feature: Any) -> bool:
 
 
 def _same(said: Any, schema: dict[str, Any]) -> bool:
-    """Return whether a card's features have the columns and types of files, which themselves say
-    nothing of features.
+    """Return whether a card's features fit the columns and types of files.
+
+    It is `False` for files that have features stored in them.
     """
     if "huggingface" in (schema.get("metadata") or {}):
         return False
@@ -81,9 +84,7 @@ def _same(said: Any, schema: dict[str, Any]) -> bool:
 
 
 def _same_type(declared: dict[str, Any], found: dict[str, Any]) -> bool:
-    """Return whether a field of a file has the type that is declared, of which labels may be
-    written by their names.
-    """
+    """Return whether a field of a file has the declared type; labels may be written by name."""
     one, other = declared["data_type"], found["data_type"]
     if "rowstream.labels" in declared["metadata"]:
         return one == other or other in ("Utf8", "LargeUtf8", "Utf8View")
@@ -104,7 +105,7 @@ def _same_type(declared: dict[str, Any], found: dict[str, Any]) -> bool:
 
 
 def plan_files(how: ReadOptions, files: list[str], places: FileLocations) -> Plan:
-    """Return the plan of files."""
+    """Return the plan that reads some files."""
     plan = replace(Plan(how.scan(files, places)), skipped=how.skipped, access=places.access)
     if how.condition is not None:
         plan = plan.where(how.condition)
@@ -120,7 +121,7 @@ def plan_files(how: ReadOptions, files: list[str], places: FileLocations) -> Pla
 
 
 def info_of_files(plan: Plan, format: str, label: str | None, split: str) -> DatasetInfo:
-    """Return what is known of the rows of files."""
+    """Return the description of the rows in files."""
     size = sum(file["size"] for file in plan.listing["files"])
     counts = [piece[2] for piece in plan.listing["pieces"]]
     exact = plan.condition is None and plan.skipped is None and None not in counts

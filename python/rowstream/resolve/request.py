@@ -1,4 +1,4 @@
-"""What `load_dataset` is asked for: files, and how they are read."""
+"""A request to `load_dataset`: the files, and how to read them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WHOLE = frozenset(("columns", "usecols", "infer", "dtype", "sep", "delimiter", 
 
 @dataclass
 class Request:
-    """What is to be loaded: which files, and how they are read."""
+    """What to load: the files, and how to read them."""
 
     how: ReadOptions
     found: ResolvedFiles
@@ -35,8 +35,9 @@ class Request:
 
     @property
     def counts(self) -> Any:
-        """The splits as the card counts them; nothing of it where a caller's options may leave rows
-        out.
+        """The splits and their numbers of rows in the card.
+
+        It is empty if options of the caller may leave rows out.
         """
         return SplitDict() if self.found.cut else SplitDict.of_card(self.found.info.get("splits"))
 
@@ -52,7 +53,7 @@ def request_of(
     config_kwargs: dict[str, Any],
     streaming: bool,
 ) -> Request:
-    """Return the files that arguments name, and how they are read."""
+    """Return the request that the arguments of `load_dataset` describe."""
     found = resolve_files(
         os.fspath(path), name, data_dir, data_files, revision, FileLocations(access)
     )

@@ -32,8 +32,10 @@ def _in_name(keyword: str) -> re.Pattern[str]:
 
 
 def by_split(paths: list[str]) -> dict[str, list[str]]:
-    """Return the files of each split, known splits first. `paths` are relative to the data set's
-    folder.
+    """Return the files of each split, known splits first.
+
+    Args:
+        paths: The files, relative to the folder of the dataset.
     """
     sharded: dict[str, list[str]] = {}
     for path in paths:

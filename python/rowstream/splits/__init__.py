@@ -1,4 +1,4 @@
-"""Names and parts of splits."""
+"""Names, slices and descriptions of splits."""
 
 from rowstream.splits.info import (
     FileInstructions,

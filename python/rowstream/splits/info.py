@@ -1,4 +1,4 @@
-"""What is known of splits: rows, bytes, files."""
+"""Descriptions of splits: numbers of rows and bytes, and files."""
 
 from __future__ import annotations
 
@@ -14,13 +14,19 @@ _WRITTEN = {"include_in_asdict_even_if_is_default": True}
 
 @dataclass
 class SplitInfo:
-    """What is known of a split.
+    """The description of a split.
 
     Attributes:
-        name: its name.
-        num_bytes: the bytes of its rows.
-        num_examples: its rows.
-        shard_lengths: the rows of each file, where there are several.
+        name: The name of the split.
+        num_bytes: The size of its rows in bytes.
+        num_examples: The number of its rows; `None` if it is not known.
+        shard_lengths: The number of rows of each file, if there are several files.
+        original_shard_lengths: The number of rows of each original file, if a builder recorded it.
+        dataset_name: The name of the dataset, with which the names of files begin.
+
+    Example:
+        >>> SplitInfo("train", num_examples=100)
+        SplitInfo(name='train', num_examples=100)
     """
 
     name: str = field(default="", metadata=_WRITTEN)
@@ -32,11 +38,17 @@ class SplitInfo:
 
     @property
     def file_instructions(self) -> list[dict[str, Any]]:
-        """Which rows of which of its files to read: all, as `{"filename", "skip", "take"}`."""
+        """The rows to read from each file: all of them, as dicts of `filename`, `skip` and `take`.
+
+        A `take` of -1 means all remaining rows of the file.
+
+        Example:
+            >>> SplitInfo("train", num_examples=100).file_instructions
+            [{'filename': 'train.arrow', 'skip': 0, 'take': -1}]
+        """
         return _files(self, 0, self.num_examples or 0)
 
     def __repr__(self) -> str:
-        """Return what is known."""
         known = [
             f"{of.name}={getattr(self, of.name)!r}" for of in fields(self) if getattr(self, of.name)
         ]
@@ -45,8 +57,12 @@ class SplitInfo:
 
 @dataclass(frozen=True)
 class FileInstructions:
-    """Which rows of which files to read: how many they are, and `{"filename", "skip", "take"}` of
-    each file; `take` is -1 for all.
+    """The rows to read from each file.
+
+    Attributes:
+        num_examples: The number of rows in all.
+        file_instructions: A dict of `filename`, `skip` and `take` for each file; a `take` of -1
+            means all remaining rows.
     """
 
     num_examples: int
@@ -55,25 +71,41 @@ class FileInstructions:
 
 @dataclass(frozen=True)
 class SubSplitInfo:
-    """What is known of a part of a split."""
+    """The description of a slice of a split, which a `SplitDict` returns.
+
+    Example:
+        >>> splits = SplitDict({"train": SplitInfo("train", num_examples=100)})
+        >>> type(splits["train[:10%]"]).__name__
+        'SubSplitInfo'
+    """
 
     instructions: FileInstructions
 
     @property
     def num_examples(self) -> int:
-        """Its rows."""
+        """The number of rows of the slice.
+
+        Example:
+            >>> splits = SplitDict({"train": SplitInfo("train", num_examples=100)})
+            >>> splits["train[:10%]"].num_examples
+            10
+        """
         return self.instructions.num_examples
 
     @property
     def file_instructions(self) -> list[dict[str, Any]]:
-        """Which rows of which files it is."""
+        """The rows of the slice in each file, as dicts of `filename`, `skip` and `take`.
+
+        Example:
+            >>> splits = SplitDict({"train": SplitInfo("train", num_examples=100)})
+            >>> splits["train[:10%]"].file_instructions
+            [{'filename': 'train.arrow', 'skip': 0, 'take': 10}]
+        """
         return self.instructions.file_instructions
 
 
 def _files(info: SplitInfo, start: int, stop: int) -> list[dict[str, Any]]:
-    """Return the files of a split that have rows from `start` to `stop`, by the names that
-    `datasets` gives them.
-    """
+    """Return the files with the rows from `start` to `stop`, named as `datasets` names them."""
     name = f"{info.dataset_name}-{info.name}" if info.dataset_name else info.name
     lengths = info.shard_lengths or [info.num_examples or 0]
     n = len(lengths)
@@ -90,14 +122,27 @@ def _files(info: SplitInfo, start: int, stop: int) -> list[dict[str, Any]]:
 
 
 class SplitDict(dict[str, SplitInfo]):
-    """The splits of a data set by name."""
+    """The splits of a dataset by name: a dict of `SplitInfo`.
+
+    A slice, such as `splits["train[:10%]"]`, is a `SubSplitInfo`.
+
+    Args:
+        dataset_name: The name of the dataset.
+        args, kwargs: As in `dict`.
+
+    Example:
+        >>> splits = SplitDict(dataset_name="squares")
+        >>> splits.add(SplitInfo("train", num_examples=100))
+        >>> splits["train"].num_examples
+        100
+    """
 
     def __init__(self, *args: Any, dataset_name: str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.dataset_name = dataset_name
 
     def __getitem__(self, key: Any) -> Any:
-        """Return a split, or a part of one: `"train[:10%]"`."""
+        """Return a split, or a slice of one such as `"train[:10%]"`."""
         if str(key) in self:
             return super().__getitem__(str(key))
         parts = key.parts if isinstance(key, ReadInstruction) else instructions(str(key))
@@ -114,16 +159,25 @@ class SplitDict(dict[str, SplitInfo]):
         return SubSplitInfo(FileInstructions(total, files))
 
     def __setitem__(self, key: Any, value: SplitInfo) -> None:
-        """Set a split, under its own name."""
+        """Set a split, whose own name must be the key."""
         if key != value.name:
             raise ValueError(f"Cannot add elem. (key mismatch: '{key}' != '{value.name}')")
         super().__setitem__(str(key), value)
 
     def add(self, split_info: SplitInfo) -> None:
-        """Add a split.
+        """Add a split under its name, and set the name of its dataset.
+
+        Args:
+            split_info: The split.
 
         Raises:
-            ValueError: there is one of that name.
+            ValueError: There is already a split with this name.
+
+        Example:
+            >>> splits = SplitDict()
+            >>> splits.add(SplitInfo("train", num_examples=100))
+            >>> list(splits)
+            ['train']
         """
         if split_info.name in self:
             raise ValueError(f"Split {split_info.name} already present")
@@ -132,12 +186,29 @@ class SplitDict(dict[str, SplitInfo]):
 
     @property
     def total_num_examples(self) -> int:
-        """The rows of all splits."""
+        """The number of rows of all splits together.
+
+        Example:
+            >>> splits = SplitDict()
+            >>> splits.add(SplitInfo("train", num_examples=100))
+            >>> splits.add(SplitInfo("test", num_examples=20))
+            >>> splits.total_num_examples
+            120
+        """
         return sum(one.num_examples or 0 for one in self.values())
 
     @classmethod
     def from_split_dict(cls, split_infos: Any, dataset_name: str | None = None) -> SplitDict:
-        """Return the splits of what `to_split_dict` gave, or of plain data."""
+        """Create the dict from a list or dict of splits, as `to_split_dict` or JSON has them.
+
+        Args:
+            split_infos: The splits: `SplitInfo`s, or dicts of their attributes.
+            dataset_name: The name of the dataset; that of the first split if `None`.
+
+        Example:
+            >>> SplitDict.from_split_dict([{"name": "train", "num_examples": 100}])
+            {'train': SplitInfo(name='train', num_examples=100)}
+        """
         several = list(split_infos.values()) if isinstance(split_infos, dict) else list(split_infos)
         if dataset_name is None and several:
             first = several[0]
@@ -155,7 +226,12 @@ class SplitDict(dict[str, SplitInfo]):
         return made
 
     def to_split_dict(self) -> list[SplitInfo]:
-        """Return the splits, as a list."""
+        """Return copies of the splits as a list.
+
+        Example:
+            >>> SplitDict({"train": SplitInfo("train", num_examples=100)}).to_split_dict()
+            [SplitInfo(name='train', num_examples=100)]
+        """
         made = []
         for name, one in self.items():
             kept = copy.deepcopy(one)
@@ -164,13 +240,28 @@ class SplitDict(dict[str, SplitInfo]):
         return made
 
     def copy(self) -> SplitDict:
-        """Return a copy."""
+        """Return a copy of the dict with copies of its splits.
+
+        Example:
+            >>> splits = SplitDict()
+            >>> splits.copy().add(SplitInfo("train"))
+            >>> len(splits)
+            0
+        """
         return SplitDict.from_split_dict(self.to_split_dict(), self.dataset_name)
 
     @classmethod
     def of_card(cls, said: Any) -> SplitDict:
-        """Return the splits that a card says, as far as it does: people write cards, and what one
-        lacks is no reason not to load.
+        """Create the dict from the field `splits` of a dataset card.
+
+        People write cards by hand: what is missing or malformed is ignored.
+
+        Args:
+            said: The value of the field.
+
+        Example:
+            >>> SplitDict.of_card([{"name": "train", "num_examples": 100}])
+            {'train': SplitInfo(name='train', num_examples=100)}
         """
         made = cls()
         for one in said if isinstance(said, list) else []:
@@ -206,14 +297,17 @@ class SplitDict(dict[str, SplitInfo]):
 
 @dataclass
 class SplitGenerator:
-    """What a builder's split is made of.
+    """A split that a builder generates, and the arguments of the method that generates its rows.
 
     Args:
-        name: the split's name.
-        gen_kwargs: the arguments of the method that makes its rows.
+        name: The name of the split.
+        gen_kwargs: The arguments of `_generate_examples` or `_generate_tables`. With `num_proc`,
+            processes share the lists among them.
 
     Example:
-        >>> SplitGenerator(name=Split.TRAIN, gen_kwargs={"files": ["a.txt", "b.txt"]})
+        >>> split = SplitGenerator(name=Split.TRAIN, gen_kwargs={"files": ["a.txt", "b.txt"]})
+        >>> split.name
+        'train'
     """
 
     name: Any
@@ -221,7 +315,6 @@ class SplitGenerator:
     split_info: SplitInfo = field(init=False)
 
     def __post_init__(self) -> None:
-        """Check the name."""
         self.name = str(self.name)
         NamedSplit(self.name)
         self.split_info = SplitInfo(name=self.name)

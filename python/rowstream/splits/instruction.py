@@ -1,5 +1,6 @@
-"""Parts of splits, as `split=` says them: `train[:10%]`, `train[100:200]+test`, `train[-5:]`. As
-`datasets` reads them.
+"""Slices of splits as text: `train[:10%]`, `train[100:200]+test`, `train[-5:]`.
+
+They mean the same as in `datasets`.
 """
 
 from __future__ import annotations
@@ -27,16 +28,17 @@ _ROUNDINGS = ("closest", "pct1_dropremainder")
 
 @dataclass(frozen=True)
 class Instruction:
-    """A part of a split.
+    """A slice of a split.
 
     Attributes:
-        split: its name.
-        start: the first row, or per cent; from the end if below zero; the first of all if `None`.
-        stop: the one after the last.
-        percent: whether these are per cent.
-        rounding: `"closest"`, or `"pct1_dropremainder"`, which makes each per cent the same number
-            of rows.
-        sliced: whether it is a part at all.
+        split: The name of the split.
+        start: The first row, or per cent; counted from the end if it is negative; `None` for the
+            first of all.
+        stop: The row or per cent after the last; `None` for the end.
+        percent: Whether these are per cent.
+        rounding: `"closest"`, or `"pct1_dropremainder"`, with which each per cent has the same
+            number of rows.
+        sliced: Whether this is a slice at all, not the whole split.
     """
 
     split: str
@@ -47,7 +49,7 @@ class Instruction:
     sliced: bool = False
 
     def rows(self, n: int) -> tuple[int, int]:
-        """Return the rows of a split of `n`: the first, and the one after the last."""
+        """Return the first row of the slice and the one after its last, in a split of `n` rows."""
 
         def row(boundary: int | None, default: int) -> int:
             if boundary is None:
@@ -67,10 +69,10 @@ class Instruction:
 
 
 def instructions(split: str) -> list[Instruction] | None:
-    """Return the parts that `split` names; `None` where it has no slices.
+    """Return the slices that a text lists; `None` if it has none.
 
     Raises:
-        InvalidArgumentError: it has brackets, and is malformed.
+        InvalidArgumentError: The text has brackets, but is malformed.
     """
     if "[" not in split and "(" not in split:
         return None

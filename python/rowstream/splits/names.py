@@ -1,4 +1,4 @@
-"""Splits by name, and parts of them: `Split`, `NamedSplit`, `ReadInstruction`."""
+"""Names and slices of splits: `Split`, `NamedSplit`, `ReadInstruction`."""
 
 from __future__ import annotations
 
@@ -15,20 +15,33 @@ SPLIT_NAME = re.compile(r"\w+(\.\w+)*")
 
 
 class SplitBase:
-    """Splits, or parts of them, that are added and cut. What comes of that is a `ReadInstruction`,
-    which `split=` takes.
+    """The base class of splits and slices, which are joined with `+`.
+
+    Names are joined to a `NamedSplit`, others to a `ReadInstruction`; `load_dataset(split=…)` takes
+    both.
+
+    Example:
+        >>> Split.TRAIN.subsplit(percent=percent[:10]) + Split.TEST
+        ReadInstruction('train[:10%]+test')
     """
 
     def get_read_instruction(self, split_dict: Any) -> ReadInstruction:
-        """Return what to read of these splits.
+        """Return which rows of these splits to read.
+
+        Args:
+            split_dict: The splits of the dataset: a `SplitDict`.
 
         Raises:
-            KeyError: there is no such split.
+            InvalidArgumentError: A split is not among them.
+
+        Example:
+            >>> splits = SplitDict({"train": SplitInfo("train", num_examples=100)})
+            >>> Split.TRAIN.get_read_instruction(splits)
+            ReadInstruction('train')
         """
         raise NotImplementedError
 
     def __add__(self, other: Any) -> Any:
-        """Return both, one after another."""
         return self._instruction() + other._instruction()
 
     def _instruction(self) -> ReadInstruction:
@@ -41,13 +54,21 @@ class SplitBase:
         percent: slice | None = None,
         weighted: list[int] | None = None,
     ) -> Any:
-        """Parts of a split, in whole per cent.
+        """Return slices of the split, in whole per cent.
+
+        Pass exactly one argument. A split that is already sliced cannot be sliced again.
 
         Args:
-            arg: any of the others, told by its type.
-            k: that many parts, as even as can be; the last has what is left.
-            percent: one part: `percent[:10]`.
-            weighted: parts in these proportions; the last has what is left.
+            arg: One of the other three, recognized by its type.
+            k: A number of slices of nearly equal size; the last one takes the remainder.
+            percent: A single slice, such as `percent[:10]`.
+            weighted: The proportions of several slices; the last one takes the remainder.
+
+        Returns:
+            A `ReadInstruction` for `percent`, else a tuple of them.
+
+        Raises:
+            InvalidArgumentError: Not exactly one argument is given, or it is not valid.
 
         Example:
             >>> train, test = Split.TRAIN.subsplit(weighted=[9, 1])
@@ -91,13 +112,18 @@ class SplitBase:
 
 
 class percent:  # noqa: N801  # as `datasets` names it
-    """Per cents of a split, for `subsplit`: `percent[:10]`, `percent[-20:]`."""
+    """A range of per cent for `subsplit`, such as `percent[:10]` or `percent[-20:]`.
+
+    Example:
+        >>> percent[:10]
+        slice(None, 10, None)
+    """
 
     def __class_getitem__(cls, item: Any) -> slice:
         """Return the slice.
 
         Raises:
-            ValueError: it is none.
+            InvalidArgumentError: The item is not a slice.
         """
         if not isinstance(item, slice):
             raise InvalidArgumentError(
@@ -107,7 +133,13 @@ class percent:  # noqa: N801  # as `datasets` names it
 
 
 class NamedSplit(SplitBase):
-    """The name of a split. It is equal to its text.
+    """The name of a split, which equals its text.
+
+    Args:
+        name: The name, or several joined with `+`.
+
+    Raises:
+        InvalidArgumentError: A name does not begin with a letter, a digit or `_`.
 
     Example:
         >>> Split.TRAIN == "train"
@@ -123,27 +155,21 @@ class NamedSplit(SplitBase):
                 )
 
     def __str__(self) -> str:
-        """Return the name."""
         return self._name
 
     def __repr__(self) -> str:
-        """As `datasets` writes it."""
         return f"NamedSplit({self._name!r})"
 
     def __eq__(self, other: object) -> bool:
-        """By name."""
         return isinstance(other, (NamedSplit, str)) and self._name == str(other)
 
     def __lt__(self, other: Any) -> bool:
-        """By name."""
         return self._name < str(other)
 
     def __hash__(self) -> int:
-        """Of the name."""
         return hash(self._name)
 
     def __add__(self, other: Any) -> Any:
-        """Return both, one after another."""
         return (
             NamedSplit(f"{self}+{other}")
             if isinstance(other, (NamedSplit, str))
@@ -154,29 +180,60 @@ class NamedSplit(SplitBase):
         return ReadInstruction.from_spec(self._name)
 
     def get_read_instruction(self, split_dict: Any) -> ReadInstruction:
-        """Return what to read of these splits."""
+        """Return which rows to read; as in `SplitBase.get_read_instruction`.
+
+        Args:
+            split_dict: The splits of the dataset: a `SplitDict`.
+
+        Example:
+            >>> splits = SplitDict({"train": SplitInfo("train", num_examples=100)})
+            >>> NamedSplit("train").get_read_instruction(splits)
+            ReadInstruction('train')
+        """
         made = self._instruction()
         made.to_absolute({name: one.num_examples or 0 for name, one in split_dict.items()})
         return made
 
 
 class NamedSplitAll(NamedSplit):
-    """All splits together."""
+    """The name `"all"`, which stands for all splits of a dataset together.
+
+    Example:
+        >>> Split.ALL
+        NamedSplitAll()
+    """
 
     def __init__(self) -> None:
         super().__init__("all")
 
     def __repr__(self) -> str:
-        """As `datasets` writes it."""
         return "NamedSplitAll()"
 
     def get_read_instruction(self, split_dict: Any) -> ReadInstruction:
-        """Return all of these splits."""
+        """Return the instruction to read all of the splits, one after another.
+
+        Args:
+            split_dict: The splits of the dataset: a `SplitDict`.
+
+        Example:
+            >>> splits = SplitDict({"train": SplitInfo("train"), "test": SplitInfo("test")})
+            >>> Split.ALL.get_read_instruction(splits)
+            ReadInstruction('train+test')
+        """
         return ReadInstruction.from_spec("+".join(map(str, split_dict)))
 
 
 class Split:
-    """The names that splits usually have."""
+    """The usual names of splits: `TRAIN`, `VALIDATION`, `TEST` and `ALL`.
+
+    `Split(name)` returns the `NamedSplit` of any name.
+
+    Example:
+        >>> Split.TRAIN
+        NamedSplit('train')
+        >>> Split("dev")
+        NamedSplit('dev')
+    """
 
     TRAIN = NamedSplit("train")
     TEST = NamedSplit("test")
@@ -184,18 +241,17 @@ class Split:
     ALL = NamedSplitAll()
 
     def __new__(cls, name: str) -> Any:
-        """Return the split of a name."""
         return NamedSplitAll() if name == "all" else NamedSplit(name)
 
 
 def named(split: Any) -> NamedSplit | None:
-    """Return a split as its name."""
+    """Return the name of a split as a `NamedSplit`; `None` stays `None`."""
     return split if split is None or isinstance(split, NamedSplit) else Split(str(split))
 
 
 @dataclass(frozen=True)
 class _AbsoluteInstruction:
-    """The rows of a split: from the first to the one after the last."""
+    """A range of rows of a split; `to` is the one after the last."""
 
     splitname: str
     from_: int
@@ -203,19 +259,26 @@ class _AbsoluteInstruction:
 
 
 class ReadInstruction(SplitBase):
-    """Which rows of which splits to read; several are added.
+    """The rows of splits to read, for `load_dataset(split=…)`; several are joined with `+`.
 
     Args:
-        split_name: the split.
-        rounding: `"closest"`, or `"pct1_dropremainder"`, which makes each per cent the same number
-            of rows.
-        from_, to: the first row and the one after the last; from the end where below zero.
-        unit: `"%"` or `"abs"`.
+        split_name: The name of the split.
+        rounding: How percentages become rows: `"closest"` (default), or `"pct1_dropremainder"`,
+            with which each per cent has the same number of rows.
+        from_: The first row or per cent; negative numbers count from the end.
+        to: The row or per cent after the last.
+        unit: `"%"` or `"abs"` (rows; default).
+
+    Raises:
+        InvalidArgumentError: The unit is unknown, a percentage is out of range, or rows have a
+            `rounding`.
 
     Example:
-        >>> test = ReadInstruction("test", from_=50, unit="abs")
-        >>> ri = test + ReadInstruction("train", to=10, unit="%")
-        >>> load_dataset("mnist", split=ri)
+        >>> write_jsonl("train.jsonl", ({"n": n} for n in range(100)))
+        100
+        >>> part = ReadInstruction("train", to=2, unit="%")
+        >>> load_dataset("json", data_files="train.jsonl", split=part)["n"][:]
+        [0, 1]
     """
 
     def __init__(
@@ -239,7 +302,18 @@ class ReadInstruction(SplitBase):
 
     @classmethod
     def from_spec(cls, spec: str) -> ReadInstruction:
-        """Return the instruction of a text: `"train[:10%]+test"`."""
+        """Return the instruction that a text describes.
+
+        Args:
+            spec: The text, such as `"train[:10%]+test"`.
+
+        Raises:
+            InvalidArgumentError: The text has brackets, but is malformed.
+
+        Example:
+            >>> ReadInstruction.from_spec("train[:10%]+test")
+            ReadInstruction('train[:10%]+test')
+        """
         made = cls.__new__(cls)
         parts = instructions(str(spec))
         made.parts = (
@@ -248,7 +322,6 @@ class ReadInstruction(SplitBase):
         return made
 
     def __add__(self, other: Any) -> ReadInstruction:
-        """Return both, one after another."""
         if isinstance(other, NamedSplit):
             other = other._instruction()
         if not isinstance(other, ReadInstruction):
@@ -263,16 +336,35 @@ class ReadInstruction(SplitBase):
         return self
 
     def get_read_instruction(self, split_dict: Any) -> ReadInstruction:
-        """Itself, if these splits have what it names."""
+        """Return the instruction itself, after a check that all its splits exist.
+
+        Args:
+            split_dict: The splits of the dataset: a `SplitDict`.
+
+        Raises:
+            InvalidArgumentError: A split is not among them.
+
+        Example:
+            >>> splits = SplitDict({"train": SplitInfo("train", num_examples=100)})
+            >>> ReadInstruction("train", to=10, unit="%").get_read_instruction(splits)
+            ReadInstruction('train[:10%]')
+        """
         self.to_absolute({name: one.num_examples or 0 for name, one in split_dict.items()})
         return self
 
     def to_absolute(self, name2len: dict[str, int]) -> list[Any]:
-        """Return the rows of each part, by the lengths of splits: objects with `splitname`, `from_`
-        and `to`.
+        """Return the range of rows of each part, as objects with `splitname`, `from_` and `to`.
+
+        Args:
+            name2len: The number of rows of each split.
 
         Raises:
-            ValueError: a split is not among them.
+            InvalidArgumentError: A split is not among them, or too short for its `rounding`.
+
+        Example:
+            >>> [part] = ReadInstruction("train", to=10, unit="%").to_absolute({"train": 50})
+            >>> part.splitname, part.from_, part.to
+            ('train', 0, 5)
         """
         made = []
         for part in self.parts:
@@ -285,7 +377,12 @@ class ReadInstruction(SplitBase):
         return made
 
     def to_spec(self) -> str:
-        """Return the instruction as text."""
+        """Return the instruction as text, which `from_spec` reads.
+
+        Example:
+            >>> ReadInstruction("train", to=10, unit="%").to_spec()
+            'train[:10%]'
+        """
         made = []
         for part in self.parts:
             unit = "%" if part.percent else ""
@@ -299,5 +396,4 @@ class ReadInstruction(SplitBase):
     __str__ = to_spec
 
     def __repr__(self) -> str:
-        """As text."""
         return f"ReadInstruction({self.to_spec()!r})"

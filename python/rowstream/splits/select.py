@@ -1,4 +1,4 @@
-"""The splits that `split=` asks for."""
+"""The splits that the argument `split` selects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rowstream.splits.names import SPLIT_NAME, ReadInstruction
 
 
 def parts_of(split: Any) -> list[tuple[Any, list[Instruction]]]:
-    """Return the splits that are asked for, each with its parts."""
+    """Return the selected splits, each with its slices."""
     several = list(split) if isinstance(split, (list, tuple)) else [split]
     return [
         (one, one.parts if isinstance(one, ReadInstruction) else instructions_of(str(one)))
@@ -19,7 +19,7 @@ def parts_of(split: Any) -> list[tuple[Any, list[Instruction]]]:
 
 
 def splits_used(there: list[str], split: Any) -> list[str]:
-    """Return the splits that others are made of."""
+    """Return the names of all splits that the selection reads."""
     used = dict.fromkeys(
         name
         for _, parts in parts_of(split)
@@ -33,7 +33,7 @@ def splits_used(there: list[str], split: Any) -> list[str]:
 
 
 def instructions_of(split: str) -> list[Instruction]:
-    """Return the parts that a text names; whole splits where it names no parts."""
+    """Return the slices that a text lists, or the whole splits where it has no slices."""
     return instructions(split) or [Instruction(name.strip()) for name in split.split("+")]
 
 
@@ -47,16 +47,16 @@ def joined_splits(split: Any) -> list[str]:
 
 
 def splits_together(name: str, there: list[str]) -> list[str]:
-    """Return the splits that a name stands for: `train+test`, or `all`."""
+    """Return the splits that a name such as `train+test` or `all` stands for."""
     parts = there if name == "all" else [part.strip() for part in name.split("+")]
     return check_splits(parts, there)
 
 
 def check_splits(split: Any, there: list[str]) -> list[str]:
-    """Return the splits that are asked for, which are there.
+    """Return the names of the selected splits, all of which exist.
 
     Raises:
-        InvalidArgumentError: one is not.
+        InvalidArgumentError: One does not exist.
     """
     if split is None:
         return there

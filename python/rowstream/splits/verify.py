@@ -1,4 +1,4 @@
-"""What was downloaded and made, against what was recorded."""
+"""Checks of downloaded files and prepared splits against recorded sizes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from rowstream.exceptions import (
 
 
 def verify_checksums(expected: dict[str, Any] | None, recorded: dict[str, Any]) -> None:
-    """Whether the files that were downloaded are those that the information says.
+    """Check that the downloaded files are those that the description lists.
 
     Raises:
-        ChecksumVerificationError: they are not; the message has the URLs.
+        ChecksumVerificationError: They are not; the message has the URLs.
     """
     if expected is None:
         return
@@ -34,10 +34,10 @@ def verify_checksums(expected: dict[str, Any] | None, recorded: dict[str, Any]) 
 
 
 def verify_splits(expected: Any, recorded: Any) -> None:
-    """Whether the splits that were made are those that the information says, with as many rows.
+    """Check that the prepared splits are those that the description lists, with as many rows.
 
     Raises:
-        SplitsVerificationError: they are not; the message has the splits.
+        SplitsVerificationError: They are not; the message has the splits.
     """
     if not expected:
         return
@@ -49,10 +49,10 @@ def verify_splits(expected: Any, recorded: Any) -> None:
 
 
 def verify_sizes(expected: Any, recorded: Any) -> None:
-    """Whether splits have as many rows as the information says.
+    """Check that splits have as many rows as the description says.
 
     Raises:
-        NonMatchingSplitsSizesError: one has not.
+        NonMatchingSplitsSizesError: One has another number of rows.
     """
     bad = [
         {"expected": expected[name], "recorded": recorded[name]}
