@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
-from rowstream import Dataset, DatasetDict, IterableDatasetDict
+from rowstream import Dataset, DatasetDict, Features, Image, IterableDatasetDict, List
 
 hub = pytest.importorskip("huggingface_hub")
 
@@ -108,3 +108,19 @@ def test_what_is_refused(asked):
     with pytest.raises(ValueError, match="num_shards"):
         DatasetDict({"train": ds()}).push_to_hub("org/name", num_shards=2)
     assert not asked
+
+
+@pytest.mark.parametrize("embed", [True, False])
+@pytest.mark.parametrize("decode", [True, False])
+@pytest.mark.parametrize("nested", [False, True])
+def test_media_are_uploaded_inside_the_files(asked, tmp_path, embed, decode, nested):
+    (tmp_path / "a.bin").write_bytes(b"abc")
+    path = str(tmp_path / "a.bin")
+    feature = Image(decode=decode)
+    features = Features({"a": List(feature) if nested else feature})
+    ds = Dataset.from_dict({"a": [[path] if nested else path]}).cast(features)
+    ds.push_to_hub("me/mine", embed_external_files=embed)
+    ((stored,),) = uploaded(asked)[0].values()
+    stored = stored[0] if nested else stored
+    expected = {"bytes": b"abc", "path": "a.bin"} if embed else {"bytes": None, "path": path}
+    assert stored == expected

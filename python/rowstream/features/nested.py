@@ -153,13 +153,18 @@ def upgrade_lists(feature: Any) -> Any:
 
 
 def requires_decoding(feature: Any, ignore_decode_attribute: bool = False) -> bool:
-    """Return whether a feature's stored values differ from those that rows have."""
+    """Return whether a feature's stored values differ from those that rows have.
+
+    Args:
+        feature: A feature, or features inside each other.
+        ignore_decode_attribute: Whether media count that are not decoded, by `decode=False`.
+    """
     if isinstance(feature, Mapping):
-        return any(requires_decoding(one) for one in feature.values())
+        return any(requires_decoding(one, ignore_decode_attribute) for one in feature.values())
     if isinstance(feature, (list, tuple)):
-        return requires_decoding(feature[0])
+        return requires_decoding(feature[0], ignore_decode_attribute)
     if isinstance(feature, (List, LargeList)):
-        return requires_decoding(feature.feature)
+        return requires_decoding(feature.feature, ignore_decode_attribute)
     return hasattr(feature, "decode_example") and (
         ignore_decode_attribute or getattr(feature, "decode", True)
     )

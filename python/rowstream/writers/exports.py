@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream import config
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.features.convert import require_storage_embed
 from rowstream.features.json_paths import decode_json, decode_json_at, json_paths
+from rowstream.features.nested import requires_decoding
 from rowstream.features.rows import pydict
 from rowstream.writers.sinks import ParquetSink, TextSink, parquet_overhead
 from rowstream.writers.target import compressed
@@ -71,6 +73,7 @@ def write_parquet(
     batch_size: int | None,
     full: Callable[[int, int], bool],
     notes: dict[str, str] | None = None,
+    embed: bool | None = None,
 ) -> int:
     """Write rows as Parquet. Return the bytes of their columns.
 
@@ -81,6 +84,8 @@ def write_parquet(
         batch_size: Rows of a table.
         full: Whether so many rows, of so many bytes, are a row group.
         notes: What the file says of itself besides.
+        embed: Whether media files of this machine are written too, in the place of their paths; if
+            `None`, those of features that are decoded.
     """
     options = {
         "write_page_index": True,
@@ -93,8 +98,15 @@ def write_parquet(
     said = {**(notes or {})}
     if chunking:
         said["content_defined_chunking"] = json.dumps(chunking)
+    media = {
+        name: feature
+        for name, feature in (rows.features or {}).items()
+        if embed is not False
+        and require_storage_embed(feature)
+        and requires_decoding(feature, ignore_decode_attribute=embed is True)
+    }
     parts = output.pieces(
-        rows.tables(batch_size),
+        (_embedded(table, media) for table in rows.tables(batch_size)),
         rows.empty,
         rows.count,
         beside=parquet_overhead(len(rows.empty.schema)),
@@ -102,6 +114,20 @@ def write_parquet(
     return output.write(
         parts, lambda file: ParquetSink(file, options, full, said), ".parquet", rows.name
     )
+
+
+def _embedded(table: pa.Table, media: dict[str, Any]) -> pa.Table:
+    """Return a table with the bytes of media files in the place of their paths."""
+    if not media:
+        return table
+    from rowstream.features.cast import embed_array_storage
+
+    for name, feature in media.items():
+        at = table.schema.get_field_index(name)
+        if at >= 0:
+            column = embed_array_storage(table.column(at), feature, remote_files=False)
+            table = table.set_column(at, table.schema.field(at), column)
+    return table
 
 
 def write_csv(

@@ -1,4 +1,4 @@
-"""Data sets uploaded to the Hub, as Parquet files and a card that names them."""
+"""Uploads of datasets to the Hub, as Parquet files and a card that lists them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rowstream.exceptions import InvalidArgumentError
 from rowstream.info import DatasetInfo, DatasetInfosDict
 from rowstream.splits.info import SplitDict, SplitInfo
 from rowstream.utils.arguments import convert_file_size_to_int
+from rowstream.writers.shards import Output
 
 if TYPE_CHECKING:
     from rowstream.features.features import Features
@@ -21,24 +22,39 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UploadOptions:
-    """How a data set is uploaded to the Hub: the parameters of `push_to_hub`.
+    """The options of an upload to the Hub: the parameters of `push_to_hub`.
+
+    Other configurations of the dataset on the Hub are kept. A dict replaces all splits of its
+    configuration, a single dataset only its own split.
 
     Args:
-        repo_id: `"org/name"`.
-        config_name: the configuration.
-        set_default: whether it is the one that is loaded without a name.
-        split: the split; that of the data set, or `"train"`.
-        data_dir: the folder of the files; the configuration's name if `None`, or `data`.
-        commit_message: the title of the commit.
-        commit_description: the text of the commit.
-        private: whether a new repository is private.
-        token: the token for the Hub.
-        revision: the branch.
-        create_pr: whether a pull request is made.
-        max_shard_size: the bytes of a file; `"500MB"` if `None`.
-        num_shards: the number of files, instead; by split for several.
-        embed_external_files: whether files that columns of media name are put in.
-        num_proc: accepted; files are made one after another and uploaded side by side.
+        repo_id: The name of the dataset, `"org/name"`; it is created if it does not exist.
+        config_name: The name of the configuration.
+        set_default: Make this the configuration that is loaded by default.
+        split: The name of the split; by default that of the dataset, or `"train"`. Dicts of
+            datasets have no such argument.
+        data_dir: The folder of the files; by default the name of the configuration, or `"data"`.
+        commit_message: The title of the commit; `"Upload dataset"` if `None`.
+        commit_description: The text of the commit.
+        private: Whether a new dataset is private; as the Hub decides if `None`.
+        token: The token for the Hub; by default that of `hf auth login`.
+        revision: The branch, which is created if it does not exist.
+        create_pr: Create a pull request instead of a commit on the branch.
+        max_shard_size: The size of a file in bytes, or as text; `"500MB"` if `None`.
+        num_shards: The number of files, instead of `max_shard_size`; for dicts, a dict by split.
+        embed_external_files: Whether media files of this machine are uploaded inside the Parquet
+            files, in the place of their paths.
+        num_proc: Accepted, without effect.
+
+    Returns:
+        The `huggingface_hub.CommitInfo` of the commit.
+
+    Raises:
+        InvalidArgumentError: A name is not valid, both `max_shard_size` and `num_shards` are given,
+            or the features differ from those of the other splits on the Hub.
+
+    Example:
+        >>> ds.push_to_hub("org/name", private=True)  # doctest: +SKIP
     """
 
     repo_id: str
@@ -68,11 +84,11 @@ class UploadOptions:
 def uploader(
     upload: Callable[[Any, UploadOptions], Any], several: bool = False
 ) -> Callable[..., Any]:
-    """Give a method `push_to_hub` whose parameters are those of `UploadOptions`.
+    """Return a method `push_to_hub` whose parameters are those of `UploadOptions`.
 
     Args:
-        upload: does it, with the options that a caller gave.
-        several: whether it uploads all splits, so that none is named.
+        upload: The function that uploads, with the options of the caller.
+        several: Whether it uploads all splits, so that it has no argument `split`.
     """
     parameters = [
         one
@@ -90,19 +106,19 @@ def uploader(
     what = "the splits" if several else "the rows"
     _, arguments = inspect.cleandoc(UploadOptions.__doc__ or "").split("\n\n", 1)
     push_to_hub.__doc__ = (
-        f"Upload {what} to a data set of the Hub, as Parquet files that its card names."
+        f"Upload {what} to a dataset of the Hub, as Parquet files that its card lists."
         f"\n\n{arguments}"
     )
     return push_to_hub
 
 
 def push(splits: dict[str, Any], options: UploadOptions, *, whole: bool) -> Any:
-    """Upload splits. Gives what `huggingface_hub` says of the commit.
+    """Upload splits, and return the commit as `huggingface_hub` describes it.
 
     Args:
-        splits: map-style data sets by split.
-        options: how; `num_shards` by split.
-        whole: whether the configuration has these splits only: what other files it has are removed.
+        splits: Map-style datasets by split.
+        options: The options; `num_shards` by split.
+        whole: Whether these are all splits of the configuration; its other files are removed.
     """
     from huggingface_hub import (
         CommitOperationAdd,
@@ -141,11 +157,9 @@ def push(splits: dict[str, Any], options: UploadOptions, *, whole: bool) -> Any:
         )
         for i in range(count):
             buffer = BytesIO()
-            (
-                ds.shard(count, i, contiguous=True).to_parquet(buffer)
-                if count > 1
-                else ds.to_parquet(buffer)
-            )
+            part = ds.shard(count, i, contiguous=True) if count > 1 else ds
+            output = Output(buffer, None, None, None)
+            part._write_parquet(output, embed=options.embed_external_files)
             size += buffer.tell()
             path = f"{folder}/{name}-{i:05d}-of-{count:05d}.parquet"
             additions.append(
@@ -220,7 +234,7 @@ def push(splits: dict[str, Any], options: UploadOptions, *, whole: bool) -> Any:
 def _configured(
     data: Any, config_name: str, folder: str, splits: list[str], set_default: bool | None
 ) -> None:
-    """Names the files of a configuration in a card's data."""
+    """List the files of a configuration in the data of a card."""
     configs = [dict(one) for one in data.get("configs") or []]
     known = {one["config_name"]: one for one in configs}
     before = {

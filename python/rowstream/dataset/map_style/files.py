@@ -10,8 +10,6 @@ from rowstream import config
 from rowstream.arrow.stored import stored, stored_schema
 from rowstream.dataset.map_style.export import MapStyleExport
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.features.cast import embed_table_storage
-from rowstream.features.nested import requires_decoding
 from rowstream.utils.arguments import convert_file_size_to_int
 from rowstream.writers.exports import (
     ExportedRows,
@@ -63,6 +61,15 @@ class MapStyleFiles(MapStyleExport):
             24
         """
         output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
+        return self._write_parquet(output, batch_size, parquet_writer_kwargs)
+
+    def _write_parquet(
+        self,
+        output: Output,
+        batch_size: int | None = None,
+        options: dict[str, Any] | None = None,
+        embed: bool | None = None,
+    ) -> int:
         size = max(1, self._estimate_nbytes())
         rows = batch_size or max(
             1, len(self) * convert_file_size_to_int(config.MAX_ROW_GROUP_SIZE) // size
@@ -79,16 +86,14 @@ class MapStyleFiles(MapStyleExport):
             empty=stored_schema(self.features.arrow_schema, maps=True).empty_table(),
         )
         return write_parquet(
-            exported, output, parquet_writer_kwargs, at_once, lambda n, _: n >= rows
+            exported, output, options or {}, at_once, lambda n, _: n >= rows, embed=embed
         )
 
     def _stored(self, rows: int | None) -> Iterator[Any]:
         """Yield tables of at most so many rows, with the types that Parquet files store."""
-        schema = self.features.arrow_schema
+        metadata = self.features.arrow_schema.metadata
         for table in self._tables(rows):
-            if requires_decoding(self.features, ignore_decode_attribute=True):
-                table = embed_table_storage(table, local_files=True, remote_files=False)
-            yield stored(table.replace_schema_metadata(schema.metadata), maps=True)
+            yield stored(table.replace_schema_metadata(metadata), maps=True)
 
     def _exported(self) -> ExportedRows:
         return ExportedRows(
