@@ -125,8 +125,8 @@ class DatasetInfo:
                 setattr(self, of.name, copy.deepcopy(value))
 
     def _to_dict(self) -> dict[str, Any]:
-        made: dict[str, Any] = plain(self)
-        return made
+        result: dict[str, Any] = plain(self)
+        return result
 
     @classmethod
     def from_dict(cls, dataset_info_dict: dict[str, Any]) -> DatasetInfo:
@@ -234,12 +234,12 @@ class DatasetInfo:
         return cls(joined("description"), joined("citation"), joined("homepage"), joined("license"))
 
     def _to_yaml_dict(self) -> dict[str, Any]:
-        made: dict[str, Any] = {}
+        result: dict[str, Any] = {}
         for name in self._to_dict():
             if name in self._INCLUDED_INFO_IN_YAML:
                 value = getattr(self, name)
-                made[name] = value._to_yaml_list() if hasattr(value, "_to_yaml_list") else value
-        return made
+                result[name] = value._to_yaml_list() if hasattr(value, "_to_yaml_list") else value
+        return result
 
     @classmethod
     def _from_yaml_dict(cls, yaml_data: dict[str, Any]) -> DatasetInfo:
@@ -320,12 +320,12 @@ class DatasetInfosDict(dict[str, DatasetInfo]):
         """Return the descriptions that the data of a card have."""
         said = dataset_card_data.get("dataset_info")
         several = [said] if isinstance(said, dict) else said if isinstance(said, list) else []
-        made = cls()
+        result = cls()
         for one in several:
             info = DatasetInfo._from_yaml_dict(one)
             info.config_name = one.get("config_name", "default")
-            made[info.config_name] = info
-        return made
+            result[info.config_name] = info
+        return result
 
     def to_dataset_card_data(self, dataset_card_data: Any) -> None:
         """Write the descriptions to the data of a card."""

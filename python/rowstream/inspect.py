@@ -6,14 +6,16 @@ import os
 from pathlib import Path
 from typing import Any
 
+from rowstream.exceptions import DataFilesNotFoundError
 from rowstream.info import DatasetInfo  # noqa: TC001 - annotations can be evaluated
 from rowstream.load import load_dataset_builder
 from rowstream.resolve.card_folder import folder
 from rowstream.resolve.configurations import configurations
-from rowstream.resolve.names import format_named, is_of_hub, named_repo
+from rowstream.resolve.names import format_named, is_of_hub, meant, named_repo
 from rowstream.splits.info import SplitDict, SplitInfo
 from rowstream.storage.access import StorageOptions
 from rowstream.storage.download_config import DownloadConfig, DownloadMode  # noqa: TC001 - annotations can be evaluated
+from rowstream.storage.urls import is_url
 
 
 def _configurations(path: Any, revision: Any, token: Any) -> tuple[list[str], str | None]:
@@ -24,7 +26,13 @@ def _configurations(path: Any, revision: Any, token: Any) -> tuple[list[str], st
             if format_named(path) is None and Path(path).expanduser().is_dir()
             else None
         )
-        return (["default"], "default") if local is None else configurations(local, access)
+        if local is not None:
+            return configurations(local, access)
+        if format_named(path) is None and not is_url(path) and not Path(path).expanduser().exists():
+            raise DataFilesNotFoundError(
+                f"there is no format, folder or file {path!r} here{meant(path)}"
+            )
+        return ["default"], "default"
     return configurations(
         named_repo(path, None if revision is None else str(revision), access), access
     )

@@ -66,7 +66,8 @@ def load_dataset(
             processes; by default, a stream has no cache.
         features: The features, instead of those detected in the files. A `Value("string")` of JSON
             takes any value, as JSON text.
-        download_config: How a builder's code downloads files; without effect for other datasets.
+        download_config: How a builder's code downloads files; for other datasets only its token is
+            used, if `token` is `None`.
         download_mode: `"force_redownload"` writes the files in the cache again.
         verification_mode: `"no_checks"` accepts a split whose number of rows differs from the card.
         keep_in_memory: Read the rows into memory instead of memory-mapping the files.
@@ -117,6 +118,8 @@ def load_dataset(
         raise UnsupportedError(
             "num_proc does not apply to streams, which read on threads; leave it out"
         )
+    if token is None and download_config is not None:
+        token = download_config.token
     limit = config_kwargs.pop("cache_limit", None)
     kept = None if cache_dir is None else os.fspath(cache_dir)
     access = StorageOptions(
@@ -308,12 +311,12 @@ def _of_lock(path: str | os.PathLike[str], split: Any, access: StorageOptions) -
     """Return the streams of the splits in a lock file."""
     plans, label = read_lock(path, access)
     wanted = check_splits(split, list(plans))
-    made = {
+    result = {
         one: IterableDataset(
             plans[one], info_of_files(plans[one], plans[one].listing["format"], label, one), one
         )
         for one in wanted
     }
     if split is None:
-        return IterableDatasetDict(made)
-    return [made[one] for one in wanted] if isinstance(split, list) else made[wanted[0]]
+        return IterableDatasetDict(result)
+    return [result[one] for one in wanted] if isinstance(split, list) else result[wanted[0]]

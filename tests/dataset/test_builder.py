@@ -16,6 +16,8 @@ from rowstream import (
     DatasetInfo,
     Features,
     GeneratorBasedBuilder,
+    NamedSplit,
+    ReadInstruction,
     Split,
     SplitGenerator,
     Value,
@@ -108,6 +110,54 @@ def test_the_same_rows_however_they_are_made(of, how, tmp_path):
     assert [row for file in files for row in pq.read_table(file).to_pylist()] == ROWS
     with pytest.raises(exceptions.FileFormatError, match="arrow"):
         builder.as_dataset()
+
+
+@pytest.mark.parametrize("builder", [Files, Tables])
+@pytest.mark.parametrize(
+    "split",
+    [
+        "train[:7]",
+        "train[10:15]",
+        "train[-3:]",
+        "train[:10%]",
+        "train[95%:]+test[2:4]",
+        "test+train",
+    ],
+)
+def test_splits_of_streams_are_those_of_map_style(builder, split):
+    rows = load_dataset(builder, split=split).to_list()
+    assert load_dataset(builder, split=split, streaming=True).to_list() == rows
+    several = load_dataset(builder, split=[split, "test"], streaming=True)
+    assert [one.to_list() for one in several] == [
+        rows,
+        load_dataset(builder, split="test").to_list(),
+    ]
+    with pytest.raises(ValueError, match="Bad split: none"):
+        load_dataset(builder, split="none[:3]", streaming=True)
+
+
+def test_names_of_splits_are_checked():
+    for name in ("train-1", "a b", "-"):
+        with pytest.raises(ValueError, match="Split name should match"):
+            NamedSplit(name)
+        with pytest.raises(ValueError, match="Split name should match"):
+            ReadInstruction.from_spec(name)
+    with pytest.raises(ValueError, match="rounding is one of"):
+        ReadInstruction("train", to=10, unit="%", rounding="foo")
+    assert str(NamedSplit("train+test[:10%]")) == "train+test[:10%]"
+
+
+def test_configurations_of_a_missing_folder_are_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no format, folder or file"):
+        get_dataset_config_names(str(tmp_path / "none"))
+
+
+def test_files_in_missing_folders_are_not_written(tmp_path, capfd):
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        rowstream.write_jsonl(tmp_path / "none" / "rows.jsonl", [{"a": 1}])
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        DatasetInfo(license="a").write_to_directory(tmp_path / "none")
+    assert capfd.readouterr().err == ""
 
 
 def test_a_stream_of_a_builder_has_shards_and_goes_on():

@@ -144,13 +144,13 @@ class BuilderBase(ABC):
             >>> list(Sizes(config_name="small").builder_configs)
             ['small', 'large']
         """
-        made = {one.name: one for one in self.BUILDER_CONFIGS}
-        if len(made) != len(self.BUILDER_CONFIGS):
+        result = {one.name: one for one in self.BUILDER_CONFIGS}
+        if len(result) != len(self.BUILDER_CONFIGS):
             raise InvalidArgumentError(
                 "Names in BUILDER_CONFIGS must not be duplicated. Got"
                 f" {[one.name for one in self.BUILDER_CONFIGS]}"
             )
-        return made
+        return result
 
     @property
     def cache_dir(self) -> str:
@@ -232,24 +232,26 @@ class BuilderBase(ABC):
                 f"BuilderConfig '{name}' not found. Available: {list(there)}"
             )
         if name in there:
-            made = copy.deepcopy(there[name])
+            result = copy.deepcopy(there[name])
             for key, value in given.items():
                 if value is not None:
-                    if not hasattr(made, key):
+                    if not hasattr(result, key):
                         raise InvalidArgumentError(
-                            f"BuilderConfig {made} doesn't have a '{key}' key."
+                            f"BuilderConfig {result} doesn't have a '{key}' key."
                         )
-                    setattr(made, key, value)
+                    setattr(result, key, value)
         else:
             said = dict(given)
             if name is not None or (self.DEFAULT_CONFIG_NAME and not given):
                 said["name"] = name or self.DEFAULT_CONFIG_NAME
             if self.VERSION:
                 said.setdefault("version", self.VERSION)
-            made = self.BUILDER_CONFIG_CLASS(**said)
-        if not made.name:
-            raise InvalidArgumentError(f"BuilderConfig must have a name, got {made.name}")
-        return made, config_id if config_id is not None else made.create_config_id(given, features)
+            result = self.BUILDER_CONFIG_CLASS(**said)
+        if not result.name:
+            raise InvalidArgumentError(f"BuilderConfig must have a name, got {result.name}")
+        return result, config_id if config_id is not None else result.create_config_id(
+            given, features
+        )
 
     def _relative_data_dir(self, with_version: bool = True, with_hash: bool = True) -> str:
         namespace = self.repo_id.split("/")[0] if self.repo_id and "/" in self.repo_id else None

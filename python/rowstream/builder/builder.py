@@ -31,6 +31,7 @@ from rowstream.exceptions import (
 )
 from rowstream.fingerprint.hasher import Hasher
 from rowstream.splits.names import NamedSplit
+from rowstream.splits.select import parts_of
 from rowstream.storage.download_config import DownloadConfig
 from rowstream.storage.download_manager import StreamingDownloadManager
 from rowstream.storage.urls import is_url
@@ -39,6 +40,7 @@ from rowstream.utils import logging
 
 if TYPE_CHECKING:
     from rowstream.splits.info import SplitGenerator, SplitInfo
+    from rowstream.splits.instruction import Instruction
 
 
 class Rows:
@@ -143,8 +145,10 @@ class DatasetBuilder(BuilderPreparation):
             f"Constructing Dataset for split {split or ', '.join(self.info.splits)}, from"
             f" {self._output_dir}"
         )
-        made = {name: self._mapped(name, one, in_memory) for name, one in self.info.splits.items()}
-        return DatasetDict(made) if split is None else chosen_splits(made, split)
+        result = {
+            name: self._mapped(name, one, in_memory) for name, one in self.info.splits.items()
+        }
+        return DatasetDict(result) if split is None else chosen_splits(result, split)
 
     def _mapped(self, name: str, split: SplitInfo, in_memory: bool) -> Dataset:
         kind = InMemoryTable if in_memory else MemoryMappedTable
@@ -152,13 +156,15 @@ class DatasetBuilder(BuilderPreparation):
             os.path.join(self._output_dir, file)
             for file in self._names(name, len(split.shard_lengths or [0]), "arrow")
         ]
-        made = Dataset(
+        result = Dataset(
             concat_tables([kind.from_file(file) for file in files]),
             info=self.info.copy(),
             split=NamedSplit(name),
         )
-        made._fingerprint = Hasher.hash([self._output_dir, name, [origin(file) for file in files]])
-        return made
+        result._fingerprint = Hasher.hash(
+            [self._output_dir, name, [origin(file) for file in files]]
+        )
+        return result
 
     def _names(self, split: str, n: int, kind: str) -> list[str]:
         stem = f"{self.dataset_name}-{split}"
@@ -175,8 +181,8 @@ class DatasetBuilder(BuilderPreparation):
         `open`, URLs can be opened too.
 
         Args:
-            split: The name of a split, or of several (`"train+test"`, `"all"`); all splits, as an
-                `IterableDatasetDict`, if `None`.
+            split: A split, several (`"train+test"`, `"all"`) or slices of them (`"train[:10%]"`); a
+                list for a list of streams; all splits, as an `IterableDatasetDict`, if `None`.
             base_path: The folder or URL to which names of files are relative.
 
         Raises:
@@ -204,13 +210,24 @@ class DatasetBuilder(BuilderPreparation):
             return IterableDatasetDict(
                 {name: self._streamed(one, NamedSplit(name)) for name, one in there.items()}
             )
-        names = (
-            list(there) if str(split) == "all" else [name.strip() for name in str(split).split("+")]
-        )
-        if missing := [name for name in names if name not in there]:
-            raise InvalidArgumentError(f"Bad split: {missing[0]}. Available splits: {list(there)}")
-        parts = [self._streamed(there[name], split) for name in names]
-        return parts[0] if len(parts) == 1 else concatenate_datasets(parts, split=split)
+        streams = [self._joined(parts, one, there) for one, parts in parts_of(split)]
+        return streams if isinstance(split, (list, tuple)) else streams[0]
+
+    def _joined(
+        self, parts: list[Instruction], split: Any, there: dict[str, SplitGenerator]
+    ) -> IterableDataset:
+        streams: list[IterableDataset] = []
+        for part in parts:
+            if part.split != "all" and part.split not in there:
+                raise InvalidArgumentError(
+                    f"Bad split: {part.split}. Available splits: {list(there)}"
+                )
+            names = list(there) if part.split == "all" else [part.split]
+            streams += [part.of(self._streamed(there[name], split)) for name in names]
+        if len(streams) == 1:
+            return streams[0]
+        joined: IterableDataset = concatenate_datasets(streams, split=str(split))
+        return joined
 
     def _streamed(self, generator: SplitGenerator, split: Any) -> IterableDataset:
         rows: Callable[..., Any] = Rows(self)
@@ -218,13 +235,13 @@ class DatasetBuilder(BuilderPreparation):
         if len({len(value) for value in kwargs.values() if isinstance(value, list)}) > 1:
             # Lists that are not of one length are no shards: the rows come in one.
             rows, kwargs = partial(rows, **kwargs), {}
-        made = IterableDataset.from_generator(
+        result = IterableDataset.from_generator(
             rows, features=self.info.features, gen_kwargs=kwargs, split=split
         )
         return (
-            made._with(made._plan, _split=split, _info=self.info.copy())
+            result._with(result._plan, _split=split, _info=self.info.copy())
             if self.info.features is None
-            else made
+            else result
         )
 
 

@@ -97,8 +97,8 @@ class BuilderConfig:
                 suffix = Hasher.hash(said)
         if custom_features is not None:
             suffix = Hasher.hash([suffix, custom_features.to_dict()])
-        made = f"{self.name}-{suffix}" if suffix else self.name
-        return made if len(made) <= 255 else f"{self.name}-{Hasher.hash(suffix)}"
+        result = f"{self.name}-{suffix}" if suffix else self.name
+        return result if len(result) <= 255 else f"{self.name}-{Hasher.hash(suffix)}"
 
 
 def origin(file: str) -> list[Any]:

@@ -104,13 +104,13 @@ class FilesBuilder(ArrowBasedBuilder):
         """Return the dataset that `load_dataset` returns; as in `DatasetBuilder.as_dataset`."""
         if self._output_dir != self._cache_dir:
             return super().as_dataset(split, in_memory)
-        made = None if in_memory else self._made
-        made = (
+        result = None if in_memory else self._made
+        result = (
             dict(load_prepared(self._request, None, self._cache, in_memory or None))
-            if made is None
-            else made
+            if result is None
+            else result
         )
-        return DatasetDict(made) if split is None else chosen_splits(made, split)
+        return DatasetDict(result) if split is None else chosen_splits(result, split)
 
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
         """Return the streams that `load_dataset(…, streaming=True)` returns."""

@@ -44,7 +44,9 @@ class _Share:
     kind: str
     limit: int
 
-    def __call__(self, told: Callable[[int], None]) -> tuple[list[tuple[int, int]], list[int], Any]:
+    def __call__(
+        self, on_progress: Callable[[int], None]
+    ) -> tuple[list[tuple[int, int]], list[int], Any]:
         files: list[tuple[int, int]] = []
         originals: list[int] = []
         features = self.builder.info.features
@@ -78,7 +80,7 @@ class _Share:
                 if isinstance(key, Key):
                     originals.extend([0] * (key.original_shard_id + 1 - len(originals)))
                     originals[key.original_shard_id] += n
-                told(n)
+                on_progress(n)
             files.append(writer.finalize())
         except SchemaInferenceError as error:
             raise DatasetGenerationError(
@@ -113,18 +115,18 @@ class GeneratingBuilder(DatasetBuilder):
             (i, _Share(self, part, stem, kind, limit))
             for i, (part, stem) in enumerate(zip(parts, stems, strict=True))
         ]
-        made: dict[int, Any] = {}
+        result: dict[int, Any] = {}
         with progress.bar(
             None,
             f"Generating {split} split" + (f" (num_proc={num_proc})" if len(parts) > 1 else ""),
         ) as bar:
             if len(parts) > 1:
                 run_in_processes(
-                    work, len(parts), bar.update, made.__setitem__, "download_and_prepare"
+                    work, len(parts), bar.update, result.__setitem__, "download_and_prepare"
                 )
             else:
-                made[0] = work[0][1](bar.update)
-        written = [(i, j, size) for i in range(len(parts)) for j, size in enumerate(made[i][0])]
+                result[0] = work[0][1](bar.update)
+        written = [(i, j, size) for i in range(len(parts)) for j, size in enumerate(result[i][0])]
         for name, (i, j, _) in zip(self._names(split, len(written), kind), written, strict=True):
             os.rename(f"{stems[i]}-{j:05d}.{kind}", os.path.join(self._output_dir, name))
         info = split_generator.split_info
@@ -134,11 +136,11 @@ class GeneratingBuilder(DatasetBuilder):
         )
         if len(written) > 1:
             info.shard_lengths = [size[0] for *_, size in written]
-        originals = [n for i in range(len(parts)) for n in made[i][1]]
+        originals = [n for i in range(len(parts)) for n in result[i][1]]
         if len(originals) > 1 and config.SAVE_ORIGINAL_SHARD_LENGTHS:
             info.original_shard_lengths = originals
         if self.info.features is None:
-            self.info.features = made[0][2]
+            self.info.features = result[0][2]
 
 
 class GeneratorBasedBuilder(GeneratingBuilder):

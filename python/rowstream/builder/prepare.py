@@ -212,7 +212,7 @@ class BuilderPreparation(BuilderBase):
         verification_mode: VerificationMode,
         **prepare_split_kwargs: Any,
     ) -> None:
-        made = SplitDict(dataset_name=self.dataset_name)
+        result = SplitDict(dataset_name=self.dataset_name)
         generators = list(self._split_generators(dl_manager))
         recorded = dl_manager.get_recorded_sizes_checksums()
         if verification_mode is VerificationMode.ALL_CHECKS:
@@ -223,14 +223,14 @@ class BuilderPreparation(BuilderBase):
                     "`all` is a special split keyword corresponding to the union of all splits, so"
                     " cannot be used as key"
                 )
-            made.add(generator.split_info)
+            result.add(generator.split_info)
             self._prepare_split(generator, **prepare_split_kwargs)
         dl_manager.manage_extracted_files()
         if verification_mode is not VerificationMode.NO_CHECKS:
-            verify_splits(self.info.splits, made)
-        self.info.splits = made
+            verify_splits(self.info.splits, result)
+        self.info.splits = result
         self.info.download_size = dl_manager.downloaded_size
         if self._record_checksums:
             self.info.download_checksums = recorded
-        self.info.dataset_size = sum(one.num_bytes or 0 for one in made.values())
+        self.info.dataset_size = sum(one.num_bytes or 0 for one in result.values())
         self.info.size_in_bytes = self.info.dataset_size + self.info.download_size

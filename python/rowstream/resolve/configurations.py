@@ -66,7 +66,7 @@ def _of_card(of: Repo, config: dict[str, Any]) -> dict[str, list[str]]:
         entries = said
     else:
         entries = [{"split": "train", "path": said}]
-    made: dict[str, list[str]] = {}
+    result: dict[str, list[str]] = {}
     for entry in entries:
         some = entry["path"] if isinstance(entry["path"], list) else [entry["path"]]
         for pattern in some:
@@ -77,8 +77,8 @@ def _of_card(of: Repo, config: dict[str, Any]) -> dict[str, list[str]]:
                     f"the card of {of.id} names {pattern!r} for {entry['split']!r}, and no file"
                     " matches"
                 )
-            made.setdefault(str(entry["split"]), []).extend(found)
-    return made
+            result.setdefault(str(entry["split"]), []).extend(found)
+    return result
 
 
 def _of_folder(of: Repo, folder: str) -> dict[str, list[str]]:

@@ -34,43 +34,43 @@ def csv_options(left: dict[str, Any]) -> dict[str, Any]:
     names = left.pop("column_names", None) or left.pop("names", None)
     left.pop("names", None)
     header = left.pop("header", "infer")
-    made: dict[str, Any] = {"delimiter": _byte("delimiter", delimiter or sep or ",")}
+    result: dict[str, Any] = {"delimiter": _byte("delimiter", delimiter or sep or ",")}
     if header is None or (header == "infer" and names is not None):
-        made["header"] = False
+        result["header"] = False
     elif header != "infer":
         if not isinstance(header, int) or header < 0:
             raise UnsupportedError(f"header is a row's number, None or 'infer', found {header!r}")
-        made["header_at"] = header
+        result["header_at"] = header
     if names is not None:
-        made["names"] = [str(name) for name in names]
+        result["names"] = [str(name) for name in names]
     quote = left.pop("quotechar", '"')
     quoting = left.pop("quoting", 0)
     if quoting not in (0, 1, 3):
         raise UnsupportedError(
             f"quoting is 0, 1 or 3 (csv.QUOTE_MINIMAL, QUOTE_ALL, QUOTE_NONE), found {quoting!r}"
         )
-    made["quote"] = None if quoting == 3 else _byte("quotechar", quote)
+    result["quote"] = None if quoting == 3 else _byte("quotechar", quote)
     for name, ours in (
         ("escapechar", "escape"),
         ("comment", "comment"),
         ("thousands", "thousands"),
     ):
-        made[ours] = _byte(name, left.pop(name, None))
-    made["decimal"] = _byte("decimal", left.pop("decimal", "."))
+        result[ours] = _byte(name, left.pop(name, None))
+    result["decimal"] = _byte("decimal", left.pop("decimal", "."))
     for name in ("doublequote", "skip_blank_lines", "skipinitialspace"):
         if name in left:
-            made["skip_initial_space" if name == "skipinitialspace" else name] = bool(
+            result["skip_initial_space" if name == "skipinitialspace" else name] = bool(
                 left.pop(name)
             )
     skip = left.pop("skiprows", None) or 0
     if not isinstance(skip, int):
         raise UnsupportedError(f"skiprows is a number of lines, found {skip!r}")
-    made["skip_rows"] = skip
+    result["skip_rows"] = skip
     keep, filtering = left.pop("keep_default_na", True), left.pop("na_filter", True)
     more = _texts("na_values", left.pop("na_values", None) or ())
-    made["nulls"] = [*(_NULLS if keep else ()), *map(str, more)] if filtering else []
+    result["nulls"] = [*(_NULLS if keep else ()), *map(str, more)] if filtering else []
     for name in ("true_values", "false_values"):
-        made[name] = _texts(name, left.pop(name, None) or ())
+        result[name] = _texts(name, left.pop(name, None) or ())
     if left.pop("lineterminator", None) not in (None, "\n", "\r\n", "\r"):
         raise UnsupportedError("lineterminator: lines end with \\n, \\r\\n or \\r")
     dtype = left.pop("dtype", None)
@@ -79,7 +79,7 @@ def csv_options(left: dict[str, Any]) -> dict[str, Any]:
             raise UnsupportedError(
                 "dtype is a dict of types by column; for all columns use features="
             )
-        made["types"] = {str(name): dtype_json(str(name), of) for name, of in dtype.items()}
+        result["types"] = {str(name): dtype_json(str(name), of) for name, of in dtype.items()}
     for name in ("converters", "index_col", "skipfooter", "dialect", "prefix", "parse_dates"):
         if left.pop(name, None):
             raise UnsupportedError(
@@ -87,4 +87,4 @@ def csv_options(left: dict[str, Any]) -> dict[str, Any]:
             )
     if (bad := left.pop("on_bad_lines", "error")) != "error":
         left["on_error"] = bad
-    return {name: value for name, value in made.items() if value is not None or name == "quote"}
+    return {name: value for name, value in result.items() if value is not None or name == "quote"}

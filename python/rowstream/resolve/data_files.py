@@ -166,7 +166,7 @@ def listed_files(data_files: Any, base: str, places: FileLocations) -> dict[str,
         by_name = dict(data_files.items())
     else:
         by_name = {"train": data_files}
-    made = {}
+    result = {}
     for split, patterns in by_name.items():
         if not SPLIT_NAME.fullmatch(str(split)):
             raise InvalidArgumentError(f"data_files: {split!r} is not a name of a split")
@@ -179,10 +179,10 @@ def listed_files(data_files: Any, base: str, places: FileLocations) -> dict[str,
         if not some:
             raise InvalidArgumentError(f"data_files: the split {str(split)!r} has no files")
         # A file that is named twice is read twice, as `datasets` does.
-        made[str(split)] = [file for pattern in some for file in places.resolve(pattern, base)]
-    if not made:
+        result[str(split)] = [file for pattern in some for file in places.resolve(pattern, base)]
+    if not result:
         raise InvalidArgumentError("data_files names no files")
-    return made
+    return result
 
 
 def _discovered(

@@ -131,7 +131,7 @@ def read_options(format: str, options: dict[str, Any], features: Any) -> ReadOpt
         )
     if left.pop("trust_remote_code", None):
         raise UnsupportedError("trust_remote_code: rowstream never runs code of a data set")
-    made: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     rows = None
     encoding = (
         encodings.option(format, left.pop("encoding", None), left.pop("encoding_errors", None))
@@ -139,20 +139,20 @@ def read_options(format: str, options: dict[str, Any], features: Any) -> ReadOpt
         else None
     )
     if format == "csv":
-        made = csv_options(left)
+        result = csv_options(left)
         usecols = left.pop("usecols", None)
         columns = columns if usecols is None else list(usecols)
         rows = left.pop("nrows", None)
     elif format == "json":
-        made = {key: value for key in ("field",) if (value := left.pop(key, None)) is not None}
+        result = {key: value for key in ("field",) if (value := left.pop(key, None)) is not None}
     elif format == "text":
-        made = {key: left.pop(key) for key in ("sample_by", "keep_linebreaks") if key in left}
-        if made.get("sample_by", "line") not in ("line", "paragraph", "document"):
+        result = {key: left.pop(key) for key in ("sample_by", "keep_linebreaks") if key in left}
+        if result.get("sample_by", "line") not in ("line", "paragraph", "document"):
             raise InvalidArgumentError(
-                f'sample_by is "line", "paragraph" or "document", found {made["sample_by"]!r}'
+                f'sample_by is "line", "paragraph" or "document", found {result["sample_by"]!r}'
             )
     if encoding is not None:
-        made["encoding"] = encoding
+        result["encoding"] = encoding
     skipped = from_argument(left.pop("on_error", None))
     if skipped is not None and format not in ("json", "csv", "webdataset"):
         raise UnsupportedError(
@@ -169,7 +169,7 @@ def read_options(format: str, options: dict[str, Any], features: Any) -> ReadOpt
         raise InvalidArgumentError(f"text has one column, features= names {len(features)}")
     return ReadOptions(
         format,
-        made,
+        result,
         None if columns is None else list(columns),
         schema,
         infer is not None,

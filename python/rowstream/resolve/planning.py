@@ -44,11 +44,11 @@ def plans_of(
     A field with mixed types in one split is JSON in all of them, so that splits have the same
     types.
     """
-    made = {name: plan_of(how, found, some, name) for name, some in files.items()}
-    if how.format != "json" or how.schema is not None or len(made) < 2:
-        return made
+    result = {name: plan_of(how, found, some, name) for name, some in files.items()}
+    if how.format != "json" or how.schema is not None or len(result) < 2:
+        return result
     # Of all columns of the files, those that are not asked for too.
-    known = {split: features_from_schema(plan.schema) for split, (plan, _) in made.items()}
+    known = {split: features_from_schema(plan.schema) for split, (plan, _) in result.items()}
     mixed: dict[str, Any] = {}
     for there in known.values():
         for name, feature in there.items():
@@ -57,10 +57,10 @@ def plans_of(
     for split, there in known.items():
         features = Features({name: mixed.get(name, feature) for name, feature in there.items()})
         if features != there:
-            made[split] = plan_of(
+            result[split] = plan_of(
                 replace(how, schema=schema_from_features(features)), found, files[split], split
             )
-    return made
+    return result
 
 
 def _has_json(feature: Any) -> bool:

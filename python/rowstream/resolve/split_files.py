@@ -50,7 +50,7 @@ def by_split(paths: list[str]) -> dict[str, list[str]]:
             )
         }
     for rule in (_in_folder, _in_name):
-        made = {}
+        result = {}
         for split, keywords in KEYWORDS.items():
             patterns = [rule(keyword) for keyword in keywords]
             # As `datasets` lists them: by keyword, then by name.
@@ -58,7 +58,7 @@ def by_split(paths: list[str]) -> dict[str, list[str]]:
                 path for pattern in patterns for path in paths if pattern.fullmatch(path)
             )
             if files:
-                made[split] = list(files)
-        if made:
-            return made
+                result[split] = list(files)
+        if result:
+            return result
     return {"train": paths} if paths else {}

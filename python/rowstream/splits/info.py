@@ -109,16 +109,16 @@ def _files(info: SplitInfo, start: int, stop: int) -> list[dict[str, Any]]:
     name = f"{info.dataset_name}-{info.name}" if info.dataset_name else info.name
     lengths = info.shard_lengths or [info.num_examples or 0]
     n = len(lengths)
-    made, before = [], 0
+    result, before = [], 0
     for i, length in enumerate(lengths):
         first, last = max(start - before, 0), min(stop - before, length)
         if first < last:
             file = f"{name}-{i:05d}-of-{n:05d}.arrow" if info.shard_lengths else f"{name}.arrow"
-            made.append(
+            result.append(
                 {"filename": file, "skip": first, "take": -1 if last == length else last - first}
             )
         before += length
-    return made
+    return result
 
 
 class SplitDict(dict[str, SplitInfo]):
@@ -215,15 +215,15 @@ class SplitDict(dict[str, SplitInfo]):
             dataset_name = (
                 first.get("dataset_name") if isinstance(first, dict) else first.dataset_name
             )
-        made = cls(dataset_name=dataset_name)
+        result = cls(dataset_name=dataset_name)
         for one in several:
             known = {of.name for of in fields(SplitInfo)}
-            made.add(
+            result.add(
                 SplitInfo(**{key: value for key, value in one.items() if key in known})
                 if isinstance(one, dict)
                 else copy.copy(one)
             )
-        return made
+        return result
 
     def to_split_dict(self) -> list[SplitInfo]:
         """Return copies of the splits as a list.
@@ -232,12 +232,12 @@ class SplitDict(dict[str, SplitInfo]):
             >>> SplitDict({"train": SplitInfo("train", num_examples=100)}).to_split_dict()
             [SplitInfo(name='train', num_examples=100)]
         """
-        made = []
+        result = []
         for name, one in self.items():
             kept = copy.deepcopy(one)
             kept.name = name
-            made.append(kept)
-        return made
+            result.append(kept)
+        return result
 
     def copy(self) -> SplitDict:
         """Return a copy of the dict with copies of its splits.
@@ -263,20 +263,20 @@ class SplitDict(dict[str, SplitInfo]):
             >>> SplitDict.of_card([{"name": "train", "num_examples": 100}])
             {'train': SplitInfo(name='train', num_examples=100)}
         """
-        made = cls()
+        result = cls()
         for one in said if isinstance(said, list) else []:
             if (
                 isinstance(one, dict)
                 and isinstance(one.get("name"), str)
-                and one["name"] not in made
+                and one["name"] not in result
             ):
                 known = {
                     key: one[key]
                     for key in ("num_bytes", "num_examples")
                     if isinstance(one.get(key), int)
                 }
-                made.add(SplitInfo(one["name"], **{"num_examples": None, **known}))
-        return made
+                result.add(SplitInfo(one["name"], **{"num_examples": None, **known}))
+        return result
 
     def _to_yaml_list(self) -> list[dict[str, Any]]:
         return [

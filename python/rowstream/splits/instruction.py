@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from dataclasses import dataclass
+from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError
 
@@ -48,6 +50,13 @@ class Instruction:
     rounding: str = "closest"
     sliced: bool = False
 
+    def __post_init__(self) -> None:
+        if self.rounding not in _ROUNDINGS:
+            raise InvalidArgumentError(
+                f"split {self.split!r}: rounding is one of {', '.join(_ROUNDINGS)}, found"
+                f" {self.rounding!r}"
+            )
+
     def rows(self, n: int) -> tuple[int, int]:
         """Return the first row of the slice and the one after its last, in a split of `n` rows."""
 
@@ -67,6 +76,16 @@ class Instruction:
 
         return row(self.start, 0), row(self.stop, n)
 
+    def of(self, stream: Any) -> Any:
+        """Return the slice of a stream, whose rows are only counted where that is needed."""
+        if not self.sliced:
+            return stream
+        ends = [one for one in (self.start, self.stop) if one is not None]
+        counted = self.percent or any(one < 0 for one in ends)
+        start, stop = self.rows(stream.count() if counted else sys.maxsize)
+        rest = stream.skip(start) if start else stream
+        return rest.take(max(0, stop - start)) if counted or self.stop is not None else rest
+
 
 def instructions(split: str) -> list[Instruction] | None:
     """Return the slices that a text lists; `None` if it has none.
@@ -76,7 +95,7 @@ def instructions(split: str) -> list[Instruction] | None:
     """
     if "[" not in split and "(" not in split:
         return None
-    made = []
+    result = []
     for text in re.split(r"\s*\+\s*", split.strip()):
         found = _PART.fullmatch(text)
         if found is None:
@@ -85,13 +104,9 @@ def instructions(split: str) -> list[Instruction] | None:
                 f" found {text!r}"
             )
         rounding = found["rounding"] or "closest"
-        if rounding not in _ROUNDINGS:
-            raise InvalidArgumentError(
-                f"split {split!r}: rounding is one of {', '.join(_ROUNDINGS)}, found {rounding!r}"
-            )
         start, stop = (None if found[name] is None else int(found[name]) for name in ("from", "to"))
         percent = bool(found["from_pct"] or found["to_pct"])
-        made.append(
+        result.append(
             Instruction(found["split"], start, stop, percent, rounding, found["slice"] is not None)
         )
-    return made
+    return result

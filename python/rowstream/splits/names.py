@@ -107,8 +107,8 @@ class SplitBase:
         parts = self._instruction().parts
         if any(part.sliced for part in parts):
             raise InvalidArgumentError("subsplit: a part of a split is not cut again")
-        made = [ReadInstruction(part.split, from_=start, to=stop, unit="%") for part in parts]
-        return functools.reduce(ReadInstruction.__add__, made)
+        result = [ReadInstruction(part.split, from_=start, to=stop, unit="%") for part in parts]
+        return functools.reduce(ReadInstruction.__add__, result)
 
 
 class percent:  # noqa: N801  # as `datasets` names it
@@ -149,7 +149,7 @@ class NamedSplit(SplitBase):
     def __init__(self, name: str) -> None:
         self._name = name
         for part in name.split("+"):
-            if not SPLIT_NAME.match(part.split("[")[0].strip()):
+            if not SPLIT_NAME.fullmatch(part.split("[")[0].strip()):
                 raise InvalidArgumentError(
                     f"Split name should match '{SPLIT_NAME.pattern}' but got '{part}'."
                 )
@@ -190,9 +190,9 @@ class NamedSplit(SplitBase):
             >>> NamedSplit("train").get_read_instruction(splits)
             ReadInstruction('train')
         """
-        made = self._instruction()
-        made.to_absolute({name: one.num_examples or 0 for name, one in split_dict.items()})
-        return made
+        result = self._instruction()
+        result.to_absolute({name: one.num_examples or 0 for name, one in split_dict.items()})
+        return result
 
 
 class NamedSplitAll(NamedSplit):
@@ -314,12 +314,10 @@ class ReadInstruction(SplitBase):
             >>> ReadInstruction.from_spec("train[:10%]+test")
             ReadInstruction('train[:10%]+test')
         """
-        made = cls.__new__(cls)
-        parts = instructions(str(spec))
-        made.parts = (
-            [Instruction(name.strip()) for name in str(spec).split("+")] if parts is None else parts
-        )
-        return made
+        result = cls.__new__(cls)
+        names = str(NamedSplit(str(spec))).split("+")
+        result.parts = instructions(str(spec)) or [Instruction(name.strip()) for name in names]
+        return result
 
     def __add__(self, other: Any) -> ReadInstruction:
         if isinstance(other, NamedSplit):
@@ -328,9 +326,9 @@ class ReadInstruction(SplitBase):
             raise InvalidArgumentError(
                 "ReadInstruction can only be added to another ReadInstruction obj."
             )
-        made = ReadInstruction.__new__(ReadInstruction)
-        made.parts = [*self.parts, *other.parts]
-        return made
+        result = ReadInstruction.__new__(ReadInstruction)
+        result.parts = [*self.parts, *other.parts]
+        return result
 
     def _instruction(self) -> ReadInstruction:
         return self
@@ -366,15 +364,15 @@ class ReadInstruction(SplitBase):
             >>> part.splitname, part.from_, part.to
             ('train', 0, 5)
         """
-        made = []
+        result = []
         for part in self.parts:
             if part.split not in name2len:
                 raise InvalidArgumentError(
                     f'Unknown split "{part.split}". Should be one of {list(name2len)}.'
                 )
             start, stop = part.rows(name2len[part.split])
-            made.append(_AbsoluteInstruction(part.split, start, stop))
-        return made
+            result.append(_AbsoluteInstruction(part.split, start, stop))
+        return result
 
     def to_spec(self) -> str:
         """Return the instruction as text, which `from_spec` reads.
@@ -383,15 +381,15 @@ class ReadInstruction(SplitBase):
             >>> ReadInstruction("train", to=10, unit="%").to_spec()
             'train[:10%]'
         """
-        made = []
+        result = []
         for part in self.parts:
             unit = "%" if part.percent else ""
             ends = ["" if one is None else f"{one}{unit}" for one in (part.start, part.stop)]
             rounding = f"({part.rounding})" if part.percent and part.rounding != "closest" else ""
-            made.append(
+            result.append(
                 f"{part.split}[{ends[0]}:{ends[1]}]{rounding}" if part.sliced else part.split
             )
-        return "+".join(made)
+        return "+".join(result)
 
     __str__ = to_spec
 

@@ -66,8 +66,8 @@ def check_splits(split: Any, there: list[str]) -> list[str]:
             continue
         if not isinstance(one, str) or not SPLIT_NAME.fullmatch(one):
             raise InvalidArgumentError(
-                f"the split {one!r} is not a name; the splits are {there}. "
-                "Parts of a stream are taken with take(n), skip(n) and shard(n, i)"
+                f"the split {one!r} is neither a name nor a slice, as train[:10%]; the splits are"
+                f" {there}"
             )
         raise InvalidArgumentError(f"there is no split {one!r}; the splits are {there}")
     return [str(one) for one in asked]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rowstream.exceptions import DataFilesNotFoundError
 from rowstream.utils.atomic import aside, publish_file
 
 if TYPE_CHECKING:
@@ -21,6 +23,10 @@ class AtomicWriter(io.BufferedWriter):
 
     def __init__(self, place: str, access: StorageOptions | None, *, exclusive: bool) -> None:
         self._place, self._access, self._exclusive = place, access, exclusive
+        self._aside = ""
+        folder = os.path.dirname(os.path.abspath(place))
+        if access is None and not os.path.isdir(folder):
+            raise DataFilesNotFoundError(f"{place}: there is no folder {folder}; create it first")
         if access is not None:
             handle, self._aside = tempfile.mkstemp(prefix=".rowstream-")
         else:
@@ -53,7 +59,8 @@ class AtomicWriter(io.BufferedWriter):
 
     def __del__(self) -> None:
         # Nobody closed it: what was written may be a part.
-        self.discard()
+        if self._aside:
+            self.discard()
 
 
 class AtomicText(io.TextIOWrapper):
