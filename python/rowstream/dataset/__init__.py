@@ -13,6 +13,6 @@ def _map_style() -> Any:
     return Dataset
 
 
-IterableDataset.map_style_class = staticmethod(_map_style)
+IterableDataset._map_style_class = staticmethod(_map_style)
 
 __all__ = ["IterableDataset", "IterableDatasetDict", "concatenate_datasets", "interleave_datasets"]

@@ -158,7 +158,7 @@ class MapOutput:
         info = job.shard.info.copy()
         info.features = writer._features
         if self.path is None:
-            return job.shard.own_class.from_buffer(
+            return job.shard._own_class.from_buffer(
                 writer.stream.getvalue(), info=info, split=job.shard.split
             )
         publish_file(self.path, str(job.cache_file_name))
@@ -178,7 +178,7 @@ def open_result(job: MapJob, info: Any) -> Any:
     table = MemoryMappedTable.from_file(path)
     said = (table.schema.metadata or {}).get(BESIDE.encode())
     if said is None:
-        return ds.own_class.from_file(path, info=info, split=ds.split)
+        return ds._own_class.from_file(path, info=info, split=ds.split)
     order = json.loads(said)
     kept = [name for name in order if name not in table.column_names]
     if ds._indices is not None or len(ds) != len(table) or not set(kept) <= set(ds.column_names):
@@ -195,7 +195,7 @@ def open_result(job: MapJob, info: Any) -> Any:
         .select(order)
         .replace_schema_metadata(metadata)
     )
-    return ds.own_class(whole, info=info, split=ds.split, fingerprint=job.new_fingerprint)
+    return ds._own_class(whole, info=info, split=ds.split, fingerprint=job.new_fingerprint)
 
 
 def write_results(writer: ArrowWriter, made: Any, job: MapJob) -> None:

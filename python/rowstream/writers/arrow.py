@@ -45,7 +45,7 @@ class ArrowWriter(ArrowFile):
     """
 
     def write(self, example: dict[str, Any], writer_batch_size: int | None = None) -> None:
-        """Add a row."""
+        """Write one row, a dict."""
         self.current_examples.append(example)
         if len(self.current_examples) >= (writer_batch_size or self.writer_batch_size):
             self.write_examples_on_file()
@@ -141,7 +141,7 @@ class ArrowWriter(ArrowFile):
         )
 
     def write_table(self, pa_table: Any, writer_batch_size: int | None = None) -> None:
-        """Add a table."""
+        """Write the rows of an Arrow table."""
         self.write_rows_on_file()
         self._write_table(pa_table, writer_batch_size)
 

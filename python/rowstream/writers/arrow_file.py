@@ -123,11 +123,9 @@ class ArrowFile:
         return self._num_examples + len(self.current_examples) + len(self.current_rows)
 
     def __enter__(self) -> Self:
-        """Itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close the file."""
         self.close()
 
     def close(self) -> None:
@@ -179,7 +177,7 @@ class ArrowFile:
         self._begin(features, schema)
 
     def _begin(self, features: Features, schema: Any) -> None:
-        """Begins the file."""
+        """Write the schema, as the first part of the file."""
         if self.disable_nullable:
             schema = pa.schema([pa.field(of.name, of.type, nullable=False) for of in schema])
         metadata = (

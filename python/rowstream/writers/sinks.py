@@ -11,11 +11,11 @@ class Sink(Protocol):
     """A file under way."""
 
     def write(self, piece: Any) -> int:
-        """Add rows; gives their bytes."""
+        """Write rows, and return their bytes."""
         ...
 
     def close(self) -> None:
-        """End it."""
+        """Write what is buffered, and the end of the file."""
         ...
 
 
@@ -50,7 +50,7 @@ class ParquetSink:
         self._rows = self._bytes = 0
 
     def write(self, piece: Any) -> int:
-        """Add a table."""
+        """Write the rows of a table, and return their bytes in memory."""
         import pyarrow.parquet as pq
 
         self._writer = self._writer or pq.ParquetWriter(self._file, piece.schema, **self._options)
@@ -69,7 +69,7 @@ class ParquetSink:
         self._rows = self._bytes = 0
 
     def close(self) -> None:
-        """End it."""
+        """Write what is buffered, and the end of the file."""
         if self._writer is None:
             return
         self._flush()
@@ -100,5 +100,5 @@ class TextSink:
         return self._file.write(content) or len(content)
 
     def close(self) -> None:
-        """End it."""
+        """Write what is buffered, and the end of the file."""
         self._opened.close()

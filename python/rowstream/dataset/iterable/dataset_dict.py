@@ -75,7 +75,7 @@ class IterableDatasetDict(dict[str, IterableDataset]):
         # Each read once, into an Arrow file.
         result = {name: ds.to_map_style() for name, ds in self.items()}
         given = {name: value for name, value in vars(options).items() if name != "split"}
-        return IterableDataset.map_style_class().dict_class(result).push_to_hub(**given)
+        return IterableDataset._map_style_class()._dict_class(result).push_to_hub(**given)
 
     push_to_hub = uploader(_upload, several=True)
 

@@ -39,7 +39,7 @@ class StreamExport(StreamBase):
     loaded.
     """
 
-    map_style_class: ClassVar[Any]
+    _map_style_class: ClassVar[Any]
     """Gives `Dataset`, which stands above this module and is loaded when it is asked for."""
 
     def _tables(self, batch_size: int | None) -> Iterator[Any]:
@@ -146,7 +146,7 @@ class StreamExport(StreamBase):
             for table in tables:
                 writer.write_table(table)
         seal(path)
-        return self.map_style_class().from_file(path)
+        return self._map_style_class().from_file(path)
 
     def _upload(self, options: UploadOptions) -> Any:
         # Read once, into an Arrow file.

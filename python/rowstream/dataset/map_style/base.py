@@ -78,12 +78,12 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         self._name = fingerprint
         self._steps: tuple[Any, ...] = ()
 
-    own_class: ClassVar[Any]
+    _own_class: ClassVar[Any]
     """`Dataset`, which its module sets here: the class of what transforms and file readers return,
     rather than a user's subclass, whose constructor may take other arguments.
     """
 
-    dict_class: ClassVar[Any] = dict
+    _dict_class: ClassVar[Any] = dict
     """`DatasetDict`, which its module sets here: the class of several datasets by split."""
 
     @property

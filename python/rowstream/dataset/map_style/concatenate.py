@@ -87,7 +87,7 @@ def concatenate_map_style(
         "rowstream.concatenate",
         {"split": str(split), "axis": axis, "info": repr(info)},
     )
-    result = parts[0].own_class(
+    result = parts[0]._own_class(
         table, info=made_info, split=split, indices_table=indices, fingerprint=name
     )
     if format:

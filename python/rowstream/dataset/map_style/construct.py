@@ -318,7 +318,7 @@ class MapStyleConstructors(MapStyleBase):
         from rowstream.prepare.generator import prepare_generator
 
         return prepare_generator(
-            cls.own_class,
+            cls._own_class,
             generator,
             features,
             cache_dir,
@@ -358,7 +358,7 @@ class MapStyleConstructors(MapStyleBase):
         """
         from rowstream.prepare.sql import prepare_query
 
-        return prepare_query(cls.own_class, sql, con, features, cache_dir, keep_in_memory, kwargs)
+        return prepare_query(cls._own_class, sql, con, features, cache_dir, keep_in_memory, kwargs)
 
     @classmethod
     def from_spark(
@@ -383,7 +383,7 @@ class MapStyleConstructors(MapStyleBase):
             >>> Dataset.from_spark(spark.createDataFrame([("a",)], ["text"]))  # doctest: +SKIP
         """
         table = df.toArrow() if hasattr(df, "toArrow") else pa.Table.from_pandas(df.toPandas())
-        return cls.own_class._of_table(table, features, DatasetInfo(), split)
+        return cls._own_class._of_table(table, features, DatasetInfo(), split)
 
 
 def _plain(values: Any) -> Any:

@@ -73,7 +73,7 @@ class Dataset(
         return self._query(slice(None)).__arrow_c_stream__()
 
 
-Dataset.own_class = Dataset
+Dataset._own_class = Dataset
 
 __all__ = [
     "ArrowWriter",

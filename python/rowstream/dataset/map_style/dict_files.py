@@ -45,7 +45,7 @@ def _from_files(
     options: dict[str, Any],
 ) -> Any:
     given = {key: value for key, value in options.items() if value is not None}
-    return Dataset.dict_class(
+    return Dataset._dict_class(
         prepare_files(Dataset, format, path_or_paths, features, cache_dir, keep_in_memory, given)
     )
 
@@ -147,7 +147,7 @@ class DatasetDictFiles(DatasetDictBase):
         name = f"{folder}/{config.DATASETDICT_JSON_FILENAME}"
         with open(name, encoding="utf-8") if fs is None else fs.open(name, "r") as file:
             splits = json.loads(file.read())["splits"]
-        return Dataset.dict_class(
+        return Dataset._dict_class(
             {
                 split: load_dataset_folder(
                     Dataset, f"{path.rstrip('/')}/{split}", keep_in_memory, storage_options

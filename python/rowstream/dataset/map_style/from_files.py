@@ -196,7 +196,7 @@ class MapStyleFromFiles(MapStyleBase):
         """
         from rowstream.dataset.map_style.disk import load_dataset_folder
 
-        return load_dataset_folder(cls.own_class, dataset_path, keep_in_memory, storage_options)
+        return load_dataset_folder(cls._own_class, dataset_path, keep_in_memory, storage_options)
 
     @classmethod
     def _of_files(
@@ -218,7 +218,7 @@ class MapStyleFromFiles(MapStyleBase):
             else {str(split or "train"): paths if isinstance(paths, list) else [os.fspath(paths)]}
         )
         result = prepare_files(
-            cls.own_class,
+            cls._own_class,
             format,
             files,
             features,
@@ -226,4 +226,4 @@ class MapStyleFromFiles(MapStyleBase):
             keep_in_memory,
             {name: value for name, value in options.items() if value is not None},
         )
-        return cls.dict_class(result) if several else result[str(split or "train")]
+        return cls._dict_class(result) if several else result[str(split or "train")]

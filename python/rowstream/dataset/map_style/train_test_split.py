@@ -78,7 +78,7 @@ class TrainTestSplit(RowSelection):
         """
         self._no_index("train_test_split")
         if not len(self):
-            return self.own_class.dict_class({"train": self, "test": self})
+            return self._own_class._dict_class({"train": self, "test": self})
         if seed is not None and generator is not None:
             raise InvalidArgumentError(
                 "Both `seed` and `generator` were provided. Please specify just one of them."
@@ -98,7 +98,7 @@ class TrainTestSplit(RowSelection):
             files.append(path)
             there.append(result)
         if all(one is not None for one in there):
-            return self.own_class.dict_class({"train": there[0], "test": there[1]})
+            return self._own_class._dict_class({"train": there[0], "test": there[1]})
         if not shuffle:
             if stratify_by_column is not None:
                 raise InvalidArgumentError(
@@ -110,7 +110,7 @@ class TrainTestSplit(RowSelection):
         else:
             drawn = generator.permutation(len(self))
             test, train = drawn[:n_test], drawn[n_test : n_test + n_train]
-        return self.own_class.dict_class(
+        return self._own_class._dict_class(
             {
                 "train": self.select(
                     train, keep_in_memory, files[0], writer_batch_size, train_new_fingerprint
