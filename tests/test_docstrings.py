@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import inspect
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +15,7 @@ import rowstream
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+PACKAGE = Path(rowstream.__file__).parent
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PARSER = doctest.DocTestParser()
 
@@ -82,3 +85,15 @@ def test_an_example_runs(name, tmp_path, monkeypatch):
     said: list[str] = []
     failed, _ = doctest.DocTestRunner(optionflags=FLAGS).run(example, out=said.append)
     assert not failed, "".join(said)
+
+
+def test_docstrings_say_more_than_three_words():
+    """In the whole package, what is private included."""
+    short = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                doc = ast.get_docstring(node)
+                if doc and len(doc.split()) < 4:
+                    short.append(f"{path.relative_to(PACKAGE)}:{node.lineno}: {doc}")
+    assert not short

@@ -62,7 +62,7 @@ def _of_files(plan: Plan) -> list[str]:
     names = [field["name"] for field in listing["schema"]["fields"]]
     chosen = names if plan.columns is None else [source for source, _ in plan.columns]
     size = (
-        f"{_count(len(listing['files']), 'file')}, {_count(found['pieces'], 'piece')},"
+        f"{_count(len(listing['files']), 'file')}, {_count(found['pieces'], 'shard')},"
         f" {_bytes(found['bytes'])}"
     )
     lines = [f"scan      {listing['format']}, {size}"]
@@ -73,13 +73,13 @@ def _of_files(plan: Plan) -> list[str]:
     if plan.condition is not None:
         lines.append(f"filter    {plan.condition!r}")
         left_out = [
-            f"{_count(found[key], 'piece')} by {how}"
+            f"{_count(found[key], 'shard')} by {how}"
             for key, how in (("by_path", "path"), ("by_statistics", "statistics"))
             if found[key]
         ]
         lines.append(
-            f"left out  {', '.join(left_out) or 'no whole piece'}; what is left out inside of"
-            " pieces shows when they are read"
+            f"left out  {', '.join(left_out) or 'no whole shard'}; what is left out inside of"
+            " shards shows when they are read"
         )
     lines.append(f"read      at most {_bytes(found['read'])}")
     lines += [f"order     {order_of(segment)}" for segment in plan.segments]

@@ -94,7 +94,7 @@ class ArrowWriter(ArrowFile):
         self._write_columns(batch_examples, writer_batch_size, try_original_type)
 
     def _note(self, columns: dict[str, Any]) -> None:
-        """Note the columns of a batch without rows."""
+        """Keep the columns of a batch without rows, for the schema."""
         if self.pa_writer is None and self.update_features:
             known: Features = self._features or Features()
             self._without_rows = Features(

@@ -34,9 +34,7 @@ all, in order.
 
 
 def get_arrow_writer_batch_size_from_features(features: Features | None) -> int | None:
-    """Return rows of a batch for features whose values are large: media and bytes; `None` where
-    there are none.
-    """
+    """Return the number of rows of a batch where features have large values: media and bytes."""
     sizes: list[int] = []
 
     def look(feature: Any) -> None:
@@ -119,7 +117,7 @@ class ArrowFile:
         self._without_rows: Features | None = None
 
     def __len__(self) -> int:
-        """Return rows that were written, or wait to be."""
+        """Return the number of rows, written or buffered."""
         return self._num_examples + len(self.current_examples) + len(self.current_rows)
 
     def __enter__(self) -> Self:
@@ -317,7 +315,7 @@ class ArrowFile:
             self._put(pa.Table.from_arrays(columns, schema=self._schema))
 
     def _read(self, written: Any) -> pa.Table:
-        """Return what was written: a file of this name, or these bytes."""
+        """Return the path of the file, or the bytes in memory."""
         return (
             MemoryMappedTable.from_file(written)
             if isinstance(written, str)

@@ -31,7 +31,7 @@ def items(values: list[Any]) -> list[Any] | pa.Array:
 
 
 def schema_metadata(features: Any, fingerprint: str | None = None) -> dict[str, Any]:
-    """Return what `datasets` writes into the metadata of its files."""
+    """Return the metadata that `datasets` writes into its files."""
     result: dict[str, Any] = {"info": {"features": plain(features)}}
     if fingerprint is not None:
         result["fingerprint"] = fingerprint

@@ -183,7 +183,7 @@ def given_column(
 
 
 def encoded(features: Features, row: Any, number: int) -> dict[str, Any]:
-    """Return a row as Arrow takes it. An error says which row it is."""
+    """Convert a row to what Arrow stores. An error says which row it is."""
     try:
         return features.encode_example(row)
     except (TypeError, ValueError) as error:
@@ -240,7 +240,7 @@ def _jsoned(data: Any, paths: list[list[Any]]) -> tuple[Any, Any]:
 
 
 def _again(data: Any, feature: Any, allowed: dict[str, bool], error: Exception) -> Any:
-    """Return a second try, in which each value is looked at."""
+    """Convert values one by one, where all together did not work."""
     text = str(error)
     if "overflow" in text:
         raise OverflowError(

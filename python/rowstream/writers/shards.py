@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 def even(rows: int, num_shards: int) -> list[int]:
-    """Return the rows of each of so many files."""
+    """Return the number of rows of each of `num_shards` files."""
     return [rows // num_shards + (i < rows % num_shards) for i in range(num_shards)]
 
 
 def together(tables: Iterable[Any], empty: Any) -> Pieces:
-    """Yield all tables in one file."""
+    """Put all tables into one file: yield each, and whether a file begins with it."""
     first = True
     for table in tables:
         yield first, table
@@ -39,7 +39,7 @@ def together(tables: Iterable[Any], empty: Any) -> Pieces:
 
 
 def by_rows(tables: Iterable[Any], counts: list[int], empty: Any) -> Pieces:
-    """Tables, and parts of them, in files of so many rows each."""
+    """Cut tables where files end that have `counts` rows."""
     at, left, begins = 0, counts[0], True
     for table in tables:
         rest = table
@@ -204,7 +204,7 @@ class Shards:
     file `name.ending`.
 
     Args:
-        path: `folder/name.ending`; or a folder, which is made if it is not there.
+        path: `folder/name.ending`; or a folder, which is created if it does not exist.
         ending: that of the files, if the path is a folder.
         name: theirs, if the path is a folder.
         storage_options: options of a URL's file system.
@@ -234,7 +234,7 @@ class Shards:
 
     @contextmanager
     def open(self) -> Iterator[Any]:
-        """Return the next of them, to be written."""
+        """Open the next file for writing."""
         if self._fs is not None:
             path = self._at(f".{self._name}.{os.urandom(6).hex()}{self._ending}")
             self._aside.append(path)
@@ -275,7 +275,7 @@ class Shards:
             self._fs.rm(path)
 
     def _before(self) -> list[str]:
-        """Return what the name stood for before, and stands for now."""
+        """Return the files of this name that are there."""
         there = (
             os.listdir(self._folder or ".")
             if self._fs is None
@@ -288,7 +288,7 @@ class Shards:
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Return a file's name, and its ending: with that of what it is compressed with."""
+    """Split a file name before its endings: `a.json.gz` into `a` and `.json.gz`."""
     stem, ending = os.path.splitext(name)
     if ending.lower() in COMPRESSED:
         stem, before = os.path.splitext(stem)

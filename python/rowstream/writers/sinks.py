@@ -23,7 +23,7 @@ _PARQUET_BYTES, _COLUMN_BYTES = 1 << 10, 1 << 9
 
 
 def parquet_overhead(columns: int) -> int:
-    """About how many bytes a Parquet file has beside its rows."""
+    """Estimate the bytes of a Parquet file beside its rows."""
     return _PARQUET_BYTES + columns * _COLUMN_BYTES
 
 

@@ -16,7 +16,7 @@ LOOKED_AT = 10  # batches of what functions made, from which types are found
 
 
 def common_schema(schemas: list[Any]) -> pa.Schema:
-    """Return the schema that batches of a stream have in common, whose types functions made.
+    """Return the common schema of batches that functions returned.
 
     Raises:
         SchemaError: A column has types that do not go together.
@@ -33,7 +33,7 @@ def common_schema(schemas: list[Any]) -> pa.Schema:
 
 
 def typed_batches(rows: list[dict[str, Any]], schema: Any) -> pa.Table:
-    """Return rows that functions made, as a table of a schema."""
+    """Convert rows that functions returned to a table of a schema."""
     import pyarrow as pa
 
     from rowstream.arrow.exact import FAILED
@@ -41,8 +41,8 @@ def typed_batches(rows: list[dict[str, Any]], schema: Any) -> pa.Table:
     columns = columns_of(rows)
     if new := [name for name in columns if name not in schema.names]:
         raise InvalidArgumentError(
-            f"a function made columns that earlier rows did not have: {new}; name all columns with"
-            " map(features=…)"
+            f"a function returned columns that earlier rows did not have: {new}; name all columns"
+            " with map(features=…)"
         )
     result = []
     for field in schema:
@@ -57,7 +57,7 @@ def typed_batches(rows: list[dict[str, Any]], schema: Any) -> pa.Table:
 
 
 def as_features(values: list[Any], kind: Any) -> pa.Array:
-    """Values as an array of a type, arrays of several dimensions and tensors too."""
+    """Convert values to an array of a type; they may be tensors or have several dimensions."""
     from rowstream.arrow.cast import array_cast
     from rowstream.arrow.exact import FAILED, exact_array
     from rowstream.features.infer import array_of

@@ -16,7 +16,7 @@ def has_scheme(path: str) -> bool:
 
 
 def open_path(path: str, mode: str, storage_options: Any) -> Any:
-    """Return a file of this machine or of a URL."""
+    """Open a file of this machine or of a URL."""
     if has_scheme(path) or path.startswith("file://"):
         return open_file(path, mode, storage_options=storage_options)
     return open(path, mode, encoding=None if "b" in mode else "utf-8")

@@ -226,7 +226,7 @@ impl Stream {
         if at.iter().any(|a| a.0 >= order.lanes.len() || a.1 as usize >= order.lanes[a.0].len()) {
             return Err(Error::new(
                 Kind::Checkpoint,
-                "the state names a lane or a piece that this data set does not have",
+                "the state names a lane or a shard that this data set does not have",
             ));
         }
         for v in order.owned(self.c, self.of) {
