@@ -132,16 +132,16 @@ def load_dataset(
     if (locked := config_kwargs.pop("lock", None)) is not None:
         return _of_lock(locked, split, access)
     if isinstance(path, type):
-        builder = builder_of_class(
+        builder = load_dataset_builder(
             path,
             name,
+            data_dir,
+            data_files,
             cache_dir,
             features,
-            token,
-            data_files,
-            data_dir,
-            storage_options,
-            config_kwargs,
+            token=token,
+            storage_options=storage_options,
+            **config_kwargs,
         )
         if streaming:
             return builder.as_streaming_dataset(split)

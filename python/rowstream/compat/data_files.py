@@ -117,7 +117,29 @@ def get_data_patterns(
     return found
 
 
-class DataFilesList(list[str]):
+class _FromHub:
+    """Files of the Hub, by the patterns that each class takes."""
+
+    @classmethod
+    def from_hf_repo(
+        cls,
+        patterns: Any,
+        dataset_info: Any,
+        base_path: str | None = None,
+        allowed_extensions: Sequence[str] | None = None,
+        download_config: DownloadConfig | None = None,
+    ) -> Any:
+        """Return the files that match patterns in a dataset on the Hub.
+
+        `dataset_info` is that of `huggingface_hub`.
+        """
+        made: Any = cls
+        return made.from_patterns(
+            patterns, _repo(dataset_info, base_path), allowed_extensions, download_config
+        )
+
+
+class DataFilesList(_FromHub, list[str]):
     """A list of the files of a split.
 
     Args:
@@ -165,23 +187,6 @@ class DataFilesList(list[str]):
 
     from_local_or_remote = from_patterns
 
-    @classmethod
-    def from_hf_repo(
-        cls,
-        patterns: Sequence[str],
-        dataset_info: Any,
-        base_path: str | None = None,
-        allowed_extensions: Sequence[str] | None = None,
-        download_config: DownloadConfig | None = None,
-    ) -> Self:
-        """Return the files that match patterns in a dataset on the Hub.
-
-        `dataset_info` is that of `huggingface_hub`.
-        """
-        return cls.from_patterns(
-            patterns, _repo(dataset_info, base_path), allowed_extensions, download_config
-        )
-
     def filter(
         self, *, extensions: Sequence[str] | None = None, file_names: Sequence[str] | None = None
     ) -> DataFilesList:
@@ -210,7 +215,7 @@ def _repo(info: Any, base_path: str | None) -> str:
     return f"hf://datasets/{info.id}@{info.sha}/{base_path or ''}".rstrip("/")
 
 
-class DataFilesDict(dict[str, DataFilesList]):
+class DataFilesDict(_FromHub, dict[str, DataFilesList]):
     """The files of each split, as a dict of `DataFilesList`."""
 
     @classmethod
@@ -238,23 +243,6 @@ class DataFilesDict(dict[str, DataFilesList]):
         return result
 
     from_local_or_remote = from_patterns
-
-    @classmethod
-    def from_hf_repo(
-        cls,
-        patterns: dict[str, Any],
-        dataset_info: Any,
-        base_path: str | None = None,
-        allowed_extensions: Sequence[str] | None = None,
-        download_config: DownloadConfig | None = None,
-    ) -> Self:
-        """Return the files that match the patterns of each split in a dataset on the Hub.
-
-        `dataset_info` is that of `huggingface_hub`.
-        """
-        return cls.from_patterns(
-            patterns, _repo(dataset_info, base_path), allowed_extensions, download_config
-        )
 
     def filter(
         self, *, extensions: Sequence[str] | None = None, file_names: Sequence[str] | None = None
