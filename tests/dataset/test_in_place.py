@@ -200,9 +200,9 @@ def test_only_what_is_asked_for_is_decoded(tmp_path, cache):
     groups = ds.data._groups
     assert ds[0] == {"id": 0}
     assert ds.data.nbytes < (tmp_path / "a.parquet").stat().st_size
-    assert [groups.get(0, 1).num_rows, groups.starts] == [8192, [0, 25_000, 50_000]]
+    assert [groups.get(0, 1).table.num_rows, groups.starts] == [8192, [0, 25_000, 50_000]]
     assert ds[10_000] == {"id": 10_000}
-    assert groups.get(0, 1).num_rows == 25_000
+    assert groups.get(0, 1).table.num_rows == 25_000
     assert ds[[49_999, 3]]["id"] == [49_999, 3]
 
 

@@ -93,6 +93,11 @@ def numpy_column(column: Any) -> np.ndarray[Any, Any]:
             for row in rows
         )
         return np.asarray(rows) if alike else objects(rows)
+    return text_array(rows)
+
+
+def text_array(rows: list[Any]) -> np.ndarray[Any, Any]:
+    """Return values, such as texts, as an array of NumPy's type for them, if it keeps them."""
     result = np.asarray(rows)
     # NumPy's own types of text and of bytes lose zeros at the end.
     loses = result.dtype.kind == "S" or (

@@ -53,10 +53,11 @@ def gc_paused() -> Iterator[None]:
 
 
 def pydict(table: Any) -> dict[str, list[Any]]:
-    """Return the columns of a table as lists of Python objects."""
+    """Return the columns of a table, or of selected rows, as lists of Python objects."""
     with gc_paused():
         try:
-            result: dict[str, list[Any]] = _core.Table(table).to_pydict()
+            rows = table if isinstance(table, _core.SelectedRows) else _core.Table(table)
+            result: dict[str, list[Any]] = rows.to_pydict()
         except NotImplementedError:
             # Types that the core makes no objects of.
             return {

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from rowstream.formatting.frames import PandasFormatter, PolarsFormatter
     from rowstream.formatting.lazy import LazyBatch, LazyDict, LazyRow
     from rowstream.formatting.names import ALIASES, get_format_type_from_alias
+    from rowstream.formatting.numpy_arrays import NumpyFormatter
     from rowstream.formatting.python import ArrowFormatter, FrameFormatter, PythonFormatter
     from rowstream.formatting.query import format_table, gather, key_to_query_type, query_table
-    from rowstream.formatting.tensors import NumpyFormatter, TensorFormatter, TorchFormatter
+    from rowstream.formatting.tensors import TensorFormatter
+    from rowstream.formatting.torch_tensors import TorchFormatter
 
 
 _FILES = {
@@ -29,10 +31,12 @@ _FILES = {
     "formatters": ("get_formatter",),
     "frames": ("PandasFormatter", "PolarsFormatter"),
     "names": ("ALIASES", "get_format_type_from_alias"),
+    "numpy_arrays": ("NumpyFormatter",),
     "lazy": ("LazyBatch", "LazyDict", "LazyRow"),
     "python": ("ArrowFormatter", "FrameFormatter", "PythonFormatter"),
     "query": ("format_table", "gather", "key_to_query_type", "query_table"),
-    "tensors": ("NumpyFormatter", "TensorFormatter", "TorchFormatter"),
+    "tensors": ("TensorFormatter",),
+    "torch_tensors": ("TorchFormatter",),
 }
 _LATER = {name: f"rowstream.formatting.{file}" for file, names in _FILES.items() for name in names}
 _LATER["numpy_column"] = "rowstream.arrow.numpy"

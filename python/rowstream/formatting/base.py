@@ -22,6 +22,8 @@ class Formatter:
     """
 
     name: str | None = None
+    reads_selected = False
+    """Whether it formats rows that the core selected without making a pyarrow table of them."""
 
     def __init__(self, features: Any = None, token_per_repo_id: Any = None, **kwargs: Any) -> None:
         self.features, self.token_per_repo_id, self.kwargs = features, token_per_repo_id, kwargs

@@ -13,6 +13,7 @@ class CustomFormatter(Formatter):
     """The formatter that passes batches of Python objects to a user's function."""
 
     name = "custom"
+    reads_selected = True
 
     def __init__(
         self,

@@ -10,8 +10,9 @@ from rowstream.formatting.accelerators import JaxFormatter, MlxFormatter, TFForm
 from rowstream.formatting.custom import CustomFormatter
 from rowstream.formatting.frames import PandasFormatter, PolarsFormatter
 from rowstream.formatting.names import get_format_type_from_alias
+from rowstream.formatting.numpy_arrays import NumpyFormatter
 from rowstream.formatting.python import ArrowFormatter, PythonFormatter
-from rowstream.formatting.tensors import NumpyFormatter, TorchFormatter
+from rowstream.formatting.torch_tensors import TorchFormatter
 
 if TYPE_CHECKING:
     from rowstream.formatting.base import Formatter

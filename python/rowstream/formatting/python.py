@@ -12,6 +12,8 @@ from rowstream.formatting.lazy import LazyBatch, LazyRow
 class PythonFormatter(Formatter):
     """The formatter that returns dicts of Python objects."""
 
+    reads_selected = True
+
     def __init__(
         self, features: Any = None, lazy: bool = False, token_per_repo_id: Any = None
     ) -> None:

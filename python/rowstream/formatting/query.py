@@ -9,7 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rowstream import _core
 from rowstream.formatting.python import PythonFormatter
+from rowstream.table.rows import arrow_table, core_of, positions_of
+from rowstream.table.table import Table
 
 if TYPE_CHECKING:
     from rowstream.formatting.base import Formatter
@@ -33,52 +36,24 @@ def key_to_query_type(key: Any) -> str:
     )
 
 
-def _positions(key: Any, size: int) -> Any:
-    """Return the positions of the rows that a key asks for, as a range or an array.
-
-    Raises:
-        IndexError: A position is out of range.
-    """
-    if isinstance(key, slice):
-        return range(*key.indices(size))
-    if isinstance(key, range):
-        for one in (key[0], key[-1]) if len(key) else ():
-            _within(one, size)
-        return key if not len(key) or (key[0] >= 0 and key[-1] >= 0) else np.asarray(key) % size
-    if hasattr(key, "__index__") and not isinstance(key, np.ndarray):
-        _within(i := int(key.__index__()), size)
-        return range(i % size, i % size + 1)
-    result = (
-        np.fromiter((int(one) for one in key), np.int64) if not isinstance(key, np.ndarray) else key
-    )
-    if result.dtype == bool:
-        raise TypeError("a mask is not a list of rows: numpy.flatnonzero(mask) is")
-    if len(result):
-        _within(int(result.max()), size)
-        _within(int(result.min()), size)
-        result = result % size
-    return result
-
-
-def _within(i: int, size: int) -> None:
-    if i >= size or i < -size:
-        raise IndexError(f"Invalid key: {i} is out of bounds for size {size}")
-
-
 def gather(table: Any, positions: Any) -> pa.Table:
     """Return rows of a table by position as a pyarrow table, also from many chunks."""
     if hasattr(type(table), "gather"):
         return table.gather(positions)
+    plain = getattr(table, "table", table)
     if isinstance(positions, range) and positions.step == 1:
-        return table.slice(positions.start, len(positions))
-    rows = np.asarray(positions)
+        return plain.slice(positions.start, len(positions))
+    rows = np.asarray(positions, dtype=np.int64)
     if not len(rows):
-        return table.slice(0, 0)
+        return plain.slice(0, 0)
+    core = core_of(table) if isinstance(table, Table) else None
+    if core is not None:
+        return arrow_table(core.select(rows.tobytes()))
     try:
-        return table.take(pa.array(rows, pa.int64()))
+        return plain.take(pa.array(rows, pa.int64()))
     except pa.ArrowException:
         # Extension types, and what overflows when it is put together.
-        parts = [table.slice(int(i), 1) for i in rows]
+        parts = [plain.slice(int(i), 1) for i in rows]
         return pa.concat_tables(parts)
 
 
@@ -87,24 +62,23 @@ def query_table(table: Any, key: Any, indices: Any = None) -> pa.Table:
 
     With `indices`, the key counts in this list of rows.
     """
-    # What reads its rows itself does so; else they are those of the pyarrow table.
-    plain = table if hasattr(type(table), "gather") else getattr(table, "table", table)
     check, column = getattr(type(table), "check", _unchecked), key if isinstance(key, str) else None
+    plain = table
     if isinstance(key, str):
-        if key not in plain.column_names:
+        if key not in table.column_names:
             raise KeyError(
                 f"Column {key} not in the dataset. Current columns in the dataset:"
-                f" {plain.column_names}"
+                f" {table.column_names}"
             )
-        plain, key = plain.select([key]), slice(None)
+        plain, key = table.select([key]), slice(None)
     key_to_query_type(key)
     if indices is None:
-        positions = _positions(key, plain.num_rows)
+        positions = positions_of(key, plain.num_rows)
         check(table, positions, column)
         return gather(plain, positions)
     getattr(type(indices), "check", _unchecked)(indices)
     mapping = getattr(indices, "table", indices).column(0)
-    positions = _positions(key, len(mapping))
+    positions = positions_of(key, len(mapping))
     if isinstance(positions, range) and positions.step == 1:
         rows = mapping.slice(positions.start, len(positions)).to_numpy()
     else:
@@ -117,6 +91,12 @@ def _unchecked(table: Any, rows: Any = None, column: str | None = None) -> None:
     """Do nothing: plain pyarrow tables have no checksums."""
 
 
+def items_of(column: Any) -> Any:
+    """Return the rows of a formatted column: views of a tensor, or the items of a list."""
+    # A tensor gives them faster all at once than one by one.
+    return column.unbind(0) if type(column).__module__ == "torch" else column
+
+
 def format_table(
     table: Any,
     key: Any,
@@ -127,13 +107,15 @@ def format_table(
     """Format the rows or the column that a key asked for.
 
     Args:
-        table: The rows or the column.
+        table: The rows or the column: a table, or rows that the core selected.
         key: The key: an integer, the name of a column, or anything else for a batch.
         formatter: The formatter.
         format_columns: The columns to format; all if `None`.
         output_all_columns: Add the other columns as Python objects.
     """
     plain = getattr(table, "table", table)
+    if isinstance(plain, _core.SelectedRows) and not formatter.reads_selected:
+        plain = arrow_table(plain)
     kind = key_to_query_type(key)
     if format_columns is None:
         return formatter(plain, kind)

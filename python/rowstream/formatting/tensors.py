@@ -1,20 +1,32 @@
-"""Formatters for NumPy arrays and torch tensors, and the base class of those for tensors."""
+"""The base class of the formatters that return arrays and tensors."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from rowstream.arrow.numpy import NO_NUMBERS, default_type, numpy_column, objects, plain_numbers
+from rowstream import _core
+from rowstream.arrow.numpy import (
+    NO_NUMBERS,
+    numpy_column,
+    plain_numbers,
+)
 from rowstream.features.infer import array_of, first_there
+from rowstream.features.nested import List
+from rowstream.features.scalar import Value
 from rowstream.formatting.base import Formatter
+from rowstream.table.rows import arrow_table
 
 
 class TensorFormatter(Formatter):
     """The base class of the formatters that return dicts of tensors."""
+
+    reads_selected = True
 
     def leaf(self, value: Any) -> Any:
         """Return a NumPy array or scalar as a tensor."""
@@ -69,34 +81,104 @@ class TensorFormatter(Formatter):
         """Return the pixels of an image as a tensor of their own type."""
         raise NotImplementedError
 
-    def _column(self, pa_table: Any, name: str) -> list[Any] | np.ndarray[Any, Any]:
+    def _column(self, table: Any, name: str) -> list[Any] | np.ndarray[Any, Any]:
+        if isinstance(table, _core.SelectedRows):
+            table = arrow_table(table.select([name]))
         if self._decodes(name):
-            return self._decoded(name, pa_table.column(name).to_pylist())
-        return numpy_column(pa_table.column(name))
+            return self._decoded(name, table.column(name).to_pylist())
+        return numpy_column(table.column(name))
 
-    def format_row(self, pa_table: Any) -> dict[str, Any]:
+    def _is_text(self, name: str) -> bool:
+        """Return whether a column has nothing but texts, whose values are those of Python."""
+        return name in self._text_names
+
+    @cached_property
+    def _text_names(self) -> frozenset[str]:
+        return frozenset(name for name, one in (self.features or {}).items() if only_text(one))
+
+    def format_row(self, table: Any) -> dict[str, Any]:
         """Return the first row as a dict of tensors."""
-        one = pa_table.slice(0, 1)
+        one = table.slice(0, 1)
         return {
             name: self.recursive_tensorize(self._column(one, name)[0]) for name in one.column_names
         }
 
-    def format_column(self, pa_table: Any) -> Any:
+    def format_rows(self, table: Any) -> Iterator[dict[str, Any]]:
+        """Yield the rows as dicts of tensors, as `format_row` formats each."""
+        names = table.column_names
+        if not names:
+            yield from ({} for _ in range(table.num_rows))
+            return
+        columns = [self._rows_of(table, i, name) for i, name in enumerate(names)]
+        for values in zip(*columns, strict=True):
+            yield dict(zip(names, values, strict=True))
+
+    def _rows_of(self, table: Any, i: int, name: str) -> Iterable[Any]:
+        """Return the values of a column, formatted one by one, or several at once if that is the
+        same.
+        """
+        if isinstance(table, _core.SelectedRows):
+            if not self._decodes(name) and (found := self.row_arrays(table, i)) is not None:
+                return found
+            if self._is_text(name):
+                return map(self.text, table.select([i]).to_pydict()[name])
+        # When each is asked for: images that are decoded take memory.
+        parts = (table.slice(k, 1) for k in range(table.num_rows))
+        return (self.recursive_tensorize(self._column(part, name)[0]) for part in parts)
+
+    def row_arrays(self, rows: _core.SelectedRows, i: int) -> Iterable[Any] | None:
+        """Return the numbers of a column as tensors, one for each row, where they are tensors."""
+        return None
+
+    def texts(self, values: list[Any]) -> Any:
+        """Return a column of texts, or of lists and structs of texts."""
+        return self.recursive_tensorize(values)
+
+    def text(self, value: Any) -> Any:
+        """Return the value of a row in such a column."""
+        return self.recursive_tensorize(value)
+
+    def format_column(self, table: Any) -> Any:
         """Return the first column as a tensor, or as a list if it can't be one."""
-        result = self.recursive_tensorize(self._column(pa_table, pa_table.column_names[0]))
+        return self._formatted(table, 0, table.column_names[0])
+
+    def format_batch(self, table: Any) -> dict[str, Any]:
+        """Return the table as a dict of tensors."""
+        return {name: self._formatted(table, i, name) for i, name in enumerate(table.column_names)}
+
+    def _formatted(self, table: Any, i: int, name: str) -> Any:
+        """Return a column as a tensor, or as a list if it can't be one."""
+        if not self._decodes(name):
+            if isinstance(table, _core.SelectedRows):
+                found = table.array(i, by_default=not self.kwargs)
+                if found is not None:
+                    return self._array(*found)
+                if self._is_text(name) and table.num_rows:
+                    return self.texts(table.select([i]).to_pydict()[name])
+            elif not self.kwargs and (values := plain_numbers(table.column(i))) is not None:
+                return self.numbers(values)
+        result = self.recursive_tensorize(self._column(table, name))
         return self.stack(result) if isinstance(result, list) else result
 
-    def format_batch(self, pa_table: Any) -> dict[str, Any]:
-        """Return the table as a dict of tensors."""
-        result = {}
-        for name, column in zip(pa_table.column_names, pa_table.columns, strict=True):
-            values = None if self.kwargs or self._decodes(name) else plain_numbers(column)
-            result[name] = (
-                self.format_column(pa_table.select([name]))
-                if values is None
-                else self.numbers(values)
-            )
-        return result
+    def _array(
+        self, dtype: str, shape: list[int], data: bytearray, lengths: list[int] | None
+    ) -> Any:
+        """Return numbers that the core wrote, for each row one or an array, as tensors."""
+        values = np.frombuffer(data, dtype)
+        if lengths is None:
+            values = values.reshape(-1, *shape) if shape else values
+            return self.numbers(values) if values.dtype.kind in "iuf" else self.leaf(values)
+        return self.ragged(values, lengths, divided(values, lengths))
+
+    def ragged(self, values: Any, lengths: list[int], rows: list[Any]) -> Any:
+        """Return arrays of several lengths as tensors.
+
+        Args:
+            values: All numbers, one after another.
+            lengths: The length of each row.
+            rows: Views of `values`, one for each row.
+        """
+        return self.stack([self.leaf(row) for row in rows])
 
     def format_columns(self, columns: Mapping[str, list[Any]]) -> dict[str, Any]:
         """Format columns of Python objects like the columns of a table.
@@ -121,6 +203,30 @@ class TensorFormatter(Formatter):
         return self.leaf(values)
 
 
+def divided(values: Any, lengths: list[int]) -> list[Any]:
+    """Return views of an array, one after another, of the given lengths."""
+    return [values[start:end] for start, end in pairwise(accumulate(lengths, initial=0))]
+
+
+def separate(rows: Iterable[Any], data: bytearray) -> Iterable[Any]:
+    """Return the rows of an array as arrays, which share memory only if it is little: whoever
+    keeps one row keeps it all.
+    """
+    return rows if len(data) < SHARED else (row.copy() for row in rows)
+
+
+SHARED = 1 << 20  # bytes
+
+
+def only_text(feature: Any) -> bool:
+    """Return whether a feature is a text, or lists and structs of nothing but texts."""
+    if isinstance(feature, Mapping):
+        return bool(feature) and all(map(only_text, feature.values()))
+    if type(feature) is List:
+        return only_text(feature.feature)
+    return type(feature) is Value and feature.dtype in ("string", "large_string")
+
+
 def _is_image(value: Any) -> bool:
     """Return whether a value is a Pillow image, of which some versions have no `__array__`."""
     return type(value).__module__.startswith("PIL.")
@@ -139,101 +245,3 @@ def alike(column: list[Any], kind: Any) -> bool:
         isinstance(one, kind) and one.shape == column[0].shape and one.dtype == column[0].dtype
         for one in column
     )
-
-
-class NumpyFormatter(TensorFormatter):
-    """The formatter that returns dicts of NumPy arrays.
-
-    Integers are `int64` and floats `float32`, unless `dtype=` sets another type.
-    """
-
-    name = "numpy"
-
-    def numbers(self, values: Any) -> Any:
-        return (
-            self.leaf(values)
-            if self.kwargs
-            else values.astype(default_type(values.dtype, values), copy=False)
-        )
-
-    def stack(self, column: list[Any]) -> Any:
-        return (
-            np.stack(column)
-            if alike(column, (np.ndarray, np.number, np.bool_))
-            else objects(column)
-        )
-
-    def leaf(self, value: Any) -> Any:
-        if isinstance(value, np.ndarray):
-            kind = value.dtype.kind
-            if kind in "SU":
-                return value
-            return np.asarray(
-                value,
-                **({"dtype": default_type(value.dtype, value)} if kind in "iuf" else {})
-                | self.kwargs,
-            )
-        return (
-            value
-            if isinstance(value, (str, bytes, type(None), np.number))
-            else np.asarray(value, **self.kwargs)
-        )
-
-    def stays(self, value: Any) -> bool:
-        return False
-
-    def pixels(self, array: Any) -> Any:
-        return np.asarray(array, **self.kwargs)
-
-    def recursive_tensorize(self, value: Any) -> Any:
-        if type(value).__module__ == "torch":
-            value = value.detach().cpu().numpy()[()]
-        return super().recursive_tensorize(value)
-
-
-class TorchFormatter(TensorFormatter):
-    """The formatter that returns dicts of torch tensors.
-
-    They are `int64`, `float32` or `bool`, unless `dtype=` sets another type.
-    """
-
-    name = "torch"
-
-    def __init__(self, features: Any = None, token_per_repo_id: Any = None, **kwargs: Any) -> None:
-        try:
-            import torch
-        except ImportError as error:
-            raise ValueError(
-                "PyTorch needs to be installed to be able to return PyTorch tensors."
-            ) from error
-        super().__init__(features, token_per_repo_id, **kwargs)
-        self.torch = torch
-
-    def own(self, value: Any) -> bool:
-        return isinstance(value, self.torch.Tensor)
-
-    def numbers(self, values: Any) -> Any:
-        # A tensor's memory may be written, so it is always a copy.
-        return self.torch.from_numpy(values.astype(default_type(values.dtype, values)))
-
-    def stack(self, column: list[Any]) -> Any:
-        return self.torch.stack(column) if alike(column, self.torch.Tensor) else column
-
-    def kept(self, value: Any) -> Any:
-        return value.detach().to(**self.kwargs) if self.kwargs else value.detach()
-
-    def pixels(self, array: Any) -> Any:
-        # Colours first, and memory of its own: an image's may not be written.
-        colours = (array[:, :, np.newaxis] if array.ndim == 2 else array).transpose((2, 0, 1))
-        result = self.torch.from_numpy(colours.copy(order="C"))
-        return result.to(**self.kwargs) if self.kwargs else result
-
-    def leaf(self, value: Any) -> Any:
-        torch, options = self.torch, self.kwargs
-        if not isinstance(value, (np.number, np.bool_, np.ndarray)):
-            return torch.tensor(value, **options)
-        number = value.dtype.kind in "iuf" and "dtype" not in options
-        dtype = default_type(value.dtype, value) if number else value.dtype.newbyteorder("=")
-        # One copy, of memory that may not be written; `torch.tensor` warns of it.
-        kept = torch.from_numpy(np.array(value, dtype))
-        return kept.to(**options) if options else kept

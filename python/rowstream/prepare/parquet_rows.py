@@ -18,7 +18,6 @@ class Rows:
 
     def __init__(self, of: Any) -> None:
         self._of = of
-        self._last: tuple[Any, Any] = (None, None)
 
     @cached_property
     def _mapped(self) -> Any:
@@ -33,21 +32,36 @@ class Rows:
             return result
         at = of._start + i
         group = of._groups.of(at)
-        table = of._groups.get(group, at + 1)
-        # Another thread may look at another row group meanwhile.
-        last = self._last
-        if last[0] is not table:
-            last = self._last = (table, _core.Table(table))
-        result = last[1].row(at - of._groups.starts[group])
+        result = of._groups.get(group, at + 1).core.row(at - of._groups.starts[group])
         return result
+
+    def select(self, at: bytes) -> _core.SelectedRows:
+        """Return the rows at several positions, given as the bytes of 64-bit integers."""
+        of = self._of
+        if of.mapped:
+            result: _core.SelectedRows = self._mapped.select(at)
+            return result
+        rows = np.frombuffer(at, dtype=np.int64) + of._start
+        starts = np.asarray(of._groups.starts)
+        which = np.searchsorted(starts, rows, side="right") - 1
+        tables: list[_core.Table] = []
+        number = np.empty(len(rows), dtype=np.int64)
+        # Each row group is looked up once, however its rows are mixed with others.
+        for group in np.unique(which):
+            own = which == group
+            number[own] = len(tables)
+            tables.append(of._groups.get(int(group), int(rows[own].max()) + 1).core)
+        return _core.SelectedRows.of(
+            tables or [_core.Table(of._empty)], number.tobytes(), (rows - starts[which]).tobytes()
+        )
+
+    def slice(self, start: int, stop: int) -> _core.SelectedRows:
+        """Return the rows from `start` to before `stop`."""
+        return self.select(np.arange(start, max(start, stop), dtype=np.int64).tobytes())
 
     def take(self, at: bytes) -> list[dict[str, Any]]:
         """Return the rows at several positions, given as the bytes of 64-bit integers."""
-        rows = np.frombuffer(at, dtype=np.int64)
-        result: list[dict[str, Any]] = _core.Table(self._of.gather(rows)).take(
-            np.arange(len(rows), dtype=np.int64).tobytes()
-        )
-        return result
+        return self.select(at).to_pylist()
 
     def to_pylist(self, start: int, stop: int) -> list[dict[str, Any]]:
         """Return consecutive rows as a list."""

@@ -34,6 +34,7 @@ from rowstream.prepare.row_groups import (
     row_group_cache,
     stream_row_groups,
 )
+from rowstream.table.rows import arrow_table
 from rowstream.table.table import Table
 
 if TYPE_CHECKING:
@@ -285,26 +286,15 @@ class ParquetTable(Table):
                 i = self._groups.of(at)
                 upto = min(stop, self._groups.starts[i + 1])
                 parts.append(
-                    self._groups.get(i, upto).slice(at - self._groups.starts[i], upto - at)
+                    self._groups.get(i, upto).table.slice(at - self._groups.starts[i], upto - at)
                 )
                 at = upto
             return pa.concat_tables(parts) if parts else self._empty
-        # Each row group is looked up once, in the order of the files; then rows have the order that
-        # was asked for.
-        rows = np.asarray(positions, dtype=np.int64) + self._start
-        order = np.argsort(rows, kind="stable")
-        ordered, parts, at = rows[order], [], 0
-        while at < len(ordered):
-            i = self._groups.of(int(ordered[at]))
-            upto = int(np.searchsorted(ordered, self._groups.starts[i + 1]))
-            table = self._groups.get(i, int(ordered[upto - 1]) + 1)
-            parts.append(gather(table, ordered[at:upto] - self._groups.starts[i]))
-            at = upto
-        if not parts:
-            return self._empty
-        back = np.empty(len(order), dtype=np.int64)
-        back[order] = np.arange(len(order))
-        return gather(pa.concat_tables(parts).combine_chunks(), back)
+        rows = np.asarray(positions, dtype=np.int64)
+        core = self.core
+        if core is None or not len(rows):
+            return gather(self.table, rows) if len(rows) else self._empty
+        return arrow_table(core.select(rows.tobytes()))
 
     @property
     def _empty(self) -> pa.Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict, deque
 from dataclasses import replace
+from functools import cached_property
 from itertools import accumulate, count
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,18 @@ def keeps_types(plan: Plan, features: Features) -> bool:
     return features_as_read(plan) == features
 
 
+class RowGroup:
+    """A decoded row group, or its first rows."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+
+    @cached_property
+    def core(self) -> Any:
+        """The rows as the core reads them."""
+        return _core.Table(self.table)
+
+
 class RowGroupCache:
     """A cache of the most recently used row groups, decoded, for all tables of the process."""
 
@@ -74,19 +87,19 @@ class RowGroupCache:
         """The largest size of the cache in bytes; one row group is kept whatever its size."""
         return _core.memory() // 2
 
-    def get(self, key: tuple[int, int]) -> pa.Table:
+    def get(self, key: tuple[int, int]) -> Any:
         """Return a row group, or `None` if it is not in the cache."""
         found = self._groups.get(key)
         if found is not None:
             self._groups.move_to_end(key)
         return found
 
-    def put(self, key: tuple[int, int], table: Any) -> None:
+    def put(self, key: tuple[int, int], group: RowGroup) -> None:
         """Add a row group, and drop the least recently used ones beyond the budget."""
         self.let_go()
         self.drop(key)
-        self._groups[key] = table
-        self._bytes += table.nbytes
+        self._groups[key] = group
+        self._bytes += group.table.nbytes
         while self._bytes > self.budget and len(self._groups) > 1:
             self.drop(next(iter(self._groups)))
 
@@ -100,7 +113,7 @@ class RowGroupCache:
     def drop(self, key: tuple[int, int]) -> None:
         """Drop a row group, if it is in the cache."""
         gone = self._groups.pop(key, None)
-        self._bytes -= 0 if gone is None else gone.nbytes
+        self._bytes -= 0 if gone is None else gone.table.nbytes
 
 
 row_group_cache = RowGroupCache()
@@ -131,21 +144,22 @@ class RowGroups:
         """Return the number of the row group that has a row."""
         return bisect_right(self.starts, row) - 1
 
-    def get(self, i: int, upto: int) -> pa.Table:
-        """Return a row group as a table, with at least its rows before row `upto` of the files."""
+    def get(self, i: int, upto: int) -> RowGroup:
+        """Return a row group, with at least its rows before row `upto` of the files."""
         rows, key = upto - self.starts[i], (self._number, i)
         with self._kept.lock:
-            table = self._kept.get(key)
-            if table is None or table.num_rows < rows:
+            group: RowGroup | None = self._kept.get(key)
+            if group is None or group.table.num_rows < rows:
                 # A look at the first rows must not cost a whole row group.
                 size = self.starts[i + 1] - self.starts[i]
-                size = min(_FIRST, size) if rows <= _FIRST and table is None else size
+                size = min(_FIRST, size) if rows <= _FIRST and group is None else size
                 table = self.fitted(stream_row_groups(self.plan, i, i + 1).next_batch(size, False))
                 self.again += table.nbytes if i in self._whole else 0
                 if table.num_rows == self.starts[i + 1] - self.starts[i]:
                     self._whole.add(i)
-                self._kept.put(key, table)
-        return table
+                group = RowGroup(table)
+                self._kept.put(key, group)
+        return group
 
     def fitted(self, batch: Any) -> pa.Table:
         """Return a batch of the core as a table with the types of the features."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from rowstream import _core
 from rowstream.features.arrays import ArrayXD
@@ -14,11 +15,72 @@ from rowstream.features.nested import List, requires_decoding, visit
 from rowstream.features.scalar import Value
 
 
-class TableRows:
-    """The rows of a table, or those in a list of rows."""
+def positions_of(key: Any, size: int) -> Any:
+    """Return the positions of the rows that a key asks for, as a range or an array.
 
-    def __init__(self, core: Any, size: int, mapping: Any) -> None:
-        self.core, self.size, self.mapping = core, size, mapping
+    Raises:
+        IndexError: A position is out of range.
+    """
+    if isinstance(key, slice):
+        return range(*key.indices(size))
+    if isinstance(key, range):
+        for one in (key[0], key[-1]) if len(key) else ():
+            _within(one, size)
+        return key if not len(key) or (key[0] >= 0 and key[-1] >= 0) else np.asarray(key) % size
+    if hasattr(key, "__index__") and not isinstance(key, np.ndarray):
+        _within(i := int(key.__index__()), size)
+        return range(i % size, i % size + 1)
+    if isinstance(key, np.ndarray):
+        result = key
+    elif isinstance(key, list) and set(map(type, key)) <= {int}:
+        result = np.array(key, np.int64)
+    else:
+        result = np.fromiter((int(one) for one in key), np.int64)
+    if result.dtype == bool:
+        raise TypeError("a mask is not a list of rows: numpy.flatnonzero(mask) is")
+    if len(result):
+        least = int(result.min())
+        _within(int(result.max()), size)
+        _within(least, size)
+        result = result if least >= 0 else result % size
+    return result
+
+
+def _within(i: int, size: int) -> None:
+    if i >= size or i < -size:
+        raise IndexError(f"Invalid key: {i} is out of bounds for size {size}")
+
+
+class TableRows:
+    """The rows of a table, or those in a list of rows.
+
+    Args:
+        core: What the core makes of the table.
+        size: How many rows there are.
+        mapping: The positions in the table of the rows, if not all in order.
+        plain: Whether the values that the core has are those of the rows, which is not so with
+            media and arrays of several dimensions.
+    """
+
+    def __init__(self, core: Any, size: int, mapping: Any, plain: bool) -> None:
+        self.core, self.size, self.mapping, self.plain = core, size, mapping, plain
+
+    def select(self, key: Any) -> _core.SelectedRows:
+        """Return the rows that a key asks for: a position, a slice, a range or several positions.
+
+        Raises:
+            IndexError: A position is out of range.
+        """
+        at, result = positions_of(key, self.size), None
+        run = isinstance(at, range) and at.step == 1
+        if self.mapping is None:
+            result = self.core.slice(at.start, at.stop) if run else None
+            rows = at
+        else:
+            rows = self.mapping[at.start : at.stop] if run else self.mapping[np.asarray(at)]
+        if result is None:
+            result = self.core.select(np.asarray(rows).astype(np.int64, copy=False).tobytes())
+        return result  # type: ignore[no-any-return]  # of the core, or as the core's
 
     def row(self, i: int) -> dict[str, Any]:
         """Return a row by position; negative positions count from the end."""
@@ -59,13 +121,13 @@ class TableRows:
         return iter(self.core.rows_at(np.ascontiguousarray(self.mapping, dtype=np.int64).tobytes()))
 
 
-def rows_of(ds: Any) -> TableRows | None:
-    """Return the rows of a dataset as the core builds them.
+def arrow_table(rows: _core.SelectedRows) -> pa.Table:
+    """Return selected rows as a pyarrow table."""
+    return pa.Table.from_batches([pa.record_batch(rows)])
 
-    Return `None` if the core can't: for media and arrays with several dimensions.
-    """
-    if requires_decoding(ds.features) or has_arrays(ds.features):
-        return None
+
+def rows_of(ds: Any) -> TableRows | None:
+    """Return the rows of a dataset as the core reads them; `None` if it can't read their types."""
     core = core_of(ds._data)
     if core is None:
         return None
@@ -73,7 +135,8 @@ def rows_of(ds: Any) -> TableRows | None:
     if ds._indices is not None:
         ds._indices.check()
         mapping = ds._indices.table.column(0).to_numpy()
-    return TableRows(core, len(ds), mapping)
+    plain = not requires_decoding(ds.features) and not has_arrays(ds.features)
+    return TableRows(core, len(ds), mapping, plain)
 
 
 def core_of(table: Any) -> Any:

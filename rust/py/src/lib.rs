@@ -9,10 +9,12 @@ mod door;
 mod error;
 mod foreign;
 mod given;
+mod numbers;
 mod plan;
 mod rows;
 mod scalars;
 mod sealed;
+mod selected;
 mod stream;
 mod table;
 
@@ -50,6 +52,8 @@ mod _core {
     use super::plan::{InMemoryFile, Plan, join_scans, memory, merge_cursors, permutation, scan};
     #[pymodule_export]
     use super::sealed::{Checks, Mapped, seal, sealed_files};
+    #[pymodule_export]
+    use super::selected::SelectedRows;
     #[pymodule_export]
     use super::stream::{Stream, arrow_stream};
     #[pymodule_export]

@@ -20,7 +20,7 @@ use arrow_buffer::{Buffer, NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Fields, TimeUnit};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyList, PyString};
 use rowstream_core::{Error, Kind};
 
 use crate::error::raise;
@@ -121,6 +121,36 @@ impl Columns {
         unsafe { Bound::from_owned_ptr_or_err(py, dict(py, &self.columns, &shape.root, &mut shape.caches, row)) }
     }
 
+    /// A column.
+    pub fn get(&self, column: usize) -> &Column {
+        &self.columns[column]
+    }
+
+    /// Has the memory of one column's row fetched.
+    pub fn fetch_one(&self, column: usize, row: usize, depth: usize) {
+        if depth < self.columns[column].depth() {
+            self.columns[column].fetch(row, depth);
+        }
+    }
+
+    /// Puts some rows of a column into a list.
+    pub fn extend(
+        &self,
+        py: Python<'_>,
+        shape: &mut Shape,
+        column: usize,
+        start: usize,
+        len: usize,
+        list: &mut List<'_>,
+    ) -> PyResult<()> {
+        let (column, node) = (&self.columns[column], &shape.root.children[column]);
+        for row in start..start + len {
+            // SAFETY: `value` gives a new reference, or null with an exception set, and `push` takes it.
+            unsafe { list.push(py, value(py, column, node, &mut shape.caches, row))? };
+        }
+        Ok(())
+    }
+
     /// A column's rows, as a list.
     pub fn list<'py>(
         &self,
@@ -139,15 +169,49 @@ impl Columns {
     }
 }
 
+/// A list of a known length that is filled from its beginning.
+pub struct List<'py> {
+    items: Bound<'py, PyAny>,
+    next: usize,
+    len: usize,
+}
+
+impl<'py> List<'py> {
+    pub fn new(py: Python<'py>, len: usize) -> PyResult<Self> {
+        // SAFETY: a new reference, or null with an exception set. Empty places are allowed until it is handed out.
+        let items = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyList_New(len.cast_signed()))? };
+        Ok(Self { items, next: 0, len })
+    }
+
+    /// Puts the next item in. `item`: a new reference, which is taken, or null with an exception set.
+    unsafe fn push(&mut self, py: Python<'_>, item: *mut ffi::PyObject) -> PyResult<()> {
+        // SAFETY: the place is within the list, and empty.
+        unsafe {
+            if item.is_null() || ffi::PyList_SetItem(self.items.as_ptr(), self.next.cast_signed(), item) != 0 {
+                return Err(PyErr::fetch(py));
+            }
+        }
+        self.next += 1;
+        Ok(())
+    }
+
+    /// The list, all of whose places are filled.
+    pub fn into_list(self) -> Bound<'py, PyList> {
+        assert_eq!(self.next, self.len, "a list with empty places");
+        // SAFETY: it is a list.
+        unsafe { self.items.cast_into_unchecked() }
+    }
+}
+
 type Nulls = Option<NullBuffer>;
 
 /// A column, ready to give values.
-struct Column {
-    nulls: Nulls,
-    values: Values,
+pub struct Column {
+    pub nulls: Nulls,
+    pub values: Values,
 }
 
-enum Values {
+pub enum Values {
     Null,
     Bool(BooleanArray),
     I8(ScalarBuffer<i8>),
@@ -281,6 +345,27 @@ impl Column {
     }
 }
 
+impl Column {
+    /// How many numbers it has; 0 for other types.
+    pub fn len(&self) -> usize {
+        match &self.values {
+            Values::Bool(values) => values.len(),
+            Values::I8(values) => values.len(),
+            Values::I16(values) => values.len(),
+            Values::I32(values) => values.len(),
+            Values::I64(values) => values.len(),
+            Values::U8(values) => values.len(),
+            Values::U16(values) => values.len(),
+            Values::U32(values) => values.len(),
+            Values::U64(values) => values.len(),
+            Values::F16(values) => values.len(),
+            Values::F32(values) => values.len(),
+            Values::F64(values) => values.len(),
+            _ => 0,
+        }
+    }
+}
+
 /// Asks for a cache line, without waiting.
 fn fetch<T>(of: &[T], i: usize) {
     #[cfg(target_arch = "x86_64")]
@@ -391,6 +476,24 @@ unsafe fn items(
         if made.is_null() {
             return made;
         }
+        // Long lists are mostly of numbers: their type is looked at once.
+        if column.nulls.is_none() {
+            let filled = match &column.values {
+                Values::I32(values) => fill(made, values.get(from..upto), |v| ffi::PyLong_FromLong(v.into())),
+                Values::I64(values) => fill(made, values.get(from..upto), |v| ffi::PyLong_FromLongLong(v)),
+                Values::F32(values) => fill(made, values.get(from..upto), |v| ffi::PyFloat_FromDouble(v.into())),
+                Values::F64(values) => fill(made, values.get(from..upto), |v| ffi::PyFloat_FromDouble(v)),
+                _ => None,
+            };
+            match filled {
+                Some(true) => return made,
+                Some(false) => {
+                    ffi::Py_DECREF(made);
+                    return null_mut();
+                }
+                None => {}
+            }
+        }
         for i in from..upto {
             let item = value(py, column, node, caches, i);
             if item.is_null() || ffi::PyList_SetItem(made, (i - from).cast_signed(), item) != 0 {
@@ -400,6 +503,22 @@ unsafe fn items(
         }
         made
     }
+}
+
+/// Fills a list with numbers. `None`: there are none at these places; false: an exception is set.
+unsafe fn fill<T: Copy>(
+    list: *mut ffi::PyObject,
+    values: Option<&[T]>,
+    make: impl Fn(T) -> *mut ffi::PyObject,
+) -> Option<bool> {
+    for (i, value) in values?.iter().enumerate() {
+        let item = make(*value);
+        // SAFETY: as in `items`.
+        if item.is_null() || unsafe { ffi::PyList_SetItem(list, i.cast_signed(), item) } != 0 {
+            return Some(false);
+        }
+    }
+    Some(true)
 }
 
 /// The list of pairs that a map is. New reference, or null with an exception set.

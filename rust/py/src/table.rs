@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use arrow_array::RecordBatch;
+use arrow_array::{Array, RecordBatch};
+use arrow_data::ArrayData;
 use arrow_schema::SchemaRef;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
@@ -17,27 +18,50 @@ use crate::door::detached;
 use crate::error::raise;
 use crate::given::Given;
 use crate::rows::{Columns, Shape};
+use crate::selected::SelectedRows;
 
 /// Rows that are fetched ahead of the one that is made.
 const AHEAD: usize = 4;
 
 /// A table, in the batches that it came in.
-struct Rows {
-    schema: SchemaRef,
+pub struct Rows {
+    pub schema: SchemaRef,
     batches: Vec<RecordBatch>,
     /// Where their columns' buffers lie.
     places: Vec<Vec<Vec<usize>>>,
     /// The columns of each, their types looked at, once a row of it was asked for.
     columns: Vec<OnceLock<Columns>>,
+    /// The same, as Arrow's own functions take them.
+    data: Vec<OnceLock<Vec<ArrayData>>>,
     /// Where each begins, and the end.
     starts: Vec<usize>,
+    /// The keys of rows, and strings that came before; whoever finds it in use makes its own.
+    shape: Mutex<Option<Shape>>,
 }
 
 impl Rows {
-    /// The batch of a row, and its place there.
-    fn place(&self, row: usize) -> Option<(usize, usize)> {
-        let batch = self.starts.partition_point(|start| *start <= row).checked_sub(1)?;
-        (batch < self.batches.len()).then(|| (batch, row - self.starts[batch]))
+    /// The batch of a row, its place there, and how many rows there are from it on.
+    pub fn place(&self, row: usize) -> PyResult<(usize, usize, usize)> {
+        let batch = self.starts.partition_point(|start| *start <= row) - 1;
+        match self.batches.get(batch) {
+            Some(of) => Ok((batch, row - self.starts[batch], of.num_rows() - (row - self.starts[batch]))),
+            None => Err(PyIndexError::new_err(format!("row {row} of {}", self.starts[self.batches.len()]))),
+        }
+    }
+
+    /// Does work with the keys of rows.
+    pub fn shaped<T>(&self, py: Python<'_>, work: impl FnOnce(&mut Shape) -> PyResult<T>) -> PyResult<T> {
+        let mut own = None;
+        let mut held = self.shape.try_lock();
+        let slot = held.as_deref_mut().unwrap_or(&mut own);
+        work(slot.get_or_insert_with(|| Shape::new(py, self.schema.fields())))
+    }
+
+    /// A column of a batch, as Arrow's own functions take it.
+    pub fn data(&self, batch: usize, column: usize) -> Result<&ArrayData, Error> {
+        self.check(batch)?;
+        let made = || self.batches[batch].columns().iter().map(Array::to_data).collect();
+        Ok(&self.data[batch].get_or_init(made)[column])
     }
 
     /// Checks what a batch is made of, where it lies in a file with checksums.
@@ -45,7 +69,8 @@ impl Rows {
         self.places[batch].iter().try_for_each(|column| check(column))
     }
 
-    fn columns(&self, batch: usize) -> PyResult<&Columns> {
+    /// A batch's columns, their types looked at.
+    pub fn columns(&self, batch: usize) -> PyResult<&Columns> {
         if let Some(columns) = self.columns[batch].get() {
             return Ok(columns);
         }
@@ -55,19 +80,30 @@ impl Rows {
     }
 
     fn row<'py>(&self, py: Python<'py>, shape: &mut Shape, row: usize) -> PyResult<Bound<'py, PyAny>> {
-        let (batch, at) = self
-            .place(row)
-            .ok_or_else(|| PyIndexError::new_err(format!("row {row} of {}", self.starts[self.batches.len()])))?;
+        let (batch, at, _) = self.place(row)?;
         self.columns(batch)?.row(py, shape, at)
     }
 
+    /// Has the memory of a column's row fetched, which will be asked for soon.
+    pub fn fetch(&self, batch: usize, column: usize, row: usize, depth: usize) {
+        if let Some(columns) = self.columns[batch].get() {
+            columns.fetch_one(column, row, depth);
+        }
+    }
+
     /// Has the memory of a row fetched, which will be asked for soon.
-    fn fetch(&self, row: usize, depth: usize) {
-        if let Some((batch, at)) = self.place(row)
-            && let Some(columns) = self.columns[batch].get()
+    pub fn fetch_row(&self, batch: usize, row: usize, depth: usize) {
+        if let Some(columns) = self.columns[batch].get()
             && depth <= columns.depth
         {
-            columns.fetch(at, depth);
+            columns.fetch(row, depth);
+        }
+    }
+
+    /// The same, for a position in the table.
+    fn fetch_at(&self, row: usize, depth: usize) {
+        if let Ok((batch, at, _)) = self.place(row) {
+            self.fetch_row(batch, at, depth);
         }
     }
 }
@@ -75,23 +111,12 @@ impl Rows {
 /// Rows of an Arrow table as dicts.
 #[pyclass(frozen, module = "rowstream._core")]
 pub struct Table {
-    rows: Arc<Rows>,
-    /// The keys of rows, and strings that came before; whoever finds it in use makes its own.
-    shape: Mutex<Option<Shape>>,
-}
-
-impl Table {
-    fn shaped<T>(&self, py: Python<'_>, work: impl FnOnce(&mut Shape) -> PyResult<T>) -> PyResult<T> {
-        let mut own = None;
-        let mut held = self.shape.try_lock();
-        let slot = held.as_deref_mut().unwrap_or(&mut own);
-        work(slot.get_or_insert_with(|| Shape::new(py, self.rows.schema.fields())))
-    }
+    pub rows: Arc<Rows>,
 }
 
 /// Positions that Python gives as the bytes of 64-bit integers.
-fn positions(bytes: &[u8]) -> Vec<usize> {
-    bytes.as_chunks::<8>().0.iter().map(|of| i64::from_ne_bytes(*of) as usize).collect()
+pub fn positions(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    bytes.as_chunks::<8>().0.iter().map(|of| i64::from_ne_bytes(*of) as usize)
 }
 
 #[pymethods]
@@ -107,23 +132,25 @@ impl Table {
             starts.push(starts[starts.len() - 1] + batch.num_rows());
         }
         let columns = batches.iter().map(|_| OnceLock::new()).collect();
-        Ok(Self { rows: Arc::new(Rows { schema, batches, places, columns, starts }), shape: Mutex::new(None) })
+        let data = batches.iter().map(|_| OnceLock::new()).collect();
+        let shape = Mutex::new(None);
+        Ok(Self { rows: Arc::new(Rows { schema, batches, places, columns, data, starts, shape }) })
     }
 
     /// A row.
     fn row<'py>(&self, py: Python<'py>, row: usize) -> PyResult<Bound<'py, PyAny>> {
-        self.shaped(py, |shape| self.rows.row(py, shape, row))
+        self.rows.shaped(py, |shape| self.rows.row(py, shape, row))
     }
 
     /// Some rows. `at`: the bytes of 64-bit integers.
     fn take<'py>(&self, py: Python<'py>, at: &[u8]) -> PyResult<Bound<'py, PyList>> {
-        let at = positions(at);
-        self.shaped(py, |shape| {
+        let at: Vec<usize> = positions(at).collect();
+        self.rows.shaped(py, |shape| {
             let made = PyList::empty(py);
             for (i, row) in at.iter().enumerate() {
                 for depth in 0..3 {
                     if let Some(next) = at.get(i + AHEAD - depth) {
-                        self.rows.fetch(*next, depth);
+                        self.rows.fetch_at(*next, depth);
                     }
                 }
                 made.append(self.rows.row(py, shape, *row)?)?;
@@ -134,7 +161,7 @@ impl Table {
 
     /// A run of rows, as a list.
     fn to_pylist<'py>(&self, py: Python<'py>, start: usize, stop: usize) -> PyResult<Bound<'py, PyList>> {
-        self.shaped(py, |shape| {
+        self.rows.shaped(py, |shape| {
             let mut failed = None;
             let rows = (start..stop).map(|row| {
                 self.rows.row(py, shape, row).unwrap_or_else(|error| {
@@ -149,7 +176,7 @@ impl Table {
 
     /// The columns, as lists.
     fn to_pydict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        self.shaped(py, |shape| {
+        self.rows.shaped(py, |shape| {
             let made = PyDict::new(py);
             for (i, field) in self.rows.schema.fields().iter().enumerate() {
                 let column = match self.rows.batches.as_slice() {
@@ -171,6 +198,16 @@ impl Table {
         })
     }
 
+    /// Some rows, to be read in one form or another. `at`: the bytes of 64-bit integers.
+    fn select(&self, at: &[u8]) -> PyResult<SelectedRows> {
+        SelectedRows::at(&self.rows, positions(at))
+    }
+
+    /// A run of rows, to be read in one form or another.
+    fn slice(&self, start: usize, stop: usize) -> PyResult<SelectedRows> {
+        SelectedRows::run(&self.rows, start, stop)
+    }
+
     /// Rows one after another: a run of them.
     fn rows(&self, py: Python<'_>, start: usize, stop: usize) -> TableRows {
         TableRows {
@@ -184,7 +221,7 @@ impl Table {
 
     /// Rows one after another, anywhere. `at`: the bytes of 64-bit integers.
     fn rows_at(&self, py: Python<'_>, at: &[u8]) -> TableRows {
-        let at = positions(at);
+        let at: Vec<usize> = positions(at).collect();
         let (stop, shape) = (at.len(), Mutex::new(Some(Shape::new(py, self.rows.schema.fields()))));
         TableRows { rows: Arc::clone(&self.rows), at: Some(at), next: AtomicUsize::new(0), stop, shape }
     }
@@ -231,7 +268,7 @@ impl TableRows {
             Some(at) => {
                 for depth in 0..3 {
                     if let Some(next) = at.get(i + AHEAD - depth) {
-                        self.rows.fetch(*next, depth);
+                        self.rows.fetch_at(*next, depth);
                     }
                 }
                 at[i]

@@ -1,24 +1,19 @@
-"""The core of map-style datasets: an Arrow table, optional row indices, and access by position."""
+"""The core of map-style datasets: an Arrow table, and optional row indices over it."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import pyarrow as pa
 
-from rowstream import config
 from rowstream.dataset.base import DatasetInfoMixin
 from rowstream.dataset.map_style.search import Indexable
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.features import Features
 from rowstream.fingerprint.caching import get_temporary_cache_files_directory, is_caching_enabled
 from rowstream.fingerprint.transform import generate_random_fingerprint, of_table
-from rowstream.formatting.column import Column
-from rowstream.formatting.formatters import get_formatter
-from rowstream.formatting.query import format_table, query_table
 from rowstream.info import DatasetInfo
 from rowstream.splits.names import named
 from rowstream.table.table import Table, as_table
@@ -27,7 +22,7 @@ from rowstream.writers.features import with_features
 
 
 class MapStyleBase(DatasetInfoMixin, Indexable):
-    """A table with optional row indices over it: metadata, and access to rows by position."""
+    """A table with optional row indices over it, and its metadata."""
 
     def __init__(
         self,
@@ -244,116 +239,6 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
         return type(self)(
             table, info=info, split=self._split, indices_table=indices, fingerprint=fingerprint
         )
-
-    def _query(self, key: Any) -> pa.Table:
-        """Return the rows or the column of a key as a pyarrow table."""
-        return query_table(self._data, key, self._indices)
-
-    def _core_rows(self) -> Any:
-        """Return the core's reader of rows, or `None` where values need decoding."""
-        result = self.__dict__.get("_rows")
-        if result is None:
-            from rowstream.table.rows import rows_of
-
-            result = self.__dict__["_rows"] = rows_of(self)
-        return result
-
-    def _plain(self) -> bool:
-        return self._format_type is None and self._format_columns is None
-
-    def __getitem__(self, key: Any) -> Any:
-        """Return a row, several rows or a column, in the dataset's format.
-
-        - `ds[i]`: A row; negative positions count from the end.
-        - `ds[a:b]`, `ds[[i, j]]`, `ds[range(n)]`: Rows, as a dict of columns.
-        - `ds["name"]`: A column, whose values are read when they are accessed.
-
-        Raises:
-            IndexError: A position is out of range.
-            InvalidArgumentError: There is no such column.
-        """
-        if isinstance(key, str) and self._format_type not in ("arrow", "pandas", "polars"):
-            return Column(self, key)
-        if type(key) is int and self._plain() and (rows := self._core_rows()) is not None:
-            return rows.row(key)
-        return self._getitem(key)
-
-    def _getitem(self, key: Any, **changes: Any) -> Any:
-        type_ = changes.get("format_type", self._format_type)
-        columns = changes.get("format_columns", self._format_columns)
-        formatter = get_formatter(type_, features=self._info.features, **self._format_kwargs)
-        return format_table(self._query(key), key, formatter, columns, self._output_all_columns)
-
-    def __getitems__(self, keys: Sequence[int]) -> list[Any]:
-        """Return the rows at several positions, as PyTorch's data loaders ask for them."""
-        if self._plain() and (rows := self._core_rows()) is not None:
-            result: list[Any] = rows.take(keys)
-            return result
-        batch = self[list(keys)]
-        if isinstance(batch, Mapping):
-            return [{name: column[i] for name, column in batch.items()} for i in range(len(keys))]
-        return [self[int(i)] for i in keys]
-
-    def __iter__(self) -> Iterator[Any]:
-        """Return an iterator over the rows, in the dataset's format."""
-        if self._plain() and (rows := self._core_rows()) is not None:
-            return iter(rows)
-        return self._formatted_rows()
-
-    def _formatted_rows(self) -> Iterator[Any]:
-        formatter = get_formatter(
-            self._format_type, features=self._info.features, **self._format_kwargs
-        )
-        size = config.ARROW_RECORD_BATCH_SIZE_FOR_IMAGE_DATASETS or 100
-        for start in range(0, len(self), size):
-            table = self._query(slice(start, start + size))
-            for i in range(table.num_rows):
-                yield format_table(
-                    table.slice(i, 1), 0, formatter, self._format_columns, self._output_all_columns
-                )
-
-    def iter(self, batch_size: int, drop_last_batch: bool = False) -> Iterator[Any]:
-        """Yield batches of consecutive rows, in the dataset's format.
-
-        Args:
-            batch_size: The number of rows in a batch, at least 1.
-            drop_last_batch: Whether to leave out a last batch that is shorter.
-
-        Yields:
-            A dict of columns, or what the format has for a batch, such as a `pandas.DataFrame`.
-
-        Raises:
-            InvalidArgumentError: `batch_size` is less than 1.
-
-        Example:
-            >>> ds = Dataset.from_dict({"text": ["a", "b", "c"]})
-            >>> for batch in ds.iter(batch_size=2):
-            ...     print(batch)
-            {'text': ['a', 'b']}
-            {'text': ['c']}
-        """
-        if batch_size < 1:
-            raise InvalidArgumentError(f"batch_size is at least 1, found {batch_size}")
-        formatter = get_formatter(
-            self._format_type, features=self._info.features, **self._format_kwargs
-        )
-        stop = len(self) // batch_size * batch_size if drop_last_batch else len(self)
-        for start in range(0, stop, batch_size):
-            end = min(start + batch_size, stop)
-            table = self._query(slice(start, end))
-            yield format_table(
-                table, range(end - start), formatter, self._format_columns, self._output_all_columns
-            )
-
-    def _fast_select_column(self, column_name: str) -> Self:
-        result = self._copy()
-        result._data = self._data.select([column_name])
-        result._info = DatasetInfo(features=Features({column_name: self.features[column_name]}))
-        if result._format_columns is not None:
-            result._format_columns = [
-                name for name in result._format_columns if name == column_name
-            ]
-        return result
 
     def _get_cache_file_path(
         self, fingerprint_: str | None, suffix: str = SUFFIX, load: bool = True

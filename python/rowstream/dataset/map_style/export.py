@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rowstream import config
 from rowstream.arrow.stored import polars_frame, stored
 from rowstream.dataset.convert import stream_of
-from rowstream.dataset.map_style.base import MapStyleBase
+from rowstream.dataset.map_style.rows import RowAccess
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.json_paths import json_paths
 from rowstream.features.nested import requires_decoding
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rowstream.dataset.iterable.dataset import IterableDataset
 
 
-class MapStyleExport(MapStyleBase):
+class MapStyleExport(RowAccess):
     """What data sets become."""
 
     def to_dict(self, batch_size: int | None = None, batched: bool = False) -> Any:

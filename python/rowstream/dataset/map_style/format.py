@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
-from rowstream.dataset.map_style.base import MapStyleBase
+from rowstream.dataset.map_style.rows import RowAccess
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.fingerprint.transform import fingerprint_transform
 from rowstream.formatting.formatters import get_formatter
 from rowstream.formatting.names import get_format_type_from_alias
 
 
-class MapStyleFormat(MapStyleBase):
+class MapStyleFormat(RowAccess):
     """The methods that set the format in which rows are returned."""
 
     @property
