@@ -223,3 +223,39 @@ def test_declared_arrays():
     assert ds[[0]]["m"] == [[[5.0, 1.0], [2.0, 3.0]]]
     assert [row["m"].shape for row in ds.with_format("torch")] == [(2, 2)] * 3
     assert ds.with_format("arrow")[[0, 1]].schema == ds.with_format("arrow")[:].schema
+
+
+@pytest.mark.parametrize("drop", [False, True])
+@pytest.mark.parametrize("size", [1, 5, 7, 24, 30])
+def test_batches_as_rows(size, drop):
+    for listed in (False, True):
+        ds, table = dataset(["int64", "text", "ragged", "chat", "structs"], 3, listed)
+        rows = table.to_pydict()
+        starts = [at for at in range(0, N, size) if not drop or at + size <= N]
+        wanted = {name: [rows[name][at : at + size] for at in starts] for name in rows}
+        made = ds.batch(size, drop_last_batch=drop)
+        assert made[:] == wanted
+        assert made.features["int64"] == ds.batch(2).features["int64"]
+
+
+def test_a_filter_of_columns_gets_their_values():
+    ds, table = dataset(["int64", "text", "ragged"], 3, True)
+    rows = table.to_pylist()
+    kept = ds.filter(lambda t, i: i % 2 == 0 and t != "", input_columns=["text", "int64"])
+    assert [*kept] == [row for row in rows if row["int64"] % 2 == 0 and row["text"] != ""]
+    twice = ds.filter(
+        lambda a, b, k: a == b and k > 3, input_columns=["int64"] * 2, with_indices=True
+    )
+    assert [*twice] == rows[4:]
+
+
+def test_what_a_function_changes_in_its_arguments_stays_out_of_the_row():
+    ds, table = dataset(["int64", "ragged"], 3, True)
+
+    def change(ragged):
+        ragged.append(-1)
+        return {"n": len(ragged)}
+
+    made = ds.map(change, input_columns="ragged")
+    assert made["ragged"][:] == table["ragged"].to_pylist()
+    assert made["n"][:] == [len(one) + 1 for one in table["ragged"].to_pylist()]

@@ -153,6 +153,22 @@ def fitting(feature: Any) -> Callable[[Any], bool]:
     return _never
 
 
+def exact_in_python(feature: Any) -> bool:
+    """Return whether all values of a feature are the same after they were Python objects: not
+    times, which may be finer or farther than Python's.
+    """
+    if isinstance(feature, Mapping):
+        return bool(feature) and all(map(exact_in_python, feature.values()))
+    if type(feature) in (List, LargeList):
+        return exact_in_python(feature.feature)
+    return isinstance(feature, ClassLabel) or (
+        type(feature) is Value and (feature.dtype in _BITS or feature.dtype in _EXACT)
+    )
+
+
+_EXACT = frozenset(("bool", "float32", "float64", "string", "large_string", "binary"))
+
+
 def _never(value: Any) -> bool:
     return False
 

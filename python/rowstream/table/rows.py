@@ -12,6 +12,7 @@ import pyarrow as pa
 from rowstream import _core
 from rowstream.features.arrays import ArrayXD
 from rowstream.features.nested import List, requires_decoding, visit
+from rowstream.features.rows import pydict
 from rowstream.features.scalar import Value
 
 
@@ -49,6 +50,9 @@ def positions_of(key: Any, size: int) -> Any:
 def _within(i: int, size: int) -> None:
     if i >= size or i < -size:
         raise IndexError(f"Invalid key: {i} is out of bounds for size {size}")
+
+
+_TOGETHER = 1000  # rows whose columns are lists at a time
 
 
 class TableRows:
@@ -113,6 +117,16 @@ class TableRows:
         else:
             result = self.core.take(np.ascontiguousarray(self.mapping, dtype=np.int64).tobytes())
         return result
+
+    def values(self, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """Yield the values of some columns, row after row."""
+        if not isinstance(self.core, _core.Table):
+            # Parquet where it lies: its rows come from a stream, which keeps nothing.
+            yield from (tuple(row[name] for name in names) for row in self)
+            return
+        for start in range(0, self.size, _TOGETHER):
+            columns = pydict(self.select(range(start, min(start + _TOGETHER, self.size))))
+            yield from zip(*(columns[name] for name in names), strict=True)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield all rows, one after another."""

@@ -101,13 +101,12 @@ def kept_rows(
 ) -> np.ndarray[Any, Any]:
     """Return the positions of the rows for which a function, called row by row, is true."""
     kept: list[int] = []
-    plain = names is None and not with_indices and not with_rank and not kwargs
+    plain = not with_indices and not with_rank and not kwargs
     with progress.bar(n, desc) as bar:
-        for i, row in enumerate(rows):
+        for i, given in enumerate(zip(rows, strict=True) if names is None else rows.values(names)):
             if plain:
-                keep = function(row)
+                keep = function(*given)
             else:
-                given = [row] if names is None else [row[name] for name in names]
                 keep = function(
                     *given, *([i] if with_indices else []), *([None] if with_rank else []), **kwargs
                 )
@@ -139,6 +138,30 @@ def batched(table: Any, ends: Sequence[int] | None = None) -> pa.Table:
             array = pa.concat_arrays(array.chunks)
         columns[name] = pa.ListArray.from_arrays(offsets, array)
     return pa.table(columns)
+
+
+class Batches:
+    """Batches of a size, each as one row of lists.
+
+    Args:
+        size: The number of rows in a batch.
+        drop_last: Whether to leave out a last batch that is shorter.
+
+    Attributes:
+        rows: How many rows to call it with, except at the end: several batches.
+    """
+
+    def __init__(self, size: int, drop_last: bool) -> None:
+        self._size, self._drop_last = size, drop_last
+        self.rows = size * max(1, 1000 // size)
+
+    def __call__(self, table: Any) -> pa.Table:
+        """Return the batches of a part of the rows."""
+        n = table.num_rows
+        ends = [*range(self._size, n + 1, self._size)]
+        if n % self._size and not self._drop_last:
+            ends.append(n)
+        return batched(table, ends)
 
 
 class Runs:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from rowstream.exceptions import DatasetTransformationNotAllowedError
+from rowstream.features.rows import exact_in_python
 from rowstream.formatting.column import Column
 from rowstream.formatting.formatters import get_formatter
 from rowstream.formatting.lazy import LazyBatch, LazyDict
@@ -80,18 +81,28 @@ class Columns(dict[str, Any]):
     kept: tuple[str, ...] = ()
 
 
+def reads_plain_rows(job: MapJob) -> bool:
+    """Return whether a function gets rows as the core makes them, or values of such rows.
+
+    With `input_columns`, it has not looked at the other columns: they are what they were, also
+    where Python has no value that says so.
+    """
+    ds = job.shard
+    return (
+        not job.batched
+        and ds._plain()
+        and (job.input_columns is None or exact_in_python(ds.features))
+        and ds._core_rows() is not None
+    )
+
+
 class MapFunction:
     """A user's function, with the preparation of its arguments and the handling of its result."""
 
     def __init__(self, job: MapJob) -> None:
         self.job, ds = job, job.shard
         self.kwargs = job.fn_kwargs or {}
-        self.plain = (
-            not job.batched
-            and job.input_columns is None
-            and ds._plain()
-            and ds._core_rows() is not None
-        )
+        self.plain = reads_plain_rows(job)
         if ds._format_type is None:
             self.formatter: Any = PythonFormatter(features=ds.features, lazy=True)
         else:
@@ -107,12 +118,13 @@ class MapFunction:
         """Return the row or batch, and the positional arguments of the function."""
         job = self.job
         if self.plain:
-            given: Any = part
+            given, inputs = (part, part) if job.input_columns is None else part
         else:
             key = range(part.num_rows) if job.batched else 0
             given = format_table(part, key, self.formatter, format_columns=job.input_columns)
+            inputs = given
         arguments = (
-            [given] if job.input_columns is None else [given[name] for name in job.input_columns]
+            [given] if job.input_columns is None else [inputs[name] for name in job.input_columns]
         )
         if job.with_indices:
             arguments.append(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from rowstream import config
-from rowstream.transforms.map_function import MapFunction, Row
+from rowstream.transforms.map_function import MapFunction, Row, reads_plain_rows
 from rowstream.transforms.map_job import MapJob, gave_nothing
 from rowstream.transforms.map_output import MapOutput
 
@@ -17,13 +17,14 @@ def parts_of_job(job: MapJob) -> Iterator[tuple[Any, Any]]:
     """Yield the positions and rows of a shard, one row at a time or in batches."""
     ds, size = job.shard, job.batch_size
     n = len(ds)
-    if (
-        not job.batched
-        and job.input_columns is None
-        and ds._plain()
-        and (rows := ds._core_rows()) is not None
-    ):
-        yield from enumerate(map(Row, rows))
+    if reads_plain_rows(job):
+        rows = ds._core_rows()
+        if job.input_columns is None:
+            yield from enumerate(map(Row, rows))
+        else:
+            # What the function changes inside its arguments does not change the row.
+            inputs = ds.select_columns(job.input_columns)._core_rows()
+            yield from enumerate(zip(rows, inputs, strict=True))
         return
     if not job.batched:
         # Read by the thousand, given one by one.

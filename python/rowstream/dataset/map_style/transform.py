@@ -142,24 +142,12 @@ class MapStyleTransforms(ColumnMethods):
         )
         step = None
         if new_fingerprint is None:
-            shown = {
-                name: value
-                for name, value in vars(job).items()
-                if name
-                not in (
-                    "shard",
-                    "cache_file_name",
-                    "rank",
-                    "offset",
-                    "new_fingerprint",
-                    "whole",
-                )
-            }
-            default = vars(MapJob(shard=None, function=_same))
+            default = MapJob(shard=None, function=_same)
             given = {
                 name: value
-                for name, value in shown.items()
-                if name == "function" or value != default[name]
+                for name, value in vars(job).items()
+                if name not in ("shard", "cache_file_name")
+                and (name == "function" or value != getattr(default, name))
             }
             given |= {"format": self._format_kwargs} if self._format_kwargs else {}
             parts: dict[str, str] = {}
@@ -264,7 +252,8 @@ class MapStyleTransforms(ColumnMethods):
                 and self._plain()
                 and not inspect.iscoroutinefunction(function)
             )
-            if direct and (rows := self._core_rows()) is not None:
+            source = self if names is None else self.select_columns(list(dict.fromkeys(names)))
+            if direct and (rows := source._core_rows()) is not None:
                 file, result = self._kept_rows(
                     "processed dataset",
                     cache_file_name,
@@ -367,7 +356,7 @@ class MapStyleTransforms(ColumnMethods):
             >>> Dataset.from_dict({"a": [1, 2, 3]}).batch(batch_size=2)["a"][:]
             [[1, 2], [3]]
         """
-        from rowstream.transforms.filter import Runs, batched
+        from rowstream.transforms.filter import Batches, Runs, batched
 
         if batch_size is None and by_column is None:
             raise InvalidArgumentError("batch() misses the `batch_size` or `by_column` argument.")
@@ -379,12 +368,17 @@ class MapStyleTransforms(ColumnMethods):
         features = Features({name: List(one) for name, one in self.features.items()})
         if not len(self):
             return self._made(Table(features.arrow_schema.empty_table()), features, new_fingerprint)
+        function: Any = Runs(names, len(self)) if names is not None else batched
+        size = batch_size if names is None else batch_size or config.DEFAULT_MAX_BATCH_SIZE
+        if several := names is None and size is not None and size > 0 and not num_proc:
+            # Several batches at once, where all are of one process: each would be a small table.
+            function = Batches(size, drop_last_batch)
         return self.with_format("arrow").map(
-            batched if names is None else Runs(names, len(self)),
+            function,
             with_indices=names is not None,
             batched=True,
-            batch_size=batch_size if names is None else batch_size or config.DEFAULT_MAX_BATCH_SIZE,
-            drop_last_batch=drop_last_batch and names is None,
+            batch_size=function.rows if several else size,
+            drop_last_batch=drop_last_batch and names is None and not several,
             num_proc=num_proc,
             new_fingerprint=new_fingerprint,
             desc="Batching examples",
