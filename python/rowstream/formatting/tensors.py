@@ -27,6 +27,8 @@ class TensorFormatter(Formatter):
     """The base class of the formatters that return dicts of tensors."""
 
     reads_selected = True
+    copies = False
+    """Whether tensors of memory that may not be written are copies of it."""
 
     def leaf(self, value: Any) -> Any:
         """Return a NumPy array or scalar as a tensor."""
@@ -152,7 +154,7 @@ class TensorFormatter(Formatter):
             if isinstance(table, _core.SelectedRows):
                 found = table.array(i, by_default=not self.kwargs)
                 if found is not None:
-                    return self._array(*found)
+                    return self.from_numbers(*found)
                 if self._is_text(name) and table.num_rows:
                     return self.texts(table.select([i]).to_pydict()[name])
             elif not self.kwargs and (values := plain_numbers(table.column(i))) is not None:
@@ -160,7 +162,7 @@ class TensorFormatter(Formatter):
         result = self.recursive_tensorize(self._column(table, name))
         return self.stack(result) if isinstance(result, list) else result
 
-    def _array(
+    def from_numbers(
         self, dtype: str, shape: list[int], data: bytearray, lengths: list[int] | None
     ) -> Any:
         """Return numbers that the core wrote, for each row one or an array, as tensors."""

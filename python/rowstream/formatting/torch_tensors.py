@@ -21,6 +21,7 @@ class TorchFormatter(TensorFormatter):
     """
 
     name = "torch"
+    copies = True
 
     def __init__(self, features: Any = None, token_per_repo_id: Any = None, **kwargs: Any) -> None:
         try:

@@ -1,14 +1,15 @@
 //! A batch that a stream gave.
 
-use arrow_array::RecordBatch;
+use arrow_array::{Array as _, RecordBatch};
 use arrow_schema::SchemaRef;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyList};
 use rowstream_core::schema::declared;
 
 use crate::columns::view;
-use crate::door::detached;
-use crate::rows::{Columns, Shape};
+use crate::door::{detached, guard};
+use crate::numbers::{self, Array, Run};
+use crate::rows::{Column, Columns, Shape};
 use crate::{capsule, columns};
 
 /// Rows of a stream, as columns.
@@ -59,6 +60,18 @@ impl Batch {
         Option<(&'static str, Vec<usize>, Bound<'py, columns::ArrowBuffer>, Option<Bound<'py, pyo3::types::PyBytes>>)>,
     > {
         view(py, self.batch.column(i))
+    }
+
+    /// The `i`-th column as an array of numbers that Python may change: its type, the shape of a row, its bytes, and,
+    /// where rows are lists of several lengths, those. `None` if it is not of numbers without nulls. `by_default`: in
+    /// the type that tensors have by default.
+    fn array<'py>(&self, py: Python<'py>, i: usize, by_default: bool) -> PyResult<Option<Array<'py>>> {
+        guard(|| {
+            let array = self.batch.column(i);
+            // What is no number has no row that is, whatever else it is.
+            let Ok(column) = Column::new(array) else { return Ok(None) };
+            numbers::array(py, vec![Run { column: &column, start: 0, len: array.len() }], by_default)
+        })
     }
 
     /// The batch by the Arrow `PyCapsule` protocol, in the types that the schema declares.

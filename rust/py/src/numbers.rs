@@ -25,13 +25,13 @@ pub struct Run<'a> {
 }
 
 /// Numbers of rows: one array of a shape, or arrays of several lengths one after another.
-pub struct Numbers<'a> {
+struct Numbers<'a> {
     runs: Vec<Run<'a>>,
     count: usize,
     /// Without the number of rows.
-    pub shape: Vec<usize>,
+    shape: Vec<usize>,
     /// The length of each row's array, where they differ.
-    pub lengths: Option<Vec<usize>>,
+    lengths: Option<Vec<usize>>,
     kind: Kind,
 }
 
@@ -173,9 +173,20 @@ impl<'a> Items<'a> {
     }
 }
 
+/// An array for NumPy: its type, the shape of a row, its bytes, and the length of each row where they differ.
+pub type Array<'py> = (&'static str, Vec<usize>, Bound<'py, PyAny>, Option<Vec<usize>>);
+
+/// Some rows of a column as an array, if they are numbers without nulls. `by_default`: in the type that tensors have
+/// where none was asked for.
+pub fn array<'py>(py: Python<'py>, runs: Vec<Run<'_>>, by_default: bool) -> PyResult<Option<Array<'py>>> {
+    let Some(numbers) = Numbers::of(runs).map_err(|e| raise(&e))? else { return Ok(None) };
+    let (dtype, bytes) = numbers.written(py, by_default)?;
+    Ok(Some((dtype, numbers.shape, bytes, numbers.lengths)))
+}
+
 impl<'a> Numbers<'a> {
     /// Looks at rows. `None`: they are not numbers, or some are null, or they are lists of lists of several lengths.
-    pub fn of(mut runs: Vec<Run<'a>>) -> Result<Option<Self>> {
+    fn of(mut runs: Vec<Run<'a>>) -> Result<Option<Self>> {
         let (mut shape, mut lengths) = (Vec::new(), None);
         let kind = loop {
             let Some(first) = runs.first() else { return Ok(None) };
@@ -215,7 +226,7 @@ impl<'a> Numbers<'a> {
     }
 
     /// Writes all values into new memory, which Python may change: the type for NumPy, and the bytes.
-    pub fn written<'py>(&self, py: Python<'py>, by_default: bool) -> PyResult<(&'static str, Bound<'py, PyAny>)> {
+    fn written<'py>(&self, py: Python<'py>, by_default: bool) -> PyResult<(&'static str, Bound<'py, PyAny>)> {
         let target = self.target(by_default);
         let bytes = self.count * target.width();
         // SAFETY: a new object, or null with an exception set; its bytes are not initialized, and nobody else has it.

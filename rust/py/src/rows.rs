@@ -240,7 +240,7 @@ pub enum Values {
 }
 
 impl Column {
-    fn new(array: &ArrayRef) -> PyResult<Self> {
+    pub fn new(array: &ArrayRef) -> PyResult<Self> {
         fn of<T: ArrowPrimitiveType>(array: &ArrayRef) -> ScalarBuffer<T::Native> {
             array.as_primitive::<T>().values().clone()
         }

@@ -13,7 +13,7 @@ use rowstream_core::{Error, Result};
 use crate::capsule;
 use crate::door::{detached, guard};
 use crate::error::raise;
-use crate::numbers::{self, Numbers};
+use crate::numbers::{self, Array};
 use crate::rows::{List, Shape};
 use crate::table::{Rows, Table};
 
@@ -37,9 +37,6 @@ pub struct SelectedRows {
     rows: usize,
     columns: Vec<usize>,
 }
-
-/// An array for NumPy: its type, the shape of a row, its bytes, and the length of each row where they differ.
-type Array<'py> = (&'static str, Vec<usize>, Bound<'py, PyAny>, Option<Vec<usize>>);
 
 impl SelectedRows {
     /// The rows of a table at positions in it.
@@ -243,9 +240,7 @@ impl SelectedRows {
                 let columns = self.tables[run.table].columns(run.batch)?;
                 runs.push(numbers::Run { column: columns.get(column), start: run.start, len: run.len });
             }
-            let Some(numbers) = Numbers::of(runs).map_err(|e| raise(&e))? else { return Ok(None) };
-            let (dtype, bytes) = numbers.written(py, by_default)?;
-            Ok(Some((dtype, numbers.shape, bytes, numbers.lengths)))
+            numbers::array(py, runs, by_default)
         })
     }
 

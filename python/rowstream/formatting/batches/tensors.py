@@ -63,6 +63,11 @@ class Tensors:
 
     def _column(self, batch: _core.Batch, i: int) -> Any:
         values = _numbers(batch, i)
+        # As it lies there, where that is the type of tensors and the library does not change it.
+        if self._make.copies or values is None or values.dtype not in _AS_THEY_ARE:
+            found = batch.array(i, by_default=True)
+            if found is not None:
+                return self._make.from_numbers(*found)
         if values is None:
             return self._make.format_column(
                 pa.Table.from_batches([pa.record_batch(batch)]).select([i])
@@ -74,6 +79,9 @@ class Tensors:
         if values is None:
             return self._make.recursive_tensorize(numpy_column(pa.record_batch(batch).column(i))[0])
         return self._make.leaf(values[0])
+
+
+_AS_THEY_ARE = (np.dtype(np.int64), np.dtype(np.float32), np.dtype(np.bool_))
 
 
 def _numbers(batch: _core.Batch, i: int) -> np.ndarray[Any, Any] | None:
