@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rowstream import config
+from rowstream import _core, config
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.convert import require_storage_embed
 from rowstream.features.json_paths import decode_json, decode_json_at, json_paths
@@ -59,6 +59,15 @@ def frame_of(table: pa.Table, features: Features | None, exact: bool = False) ->
     for name, *path in json_paths(features):
         frame[name] = [decode_json_at(one, path) for one in table.column(name).to_pylist()]
     return frame
+
+
+def core_text(table: pa.Table, form: str) -> bytes | None:
+    """Return rows as text as the core writes it; `None` for types that only pandas writes."""
+    try:
+        result: bytes | None = getattr(_core.Table(table), form)()
+    except NotImplementedError:
+        return None
+    return result
 
 
 def dict_of(table: pa.Table, features: Features | None) -> dict[str, list[Any]]:
@@ -154,7 +163,11 @@ def write_csv(
     header = options.pop("header", True)
     packed = compressed(target, options.pop("compression", "infer"))
 
+    plain = options == {"index": False} and not json_paths(rows.features)
+
     def text(table: pa.Table, header: Any = False) -> bytes:
+        if plain and header is False and (rows_as := core_text(table, "csv_rows")) is not None:
+            return rows_as
         return csv_bytes(frame_of(table, rows.features, exact=True), header=header, **options)
 
     head = text(rows.empty, header)
@@ -201,7 +214,13 @@ def write_json(
         )
     options.setdefault("force_ascii", False)
 
+    # What most ask for is written by the core, as pandas writes it.
+    plain = orient == "records" and lines and options == {"force_ascii": False}
+    plain = plain and not json_paths(rows.features)
+
     def text(table: pa.Table) -> bytes:
+        if plain and (rows_as := core_text(table, "json_lines")) is not None:
+            return rows_as
         frame = frame_of(table, rows.features, exact=True)
         written = str(frame.to_json(None, orient=orient, lines=lines, **options))
         return (written if written.endswith("\n") or not lines else written + "\n").encode()

@@ -7,6 +7,7 @@ mod conform;
 pub mod engine;
 pub mod error;
 pub mod exec;
+pub mod export;
 pub mod fields;
 pub(crate) mod files;
 pub mod format;

@@ -9,10 +9,10 @@ use arrow_schema::SchemaRef;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
-use rowstream_core::Error;
 use rowstream_core::format::sealed::check;
 use rowstream_core::plan::expr::Expr;
 use rowstream_core::schema::Filter;
+use rowstream_core::{Error, export};
 
 use crate::door::detached;
 use crate::error::raise;
@@ -112,6 +112,26 @@ impl Rows {
 #[pyclass(frozen, module = "rowstream._core")]
 pub struct Table {
     pub rows: Arc<Rows>,
+}
+
+impl Table {
+    fn text<'py>(
+        &self,
+        py: Python<'py>,
+        write: impl Fn(&RecordBatch, &mut Vec<u8>) -> Result<Option<()>, Error> + Sync,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let made = detached(py, || {
+            let mut out = Vec::new();
+            for (i, batch) in self.rows.batches.iter().enumerate() {
+                self.rows.check(i)?;
+                if write(batch, &mut out)?.is_none() {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(out))
+        })?;
+        Ok(made.map(|out| PyBytes::new(py, &out)))
+    }
 }
 
 /// Positions that Python gives as the bytes of 64-bit integers.
@@ -224,6 +244,16 @@ impl Table {
         let at: Vec<usize> = positions(at).collect();
         let (stop, shape) = (at.len(), Mutex::new(Some(Shape::new(py, self.rows.schema.fields()))));
         TableRows { rows: Arc::clone(&self.rows), at: Some(at), next: AtomicUsize::new(0), stop, shape }
+    }
+
+    /// The rows as JSON Lines, or `None` if a column has a type that only pandas writes.
+    fn json_lines<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        self.text(py, export::json::lines)
+    }
+
+    /// The rows as CSV, without a header, or `None` if a column has a type that only pandas writes.
+    fn csv_rows<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        self.text(py, export::csv::rows)
     }
 
     /// For which rows an expression is true: a byte of 0 or 1 each.
