@@ -174,13 +174,23 @@ def _cast_column(name: str, array: Any, feature: Any) -> pa.Array | pa.ChunkedAr
         ) from None
 
 
+@lru_cache(maxsize=64)
+def _features_of(schema: Any, metadata: bytes | None) -> Features:
+    """Return the features of a schema, which each batch of a table asks for.
+
+    Two schemas are equal whatever their metadata, so these are an argument.
+    """
+    said = None if metadata is None else {b"huggingface": metadata}
+    return Features.from_arrow_schema(schema.with_metadata(said))
+
+
 def cast_table_to_schema(table: Any, schema: Any) -> pa.Table:
     """Cast a table to a schema: reorder its columns and add missing ones as nulls.
 
     Raises:
         CastError: The table has columns that the schema lacks.
     """
-    features = Features.from_arrow_schema(schema)
+    features = _features_of(schema, (schema.metadata or {}).get(b"huggingface"))
     there = set(table.column_names)
     if not there <= set(schema.names):
         raise CastError(

@@ -54,10 +54,12 @@ def as_text(batch: Any, column: str, include_nulls: bool) -> Any:
 
 def as_labels(batch: Any, column: str, label: ClassLabel, include_nulls: bool) -> Any:
     """Return a batch with one column converted to the integers of class labels."""
-    batch[column] = [
-        None if value is None and not include_nulls else label.str2int(str(value))
-        for value in batch[column]
-    ]
+    # A batch has few values that differ.
+    numbers = {
+        value: None if value is None and not include_nulls else label.str2int(str(value))
+        for value in {*batch[column]}
+    }
+    batch[column] = [numbers[value] for value in batch[column]]
     return batch
 
 

@@ -128,6 +128,8 @@ pub(super) struct Reading {
     /// Rows that are left out by what the file's path says, without opening it.
     out: Option<u64>,
     whence: Option<(Arc<Scan>, u32)>,
+    /// What was decoded when the piece was opened.
+    first: Option<Result<Made>>,
 }
 
 /// Where a row of a piece is in its file.
@@ -140,12 +142,13 @@ fn place(scan: &Scan, piece: u32, row: u64) -> String {
     }
 }
 
-/// Opens a piece, to decode its rows.
+/// Opens a piece, to decode its rows. `at_once`: the first of them in the same turn of a thread, without waiting.
 pub(super) async fn decoded(
     engine: &'static Engine,
     files: &Arc<Files>,
     adapter: &Adapter,
     mut piece: Piece,
+    at_once: bool,
 ) -> Result<Reading> {
     let (file, start, whence) = (piece.file, piece.rows.start, piece.whence.take());
     let named = |e: Error| e.in_file(files.name(file));
@@ -161,7 +164,16 @@ pub(super) async fn decoded(
         && !filter.may()?
     {
         let out = piece.rows.end.min(rows).saturating_sub(start);
-        return Ok(Reading { decoder: None, making, object: None, file, start, out: Some(out), whence: None });
+        return Ok(Reading {
+            decoder: None,
+            making,
+            object: None,
+            file,
+            start,
+            out: Some(out),
+            whence: None,
+            first: None,
+        });
     }
     let opened = files.get(engine, file).await?;
     let (object, prefetch_bytes, pace, purpose) =
@@ -182,14 +194,20 @@ pub(super) async fn decoded(
         );
     }
     let here = Arc::clone(files);
-    let (decoder, ranges) = engine.cpu(move || decoder(&here, &opened, &piece, columns, most)).await?.map_err(named)?;
+    let now = (at_once && purpose.is_none()).then(|| (Arc::clone(&making), Arc::clone(&object)));
+    let open = move || {
+        let (mut decoder, ranges) = decoder(&here, &opened, &piece, columns, most)?;
+        let first = now.map(|(making, object)| advance(&mut *decoder, &making, &*object, start));
+        Ok((decoder, ranges, first))
+    };
+    let (decoder, ranges, first) = engine.cpu(open).await?.map_err(named)?;
     let object = purpose.and_then(|purpose| object.purposed(&purpose)).unwrap_or(object);
     let object = if ranges.is_empty() {
         object
     } else {
         Arc::new(Prefetched::new(engine, object, &ranges, prefetch_bytes, pace))
     };
-    Ok(Reading { decoder: Some(decoder), making, object: Some(object), file, start, out: None, whence })
+    Ok(Reading { decoder: Some(decoder), making, object: Some(object), file, start, out: None, whence, first })
 }
 
 impl Reading {
@@ -213,14 +231,19 @@ impl Reading {
             let (Some(mut decoder), Some(object)) = (self.decoder.take(), self.object.clone()) else {
                 return Ok(Made::Done);
             };
-            let (making, file) = (Arc::clone(&self.making), Arc::clone(&object));
-            let (back, step) = engine
-                .cpu(move || {
-                    let step = advance(&mut *decoder, &making, &*file, at);
-                    (decoder, step)
-                })
-                .await?;
-            decoder = back;
+            let step = if let Some(step) = self.first.take() {
+                step
+            } else {
+                let (making, file) = (Arc::clone(&self.making), Arc::clone(&object));
+                let (back, step) = engine
+                    .cpu(move || {
+                        let step = advance(&mut *decoder, &making, &*file, at);
+                        (decoder, step)
+                    })
+                    .await?;
+                decoder = back;
+                step
+            };
             match step.map_err(|e| {
                 e.placed(|row| self.whence.as_ref().map(|(scan, piece)| place(scan, *piece, row))).in_file(path)
             })? {
@@ -233,7 +256,7 @@ impl Reading {
                 }
                 Made::Done => return Ok(Made::Done),
                 rows @ Made::Rows(..) => {
-                    self.decoder = Some(decoder);
+                    self.decoder = (!decoder.finished()).then_some(decoder);
                     return Ok(rows);
                 }
             }

@@ -56,7 +56,7 @@ async fn run(
     if wanted.as_ref().is_some_and(Vec::is_empty) {
         return Ok(kept);
     }
-    let mut reading = decoded(engine, &files, &adapter, piece).await?;
+    let mut reading = decoded(engine, &files, &adapter, piece, false).await?;
     let mut at = reading.start();
     loop {
         let Made::Rows(part, all) = reading.next(engine, &files, at).await? else { return Ok(kept) };

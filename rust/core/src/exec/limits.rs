@@ -8,6 +8,9 @@ const IN_FLIGHT: u64 = 64 << 20;
 /// The most pieces that are open far away before the consumer comes to them, of all lanes.
 const AHEAD: u64 = 64;
 
+/// The most small pieces on this machine that are open before the consumer comes to them, of all lanes.
+const SMALL: u64 = 32;
+
 /// The bytes of a unit: a part of a lane's share, within what decodes well.
 pub(super) const UNIT: Range<u64> = 128 << 10..2 << 20;
 
@@ -61,11 +64,13 @@ impl Limits {
         let share = (asked.rows / 4).min(IN_FLIGHT) / lanes;
         let room = (asked.rows / 2 / asked.floor.max(1)) as usize;
         let many = asked.lanes > asked.threads;
+        // Of small pieces, as many as are a unit of rows.
+        let small = (UNIT.end / asked.piece.max(1)).min(SMALL / lanes) as usize;
         let mut made = Self {
             unit: (share / 4).clamp(UNIT.start, UNIT.end),
             window: (share / 4 / columns).clamp(WINDOW.start, WINDOW.end),
             prefetch_bytes: asked.prefetch_bytes / lanes,
-            prefetched: if many { 0 } else { asked.threads.div_ceil(asked.lanes.max(1)).min(room) },
+            prefetched: if many { 0 } else { asked.threads.div_ceil(asked.lanes.max(1)).max(small).min(room) },
             ready_units: if many { 1 } else { 3 },
             far: asked.far,
         };

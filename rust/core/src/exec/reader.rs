@@ -110,7 +110,12 @@ async fn read(
     let mut at = piece.rows.start;
     let place: Arc<str> = format!("{path}: {}", files.format().place(piece.at)).into();
     let (unit, ready_units) = (piece.unit, piece.ready_units);
-    let mut reading = decoded(engine, files, &adapter, piece).await?;
+    // A small piece takes as long to hand from thread to thread as to decode.
+    let at_once = !path.contains("://");
+    if at_once && !permit(engine, queue, unit, ready_units).await {
+        return Ok(at);
+    }
+    let mut reading = decoded(engine, files, &adapter, piece, at_once).await?;
     while permit(engine, queue, unit, ready_units).await {
         let Made::Rows(part, all) = reading.next(engine, files, at).await? else { return Ok(at) };
         let charge = engine.budget.charge(part.batch.get_array_memory_size() as u64);

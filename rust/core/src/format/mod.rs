@@ -277,6 +277,11 @@ pub trait Decoder: Send {
 
     /// Goes on as far as the bytes allow.
     fn poll(&mut self) -> Result<Step>;
+
+    /// Whether it is known that nothing comes after what `poll` gave.
+    fn finished(&self) -> bool {
+        false
+    }
 }
 
 impl Options {

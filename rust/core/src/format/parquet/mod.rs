@@ -389,4 +389,8 @@ impl Decoder for RowGroupDecoder {
         let (group, next) = (self.number, self.next());
         contain(|| self.step()).map_err(|e| e.at(format_args!("row group {group}, row {next}")))
     }
+
+    fn finished(&self) -> bool {
+        self.parts.is_empty() && self.rows.is_empty()
+    }
 }
