@@ -259,3 +259,111 @@ def test_what_a_function_changes_in_its_arguments_stays_out_of_the_row():
     made = ds.map(change, input_columns="ragged")
     assert made["ragged"][:] == table["ragged"].to_pylist()
     assert made["n"][:] == [len(one) + 1 for one in table["ragged"].to_pylist()]
+
+
+def test_declared_arrays_stay_so_wherever_rows_come_from(tmp_path):
+    from rowstream import Array2D, List, Value, concatenate_datasets, load_from_disk
+
+    features = Features(
+        {
+            "a": Array2D((2, 2), "float32"),
+            "l": List(Array2D((2, 2), "float32")),
+            "i": Value("int64"),
+        }
+    )
+    one = np.arange(4, dtype="float32").reshape(2, 2)
+    rows = {"a": [one + i for i in range(5)], "l": [[one]] * 5, "i": [*range(5)]}
+    whole = Dataset.from_dict(rows, features=features)
+    whole.save_to_disk(tmp_path / "saved")
+    for ds in (
+        whole,
+        load_from_disk(str(tmp_path / "saved")),
+        concatenate_datasets([whole, whole]),
+    ):
+        some = ds.select([3, 1, 4])
+        assert some.with_format("arrow")[:].schema == ds.with_format("arrow")[:].schema
+        assert ds.with_format("arrow")[[1]].schema == ds.with_format("arrow")[:].schema
+        assert some.map(lambda b: {"z": b["i"]}, batched=True).features["a"] == features["a"]
+        assert some.map(lambda i: {"z": i}, input_columns="i").features["l"] == features["l"]
+        assert some.with_format("arrow").map(lambda t: t, batched=True).features == features
+        assert some.with_format("pandas")[0]["a"].iloc[0].dtype == np.float32
+    nulls = Dataset.from_dict({"a": [one, None]}, features=Features({"a": features["a"]}))
+    for key in (slice(None), [0, 1]):
+        made = nulls.with_format("numpy")[key]["a"]
+        assert [made.shape, made.dtype, np.isnan(made[1]).all()] == [(2, 2, 2), np.float32, True]
+
+
+def test_keys_of_other_types():
+    whole = Dataset.from_dict({"a": [1, 2, 3, 4, 5]})
+    for ds in (whole, whole.select([0, 1, 2, 3, 4])):
+        assert ds[np.array([])] == {"a": []}
+        assert ds[np.array([1.0, 2.0])] == ds[np.array([1, 2], dtype=object)] == {"a": [2, 3]}
+        assert ds[torch.tensor([1, 2])] == ds[(i for i in (1, 2))] == {"a": [2, 3]}
+        for shape in ((2, 2), (2, 1)):
+            with pytest.raises(TypeError, match="list of positions"):
+                ds[np.zeros(shape, dtype=int)]
+
+
+def test_no_columns_for_a_function():
+    for ds in (Dataset.from_dict({"a": [1, 2]}), Dataset.from_dict({"a": [1, 2]}).select([1, 0])):
+        assert len(ds.filter(lambda: True, input_columns=[])) == 2
+        assert ds.map(lambda: {"b": 1}, input_columns=[])["b"][:] == [1, 1]
+
+
+def test_rows_of_tensors_know_nothing_of_each_other(tmp_path):
+    weight = torch.ones(3, requires_grad=True)
+    ds = Dataset.from_dict(
+        {"x": [[1.0, 2.0, 3.0]] * 300, "r": [[1.0] * (i % 3 + 1) for i in range(300)]}
+    )
+    ds = ds.with_format("torch")
+    for rows in ([*ds][:2], ds.__getitems__([0, 3])):
+        one, other = rows[0]["x"], rows[1]["x"]
+        product = (one * weight).sum()
+        other.add_(1)
+        product.backward()
+        one.mul_(weight)
+        torch.save(rows[1]["x"], tmp_path / "row.pt")
+        assert (tmp_path / "row.pt").stat().st_size < 5000
+    ragged = ds[:3]["r"]
+    ragged[2].mul_(weight)
+    assert ragged[0].tolist() == [1.0]
+
+
+def test_few_rows_that_are_kept_keep_few():
+    ds = Dataset.from_dict({"x": [[1] * 1000] * 300}).with_format("numpy")
+    row = next(iter(ds))["x"]
+    whole = row if row.base is None else row.base
+    assert memoryview(whole).nbytes < 1 << 16
+
+
+def test_large_rows_are_few_at_a_time():
+    from rowstream.transforms.filter import Batches
+
+    assert [Batches(4, False, size).rows for size in (10, 1 << 20, 1 << 30)] == [1000, 16, 4]
+
+
+def test_types_that_no_row_shows():
+    empty = pa.table({"a": pa.array([[], [], None], pa.list_(pa.int32(), 0)), "i": [0, 1, 2]})
+    made = Dataset(empty).map(lambda i: {"z": 1}, input_columns="i")
+    assert made.features["a"] == Dataset(empty).features["a"]
+
+
+@pytest.mark.parametrize("format", [None, "numpy", "torch"])
+def test_a_damaged_mapped_file_is_an_error(tmp_path, format):
+    with pa.OSFile(str(tmp_path / "a.arrow"), "wb") as file:
+        table = pa.table({"l": pa.array([[i] * 5 for i in range(1000)], pa.list_(pa.int64()))})
+        with pa.ipc.new_stream(file, table.schema) as writer:
+            writer.write_table(table)
+    content = bytearray((tmp_path / "a.arrow").read_bytes())
+    at = content.find(np.arange(0, 50, 5, dtype=np.int32).tobytes())
+    content[at + 8 : at + 12] = np.int32(2_000_000).tobytes()
+    (tmp_path / "a.arrow").write_bytes(content)
+    ds = Dataset.from_file(str(tmp_path / "a.arrow")).with_format(format)
+    for look in (
+        lambda: ds[:9],
+        lambda: ds[[1, 2]],
+        lambda: [*ds],
+        lambda: ds.__getitems__([1, 2]),
+    ):
+        with pytest.raises(Exception, match="damaged"):
+            look()

@@ -160,7 +160,7 @@ def exact_in_python(feature: Any) -> bool:
     if isinstance(feature, Mapping):
         return bool(feature) and all(map(exact_in_python, feature.values()))
     if type(feature) in (List, LargeList):
-        return exact_in_python(feature.feature)
+        return getattr(feature, "length", -1) != 0 and exact_in_python(feature.feature)
     return isinstance(feature, ClassLabel) or (
         type(feature) is Value and (feature.dtype in _BITS or feature.dtype in _EXACT)
     )

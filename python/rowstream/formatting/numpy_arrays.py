@@ -37,7 +37,8 @@ class NumpyFormatter(TensorFormatter):
         if found is not None and not found[1] and found[3] is None:
             # One number has the type of the column.
             found = rows.array(i, by_default=False)
-        if found is None:
+        # Whether large numbers stay unsigned is asked of each row.
+        if found is None or (found[0] == "<u8" and (found[1] or found[3] is not None)):
             return None
         dtype, shape, data, lengths = found
         values = np.frombuffer(data, dtype)

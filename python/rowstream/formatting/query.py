@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from rowstream import _core
 from rowstream.formatting.python import PythonFormatter
-from rowstream.table.rows import arrow_table, core_of, positions_of
+from rowstream.table.rows import arrow_table, core_of, is_position, positions_of
 from rowstream.table.table import Table
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def key_to_query_type(key: Any) -> str:
     """
     if isinstance(key, str):
         return "column"
-    if hasattr(key, "__index__") and not isinstance(key, np.ndarray):
+    if is_position(key):
         return "row"
     if isinstance(key, (slice, range, Iterable)):
         return "batch"
@@ -89,12 +89,6 @@ def query_table(table: Any, key: Any, indices: Any = None) -> pa.Table:
 
 def _unchecked(table: Any, rows: Any = None, column: str | None = None) -> None:
     """Do nothing: plain pyarrow tables have no checksums."""
-
-
-def items_of(column: Any) -> Any:
-    """Return the rows of a formatted column: views of a tensor, or the items of a list."""
-    # A tensor gives them faster all at once than one by one.
-    return column.unbind(0) if type(column).__module__ == "torch" else column
 
 
 def format_table(

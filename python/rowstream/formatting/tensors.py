@@ -136,6 +136,10 @@ class TensorFormatter(Formatter):
         """Return a column of texts, or of lists and structs of texts."""
         return self.recursive_tensorize(values)
 
+    def items(self, column: Any) -> Any:
+        """Return the rows of a formatted column, as a loader asks for them."""
+        return column
+
     def text(self, value: Any) -> Any:
         """Return the value of a row in such a column."""
         return self.recursive_tensorize(value)
@@ -214,10 +218,10 @@ def separate(rows: Iterable[Any], data: bytearray) -> Iterable[Any]:
     """Return the rows of an array as arrays, which share memory only if it is little: whoever
     keeps one row keeps it all.
     """
-    return rows if len(data) < SHARED else (row.copy() for row in rows)
+    return rows if len(data) < _SHARED else (row.copy() for row in rows)
 
 
-SHARED = 1 << 20  # bytes
+_SHARED = 1 << 16  # bytes
 
 
 def only_text(feature: Any) -> bool:

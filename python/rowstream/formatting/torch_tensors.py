@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rowstream.arrow.numpy import default_type
-from rowstream.formatting.tensors import SHARED, TensorFormatter, alike
+from rowstream.formatting.tensors import TensorFormatter, alike, divided, separate
 
 if TYPE_CHECKING:
     from rowstream import _core
@@ -47,7 +47,7 @@ class TorchFormatter(TensorFormatter):
         # Views of one tensor, which a loader stacks or pads.
         if self.kwargs or values.dtype.kind not in "iuf":
             return super().ragged(values, lengths, rows)
-        return list(self.numbers(values).split(lengths))
+        return self._separate(divided(values, lengths))
 
     def texts(self, values: list[Any]) -> Any:
         return values
@@ -61,12 +61,29 @@ class TorchFormatter(TensorFormatter):
         if found is None or found[0] == "<u8":
             return None
         dtype, shape, data, lengths = found
-        values = self.torch.from_numpy(np.frombuffer(data, dtype))
+        values = np.frombuffer(data, dtype)
         if lengths is not None:
-            parts = values.split(lengths)
+            parts = divided(values, lengths)
         else:
-            parts = (values.reshape(-1, *shape) if shape else values).unbind(0)
-        return parts if len(data) < SHARED else (part.clone() for part in parts)
+            values = values.reshape(-1, *shape) if shape else values
+            parts = [values[i, ...] for i in range(len(values))]
+        return self._separate(separate(parts, data))
+
+    def _separate(self, arrays: Iterable[Any]) -> list[Any]:
+        """Return arrays as tensors that know nothing of each other, though they lie in one memory.
+
+        Views of one tensor could not be changed in place where gradients are computed, and would
+        be saved with all of it.
+        """
+        return [*map(self.torch.from_numpy, arrays)]
+
+    def items(self, column: Any) -> Any:
+        if not isinstance(column, self.torch.Tensor):
+            return column
+        if column.device.type != "cpu" or column.requires_grad or self.kwargs:
+            return [column[i] for i in range(len(column))]
+        values = column.numpy()
+        return self._separate(values[i, ...] for i in range(len(values)))
 
     def stack(self, column: list[Any]) -> Any:
         return self.torch.stack(column) if alike(column, self.torch.Tensor) else column

@@ -10,10 +10,19 @@ import numpy as np
 import pyarrow as pa
 
 from rowstream import _core
+from rowstream.arrow.stored import restored
 from rowstream.features.arrays import ArrayXD
 from rowstream.features.nested import List, requires_decoding, visit
 from rowstream.features.rows import pydict
 from rowstream.features.scalar import Value
+
+
+def is_position(key: Any) -> bool:
+    """Return whether a key is one position: an integer, or a scalar of NumPy or a tensor library.
+
+    Arrays and tensors have `__index__` too, which only those of one number answer.
+    """
+    return hasattr(key, "__index__") and not getattr(key, "ndim", 0)
 
 
 def positions_of(key: Any, size: int) -> Any:
@@ -28,10 +37,10 @@ def positions_of(key: Any, size: int) -> Any:
         for one in (key[0], key[-1]) if len(key) else ():
             _within(one, size)
         return key if not len(key) or (key[0] >= 0 and key[-1] >= 0) else np.asarray(key) % size
-    if hasattr(key, "__index__") and not isinstance(key, np.ndarray):
+    if is_position(key):
         _within(i := int(key.__index__()), size)
         return range(i % size, i % size + 1)
-    if isinstance(key, np.ndarray):
+    if isinstance(key, np.ndarray) and (key.dtype.kind in "iu" or key.dtype == bool):
         result = key
     elif isinstance(key, list) and set(map(type, key)) <= {int}:
         result = np.array(key, np.int64)
@@ -39,6 +48,8 @@ def positions_of(key: Any, size: int) -> Any:
         result = np.fromiter((int(one) for one in key), np.int64)
     if result.dtype == bool:
         raise TypeError("a mask is not a list of rows: numpy.flatnonzero(mask) is")
+    if result.ndim != 1:
+        raise TypeError(f"rows are asked for by a list of positions, found shape {result.shape}")
     if len(result):
         least = int(result.min())
         _within(int(result.max()), size)
@@ -52,22 +63,25 @@ def _within(i: int, size: int) -> None:
         raise IndexError(f"Invalid key: {i} is out of bounds for size {size}")
 
 
-_TOGETHER = 1000  # rows whose columns are lists at a time
+# The rows, and their bytes, whose columns are lists at a time.
+_TOGETHER, _BYTES = 1000, 16 << 20
 
 
 class TableRows:
     """The rows of a table, or those in a list of rows.
 
     Args:
-        core: What the core makes of the table.
+        table: The table.
+        core: What the core makes of it.
         size: How many rows there are.
         mapping: The positions in the table of the rows, if not all in order.
         plain: Whether the values that the core has are those of the rows, which is not so with
             media and arrays of several dimensions.
     """
 
-    def __init__(self, core: Any, size: int, mapping: Any, plain: bool) -> None:
-        self.core, self.size, self.mapping, self.plain = core, size, mapping, plain
+    def __init__(self, table: Any, core: Any, size: int, mapping: Any, plain: bool) -> None:
+        self.table, self.core, self.size, self.mapping = table, core, size, mapping
+        self.plain = plain
 
     def select(self, key: Any) -> _core.SelectedRows:
         """Return the rows that a key asks for: a position, a slice, a range or several positions.
@@ -118,14 +132,21 @@ class TableRows:
             result = self.core.take(np.ascontiguousarray(self.mapping, dtype=np.int64).tobytes())
         return result
 
+    def _rows_within(self, size: int) -> int:
+        """Return how many rows have about so many bytes."""
+        each = self.table.nbytes // max(1, self.table.num_rows)
+        return int(max(1, min(_TOGETHER, size // max(1, each))))
+
     def values(self, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         """Yield the values of some columns, row after row."""
         if not isinstance(self.core, _core.Table):
             # Parquet where it lies: its rows come from a stream, which keeps nothing.
             yield from (tuple(row[name] for name in names) for row in self)
             return
-        for start in range(0, self.size, _TOGETHER):
-            columns = pydict(self.select(range(start, min(start + _TOGETHER, self.size))))
+        step = self._rows_within(_BYTES)
+        for start in range(0, self.size, step):
+            rows = self.select(range(start, min(start + step, self.size)))
+            columns = pydict(rows.select(names))
             yield from zip(*(columns[name] for name in names), strict=True)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -137,7 +158,7 @@ class TableRows:
 
 def arrow_table(rows: _core.SelectedRows) -> pa.Table:
     """Return selected rows as a pyarrow table."""
-    return pa.Table.from_batches([pa.record_batch(rows)])
+    return restored(pa.Table.from_batches([pa.record_batch(rows)]))
 
 
 def rows_of(ds: Any) -> TableRows | None:
@@ -150,7 +171,7 @@ def rows_of(ds: Any) -> TableRows | None:
         ds._indices.check()
         mapping = ds._indices.table.column(0).to_numpy()
     plain = not requires_decoding(ds.features) and not has_arrays(ds.features)
-    return TableRows(core, len(ds), mapping, plain)
+    return TableRows(ds._data, core, len(ds), mapping, plain)
 
 
 def core_of(table: Any) -> Any:

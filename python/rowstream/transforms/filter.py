@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise, repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,7 +104,8 @@ def kept_rows(
     kept: list[int] = []
     plain = not with_indices and not with_rank and not kwargs
     with progress.bar(n, desc) as bar:
-        for i, given in enumerate(zip(rows, strict=True) if names is None else rows.values(names)):
+        given_rows = zip(rows, strict=True) if names is None else rows.values(names)
+        for i, given in enumerate(given_rows if names != [] else repeat((), n)):
             if plain:
                 keep = function(*given)
             else:
@@ -146,14 +148,15 @@ class Batches:
     Args:
         size: The number of rows in a batch.
         drop_last: Whether to leave out a last batch that is shorter.
+        row_bytes: The bytes of a row, on average.
 
     Attributes:
         rows: How many rows to call it with, except at the end: several batches.
     """
 
-    def __init__(self, size: int, drop_last: bool) -> None:
+    def __init__(self, size: int, drop_last: bool, row_bytes: int) -> None:
         self._size, self._drop_last = size, drop_last
-        self.rows = size * max(1, 1000 // size)
+        self.rows = size * max(1, min(1000, _BYTES // max(1, row_bytes)) // size)
 
     def __call__(self, table: Any) -> pa.Table:
         """Return the batches of a part of the rows."""
@@ -161,7 +164,17 @@ class Batches:
         ends = [*range(self._size, n + 1, self._size)]
         if n % self._size and not self._drop_last:
             ends.append(n)
-        return batched(table, ends)
+        try:
+            return batched(table, ends)
+        except pa.ArrowInvalid:
+            # Rows that are much larger than others: a column of them all has no offsets.
+            if len(ends) < 2:
+                raise
+            parts = [batched(table.slice(a, b - a)) for a, b in pairwise([0, *ends])]
+            return pa.concat_tables(parts)
+
+
+_BYTES = 16 << 20  # of the rows that are put into batches at a time
 
 
 class Runs:

@@ -88,10 +88,10 @@ def reads_plain_rows(job: MapJob) -> bool:
     where Python has no value that says so.
     """
     ds = job.shard
-    return (
+    return bool(
         not job.batched
         and ds._plain()
-        and (job.input_columns is None or exact_in_python(ds.features))
+        and (job.input_columns is None or (job.input_columns and exact_in_python(ds.features)))
         and ds._core_rows() is not None
     )
 

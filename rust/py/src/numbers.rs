@@ -125,7 +125,7 @@ struct Items<'a> {
 impl<'a> Items<'a> {
     fn push(&mut self, column: &'a Column, from: usize, upto: usize) -> Result<()> {
         if upto < from {
-            return Err(damaged(from, upto, column.len()));
+            return Err(damaged(from, upto, column.len));
         }
         match self.runs.last_mut() {
             Some(last) if std::ptr::eq(last.column, column) && last.start + last.len == from => last.len += upto - from,
@@ -180,6 +180,10 @@ pub type Array<'py> = (&'static str, Vec<usize>, Bound<'py, PyAny>, Option<Vec<u
 /// where none was asked for.
 pub fn array<'py>(py: Python<'py>, runs: Vec<Run<'_>>, by_default: bool) -> PyResult<Option<Array<'py>>> {
     let Some(numbers) = Numbers::of(runs).map_err(|e| raise(&e))? else { return Ok(None) };
+    // Whether large numbers stay unsigned is asked of each array.
+    if by_default && numbers.lengths.is_some() && numbers.target(true) == Kind::U64 {
+        return Ok(None);
+    }
     let (dtype, bytes) = numbers.written(py, by_default)?;
     Ok(Some((dtype, numbers.shape, bytes, numbers.lengths)))
 }
@@ -206,8 +210,8 @@ impl<'a> Numbers<'a> {
             return Ok(None);
         }
         for run in &runs {
-            if run.start + run.len > run.column.len() {
-                return Err(damaged(run.start, run.start + run.len, run.column.len()));
+            if run.start + run.len > run.column.len {
+                return Err(damaged(run.start, run.start + run.len, run.column.len));
             }
         }
         let count = runs.iter().map(|run| run.len).sum();

@@ -5,6 +5,7 @@
 //! strings that come again, such as roles of a conversation, are kept.
 
 use std::ffi::c_char;
+use std::ops::Range;
 use std::ptr::null_mut;
 
 use arrow_array::cast::AsArray;
@@ -16,7 +17,7 @@ use arrow_array::types::{
     UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, BinaryViewArray, BooleanArray, RecordBatch, StringViewArray};
-use arrow_buffer::{Buffer, NullBuffer, ScalarBuffer};
+use arrow_buffer::{ArrowNativeType, Buffer, NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Fields, TimeUnit};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -209,6 +210,7 @@ type Nulls = Option<NullBuffer>;
 pub struct Column {
     pub nulls: Nulls,
     pub values: Values,
+    pub len: usize,
 }
 
 pub enum Values {
@@ -341,28 +343,8 @@ impl Column {
                 )));
             }
         };
-        Ok(Self { nulls: array.nulls().filter(|n| n.null_count() > 0).cloned(), values })
-    }
-}
-
-impl Column {
-    /// How many numbers it has; 0 for other types.
-    pub fn len(&self) -> usize {
-        match &self.values {
-            Values::Bool(values) => values.len(),
-            Values::I8(values) => values.len(),
-            Values::I16(values) => values.len(),
-            Values::I32(values) => values.len(),
-            Values::I64(values) => values.len(),
-            Values::U8(values) => values.len(),
-            Values::U16(values) => values.len(),
-            Values::U32(values) => values.len(),
-            Values::U64(values) => values.len(),
-            Values::F16(values) => values.len(),
-            Values::F32(values) => values.len(),
-            Values::F64(values) => values.len(),
-            _ => 0,
-        }
+        let nulls = array.nulls().filter(|n| n.null_count() > 0).cloned();
+        Ok(Self { nulls, values, len: array.len() })
     }
 }
 
@@ -397,7 +379,7 @@ impl Column {
 
     fn fetch(&self, i: usize, depth: usize) {
         let list = |from: usize, upto: usize, child: &Self| {
-            (from..upto.min(from + FETCHED.1)).for_each(|j| child.fetch(j, depth - 1));
+            (from..upto.min(from.saturating_add(FETCHED.1)).min(child.len)).for_each(|j| child.fetch(j, depth - 1));
         };
         let text = |views: &[u128], buffers: &[Buffer]| {
             let view = views[i];
@@ -597,16 +579,19 @@ unsafe fn value(py: Python<'_>, column: &Column, node: &Node, caches: &mut [Cach
                 let bytes = values.value_unchecked(i);
                 ffi::PyBytes_FromStringAndSize(bytes.as_ptr().cast::<c_char>(), bytes.len().cast_signed())
             }
-            Values::List(offsets, child) => {
-                items(py, child, &node.children[0], caches, offsets[i] as usize, offsets[i + 1] as usize)
-            }
-            Values::LargeList(offsets, child) => {
-                items(py, child, &node.children[0], caches, offsets[i] as usize, offsets[i + 1] as usize)
-            }
+            Values::List(offsets, child) => match span(offsets, i, child.len) {
+                Some(span) => items(py, child, &node.children[0], caches, span.start, span.end),
+                None => damaged(py, i),
+            },
+            Values::LargeList(offsets, child) => match span(offsets, i, child.len) {
+                Some(span) => items(py, child, &node.children[0], caches, span.start, span.end),
+                None => damaged(py, i),
+            },
             Values::FixedList(n, child) => items(py, child, &node.children[0], caches, i * n, (i + 1) * n),
-            Values::Map(offsets, entries) => {
-                pairs(py, entries, &node.children[0], caches, offsets[i] as usize, offsets[i + 1] as usize)
-            }
+            Values::Map(offsets, entries) => match span(offsets, i, entries.len) {
+                Some(span) => pairs(py, entries, &node.children[0], caches, span.start, span.end),
+                None => damaged(py, i),
+            },
             Values::Struct(columns) => dict(py, columns, node, caches, i),
             Values::Scalar(values) => match values.value(py, i) {
                 Ok(made) => made.into_ptr(),
@@ -617,6 +602,19 @@ unsafe fn value(py: Python<'_>, column: &Column, node: &Node, caches: &mut [Cach
             },
         }
     }
+}
+
+/// Where the items of a list are, if they are within what there is: nobody has looked at what a mapped file has.
+fn span<O: ArrowNativeType>(offsets: &ScalarBuffer<O>, i: usize, len: usize) -> Option<Range<usize>> {
+    let (from, upto) = (offsets.get(i)?.to_usize()?, offsets.get(i + 1)?.to_usize()?);
+    (from <= upto && upto <= len).then_some(from..upto)
+}
+
+/// Raises the error of a list that is not within its column.
+fn damaged(py: Python<'_>, i: usize) -> *mut ffi::PyObject {
+    raise(&Error::data(format!("the list of row {i} of a batch is not within its column: the file is damaged")))
+        .restore(py);
+    null_mut()
 }
 
 /// A short string, which may have come before. `view`: its length and bytes.

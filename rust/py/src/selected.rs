@@ -196,7 +196,7 @@ impl SelectedRows {
     }
 
     /// The columns, as lists of Python objects.
-    fn to_pydict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+    pub fn to_pydict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         guard(|| {
             self.shaped(py, |shape| {
                 let made = PyDict::new(py);
@@ -209,7 +209,7 @@ impl SelectedRows {
     }
 
     /// The rows as dicts.
-    fn to_pylist<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+    pub fn to_pylist<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         guard(|| {
             self.shaped(py, |shape| {
                 let made = PyList::empty(py);

@@ -14,7 +14,7 @@ use rowstream_core::plan::expr::Expr;
 use rowstream_core::schema::Filter;
 use rowstream_core::{Error, export};
 
-use crate::door::detached;
+use crate::door::{detached, guard};
 use crate::error::raise;
 use crate::given::Given;
 use crate::rows::{Columns, Shape};
@@ -159,63 +159,22 @@ impl Table {
 
     /// A row.
     fn row<'py>(&self, py: Python<'py>, row: usize) -> PyResult<Bound<'py, PyAny>> {
-        self.rows.shaped(py, |shape| self.rows.row(py, shape, row))
+        guard(|| self.rows.shaped(py, |shape| self.rows.row(py, shape, row)))
     }
 
     /// Some rows. `at`: the bytes of 64-bit integers.
     fn take<'py>(&self, py: Python<'py>, at: &[u8]) -> PyResult<Bound<'py, PyList>> {
-        let at: Vec<usize> = positions(at).collect();
-        self.rows.shaped(py, |shape| {
-            let made = PyList::empty(py);
-            for (i, row) in at.iter().enumerate() {
-                for depth in 0..3 {
-                    if let Some(next) = at.get(i + AHEAD - depth) {
-                        self.rows.fetch_at(*next, depth);
-                    }
-                }
-                made.append(self.rows.row(py, shape, *row)?)?;
-            }
-            Ok(made)
-        })
+        self.select(at)?.to_pylist(py)
     }
 
     /// A run of rows, as a list.
     fn to_pylist<'py>(&self, py: Python<'py>, start: usize, stop: usize) -> PyResult<Bound<'py, PyList>> {
-        self.rows.shaped(py, |shape| {
-            let mut failed = None;
-            let rows = (start..stop).map(|row| {
-                self.rows.row(py, shape, row).unwrap_or_else(|error| {
-                    failed.get_or_insert(error);
-                    py.None().into_bound(py)
-                })
-            });
-            let made = PyList::new(py, rows)?;
-            failed.map_or(Ok(made), Err)
-        })
+        self.slice(start, stop)?.to_pylist(py)
     }
 
     /// The columns, as lists.
     fn to_pydict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        self.rows.shaped(py, |shape| {
-            let made = PyDict::new(py);
-            for (i, field) in self.rows.schema.fields().iter().enumerate() {
-                let column = match self.rows.batches.as_slice() {
-                    [one] => self.rows.columns(0)?.list(py, shape, i, one.num_rows())?,
-                    several => {
-                        let whole = PyList::empty(py);
-                        for (k, batch) in several.iter().enumerate() {
-                            whole.call_method1(
-                                "extend",
-                                (self.rows.columns(k)?.list(py, shape, i, batch.num_rows())?,),
-                            )?;
-                        }
-                        whole.into_any()
-                    }
-                };
-                made.set_item(field.name(), column)?;
-            }
-            Ok(made)
-        })
+        self.slice(0, self.rows.starts[self.rows.batches.len()])?.to_pydict(py)
     }
 
     /// Some rows, to be read in one form or another. `at`: the bytes of 64-bit integers.
@@ -307,6 +266,7 @@ impl TableRows {
         let mut own = None;
         let mut held = self.shape.try_lock();
         let slot = held.as_deref_mut().unwrap_or(&mut own);
-        self.rows.row(py, slot.get_or_insert_with(|| Shape::new(py, self.rows.schema.fields())), row).map(Some)
+        let shape = slot.get_or_insert_with(|| Shape::new(py, self.rows.schema.fields()));
+        guard(|| self.rows.row(py, shape, row).map(Some))
     }
 }

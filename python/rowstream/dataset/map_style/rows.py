@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import is_not
 from typing import TYPE_CHECKING, Any, Self
 
 from rowstream import config
@@ -11,7 +12,7 @@ from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.features import Features
 from rowstream.formatting.column import Column
 from rowstream.formatting.formatters import get_formatter
-from rowstream.formatting.query import format_table, items_of, key_to_query_type, query_table
+from rowstream.formatting.query import format_table, key_to_query_type, query_table
 from rowstream.formatting.tensors import TensorFormatter
 from rowstream.info import DatasetInfo
 from rowstream.table.rows import rows_of
@@ -52,6 +53,15 @@ class RowAccess(MapStyleBase):
                 return rows.select(key)
         return self._query(key)
 
+    def _formatter(self) -> Any:
+        """Return the formatter of the dataset's format, which is made once."""
+        key = (self._format_type, self._format_kwargs, self._info.features)
+        known = self.__dict__.get("_made_formatter")
+        if known is None or any(map(is_not, known[0], key)):
+            made = get_formatter(key[0], features=key[2], **key[1])
+            known = self.__dict__["_made_formatter"] = (key, made)
+        return known[1]
+
     def _plain(self) -> bool:
         return self._format_type is None and self._format_columns is None
 
@@ -75,7 +85,11 @@ class RowAccess(MapStyleBase):
     def _getitem(self, key: Any, **changes: Any) -> Any:
         type_ = changes.get("format_type", self._format_type)
         columns = changes.get("format_columns", self._format_columns)
-        formatter = get_formatter(type_, features=self._info.features, **self._format_kwargs)
+        formatter = (
+            self._formatter()
+            if type_ == self._format_type
+            else get_formatter(type_, features=self._info.features, **self._format_kwargs)
+        )
         rows = self._rows_at(key, formatter)
         return format_table(rows, key, formatter, columns, self._output_all_columns)
 
@@ -86,7 +100,9 @@ class RowAccess(MapStyleBase):
             return result
         batch = self[list(keys)]
         if isinstance(batch, Mapping):
-            columns = [items_of(column) for column in batch.values()]
+            formatter = self._formatter()
+            tensors = isinstance(formatter, TensorFormatter)
+            columns = [formatter.items(one) if tensors else one for one in batch.values()]
             if not columns:
                 return [{} for _ in keys]
             return [dict(zip(batch, row, strict=True)) for row in zip(*columns, strict=True)]
@@ -99,9 +115,7 @@ class RowAccess(MapStyleBase):
         return self._formatted_rows()
 
     def _formatted_rows(self) -> Iterator[Any]:
-        formatter = get_formatter(
-            self._format_type, features=self._info.features, **self._format_kwargs
-        )
+        formatter = self._formatter()
         size = config.ARROW_RECORD_BATCH_SIZE_FOR_IMAGE_DATASETS or 100
         for start in range(0, len(self), size):
             rows = self._rows_at(slice(start, start + size), formatter)
@@ -135,9 +149,7 @@ class RowAccess(MapStyleBase):
         """
         if batch_size < 1:
             raise InvalidArgumentError(f"batch_size is at least 1, found {batch_size}")
-        formatter = get_formatter(
-            self._format_type, features=self._info.features, **self._format_kwargs
-        )
+        formatter = self._formatter()
         stop = len(self) // batch_size * batch_size if drop_last_batch else len(self)
         for start in range(0, stop, batch_size):
             end = min(start + batch_size, stop)

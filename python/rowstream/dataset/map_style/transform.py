@@ -252,7 +252,7 @@ class MapStyleTransforms(ColumnMethods):
                 and self._plain()
                 and not inspect.iscoroutinefunction(function)
             )
-            source = self if names is None else self.select_columns(list(dict.fromkeys(names)))
+            source = self.select_columns(list(dict.fromkeys(names))) if names else self
             if direct and (rows := source._core_rows()) is not None:
                 file, result = self._kept_rows(
                     "processed dataset",
@@ -372,7 +372,7 @@ class MapStyleTransforms(ColumnMethods):
         size = batch_size if names is None else batch_size or config.DEFAULT_MAX_BATCH_SIZE
         if several := names is None and size is not None and size > 0 and not num_proc:
             # Several batches at once, where all are of one process: each would be a small table.
-            function = Batches(size, drop_last_batch)
+            function = Batches(size, drop_last_batch, self._data.nbytes // len(self._data))
         return self.with_format("arrow").map(
             function,
             with_indices=names is not None,
