@@ -83,6 +83,9 @@ bench: target/release/rowstream-testserver $(VENV)/release.build $(VENV)/bench.g
 	$(BIN)/python -m benches.wire
 	$(BIN)/python -m benches.map_style
 	$(BIN)/python -m benches.in_place
+	$(BIN)/python -m benches.batches_by_number
+	$(BIN)/python -m benches.operations
+	$(BIN)/python -m benches.lists
 
 # What the tests install, unless `make wheel` has built a better one since.
 dist/.wheel: $(SOURCES) $(shell find python -name '*.py*') $(VENV)/build.group

@@ -12,10 +12,11 @@ import textwrap
 BEFORE = """
     import hashlib, json, random, resource, sys, time
     package, folder, cache = sys.argv[1:]
-    p = __import__(package)
-    p.config.HF_DATASETS_CACHE = __import__("pathlib").Path(cache)
-    p.disable_progress_bars()
     import numpy as np
+    p = __import__(package)
+    if hasattr(p, "load_dataset"):
+        p.config.HF_DATASETS_CACHE = __import__("pathlib").Path(cache)
+        p.disable_progress_bars()
 
     def plain(value):
         if hasattr(value, "tolist"):
