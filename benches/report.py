@@ -57,7 +57,21 @@ def read(name: str) -> dict | None:
     return json.loads(path.read_text()) if path.is_file() else None
 
 
+def beside_datasets(name: str, title: str) -> None:
+    """A table of cases beside `datasets`, those that win least first."""
+    if not (result := read(name)):
+        return
+    ordered = sorted(result.items(), key=lambda one: one[1]["ratios"]["datasets"]["cpu"])
+    print(f"| {title} | ms of CPU | × datasets | wall: × datasets |\n|---|---|---|---|")
+    for case, one in ordered:
+        ratios, ours = one["ratios"]["datasets"], one["sides"]["rowstream"]
+        print(f"| {case} | {ours['cpu'] * 1e3:.1f} | {ratios['cpu']:.1f} | {ratios['wall']:.1f} |")
+    print()
+
+
 def main() -> None:
+    beside_datasets("operations", "whole operations, 40,000 rows")
+    beside_datasets("batches_by_number", "200 batches of 32 rows by number")
     for title, names in TABLES.items():
         results = {what: read(name)["sides"] for name, what in names.items() if read(name)}
         peers = [peer for peer in PEERS if any(peer in sides for sides in results.values())]
