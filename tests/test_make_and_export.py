@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import pickle
 import sqlite3
@@ -330,3 +331,20 @@ def test_a_query_of_a_connection_does_not_warn(tmp_path, caplog):
     Dataset.from_dict({"a": [1, 2]}).to_sql("numbers", con)
     assert Dataset.from_sql("select * from numbers", con).to_list() == [{"a": 1}, {"a": 2}]
     assert not caplog.records
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("form", ["json", "csv", "parquet"])
+def test_a_file_that_is_open_is_written_into(form, streamed, tmp_path):
+    ds = Dataset.from_dict({"a": [1, 2, 3], "b": ["x", None, "é,"]})
+    path = tmp_path / f"rows.{form}"
+    getattr(ds, f"to_{form}")(path)
+    rows = ds.to_iterable_dataset() if streamed else ds
+    buffer = io.BytesIO()
+    getattr(rows, f"to_{form}")(buffer)
+    with (tmp_path / "other").open("w+b") as file:
+        getattr(rows, f"to_{form}")(file)
+    if form == "parquet":
+        assert pq.read_table(io.BytesIO(buffer.getvalue())).equals(pq.read_table(path))
+    else:
+        assert buffer.getvalue() == (tmp_path / "other").read_bytes() == path.read_bytes()

@@ -13,6 +13,7 @@ from rowstream.features.features import Features
 from rowstream.fingerprint.transform import generate_random_fingerprint, update_fingerprint
 from rowstream.info import DatasetInfo
 from rowstream.prepare.cache import folder, open_table
+from rowstream.utils import logging
 from rowstream.utils.atomic import create_file
 from rowstream.writers.arrow import ArrowWriter
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 
 _ROWS = 10_000
+_logger = logging.get_logger(__name__)
 
 
 def prepare_query(
@@ -44,12 +46,16 @@ def prepare_query(
         "options": repr(sorted(options.items())),
         "features": None if given is None else given.to_dict(),
     }
-    # A connection has no content to go by.
-    name = (
-        update_fingerprint("sql", "rowstream.from_sql@1", said)
-        if isinstance(con, str)
-        else generate_random_fingerprint()
-    )
+    if isinstance(con, str):
+        name = update_fingerprint("sql", "rowstream.from_sql@1", said)
+    else:
+        # A connection has no content to go by.
+        name = generate_random_fingerprint()
+        _logger.info(
+            "from_sql: the %s couldn't be hashed properly, so the query is made each time; a URI as"
+            " text is found again",
+            type(con).__name__,
+        )
     path = os.path.join(folder(cache_dir, "sql", f"default-{name}"), "train.arrow")
 
     def write(temporary: str) -> None:

@@ -77,8 +77,9 @@ def compressed(name: Any, compression: Any) -> Callable[[Any], Any] | None:
     """
     kind = compression
     if kind == "infer":
-        ending = os.path.splitext(os.fspath(name))[1].lower()
-        kind = _COMPRESSIONS.get(ending) if isinstance(name, (str, os.PathLike)) else None
+        # A file that is open already has no name to go by.
+        named = isinstance(name, (str, os.PathLike))
+        kind = _COMPRESSIONS.get(os.path.splitext(os.fspath(name))[1].lower()) if named else None
     if kind is None:
         return None
     if kind == "gzip":
