@@ -348,3 +348,18 @@ def test_a_file_that_is_open_is_written_into(form, streamed, tmp_path):
         assert pq.read_table(io.BytesIO(buffer.getvalue())).equals(pq.read_table(path))
     else:
         assert buffer.getvalue() == (tmp_path / "other").read_bytes() == path.read_bytes()
+
+
+def test_nested_json_and_arrays_are_written(tmp_path):
+    text = '{"a":[1,"x"],"b":{"q":[1,"y"]}}\n{"a":[2],"b":{"q":[]}}\n'
+    (tmp_path / "rows.jsonl").write_text(text)
+    ds = load_dataset("json", data_files=str(tmp_path / "rows.jsonl"), split="train")
+    buffer = io.BytesIO()
+    ds.to_json(buffer)
+    assert buffer.getvalue().decode() == text
+    ds.to_parquet(tmp_path / "rows.parquet")
+    assert Dataset.from_parquet(str(tmp_path / "rows.parquet")).to_list() == ds.to_list()
+    for rows in (ds.select([]), ds.to_iterable_dataset().take(0)):
+        none = io.BytesIO()
+        rows.to_json(none)
+        assert none.getvalue() == b""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,23 @@ def test_what_is_otherwise_is():
         name, _, member = entry.removesuffix("()").partition(".")
         ours = named("rowstream", name)
         assert ours is None or entry.endswith("()") or not hasattr(ours, member)
+
+
+def test_names_may_be_asked_for_first_by_several_threads():
+    code = """
+import threading, rowstream
+names = "DatasetDict load_dataset Dataset IterableDataset Features concatenate_datasets Image".split()
+barrier, failed = threading.Barrier(len(names)), []
+def ask(name):
+    barrier.wait()
+    try:
+        getattr(rowstream, name)
+    except BaseException as error:
+        failed.append((name, error))
+threads = [threading.Thread(target=ask, args=(name,)) for name in names]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+assert not failed, failed
+assert not hasattr(rowstream, "a.b")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -13,6 +13,7 @@ Example:
 import builtins
 from importlib import import_module
 from importlib.util import find_spec
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -214,10 +215,20 @@ _MODULES = {
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 
+# Two threads that begin at different modules could each wait for one that the other loads. Modules
+# of the package import from files, never a name from here, so that none waits for this.
+_LOADING = RLock()
+
+
 def __getattr__(name: str) -> Any:
     if name in _MODULE_OF:
-        value = getattr(import_module(f"rowstream.{_MODULE_OF[name]}"), name)
-    elif not name.startswith("__") and find_spec(f"rowstream.{name}") is not None:
+        with _LOADING:
+            value = getattr(import_module(f"rowstream.{_MODULE_OF[name]}"), name)
+    elif (
+        name.isidentifier()
+        and not name.startswith("__")
+        and find_spec(f"rowstream.{name}") is not None
+    ):
         value = import_module(f"rowstream.{name}")
     else:
         raise AttributeError(f"module 'rowstream' has no attribute {name!r}")

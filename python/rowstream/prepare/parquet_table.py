@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from rowstream import _core, config
+from rowstream.arrow.empty import empty_table
 from rowstream.exceptions import SchemaError, UnsupportedError
 from rowstream.features.features import Features
 from rowstream.fingerprint.hasher import Hasher
@@ -298,7 +299,7 @@ class ParquetTable(Table):
 
     @property
     def _empty(self) -> pa.Table:
-        return self.features.arrow_schema.empty_table()
+        return empty_table(self.features.arrow_schema)
 
     @property
     def mapped(self) -> bool:

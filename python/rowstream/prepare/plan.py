@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pyarrow as pa
 
 from rowstream import config
+from rowstream.arrow.empty import empty_table
 from rowstream.arrow.files import open_arrow
 from rowstream.features.convert import get_nested_type
 from rowstream.features.features import Features
@@ -117,7 +118,7 @@ def prepare_plan(
         there = plan if list(wanted) == plan.column_names else plan.select(wanted)
         table: Table = ParquetTable(there, wanted, copy)
         if keep_in_memory or (keep_in_memory is None and table.nbytes < config.IN_MEMORY_MAX_SIZE):
-            table = Table(pa.concat_tables([*table.tables(), wanted.arrow_schema.empty_table()]))
+            table = Table(pa.concat_tables([*table.tables(), empty_table(wanted.arrow_schema)]))
         return make(table, info=_with(info, wanted), split=split)
 
     def write(temporary: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from rowstream.arrow.empty import empty_table
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.features import Features
 from rowstream.ops.apply import table_of
@@ -120,7 +121,7 @@ class MapOutput:
                 if name not in (job.remove_columns or ())
             }
             features = Features(there) if job.features is None else job.features
-            self._open().write_table(features.arrow_schema.empty_table())
+            self._open().write_table(empty_table(features.arrow_schema))
         if self.writer is not None:
             self.writer.finalize()
 

@@ -219,6 +219,9 @@ def write_json(
     plain = plain and not json_paths(rows.features)
 
     def text(table: pa.Table) -> bytes:
+        if lines and not table.num_rows:
+            # pandas writes a line of nothing.
+            return b""
         if plain and (rows_as := core_text(table, "json_lines")) is not None:
             return rows_as
         frame = frame_of(table, rows.features, exact=True)

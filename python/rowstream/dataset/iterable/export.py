@@ -10,6 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rowstream.arrow.empty import empty_table
 from rowstream.dataset.iterable.base import StreamBase
 from rowstream.features.convert import generate_from_arrow_type
 from rowstream.features.features import Features, pa_schema
@@ -350,8 +351,7 @@ class StreamExport(StreamBase):
                 Path(one["filename"]).unlink(missing_ok=True)
 
     def _empty(self) -> pa.Table:
-        """Return a table without rows."""
-        return pa_schema(self.features or Features()).empty_table()
+        return empty_table(pa_schema(self.features or Features()))
 
     def to_sql(
         self, name: str, con: Any, batch_size: int | None = None, **sql_writer_kwargs: Any

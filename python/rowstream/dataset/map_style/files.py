@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from rowstream import config
+from rowstream.arrow.empty import empty_table
 from rowstream.arrow.stored import stored, stored_schema
 from rowstream.dataset.map_style.export import MapStyleExport
 from rowstream.exceptions import InvalidArgumentError
@@ -83,7 +84,7 @@ class MapStyleFiles(MapStyleExport):
         exported = replace(
             self._exported(),
             tables=self._stored,
-            empty=stored_schema(self.features.arrow_schema, maps=True).empty_table(),
+            empty=empty_table(stored_schema(self.features.arrow_schema, maps=True)),
         )
         return write_parquet(
             exported, output, options or {}, at_once, lambda n, _: n >= rows, embed=embed
@@ -98,7 +99,7 @@ class MapStyleFiles(MapStyleExport):
     def _exported(self) -> ExportedRows:
         return ExportedRows(
             self._tables,
-            self.features.arrow_schema.empty_table(),
+            empty_table(self.features.arrow_schema),
             self.features,
             len(self),
             str(self.split or "data"),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from rowstream import config
+from rowstream.arrow.empty import empty_table
 from rowstream.dataset.map_style.columns import ColumnMethods
 from rowstream.dataset.map_style.concatenate import concatenate_map_style
 from rowstream.dataset.map_style.keep_format import transmit_format
@@ -105,7 +106,7 @@ class MapStyleTransforms(ColumnMethods):
             if features is not None:
                 features = upgrade_lists(Features(features))
                 return self._made(
-                    Table(features.arrow_schema.empty_table()), features, new_fingerprint
+                    Table(empty_table(features.arrow_schema)), features, new_fingerprint
                 )
             empty = (
                 self
@@ -367,7 +368,7 @@ class MapStyleTransforms(ColumnMethods):
             raise InvalidArgumentError("batch(by_column=…) is by at least one column")
         features = Features({name: List(one) for name, one in self.features.items()})
         if not len(self):
-            return self._made(Table(features.arrow_schema.empty_table()), features, new_fingerprint)
+            return self._made(Table(empty_table(features.arrow_schema)), features, new_fingerprint)
         function: Any = Runs(names, len(self)) if names is not None else batched
         size = batch_size if names is None else batch_size or config.DEFAULT_MAX_BATCH_SIZE
         if several := names is None and size is not None and size > 0 and not num_proc:
