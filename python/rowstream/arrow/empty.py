@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def empty_table(schema: Any) -> pa.Table:
@@ -13,6 +14,8 @@ def empty_table(schema: Any) -> pa.Table:
     pyarrow has no empty array of a list or a struct with an extension type inside: such a table has
     columns without chunks.
     """
+    import pyarrow as pa
+
     try:
         return schema.empty_table()
     except pa.ArrowNotImplementedError:
