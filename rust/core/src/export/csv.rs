@@ -2,7 +2,7 @@
 
 use arrow_array::RecordBatch;
 
-use super::numbers::{integer, repr};
+use super::numbers::repr;
 use super::values::{Kind, Values, text};
 use crate::error::Result;
 
@@ -44,14 +44,7 @@ fn value(values: &Values, row: usize, out: &mut Vec<u8>) -> Result<()> {
     }
     match &values.kind {
         Kind::Bool(of) => out.extend_from_slice(if of.value(row) { b"True" } else { b"False" }),
-        Kind::I8(of) => integer(out, of[row]),
-        Kind::I16(of) => integer(out, of[row]),
-        Kind::I32(of) => integer(out, of[row]),
-        Kind::I64(of) => integer(out, of[row]),
-        Kind::U8(of) => integer(out, of[row]),
-        Kind::U16(of) => integer(out, of[row]),
-        Kind::U32(of) => integer(out, of[row]),
-        Kind::U64(of) => integer(out, of[row]),
+        Kind::Integer(of) => of.write(row, out),
         Kind::F64(of) => float(of[row], out),
         Kind::Text(of) => field(text(of, row)?, out),
         Kind::Null | Kind::F32(_) | Kind::List(..) | Kind::Struct(_) => {}

@@ -2,7 +2,7 @@
 
 use arrow_array::RecordBatch;
 
-use super::numbers::{integer, ten_decimals};
+use super::numbers::ten_decimals;
 use super::values::{Kind, Values, items, text};
 use crate::error::Result;
 
@@ -43,14 +43,7 @@ fn value(values: &Values, row: usize, out: &mut Vec<u8>) -> Result<()> {
     match &values.kind {
         Kind::Null => {}
         Kind::Bool(of) => out.extend_from_slice(if of.value(row) { b"true" } else { b"false" }),
-        Kind::I8(of) => integer(out, of[row]),
-        Kind::I16(of) => integer(out, of[row]),
-        Kind::I32(of) => integer(out, of[row]),
-        Kind::I64(of) => integer(out, of[row]),
-        Kind::U8(of) => integer(out, of[row]),
-        Kind::U16(of) => integer(out, of[row]),
-        Kind::U32(of) => integer(out, of[row]),
-        Kind::U64(of) => integer(out, of[row]),
+        Kind::Integer(of) => of.write(row, out),
         Kind::F32(of) => float(of[row].into(), out),
         Kind::F64(of) => float(of[row], out),
         Kind::Text(of) => string(text(of, row)?, out),

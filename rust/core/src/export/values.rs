@@ -9,6 +9,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, OffsetSizeTrait};
 use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::DataType;
 
+use super::numbers::integer;
 use crate::error::{Error, Result};
 
 /// A column, or what is inside of one.
@@ -20,6 +21,16 @@ pub struct Values {
 pub enum Kind {
     Null,
     Bool(BooleanArray),
+    Integer(Integers),
+    F32(ScalarBuffer<f32>),
+    F64(ScalarBuffer<f64>),
+    Text(ArrayRef),
+    List(ArrayRef, Box<Values>),
+    Struct(Vec<(String, Values)>),
+}
+
+/// Integers of any width.
+pub enum Integers {
     I8(ScalarBuffer<i8>),
     I16(ScalarBuffer<i16>),
     I32(ScalarBuffer<i32>),
@@ -28,11 +39,22 @@ pub enum Kind {
     U16(ScalarBuffer<u16>),
     U32(ScalarBuffer<u32>),
     U64(ScalarBuffer<u64>),
-    F32(ScalarBuffer<f32>),
-    F64(ScalarBuffer<f64>),
-    Text(ArrayRef),
-    List(ArrayRef, Box<Values>),
-    Struct(Vec<(String, Values)>),
+}
+
+impl Integers {
+    /// Adds that of a row.
+    pub fn write(&self, row: usize, out: &mut Vec<u8>) {
+        match self {
+            Self::I8(of) => integer(out, of[row]),
+            Self::I16(of) => integer(out, of[row]),
+            Self::I32(of) => integer(out, of[row]),
+            Self::I64(of) => integer(out, of[row]),
+            Self::U8(of) => integer(out, of[row]),
+            Self::U16(of) => integer(out, of[row]),
+            Self::U32(of) => integer(out, of[row]),
+            Self::U64(of) => integer(out, of[row]),
+        }
+    }
 }
 
 impl Values {
@@ -44,14 +66,14 @@ impl Values {
         let kind = match array.data_type() {
             DataType::Null => Kind::Null,
             DataType::Boolean => Kind::Bool(array.as_boolean().clone()),
-            DataType::Int8 => Kind::I8(of::<Int8Type>(array)),
-            DataType::Int16 => Kind::I16(of::<Int16Type>(array)),
-            DataType::Int32 => Kind::I32(of::<Int32Type>(array)),
-            DataType::Int64 => Kind::I64(of::<Int64Type>(array)),
-            DataType::UInt8 => Kind::U8(of::<UInt8Type>(array)),
-            DataType::UInt16 => Kind::U16(of::<UInt16Type>(array)),
-            DataType::UInt32 => Kind::U32(of::<UInt32Type>(array)),
-            DataType::UInt64 => Kind::U64(of::<UInt64Type>(array)),
+            DataType::Int8 => Kind::Integer(Integers::I8(of::<Int8Type>(array))),
+            DataType::Int16 => Kind::Integer(Integers::I16(of::<Int16Type>(array))),
+            DataType::Int32 => Kind::Integer(Integers::I32(of::<Int32Type>(array))),
+            DataType::Int64 => Kind::Integer(Integers::I64(of::<Int64Type>(array))),
+            DataType::UInt8 => Kind::Integer(Integers::U8(of::<UInt8Type>(array))),
+            DataType::UInt16 => Kind::Integer(Integers::U16(of::<UInt16Type>(array))),
+            DataType::UInt32 => Kind::Integer(Integers::U32(of::<UInt32Type>(array))),
+            DataType::UInt64 => Kind::Integer(Integers::U64(of::<UInt64Type>(array))),
             DataType::Float32 => Kind::F32(of::<Float32Type>(array)),
             DataType::Float64 => Kind::F64(of::<Float64Type>(array)),
             DataType::Utf8 | DataType::LargeUtf8 => Kind::Text(array.clone()),
