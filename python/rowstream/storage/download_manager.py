@@ -134,7 +134,7 @@ class DownloadManager:
             >>> DownloadManager().download({"train": ["train.jsonl"]})
             {'train': ['...train.jsonl']}
             >>> DownloadManager().download("https://example.com/train.csv")  # doctest: +SKIP
-            '/root/.cache/rowstream/downloads/...'
+            '...rowstream/downloads/...'
         """
 
         def get(urls: list[str]) -> list[str]:
