@@ -59,10 +59,6 @@ class Rows:
         """Return the rows from `start` to before `stop`."""
         return self.select(np.arange(start, max(start, stop), dtype=np.int64).tobytes())
 
-    def take(self, at: bytes) -> list[dict[str, Any]]:
-        """Return the rows at several positions, given as the bytes of 64-bit integers."""
-        return self.select(at).to_pylist()
-
     def to_pylist(self, start: int, stop: int) -> list[dict[str, Any]]:
         """Return consecutive rows as a list."""
         return list(self.rows(start, stop))
@@ -85,7 +81,7 @@ class Rows:
         """Yield the rows at several positions, given as the bytes of 64-bit integers."""
         rows = np.frombuffer(at, dtype=np.int64)
         for start in range(0, len(rows), _AHEAD):
-            yield from self.take(rows[start : start + _AHEAD].tobytes())
+            yield from self.select(rows[start : start + _AHEAD].tobytes()).to_pylist()
 
 
 _AHEAD = 1000  # rows that are looked up together

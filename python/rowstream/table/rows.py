@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -89,16 +90,16 @@ class TableRows:
         Raises:
             IndexError: A position is out of range.
         """
-        at, result = positions_of(key, self.size), None
+        at = positions_of(key, self.size)
         run = isinstance(at, range) and at.step == 1
-        if self.mapping is None:
-            result = self.core.slice(at.start, at.stop) if run else None
-            rows = at
-        else:
-            rows = self.mapping[at.start : at.stop] if run else self.mapping[np.asarray(at)]
-        if result is None:
-            result = self.core.select(np.asarray(rows).astype(np.int64, copy=False).tobytes())
-        return result  # type: ignore[no-any-return]  # of the core, or as the core's
+        result: _core.SelectedRows
+        if run and self.mapping is None:
+            result = self.core.slice(at.start, at.stop)
+            return result
+        if self.mapping is not None:
+            at = self.mapping[at.start : at.stop] if run else self.mapping[np.asarray(at)]
+        result = self.core.select(np.asarray(at).astype(np.int64, copy=False).tobytes())
+        return result
 
     def row(self, i: int) -> dict[str, Any]:
         """Return a row by position; negative positions count from the end."""
@@ -112,24 +113,13 @@ class TableRows:
 
     def take(self, keys: Sequence[int]) -> list[dict[str, Any]]:
         """Return the rows at several positions."""
-        rows = np.asarray(keys, dtype=np.int64)
-        if len(rows) and (rows.max() >= self.size or rows.min() < -self.size):
-            raise IndexError(
-                f"Invalid key: {int(rows.max())} is out of bounds for size {self.size}"
-            )
-        rows = rows % self.size if len(rows) else rows
-        result: list[dict[str, Any]] = self.core.take(
-            (rows if self.mapping is None else self.mapping[rows].astype(np.int64)).tobytes()
-        )
-        return result
+        return self.select(keys).to_pylist()
 
     def to_list(self) -> list[dict[str, Any]]:
         """Return all rows as a list."""
-        result: list[dict[str, Any]]
-        if self.mapping is None:
-            result = self.core.to_pylist(0, self.size)
-        else:
-            result = self.core.take(np.ascontiguousarray(self.mapping, dtype=np.int64).tobytes())
+        if self.mapping is not None:
+            return self.select(slice(None)).to_pylist()
+        result: list[dict[str, Any]] = self.core.to_pylist(0, self.size)
         return result
 
     def _rows_within(self, size: int) -> int:
@@ -139,6 +129,9 @@ class TableRows:
 
     def values(self, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         """Yield the values of some columns, row after row."""
+        if not names:
+            yield from repeat((), self.size)
+            return
         if not isinstance(self.core, _core.Table):
             # Parquet where it lies: its rows come from a stream, which keeps nothing.
             yield from (tuple(row[name] for name in names) for row in self)

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, repeat
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,8 +104,7 @@ def kept_rows(
     kept: list[int] = []
     plain = not with_indices and not with_rank and not kwargs
     with progress.bar(n, desc) as bar:
-        given_rows = zip(rows, strict=True) if names is None else rows.values(names)
-        for i, given in enumerate(given_rows if names != [] else repeat((), n)):
+        for i, given in enumerate(zip(rows, strict=True) if names is None else rows.values(names)):
             if plain:
                 keep = function(*given)
             else:

@@ -162,11 +162,6 @@ impl Table {
         guard(|| self.rows.shaped(py, |shape| self.rows.row(py, shape, row)))
     }
 
-    /// Some rows. `at`: the bytes of 64-bit integers.
-    fn take<'py>(&self, py: Python<'py>, at: &[u8]) -> PyResult<Bound<'py, PyList>> {
-        self.select(at)?.to_pylist(py)
-    }
-
     /// A run of rows, as a list.
     fn to_pylist<'py>(&self, py: Python<'py>, start: usize, stop: usize) -> PyResult<Bound<'py, PyList>> {
         self.slice(start, stop)?.to_pylist(py)

@@ -20,8 +20,8 @@ from rowstream.table.table import Table, as_table
 from rowstream.transforms.step_files import SUFFIX, place_of, results_of
 from rowstream.writers.features import with_features
 
-_KEPT = ("_rows", "_made_formatter")
-"""What a dataset keeps of its table and format, which a copy makes anew."""
+_CACHED = ("_rows", "_cached_formatter")
+"""Attributes that are derived from the table and the format, which a copy computes anew."""
 
 
 class MapStyleBase(DatasetInfoMixin, Indexable):
@@ -204,7 +204,7 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
     def __getstate__(self) -> dict[str, Any]:
         """Return the attributes to pickle, with the fingerprint computed."""
         _ = self._fingerprint  # it is found, so that the copy has the same
-        return {name: value for name, value in self.__dict__.items() if name not in _KEPT}
+        return {name: value for name, value in self.__dict__.items() if name not in _CACHED}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore the attributes that `__getstate__` returned."""
@@ -217,7 +217,7 @@ class MapStyleBase(DatasetInfoMixin, Indexable):
     def _copy(self, **changes: Any) -> Self:
         result = type(self).__new__(type(self))
         result.__dict__.update(
-            {name: value for name, value in self.__dict__.items() if name not in _KEPT}
+            {name: value for name, value in self.__dict__.items() if name not in _CACHED}
         )
         result.__dict__.update(
             _info=self._info.copy(),

@@ -56,10 +56,10 @@ class RowAccess(MapStyleBase):
     def _formatter(self) -> Any:
         """Return the formatter of the dataset's format, which is made once."""
         key = (self._format_type, self._format_kwargs, self._info.features)
-        known = self.__dict__.get("_made_formatter")
+        known = self.__dict__.get("_cached_formatter")
         if known is None or any(map(is_not, known[0], key)):
             made = get_formatter(key[0], features=key[2], **key[1])
-            known = self.__dict__["_made_formatter"] = (key, made)
+            known = self.__dict__["_cached_formatter"] = (key, made)
         return known[1]
 
     def _plain(self) -> bool:
