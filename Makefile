@@ -86,6 +86,7 @@ bench: target/release/rowstream-testserver $(VENV)/release.build $(VENV)/bench.g
 	$(BIN)/python -m benches.batches_by_number
 	$(BIN)/python -m benches.operations
 	$(BIN)/python -m benches.lists
+	$(BIN)/python -m benches.compressed
 
 # What the tests install, unless `make wheel` has built a better one since.
 dist/.wheel: $(SOURCES) $(shell find python -name '*.py*') $(VENV)/build.group

@@ -5,6 +5,8 @@
 - `ranges`: what streams with `cache_dir=` read from other machines, in that folder;
 - `heads`: the beginnings and ends of remote files, which tell their format (at most 256 MiB, the
   oldest are removed first);
+- `points`: the places from which compressed files can be read (at most 1 GiB, the oldest are
+  removed first);
 - `listings`: the files of datasets on the Hub, by commit;
 - `downloads` and `extracted`: whole files, and what was extracted from archives.
 
@@ -26,12 +28,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rowstream.cache import datasets
-from rowstream.cache.entries import Entries, Entry, times
+from rowstream.cache.entries import RANGES, Entries, Entry, times
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.storage.environment import listings, own_cache
 
 _MARK = b"rsC1"
-_KINDS = ("heads", "listings", "downloads", "extracted")
+_KINDS = ("heads", "points", "listings", "downloads", "extracted")
 
 
 def _folders(cache_dir: str | os.PathLike[str] | None) -> dict[str, Path]:
@@ -115,7 +117,7 @@ def list(
 def _others(cache_dir: str | os.PathLike[str] | None) -> Iterator[Entry]:
     """Yield the entries that are not datasets."""
     for kind, folder in _folders(cache_dir).items():
-        if kind in ("ranges", "heads"):
+        if kind in RANGES:
             for home in _objects(folder):
                 extents = [*_extents(home)]
                 _, result, used = times(path for path, _ in extents)
@@ -160,7 +162,7 @@ def verify(cache_dir: str | os.PathLike[str] | None = None) -> tuple[Path, ...]:
         path for entry in datasets.entries(cache_dir) for path in datasets.verify(entry.path)
     ]
     for kind, folder in _folders(cache_dir).items():
-        if kind not in ("ranges", "heads"):
+        if kind not in RANGES:
             continue
         for home in _objects(folder):
             for path, length in _extents(home):

@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+RANGES = ("ranges", "heads", "points")  # kinds whose entries are folders of ranges
+
+
 @dataclass(frozen=True)
 class Entry:
     """An entry of the cache, as `rowstream.cache.list` returns them.
 
     Attributes:
-        kind: `"datasets"`, `"ranges"`, `"heads"`, `"listings"`, `"downloads"` or `"extracted"`.
+        kind: `"datasets"`, `"ranges"`, `"heads"`, `"points"`, `"listings"`, `"downloads"` or
+            `"extracted"`.
         name: The name, without secrets; `"name/configuration"` for datasets, and empty if unknown.
         path: The file or folder.
         num_bytes: The size in bytes.
@@ -130,7 +134,7 @@ def _named(one: Entry) -> str:
 
 def _folder(one: Entry) -> str:
     """Return the folder that contains all entries of a kind."""
-    return str(one.path.parent.parent if one.kind in ("ranges", "heads") else one.path.parent)
+    return str(one.path.parent.parent if one.kind in RANGES else one.path.parent)
 
 
 def _padded(text: str, width: int, right: Any) -> str:

@@ -199,5 +199,6 @@ class StorageOptions:
             }
         result["offline"] = offline()
         result["heads"] = str(own_cache() / "heads")
+        result["points"] = str(own_cache() / "points")
         result["downloads"] = str(hub_cache())
         return result

@@ -5,16 +5,19 @@ use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::sync::{Mutex, OnceCell};
+use tokio::task::spawn_blocking;
 
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
-use crate::format::compress::{Codec, Decompressor};
+use crate::format::compress::Codec;
 use crate::format::{FileFacts, Format, Head, Probe, ProbeDepth, ProbeResult, tar, zip};
 use crate::hash::hash;
 use crate::plan::{FileEntry, Member, Scan};
+use crate::source::remote::access::shown;
+use crate::source::remote::cache::Key;
 use crate::source::{Hint, Known, Object, Part, Store, local, unescaped};
+use crate::unpack::{self, Kept, Unpacked, read};
 
 /// Files that are kept open where no reader uses them; their footers are not small.
 const MOST_OPEN: usize = 8;
@@ -23,8 +26,10 @@ const MOST_OPEN: usize = 8;
 #[derive(Clone)]
 pub(crate) struct Opened {
     pub(crate) object: Arc<dyn Object>,
-    /// How it is compressed.
+    /// How it is compressed, where that does not lie behind.
     pub(crate) codec: Option<Codec>,
+    /// From which places it can be read, if it is.
+    pub(crate) kept: Kept,
     /// What identifies its content.
     pub(crate) version: String,
     /// What its format needs to read pieces.
@@ -41,11 +46,6 @@ const BLOCK: u64 = 1 << 20;
 pub(crate) fn packed(name: &str) -> bool {
     let name = bare(name).to_ascii_lowercase();
     PACKED.iter().any(|end| name.ends_with(end))
-}
-
-/// Reads one range.
-async fn read(object: &dyn Object, range: Range<u64>) -> Result<Bytes> {
-    object.read(&[range]).await?.pop().ok_or_else(|| Error::internal("a read gave nothing"))
 }
 
 /// An object that can be read at any place: what cannot is put into a file without a name.
@@ -93,34 +93,6 @@ async fn probed(engine: &'static Engine, object: &Arc<dyn Object>, mut probe: Bo
     }
 }
 
-/// A compressed object as one that can be read at any place: it is decompressed into a file without a name.
-async fn unpacked(engine: &'static Engine, object: Arc<dyn Object>, codec: Codec) -> Result<Arc<dyn Object>> {
-    let failed = |e: std::io::Error| {
-        Error::new(Kind::Io, format!("it is decompressed into a temporary file, and that failed: {e}"))
-    };
-    let (mut file, mut codec) = (tempfile::tempfile().map_err(failed)?, Decompressor::new(codec)?);
-    for at in (0..object.size()).step_by(BLOCK as usize) {
-        let bytes = read(&*object, at..object.size().min(at + BLOCK)).await?;
-        let work = move || -> Result<_> {
-            let mut rest: &[u8] = &bytes;
-            loop {
-                let mut out = Vec::new();
-                let used = codec.run(rest, &mut out, BLOCK as usize)?;
-                rest = &rest[used..];
-                file.write_all(&out).map_err(failed)?;
-                if rest.is_empty() && out.is_empty() {
-                    return Ok((file, codec));
-                }
-            }
-        };
-        (file, codec) = engine.cpu(work).await??;
-    }
-    let mut out = Vec::new();
-    codec.finish(&mut out)?;
-    file.write_all(&out).map_err(failed)?;
-    local::opened(file, "a temporary file")
-}
-
 /// What ends the names of tar archives.
 const ARCHIVES: [&str; 12] = [
     ".tar", ".tar.gz", ".tgz", ".tar.zst", ".tzst", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.lz4", ".taz",
@@ -164,7 +136,7 @@ pub(crate) async fn entries(
         let head = read(&*object, 0..object.size().min(32)).await.map_err(named)?;
         let codec = Codec::of(&head);
         let object = match codec {
-            Some(codec) => unpacked(engine, object, codec).await.map_err(named)?,
+            Some(codec) => unpack::whole(engine, object, codec).await.map_err(named)?,
             None => object,
         };
         let mut listed =
@@ -259,6 +231,10 @@ pub(crate) struct Asked {
 }
 
 impl Opened {
+    fn of(object: Arc<dyn Object>, codec: Option<Codec>, version: String) -> Self {
+        Self { object, codec, kept: Kept::default(), version, head: None }
+    }
+
     /// What a format sees of the file.
     pub(crate) async fn probe(
         &self,
@@ -270,8 +246,16 @@ impl Opened {
     ) -> Result<ProbeResult> {
         let (size, most) = (self.object.size(), engine.budget.for_rows() as usize);
         // By its name, so that a copy that happens to be here is read in the same order.
-        let facts = FileFacts { size, codec: self.codec, most, statistics, lenient, far: name.contains("://"), first };
-        let found = probed(engine, &self.object, format.probe(&facts, depth)?).await;
+        let packed = self.codec.is_some();
+        let facts = FileFacts { size, packed, most, statistics, lenient, far: name.contains("://"), first };
+        let probe = format.probe(&facts, depth)?;
+        let found = match self.codec {
+            Some(codec) => {
+                let object: Arc<dyn Object> = Arc::new(Unpacked::looked_at(engine, Arc::clone(&self.object), codec));
+                probed(engine, &object, probe).await
+            }
+            None => probed(engine, &self.object, probe).await,
+        };
         found.map_err(|e| e.in_file(name))
     }
 }
@@ -325,7 +309,7 @@ impl Files {
             if let Some(member) = &entry.member {
                 object = ranged(engine, object).await?;
                 if let Some(archive) = member.archive {
-                    object = unpacked(engine, object, archive).await?;
+                    object = unpack::whole(engine, object, archive).await?;
                 }
                 object = Part::of(object, member.at..member.at.saturating_add(member.size))?;
                 codec = member.codec;
@@ -339,21 +323,22 @@ impl Files {
                 }
                 object = ranged(engine, object).await?;
                 if let Some(packed) = codec {
-                    object = unpacked(engine, object, packed).await?;
+                    object = unpack::whole(engine, object, packed).await?;
                 }
             }
             if format.again() {
                 // Its own look says what its version is, where the store does not.
-                return Ok(Opened { object, codec: None, version: said.unwrap_or_default(), head: None });
+                return Ok(Opened::of(object, None, said.unwrap_or_default()));
             }
             if let Some(version) = said {
-                if entry.codec.is_some() || !entry.version.is_empty() {
-                    return Ok(Opened { object, codec: entry.codec.filter(|_| !format.random()), version, head: None });
+                let named = entry.codec.is_none() && packed(&entry.name());
+                if (entry.codec.is_some() || !entry.version.is_empty()) && !named {
+                    return Ok(Opened::of(object, entry.codec.filter(|_| !format.random()), version));
                 }
                 let head = object.look(0..size.min(ENDS)).await?;
                 let codec = if format.random() { None } else { codec.or_else(|| Codec::of(&head)) };
                 zipped(&head)?;
-                return Ok(Opened { object, codec, version, head: None });
+                return Ok(Opened::of(object, codec, version));
             }
             let size = object.size();
             let ends = object.read(&[0..size.min(ENDS), size.saturating_sub(ENDS)..size]).await?;
@@ -362,9 +347,22 @@ impl Files {
                 codec = Codec::of(&ends[0]);
                 zipped(&ends[0])?;
             }
-            Ok(Opened { object, codec: codec.filter(|_| !format.random()), version, head: None })
+            Ok(Opened::of(object, codec.filter(|_| !format.random()), version))
         };
         open.await.map_err(|e: Error| e.in_file(&entry.name()))
+    }
+
+    /// What is kept of a compressed file: it goes with the version of the file, and how rows are read of it.
+    async fn kept(&self, name: &str, opened: &Opened) -> Kept {
+        let (Some(cache), Some(identity)) =
+            (self.store.points().filter(|_| opened.codec.is_some()), opened.object.identity())
+        else {
+            return Kept::default();
+        };
+        let version =
+            format!("points 1, {identity}, {}, {} of {}", opened.version, self.scan.format, self.scan.options);
+        let (cache, key) = (Arc::clone(cache), Key::new(&shown(name), &version));
+        spawn_blocking(move || Kept::read(cache, key)).await.unwrap_or_default()
     }
 
     /// The `i`-th file of the listing, which must be the one that the plan was made from.
@@ -407,6 +405,7 @@ impl Files {
                 );
                 return Err(Error::new(Kind::SourceChanged, what).in_file(name));
             }
+            opened.kept = self.kept(name, &opened).await;
             Ok(opened)
         });
         opened.await.cloned()

@@ -20,5 +20,6 @@ pub mod scan;
 pub mod schema;
 pub mod source;
 mod types;
+mod unpack;
 
 pub use error::{Error, Kind, Result};

@@ -37,6 +37,19 @@ impl Buffer {
         Self { bytes, len: n }
     }
 
+    /// An empty vector with room for `n` bytes, to become a buffer by `from`.
+    pub(crate) fn room(n: usize) -> Vec<u8> {
+        if n >= LEAST
+            && let Ok(mut idle) = IDLE.try_lock()
+            && let Some(i) = idle.iter().rposition(|buffer| (n..=4 * n).contains(&buffer.capacity()))
+        {
+            let mut bytes = idle.swap_remove(i);
+            bytes.clear();
+            return bytes;
+        }
+        Vec::with_capacity(n)
+    }
+
     /// The bytes, to write.
     pub(crate) fn as_mut(&mut self) -> &mut [u8] {
         &mut self.bytes[..self.len]
@@ -45,6 +58,12 @@ impl Buffer {
     /// The bytes, to read, for as long as anything has a part of them.
     pub(crate) fn share(self) -> Bytes {
         Bytes::from_owner(self)
+    }
+}
+
+impl From<Vec<u8>> for Buffer {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { len: bytes.len(), bytes }
     }
 }
 
@@ -58,7 +77,7 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         if self.bytes.len() >= LEAST
             && let Ok(mut idle) = IDLE.try_lock()
-            && idle.iter().map(Vec::len).sum::<usize>() + self.bytes.len() <= MOST_IDLE
+            && idle.iter().map(Vec::capacity).sum::<usize>() + self.bytes.capacity() <= MOST_IDLE
         {
             idle.push(std::mem::take(&mut self.bytes));
         }

@@ -125,8 +125,15 @@ struct Suite;
 impl conformance::Format for Suite {
     fn open(&self, file: &Bytes, rows: Range<u64>, unit: u64, window: u64) -> Result<Box<dyn Decoder>> {
         let size = file.len() as u64;
-        let facts =
-            FileFacts { size, codec: None, most: 1 << 20, statistics: false, lenient: false, far: false, first: false };
+        let facts = FileFacts {
+            size,
+            packed: false,
+            most: 1 << 20,
+            statistics: false,
+            lenient: false,
+            far: false,
+            first: false,
+        };
         let mut probe = Integers.probe(&facts, ProbeDepth::All)?;
         while let Some(range) = probe.need()? {
             probe.push(&range, file.slice(range.start as usize..range.end as usize))?;
@@ -135,7 +142,7 @@ impl conformance::Format for Suite {
         let source = Source {
             url: "integers.bin",
             size,
-            codec: None,
+            unpacked: None,
             note: None,
             head: None,
             at: 0,

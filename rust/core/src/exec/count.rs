@@ -90,6 +90,7 @@ pub fn boundary(plan: &Arc<Plan>, store: Arc<dyn Store>, pass: u64, n: u64) -> R
                 let enough = least.get(&piece).copied().unwrap_or(0).max(level).saturating_mul(2).saturating_add(1);
                 let wanted = Piece {
                     lenient: plan.lenient,
+                    threads: engine.threads,
                     ready_units: 4,
                     ..Piece::alone(&plan.scan.pieces[piece as usize], 0..enough)
                 };

@@ -17,6 +17,7 @@ use crate::panic::contain;
 use crate::plan::Scan;
 use crate::schema::{Adapter, FILE, Filter};
 use crate::source::Object;
+use crate::unpack::Unpacked;
 
 /// A decoder of a piece, and what it will surely read.
 type Opening = (Box<dyn Decoder>, Vec<Range<u64>>);
@@ -33,7 +34,15 @@ fn decoder(files: &Files, opened: &Opened, piece: &Piece, columns: Vec<String>, 
         lenient: piece.lenient,
     };
     let source = decoder_source(files, opened, piece);
-    let ranges = if opened.object.remote() { files.format().prefetch_ranges(&source, &options)? } else { Vec::new() };
+    let ranges = match &source.unpacked {
+        _ if !opened.object.remote() => Vec::new(),
+        // What is read of a compressed file begins at a point.
+        Some((mark, points)) => {
+            let at = points.before(mark.out).map_or(0, |point| point.at);
+            std::iter::once(at..opened.object.size()).collect()
+        }
+        None => files.format().prefetch_ranges(&source, &options)?,
+    };
     Ok((files.format().decoder(&source, &options)?, ranges))
 }
 
@@ -43,7 +52,10 @@ pub(crate) fn decoder_source<'a>(files: &'a Files, opened: &'a Opened, piece: &P
     Source {
         url: files.name(piece.file),
         size: opened.object.size(),
-        codec: opened.codec,
+        unpacked: opened.codec.map(|_| {
+            let points = &opened.kept.points;
+            (points.mark(piece.rows.start).unwrap_or_default(), Arc::clone(points))
+        }),
         note: scan.files[piece.file as usize].note.as_ref(),
         head: opened.head.as_ref(),
         at: piece.at,
@@ -194,18 +206,30 @@ pub(super) async fn decoded(
         );
     }
     let here = Arc::clone(files);
-    let now = (at_once && purpose.is_none()).then(|| (Arc::clone(&making), Arc::clone(&object)));
+    let unpack = opened.codec.map(|codec| (codec, opened.kept.clone(), piece.threads));
+    let unpacked = move |object: Arc<dyn Object>| -> Arc<dyn Object> {
+        match unpack {
+            Some((codec, kept, threads)) => Arc::new(Unpacked::new(engine, object, codec, kept, threads)),
+            None => object,
+        }
+    };
+    let near = (at_once && purpose.is_none()).then(|| unpacked.clone()(Arc::clone(&object)));
+    let now = near.clone().map(|object| (Arc::clone(&making), object));
     let open = move || {
         let (mut decoder, ranges) = decoder(&here, &opened, &piece, columns, most)?;
         let first = now.map(|(making, object)| advance(&mut *decoder, &making, &*object, start));
         Ok((decoder, ranges, first))
     };
     let (decoder, ranges, first) = engine.cpu(open).await?.map_err(named)?;
-    let object = purpose.and_then(|purpose| object.purposed(&purpose)).unwrap_or(object);
-    let object = if ranges.is_empty() {
-        object
+    let object = if let Some(near) = near {
+        near
     } else {
-        Arc::new(Prefetched::new(engine, object, &ranges, prefetch_bytes, pace))
+        let object = purpose.and_then(|purpose| object.purposed(&purpose)).unwrap_or(object);
+        unpacked(if ranges.is_empty() {
+            object
+        } else {
+            Arc::new(Prefetched::new(engine, object, &ranges, prefetch_bytes, pace))
+        })
     };
     Ok(Reading { decoder: Some(decoder), making, object: Some(object), file, start, out: None, whence, first })
 }

@@ -26,6 +26,8 @@ pub(super) struct Asked {
     /// The threads that decode.
     pub(super) threads: usize,
     pub(super) lanes: usize,
+    /// The pieces of all lanes.
+    pub(super) pieces: usize,
     pub(super) columns: usize,
     /// The bytes that an open piece takes at least.
     pub(super) floor: u64,
@@ -48,13 +50,23 @@ pub(super) struct Limits {
     pub(super) prefetched: usize,
     /// The units that a reader may have ready: with many lanes each waits long for its turn, and one is enough.
     pub(super) ready_units: usize,
+    /// The threads that may decompress a piece: several where few pieces are open.
+    pub(super) threads: usize,
     /// Whether the files are on another machine.
     pub(super) far: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { unit: UNIT.end, window: WINDOW.end, prefetch_bytes: 0, prefetched: 0, ready_units: 1, far: false }
+        Self {
+            unit: UNIT.end,
+            window: WINDOW.end,
+            prefetch_bytes: 0,
+            prefetched: 0,
+            ready_units: 1,
+            threads: 1,
+            far: false,
+        }
     }
 }
 
@@ -72,6 +84,7 @@ impl Limits {
             prefetch_bytes: asked.prefetch_bytes / lanes,
             prefetched: if many { 0 } else { asked.threads.div_ceil(asked.lanes.max(1)).max(small).min(room) },
             ready_units: if many { 1 } else { 3 },
+            threads: 1,
             far: asked.far,
         };
         if asked.far {
@@ -82,6 +95,8 @@ impl Limits {
             let readers = lanes * (1 + made.prefetched as u64);
             made.window = (asked.prefetch_bytes / readers / columns).clamp(WINDOW.start, WINDOW.end);
         }
+        let open = asked.lanes.max(1).saturating_mul(1 + made.prefetched).min(asked.pieces.max(1));
+        made.threads = (asked.threads / open).max(1);
         made
     }
 }
@@ -96,6 +111,7 @@ mod tests {
             prefetch_bytes: 64 << 20,
             threads: 4,
             lanes,
+            pieces: 1000,
             columns: 8,
             floor: 1 << 20,
             piece: 1 << 20,
@@ -107,6 +123,12 @@ mod tests {
     fn one_lane_takes_what_decodes_well() {
         let one = Limits::new(&asked(1, false));
         assert_eq!((one.unit, one.prefetched, one.ready_units), (UNIT.end, 4, 3));
+    }
+
+    #[test]
+    fn few_pieces_are_decompressed_by_several_threads() {
+        let threads = |pieces| Limits::new(&Asked { pieces, ..asked(1, false) }).threads;
+        assert_eq!([1, 2, 3, 4, 1000].map(threads), [4, 2, 1, 1, 1]);
     }
 
     #[test]

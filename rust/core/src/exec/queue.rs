@@ -181,6 +181,8 @@ pub(crate) struct Piece {
     pub(crate) base: u64,
     /// Which piece of which listing it is, for errors that say where a row is.
     pub(crate) whence: Option<(Arc<Scan>, u32)>,
+    /// The threads that may decompress it.
+    pub(crate) threads: usize,
     /// Units that the queue holds at most, where the budget has room.
     pub(crate) ready_units: usize,
 }
@@ -205,6 +207,7 @@ impl Piece {
             lenient: false,
             base: 0,
             whence: None,
+            threads: 1,
             ready_units: 1,
         }
     }

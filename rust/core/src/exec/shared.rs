@@ -82,6 +82,7 @@ impl Shared {
             lenient: self.plan.lenient,
             base: self.bases.get(piece as usize).copied().unwrap_or(0),
             whence: Some((Arc::clone(&self.plan.scan), piece)),
+            threads: self.limits.threads,
             ready_units: self.limits.ready_units,
             ..Piece::alone(entry, rows)
         }

@@ -243,6 +243,7 @@ impl Stream {
             prefetch_bytes: self.shared.engine.budget.for_wire(),
             threads: self.shared.engine.threads,
             lanes: self.lanes.len(),
+            pieces: scan.pieces.len(),
             columns: self.schema().fields().len(),
             floor: scan.floor,
             piece: scan.pieces.iter().map(|piece| piece.3).sum::<u64>() / (scan.pieces.len() as u64).max(1),

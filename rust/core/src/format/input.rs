@@ -1,14 +1,15 @@
-//! The bytes of a file, or of a range of it, in order: decompressed where they are compressed, and as UTF-8 where they
-//! are text of another encoding.
+//! The bytes of a file, or of a range of it, in order, and as UTF-8 where they are text of another encoding. What is
+//! compressed was decompressed before (`unpack.rs`).
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::compress::{Codec, Decompressor};
+use super::compress::Codec;
 use super::encoding::{Encoding, Transcoder};
-use crate::error::Result;
+use super::unasked;
+use crate::error::{Error, Result};
 
 /// What comes next.
 #[derive(Debug)]
@@ -23,29 +24,22 @@ pub(super) enum Part {
 
 /// Bytes in order, in blocks.
 pub(super) struct Input {
-    /// The bytes of the file that are still to be read.
+    /// The bytes that are still to be read.
     rest: Range<u64>,
-    codec: Option<Decompressor>,
+    /// Whether they are what a compressed file decompresses to: how many they are shows only at their end.
+    packed: bool,
     /// What was read and not yet given.
-    packed: Bytes,
-    ended: bool,
+    bytes: Bytes,
     /// What makes UTF-8 of it, and whether it made all.
     text: Option<Transcoder>,
     told: bool,
 }
 
 impl Input {
-    /// The bytes in a range of a file. `codec`: how they are compressed; if that is not said, the first bytes of the
-    /// file say it.
-    pub(super) fn new(range: Range<u64>, codec: Option<Codec>) -> Result<Self> {
-        Ok(Self {
-            rest: range,
-            codec: codec.map(Decompressor::new).transpose()?,
-            packed: Bytes::new(),
-            ended: false,
-            text: None,
-            told: false,
-        })
+    /// The bytes in a range of a file, or of what it decompresses to.
+    pub(super) fn new(range: Range<u64>, packed: bool) -> Self {
+        let rest = if packed { range.start..u64::MAX } else { range };
+        Self { rest, packed, bytes: Bytes::new(), text: None, told: false }
     }
 
     /// The same, as UTF-8 of text of an encoding, if there is one.
@@ -56,29 +50,39 @@ impl Input {
 
     /// The bytes to read next, at most `most`; none where there are some, or all were read.
     pub(super) fn need(&self, most: usize) -> Option<Range<u64>> {
-        // The first read has to show how a file is compressed.
-        let upto = self.rest.end.min(self.rest.start + most.max(32) as u64);
-        (self.packed.is_empty() && !self.rest.is_empty()).then_some(self.rest.start..upto)
+        let upto = self.rest.end.min(self.rest.start.saturating_add(most.max(32) as u64));
+        (self.bytes.is_empty() && !self.rest.is_empty()).then_some(self.rest.start..upto)
     }
 
-    pub(super) fn push(&mut self, bytes: Bytes) -> Result<()> {
-        if self.rest.start == 0 && self.codec.is_none() {
-            self.codec = Codec::of(&bytes).map(Decompressor::new).transpose()?;
+    /// Takes in what was read of a range that was needed.
+    pub(super) fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()> {
+        let (found, expected) = (bytes.len() as u64, range.end - range.start);
+        if range.start != self.rest.start || found > expected || (found < expected && !self.packed) {
+            return Err(unasked(range));
         }
-        self.rest.start += bytes.len() as u64;
-        self.packed = bytes;
+        if !self.packed && range.start == 0 && Codec::of(&bytes).is_some() {
+            return Err(Error::data(
+                "the file is compressed, which its name does not say and those of the files that were looked at are \
+                 not; give it the ending of what it is, such as .gz",
+            ));
+        }
+        self.rest.start += found;
+        if found < expected {
+            self.rest.end = self.rest.start;
+        }
+        self.bytes = bytes;
         Ok(())
     }
 
     /// Goes on elsewhere in a file that is not compressed.
     pub(super) fn jump(&mut self, at: u64) {
-        (self.rest.start, self.packed) = (at.min(self.rest.end), Bytes::new());
+        (self.rest.start, self.bytes) = (at.min(self.rest.end), Bytes::new());
     }
 
-    /// The next block: what was read, or about `unit` bytes of what it decompresses to, after `front`.
-    pub(super) fn next(&mut self, front: &[u8], unit: usize) -> Result<Part> {
+    /// The next block: what was read, after `front`.
+    pub(super) fn next(&mut self, front: &[u8]) -> Result<Part> {
         while self.text.is_some() && !self.told {
-            let bytes = match self.unpacked(&[], unit)? {
+            let bytes = match self.read(&[]) {
                 Part::Bytes(bytes) => Some(bytes),
                 Part::Need => return Ok(Part::Need),
                 Part::End => None,
@@ -91,39 +95,25 @@ impl Input {
                 return Ok(Part::Bytes(out.into()));
             }
         }
-        if self.text.is_some() { Ok(Part::End) } else { self.unpacked(front, unit) }
+        Ok(if self.text.is_some() { Part::End } else { self.read(front) })
     }
 
-    fn unpacked(&mut self, front: &[u8], unit: usize) -> Result<Part> {
-        let Some(codec) = &mut self.codec else {
-            let bytes = std::mem::take(&mut self.packed);
-            if bytes.is_empty() {
-                return Ok(if self.rest.is_empty() { Part::End } else { Part::Need });
-            }
-            return Ok(Part::Bytes(if front.is_empty() { bytes } else { [front, &bytes].concat().into() }));
-        };
-        while !self.ended {
-            let mut out = Vec::with_capacity(front.len() + unit);
-            out.extend_from_slice(front);
-            let used = codec.run(&self.packed, &mut out, front.len() + unit)?;
-            self.packed = self.packed.slice(used..);
-            if out.len() == front.len() && self.packed.is_empty() {
-                if !self.rest.is_empty() {
-                    return Ok(Part::Need);
-                }
-                codec.finish(&mut out)?;
-                self.ended = true;
-            }
-            if out.len() > front.len() {
-                return Ok(Part::Bytes(out.into()));
-            }
+    fn read(&mut self, front: &[u8]) -> Part {
+        let bytes = std::mem::take(&mut self.bytes);
+        if bytes.is_empty() {
+            return if self.rest.is_empty() { Part::End } else { Part::Need };
         }
-        Ok(Part::End)
+        Part::Bytes(if front.is_empty() { bytes } else { [front, &bytes].concat().into() })
     }
 
     /// Whether what is read is not what the file's bytes are.
-    pub(super) fn compressed(&self) -> bool {
-        self.codec.is_some() || self.text.is_some()
+    pub(super) fn derived(&self) -> bool {
+        self.packed || self.text.is_some()
+    }
+
+    /// Whether the text is of another encoding than UTF-8.
+    pub(super) fn recoded(&self) -> bool {
+        self.text.is_some()
     }
 
     /// Where the bytes end that are read.
@@ -133,9 +123,6 @@ impl Input {
 
     /// Whether all was given.
     pub(super) fn done(&self) -> bool {
-        self.rest.is_empty()
-            && self.packed.is_empty()
-            && (self.codec.is_none() || self.ended)
-            && (self.text.is_none() || self.told)
+        self.rest.is_empty() && self.bytes.is_empty() && (self.text.is_none() || self.told)
     }
 }

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use memchr::{memchr, memrchr};
 
 use super::BEYOND;
-use super::compress::Codec;
 use super::encoding::Encoding;
 use super::input::{Input, Part};
 use crate::error::{Error, Result};
@@ -50,14 +49,14 @@ pub(super) struct Lines {
 
 impl Lines {
     /// The lines that begin in `range` of a file of `size` bytes, in blocks of about `unit` bytes; none longer than
-    /// `most`. `codec`: how the file is compressed, where its first bytes do not say it.
-    pub(super) fn new(range: &Range<u64>, size: u64, codec: Option<Codec>, unit: usize, most: usize) -> Result<Self> {
+    /// `most`. `from`: where a line of what a compressed file decompresses to begins; then it is all lines from there on.
+    pub(super) fn new(range: &Range<u64>, size: u64, from: Option<u64>, unit: usize, most: usize) -> Self {
         // The byte before says whether a line begins with the first.
-        let from = range.start.saturating_sub(1);
-        Ok(Self {
-            input: Input::new(from..size, codec)?,
-            end: if codec.is_some() { u64::MAX } else { range.end },
-            start: if range.start == 0 { Start::Line } else { Start::Unknown },
+        let (packed, from) = (from.is_some(), from.unwrap_or(range.start.saturating_sub(1)));
+        Self {
+            input: Input::new(from..size, packed),
+            end: if packed { u64::MAX } else { range.end },
+            start: if packed || range.start == 0 { Start::Line } else { Start::Unknown },
             block: Bytes::new(),
             at: from,
             first: range.start,
@@ -65,7 +64,7 @@ impl Lines {
             ended: false,
             most,
             unit,
-        })
+        }
     }
 
     /// The same, of text of an encoding, if there is one: all of the file's lines.
@@ -82,7 +81,7 @@ impl Lines {
         if self.ended || !self.block.is_empty() {
             return None;
         }
-        if self.input.compressed() {
+        if self.input.derived() {
             return self.input.need(self.unit);
         }
         // A line may end after the range; most do so soon.
@@ -90,21 +89,17 @@ impl Lines {
         self.input.need(if self.at >= self.end { BEYOND as usize } else { self.unit.min(within as usize) })
     }
 
-    pub(super) fn push(&mut self, bytes: Bytes) -> Result<()> {
-        self.input.push(bytes)?;
-        if self.input.compressed() {
-            self.end = u64::MAX;
-        }
-        Ok(())
+    pub(super) fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()> {
+        self.input.push(range, bytes)
     }
 
     /// The next block of lines; `None` where more bytes are needed, or at the end.
     pub(super) fn next(&mut self) -> Result<Option<Chunk>> {
         while !self.ended {
-            let last = match self.input.next(&[], self.unit)? {
+            let last = match self.input.next(&[])? {
                 Part::Bytes(block) => {
                     self.block = block;
-                    !self.input.compressed() && self.input.done()
+                    !self.input.derived() && self.input.done()
                 }
                 Part::Need => return Ok(None),
                 Part::End => true,
@@ -191,8 +186,13 @@ impl Lines {
         self.ended
     }
 
+    /// Whether the text is of another encoding than UTF-8.
+    pub(super) fn recoded(&self) -> bool {
+        self.input.recoded()
+    }
+
     /// Whether what is read is not what the file's bytes are.
-    pub(super) fn compressed(&self) -> bool {
-        self.input.compressed()
+    pub(super) fn derived(&self) -> bool {
+        self.input.derived()
     }
 }

@@ -29,7 +29,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Kind, Result};
 use crate::schema::Filter;
-use compress::Codec;
+use compress::{Mark, Points};
 
 /// How a format is read: plain data, made of its options. Nothing here does I/O.
 pub trait Format: Send + Sync {
@@ -100,8 +100,8 @@ pub fn of(name: &str, options: &Value) -> Result<Arc<dyn Format>> {
 pub struct FileFacts {
     /// Its length.
     pub size: u64,
-    /// How it is compressed.
-    pub codec: Option<Codec>,
+    /// Whether it is compressed: what is read is then what it decompresses to, of which the length is not known.
+    pub packed: bool,
     /// The largest thing that has to be in memory whole.
     pub most: usize,
     /// Whether statistics are wanted, to tell what a filter leaves out.
@@ -175,8 +175,8 @@ pub struct Source<'a> {
     pub url: &'a str,
     /// Its length in bytes.
     pub size: u64,
-    /// How it is compressed.
-    pub codec: Option<Codec>,
+    /// Where to begin in what it decompresses to, if it is compressed, and where to say what else can be known.
+    pub unpacked: Option<(Mark, Arc<Points>)>,
     /// What `probe` noted.
     pub note: Option<&'a Value>,
     /// What `probe` found, where the format asks for it again.

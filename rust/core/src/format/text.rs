@@ -11,6 +11,7 @@ use bytes::Bytes;
 use memchr::{memchr, memchr2};
 use serde::Deserialize;
 
+use super::compress::{Mark, Points};
 use super::encoding::Encoding;
 use super::input::{Input, Part};
 use super::json::view;
@@ -66,20 +67,21 @@ impl Format for Text {
             Vec::new()
         };
         let unit = options.unit.min(512 << 10) as usize;
-        let from = match self.sample_by {
-            Sample::Line => {
-                let lines =
-                    Lines::new(&(piece.at..piece.at + piece.bytes), piece.size, piece.codec, unit, options.most)?;
-                From::Lines(lines.encoded(self.encoding.as_ref())?)
-            }
-            _ => From::Input(Input::new(0..piece.size, piece.codec)?.encoded(self.encoding.as_ref())?, Bytes::new()),
+        let from = if self.sample_by == Sample::Line {
+            let from = piece.unpacked.as_ref().map(|(mark, _)| mark.out);
+            let lines = Lines::new(&(piece.at..piece.at + piece.bytes), piece.size, from, unit, options.most);
+            From::Lines(lines.encoded(self.encoding.as_ref())?)
+        } else {
+            let input = Input::new(0..piece.size, piece.unpacked.is_some());
+            From::Input(input.encoded(self.encoding.as_ref())?, Bytes::new())
         };
         let schema = Arc::new(Schema::new(columns));
         Ok(Box::new(TextDecoder {
             text: self.clone(),
             from,
             schema,
-            next: 0,
+            next: piece.unpacked.as_ref().map_or(0, |(mark, _)| mark.row),
+            points: piece.unpacked.as_ref().map(|(_, points)| Arc::clone(points)),
             rows: options.rows.clone(),
             asked: None,
             done: false,
@@ -102,7 +104,7 @@ impl Probe for Prober {
         let schema = Schema::new(vec![Field::new("text", DataType::Utf8, true)]);
         let cuts = match self.0.sample_by {
             Sample::Document => Cuts::Pieces(vec![(0, Some(1), self.1.size)]),
-            Sample::Line if self.1.codec.is_none() && self.0.encoding.is_none() => Cuts::Anywhere,
+            Sample::Line if !self.1.packed && self.0.encoding.is_none() => Cuts::Anywhere,
             _ => Cuts::Whole,
         };
         Ok(ProbeResult::stream(Some(schema), cuts))
@@ -120,6 +122,8 @@ struct TextDecoder {
     from: From,
     schema: SchemaRef,
     next: u64,
+    /// Who is told where rows begin, if the file is compressed.
+    points: Option<Arc<Points>>,
     rows: Range<u64>,
     asked: Option<Range<u64>>,
     done: bool,
@@ -182,7 +186,12 @@ impl TextDecoder {
             }
             let batch = match &mut self.from {
                 From::Lines(lines) => match lines.next()? {
-                    Some(chunk) => self.lines(&chunk)?,
+                    Some(chunk) => {
+                        if let Some(points) = self.points.as_ref().filter(|_| !lines.recoded()) {
+                            points.reached(Mark { out: chunk.at, row: self.next, line: 0 });
+                        }
+                        self.lines(&chunk)?
+                    }
                     None if lines.done() => return Ok(Step::Done),
                     None => {
                         self.asked = lines.need();
@@ -195,7 +204,7 @@ impl TextDecoder {
                 },
                 From::Input(input, open) => {
                     let unit = self.unit.max(open.len());
-                    let block = match input.next(open, unit)? {
+                    let block = match input.next(open)? {
                         Part::Need => {
                             self.asked = input.need(unit);
                             return self
@@ -354,12 +363,12 @@ impl Decoder for TextDecoder {
     }
 
     fn push(&mut self, range: Range<u64>, bytes: Bytes) -> Result<()> {
-        if self.asked.take().as_ref() != Some(&range) || bytes.len() as u64 != range.end - range.start {
+        if self.asked.take().as_ref() != Some(&range) {
             return Err(unasked(&range));
         }
         match &mut self.from {
-            From::Lines(lines) => lines.push(bytes),
-            From::Input(input, _) => input.push(bytes),
+            From::Lines(lines) => lines.push(&range, bytes),
+            From::Input(input, _) => input.push(&range, bytes),
         }
     }
 

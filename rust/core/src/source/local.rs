@@ -53,6 +53,11 @@ impl Object for Arc<LocalFile> {
         self.size
     }
 
+    fn identity(&self) -> Option<String> {
+        let changed = self.modified?.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_nanos();
+        Some(format!("{} {} {changed}", self.size, inode(&self.file)?))
+    }
+
     /// What the kernel has at hand is copied at once; only what it would wait for needs another thread.
     fn read_now(&self, ranges: &[Range<u64>]) -> Result<Option<Vec<Bytes>>> {
         self.read_all(ranges, |file, at, n| Ok(read_cached(file, at, n)))
@@ -105,6 +110,15 @@ impl LocalFile {
         }
         Ok(Some(out))
     }
+}
+
+/// What the system calls the file.
+fn inode(file: &File) -> Option<u64> {
+    let metadata = file.metadata().ok()?;
+    #[cfg(unix)]
+    return Some(std::os::unix::fs::MetadataExt::ino(&metadata));
+    #[cfg(not(unix))]
+    Some(metadata.len())
 }
 
 fn version(metadata: &Metadata) -> (u64, Option<SystemTime>) {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::error::{Error, Result};
-use remote::cache::Purpose;
+use remote::cache::{Cache, Purpose};
 pub use sources::Sources;
 
 /// A future that a trait object can give.
@@ -24,6 +24,11 @@ pub trait Store: Send + Sync {
     /// Opens an object. All reads of it see the version that it has now, or the one that is known, or fail with
     /// `SourceChanged`. What is known of an object that is far away saves asking for it.
     fn open<'a>(&'a self, location: &'a str, hint: Hint, known: Option<&'a Known>) -> Reading<'a, Arc<dyn Object>>;
+
+    /// Where the points of compressed files are kept, if they are.
+    fn points(&self) -> Option<&Arc<Cache>> {
+        None
+    }
 
     /// Whether it keeps what is read, and so wants to know when that is read again.
     fn keeps(&self) -> bool {
@@ -57,6 +62,11 @@ pub trait Object: Send + Sync {
     /// What identifies its content, where the store says it; else the content has to be looked at.
     fn version(&self) -> Option<&str> {
         None
+    }
+
+    /// What tells it from what was at its place before, as far as that is known without reading it.
+    fn identity(&self) -> Option<String> {
+        self.version().map(ToOwned::to_owned)
     }
 
     /// Whether it is far away, so that it is better read ahead.
@@ -143,6 +153,10 @@ impl Object for Part {
 
     fn version(&self) -> Option<&str> {
         self.whole.version()
+    }
+
+    fn identity(&self) -> Option<String> {
+        Some(format!("{} {:?}", self.whole.identity()?, self.range))
     }
 
     fn remote(&self) -> bool {

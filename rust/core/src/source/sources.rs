@@ -27,12 +27,17 @@ pub struct Sources {
     /// What tells these settings from others.
     id: u64,
     caches: Caches,
+    /// What is known of compressed files.
+    points: Option<Arc<Cache>>,
     /// Whoever opens what none of these is.
     others: Option<Arc<dyn Store>>,
 }
 
 /// What the beginnings and ends of files may take on disk.
 const HEADS: u64 = 256 << 20;
+
+/// What the points of compressed files may take on disk.
+const POINTS: u64 = 1 << 30;
 
 impl fmt::Debug for Sources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,7 +55,8 @@ impl Sources {
             ranges: access.cache.as_ref().map(|disk| of(disk, false)),
             heads: heads.as_ref().map(|disk| of(disk, true)),
         };
-        Ok(Self { access: Arc::new(access), id: crate::hash::hash(json.as_bytes()), caches, others })
+        let points = access.points.clone().map(|folder| of(&Disk { folder, limit: Some(POINTS) }, true));
+        Ok(Self { access: Arc::new(access), id: crate::hash::hash(json.as_bytes()), caches, points, others })
     }
 
     /// The objects of an object store whose keys begin with a folder's.
@@ -150,6 +156,10 @@ impl Store for Sources {
     fn keeps(&self) -> bool {
         self.caches.ranges.is_some()
     }
+
+    fn points(&self) -> Option<&Arc<Cache>> {
+        self.points.as_ref()
+    }
 }
 
 /// An object whose version is known from elsewhere.
@@ -165,6 +175,10 @@ impl Object for Versioned {
 
     fn version(&self) -> Option<&str> {
         self.version.as_deref()
+    }
+
+    fn identity(&self) -> Option<String> {
+        self.version.clone()
     }
 
     fn read_now(&self, ranges: &[Range<u64>]) -> Result<Option<Vec<Bytes>>> {

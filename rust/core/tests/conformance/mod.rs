@@ -7,7 +7,7 @@ use arrow_select::concat::concat_batches;
 use bytes::Bytes;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use rowstream_core::format::compress::Codec;
+use rowstream_core::format::compress::{Codec, decompressed};
 use rowstream_core::format::{Cuts, Decoder, FileFacts, Options, ProbeDepth, ProbeResult, Source, Step};
 use rowstream_core::{Error, Result};
 use serde_json::Value;
@@ -42,7 +42,7 @@ impl Read {
     fn facts(&self, file: &Bytes) -> FileFacts {
         FileFacts {
             size: file.len() as u64,
-            codec: Codec::of(file),
+            packed: Codec::of(file).is_some(),
             most: 1 << 20,
             statistics: false,
             lenient: false,
@@ -53,13 +53,13 @@ impl Read {
 
     /// Looks at a file.
     pub fn look(&self, file: &Bytes) -> Result<ProbeResult> {
-        let size = file.len() as u64;
+        let content = content(file)?;
         let mut probe =
             rowstream_core::format::of(self.name, &self.options)?.probe(&self.facts(file), ProbeDepth::All)?;
         for _ in 0..MOST_STEPS {
             let Some(range) = probe.need()? else { return probe.result() };
-            assert!(range.start < range.end && range.end <= size, "bytes {range:?} of {size}");
-            probe.push(&range, file.slice(range.start as usize..range.end as usize))?;
+            assert!(range.start < range.end);
+            probe.push(&range, part(file, &content, &range)?)?;
         }
         panic!("the look does not end");
     }
@@ -77,7 +77,7 @@ impl Format for Read {
         let source = Source {
             url: "the.tar",
             size,
-            codec: Codec::of(file),
+            unpacked: Codec::of(file).map(|_| Default::default()),
             note: found.note.as_ref(),
             head: found.head.as_ref(),
             at: range.start,
@@ -94,10 +94,24 @@ impl Format for Read {
 /// More steps than any file here needs: a decoder that takes them hangs.
 const MOST_STEPS: usize = 200_000;
 
+/// What a file has, decompressed if it is compressed.
+fn content(file: &Bytes) -> Result<Bytes> {
+    Codec::of(file).map_or_else(|| Ok(file.clone()), |codec| decompressed(codec, file, 1 << 30).map(Bytes::from))
+}
+
+/// What is read of a range: all of it, or what there is of a compressed file.
+fn part(file: &Bytes, content: &Bytes, range: &Range<u64>) -> Result<Bytes> {
+    let length = content.len() as u64;
+    if range.start >= range.end || (range.end > length && Codec::of(file).is_none()) {
+        return Err(Error::data(format!("bytes {range:?} of a file of {length}")));
+    }
+    Ok(content.slice(range.start.min(length) as usize..range.end.min(length) as usize))
+}
+
 /// Runs a decoder over a file in memory; checks what it asks for.
 pub fn run(mut decoder: Box<dyn Decoder>, file: &Bytes) -> Result<RecordBatch> {
     let schema = decoder.schema().clone();
-    let mut batches = Vec::new();
+    let (mut batches, content) = (Vec::new(), content(file)?);
     for _ in 0..MOST_STEPS {
         match decoder.poll()? {
             Step::Done => return concat_batches(&schema, &batches).map_err(|e| Error::data(e.to_string())),
@@ -111,11 +125,7 @@ pub fn run(mut decoder: Box<dyn Decoder>, file: &Bytes) -> Result<RecordBatch> {
                 assert!(!ranges.is_empty(), "needing nothing is a hang");
                 // In any order: from the last to the first.
                 for range in ranges.into_iter().rev() {
-                    let length = file.len() as u64;
-                    if range.start >= range.end || range.end > length {
-                        return Err(Error::data(format!("bytes {range:?} of a file of {length}")));
-                    }
-                    decoder.push(range.clone(), file.slice(range.start as usize..range.end as usize))?;
+                    decoder.push(range.clone(), part(file, &content, &range)?)?;
                 }
             }
         }

@@ -13,6 +13,7 @@ use arrow_schema::{Field, Schema, SchemaRef};
 use bytes::Bytes;
 use serde::Deserialize;
 
+use super::compress::Points;
 use super::encoding::Encoding;
 use super::{
     Bad, Cuts, Decoder, FileFacts, Format, HEAD_BYTES, Options, Part, Probe, ProbeDepth, ProbeResult, Source, Step,
@@ -129,19 +130,25 @@ impl Csv {
 
 impl Format for Csv {
     fn probe(&self, file: &FileFacts, depth: ProbeDepth) -> Result<Box<dyn Probe>> {
-        let rows = Rows::new(self.clone(), file.size, file.codec, 256 << 10, file.most, true)?;
+        let rows = Rows::new(self.clone(), file.size, file.packed, 256 << 10, file.most, true)?;
         Ok(Box::new(Prober { rows, depth, columns: Vec::new() }))
     }
 
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
-        let rows = Rows::new(
+        let mut rows = Rows::new(
             self.clone(),
             piece.size,
-            piece.codec,
+            piece.unpacked.is_some(),
             options.unit.min(512 << 10) as usize,
             options.most,
             options.lenient,
         )?;
+        let mut next = 0;
+        if let Some((mark, points)) = &piece.unpacked
+            && let Some(names) = points.names().filter(|_| mark.row > 0)
+        {
+            (rows, next) = (rows.from(*mark, names), mark.row);
+        }
         let columns: Vec<Column> =
             piece.schema.fields().iter().filter(|f| options.wants(f.name())).map(Column::new).collect::<Result<_>>()?;
         let natural: Vec<Field> =
@@ -152,7 +159,8 @@ impl Format for Csv {
             schema: Arc::new(Schema::new(natural)),
             rows,
             columns,
-            next: 0,
+            points: piece.unpacked.as_ref().map(|(_, points)| Arc::clone(points)),
+            next,
             wanted: options.rows.clone(),
             asked: None,
             declared: piece.declared,
@@ -199,8 +207,8 @@ impl Probe for Prober {
         }
     }
 
-    fn push(&mut self, _range: &Range<u64>, bytes: Bytes) -> Result<()> {
-        self.rows.push(bytes)
+    fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()> {
+        self.rows.push(range, bytes)
     }
 
     fn result(self: Box<Self>) -> Result<ProbeResult> {
@@ -230,6 +238,8 @@ struct CsvDecoder {
     places: Vec<Option<usize>>,
     known: Vec<String>,
     schema: SchemaRef,
+    /// Who is told where rows begin, if the file is compressed.
+    points: Option<Arc<Points>>,
     next: u64,
     wanted: Range<u64>,
     asked: Option<Range<u64>>,
@@ -250,6 +260,10 @@ impl CsvDecoder {
                 }
                 Next::Done => return Ok(Step::Done),
                 Next::Block => {}
+            }
+            if let (Some(points), Some(mark)) = (&self.points, self.rows.mark(self.next)) {
+                points.named(self.rows.names().unwrap_or_default());
+                points.reached(mark);
             }
             let n = self.rows.fields().rows() as u64;
             let from = self.wanted.start.saturating_sub(self.next).min(n);
@@ -375,10 +389,10 @@ impl Decoder for CsvDecoder {
     }
 
     fn push(&mut self, range: Range<u64>, bytes: Bytes) -> Result<()> {
-        if self.asked.take().as_ref() != Some(&range) || bytes.len() as u64 != range.end - range.start {
+        if self.asked.take().as_ref() != Some(&range) {
             return Err(unasked(&range));
         }
-        self.rows.push(bytes)
+        self.rows.push(&range, bytes)
     }
 
     fn poll(&mut self) -> Result<Step> {

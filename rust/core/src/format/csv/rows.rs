@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use memchr::{memchr, memchr_iter};
 
-use super::super::compress::Codec;
+use super::super::compress::Mark;
 use super::super::input::{Input, Part};
 use super::super::json::BOM;
 use super::Csv;
@@ -47,16 +47,9 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn new(
-        csv: Csv,
-        size: u64,
-        codec: Option<Codec>,
-        unit: usize,
-        most: usize,
-        lenient: bool,
-    ) -> Result<Self> {
+    pub(super) fn new(csv: Csv, size: u64, packed: bool, unit: usize, most: usize, lenient: bool) -> Result<Self> {
         Ok(Self {
-            input: Input::new(0..size, codec)?.encoded(csv.encoding.as_ref())?,
+            input: Input::new(0..size, packed).encoded(csv.encoding.as_ref())?,
             block: Bytes::new(),
             used: 0,
             fields: Fields::default(),
@@ -73,6 +66,19 @@ impl Rows {
             lenient,
             checked: true,
         })
+    }
+
+    /// The same from a row of what a compressed file decompresses to on; columns have these names.
+    pub(super) fn from(mut self, mark: Mark, names: Vec<String>) -> Self {
+        self.input = Input::new(mark.out..u64::MAX, true);
+        (self.base, self.line, self.names) = (mark.out, mark.line, Some(names));
+        (self.skip, self.header_at) = (0, 0);
+        self
+    }
+
+    /// Where the block begins, as row `row`, unless its text is of another encoding.
+    pub(super) fn mark(&self, row: u64) -> Option<Mark> {
+        (!self.input.recoded()).then_some(Mark { out: self.base, row, line: self.line })
     }
 
     pub(super) fn csv(&self) -> &Csv {
@@ -97,8 +103,8 @@ impl Rows {
         self.base
     }
 
-    pub(super) fn push(&mut self, bytes: Bytes) -> Result<()> {
-        self.input.push(bytes)
+    pub(super) fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()> {
+        self.input.push(range, bytes)
     }
 
     /// Reads the next rows; none are left out of them but those before the data.
@@ -118,7 +124,7 @@ impl Rows {
                 return Err(self.wrong(&what));
             }
             let unit = self.unit.max(front.len());
-            let block = match self.input.next(&front, unit)? {
+            let block = match self.input.next(&front)? {
                 Part::Bytes(block) => block,
                 Part::Need => {
                     return self
@@ -139,7 +145,7 @@ impl Rows {
                 self.block = self.block.slice(BOM.len()..);
                 self.base = BOM.len() as u64;
             }
-            if !self.input.compressed() && self.input.done() {
+            if !self.input.derived() && self.input.done() {
                 (self.last, self.done) = (true, true);
             }
             if self.skipped() && self.read()? {

@@ -12,7 +12,6 @@ use arrow_buffer::Buffer;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 
-use super::super::compress::Codec;
 use super::super::encoding::Encoding;
 use super::super::input::{Input, Part};
 use super::super::{Decoder, Options, Source, Step, unasked};
@@ -93,16 +92,9 @@ pub(super) struct Documents {
 }
 
 impl Documents {
-    pub(super) fn new(
-        layout: Layout,
-        field: Option<&str>,
-        size: u64,
-        codec: Option<Codec>,
-        unit: usize,
-        most: usize,
-    ) -> Result<Self> {
-        Ok(Self {
-            input: Input::new(0..size, codec)?,
+    pub(super) fn new(layout: Layout, field: Option<&str>, size: u64, packed: bool, unit: usize, most: usize) -> Self {
+        Self {
+            input: Input::new(0..size, packed),
             layout,
             field: field.map(str::to_owned),
             block: Bytes::new(),
@@ -115,7 +107,7 @@ impl Documents {
             rows: 0,
             unit,
             most,
-        })
+        }
     }
 
     /// The same, of text of an encoding, if there is one.
@@ -138,8 +130,8 @@ impl Documents {
         self.rows
     }
 
-    pub(super) fn push(&mut self, bytes: Bytes) -> Result<()> {
-        self.input.push(bytes)
+    pub(super) fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()> {
+        self.input.push(range, bytes)
     }
 
     /// Gives rows of the block at hand, and reads the next when it is used up.
@@ -169,7 +161,7 @@ impl Documents {
         }
         // Twice as much each time, so that a long value is not read again and again.
         let unit = self.unit.max(front.len());
-        match self.input.next(&front, unit)? {
+        match self.input.next(&front)? {
             Part::Bytes(block) => {
                 self.base += self.pos as u64;
                 (self.block, self.pos) = (block, 0);
@@ -187,7 +179,7 @@ impl Documents {
                 self.last = true;
             }
         }
-        self.last |= !self.input.compressed() && self.input.done();
+        self.last |= !self.input.derived() && self.input.done();
         self.valid = match simdutf8::compat::from_utf8(&self.block) {
             Ok(_) => self.block.len(),
             Err(e) if e.error_len().is_none() && !self.last => e.valid_up_to(),
@@ -456,7 +448,7 @@ impl DocumentDecoder {
         };
         let unit = options.unit.min(512 << 10) as usize;
         Ok(Self {
-            documents: Documents::new(layout, field, piece.size, piece.codec, unit, options.most)?,
+            documents: Documents::new(layout, field, piece.size, piece.unpacked.is_some(), unit, options.most),
             rows: Rows {
                 layout,
                 object,
@@ -561,10 +553,10 @@ impl Decoder for DocumentDecoder {
     }
 
     fn push(&mut self, range: Range<u64>, bytes: Bytes) -> Result<()> {
-        if self.asked.take().as_ref() != Some(&range) || bytes.len() as u64 != range.end - range.start {
+        if self.asked.take().as_ref() != Some(&range) {
             return Err(unasked(&range));
         }
-        self.documents.push(bytes)
+        self.documents.push(&range, bytes)
     }
 
     fn poll(&mut self) -> Result<Step> {

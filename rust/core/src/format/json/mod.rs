@@ -19,7 +19,7 @@ use bytes::Bytes;
 use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
-use super::compress::Codec;
+use super::compress::{Mark, Points};
 use super::encoding::Encoding;
 use super::lines::{Chunk, Lines};
 use super::{Bad, Decoder, FileFacts, Format, Options, Part, Probe, ProbeDepth, Source, Step, unasked};
@@ -73,7 +73,8 @@ impl Format for Json {
         match layout.map_err(|e| Error::internal(e.to_string()))? {
             Layout::Lines => {
                 let range = piece.at..piece.at + piece.bytes;
-                let decoder = LinesDecoder::new(range, piece.size, piece.codec, piece.schema, piece.declared, options)?;
+                let unpacked = piece.unpacked.clone();
+                let decoder = LinesDecoder::new(range, piece.size, unpacked, piece.schema, piece.declared, options)?;
                 Ok(Box::new(decoder.encoded(self.encoding.as_ref())?))
             }
             layout => Ok(Box::new(
@@ -97,6 +98,8 @@ pub struct LinesDecoder {
     /// An error whose line is not yet numbered, and where its file has to be read on for it.
     failed: Option<(Failure, u64)>,
     asked: Option<Range<u64>>,
+    /// Who is told where rows begin, if the file is compressed.
+    points: Option<Arc<Points>>,
     unit: u64,
     /// Whether rows are only counted.
     counting: bool,
@@ -132,22 +135,29 @@ impl LinesDecoder {
     pub fn new(
         range: Range<u64>,
         size: u64,
-        codec: Option<Codec>,
+        unpacked: Option<(Mark, Arc<Points>)>,
         schema: &Schema,
         declared: bool,
         options: &Options,
     ) -> Result<Self> {
         let object = Object::new(schema.fields(), |name| options.wants(name), declared)?;
         Ok(Self {
-            lines: Lines::new(&range, size, codec, options.unit.min(512 << 10) as usize, options.most)?,
+            lines: Lines::new(
+                &range,
+                size,
+                unpacked.as_ref().map(|(mark, _)| mark.out),
+                options.unit.min(512 << 10) as usize,
+                options.most,
+            ),
             schema: Arc::new(Schema::new(object.natural())),
             object,
             rows: options.rows.clone(),
-            next: 0,
+            next: unpacked.as_ref().map_or(0, |(mark, _)| mark.row),
             range,
-            line: 0,
+            line: unpacked.as_ref().map_or(0, |(mark, _)| mark.line),
             failed: None,
             asked: None,
+            points: unpacked.map(|(_, points)| points),
             unit: options.unit,
             counting: options.counting(),
             lenient: options.lenient,
@@ -169,6 +179,9 @@ impl LinesDecoder {
                 return Ok(Step::Done);
             }
             if let Some(chunk) = self.lines.next()? {
+                if let Some(points) = self.points.as_ref().filter(|_| !self.lines.recoded()) {
+                    points.reached(Mark { out: chunk.at, row: self.next, line: self.line });
+                }
                 match self.batch(&chunk) {
                     Ok(part) if part.rows == 0 => {}
                     Ok(part) if part.bad.is_empty() => return Ok(Step::Batch(part.batch)),
@@ -188,7 +201,7 @@ impl LinesDecoder {
 
     /// Counts the lines of the file before this range, to say which line an error is in.
     fn number(&mut self, failure: Failure, counted: u64) -> Result<Step> {
-        if self.range.start == 0 || self.lines.compressed() {
+        if self.range.start == 0 || self.lines.derived() {
             return Err(failure.error(0));
         }
         let first = self.lines.first();
@@ -294,7 +307,7 @@ impl LinesDecoder {
                 Err(error) if self.lenient => {
                     self.object.truncate(rows.kept.len());
                     if wanted {
-                        let known = self.range.start == 0 || self.lines.compressed();
+                        let known = self.range.start == 0 || self.lines.derived();
                         let place =
                             if known { format!("line {} (byte {at})", self.line) } else { format!("byte {at}") };
                         rows.bad.push(Bad { row: rows.count as u32, error: error.at(place) });
@@ -376,7 +389,7 @@ impl Decoder for LinesDecoder {
     }
 
     fn push(&mut self, range: Range<u64>, bytes: Bytes) -> Result<()> {
-        if self.asked.take().as_ref() != Some(&range) || bytes.len() as u64 != range.end - range.start {
+        if self.asked.take().as_ref() != Some(&range) {
             return Err(unasked(&range));
         }
         if let Some((_, counted)) = &mut self.failed {
@@ -384,7 +397,7 @@ impl Decoder for LinesDecoder {
             *counted = range.end;
             return Ok(());
         }
-        self.lines.push(bytes)
+        self.lines.push(&range, bytes)
     }
 
     fn poll(&mut self) -> Result<Step> {

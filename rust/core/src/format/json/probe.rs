@@ -91,7 +91,7 @@ impl Prober {
             made.documents = Some(made.opened(Layout::Array, field)?);
         } else {
             made.lines = Some(
-                Lines::new(&(0..head.min(file.size)), file.size, file.codec, unit, file.most)?
+                Lines::new(&(0..head.min(file.size)), file.size, file.packed.then_some(0), unit, file.most)
                     .encoded(made.encoding.as_ref())?,
             );
         }
@@ -106,7 +106,7 @@ impl Prober {
     }
 
     fn opened(&self, layout: Layout, field: Option<&str>) -> Result<Documents> {
-        Documents::new(layout, field, self.file.size, self.file.codec, self.unit, self.file.most)?
+        Documents::new(layout, field, self.file.size, self.file.packed, self.unit, self.file.most)
             .encoded(self.encoding.as_ref())
     }
 
@@ -178,7 +178,7 @@ impl Prober {
                 continue;
             }
             // A compressed file does not say where its first bytes end.
-            let enough = lines.compressed()
+            let enough = lines.derived()
                 && match self.depth {
                     ProbeDepth::All => false,
                     _ if self.file.first => self.seen >= self.head,
@@ -226,10 +226,10 @@ impl Probe for Prober {
         }
     }
 
-    fn push(&mut self, _range: &Range<u64>, bytes: Bytes) -> Result<()> {
+    fn push(&mut self, range: &Range<u64>, bytes: Bytes) -> Result<()> {
         match (&mut self.lines, &mut self.documents) {
-            (_, Some(documents)) => documents.push(bytes),
-            (Some(lines), _) => lines.push(bytes),
+            (_, Some(documents)) => documents.push(range, bytes),
+            (Some(lines), _) => lines.push(range, bytes),
             _ => Err(Error::internal("bytes that nobody asked for")),
         }
     }
@@ -251,7 +251,7 @@ impl Probe for Prober {
             schema = Schema::new(schema.fields().iter().map(item).collect::<Result<Vec<_>>>()?);
         }
         let plain = layout == Layout::Lines;
-        let packed = self.file.codec.is_some() || self.encoding.is_some();
+        let packed = self.file.packed || self.encoding.is_some();
         let mut found = ProbeResult::stream(Some(schema), if plain && !packed { Cuts::Anywhere } else { Cuts::Whole });
         if !plain {
             found.note = Some(serde_json::to_value(layout).map_err(|e| Error::internal(e.to_string()))?);

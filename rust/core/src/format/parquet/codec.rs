@@ -6,6 +6,7 @@ use std::io::Read;
 use bytes::Bytes;
 use parquet::basic::Compression;
 
+use super::super::compress::{Codec, decompressed};
 use crate::error::{Error, Kind, Result};
 use crate::pool::Buffer;
 
@@ -54,7 +55,7 @@ pub(super) fn decompress(codec: Compression, input: &[u8], size: usize) -> Resul
         Compression::ZSTD(_) => {
             read(zstd::stream::read::Decoder::with_buffer(input).map_err(|e| bad(e.to_string()))?, size).map_err(bad)?
         }
-        Compression::GZIP(_) => read(flate2::bufread::MultiGzDecoder::new(input), size).map_err(bad)?,
+        Compression::GZIP(_) => decompressed(Codec::Gzip, input, size).map_err(|e| bad(e.to_string()))?,
         Compression::BROTLI(_) => read(brotli_decompressor::Decompressor::new(input, 64 << 10), size).map_err(bad)?,
         Compression::LZ4 => lz4_hadoop(input, size)
             .or_else(|_| read(lz4_flex::frame::FrameDecoder::new(input), size))

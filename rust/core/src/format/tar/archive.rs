@@ -6,7 +6,6 @@ use bytes::Bytes;
 
 use super::header::BLOCK;
 use crate::error::{Error, Kind, Result};
-use crate::format::compress::Codec;
 use crate::format::input::{Input, Part};
 
 /// The bytes of an archive in order; what was not used is kept.
@@ -21,9 +20,9 @@ pub(super) struct Archive {
 }
 
 impl Archive {
-    pub(super) fn new(range: Range<u64>, codec: Option<Codec>, unit: usize) -> Result<Self> {
+    pub(super) fn new(range: Range<u64>, packed: bool, unit: usize) -> Self {
         let at = range.start;
-        Ok(Self { input: Input::new(range, codec)?, block: Bytes::new(), at, last: false, unit: unit.max(BLOCK) })
+        Self { input: Input::new(range, packed), block: Bytes::new(), at, last: false, unit: unit.max(BLOCK) }
     }
 
     /// Has at least `n` bytes of the archive in one block, if there are as many; else says what to read. A part of a
@@ -39,9 +38,9 @@ impl Archive {
                 self.input.jump(self.at);
                 self.block = Bytes::new();
             }
-            match self.input.next(&self.block, more.saturating_sub(self.block.len()))? {
+            match self.input.next(&self.block)? {
                 Part::Bytes(block) => self.block = block,
-                Part::Need => return Ok(self.input.need(more)),
+                Part::Need => return Ok(self.input.need(more.saturating_sub(self.block.len()))),
                 Part::End => self.last = true,
             }
         }
@@ -57,7 +56,7 @@ impl Archive {
                 "the file is a zip archive; samples of WebDataset are read of tar archives",
             ));
         }
-        self.input.push(bytes)
+        self.input.push(range, bytes)
     }
 
     /// Reads on from `at` of the archive, if that is possible.
@@ -79,7 +78,7 @@ impl Archive {
 
     /// Whether what is read is not what the file's bytes are.
     pub(super) fn compressed(&self) -> bool {
-        self.input.compressed()
+        self.input.derived()
     }
 
     /// Where the file's bytes end.

@@ -54,7 +54,11 @@ impl Index {
     pub fn new(file: &FileFacts, all: bool) -> Result<Self> {
         Ok(Self {
             // Headers stand far apart, or close together: a block that has one header is enough for the first.
-            input: Archive::new(0..file.size, file.codec, if file.far { LOOKED_AT as usize } else { 4 << 10 })?,
+            input: Archive::new(
+                0..file.size,
+                file.packed,
+                if file.far || file.packed { LOOKED_AT as usize } else { 4 << 10 },
+            ),
             far: file.far,
             starts: Vec::new(),
             solid: Vec::new(),
@@ -248,7 +252,7 @@ impl Index {
             self.starts.retain(|_| solid.next() == Some(&true));
             self.fields.retain(|_| shown.next() == Some(&true));
             if let Some((_, range)) = self.later.last() {
-                self.input = Archive::new(range.clone(), None, 4 << 10)?;
+                self.input = Archive::new(range.clone(), false, 4 << 10);
             }
         }
         while let Some((field, range)) = self.later.last() {
@@ -266,7 +270,7 @@ impl Index {
             }
             self.later.pop();
             if let Some((_, range)) = self.later.last() {
-                self.input = Archive::new(range.clone(), None, 4 << 10)?;
+                self.input = Archive::new(range.clone(), false, 4 << 10);
             }
         }
         Ok(None)

@@ -32,7 +32,7 @@ impl Probe for Members {
     fn need(&mut self) -> Result<Option<Range<u64>>> {
         let input = match &mut self.input {
             Some(input) => input,
-            None => self.input.insert(Archive::new(0..self.size, None, 4 << 10)?),
+            None => self.input.insert(Archive::new(0..self.size, false, 4 << 10)),
         };
         let mut least = BLOCK;
         loop {

@@ -15,7 +15,6 @@ use arrow_buffer::{Buffer, NullBufferBuilder, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 
-use super::compress::Codec;
 use super::json::{BOM, Column, SyntaxReader, Texts, describe, view};
 use super::{Bad, Decoder, FileFacts, Format, Options, Part, Probe, ProbeDepth, Source, Step, unasked};
 use crate::error::{Error, Kind, Result};
@@ -47,7 +46,7 @@ impl Format for WebDataset {
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
         Ok(Box::new(TarDecoder::new(
             piece.at..piece.at + piece.bytes,
-            piece.codec,
+            piece.unpacked.is_some(),
             piece.note,
             piece.schema,
             piece.url,
@@ -207,7 +206,7 @@ impl TarDecoder {
     /// `url`: what samples say of where they are from.
     pub fn new(
         range: Range<u64>,
-        codec: Option<Codec>,
+        packed: bool,
         note: Option<&serde_json::Value>,
         schema: &Schema,
         url: &str,
@@ -234,7 +233,7 @@ impl TarDecoder {
             fields.push(Builder { name: name.clone(), values, nulls: NullBufferBuilder::new(0), len: 0 });
         }
         Ok(Self {
-            input: Archive::new(range.clone(), codec, options.unit as usize)?,
+            input: Archive::new(range.clone(), packed, options.unit as usize),
             range,
             fields,
             known: schema.fields().iter().map(|field| field.name().clone()).collect(),
@@ -252,7 +251,7 @@ impl TarDecoder {
             lenient: options.lenient,
             marked: false,
             links: links::read(note)?,
-            names: (note.is_none() && codec.is_none()).then(HashMap::new),
+            names: (note.is_none() && !packed).then(HashMap::new),
             away: None,
             fetched: HashMap::new(),
         })
@@ -629,7 +628,7 @@ impl Decoder for TarDecoder {
     }
 
     fn push(&mut self, range: Range<u64>, bytes: Bytes) -> Result<()> {
-        if self.asked.take().as_ref() != Some(&range) || bytes.len() as u64 != range.end - range.start {
+        if self.asked.take().as_ref() != Some(&range) {
             return Err(unasked(&range));
         }
         if self.away.take_if(|away| *away == range).is_some() {

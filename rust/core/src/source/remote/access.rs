@@ -97,6 +97,8 @@ pub struct Access {
     pub cache: Option<Disk>,
     /// Where the beginnings and ends of files are kept that tell what they are.
     pub heads: Option<PathBuf>,
+    /// Where it is kept from which places compressed files can be read.
+    pub points: Option<PathBuf>,
     /// Where other libraries keep the files of the Hub that they downloaded.
     pub downloads: Option<PathBuf>,
 }

@@ -353,6 +353,29 @@ impl Cache {
         }
     }
 
+    /// What is kept of an object as a whole.
+    pub(crate) fn content(&self, key: &Key) -> Option<Bytes> {
+        self.find(key, &(0..1), None).iter().find_map(|part| match part {
+            Part::There(whole, _) => self.get(key, whole),
+            Part::Missing(_) => None,
+        })
+    }
+
+    /// Keeps something of an object as a whole, in place of what was kept before and is shorter.
+    pub(crate) fn replace(&self, key: &Key, bytes: &Bytes) {
+        let length = |index: &Index| index.objects.get(key).and_then(|object| object.get(&0)).map(|extent| extent.end);
+        let before = length(&self.lock());
+        // What another process knows is more.
+        if before.is_some_and(|end| end >= bytes.len() as u64) {
+            return;
+        }
+        self.put(key, &(0..bytes.len() as u64), bytes, None);
+        let after = length(&self.lock());
+        if let Some(end) = before.filter(|_| after != before) {
+            drop(fs::remove_file(self.path(key, &(0..end))));
+        }
+    }
+
     fn write(&self, key: &Key, range: &Range<u64>, bytes: &Bytes) -> io::Result<()> {
         let home = self.home(key);
         private(&home)?;
