@@ -13,12 +13,15 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::builder::{
-    FixedSizeListBuilder, Float32Builder, Int64Builder, ListBuilder, MapBuilder, StringBuilder,
+    FixedSizeListBuilder, Float32Builder, Int64Builder, ListBuilder, MapBuilder, PrimitiveBuilder, StringBuilder,
 };
 use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Float32Type, Float64Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt64Type,
+};
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Decimal128Array, DictionaryArray, Int32Array, Int64Array,
-    LargeStringArray, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray, types::Int32Type,
+    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BooleanArray, Decimal128Array, DictionaryArray, GenericListArray,
+    Int32Array, Int64Array, LargeStringArray, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray,
 };
 use arrow_schema::{DataType, Field, Fields};
 use bytes::Bytes;
@@ -200,6 +203,84 @@ fn ways() -> Vec<(&'static str, WriterProperties)> {
         ("brotli", small_pages().set_compression(Compression::BROTLI(BrotliLevel::default())).build()),
         ("one page", WriterProperties::builder().set_compression(Compression::SNAPPY).build()),
     ]
+}
+
+/// Lists of numbers of every width, of one length and ragged; each with nulls, with empty lists, or with neither.
+fn lists(n: usize) -> RecordBatch {
+    fn ragged<T: ArrowPrimitiveType>(n: usize, of: fn(usize) -> T::Native, nulls: bool, long: usize) -> ArrayRef {
+        let odd = |i: usize| i.wrapping_mul(2_654_435_761) >> 7;
+        let mut lists = ListBuilder::new(PrimitiveBuilder::<T>::new());
+        for i in 0..n {
+            if nulls && odd(i) % 7 == 0 {
+                lists.append(false);
+                continue;
+            }
+            let least = usize::from(!nulls);
+            for j in 0..(odd(i) % long).max(least) {
+                lists.values().append_option((!nulls || odd(i + j) % 5 > 0).then(|| of(odd(i + j))));
+            }
+            lists.append(true);
+        }
+        Arc::new(lists.finish())
+    }
+    fn fixed(n: usize, nulls: bool) -> ArrayRef {
+        let mut lists = FixedSizeListBuilder::new(Float32Builder::new(), 4);
+        for i in 0..n {
+            for j in 0..4 {
+                lists.values().append_option((!nulls || i % 3 > 0).then_some((i * 4 + j) as f32));
+            }
+            lists.append(!nulls || i % 5 > 0);
+        }
+        Arc::new(lists.finish())
+    }
+    let few = |of: ArrayRef| {
+        let of = of.as_list::<i32>().clone();
+        let (field, offsets, values, nulls) = of.into_parts();
+        let field = Arc::new(Field::clone(&field).with_nullable(false));
+        Arc::new(GenericListArray::<i32>::new(field, offsets, values, nulls)) as ArrayRef
+    };
+    let large = |of: ArrayRef| {
+        let DataType::List(field) = of.data_type() else { panic!("no list") };
+        arrow_cast::cast(&of, &DataType::LargeList(Arc::clone(field))).unwrap()
+    };
+    RecordBatch::try_from_iter(vec![
+        ("ids", ragged::<Int32Type>(n, |i| (i % 50_000) as i32, false, 40)),
+        ("few", few(ragged::<Int64Type>(n, |i| i as i64, false, 3))),
+        ("nulls", ragged::<Int32Type>(n, |i| (i % 9) as i32, true, 40)),
+        ("bytes", ragged::<UInt8Type>(n, |i| (i % 256) as u8, false, 90)),
+        ("small", ragged::<Int16Type>(n, |i| (i % 65_536) as u16 as i16, true, 9)),
+        ("words", ragged::<UInt16Type>(n, |i| (i % 300) as u16, false, 70)),
+        ("long", ragged::<UInt64Type>(n, |i| i as u64, true, 12)),
+        ("floats", ragged::<Float64Type>(n, |i| i as f64 / 3.0, false, 1)),
+        ("one", ragged::<Float32Type>(n, |i| (i % 2) as f32, false, 64)),
+        ("large", large(ragged::<Int64Type>(n, |i| (i % 17) as i64, true, 20))),
+        ("vectors", fixed(n, false)),
+        ("gaps", fixed(n, true)),
+        ("id", Arc::new(Int64Array::from_iter_values(0..n as i64)) as ArrayRef),
+    ])
+    .unwrap()
+}
+
+#[test]
+fn lists_of_numbers_conform_however_they_are_written() {
+    for n in [1, 150, 700] {
+        let batch = lists(n);
+        for (name, properties) in ways() {
+            let file = written(&batch, properties);
+            let whole = conformance::run(FirstGroup(None).open(&file, 0..n as u64, 1 << 20, 1 << 20).unwrap(), &file);
+            assert_eq!(whole.unwrap().columns(), batch.columns(), "{name}, {n} rows");
+            conformance::check(&FirstGroup(None), &file, n as u64);
+            if n == 150 {
+                conformance::cut(&FirstGroup(None), &file);
+                conformance::mutate(
+                    &FirstGroup(Some(vec!["ids".into(), "nulls".into(), "gaps".into()])),
+                    &file,
+                    150,
+                    300,
+                );
+            }
+        }
+    }
 }
 
 #[test]

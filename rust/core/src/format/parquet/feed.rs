@@ -352,9 +352,58 @@ impl Leaf {
         Ok(())
     }
 
+    /// The reader's end of this leaf, for a reader of ours.
+    pub(super) fn taken(&self) -> Taken {
+        Taken { queue: PageQueue(Arc::clone(&self.queue)), column: Arc::clone(&self.column) }
+    }
+
     /// The reader's end of this leaf.
     pub(super) fn pages(&self) -> Pages {
         Pages(Some(PageQueue(Arc::clone(&self.queue))))
+    }
+}
+
+/// What comes next of a column.
+pub(super) enum Next {
+    Page(Page),
+    /// Pages that were passed over.
+    Passed,
+    End,
+}
+
+/// The pages of a leaf, for a reader of ours.
+pub(super) struct Taken {
+    queue: PageQueue,
+    column: ColumnDescPtr,
+}
+
+impl Taken {
+    pub(super) fn column(&self) -> &ColumnDescriptor {
+        &self.column
+    }
+
+    /// The next page.
+    pub(super) fn next(&self) -> Result<Next> {
+        let mut queue = self.queue.lock();
+        match queue.pages.front() {
+            Some(Queued::Passed(_)) => return Ok(Next::Passed),
+            None if queue.complete => return Ok(Next::End),
+            None => return Err(Error::data(starved().to_string())),
+            Some(Queued::Page(_)) => {}
+        }
+        match queue.pages.pop_front() {
+            Some(Queued::Page(page)) => Ok(Next::Page(page)),
+            _ => Ok(Next::End),
+        }
+    }
+
+    /// The rows of pages that were passed over, if they come next.
+    pub(super) fn passed(&self) -> Option<u64> {
+        let mut queue = self.queue.lock();
+        let Some(Queued::Passed(rows)) = queue.pages.front() else { return None };
+        let rows = *rows as u64;
+        queue.pages.pop_front();
+        Some(rows)
     }
 }
 

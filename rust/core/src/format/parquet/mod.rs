@@ -5,6 +5,8 @@ mod feed;
 mod filtered;
 mod footer;
 mod known;
+mod lists;
+mod packed;
 mod page;
 mod prune;
 mod thrift;
@@ -13,8 +15,9 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchOptions};
-use arrow_schema::{Schema, SchemaRef};
+use arrow_array::{Array, RecordBatch, RecordBatchOptions};
+use arrow_schema::{FieldRef, Schema, SchemaRef};
+use arrow_select::concat::concat;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowGroups, RowSelection, RowSelector};
 use parquet::arrow::{ProjectionMask, parquet_to_arrow_field_levels};
@@ -29,6 +32,7 @@ use crate::types::viewed;
 use feed::{Leaf, Pages};
 use filtered::FilteredDecoder;
 pub use footer::{Footer, TAIL, Tail, read as read_footer};
+use lists::{Lists, Shape};
 
 /// Parquet files.
 pub struct Parquet;
@@ -181,6 +185,10 @@ pub struct RowGroupDecoder {
     /// Offset indexes that are wanted before anything else: which leaf, and where.
     indexes: Vec<(usize, Range<u64>)>,
     reader: Option<ParquetRecordBatchReader>,
+    /// The columns that are read here, not by the `parquet` crate, in order.
+    lists: Vec<Lists>,
+    /// Which of those each column of a batch is; the others are the crate's.
+    ours: Vec<bool>,
     /// Rows of a batch.
     size: u64,
     /// The rows that are still to be read, and those of the next batch.
@@ -261,14 +269,27 @@ impl RowGroupDecoder {
             leaves.push(leaf);
         }
         let hint = viewed(footer.schema.fields());
-        let levels =
-            parquet_to_arrow_field_levels(descr, ProjectionMask::leaves(descr, columns.iter().copied()), Some(&hint))
-                .map_err(|e| Error::new(Kind::Unsupported, e.to_string()))?;
+        let mut lists = Vec::new();
+        let columns: Vec<(usize, Leaf)> = columns.into_iter().zip(leaves).collect();
+        for (i, leaf) in &columns {
+            let column = metadata.row_group(group).column(*i);
+            let name = descr.get_column_root(*i).name();
+            if let Some(shape) = hint.find(name).and_then(|(_, field)| Shape::of(field, column)) {
+                lists.push((*i, Lists::new(shape, column.column_path().string(), leaf.taken())));
+            }
+        }
+        let (here, lists): (Vec<usize>, Vec<Lists>) = lists.into_iter().unzip();
+        let theirs = || columns.iter().map(|(i, _)| *i).filter(|i| !here.contains(i));
+        let levels = parquet_to_arrow_field_levels(descr, ProjectionMask::leaves(descr, theirs()), Some(&hint))
+            .map_err(|e| Error::new(Kind::Unsupported, e.to_string()))?;
         let mean = (bytes / total.max(1)).max(1);
         let size = (options.unit / mean).clamp(1, MOST_ROWS).min(count.max(1));
-        let shown =
-            columns.iter().zip(&leaves).map(|(&i, leaf)| (i, std::cell::RefCell::new(Some(leaf.pages())))).collect();
-        let (reader, schema) = if columns.is_empty() {
+        let shown = columns
+            .iter()
+            .filter(|(i, _)| !here.contains(i))
+            .map(|(i, leaf)| (*i, std::cell::RefCell::new(Some(leaf.pages()))))
+            .collect();
+        let (reader, schema) = if columns.len() == here.len() {
             (None, Arc::new(Schema::empty()))
         } else {
             let mut select = Vec::new();
@@ -292,12 +313,26 @@ impl RowGroupDecoder {
             let schema = arrow_array::RecordBatchReader::schema(&reader);
             (Some(reader), schema)
         };
+        let ours: Vec<FieldRef> = lists.iter().map(|list| Arc::clone(list.field())).collect();
+        let placed = |field: &&FieldRef| {
+            let name = field.name();
+            let of = |field: &&FieldRef| field.name() == name;
+            ours.iter()
+                .find(of)
+                .map(|field| (Arc::clone(field), true))
+                .or_else(|| schema.fields().iter().find(of).map(|field| (Arc::clone(field), false)))
+        };
+        let (fields, ours): (Vec<FieldRef>, Vec<bool>) = hint.iter().filter_map(|field| placed(&field)).unzip();
+        let leaves = columns.into_iter().map(|(_, leaf)| leaf).collect();
+        let schema = Arc::new(Schema::new(fields));
         Ok(Self {
             number: group,
             schema,
             leaves,
             indexes,
             reader,
+            lists,
+            ours,
             size,
             rows,
             parts: Vec::new(),
@@ -345,15 +380,10 @@ impl RowGroupDecoder {
             return Ok(Step::Need(needs));
         }
         let rows = self.parts.iter().map(|range| range.end - range.start).sum::<u64>() as usize;
-        let batch = match &mut self.reader {
-            None => RecordBatch::try_new_with_options(
-                Arc::clone(&self.schema),
-                vec![],
-                &RecordBatchOptions::new().with_row_count(Some(rows)),
-            )
-            .map_err(|e| Error::internal(e.to_string()))?,
+        let theirs = match &mut self.reader {
+            None => Vec::new(),
             Some(reader) => match reader.next() {
-                Some(Ok(batch)) if batch.num_rows() == rows => batch,
+                Some(Ok(batch)) if batch.num_rows() == rows => batch.columns().to_vec(),
                 Some(Ok(batch)) => {
                     return Err(Error::data(format!("{} rows could be decoded, {rows} are there", batch.num_rows())));
                 }
@@ -361,6 +391,26 @@ impl RowGroupDecoder {
                 None => return Err(Error::data(format!("the rows end at {}, {} are there", self.next(), self.total))),
             },
         };
+        let (mut theirs, mut lists) = (theirs.into_iter(), self.lists.iter_mut());
+        let mut columns = Vec::with_capacity(self.ours.len());
+        for ours in &self.ours {
+            let column = if *ours {
+                let list = lists.next().ok_or_else(|| Error::internal("a column of nobody"))?;
+                let parts = self.parts.iter().map(|range| list.read(range.start, (range.end - range.start) as usize));
+                let parts = parts.collect::<Result<Vec<_>>>()?;
+                let arrays: Vec<&dyn Array> = parts.iter().map(|part| &**part).collect();
+                match &parts[..] {
+                    [one] => Arc::clone(one),
+                    _ => concat(&arrays).map_err(|e| Error::data(e.to_string()))?,
+                }
+            } else {
+                theirs.next().ok_or_else(|| Error::internal("a column of nobody"))?
+            };
+            columns.push(column);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+            .map_err(|e| Error::internal(e.to_string()))?;
         self.parts.clear();
         Ok(Step::Batch(batch))
     }

@@ -210,8 +210,8 @@ fn encoding(n: i32) -> Result<Encoding> {
     })
 }
 
-/// The repetition levels, the definition levels and the values of a data page.
-fn parts<'a>(page: &'a Page, column: &ColumnDescriptor) -> Result<(&'a [u8], &'a [u8])> {
+/// The repetition levels, the definition levels and the values of a page.
+pub(super) fn parts<'a>(page: &'a Page, column: &ColumnDescriptor) -> Result<(&'a [u8], &'a [u8], &'a [u8])> {
     let short = || Error::data("a page whose levels are longer than itself");
     match page {
         Page::DataPage { buf, num_values, def_level_encoding, rep_level_encoding, .. } => {
@@ -232,21 +232,21 @@ fn parts<'a>(page: &'a Page, column: &ColumnDescriptor) -> Result<(&'a [u8], &'a
                 Ok(levels)
             };
             let rep = level(column.max_rep_level(), rep_level_encoding)?;
-            level(column.max_def_level(), def_level_encoding)?;
-            Ok((rep, rest))
+            let def = level(column.max_def_level(), def_level_encoding)?;
+            Ok((rep, def, rest))
         }
         Page::DataPageV2 { buf, rep_levels_byte_len, def_levels_byte_len, .. } => {
             let (rep, rest) = buf.split_at_checked(*rep_levels_byte_len as usize).ok_or_else(short)?;
-            let (_, values) = rest.split_at_checked(*def_levels_byte_len as usize).ok_or_else(short)?;
-            Ok((rep, values))
+            let (def, values) = rest.split_at_checked(*def_levels_byte_len as usize).ok_or_else(short)?;
+            Ok((rep, def, values))
         }
-        Page::DictionaryPage { buf, .. } => Ok((&[], buf)),
+        Page::DictionaryPage { buf, .. } => Ok((&[], &[], buf)),
     }
 }
 
 /// The counts inside a page, by which the `parquet` crate takes memory, are checked before it sees them.
 fn check_counts(page: &Page, column: &ColumnDescriptor) -> Result<()> {
-    let (_, values) = parts(page, column)?;
+    let (_, _, values) = parts(page, column)?;
     let streams = match page.encoding() {
         _ if !page.is_data_page() || values.is_empty() => 0,
         Encoding::DELTA_BINARY_PACKED | Encoding::DELTA_LENGTH_BYTE_ARRAY => 1,
@@ -316,7 +316,7 @@ pub(super) struct Records {
 /// Counts the rows of a page. `open`: values that its first row had before; `most`: values that a row may have.
 pub(super) fn records(page: &Page, column: &ColumnDescriptor, mut open: u64, most: u64) -> Result<Records> {
     let bad = || Error::data("malformed repetition levels");
-    let (levels, _) = parts(page, column)?;
+    let (levels, _, _) = parts(page, column)?;
     let (width, mut left) = (width(column.max_rep_level()), u64::from(page.num_values()));
     #[expect(deprecated, reason = "old files have it")]
     if matches!(page, Page::DataPage { rep_level_encoding: Encoding::BIT_PACKED, .. }) {
