@@ -87,7 +87,10 @@ async fn probed(engine: &'static Engine, object: &Arc<dyn Object>, mut probe: Bo
             })
             .await?;
         probe = back;
-        let Some(range) = need? else { return engine.cpu(move || probe.result()).await? };
+        let Some(range) = need? else {
+            object.check()?;
+            return engine.cpu(move || probe.result()).await?;
+        };
         let bytes = object.look(range.clone()).await?;
         probe.push(&range, bytes)?;
     }

@@ -63,6 +63,15 @@ impl Object for Arc<LocalFile> {
         self.read_all(ranges, |file, at, n| Ok(read_cached(file, at, n)))
     }
 
+    /// Headers of an archive are many small looks: that the file is the same is asked once, after them.
+    fn look_now(&self, range: &Range<u64>) -> Result<Option<Bytes>> {
+        self.part(range, |file, at, n| Ok(read_cached(file, at, n)))
+    }
+
+    fn check(&self) -> Result<()> {
+        self.unchanged()
+    }
+
     fn read<'a>(&'a self, ranges: &'a [Range<u64>]) -> Reading<'a, Vec<Bytes>> {
         let (file, ranges) = (Self::clone(self), ranges.to_vec());
         Box::pin(async move {
@@ -83,32 +92,43 @@ impl LocalFile {
         ranges: &[Range<u64>],
         read: impl Fn(&File, u64, usize) -> std::io::Result<Option<Buffer>>,
     ) -> Result<Option<Vec<Bytes>>> {
-        let failed = |e: &std::io::Error| Error::io(e, &self.path);
-        let changed = || {
-            Error::new(
-                Kind::SourceChanged,
-                "the file changed while it was read; write a new file and rename it instead",
-            )
-            .in_file(&self.path)
-        };
         let mut out = Vec::with_capacity(ranges.len());
         for range in ranges {
-            if range.end > self.size || range.start > range.end {
-                return Err(Error::data(format!("bytes {range:?} are not in the file of {} bytes", self.size))
-                    .in_file(&self.path));
-            }
-            let bytes =
-                read(&self.file, range.start, (range.end - range.start) as usize).map_err(|e| match e.kind() {
-                    std::io::ErrorKind::UnexpectedEof => changed(),
-                    _ => failed(&e),
-                })?;
-            let Some(bytes) = bytes else { return Ok(None) };
-            out.push(bytes.share());
+            let Some(bytes) = self.part(range, &read)? else { return Ok(None) };
+            out.push(bytes);
         }
-        if version(&self.file.metadata().map_err(|e| failed(&e))?) != (self.size, self.modified) {
-            return Err(changed());
-        }
+        self.unchanged()?;
         Ok(Some(out))
+    }
+
+    /// Reads a range by `read`; `None` where it gives nothing.
+    fn part(
+        &self,
+        range: &Range<u64>,
+        read: impl Fn(&File, u64, usize) -> std::io::Result<Option<Buffer>>,
+    ) -> Result<Option<Bytes>> {
+        if range.end > self.size || range.start > range.end {
+            return Err(
+                Error::data(format!("bytes {range:?} are not in the file of {} bytes", self.size)).in_file(&self.path)
+            );
+        }
+        let bytes = read(&self.file, range.start, (range.end - range.start) as usize);
+        Ok(bytes
+            .map_err(|e| match e.kind() {
+                std::io::ErrorKind::UnexpectedEof => self.changed(),
+                _ => Error::io(&e, &self.path),
+            })?
+            .map(Buffer::share))
+    }
+
+    fn unchanged(&self) -> Result<()> {
+        let now = version(&self.file.metadata().map_err(|e| Error::io(&e, &self.path))?);
+        if now == (self.size, self.modified) { Ok(()) } else { Err(self.changed()) }
+    }
+
+    fn changed(&self) -> Error {
+        Error::new(Kind::SourceChanged, "the file changed while it was read; write a new file and rename it instead")
+            .in_file(&self.path)
     }
 }
 

@@ -89,6 +89,11 @@ pub trait Object: Send + Sync {
         Ok(self.read_now(std::slice::from_ref(range))?.and_then(|mut parts| parts.pop()))
     }
 
+    /// Whether it is still what it was when it was opened, where `look_now` leaves that open.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// This object, as it is read for a piece of a stream, where that makes a difference.
     fn purposed(&self, _purpose: &Purpose) -> Option<Arc<dyn Object>> {
         None
@@ -169,6 +174,10 @@ impl Object for Part {
 
     fn look_now(&self, range: &Range<u64>) -> Result<Option<Bytes>> {
         self.whole.look_now(&self.moved(std::slice::from_ref(range))?.remove(0))
+    }
+
+    fn check(&self) -> Result<()> {
+        self.whole.check()
     }
 
     fn look(&self, range: Range<u64>) -> Reading<'_, Bytes> {

@@ -1,5 +1,6 @@
 //! Links of an archive: which member's bytes each stands for.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,11 @@ pub(super) struct Names {
     /// By a hash of the name, in this archive, and in those before it.
     here: HashMap<u64, Named>,
     all: HashMap<u64, Named>,
+    /// Names that are not in these yet: few archives have links, which are who asks.
+    new: Vec<(u64, Named)>,
+    old: Vec<(u64, Named)>,
+    /// The folder of the last name.
+    folder: String,
     links: Vec<Link>,
     /// The first link of this archive.
     first: usize,
@@ -67,19 +73,31 @@ impl Names {
     }
 
     fn name(&mut self, path: &str, named: Named) {
-        self.here.insert(hash(path.as_bytes()), named);
-        // Every folder above it, up to one that is known.
-        let mut folder = path;
-        while let Some((above, _)) = folder.rsplit_once('/') {
-            if self.here.insert(hash(above.as_bytes()), Named::Folder).is_some() {
-                break;
-            }
-            folder = above;
+        self.new.push((hash(path.as_bytes()), named));
+        if path == self.folder {
+            self.folder.clear();
         }
+        // Every folder above it, unless the last name was in the same.
+        let mut rest = path.rsplit_once('/').map_or("", |(above, _)| above);
+        if rest == self.folder {
+            return;
+        }
+        rest.clone_into(&mut self.folder);
+        while !rest.is_empty() {
+            self.new.push((hash(rest.as_bytes()), Named::Folder));
+            rest = rest.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+    }
+
+    /// Has all names where they are found.
+    fn gather(&mut self) {
+        self.all.extend(self.old.drain(..));
+        self.here.extend(self.new.drain(..));
     }
 
     /// A member that is a link. `header`: where it stands.
     pub(super) fn link(&mut self, header: u64, name: String, target: String, symbolic: bool) {
+        self.gather();
         let before = if symbolic { None } else { resolved("", &target).and_then(|path| self.get(&path)) };
         if let Some(path) = resolved("", &name) {
             self.name(&path, Named::Link(self.links.len()));
@@ -94,6 +112,12 @@ impl Names {
 
     /// An archive ends; another may follow.
     pub(super) fn end(&mut self) {
+        self.folder.clear();
+        if self.links.is_empty() {
+            self.old.append(&mut self.new);
+            return;
+        }
+        self.gather();
         for i in self.first..self.links.len() {
             self.links[i].found = self.follow(i, 0);
         }
@@ -153,7 +177,10 @@ pub(super) fn read(note: Option<&Value>) -> Result<HashMap<u64, Target>> {
 }
 
 /// A path from a folder on, without `.` and `..`; none where it leads out of the archive.
-pub(super) fn resolved(folder: &str, path: &str) -> Option<String> {
+pub(super) fn resolved<'a>(folder: &str, path: &'a str) -> Option<Cow<'a, str>> {
+    if folder.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | "..")) {
+        return Some(Cow::Borrowed(path));
+    }
     if path.starts_with('/') && !folder.is_empty() {
         return None;
     }
@@ -165,7 +192,7 @@ pub(super) fn resolved(folder: &str, path: &str) -> Option<String> {
             part => parts.push(part),
         }
     }
-    Some(parts.join("/"))
+    Some(Cow::Owned(parts.join("/")))
 }
 
 #[cfg(test)]

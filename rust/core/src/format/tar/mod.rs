@@ -251,7 +251,7 @@ impl TarDecoder {
             lenient: options.lenient,
             marked: false,
             links: links::read(note)?,
-            names: (note.is_none() && !packed).then(HashMap::new),
+            names: (note.is_none() && !packed && url.contains("://")).then(HashMap::new),
             away: None,
             fetched: HashMap::new(),
         })
