@@ -40,6 +40,15 @@ def test_the_quickstart_runs(tmp_path):
     assert done.stdout.splitlines() == expected
 
 
+@pytest.mark.parametrize("name", ["sampling.md"])
+def test_a_page_runs(tmp_path, name):
+    code = "\n".join(blocks(ROOT / "docs" / name))
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=110
+    )
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     text = page.read_text(encoding="utf-8")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from rowstream import _core
 from rowstream.dataset.iterable.base import ARROW_ROWS
 from rowstream.dataset.iterable.construct import StreamConstructors
-from rowstream.dataset.iterable.export import StreamExport
 from rowstream.dataset.iterable.functions import StreamFunctions
 from rowstream.dataset.iterable.order import StreamOrder
+from rowstream.dataset.iterable.sampling import StreamSampling
 from rowstream.dataset.iterable.state import StreamState
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.formatting.column import IterableColumn
@@ -19,7 +19,7 @@ from rowstream.streams.torch_worker import TorchBaseMeta
 
 class IterableDataset(
     StreamConstructors,
-    StreamExport,
+    StreamSampling,
     StreamState,
     StreamOrder,
     StreamFunctions,

@@ -10,7 +10,7 @@ from rowstream.dataset.map_style.disk import MapStyleSaving
 from rowstream.dataset.map_style.files import MapStyleFiles
 from rowstream.dataset.map_style.from_files import MapStyleFromFiles
 from rowstream.dataset.map_style.keep_format import transmit_format
-from rowstream.dataset.map_style.train_test_split import TrainTestSplit
+from rowstream.dataset.map_style.sampling import RowSampling
 from rowstream.exceptions import DatasetTransformationNotAllowedError
 from rowstream.formatting.column import Column
 from rowstream.writers.arrow import ArrowWriter
@@ -22,7 +22,7 @@ update_metadata_with_features = with_features
 
 class Dataset(
     ColumnTypes,
-    TrainTestSplit,
+    RowSampling,
     MapStyleConstructors,
     MapStyleFromFiles,
     MapStyleFiles,

@@ -97,7 +97,7 @@ class RowSelection(MapStyleFormat):
                 raise IndexError(f"Index {one} out of range for dataset of size {size}.")
         rows = rows.astype(np.int64, copy=False)
         rows = np.where(rows < 0, rows + size, rows) if least < 0 else rows
-        if bool((rows == np.arange(rows[0], rows[0] + len(rows))).all()):
+        if most - least == len(rows) - 1 and bool((np.diff(rows) == 1).all()):
             return self._run(int(rows[0]), len(rows), new_fingerprint)
         return self._listed(
             rows, new_fingerprint, None if keep_in_memory else indices_cache_file_name
