@@ -28,7 +28,7 @@ LAYERS = (
     ("dataset.combine",),
     ("dataset.splits", "dataset.stream_splits"),
     ("builder",),
-    ("load", "distributed"),
+    ("load", "distributed", "evaluate"),
     ("inspect",),
     ("dataset", "arrow_writer", "compat", "alias", ""),
 )

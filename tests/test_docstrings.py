@@ -23,8 +23,8 @@ PARSER = doctest.DocTestParser()
 def public() -> Iterator[tuple[str, Any]]:
     """Classes, their methods and properties, and functions, each once."""
     seen = set()
-    for name in sorted(rowstream.__all__):
-        value = getattr(rowstream, name)
+    named = {name: getattr(rowstream, name) for name in sorted(rowstream.__all__)}
+    for name, value in (named | {"evaluate": rowstream.evaluate}).items():
         if inspect.isclass(value) and issubclass(value, BaseException):
             continue
         if inspect.isclass(value):

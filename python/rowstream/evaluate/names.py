@@ -1,0 +1,73 @@
+"""Metrics by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rowstream.evaluate.answers import exact_match, math_match, token_f1
+from rowstream.evaluate.classes import Classification
+from rowstream.evaluate.metric import Mean, Metric
+from rowstream.evaluate.texts import Bleu, Rouge
+from rowstream.exceptions import InvalidArgumentError
+
+_MADE: dict[str, Callable[[], Metric]] = {
+    "exact_match": lambda: Mean("exact_match", exact_match),
+    "token_f1": lambda: Mean("token_f1", token_f1),
+    "accuracy": lambda: Classification(only=["accuracy"]),
+    "precision": lambda: Classification(only=["precision"]),
+    "recall": lambda: Classification(only=["recall"]),
+    "f1": lambda: Classification(only=["f1"]),
+    "bleu": Bleu,
+    "rouge1": lambda: Rouge(["rouge1"]),
+    "rouge2": lambda: Rouge(["rouge2"]),
+    "rougeL": lambda: Rouge(["rougeL"]),
+    "math": lambda: Mean("math", math_match),
+}
+
+
+def list_metrics() -> list[str]:
+    """Return the names of the metrics that `evaluate` takes.
+
+    Example:
+        >>> from rowstream.evaluate import list_metrics
+        >>> list_metrics()[:2]
+        ['exact_match', 'token_f1']
+    """
+    return [*_MADE]
+
+
+def register_metric(name: str, function: Callable[[Any, Any], float]) -> None:
+    """Give a metric a name: the mean of a function of a prediction and its reference.
+
+    Args:
+        name: The name; one that is taken is given anew.
+        function: Given a prediction and its reference, returns a number.
+
+    Raises:
+        InvalidArgumentError: `function` cannot be called.
+
+    Example:
+        >>> from rowstream.evaluate import evaluate, register_metric
+        >>> register_metric("longer", lambda found, wanted: len(found) > len(wanted))
+        >>> evaluate(["abc", "a"], ["ab", "ab"], metrics=["longer"])["longer"].value
+        0.5
+    """
+    if not callable(function):
+        raise InvalidArgumentError(f"register_metric: {function!r} is no function")
+    _MADE[name] = lambda: Mean(name, function)
+
+
+def metric(given: Any) -> Metric:
+    """Return a metric, given it, its name, or a function of a prediction and its reference."""
+    if isinstance(given, Metric):
+        return given
+    if isinstance(given, str):
+        if given not in _MADE:
+            raise InvalidArgumentError(
+                f"there is no metric {given!r}; there is {', '.join(_MADE)}, and register_metric"
+            )
+        return _MADE[given]()
+    if callable(given):
+        return Mean(getattr(given, "__name__", "score"), given)
+    raise InvalidArgumentError(f"{given!r} is no metric, name of one, or function")

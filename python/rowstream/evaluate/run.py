@@ -1,0 +1,194 @@
+"""Evaluation in one pass: of lists, datasets and streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from rowstream.evaluate.metric import Metric, Score
+from rowstream.evaluate.names import metric
+from rowstream.exceptions import InvalidArgumentError
+
+_BATCH = 512
+_END = object()
+# How often an item is in a bootstrap sample: Poisson with mean 1, by a byte drawn at random.
+_POISSON = np.searchsorted(
+    np.cumsum([np.exp(-1) / f for f in (1, 1, 2, 6, 24, 120)]), (np.arange(256) + 0.5) / 256
+).astype(np.float32)
+
+
+class Result(Mapping[str, Score]):
+    """The scores of an evaluation, by name; printed as a table.
+
+    Attributes:
+        count: The number of items.
+        item_scores: The scores of single items, as lists by name; `None` if they were not kept.
+
+    Example:
+        >>> from rowstream.evaluate import evaluate
+        >>> evaluate(["a", "b"], ["a", "c"], metrics=["exact_match"], confidence=None)
+        | metric      | score  |
+        |-------------|--------|
+        | exact_match | 0.5000 |
+        <BLANKLINE>
+        2 items
+    """
+
+    def __init__(
+        self, scores: dict[str, Score], count: int, items: dict[str, list[float]] | None
+    ) -> None:
+        self._scores, self.count, self.item_scores = scores, count, items
+
+    def __getitem__(self, name: str) -> Score:
+        return self._scores[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._scores)
+
+    def __len__(self) -> int:
+        return len(self._scores)
+
+    def __repr__(self) -> str:
+        rows = [("metric", "score"), *((name, str(score)) for name, score in self._scores.items())]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = [
+            f"| {' | '.join(text.ljust(width) for text, width in zip(row, widths, strict=True))} |"
+            for row in rows
+        ]
+        lines.insert(1, f"|{'|'.join('-' * (width + 2) for width in widths)}|")
+        return "\n".join([*lines, "", f"{self.count} items"])
+
+
+class _Sums:
+    """Sums of a metric's statistics, over all items and over bootstrap samples."""
+
+    def __init__(self, of: Metric, samples: int) -> None:
+        self.metric = of
+        self._sums = np.zeros((samples + 1, 0))
+        self.items: dict[str, list[float]] = {}
+
+    def add(self, predictions: list[Any], references: list[Any], weights: Any, keep: bool) -> None:
+        statistics = np.asarray(self.metric.statistics(predictions, references), np.float64)
+        more = statistics.shape[1] - self._sums.shape[1]
+        if more > 0:
+            self._sums = np.pad(self._sums, ((0, 0), (0, more)))
+        self._sums[0] += statistics.sum(axis=0)
+        if weights is not None:
+            self._sums[1:] += weights @ statistics
+        if keep:
+            for name, scores in self.metric.items(statistics).items():
+                self.items.setdefault(name, []).extend(scores.tolist())
+
+    def scores(self, counts: Any, confidence: float | None) -> dict[str, Score]:
+        # Of few items, some samples have none.
+        there, made = counts > 0, {}
+        for name, values in self.metric.scores(self._sums[there], counts[there]).items():
+            value = low = high = float(values[0])
+            if confidence is not None:
+                tails = (1 - confidence) / 2, (1 + confidence) / 2
+                low, high = (float(end) for end in np.quantile(values[1:], tails))
+            made[name] = Score(value, low, high)
+        return made
+
+
+def evaluate(
+    predictions: Any,
+    references: Any = None,
+    *,
+    metrics: str | Iterable[Any] = "exact_match",
+    prediction_column: str = "prediction",
+    reference_column: str = "reference",
+    confidence: float | None = 0.95,
+    samples: int = 1000,
+    seed: int = 0,
+    keep_items: bool | None = None,
+) -> Result:
+    """Score predictions against references, in one pass.
+
+    Args:
+        predictions: Predictions, or a dataset or stream that has predictions and references in
+            columns. Anything that can be iterated, read once and never held as a whole.
+        references: The reference of each prediction, or a list of several of which the best fits;
+            anything that can be iterated. `None` if `predictions` has both.
+        metrics: Names as `list_metrics` returns them, `Metric` objects, or functions of a
+            prediction and its reference that return a number.
+        prediction_column, reference_column: The columns, if `predictions` has both.
+        confidence: How likely intervals have the true score, between 0 and 1; `None` for no
+            intervals.
+        samples: The number of bootstrap samples that intervals are from. Memory is proportional to
+            it, not to the number of items.
+        seed: The seed of the bootstrap.
+        keep_items: Keep the scores of single items; by default those of lists and map-style
+            datasets, not of streams.
+
+    Returns:
+        A `Result`: scores by name, which prints as a table.
+
+    Raises:
+        InvalidArgumentError: There are no items, the numbers of predictions and references differ,
+            or there is no such metric or column.
+        UnsupportedError: A metric needs a package that is not installed.
+
+    Example:
+        >>> from rowstream.evaluate import evaluate
+        >>> answers = {"prediction": ["Paris.", "in 1976"], "reference": ["paris", "1976"]}
+        >>> ds = Dataset.from_dict(answers)
+        >>> result = evaluate(ds, metrics=["exact_match", "token_f1"])
+        >>> round(result["token_f1"].value, 4)
+        0.8333
+    """
+    given = [metrics] if isinstance(metrics, (str, Metric)) or callable(metrics) else [*metrics]
+    sums = [_Sums(metric(one), samples if confidence is not None else 0) for one in given]
+    names = [name for one in sums for name in one.metric.names]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise InvalidArgumentError(f"two metrics have a score {twice!r}")
+    if confidence is not None and not 0 < confidence < 1:
+        raise InvalidArgumentError(f"confidence={confidence} is not between 0 and 1")
+    if keep_items is None:
+        keep_items = hasattr(predictions, "__len__")
+    pairs = _pairs(predictions, references, prediction_column, reference_column)
+    generator = np.random.default_rng(seed)
+    counts = np.zeros((samples if confidence is not None else 0) + 1)
+    while batch := [*islice(pairs, _BATCH)]:
+        weights = None
+        if confidence is not None:
+            drawn = generator.integers(0, 256, (samples, len(batch)), np.uint8)
+            weights = _POISSON[drawn]
+            counts[1:] += weights.sum(axis=1)
+        counts[0] += len(batch)
+        found, wanted = [one for one, _ in batch], [other for _, other in batch]
+        for one in sums:
+            one.add(found, wanted, weights, keep_items)
+    if not counts[0]:
+        raise InvalidArgumentError("evaluate: there are no predictions")
+    scores = {name: score for one in sums for name, score in one.scores(counts, confidence).items()}
+    items = {name: values for one in sums for name, values in one.items.items()}
+    return Result(scores, int(counts[0]), items if keep_items else None)
+
+
+def _pairs(predictions: Any, references: Any, found: str, wanted: str) -> Iterator[tuple[Any, Any]]:
+    """Yield predictions with their references."""
+    if references is None:
+        for i, row in enumerate(predictions):
+            if not isinstance(row, Mapping) or found not in row or wanted not in row:
+                there = [*row] if isinstance(row, Mapping) else type(row).__name__
+                raise InvalidArgumentError(
+                    f"evaluate: row {i} has {there}, not the columns {found!r} and {wanted!r}; give"
+                    " references, or prediction_column= and reference_column="
+                )
+            yield row[found], row[wanted]
+        return
+    ours, theirs = iter(predictions), iter(references)
+    count = 0
+    while True:
+        one, other = next(ours, _END), next(theirs, _END)
+        if one is _END and other is _END:
+            return
+        if one is _END or other is _END:
+            what = ("predictions", "references") if one is _END else ("references", "predictions")
+            raise InvalidArgumentError(f"evaluate: there are {count} {what[0]}, and more {what[1]}")
+        count += 1
+        yield one, other
