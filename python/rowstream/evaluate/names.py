@@ -11,6 +11,7 @@ from rowstream.evaluate.metric import Mean, Metric
 from rowstream.evaluate.texts import Bleu, Rouge
 from rowstream.exceptions import InvalidArgumentError
 
+_ROUGE = ("rouge1", "rouge2", "rougeL")
 _MADE: dict[str, Callable[[], Metric]] = {
     "exact_match": lambda: Mean("exact_match", exact_match),
     "token_f1": lambda: Mean("token_f1", token_f1),
@@ -58,7 +59,19 @@ def register_metric(name: str, function: Callable[[Any, Any], float]) -> None:
     _MADE[name] = lambda: Mean(name, function)
 
 
-def metric(given: Any) -> Metric:
+def metrics_of(given: list[Any]) -> list[Metric]:
+    """Return metrics, given them, their names or functions; all of ROUGE by name are one."""
+    rouge = [one for one in given if isinstance(one, str) and one in _ROUGE]
+    result, merged = [], Rouge(rouge) if len({*rouge}) == len(rouge) > 1 else None
+    for one in given:
+        if merged is None or one not in rouge:
+            result.append(_metric(one))
+        elif one == rouge[0]:
+            result.append(merged)
+    return result
+
+
+def _metric(given: Any) -> Metric:
     """Return a metric, given it, its name, or a function of a prediction and its reference."""
     if isinstance(given, Metric):
         return given

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rowstream.evaluate.metric import Metric, Score
-from rowstream.evaluate.names import metric
+from rowstream.evaluate.names import metrics_of
 from rowstream.exceptions import InvalidArgumentError
 
 _BATCH = 512
@@ -77,7 +77,10 @@ class _Sums:
             self._sums = np.pad(self._sums, ((0, 0), (0, more)))
         self._sums[0] += statistics.sum(axis=0)
         if weights is not None:
-            self._sums[1:] += weights @ statistics
+            # Not as a product of matrices, after which the threads of BLAS spin for a while.
+            for i, column in enumerate(np.ascontiguousarray(statistics.T, np.float32)):
+                if column.any():
+                    self._sums[1:, i] += np.einsum("sn,n->s", weights, column)
         if keep:
             for name, scores in self.metric.items(statistics).items():
                 self.items.setdefault(name, []).extend(scores.tolist())
@@ -141,7 +144,7 @@ def evaluate(
         0.8333
     """
     given = [metrics] if isinstance(metrics, (str, Metric)) or callable(metrics) else [*metrics]
-    sums = [_Sums(metric(one), samples if confidence is not None else 0) for one in given]
+    sums = [_Sums(one, samples if confidence is not None else 0) for one in metrics_of(given)]
     names = [name for one in sums for name in one.metric.names]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise InvalidArgumentError(f"two metrics have a score {twice!r}")
@@ -156,7 +159,7 @@ def evaluate(
         weights = None
         if confidence is not None:
             drawn = generator.integers(0, 256, (samples, len(batch)), np.uint8)
-            weights = _POISSON[drawn]
+            weights = np.take(_POISSON, drawn)
             counts[1:] += weights.sum(axis=1)
         counts[0] += len(batch)
         found, wanted = [one for one, _ in batch], [other for _, other in batch]

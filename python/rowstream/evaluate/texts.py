@@ -97,7 +97,12 @@ class Rouge(Metric):
         """Return the F-measures of items: of the reference that fits best, for each name."""
         made = []
         for prediction, reference in zip(predictions, references, strict=True):
-            score = self._scorer.score_multi([str(one) for one in each(reference)], str(prediction))
+            texts = [str(one) for one in each(reference)]
+            score = (
+                self._scorer.score(texts[0], str(prediction))
+                if len(texts) == 1
+                else self._scorer.score_multi(texts, str(prediction))
+            )
             made.append([score[name].fmeasure for name in self.names])
         return np.array(made, np.float64).reshape(len(made), len(self.names))
 
