@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import tarfile
@@ -123,3 +124,20 @@ def test_a_state_is_taken_further(source):
     list(islice(ds, 20))
     ds.load_state_dict(ds.skip_in_state(ds.state_dict(), 15))
     assert ids(ds) == whole[35:]
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_first_line_that_was_cut_off_is_one_that_fails(tmp_path, streaming, packed):
+    path = tmp_path / ("a.jsonl.gz" if packed else "a.jsonl")
+    text = b'{"a": 1, "b":\n{"a": 2}\n\n{"a": 3}\n'
+    path.write_bytes(gzip.compress(text) if packed else text)
+    options = {"data_files": str(path), "split": "train", "streaming": streaming}
+    ds = load_dataset("json", on_error="skip", **options)
+    assert list(ds) == [{"a": 2}, {"a": 3}]
+    with pytest.raises(exceptions.RowstreamError, match=r"a\.jsonl"):
+        list(load_dataset("json", **options))
+    # A document over several lines is none of that.
+    text = b'{"a": [\n{"x": 1}\n], "b": [2]}\n'
+    path.write_bytes(gzip.compress(text) if packed else text)
+    assert list(load_dataset("json", on_error="skip", **options)) == [{"a": [{"x": 1}], "b": [2]}]

@@ -9,11 +9,13 @@ import subprocess
 import sys
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import rowstream
 from hypothesis import given
 from hypothesis import strategies as st
-from rowstream import Dataset, exceptions
+from rowstream import Dataset, exceptions, load_dataset
 
 
 def numbered(n: int, **columns: object) -> Dataset:
@@ -76,6 +78,42 @@ def test_samples_that_cannot_be_say_why():
     with pytest.raises(exceptions.InvalidArgumentError):
         numbered(0).sample(1)
     assert len(numbered(0).sample(0)) == 0
+
+
+def test_no_weight_is_too_small_or_too_large():
+    ds = numbered(4)
+    for weights, n, expected in [
+        ([0, 0, 0, 5e-324], 1, [3]),
+        ([0, 1e-310, 0, 1], 2, [1, 3]),
+        ([0, 1e308, 0, 1e308], 2, [1, 3]),
+    ]:
+        for seed in range(10):
+            assert sorted(ids(ds.sample(n, weights=weights, seed=seed))) == expected
+        stream = numbered(4, w=[float(w) for w in weights]).to_iterable_dataset()
+        assert ids(stream.sample(n, weights="w", seed=0)) == expected
+    even = [ids(ds.sample(1, weights=[1e-309] * 4, seed=s))[0] for s in range(800)]
+    assert min(even.count(i) for i in range(4)) > 150
+    huge = ids(ds.sample(1000, replacement=True, weights=[1e308] * 4, seed=0))
+    assert min(huge.count(i) for i in range(4)) > 180
+
+
+def test_views_and_small_decimals(tmp_path):
+    table = pa.table(
+        {
+            "t": pa.array(["a", "b", "a"], pa.string_view()),
+            "d": pa.array([1, 2, 1], pa.decimal32(5, 2)),
+        }
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    stream = load_dataset(
+        "parquet", data_files=str(tmp_path / "a.parquet"), split="train", streaming=True
+    )
+    drawn = stream.sample(2, seed=0)
+    assert len(drawn) == 2
+    assert drawn.features == stream.features
+    ds = stream.to_map_style()
+    assert len(ds.deduplicate()) == len(ds.deduplicate("d")) == len(ds.deduplicate("t")) == 2
+    assert len(ds.balance("d", seed=0)) == 2
 
 
 def test_a_sample_of_a_stream_is_uniform_and_does_not_depend_on_how_it_is_read():
@@ -196,6 +234,36 @@ def test_folds_are_a_sequence_and_the_same_for_a_seed():
     assert "test rows: [" in repr(folds)
     mixed = ds.shuffle(seed=0).k_fold(4, seed=1)[0][1]
     assert set(ids(mixed)) <= set(range(20))
+
+
+def test_arguments_of_other_kinds_are_refused_in_words():
+    ds = numbered(6, label=list("xyxyzx"))
+    stream = ds.to_iterable_dataset()
+    assert len(ds.k_fold(np.int64(3), seed=0)) == 3
+    with pytest.raises(TypeError):
+        ds.k_fold(3, seed=0)[1.5]
+    for call in (
+        lambda: ds.sample(2, weights="label"),
+        lambda: ds.sample(2, weights={"a": 1}),
+        lambda: ds.sample(2, seed=-1),
+        lambda: ds.sample(fraction="0.5"),
+        lambda: ds.k_fold(2, seed=1.5),
+        lambda: ds.k_fold(True),
+        lambda: ds.balance(np.array(["label"])),
+        lambda: ds.balance("label", seed="a"),
+        lambda: ds.deduplicate(3),
+        lambda: ds.deduplicate("label", near="x"),
+        lambda: ds.deduplicate("label", near=0.8, words=1.5),
+        lambda: ds.select([]).balance("zz"),
+        lambda: ds.select([]).deduplicate("zz"),
+        lambda: stream.sample(None),
+        lambda: stream.sample(2, seed=-1),
+        lambda: rowstream.IterableDataset.from_generator(
+            lambda: ({"b": i} for i in range(30))
+        ).sample(2, weights="zz"),
+    ):
+        with pytest.raises(exceptions.InvalidArgumentError):
+            call()
 
 
 def test_folds_that_cannot_be_say_why(caplog):

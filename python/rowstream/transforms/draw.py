@@ -16,7 +16,10 @@ def checked_weights(weights: Any, size: int) -> Any:
         InvalidArgumentError: A weight is missing, below zero or no number, or their number is not
             that of the rows.
     """
-    result = np.asarray(weights, dtype=np.float64)
+    try:
+        result = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError) as e:
+        raise InvalidArgumentError(f"sample: weights are numbers, one for each row: {e}") from e
     if result.shape != (size,):
         raise InvalidArgumentError(
             f"sample: weights has the shape {result.shape}, and there are {size} rows"
@@ -39,8 +42,8 @@ def number_of_rows(n: int | None, fraction: float | None, size: int) -> int:
     if (n is None) == (fraction is None):
         raise InvalidArgumentError("sample: give n, the number of rows, or fraction")
     if fraction is not None:
-        if not 0 <= fraction <= 1:
-            raise InvalidArgumentError(f"sample: fraction={fraction} is not between 0 and 1")
+        if not isinstance(fraction, (int, float)) or not 0 <= fraction <= 1:
+            raise InvalidArgumentError(f"sample: fraction={fraction!r} is not between 0 and 1")
         return round(size * fraction)
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
         raise InvalidArgumentError(f"sample: n={n!r} is not a number of rows")
@@ -73,7 +76,7 @@ def drawn(size: int, n: int, weights: Any, replacement: bool, generator: Any) ->
     if weights is None:
         return generator.choice(size, n, replace=replacement)
     if replacement:
-        sums = np.cumsum(weights)
+        sums = np.cumsum(weights / weights.max())
         positions = np.searchsorted(sums, generator.random(n) * sums[-1], side="right")
         return np.minimum(positions, np.flatnonzero(weights)[-1])
     keys = _keys(weights, generator)
@@ -82,9 +85,24 @@ def drawn(size: int, n: int, weights: Any, replacement: bool, generator: Any) ->
 
 
 def _keys(weights: Any, generator: Any) -> Any:
-    """Return a random key for each weight: the rows with the largest are a sample."""
+    """Return a random key for each weight: the rows with the largest are a sample.
+
+    Logarithms of what Efraimidis and Spirakis have, so that no weight is too small.
+    """
     with np.errstate(divide="ignore"):
-        return np.log1p(-generator.random(len(weights))) / weights
+        return np.log(weights) - np.log(generator.standard_exponential(len(weights)))
+
+
+def seeded(seed: Any) -> Any:
+    """Return a generator of random numbers.
+
+    Raises:
+        InvalidArgumentError: `seed` is no seed of `numpy.random.default_rng`.
+    """
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError) as e:
+        raise InvalidArgumentError(f"seed={seed!r} is no seed, such as 0: {e}") from e
 
 
 class Reservoir:
@@ -99,7 +117,7 @@ class Reservoir:
     """
 
     def __init__(self, n: int, generator: Any) -> None:
-        self._n, self._generator = n, generator
+        self._n, self._generator, self._schema = n, generator, None
         self._parts: list[tuple[Any, Any]] = []
         self._held, self._least = 0, -np.inf
 
@@ -112,6 +130,7 @@ class Reservoir:
         rows = np.flatnonzero(keys > self._least)
         if not len(rows):
             return
+        self._schema, table = table.schema, _without_views(table)
         self._parts.append((keys[rows], table.take(rows)))
         self._held += len(rows)
         if self._held >= 2 * self._n:
@@ -134,4 +153,13 @@ class Reservoir:
         if not self._parts:
             return None
         self._prune()
-        return self._parts[0][1]
+        return self._parts[0][1].cast(self._schema)
+
+
+def _without_views(table: Any) -> Any:
+    """Return a table with its strings and bytes as such: rows of views cannot be taken."""
+    import pyarrow as pa
+
+    plain = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+    fields = [field.with_type(plain.get(field.type, field.type)) for field in table.schema]
+    return table.cast(pa.schema(fields, table.schema.metadata))

@@ -41,10 +41,10 @@ def far_apart(texts: Any, threshold: float, words: int) -> list[int]:
         UnsupportedError: The package `rensa` is not installed.
         InvalidArgumentError: The threshold or the number of words is no such number.
     """
-    if not 0.5 <= threshold <= 1:
-        raise InvalidArgumentError(f"deduplicate: near={threshold} is not between 0.5 and 1")
-    if words < 1:
-        raise InvalidArgumentError(f"deduplicate: words={words} is not a number of words")
+    if not isinstance(threshold, (int, float)) or not 0.5 <= threshold <= 1:
+        raise InvalidArgumentError(f"deduplicate: near={threshold!r} is not between 0.5 and 1")
+    if not isinstance(words, int) or words < 1:
+        raise InvalidArgumentError(f"deduplicate: words={words!r} is not a number of words")
     try:
         from rensa import RMinHash, RMinHashDeduplicator
     except ImportError as e:

@@ -1,11 +1,13 @@
 """Assignments of rows to folds, for k-fold cross-validation.
 
-Sizes and shares are those of scikit-learn's `KFold`, `StratifiedKFold`, `GroupKFold` and
-`StratifiedGroupKFold`; which rows a fold has depends on the seed.
+Sizes and shares are those of scikit-learn's `KFold`, `StratifiedKFold` and `GroupKFold`, and the
+method for both at once that of its `StratifiedGroupKFold`; which rows a fold has depends on the
+seed.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -35,6 +37,7 @@ class Folds(Sequence[tuple[T, T]], Generic[T]):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(self._n))]
+        index = operator.index(index)
         if not -self._n <= index < self._n:
             raise IndexError(f"fold {index} of {self._n}")
         test = self._folds == index % self._n
@@ -159,7 +162,7 @@ def stratified_group_folds(codes: Any, groups: Any, n: int, generator: Any) -> A
         InvalidArgumentError: There are fewer groups than folds.
     """
     number, classes = len(_counted(groups, n)), int(codes.max()) + 1
-    of_group = np.zeros((number, classes), np.int64)
+    of_group = np.zeros((number, classes), np.int32)
     np.add.at(of_group, (groups, codes), 1)
     totals = of_group.sum(axis=0)
     order = np.arange(number) if generator is None else generator.permutation(number)

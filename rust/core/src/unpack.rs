@@ -16,7 +16,7 @@ use tokio::sync::{Mutex as Turn, Notify, oneshot};
 use crate::budget::Charge;
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
-use crate::format::compress::{Codec, Decompressor, Points, xz};
+use crate::format::compress::{Codec, Decompressor, Points, State, xz};
 use crate::pool::Buffer;
 use crate::source::remote::cache::{Cache, Key};
 use crate::source::{Object, Reading, local};
@@ -404,8 +404,8 @@ impl Inner {
             self.engine.spawn(async move {
                 let made = async {
                     let size = inner.object.size();
-                    // Where a block of bzip2 ends shows only what follows it.
-                    let beyond = if inner.codec == Codec::Bzip2 { 16 } else { 0 };
+                    // Where a block of bzip2 ends shows only the next.
+                    let beyond = if matches!(end.state, State::Bzip2 { .. }) { 16 } else { 0 };
                     let upto = size.min(end.at + beyond);
                     let input = read(&*inner.object, stream.at..upto).await?;
                     let work = move || -> Result<Vec<Bytes>> {
@@ -420,7 +420,10 @@ impl Inner {
                             left -= out.len();
                             blocks.push(Buffer::from(out).share());
                         }
-                        if stream.decompressor.is_at(&end) { Ok(blocks) } else { Err(other()) }
+                        // DEFLATE goes on in the middle of a block, whose next bits are there already.
+                        let within = matches!(end.state, State::Deflate { .. });
+                        let settled = within || stream.decompressor.settle(&stream.input)?;
+                        if settled && stream.decompressor.is_at(&end) { Ok(blocks) } else { Err(other()) }
                     };
                     inner.engine.cpu(work).await?
                 };

@@ -34,18 +34,22 @@ class StreamSampling(StreamExport):
             >>> ds.sample(3, seed=0).num_rows
             3
         """
-        import numpy as np
-
         from rowstream.table.table import Table
         from rowstream.transforms import draw
 
+        if n is None:
+            raise InvalidArgumentError("sample: n is the number of rows to draw of a stream")
         number = draw.number_of_rows(n, None, 0)
         if weights is not None and self.column_names and weights not in self.column_names:
             raise InvalidArgumentError(
                 f"there is no column {weights!r}; the columns are {self.column_names}"
             )
-        reservoir = draw.Reservoir(number, np.random.default_rng(seed))
+        reservoir = draw.Reservoir(number, draw.seeded(seed))
         for table in self._tables(1000):
+            if weights is not None and weights not in table.column_names:
+                raise InvalidArgumentError(
+                    f"there is no column {weights!r}; the columns are {table.column_names}"
+                )
             given = None if weights is None else table.column(weights).to_numpy()
             reservoir.add(table, None if given is None else draw.checked_weights(given, len(table)))
         table = reservoir.result()

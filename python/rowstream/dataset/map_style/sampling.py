@@ -57,7 +57,7 @@ class RowSampling(TrainTestSplit):
         if weights is not None:
             given = self._of_column(weights).to_numpy() if isinstance(weights, str) else weights
             weights = draw.checked_weights(given, len(self))
-        generator = np.random.default_rng(seed)
+        generator = draw.seeded(seed)
         return self.select(draw.drawn(len(self), number, weights, replacement, generator))
 
     def k_fold(
@@ -71,8 +71,9 @@ class RowSampling(TrainTestSplit):
     ) -> folds.Folds[Self]:
         """Split the rows into `n` folds, each the test rows of one of `n` pairs.
 
-        Sizes and shares are those of scikit-learn's splitters. A pair is made when it is asked for,
-        and no rows are copied.
+        Sizes and shares are those of scikit-learn's splitters; for `stratify_by` and `group_by` at
+        once its method, with a table of groups times classes in memory. A pair is made when it is
+        asked for, and no rows are copied.
 
         Args:
             n: The number of folds.
@@ -94,30 +95,31 @@ class RowSampling(TrainTestSplit):
             [(4, [0, 1]), (4, [0, 1]), (4, [0, 1])]
         """
         self._no_index("k_fold")
-        if isinstance(n, bool) or not isinstance(n, int) or not 2 <= n <= len(self):
+        number = int(n) if isinstance(n, (int, np.integer)) and not isinstance(n, bool) else 0
+        if not 2 <= number <= len(self):
             raise InvalidArgumentError(
                 f"k_fold: n={n!r} is not a number of folds between 2 and the {len(self)} rows"
             )
-        generator = np.random.default_rng(seed) if shuffle else None
+        generator = draw.seeded(seed) if shuffle else None
         codes = None if stratify_by is None else self._codes(stratify_by)
         groups = None if group_by is None else self._codes(group_by)
-        if codes is not None and (least := int(folds.class_counts(codes).min())) < n:
+        if codes is not None and (least := int(folds.class_counts(codes).min())) < number:
             _logger.warning(
                 "k_fold: a class of %r has %d rows, fewer than the %d folds, so that some have none"
                 " of it",
                 stratify_by,
                 least,
-                n,
+                number,
             )
         if codes is not None and groups is not None:
-            of = folds.stratified_group_folds(codes, groups, n, generator)
+            of = folds.stratified_group_folds(codes, groups, number, generator)
         elif groups is not None:
-            of = folds.group_folds(groups, n, generator)
+            of = folds.group_folds(groups, number, generator)
         elif codes is not None:
-            of = folds.stratified_folds(codes, n, generator)
+            of = folds.stratified_folds(codes, number, generator)
         else:
-            of = folds.plain_folds(len(self), n, generator)
-        return folds.Folds(self, of, n)
+            of = folds.plain_folds(len(self), number, generator)
+        return folds.Folds(self, of, number)
 
     def balance(self, column: str, *, by: str = "undersample", seed: int | None = None) -> Self:
         """Return as many rows of each class. No rows are copied.
@@ -146,12 +148,12 @@ class RowSampling(TrainTestSplit):
             raise InvalidArgumentError(
                 f"balance: by={by!r} is neither 'undersample' nor 'oversample'"
             )
+        codes = self._codes(column)
         if not len(self):
             return self  # a data set is one of these
-        codes = self._codes(column)
         counts = folds.class_counts(codes)
         most = int(counts.min() if by == "undersample" else counts.max())
-        generator = np.random.default_rng(seed)
+        generator = draw.seeded(seed)
         chosen = []
         for of_class in folds.rows_of_each(codes, counts):
             whole, rest = divmod(most, len(of_class))
@@ -190,7 +192,9 @@ class RowSampling(TrainTestSplit):
         """
         self._no_index("deduplicate")
         names = self.column_names if columns is None else columns
-        names = [names] if isinstance(names, str) else list(names)
+        names = [names] if isinstance(names, str) else names
+        if not isinstance(names, (list, tuple)):
+            raise InvalidArgumentError(f"deduplicate: columns={columns!r} are no names of columns")
         if near is not None:
             if len(names) != 1 or not _is_text(self._of_column(names[0]).type):
                 raise InvalidArgumentError(
@@ -199,13 +203,14 @@ class RowSampling(TrainTestSplit):
                 )
             texts = (text.as_py() for text in self._of_column(names[0]))
             return self.select(duplicates.far_apart(texts, near, words))
+        codes = [self._codes(name) for name in names]
         if not len(self) or not names:
             return self  # a data set is one of these
-        codes = duplicates.combined([self._codes(name) for name in names])
+        codes = duplicates.combined(codes)
         return self.select(duplicates.first_of_each(codes))
 
     def _of_column(self, name: str) -> Any:
-        if name not in self.column_names:
+        if not isinstance(name, str) or name not in self.column_names:
             raise InvalidArgumentError(
                 f"there is no column {name!r}; the columns are {self.column_names}"
             )
@@ -216,18 +221,18 @@ class RowSampling(TrainTestSplit):
         column = self._of_column(name)
         if isinstance(column, pa.ExtensionArray) or isinstance(column.type, pa.BaseExtensionType):
             column = column.cast(column.type.storage_type)
-        if pa.types.is_nested(column.type):
-            # Values as text: what has no order cannot be compared otherwise.
-            column = pa.chunked_array(
-                [pa.array([json.dumps(one, default=_as_text) for one in column.to_pylist()])]
-            )
-        encoded = pc.dictionary_encode(column, null_encoding="encode").combine_chunks()
+        try:
+            encoded = pc.dictionary_encode(column, null_encoding="encode").combine_chunks()
+        except pa.ArrowNotImplementedError:
+            # Values as text: what is nested cannot be compared otherwise.
+            texts = pa.array([json.dumps(one, default=_as_text) for one in column.to_pylist()])
+            encoded = pc.dictionary_encode(texts, null_encoding="encode")
         codes = encoded.indices if isinstance(encoded, pa.DictionaryArray) else encoded
         return codes.to_numpy(zero_copy_only=False)
 
 
 def _is_text(kind: Any) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    return kind in (pa.string(), pa.large_string(), pa.string_view())
 
 
 def _as_text(value: Any) -> str:

@@ -79,6 +79,10 @@ impl Frames {
             }
             self.part(out)?;
             self.open.clear();
+            // Whoever looks for places to begin asks between frames.
+            if self.whole() {
+                return Ok(used);
+            }
         }
     }
 

@@ -129,7 +129,21 @@ impl Decompressor {
     pub(crate) fn is_at(&self, point: &Point) -> bool {
         match (&self.codec, &point.state) {
             (Inner::Gzip(gzip), &State::Deflate { crc, length, .. }) => gzip.is_at(crc, length),
+            (_, State::Start) => self.made == point.out && self.whole,
             _ => self.made == point.out,
+        }
+    }
+
+    /// Goes on to the end of the input, where nothing more is to be made of it: so that what follows the content, such
+    /// as a checksum, is looked at. False where something is made.
+    pub(crate) fn settle(&mut self, mut input: &[u8]) -> Result<bool> {
+        let mut out = Vec::new();
+        loop {
+            let used = self.run(input, &mut out, 1)?;
+            input = &input[used..];
+            if !out.is_empty() || used == 0 {
+                return Ok(out.is_empty());
+            }
         }
     }
 
@@ -187,13 +201,14 @@ impl Decompressor {
                 let (all, mut used) = (out.len(), 0);
                 loop {
                     let n = frames.run(&input[used..], out, most)?;
+                    let ended = frames.whole() && !self.whole;
                     used += n;
                     self.whole = frames.whole();
                     let made = self.made + (out.len() - all) as u64;
                     if self.whole && self.learnt.due(made) {
                         self.learnt.add(Point { at: self.used + used as u64, out: made, state: State::Start });
                     }
-                    if n == 0 || used == input.len() || out.len() >= most {
+                    if (n == 0 && !ended) || used == input.len() || out.len() >= most {
                         return Ok(used);
                     }
                 }
@@ -212,7 +227,7 @@ impl Decompressor {
                 // What follows are the lengths of blocks that were not read.
                 let used = (next.saturating_sub(self.used)).min(input.len() as u64);
                 if self.used + used == *next {
-                    self.codec = Inner::Xz(xz()?);
+                    (self.codec, self.whole) = (Inner::Xz(xz()?), true);
                 }
                 return Ok(used as usize);
             }
@@ -475,6 +490,17 @@ mod tests {
             }
             from.finish(&mut out)?;
             assert!(out == plain[point.out as usize..], "from {}: {} bytes", point.out, out.len());
+        }
+        // Nor has one of which the index, or what says where it is, is damaged.
+        for back in (13..60).chain([1, 3, 5, 9, 12]) {
+            let mut damaged = bytes[..bytes.len() - 4].to_vec();
+            let at = damaged.len() - back;
+            damaged[at] ^= 4;
+            let mut index = xz::Index::new(damaged.len() as u64);
+            while let Some(range) = index.need() {
+                index.push(&damaged[range.start as usize..range.end as usize]);
+            }
+            assert!(index.points().is_empty(), "{back} bytes before the end");
         }
         // What is no xz has no points, whatever its end says.
         for cut in [0, 1, 11, 12, 13, 24, 100, bytes.len() - 5, bytes.len() - 1] {

@@ -115,7 +115,7 @@ struct Known {
     marks: Vec<Mark>,
     /// The names of columns, where only the first line has them.
     names: Option<Vec<String>>,
-    /// How many points are kept elsewhere.
+    /// How many points and marks are kept elsewhere.
     kept: usize,
 }
 
@@ -167,11 +167,11 @@ impl Points {
         }
     }
 
-    /// Whether there are points enough that are not kept, or any if `all`.
+    /// Whether there are points and marks enough that are not kept, or any if `all`.
     pub(crate) fn worth_keeping(&self, all: bool) -> bool {
         let known = self.lock();
-        let new = known.points.len() - known.kept;
-        new > 0 && (all || new >= (known.kept / 8).max(8))
+        let new = (known.points.len() + known.marks.len()).saturating_sub(known.kept);
+        new > 0 && (all || new >= (known.kept / 8).max(4))
     }
 
     /// A row begins here. Few of these are kept.
@@ -202,7 +202,7 @@ impl Points {
     /// All of it as bytes.
     pub(crate) fn encoded(&self) -> Bytes {
         let mut known = self.lock();
-        known.kept = known.points.len();
+        known.kept = known.points.len() + known.marks.len();
         let (mut points, mut windows) = (Vec::new(), Vec::new());
         for point in &known.points {
             let kept = match &point.state {
@@ -244,7 +244,7 @@ impl Points {
             };
             points.push(Arc::new(Point { at: place, out, state }));
         }
-        let kept = points.len();
+        let kept = points.len() + file.marks.len();
         Some(Self(Mutex::new(Known { points, marks: file.marks, names: file.names, kept })))
     }
 }

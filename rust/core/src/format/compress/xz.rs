@@ -72,11 +72,16 @@ impl Index {
             }
             Wanted::Footer => {
                 let length = (u64::from(u32::from_le_bytes(*bytes[4..].first_chunk()?)) + 1) * 4;
-                (bytes[10..] == *b"YZ" && length <= MOST && length + 2 * ENDS <= self.end)
-                    .then_some(Wanted::Index(length))
+                let sound = bytes[10..] == *b"YZ" && crc32fast::hash(&bytes[4..10]).to_le_bytes() == bytes[..4];
+                (sound && length <= MOST && length + 2 * ENDS <= self.end).then_some(Wanted::Index(length))
             }
             Wanted::Index(length) => {
-                let mut rest = bytes.strip_prefix(&[0])?;
+                // Only its checksum tells that it is the index of these blocks: what is cut by it is not checked.
+                let (numbers, sum) = bytes.split_last_chunk::<4>()?;
+                if crc32fast::hash(numbers).to_le_bytes() != *sum {
+                    return None;
+                }
+                let mut rest = numbers.strip_prefix(&[0])?;
                 let count = number(&mut rest)?;
                 let mut blocks = Vec::new();
                 for _ in 0..count {

@@ -136,7 +136,12 @@ impl Prober {
                 }
                 match self.objects(&mut reader) {
                     // The first object goes on in the next line.
-                    Err(fault) if first && fault.at >= line.trim_ascii_end().len() && !rest.is_empty() => {
+                    Err(fault)
+                        if first
+                            && fault.at >= line.trim_ascii_end().len()
+                            && !rest.is_empty()
+                            && !(self.file.lenient && are_lines(rest)) =>
+                    {
                         return self.document(Layout::Objects);
                     }
                     // What a line has that cannot be read says nothing.
@@ -188,6 +193,18 @@ impl Prober {
         }
         Ok(None)
     }
+}
+
+/// Lines after the first that tell whether it was cut off.
+const LOOKED_ON: usize = 8;
+
+/// Whether some lines are objects, each by itself: then one before them that is none was cut off.
+fn are_lines(lines: &[u8]) -> bool {
+    let lines = lines.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty());
+    lines.take(LOOKED_ON).all(|line| {
+        let mut reader = Reader::new(line);
+        reader.peek().is_ok_and(|next| next == b'{') && reader.skip(0).is_ok() && reader.end().is_ok()
+    })
 }
 
 impl Probe for Prober {

@@ -133,7 +133,11 @@ impl Leaf {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Passes over pages in which so many rows begin. Those of none only go on with a row that was passed over.
     fn pass(&self, rows: u64) {
+        if rows == 0 {
+            return;
+        }
         self.lock().pages.push_back(Queued::Passed(rows as usize));
     }
 
@@ -311,6 +315,10 @@ impl Leaf {
         self.seen = self.seen.saturating_add(u64::from(header.values));
         if self.seen > self.values {
             return Err(Error::data(format!("the pages have {} values, the column {}", self.seen, self.values)));
+        }
+        // Some writers have pages of nothing.
+        if header.values == 0 {
+            return Ok(());
         }
         let repeated = self.column.max_rep_level() > 0;
         if !repeated && self.begun + u64::from(header.values) <= self.wanted {

@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{Array, RecordBatch, RecordBatchOptions};
-use arrow_schema::{FieldRef, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow_select::concat::concat;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowGroups, RowSelection, RowSelector};
@@ -258,13 +258,20 @@ impl RowGroupDecoder {
                 }
             }
             let width = feed::decoded_width(column.column_descr());
+            // A null of a list of fixed size has all its values once decoded, and none in the file.
+            let fixed = match footer.schema.field_with_name(descr.get_column_root(i).name()).map(Field::data_type) {
+                Ok(DataType::FixedSizeList(_, n)) => u64::try_from(*n).unwrap_or(0).saturating_mul(width),
+                _ => 0,
+            };
+            let width = width.max(fixed);
             if width > options.most as u64 {
                 return Err(Error::data(format!(
                     "column {}: a value of {width} bytes is more than ROWSTREAM_MEMORY lets one have",
                     column.column_path()
                 )));
             }
-            let decoded = u64::try_from(column.num_values()).unwrap_or(0).saturating_mul(width);
+            let values = if fixed > 0 { total } else { u64::try_from(column.num_values()).unwrap_or(0) };
+            let decoded = values.saturating_mul(width);
             bytes = decoded.max(u64::try_from(column.uncompressed_size()).unwrap_or(0)).saturating_add(bytes);
             leaves.push(leaf);
         }
