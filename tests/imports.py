@@ -28,7 +28,7 @@ LAYERS = (
     ("dataset.combine",),
     ("dataset.splits", "dataset.stream_splits"),
     ("builder",),
-    ("load", "distributed", "evaluate"),
+    ("load", "distributed", "evaluate", "chat"),
     ("inspect",),
     ("dataset", "arrow_writer", "compat", "alias", ""),
 )

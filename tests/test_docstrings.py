@@ -24,7 +24,7 @@ def public() -> Iterator[tuple[str, Any]]:
     """Classes, their methods and properties, and functions, each once."""
     seen = set()
     named = {name: getattr(rowstream, name) for name in sorted(rowstream.__all__)}
-    for name, value in (named | {"evaluate": rowstream.evaluate}).items():
+    for name, value in (named | {"chat": rowstream.chat, "evaluate": rowstream.evaluate}).items():
         if inspect.isclass(value) and issubclass(value, BaseException):
             continue
         if inspect.isclass(value):
