@@ -305,7 +305,7 @@ def test_a_long_stream_is_not_held():
         "from rowstream.evaluate import evaluate\n"
         "n = 200_000\n"
         "run = lambda n: evaluate(('x' * 2000 for _ in range(n)), ('y' for _ in range(n)),"
-        " metrics=[lambda p, r: 1.0], samples=100)\n"
+        " metrics=[lambda p, r: 1.0], n_resamples=100)\n"
         "run(1000)\n"
         "before = peak()\n"
         "run(n)\n"

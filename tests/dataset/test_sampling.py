@@ -315,7 +315,7 @@ def test_classes_of_any_type(values):
 def test_classes_are_made_equal():
     labels = ["a"] * 7 + ["b"] * 3 + ["c"] * 5
     ds = numbered(15, label=labels)
-    under, over = ds.balance("label", seed=0), ds.balance("label", by="oversample", seed=0)
+    under, over = ds.balance("label", seed=0), ds.balance("label", strategy="oversample", seed=0)
     assert [list(under["label"]).count(c) for c in "abc"] == [3, 3, 3]
     assert [list(over["label"]).count(c) for c in "abc"] == [7, 7, 7]
     assert set(ids(over)) == set(range(15))
@@ -324,7 +324,7 @@ def test_classes_are_made_equal():
     assert ids(under) != ids(ds.balance("label", seed=1))
     assert len(numbered(0, label=[]).balance("label")) == 0
     with pytest.raises(exceptions.InvalidArgumentError, match="neither"):
-        ds.balance("label", by="both")
+        ds.balance("label", strategy="both")
 
 
 # Duplicates

@@ -1,4 +1,4 @@
-"""Tables without rows."""
+"""Tables that have columns and no rows."""
 
 from __future__ import annotations
 

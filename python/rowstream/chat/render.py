@@ -13,11 +13,11 @@ _MASKS = ("assistant", "last", "all")
 _IGNORED = -100  # the label of which PyTorch's cross entropy takes no loss
 
 
-def to_chatml(talk: Conversation, *, generation_prompt: bool = False) -> str:
+def to_chatml(conversation: Conversation, *, generation_prompt: bool = False) -> str:
     """Return a conversation in ChatML, as many models read it.
 
     Args:
-        talk: The conversation, of texts.
+        conversation: The conversation, of texts.
         generation_prompt: End with the beginning of an answer.
 
     Raises:
@@ -31,7 +31,7 @@ def to_chatml(talk: Conversation, *, generation_prompt: bool = False) -> str:
         <BLANKLINE>
     """
     parts = []
-    for i, message in enumerate(talk):
+    for i, message in enumerate(conversation):
         if not isinstance(message.content, str):
             raise InvalidArgumentError(
                 f"message {i} is no text, which ChatML has not; use the template of a tokenizer"
@@ -43,7 +43,11 @@ def to_chatml(talk: Conversation, *, generation_prompt: bool = False) -> str:
 
 
 def to_supervised(
-    talk: Conversation, tokenizer: Any, *, mask: str = "assistant", max_length: int | None = None
+    conversation: Conversation,
+    tokenizer: Any,
+    *,
+    mask: str = "assistant",
+    max_length: int | None = None,
 ) -> dict[str, list[Any]]:
     """Return what a model learns a conversation from: ids, labels and weights of the loss.
 
@@ -51,7 +55,7 @@ def to_supervised(
     for it after its generation prompt, the token that ends it included.
 
     Args:
-        talk: The conversation.
+        conversation: The conversation.
         tokenizer: A tokenizer with a chat template, as `transformers` has them.
         mask: What the loss is of: `"assistant"`, all answers; `"last"`, the last one; `"all"`,
             everything.
@@ -75,11 +79,11 @@ def to_supervised(
     """
     if mask not in _MASKS:
         raise InvalidArgumentError(f"there is no mask {mask!r}; there is {', '.join(_MASKS)}")
-    messages = talk.to_messages()
-    answers = [i for i, message in enumerate(talk) if message.role == "assistant"]
+    messages = conversation.to_messages()
+    answers = [i for i, message in enumerate(conversation) if message.role == "assistant"]
     if not answers and mask != "all":
         raise InvalidArgumentError(
-            f"the conversation has no answer; its roles are {[m.role for m in talk]}"
+            f"the conversation has no answer; its roles are {[m.role for m in conversation]}"
         )
     ids = _ids(tokenizer, messages)
     weights = [1.0 if mask == "all" else 0.0] * len(ids)

@@ -1,4 +1,4 @@
-"""Metrics by name."""
+"""Metrics by name, and how others are made known."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def evaluate(
     prediction_column: str = "prediction",
     reference_column: str = "reference",
     confidence: float | None = 0.95,
-    samples: int = 1000,
+    n_resamples: int = 1000,
     seed: int = 0,
     keep_items: bool | None = None,
 ) -> Result:
@@ -121,8 +121,8 @@ def evaluate(
         prediction_column, reference_column: The columns, if `predictions` has both.
         confidence: How likely intervals have the true score, between 0 and 1; `None` for no
             intervals.
-        samples: The number of bootstrap samples that intervals are from. Memory is proportional to
-            it, not to the number of items.
+        n_resamples: The number of bootstrap samples that intervals are from. Memory is
+            proportional to it, not to the number of items.
         seed: The seed of the bootstrap.
         keep_items: Keep the scores of single items; by default those of lists and map-style
             datasets, not of streams.
@@ -144,7 +144,7 @@ def evaluate(
         0.8333
     """
     given = [metrics] if isinstance(metrics, (str, Metric)) or callable(metrics) else [*metrics]
-    sums = [_Sums(one, samples if confidence is not None else 0) for one in metrics_of(given)]
+    sums = [_Sums(one, n_resamples if confidence is not None else 0) for one in metrics_of(given)]
     names = [name for one in sums for name in one.metric.names]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise InvalidArgumentError(f"two metrics have a score {twice!r}")
@@ -154,11 +154,11 @@ def evaluate(
         keep_items = hasattr(predictions, "__len__")
     pairs = _pairs(predictions, references, prediction_column, reference_column)
     generator = np.random.default_rng(seed)
-    counts = np.zeros((samples if confidence is not None else 0) + 1)
+    counts = np.zeros((n_resamples if confidence is not None else 0) + 1)
     while batch := [*islice(pairs, _BATCH)]:
         weights = None
         if confidence is not None:
-            drawn = generator.integers(0, 256, (samples, len(batch)), np.uint8)
+            drawn = generator.integers(0, 256, (n_resamples, len(batch)), np.uint8)
             weights = np.take(_POISSON, drawn)
             counts[1:] += weights.sum(axis=1)
         counts[0] += len(batch)

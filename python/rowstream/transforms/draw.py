@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.transforms.split import seeded_generator
 
 
 def checked_weights(weights: Any, size: int) -> Any:
@@ -94,13 +95,13 @@ def _keys(weights: Any, generator: Any) -> Any:
 
 
 def seeded(seed: Any) -> Any:
-    """Return a generator of random numbers.
+    """Return a generator of random numbers, as `shuffle` and `train_test_split` have it.
 
     Raises:
         InvalidArgumentError: `seed` is no seed of `numpy.random.default_rng`.
     """
     try:
-        return np.random.default_rng(seed)
+        return seeded_generator(seed)
     except (TypeError, ValueError) as e:
         raise InvalidArgumentError(f"seed={seed!r} is no seed, such as 0: {e}") from e
 

@@ -1,7 +1,6 @@
 //! The files of a stream, opened once and shared by the readers of their pieces; and the members of archives, as files.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use crate::hash::hash;
 use crate::plan::{FileEntry, Member, Scan};
 use crate::source::remote::access::shown;
 use crate::source::remote::cache::Key;
-use crate::source::{Hint, Known, Object, Part, Store, local, unescaped};
+use crate::source::{Hint, Known, Object, Part, Store, unescaped};
 use crate::unpack::{self, Kept, Unpacked, read};
 
 /// Files that are kept open where no reader uses them; their footers are not small.
@@ -39,9 +38,6 @@ pub(crate) struct Opened {
 /// The first and last bytes of a file that tell it from others of its length.
 const ENDS: u64 = 4 << 10;
 
-/// Bytes that are decompressed at once.
-const BLOCK: u64 = 1 << 20;
-
 /// Whether a name says that a file is compressed.
 pub(crate) fn packed(name: &str) -> bool {
     let name = bare(name).to_ascii_lowercase();
@@ -53,18 +49,7 @@ async fn ranged(engine: &'static Engine, object: Arc<dyn Object>) -> Result<Arc<
     if object.ranged() {
         return Ok(object);
     }
-    let failed = |e: std::io::Error| {
-        Error::new(
-            Kind::Io,
-            format!("the server gives no ranges, so it is put into a temporary file, and that failed: {e}"),
-        )
-    };
-    let mut file = tempfile::tempfile().map_err(failed)?;
-    for at in (0..object.size()).step_by(BLOCK as usize) {
-        let bytes = read(&*object, at..object.size().min(at + BLOCK)).await?;
-        file = engine.cpu(move || file.write_all(&bytes).map(|()| file)).await?.map_err(failed)?;
-    }
-    local::opened(file, "a temporary file")
+    unpack::spooled(engine, &*object, "the server gives no ranges, so it is put").await
 }
 
 /// Goes on with what is at hand; gives what has to be waited for.

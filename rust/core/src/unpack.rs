@@ -107,20 +107,20 @@ struct Stream {
     /// Input that was read and not used, and the place after it.
     input: Bytes,
     at: u64,
+    /// What is made and passed over first.
+    skip: u64,
     ended: bool,
 }
 
 impl Stream {
-    /// Begins at the last point before a place, or at the start.
-    fn open(codec: Codec, points: &Points, out: u64) -> Result<(Self, u64)> {
-        let (decompressor, at) = match points.before(out) {
-            Some(point) => (Decompressor::resume(codec, &point)?, point.out),
-            None => (Decompressor::new(codec)?, 0),
+    /// Begins at a place: at the last point before it, or at the start, what lies between being passed over.
+    fn open(codec: Codec, points: &Points, out: u64) -> Result<Self> {
+        let (mut decompressor, skip) = match points.before(out) {
+            Some(point) => (Decompressor::resume(codec, &point)?, out - point.out),
+            None => (Decompressor::new(codec)?, out),
         };
-        let from = decompressor.used();
-        let mut stream = Self { decompressor, input: Bytes::new(), at: from, ended: false };
-        stream.decompressor.learn_after(points.last());
-        Ok((stream, at))
+        decompressor.learn_after(points.last());
+        Ok(Self { at: decompressor.used(), decompressor, input: Bytes::new(), skip, ended: false })
     }
 
     /// The input that is needed, if some is.
@@ -145,6 +145,11 @@ impl Stream {
                 }
                 self.decompressor.finish(out)?;
                 self.ended = true;
+            }
+            if self.skip > 0 {
+                let passed = self.skip.min((out.len() - before) as u64);
+                out.drain(before..before + passed as usize);
+                self.skip -= passed;
             }
         }
         Ok(true)
@@ -230,11 +235,11 @@ impl Inner {
     }
 
     /// Puts what was decompressed at the end of what is ready.
-    fn give(&self, bytes: Vec<u8>, charge: Option<Arc<Charge>>) {
-        if !bytes.is_empty() {
+    fn give(&self, block: Bytes, charge: Option<Arc<Charge>>) {
+        if !block.is_empty() {
             let mut ready = self.ready();
-            ready.length += bytes.len() as u64;
-            ready.blocks.push_back((Buffer::from(bytes).share(), charge));
+            ready.length += block.len() as u64;
+            ready.blocks.push_back((block, charge));
         }
     }
 
@@ -263,12 +268,7 @@ impl Inner {
     /// The stream that goes on from what is ready.
     fn stream<'a>(&self, work: &'a mut Work) -> Result<&'a mut Stream> {
         if work.stream.is_none() {
-            let (next, _) = self.wanted();
-            let (stream, at) = Stream::open(self.codec, &self.kept.points, next)?;
-            if at != next {
-                return Err(Error::internal("a compressed file goes on between two points"));
-            }
-            work.stream = Some(stream);
+            work.stream = Some(Stream::open(self.codec, &self.kept.points, self.wanted().0)?);
         }
         work.stream.as_mut().ok_or_else(|| Error::internal("no stream"))
     }
@@ -298,14 +298,14 @@ impl Inner {
         loop {
             if let Some(range) = stream.need(size) {
                 let Some(bytes) = self.read_now(&range)? else {
-                    self.give(out, None);
+                    self.give(Buffer::from(out).share(), None);
                     return Ok(false);
                 };
                 stream.push(bytes);
             }
             let full = stream.run(&mut out, most, size);
             if !matches!(full, Ok(false)) {
-                self.give(out, None);
+                self.give(Buffer::from(out).share(), None);
                 self.learn(stream);
                 if full? && stream.ended {
                     self.ended(Ok(()));
@@ -370,7 +370,7 @@ impl Inner {
                 })
                 .await?;
             if !matches!(full, Ok(false)) {
-                self.give(out, None);
+                self.give(Buffer::from(out).share(), None);
                 self.learn(&mut stream);
                 let ended = full? && stream.ended;
                 work.stream = Some(stream);
@@ -395,10 +395,7 @@ impl Inner {
                 break;
             }
             let (charge, (_, most)) = (self.engine.budget.charge(length), self.wanted());
-            let (mut stream, at) = Stream::open(self.codec, points, work.begun)?;
-            if at != work.begun {
-                break;
-            }
+            let mut stream = Stream::open(self.codec, points, work.begun)?;
             work.begun = end.out;
             let (inner, (send, receive)) = (Arc::clone(self), oneshot::channel());
             self.engine.spawn(async move {
@@ -436,10 +433,8 @@ impl Inner {
         let (blocks, charge) = first.await.map_err(|_| Error::internal("a section was lost"))??;
         work.sections.pop_front();
         let charge = Arc::new(charge);
-        let mut ready = self.ready();
         for block in blocks {
-            ready.length += block.len() as u64;
-            ready.blocks.push_back((block, Some(Arc::clone(&charge))));
+            self.give(block, Some(Arc::clone(&charge)));
         }
         Ok(true)
     }
@@ -566,18 +561,24 @@ pub(crate) async fn read(object: &dyn Object, range: Range<u64>) -> Result<Bytes
 
 /// A compressed object as one that can be read at any place: it is decompressed into a file without a name.
 pub(crate) async fn whole(engine: &'static Engine, object: Arc<dyn Object>, codec: Codec) -> Result<Arc<dyn Object>> {
-    let failed = |e: std::io::Error| {
-        Error::new(Kind::Io, format!("it is decompressed into a temporary file, and that failed: {e}"))
-    };
+    let content = Unpacked::new(engine, object, codec, Kept::default(), engine.threads);
+    spooled(engine, &content, "it is decompressed").await
+}
+
+/// An object that is read in order as one that can be read at any place: its bytes are put into a file without a name.
+/// `why`: what is said of that where it fails.
+pub(crate) async fn spooled(engine: &'static Engine, object: &dyn Object, why: &str) -> Result<Arc<dyn Object>> {
+    let failed = |e: std::io::Error| Error::new(Kind::Io, format!("{why} into a temporary file, and that failed: {e}"));
     let mut file = tempfile::tempfile().map_err(failed)?;
-    let object: Arc<dyn Object> = Arc::new(Unpacked::new(engine, object, codec, Kept::default(), engine.threads));
     let mut at = 0;
-    loop {
-        let bytes = read(&*object, at..at + READ).await?;
+    while at < object.size() {
+        let bytes = read(object, at..object.size().min(at + READ)).await?;
+        // What is decompressed says by this that it ends.
         if bytes.is_empty() {
-            return local::opened(file, "a temporary file");
+            break;
         }
         at += bytes.len() as u64;
         file = engine.cpu(move || file.write_all(&bytes).map(|()| file)).await?.map_err(failed)?;
     }
+    local::opened(file, "a temporary file")
 }

@@ -14,6 +14,7 @@ from rowstream.exceptions import InvalidArgumentError
 from rowstream.formatting.query import query_table
 from rowstream.transforms import draw, duplicates, folds
 from rowstream.utils import logging
+from rowstream.writers.infer import is_text
 
 _logger = logging.get_logger(__name__)
 
@@ -121,38 +122,40 @@ class RowSampling(TrainTestSplit):
             of = folds.plain_folds(len(self), number, generator)
         return folds.Folds(self, of, number)
 
-    def balance(self, column: str, *, by: str = "undersample", seed: int | None = None) -> Self:
+    def balance(
+        self, column: str, *, strategy: str = "undersample", seed: int | None = None
+    ) -> Self:
         """Return as many rows of each class. No rows are copied.
 
         Args:
             column: The column of classes.
-            by: `"undersample"`: as many of each as of the smallest class; `"oversample"`: as of the
-                largest, of which the others repeat rows.
+            strategy: `"undersample"`: as many of each as of the smallest class; `"oversample"`: as
+                of the largest, of which the others repeat rows.
             seed: The seed of `numpy.random.default_rng`, which draws the rows.
 
         Returns:
             A dataset with the rows, in their order.
 
         Raises:
-            InvalidArgumentError: There is no such column or value of `by`.
+            InvalidArgumentError: There is no such column or strategy.
 
         Example:
             >>> ds = Dataset.from_dict({"label": ["a", "b", "a", "a"]})
             >>> sorted(ds.balance("label", seed=0)["label"][:])
             ['a', 'b']
-            >>> sorted(ds.balance("label", by="oversample", seed=0)["label"][:])
+            >>> sorted(ds.balance("label", strategy="oversample", seed=0)["label"][:])
             ['a', 'a', 'a', 'b', 'b', 'b']
         """
         self._no_index("balance")
-        if by not in ("undersample", "oversample"):
+        if strategy not in ("undersample", "oversample"):
             raise InvalidArgumentError(
-                f"balance: by={by!r} is neither 'undersample' nor 'oversample'"
+                f"balance: strategy={strategy!r} is neither 'undersample' nor 'oversample'"
             )
         codes = self._codes(column)
         if not len(self):
             return self  # a data set is one of these
         counts = folds.class_counts(codes)
-        most = int(counts.min() if by == "undersample" else counts.max())
+        most = int(counts.min() if strategy == "undersample" else counts.max())
         generator = draw.seeded(seed)
         chosen = []
         for of_class in folds.rows_of_each(codes, counts):
@@ -196,7 +199,8 @@ class RowSampling(TrainTestSplit):
         if not isinstance(names, (list, tuple)):
             raise InvalidArgumentError(f"deduplicate: columns={columns!r} are no names of columns")
         if near is not None:
-            if len(names) != 1 or not _is_text(self._of_column(names[0]).type):
+            kind = self._of_column(names[0]).type if len(names) == 1 else None
+            if kind is None or not (is_text(kind) or pa.types.is_string_view(kind)):
                 raise InvalidArgumentError(
                     "deduplicate(near=…) compares one column of strings: name it, as in"
                     " deduplicate('text', near=0.8)"
@@ -229,10 +233,6 @@ class RowSampling(TrainTestSplit):
             encoded = pc.dictionary_encode(texts, null_encoding="encode")
         codes = encoded.indices if isinstance(encoded, pa.DictionaryArray) else encoded
         return codes.to_numpy(zero_copy_only=False)
-
-
-def _is_text(kind: Any) -> bool:
-    return kind in (pa.string(), pa.large_string(), pa.string_view())
 
 
 def _as_text(value: Any) -> str:

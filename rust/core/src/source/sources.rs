@@ -177,10 +177,6 @@ impl Object for Versioned {
         self.version.as_deref()
     }
 
-    fn identity(&self) -> Option<String> {
-        self.version.clone()
-    }
-
     fn read_now(&self, ranges: &[Range<u64>]) -> Result<Option<Vec<Bytes>>> {
         self.object.read_now(ranges)
     }

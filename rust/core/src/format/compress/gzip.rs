@@ -131,16 +131,16 @@ impl Gzip {
                     Stop::Room if self.alone.is_none() && learnt.due(self.made + new.len() as u64) => {
                         let mut crc = self.crc.clone();
                         crc.update(new);
-                        learnt.add(Point {
-                            at: at + (all - input.len()) as u64 - self.inflate.unused(),
-                            out: self.made + new.len() as u64,
-                            state: State::deflate(
-                                self.inflate.place(),
-                                self.inflate.window(),
-                                crc.finalize(),
-                                self.length.wrapping_add(new.len() as u32),
-                            ),
-                        });
+                        let state = State::deflate(
+                            self.inflate.place(),
+                            self.inflate.window(),
+                            crc.finalize(),
+                            self.length.wrapping_add(new.len() as u32),
+                        );
+                        let at = at + (all - input.len()) as u64 - self.inflate.unused();
+                        if let Some(state) = state {
+                            learnt.add(Point { at, out: self.made + new.len() as u64, state });
+                        }
                     }
                     _ => {}
                 }

@@ -396,6 +396,21 @@ mod tests {
         text
     }
 
+    /// What a file has from a point on.
+    fn from(codec: Codec, point: &Point, bytes: &[u8]) -> Result<Vec<u8>> {
+        let mut decompressor = Decompressor::resume(codec, point)?;
+        let (mut input, mut out) = (&bytes[point.at as usize..], Vec::new());
+        loop {
+            let before = out.len();
+            let used = decompressor.run(&input[..input.len().min(333_333)], &mut out, before + (1 << 20))?;
+            input = &input[used..];
+            if used == 0 && out.len() == before {
+                decompressor.finish(&mut out)?;
+                return Ok(out);
+            }
+        }
+    }
+
     #[test]
     fn a_file_goes_on_from_each_of_its_points() -> Result<()> {
         let plain = long();
@@ -429,18 +444,7 @@ mod tests {
             for point in &points {
                 let kept = again.before(point.out).ok_or_else(|| Error::internal("no point"))?;
                 assert_eq!((kept.at, kept.out), (point.at, point.out));
-                let mut from = Decompressor::resume(codec, &kept)?;
-                let (mut input, mut out) = (&bytes[kept.at as usize..], Vec::new());
-                loop {
-                    let before = out.len();
-                    let used = from.run(&input[..input.len().min(333_333)], &mut out, before + (1 << 20))?;
-                    input = &input[used..];
-                    if used == 0 && out.len() == before {
-                        break;
-                    }
-                }
-                from.finish(&mut out)?;
-                assert!(out == plain[kept.out as usize..], "{codec:?} from {}", kept.out);
+                assert!(from(codec, &kept, &bytes)? == plain[kept.out as usize..], "{codec:?} from {}", kept.out);
             }
         }
         Ok(())
@@ -478,17 +482,7 @@ mod tests {
         let points = index.points();
         assert!(points.len() >= 4, "{} points", points.len());
         for point in &points {
-            let mut from = Decompressor::resume(Codec::Xz, point)?;
-            let (mut input, mut out) = (&bytes[point.at as usize..], Vec::new());
-            loop {
-                let before = out.len();
-                let used = from.run(&input[..input.len().min(333_333)], &mut out, before + (1 << 20))?;
-                input = &input[used..];
-                if used == 0 && out.len() == before {
-                    break;
-                }
-            }
-            from.finish(&mut out)?;
+            let out = from(Codec::Xz, point, &bytes)?;
             assert!(out == plain[point.out as usize..], "from {}: {} bytes", point.out, out.len());
         }
         // Nor has one of which the index, or what says where it is, is damaged.

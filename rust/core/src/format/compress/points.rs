@@ -56,10 +56,10 @@ pub(crate) enum State {
 }
 
 impl State {
-    /// A place in a member of gzip.
-    pub(super) fn deflate(place: Place, window: &[u8], crc: u32, length: u32) -> Self {
-        let window = zstd::bulk::compress(window, LEVEL).unwrap_or_default().into();
-        Self::Deflate { place, crc, length, window }
+    /// A place in a member of gzip; none where its window cannot be compressed, for lack of memory.
+    pub(super) fn deflate(place: Place, window: &[u8], crc: u32, length: u32) -> Option<Self> {
+        let window = zstd::bulk::compress(window, LEVEL).ok()?.into();
+        Some(Self::Deflate { place, crc, length, window })
     }
 
     /// What matches may refer to.

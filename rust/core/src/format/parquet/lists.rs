@@ -99,6 +99,7 @@ enum Values {
 }
 
 /// What a batch becomes.
+#[derive(Default)]
 struct Made {
     numbers: Vec<u8>,
     /// Where rows begin, in numbers.
@@ -168,13 +169,7 @@ impl Lists {
 
     fn rows(&mut self, rows: usize) -> Result<ArrayRef> {
         let room = (self.mean + self.mean / 8) * rows;
-        let mut made = Made {
-            numbers: Pooled::room(room),
-            starts: Vec::with_capacity(rows + 1),
-            count: 0,
-            lists: None,
-            items: None,
-        };
+        let mut made = Made { numbers: Pooled::room(room), starts: Vec::with_capacity(rows + 1), ..Made::default() };
         while self.open()? {
             let Some(page) = &mut self.page else { break };
             let whole = if page.defined.is_some() {
@@ -213,17 +208,7 @@ impl Lists {
                 continue;
             }
             let Some(page) = &mut self.page else { break };
-            let (mut starts, wanted) = (Vec::new(), (row - self.row) as usize);
-            if page.defined.is_some() {
-                let mut made = Made { numbers: Vec::new(), starts: Vec::new(), count: 0, lists: None, items: None };
-                page.by_level(&self.shape, self.dictionary.as_deref(), wanted, &mut made)?;
-                starts = made.starts;
-            } else {
-                let (n, _) = page.by_run(wanted, &mut starts, 0)?;
-                page.values.skip(n, &self.shape)?;
-            }
-            // What goes on with a row that began in the page before belongs to that one.
-            self.row += starts.len() as u64;
+            self.row += page.pass((row - self.row) as usize, &self.shape, self.dictionary.as_deref())?;
         }
         // The rest of the row before is still to be passed over.
         while self.open()? {
@@ -231,13 +216,7 @@ impl Lists {
             if page.begins()? {
                 break;
             }
-            if page.defined.is_some() {
-                let mut made = Made { numbers: Vec::new(), starts: Vec::new(), count: 0, lists: None, items: None };
-                page.by_level(&self.shape, self.dictionary.as_deref(), 0, &mut made)?;
-            } else {
-                let (n, _) = page.by_run(0, &mut Vec::new(), 0)?;
-                page.values.skip(n, &self.shape)?;
-            }
+            page.pass(0, &self.shape, self.dictionary.as_deref())?;
         }
         Ok(())
     }
@@ -375,6 +354,18 @@ impl Open {
     /// Whether a row begins next.
     fn begins(&self) -> Result<bool> {
         Ok(self.repeats.clone().next()? == Some(0))
+    }
+
+    /// Passes over what goes on with a row that began before, and then over up to `rows` rows; says how many began.
+    fn pass(&mut self, rows: usize, shape: &Shape, dictionary: Option<&[u8]>) -> Result<u64> {
+        let mut made = Made::default();
+        if self.defined.is_some() {
+            self.by_level(shape, dictionary, rows, &mut made)?;
+        } else {
+            let (n, _) = self.by_run(rows, &mut made.starts, 0)?;
+            self.values.skip(n, shape)?;
+        }
+        Ok(made.starts.len() as u64)
     }
 
     /// Passes over levels of a page of which all numbers are there, until `rows` rows in all have begun and another
