@@ -28,7 +28,10 @@ LAYERS = (
     ("dataset.combine",),
     ("dataset.splits", "dataset.stream_splits"),
     ("builder",),
-    ("load", "distributed", "evaluate", "chat"),
+    ("load", "distributed"),
+    ("chat",),
+    ("tasks",),
+    ("evaluate", "tabular"),
     ("inspect",),
     ("dataset", "arrow_writer", "compat", "alias", ""),
 )

@@ -40,7 +40,9 @@ def test_the_quickstart_runs(tmp_path):
     assert done.stdout.splitlines() == expected
 
 
-@pytest.mark.parametrize("name", ["chat.md", "evaluation.md", "sampling.md"])
+@pytest.mark.parametrize(
+    "name", ["chat.md", "evaluation.md", "results.md", "sampling.md", "tabular.md", "tasks.md"]
+)
 def test_a_page_runs(tmp_path, name):
     code = "\n".join(blocks(ROOT / "docs" / name))
     done = subprocess.run(

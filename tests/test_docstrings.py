@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import doctest
+import importlib
 import inspect
 import re
 from pathlib import Path
@@ -24,7 +25,11 @@ def public() -> Iterator[tuple[str, Any]]:
     """Classes, their methods and properties, and functions, each once."""
     seen = set()
     named = {name: getattr(rowstream, name) for name in sorted(rowstream.__all__)}
-    for name, value in (named | {"chat": rowstream.chat, "evaluate": rowstream.evaluate}).items():
+    modules = {
+        name: importlib.import_module(f"rowstream.{name}")
+        for name in ("chat", "evaluate", "evaluate.results", "tabular", "tasks")
+    }
+    for name, value in (named | modules).items():
         if inspect.isclass(value) and issubclass(value, BaseException):
             continue
         if inspect.isclass(value):
@@ -35,7 +40,19 @@ def public() -> Iterator[tuple[str, Any]]:
                 if not key.startswith("_")
             }
         elif inspect.ismodule(value):
-            members = {f"{name}.{key}": getattr(value, key) for key in value.__all__}
+            members = {}
+            for key in value.__all__:
+                member = getattr(value, key)
+                members[f"{name}.{key}"] = member
+                if inspect.isclass(member):
+                    yield f"{name}.{key}", member
+                    members |= {
+                        f"{name}.{key}.{of}": inspect.getattr_static(member, of)
+                        for of in vars(member)
+                        # What is inherited is documented where it is declared.
+                        if not of.startswith("_")
+                        and not any(of in vars(base) for base in member.__mro__[1:])
+                    }
         else:
             members = {name: value}
         for full, member in members.items():

@@ -12,7 +12,15 @@ from rowstream.exceptions import InvalidArgumentError
 _TURN = re.compile(r"\n\n(Human|Assistant):")
 _PROMPTS = ("prompt", "instruction", "question", "query")
 _ANSWERS = ("completion", "response", "output", "answer")
-_WINNERS = {"model_a": 1, "a": 1, "model_b": -1, "b": -1, "tie": 0, "tie (bothbad)": 0}
+_WINNERS = {
+    "model_a": 1,
+    "a": 1,
+    "model_b": -1,
+    "b": -1,
+    "tie": 0,
+    "tie (bothbad)": 0,
+    "both_bad": 0,
+}
 
 
 def _messages(row: Mapping[str, Any]) -> Conversation:
@@ -79,12 +87,40 @@ def _arena(row: Mapping[str, Any]) -> Comparison:
         raise InvalidArgumentError(
             f"there is no winner {winner!r}; known are {', '.join(_WINNERS)}"
         )
-    first, second = ([Message.of(m) for m in row[f"conversation_{c}"]] for c in "ab")
+    first, second = ([_plain(m) for m in row[f"conversation_{c}"]] for c in "ab")
     better, worse = (first, second) if _WINNERS[winner] >= 0 else (second, first)
     made = _preference({"chosen": better, "rejected": worse})
     strength = None if _WINNERS[winner] else 0.0
     rest = _rest(row, "conversation_a", "conversation_b")
     return Comparison(made.prompt, made.chosen, made.rejected, strength, rest)
+
+
+def _plain(given: Any) -> Message:
+    """Return a message without empty fields of its parts; one part of text is a text."""
+    message = Message.of(given)
+    if isinstance(message.content, str) or message.content is None:
+        return message
+    parts = [
+        {name: value for name, value in part.items() if value is not None}
+        for part in message.content
+    ]
+    text = parts[0]["text"] if len(parts) == 1 and parts[0].get("type") == "text" else parts
+    return Message(message.role, text, message.more)
+
+
+def _rated_responses(row: Mapping[str, Any]) -> Comparison:
+    rest = _rest(row, "instruction", "prompt", "chosen_response", "rejected_response")
+    ratings = [row.get(f"{which}_avg_rating") for which in ("chosen", "rejected")]
+    return _preference(
+        {
+            "prompt": row["instruction"] if "instruction" in row else row.get("prompt"),
+            "chosen": row["chosen_response"],
+            "rejected": row["rejected_response"],
+            "score_chosen": ratings[0],
+            "score_rejected": ratings[1],
+            **rest,
+        }
+    )
 
 
 Layout = Callable[[Mapping[str, Any]], Conversation | Comparison]
@@ -94,6 +130,10 @@ _LAYOUTS: dict[str, tuple[Callable[[Mapping[str, Any]], bool], Layout]] = {
     "two_responses": (
         lambda row: {"response1", "response2", "overall_preference"} <= row.keys(),
         _two_responses,
+    ),
+    "rated_responses": (
+        lambda row: {"chosen_response", "rejected_response"} <= row.keys(),
+        _rated_responses,
     ),
     "preference": (lambda row: {"chosen", "rejected"} <= row.keys(), _preference),
     "messages": (lambda row: isinstance(row.get("messages"), (list, tuple)), _messages),
@@ -174,8 +214,9 @@ def comparison(row: Mapping[str, Any], layout: str | None = None) -> Comparison:
     Args:
         row: A row with `chosen` and `rejected`: texts, messages, or transcripts as hh-rlhf has
             them, with or without the prompt, which is what both begin with; with `response1`,
-            `response2` and `overall_preference`, as HelpSteer; or with `conversation_a`,
-            `conversation_b` and `winner`, as the arena.
+            `response2` and `overall_preference`, as HelpSteer; with `chosen_response` and
+            `rejected_response`, as UltraFeedback; or with `conversation_a`, `conversation_b` and
+            `winner`, as the arena.
         layout: As in `conversation`.
 
     Returns:

@@ -156,6 +156,18 @@ class Conversation:
     def __getitem__(self, index: int) -> Message:
         return self.messages[index]
 
+    @property
+    def prompt(self) -> tuple[Message, ...]:
+        """The messages before the last answer of the assistant; all of them if there is none.
+
+        Example:
+            >>> from rowstream.chat import conversation
+            >>> [one.content for one in conversation({"prompt": "Hi", "response": "Hello"}).prompt]
+            ['Hi']
+        """
+        last = [i for i, one in enumerate(self.messages) if one.role == "assistant"]
+        return self.messages[: last[-1]] if last else self.messages
+
     def to_messages(self) -> list[dict[str, Any]]:
         """Return the messages as dicts, as chat templates take them.
 

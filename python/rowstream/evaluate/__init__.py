@@ -6,7 +6,7 @@
     print(result)                       # a table
     result["exact_match"].value         # 0.5
 
-- `exact_match`, `token_f1`: answers, normalized as SQuAD does;
+- `exact_match`, `token_f1`: answers, normalized as SQuAD does; `equal`: the same text or number;
 - `accuracy`, `precision`, `recall`, `f1`: classes;
 - `bleu` (package `sacrebleu`), `rouge1`, `rouge2`, `rougeL` (`rouge-score`): texts;
 - `math`: mathematical answers (`math-verify`);
@@ -17,10 +17,12 @@ from rowstream.evaluate.classes import Classification
 from rowstream.evaluate.counts import pass_at_k, win_rate
 from rowstream.evaluate.metric import Metric, Score
 from rowstream.evaluate.names import list_metrics, register_metric
-from rowstream.evaluate.run import Result, evaluate
+from rowstream.evaluate.result import ItemResult, Result
+from rowstream.evaluate.run import evaluate
 
 __all__ = [
     "Classification",
+    "ItemResult",
     "Metric",
     "Result",
     "Score",

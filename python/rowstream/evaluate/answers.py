@@ -7,11 +7,13 @@ import string
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from rowstream.exceptions import UnsupportedError
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -55,6 +57,24 @@ def _overlap(found: list[str], wanted: list[str]) -> float:
     return 2 * same / (len(found) + len(wanted))
 
 
+def equal(prediction: Any, reference: Any) -> float:
+    """Return 1 if a prediction is one of the references: the same text, or the same number.
+
+    Spaces around it do not count, nor how a number is written: `5.0` and `5`, `1,000` and `1000`.
+    """
+    found = _number(prediction)
+    return float(any(found == _number(one) for one in each(reference)))
+
+
+def _number(value: Any) -> Any:
+    text = str(value).strip()
+    try:
+        number = Decimal(_THOUSANDS.sub("", text))
+    except InvalidOperation:
+        return text
+    return number if number.is_finite() else text
+
+
 def math_match(prediction: Any, reference: Any) -> float:
     """Return 1 if a prediction is mathematically one of the references, else 0.
 
@@ -74,6 +94,8 @@ def math_match(prediction: Any, reference: Any) -> float:
     seconds = 5 if threading.current_thread() is threading.main_thread() else None
     try:
         found = parse(str(prediction), parsing_timeout=seconds)
+        if not found:
+            found = parse(_as_math(prediction), parsing_timeout=seconds)
         for one in each(reference):
             if verify(
                 parse(_as_math(one), parsing_timeout=seconds), found, timeout_seconds=seconds
@@ -84,7 +106,7 @@ def math_match(prediction: Any, reference: Any) -> float:
     return 0.0
 
 
-def _as_math(reference: Any) -> str:
-    """Return a reference as `math-verify` reads it: bare LaTeX needs an environment."""
-    text = str(reference)
+def _as_math(answer: Any) -> str:
+    """Return an answer as `math-verify` reads it: bare LaTeX needs an environment."""
+    text = str(answer)
     return f"${text}$" if "\\" in text and "$" not in text and "\\boxed" not in text else text

@@ -43,6 +43,18 @@ class Metric:
     So a stream is evaluated in one pass, and confidence intervals need no second one.
 
     Subclasses define `statistics` and `scores`; `Mean` needs a function of an item only.
+
+    Example:
+        >>> import numpy as np
+        >>> from rowstream.evaluate import Metric, evaluate
+        >>> class MeanError(Metric):
+        ...     names = ("mean_error",)
+        ...     def statistics(self, predictions, references):
+        ...         return np.abs(np.subtract(predictions, references))[:, None]
+        ...     def scores(self, sums, count):
+        ...         return {"mean_error": sums[..., 0] / count}
+        >>> evaluate([1, 2], [1, 5], metrics=MeanError(), confidence=None)["mean_error"].value
+        1.5
     """
 
     names: tuple[str, ...] = ()
@@ -52,6 +64,15 @@ class Metric:
         """Return what adds up: an array of numbers of shape `(items, statistics)`.
 
         Later calls may return more columns than earlier ones, which then had zeros there.
+
+        Args:
+            predictions: The predictions of some items.
+            references: Their references.
+
+        Example:
+            >>> from rowstream.evaluate import Classification
+            >>> Classification(only=["accuracy"]).statistics(["a"], ["a"]).shape[0]
+            1
         """
         raise NotImplementedError
 
@@ -61,11 +82,28 @@ class Metric:
         Args:
             sums: Sums of statistics, shape `(…, statistics)`.
             count: The numbers of items that they are of, shape `(…)`, never 0.
+
+        Example:
+            >>> from rowstream.evaluate import Classification
+            >>> metric = Classification(only=["accuracy"])
+            >>> found = metric.statistics(["a", "b"], ["a", "a"])
+            >>> float(metric.scores(found.sum(axis=0), 2)["accuracy"])
+            0.5
         """
         raise NotImplementedError
 
     def items(self, statistics: Any) -> dict[str, Any]:
-        """Return scores of single items by name, given their statistics; none if there are none."""
+        """Return scores of single items by name, given their statistics; none if there are none.
+
+        Args:
+            statistics: Of some items, shape `(items, statistics)`.
+
+        Example:
+            >>> from rowstream.evaluate import Classification
+            >>> metric = Classification(only=["accuracy"])
+            >>> {k: v.tolist() for k, v in metric.items(metric.statistics(["a"], ["b"])).items()}
+            {'accuracy': [0.0]}
+        """
         del statistics
         return {}
 

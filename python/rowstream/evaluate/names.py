@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rowstream.evaluate.answers import exact_match, math_match, token_f1
+from rowstream.evaluate.answers import equal, exact_match, math_match, token_f1
 from rowstream.evaluate.classes import Classification
 from rowstream.evaluate.metric import Mean, Metric
 from rowstream.evaluate.texts import Bleu, Rouge
@@ -15,6 +15,7 @@ _ROUGE = ("rouge1", "rouge2", "rougeL")
 _MADE: dict[str, Callable[[], Metric]] = {
     "exact_match": lambda: Mean("exact_match", exact_match),
     "token_f1": lambda: Mean("token_f1", token_f1),
+    "equal": lambda: Mean("equal", equal),
     "accuracy": lambda: Classification(only=["accuracy"]),
     "precision": lambda: Classification(only=["precision"]),
     "recall": lambda: Classification(only=["recall"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -10,7 +10,10 @@ import numpy as np
 
 from rowstream.evaluate.metric import Metric, Score
 from rowstream.evaluate.names import metrics_of
+from rowstream.evaluate.result import KeptItems, Result
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.tasks import Items
+from rowstream.tasks.prompts import asked, target_of
 
 _BATCH = 512
 _END = object()
@@ -18,48 +21,6 @@ _END = object()
 _POISSON = np.searchsorted(
     np.cumsum([np.exp(-1) / f for f in (1, 1, 2, 6, 24, 120)]), (np.arange(256) + 0.5) / 256
 ).astype(np.float32)
-
-
-class Result(Mapping[str, Score]):
-    """The scores of an evaluation, by name; printed as a table.
-
-    Attributes:
-        count: The number of items.
-        item_scores: The scores of single items, as lists by name; `None` if they were not kept.
-
-    Example:
-        >>> from rowstream.evaluate import evaluate
-        >>> evaluate(["a", "b"], ["a", "c"], metrics=["exact_match"], confidence=None)
-        | metric      | score  |
-        |-------------|--------|
-        | exact_match | 0.5000 |
-        <BLANKLINE>
-        2 items
-    """
-
-    def __init__(
-        self, scores: dict[str, Score], count: int, items: dict[str, list[float]] | None
-    ) -> None:
-        self._scores, self.count, self.item_scores = scores, count, items
-
-    def __getitem__(self, name: str) -> Score:
-        return self._scores[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._scores)
-
-    def __len__(self) -> int:
-        return len(self._scores)
-
-    def __repr__(self) -> str:
-        rows = [("metric", "score"), *((name, str(score)) for name, score in self._scores.items())]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = [
-            f"| {' | '.join(text.ljust(width) for text, width in zip(row, widths, strict=True))} |"
-            for row in rows
-        ]
-        lines.insert(1, f"|{'|'.join('-' * (width + 2) for width in widths)}|")
-        return "\n".join([*lines, "", f"{self.count} items"])
 
 
 class _Sums:
@@ -101,7 +62,7 @@ def evaluate(
     predictions: Any,
     references: Any = None,
     *,
-    metrics: str | Iterable[Any] = "exact_match",
+    metrics: str | Iterable[Any] | None = None,
     prediction_column: str = "prediction",
     reference_column: str = "reference",
     confidence: float | None = 0.95,
@@ -115,9 +76,11 @@ def evaluate(
         predictions: Predictions, or a dataset or stream that has predictions and references in
             columns. Anything that can be iterated, read once and never held as a whole.
         references: The reference of each prediction, or a list of several of which the best fits;
-            anything that can be iterated. `None` if `predictions` has both.
+            anything that can be iterated. Or the `Items` of a task, whose answers are found in
+            predictions as the task has them. `None` if `predictions` has both.
         metrics: Names as `list_metrics` returns them, `Metric` objects, or functions of a
-            prediction and its reference that return a number.
+            prediction and its reference that return a number. If `None`, those of the task, or
+            `"exact_match"`.
         prediction_column, reference_column: The columns, if `predictions` has both.
         confidence: How likely intervals have the true score, between 0 and 1; `None` for no
             intervals.
@@ -142,7 +105,15 @@ def evaluate(
         >>> result = evaluate(ds, metrics=["exact_match", "token_f1"])
         >>> round(result["token_f1"].value, 4)
         0.8333
+        >>> from rowstream.tasks import load_task
+        >>> items = load_task("gsm8k", synthetic=True)
+        >>> answers = [f"The answer is {item.target}." for item in items]
+        >>> evaluate(answers, items)["equal"].value
+        1.0
     """
+    items = references if isinstance(references, Items) else None
+    if metrics is None:
+        metrics = items.task.metrics if items is not None and items.task.metrics else "exact_match"
     given = [metrics] if isinstance(metrics, (str, Metric)) or callable(metrics) else [*metrics]
     sums = [_Sums(one, n_resamples if confidence is not None else 0) for one in metrics_of(given)]
     names = [name for one in sums for name in one.metric.names]
@@ -152,28 +123,62 @@ def evaluate(
         raise InvalidArgumentError(f"confidence={confidence} is not between 0 and 1")
     if keep_items is None:
         keep_items = hasattr(predictions, "__len__")
-    pairs = _pairs(predictions, references, prediction_column, reference_column)
+    rows = _rows(predictions, references, prediction_column, reference_column)
+    kept = KeptItems() if keep_items else None
+    find = None if items is None else items.task.answer
     generator = np.random.default_rng(seed)
     counts = np.zeros((n_resamples if confidence is not None else 0) + 1)
-    while batch := [*islice(pairs, _BATCH)]:
+    while batch := [*islice(rows, _BATCH)]:
         weights = None
         if confidence is not None:
             drawn = generator.integers(0, 256, (n_resamples, len(batch)), np.uint8)
             weights = np.take(_POISSON, drawn)
             counts[1:] += weights.sum(axis=1)
+        found = [one for one, *_ in batch]
+        wanted = [other for _, other, *_ in batch]
+        if kept is not None:
+            kept.extend(**_fields(batch, int(counts[0])))
         counts[0] += len(batch)
-        found, wanted = [one for one, _ in batch], [other for _, other in batch]
+        if find is not None:
+            found = [_answer(find, one) for one in found]
         for one in sums:
             one.add(found, wanted, weights, keep_items)
     if not counts[0]:
         raise InvalidArgumentError("evaluate: there are no predictions")
     scores = {name: score for one in sums for name, score in one.scores(counts, confidence).items()}
-    items = {name: values for one in sums for name, values in one.items.items()}
-    return Result(scores, int(counts[0]), items if keep_items else None)
+    if kept is not None:
+        kept.scores = {name: values for one in sums for name, values in one.items.items()}
+    return Result(scores, int(counts[0]), kept, "" if items is None else items.task.name)
 
 
-def _pairs(predictions: Any, references: Any, found: str, wanted: str) -> Iterator[tuple[Any, Any]]:
-    """Yield predictions with their references."""
+def _answer(find: Callable[[str], str | None], prediction: Any) -> Any:
+    """Return the answer in what a model wrote; all of it where none is found."""
+    if not isinstance(prediction, str):
+        return prediction
+    found = find(prediction)
+    return prediction if found is None else found
+
+
+def _fields(batch: list[tuple[Any, Any, Any]], first: int) -> dict[str, list[Any]]:
+    """Return what is kept of items, field by field."""
+    columns: dict[str, list[Any]] = {
+        "prediction": [one for one, *_ in batch],
+        "target": [other for _, other, *_ in batch],
+    }
+    items = [item for *_, item in batch]
+    none = items[0] is None
+    return {
+        "id": [*range(first, first + len(batch))] if none else [item.id for item in items],
+        "input": [None if none else asked(item) for item in items],
+        "choices": [() if none else getattr(item, "choices", ()) for item in items],
+        **columns,
+    }
+
+
+def _rows(
+    predictions: Any, references: Any, found: str, wanted: str
+) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield predictions with their references, and the items of the task that these are of."""
     if references is None:
         for i, row in enumerate(predictions):
             if not isinstance(row, Mapping) or found not in row or wanted not in row:
@@ -182,8 +187,9 @@ def _pairs(predictions: Any, references: Any, found: str, wanted: str) -> Iterat
                     f"evaluate: row {i} has {there}, not the columns {found!r} and {wanted!r}; give"
                     " references, or prediction_column= and reference_column="
                 )
-            yield row[found], row[wanted]
+            yield row[found], row[wanted], None
         return
+    of_task = isinstance(references, Items)
     ours, theirs = iter(predictions), iter(references)
     count = 0
     while True:
@@ -194,4 +200,6 @@ def _pairs(predictions: Any, references: Any, found: str, wanted: str) -> Iterat
             what = ("predictions", "references") if one is _END else ("references", "predictions")
             raise InvalidArgumentError(f"evaluate: there are {count} {what[0]}, and more {what[1]}")
         count += 1
-        yield one, other
+        if isinstance(one, Mapping) and found in one:
+            one = one[found]
+        yield (one, target_of(other), other) if of_task else (one, other, None)
