@@ -24,6 +24,7 @@ from pathlib import Path
 import bokeh_sampledata
 import pyarrow as pa
 import pyarrow.parquet as pq
+from evaluation import evaluate_baselines, titanic_as_text
 from rowstream import (
     col,
     interleave_datasets,
@@ -480,3 +481,5 @@ if __name__ == "__main__":
     by_number()
     from_the_hub()
     train()
+    evaluate_baselines()
+    titanic_as_text(DATA / "titanic")

@@ -101,7 +101,8 @@ class Walk:
         self.members: set[tuple[str, str]] = set()
         self.lenient = False
 
-    def feed(self, tag: str, content: bytes | str = b"") -> None:
+    def feed(self, tag: str, content: Any = b"") -> None:
+        """Hash a part: a text, or what has bytes."""
         data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
         self.hash.update(f"{tag}:{len(data)}:".encode())
         self.hash.update(data)
@@ -202,7 +203,10 @@ class Walk:
         numpy, torch, arrow = (sys.modules.get(one) for one in ("numpy", "torch", "pyarrow"))
         if numpy is not None and isinstance(value, numpy.ndarray) and value.dtype != object:
             self.feed("array", f"{value.dtype.str}{value.shape}")
-            return self.feed("values", numpy.ascontiguousarray(value).tobytes())
+            flat = numpy.ascontiguousarray(value).reshape(-1)
+            # Many rows that are selected are not copied to be hashed.
+            plain = flat.dtype.kind in "biufcmM"
+            return self.feed("values", flat.view(numpy.uint8) if plain else flat.tobytes())
         if torch is not None and isinstance(value, torch.Tensor):
             self.feed("tensor", f"{value.dtype}{tuple(value.shape)}")
             plain = value.detach().cpu().contiguous()

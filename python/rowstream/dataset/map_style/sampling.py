@@ -232,7 +232,12 @@ class RowSampling(TrainTestSplit):
             texts = pa.array([json.dumps(one, default=_as_text) for one in column.to_pylist()])
             encoded = pc.dictionary_encode(texts, null_encoding="encode")
         codes = encoded.indices if isinstance(encoded, pa.DictionaryArray) else encoded
-        return codes.to_numpy(zero_copy_only=False)
+        # In the smallest type: of many rows, codes are most of what folds need.
+        most = len(encoded.dictionary) if isinstance(encoded, pa.DictionaryArray) else 2**31
+        small = codes.to_numpy(zero_copy_only=False).astype(np.min_scalar_type(most), copy=False)
+        del encoded, codes
+        pa.default_memory_pool().release_unused()
+        return small
 
 
 def _as_text(value: Any) -> str:

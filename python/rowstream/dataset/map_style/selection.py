@@ -118,7 +118,10 @@ class RowSelection(MapStyleFormat):
 
     def _listed(self, rows: Any, new_fingerprint: str | None, file: str | None = None) -> Self:
         # Not by pa.array, which imports pandas to see whether it is asked for one of its arrays.
-        numbers = np.ascontiguousarray(rows, dtype=np.uint64)
+        numbers = np.ascontiguousarray(rows)
+        # None is below zero: the same bytes, without a copy.
+        signed = numbers.dtype == np.int64
+        numbers = numbers.view(np.uint64) if signed else numbers.astype(np.uint64, copy=False)
         array = pa.Array.from_buffers(pa.uint64(), len(numbers), [None, pa.py_buffer(numbers)])
         if self._indices is not None:
             self._indices.check()
