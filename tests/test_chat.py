@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from rowstream import Dataset, exceptions
 from rowstream.chat import (
@@ -12,8 +14,6 @@ from rowstream.chat import (
     conversation,
     list_layouts,
     register_layout,
-    to_chatml,
-    to_supervised,
 )
 
 TALK = [
@@ -189,12 +189,178 @@ def test_what_is_no_conversation_says_why():
             "no winner 'c'",
         ),
         (
-            lambda: to_chatml(Conversation([Message("user", [{"type": "image"}])])),
-            "message 0 is no text",
+            lambda: Conversation([Message("user", [{"type": "image"}])]).to_chatml(),
+            "message 0 is not only a text",
         ),
     ]:
         with pytest.raises(exceptions.InvalidArgumentError, match=match):
             call()
+
+
+SYSTEM = {"role": "system", "content": "s"}
+TOOL = {"role": "tool", "content": "7"}
+
+
+@pytest.mark.parametrize(
+    ("row", "prompt", "chosen", "rejected"),
+    [
+        # Answers of several messages that begin alike keep their prompt.
+        (
+            {"prompt": [USER], "chosen": [ANSWER, TOOL, ANSWER], "rejected": [ANSWER, TOOL, OTHER]},
+            [USER, ANSWER, TOOL],
+            [ANSWER],
+            [OTHER],
+        ),
+        (
+            {"prompt": [SYSTEM, USER], "chosen": [USER, ANSWER], "rejected": [USER, OTHER]},
+            [SYSTEM, USER],
+            [ANSWER],
+            [OTHER],
+        ),
+        (
+            {"prompt": "q", "chosen": [SYSTEM, USER, ANSWER], "rejected": [SYSTEM, USER, OTHER]},
+            [SYSTEM, USER],
+            [ANSWER],
+            [OTHER],
+        ),
+        (
+            {"system": "s", "question": "q", "chosen": "a", "rejected": "b"},
+            [SYSTEM, USER],
+            [ANSWER],
+            [OTHER],
+        ),
+        (
+            {"instruction": "q", "prompt": None, "chosen": "a", "rejected": "b"},
+            [USER],
+            [ANSWER],
+            [OTHER],
+        ),
+        (
+            {"prompt": "\n\nHuman: q\n\nAssistant:", "chosen": "a", "rejected": "b"},
+            [USER],
+            [ANSWER],
+            [OTHER],
+        ),
+        (
+            {"chosen": "\nHuman: q\n\nAssistant: a", "rejected": "Human: q\n\nAssistant: b"},
+            [USER],
+            [ANSWER],
+            [OTHER],
+        ),
+        # One ends with the question.
+        (
+            {"chosen": SAID + "x\n\nHuman: q\n\nAssistant: a", "rejected": SAID + "x\n\nHuman: q"},
+            [*TALK[1:4], {"role": "assistant", "content": "x"}, USER],
+            [ANSWER],
+            [{"role": "assistant", "content": ""}],
+        ),
+        ({"chosen": SAID + "a", "rejected": SAID + "a"}, TALK[1:4], [ANSWER], [ANSWER]),
+        (
+            {
+                "instruction": "q",
+                "chosen_response": "a",
+                "rejected_response": "b",
+                "chosen_avg_rating": 1.0,
+                "rejected_avg_rating": 2.0,
+            },
+            [USER],
+            [OTHER],
+            [ANSWER],
+        ),
+        (
+            {
+                "conversation_a": [
+                    {"role": "user", "content": [{"type": "text", "text": "q", "image": None}]},
+                    {"role": "assistant", "content": [{"type": "text", "text": None}]},
+                ],
+                "conversation_b": [
+                    {"role": "user", "content": [{"type": "text", "text": "q", "image": None}]},
+                    ANSWER,
+                ],
+                "winner": "both_bad",
+            },
+            [USER],
+            [{"role": "assistant", "content": ""}],
+            [ANSWER],
+        ),
+    ],
+)
+def test_prompts_of_comparisons(row, prompt, chosen, rejected):
+    found = comparison(row)
+    assert found.to_dict() == {"prompt": prompt, "chosen": chosen, "rejected": rejected}
+    assert comparison(found.to_dict()).to_dict() == found.to_dict()
+
+
+def test_fields_that_are_used_are_the_only_ones_that_go():
+    row = {"question": "q", "input": "CTX", "answer": "a"}
+    assert conversation(row).metadata == {"input": "CTX"}
+    assert conversation({"instruction": "q", "input": "i", "output": "a"}).metadata == {}
+    assert conversation({"prompt": "q", "completion": None, "response": "a"})[1].content == "a"
+    swapped = comparison(
+        {"prompt": "q", "chosen": "a", "rejected": "b", "score_chosen": 1, "score_rejected": 2}
+    )
+    assert swapped.metadata == {"swapped": True}
+    lone = comparison({"prompt": "q", "chosen": "a", "rejected": "b", "score_chosen": 1})
+    assert lone.metadata == {"score_chosen": 1}
+
+
+def test_messages_of_other_libraries():
+    import numpy as np
+
+    assert conversation({"messages": np.array(TALK, dtype=object)}).to_messages() == TALK
+    call = {"role": "assistant", "content": None, "function_call": {"name": "f"}}
+    assert Message.of(call).to_dict() == call
+    merged = {"from": "human", "value": "x", "role": None, "content": None}
+    assert Message.of(merged).to_dict() == {"role": "user", "content": "x"}
+    assert Message.of({"from": "function_call", "value": "{}"}).role == "assistant"
+    row = {"system": "s", "conversations": [SYSTEM, USER, ANSWER]}
+    assert len(conversation(row)) == 3
+
+
+def test_messages_do_not_change():
+    parts = [{"type": "text", "text": "a"}]
+    message = Message("user", parts, {"tags": ["x"]})
+    parts[0]["text"] = "changed"
+    message.to_dict()["content"][0]["text"] = "changed"
+    message.to_dict()["tags"].append("y")
+    assert message.to_dict() == {
+        "role": "user",
+        "content": [{"type": "text", "text": "a"}],
+        "tags": ["x"],
+    }
+    assert message == Message("user", ({"type": "text", "text": "a"},), {"tags": ["x"]})
+    assert len({message, message, Message("user", "a")}) == 2
+    assert pickle.loads(pickle.dumps(message)) == message
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda: conversation("hi"), "found a str"),
+        (lambda: conversation([USER]), "found a list"),
+        (lambda: conversation({"a": 1, 2: 3}), "none of the layouts"),
+        (lambda: conversation({"prompt": "q", "completion": None}), "missing"),
+        (lambda: comparison({"chosen": None, "rejected": "b"}), "'preference' has it"),
+        (
+            lambda: comparison({"response1": "a", "response2": "b", "overall_preference": None}),
+            "'two_responses' has it",
+        ),
+        (
+            lambda: comparison(
+                {"chosen": "a", "rejected": "b", "score_chosen": "x", "score_rejected": 1}
+            ),
+            "could not convert",
+        ),
+        (lambda: Comparison([], [ANSWER], [OTHER], "high"), "'high'"),
+        (lambda: Comparison([], [ANSWER], [OTHER], float("nan")), "nan"),
+        (lambda: Comparison("q", [ANSWER], [OTHER]), "list of messages"),
+        (lambda: Message("user", "x", {"content": "y"}), "again"),
+        (lambda: register_layout("x", "a", "b"), "two functions"),
+    ],
+)
+def test_errors_say_what_is_wrong(call, match):
+    with pytest.raises(exceptions.InvalidArgumentError, match=match):
+        call()
 
 
 def test_layouts_of_users():
@@ -208,11 +374,11 @@ def test_layouts_of_users():
 
 
 def test_chatml():
-    assert to_chatml(Conversation([USER, ANSWER])) == (
+    assert Conversation([USER, ANSWER]).to_chatml() == (
         "<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\na<|im_end|>\n"
     )
-    assert to_chatml(Conversation([USER]), generation_prompt=True).endswith(
-        "<|im_start|>assistant\n"
+    assert (
+        Conversation([USER]).to_chatml(generation_prompt=True).endswith("<|im_start|>assistant\n")
     )
 
 
@@ -249,7 +415,7 @@ def tokenizer():
     ],
 )
 def test_the_loss_is_of_answers(tokenizer, mask, learnt):
-    row = to_supervised(Conversation(TALK), tokenizer, mask=mask)
+    row = Conversation(TALK).to_supervised(tokenizer, mask=mask)
     whole = tokenizer.apply_chat_template(TALK, tokenize=False)
     assert tokenizer.decode(row["input_ids"]).split() == whole.split()
     assert len(row["labels"]) == len(row["loss_weights"]) == len(row["input_ids"])
@@ -258,16 +424,16 @@ def test_the_loss_is_of_answers(tokenizer, mask, learnt):
     assert tokenizer.decode(kept).split() == expected.split()
     for one, label, weight in zip(*row.values(), strict=True):
         assert label == (one if weight else -100)
-    short = to_supervised(Conversation(TALK), tokenizer, mask=mask, max_length=4)
+    short = Conversation(TALK).to_supervised(tokenizer, mask=mask, max_length=4)
     assert {name: values[:4] for name, values in row.items()} == short
 
 
 def test_masks_that_cannot_be(tokenizer):
     with pytest.raises(exceptions.InvalidArgumentError, match="no mask 'first'"):
-        to_supervised(Conversation(TALK), tokenizer, mask="first")
+        Conversation(TALK).to_supervised(tokenizer, mask="first")
     with pytest.raises(exceptions.InvalidArgumentError, match="no answer; its roles are"):
-        to_supervised(Conversation(TALK[:2]), tokenizer)
-    assert to_supervised(Conversation(TALK[:2]), tokenizer, mask="all")["labels"]
+        Conversation(TALK[:2]).to_supervised(tokenizer)
+    assert Conversation(TALK[:2]).to_supervised(tokenizer, mask="all")["labels"]
 
     class Changing:
         def apply_chat_template(self, messages, tokenize, add_generation_prompt=False):
@@ -275,4 +441,81 @@ def test_masks_that_cannot_be(tokenizer):
             return [len(messages) - i for i, _ in enumerate(messages)] + [9] * add_generation_prompt
 
     with pytest.raises(exceptions.UnsupportedError, match="does not begin the conversation"):
-        to_supervised(Conversation(TALK), Changing())
+        Conversation(TALK).to_supervised(Changing())
+
+
+END = "<|im_end|>"
+TEMPLATES = {
+    "chatml": "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
+    "tagged": "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}{% generation %}"
+    "{{ m.content }}<|im_end|>{% endgeneration %}{% else %}{{ m.content }}<|im_end|>{% endif %}\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
+    "with a system": "{% if messages[0].role != 'system' %}<|im_start|>system\nYou.<|im_end|>\n{% endif %}"
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
+    "no prompt": "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}",
+    "always": "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "<|im_start|>assistant\n",
+    "refusing": "{{ raise_exception('roles must alternate') }}",
+}
+
+
+@pytest.fixture(scope="module")
+def letters():
+    """A tokenizer of a token a byte, and the special tokens of ChatML."""
+    transformers = pytest.importorskip("transformers")
+    tokenizers = pytest.importorskip("tokenizers")
+    alphabet = tokenizers.pre_tokenizers.ByteLevel.alphabet()
+    inner = tokenizers.Tokenizer(
+        tokenizers.models.BPE({c: i for i, c in enumerate(sorted(alphabet))}, [])
+    )
+    inner.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = tokenizers.decoders.ByteLevel()
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=inner, additional_special_tokens=["<|im_start|>", END], eos_token=END
+    )
+
+
+def learnt(talk, tokenizer, **options):
+    row = talk.to_supervised(tokenizer, **options)
+    runs, last = [], 0.0
+    for one, weight in zip(row["input_ids"], row["loss_weights"], strict=True):
+        if weight and not last:
+            runs.append([])
+        if weight:
+            runs[-1].append(one)
+        last = weight
+    return [tokenizer.decode(run) for run in runs]
+
+
+@pytest.mark.parametrize("name", ["chatml", "tagged", "with a system"])
+def test_the_loss_is_of_what_a_model_writes(letters, name):
+    letters.chat_template = TEMPLATES[name]
+    assert learnt(Conversation(TALK), letters) == ["Hello." + END, "Bye." + END]
+    assert learnt(Conversation(TALK), letters, mask="last") == ["Bye." + END]
+    # A conversation that begins with an answer.
+    first = Conversation([TALK[2], TALK[3], TALK[4]])
+    assert learnt(first, letters) == ["Hello." + END, "Bye." + END]
+    assert learnt(Conversation(TALK[2:3]), letters) == ["Hello." + END]
+    lines = Conversation([USER, {"role": "assistant", "content": " a \n\n"}])
+    assert learnt(lines, letters) == [" a \n\n" + END]
+
+
+def test_templates_that_do_not_say_where_answers_are(letters):
+    for name in ("no prompt", "always"):
+        letters.chat_template = TEMPLATES[name]
+        with pytest.raises(exceptions.UnsupportedError, match="no generation prompt"):
+            Conversation(TALK).to_supervised(letters)
+    letters.chat_template = TEMPLATES["refusing"]
+    with pytest.raises(exceptions.InvalidArgumentError, match="roles must alternate"):
+        Conversation(TALK).to_supervised(letters)
+    letters.chat_template = TEMPLATES["chatml"]
+    for length in (0, -3, 2.5, "3"):
+        with pytest.raises(exceptions.InvalidArgumentError, match="max_length"):
+            Conversation(TALK).to_supervised(letters, max_length=length)
+    with pytest.raises(exceptions.InvalidArgumentError, match="expected a tokenizer"):
+        Conversation(TALK).to_supervised("gpt2")
+    letters.chat_template = "{{ extra }}" + TEMPLATES["chatml"]
+    row = Conversation(TALK).to_supervised(letters, extra="more")
+    assert letters.decode(row["input_ids"]).startswith("more")

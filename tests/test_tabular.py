@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import pickle
@@ -31,8 +32,7 @@ from rowstream.tabular import (
     TextTemplateEngine,
     TitanicDataset,
 )
-from rowstream.tabular.templates import variant_of
-from rowstream.tabular.text_columns import _variants
+from rowstream.tabular.cells import variant_of
 
 from examples.titanic import write_titanic
 
@@ -134,6 +134,36 @@ def test_what_is_said_counts(tmp_path):
         DatasetSpec.infer(tmp_path)
 
 
+def test_files_of_other_kinds(tmp_path):
+    path = tmp_path / "train.csv"
+    path.write_text("Id;b;y\n1;x;0\n2;y;1\n")
+    with pytest.raises(exceptions.InvalidArgumentError, match="give sep=';'"):
+        DatasetSpec.infer(path)
+    spec = DatasetSpec.infer(path, sep=";", competition_name="t")
+    assert (spec.target_column, spec.id_column) == ("y", "Id")
+    assert spec.csv_options == {"sep": ";"}
+    path.write_text("Id,LotArea,SalePrice\n1,2,3\n".replace(",", ";"), encoding="utf-16")
+    spec = DatasetSpec.infer(path, sep=";", encoding="utf-16")
+    assert HousePricesDataset(spec)[0]["labels"] == 3.0
+    path.write_text("humid,Bid,Rapid,y\n1.5,1,2,1.25\n2.5,2,3,2.5\n3.5,3,4,3.5\n")
+    assert DatasetSpec.infer(path).id_column is None
+    (tmp_path / "test.csv").write_bytes(b"")
+    assert DatasetSpec.infer(path).target_columns == ["y"]
+    path.write_text(
+        "t,v\n2024-01-01T00:00:00Z,1.5\n2024-01-02T00:00:00Z,2.5\n2024-01-03T00:00:00Z,3.5\n"
+    )
+    (tmp_path / "test.csv").write_text("t\n2024-02-01T00:00:00Z\n")
+    assert DatasetSpec.infer(path).competition_type is CompetitionType.TIME_SERIES
+    path.write_text("query,y\nhello,1\nyou,2\nand,3\n")
+    (tmp_path / "test.csv").unlink()
+    assert DatasetSpec.infer(path).competition_type is CompetitionType.REGRESSION
+    with pytest.raises(exceptions.InvalidArgumentError, match="names no column"):
+        DatasetSpec.infer(path, target_column=[])
+    path.write_text("a,y\n1,0\n2,1\n")
+    assert DatasetSpec.infer(path, target_column=["y", "y"]).target_columns == ["y"]
+    assert DatasetSpec.infer(path, competition_type="regression").num_classes is None
+
+
 def test_specifications_are_checked():
     assert DatasetSpec("a", "b", "time_series", 1, 2, "t").target_columns == ["t"]
     with pytest.raises(exceptions.InvalidArgumentError, match="'guessing'; there is binary_"):
@@ -158,6 +188,7 @@ def test_the_passengers(titanic, monkeypatch, tmp_path):
     assert 300 < sum(labels) < 400
     assert train[0]["metadata"] == {"id": 1}
     assert train[-1] == train[890]
+    assert train[:2] == [train[0], train[1]]
     text = train[0]["text"]
     assert rows[0]["Name"] in text
     assert f"ge {rows[0]['Age'] or 'unknown'}" in text
@@ -258,6 +289,43 @@ def test_house_prices_from_class_to_loader(houses):
         registry.create_dataset("house_prices", split="dev")
 
 
+def test_files_are_called_as_the_metadata_say(houses):
+    (houses / "train.csv").rename(houses / "training.csv")
+    spec = DatasetSpec.infer(houses / "training.csv", target_column="SalePrice")
+    metadata = CompetitionMetadata("houses", "regression", train_file="training.csv")
+
+    class Named(HousePricesDataset):
+        def _load_data(self):
+            self._data = self.read_csv()
+
+    registry = DatasetRegistry()
+    registry.register_competition("houses", metadata, spec, Named)
+    assert (
+        len(registry.create_dataset("houses"))
+        == len(registry.create_dataset("houses", "test"))
+        == 3
+    )
+
+
+def test_datasets_say_what_they_lack(houses):
+    spec = DatasetSpec.infer(houses)
+
+    class Nothing(HousePricesDataset):
+        def _load_data(self):
+            pass
+
+    class Listed(HousePricesDataset):
+        def _load_data(self):
+            self._data = [{"Id": 1}]
+
+    with pytest.raises(exceptions.InvalidArgumentError, match="neither sets"):
+        Nothing(spec)
+    with pytest.raises(exceptions.SchemaError, match=r"LotArea.*there is \['Id'\]"):
+        Listed(spec)
+    with pytest.raises(exceptions.InvalidArgumentError, match="expected a DatasetSpec"):
+        HousePricesDataset("titanic")
+
+
 def test_a_dataset_has_all_its_parts():
     class Half(KaggleDataset):
         def _load_data(self):
@@ -305,7 +373,7 @@ def test_datasets_are_discovered(tmp_path):
         "class Helper(KaggleDataset): pass\nclass HalfDataset(KaggleDataset): pass\n"
     )
     (tmp_path / "datasets").mkdir()
-    (tmp_path / "datasets" / "__init__.py").write_text("raise RuntimeError")
+    (tmp_path / "datasets" / "__init__.py").write_text("")  # of another name than Hugging Face's
     (tmp_path / "datasets" / "ships.py").write_text(
         base + f"class NYCTaxiDataset(KaggleDataset):\n{methods}"
         f"class OtherDataset(KaggleDataset):\n    competition_name = 'named-otherwise'\n{methods}"
@@ -326,10 +394,59 @@ def test_datasets_are_discovered(tmp_path):
     assert len(registry.create_dataset("house_prices")) == 1
     assert registry.discover(tmp_path / "datasets") == ["named-otherwise", "nyc_taxi"]
     (tmp_path / "broken_dataset.py").write_text("import nothing_of_the_kind")
-    with pytest.raises(exceptions.InvalidArgumentError, match=r"broken_dataset\.py.*nothing_of"):
+    (tmp_path / "ends_dataset.py").write_text("import sys; sys.exit(3)")
+    registry = DatasetRegistry()
+    with pytest.raises(
+        exceptions.InvalidArgumentError,
+        match=r"broken_dataset\.py.*nothing_of.*SystemExit.*nyc_taxi",
+    ):
         registry.discover(tmp_path)
+    assert "nyc_taxi" in registry.list_competitions()
     with pytest.raises(exceptions.InvalidArgumentError, match="no folder"):
         registry.discover(tmp_path / "nowhere")
+
+
+BASE = (
+    "from rowstream.tabular import KaggleDataset\nclass {}(KaggleDataset):\n"
+    "    def _load_data(self): self._data = [1, 2]\n    def _validate_data(self): pass\n"
+    "    def __getitem__(self, i): return self._data[i]\n"
+)
+
+
+def test_modules_that_import_their_neighbours(tmp_path):
+    for folder in (".hidden", "env", "build", "pkg/datasets"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "env" / "pyvenv.cfg").write_text("")
+    for folder in (".hidden", "env", "build"):
+        (tmp_path / folder / "bad_dataset.py").write_text("raise RuntimeError")
+    (tmp_path / "pkg" / "__init__.py").write_text("")
+    (tmp_path / "pkg" / "datasets" / "__init__.py").write_text("")
+    (tmp_path / "pkg" / "datasets" / "common.py").write_text("X = 1")
+    (tmp_path / "pkg" / "datasets" / "ship.py").write_text(
+        "from .common import X\n" + BASE.format("ShipDataset")
+    )
+    (tmp_path / "helper_of_plane.py").write_text("Y = 2")
+    (tmp_path / "plane_dataset.py").write_text(
+        "from helper_of_plane import Y\n" + BASE.format("PlaneDataset")
+    )
+    registry = DatasetRegistry()
+    assert registry.discover(tmp_path) == registry.discover(tmp_path) == ["plane", "ship"]
+    (tmp_path / "other_dataset.py").write_text(BASE.format("PlaneDataset"))
+    with pytest.raises(exceptions.InvalidArgumentError, match="both have a class for 'plane'"):
+        registry.discover(tmp_path)
+
+
+def test_discovered_classes_in_workers_that_are_spawned(tmp_path):
+    torch = pytest.importorskip("torch")
+    (tmp_path / "train_dataset.py").write_text(BASE.format("TrainDataset"))
+    registry = DatasetRegistry()
+    registry.discover(tmp_path)
+    made = registry.create_dataset("train", spec=DatasetSpec("train", tmp_path, "regression"))
+    assert [*pickle.loads(pickle.dumps(made))] == [1, 2]
+    loader = torch.utils.data.DataLoader(
+        made, num_workers=1, multiprocessing_context="spawn", timeout=60
+    )
+    assert [int(batch) for batch in loader] == [1, 2]
 
 
 def test_what_the_registry_does_not_know():
@@ -348,6 +465,16 @@ def test_what_the_registry_does_not_know():
         registry.register_competition(
             "a", CompetitionMetadata("a", "regression"), DatasetSpec("a", ".", "regression"), dict
         )
+    with pytest.raises(exceptions.InvalidArgumentError, match="a regression by its metadata"):
+        registry.register_competition(
+            "a", CompetitionMetadata("a", "regression"), DatasetSpec("a", ".", "ranking")
+        )
+    with pytest.raises(exceptions.InvalidArgumentError, match="has a name"):
+        registry.register_competition(
+            "", CompetitionMetadata("a", "ranking"), DatasetSpec("a", ".", "ranking")
+        )
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        registry.get_metadata("titanic").description = "changed"
     assert registry.search_competitions(competition_type="ranking") == []
     with pytest.raises(exceptions.InvalidArgumentError, match="competition type"):
         registry.search_competitions(competition_type="guessing")
@@ -409,7 +536,7 @@ def test_every_kind_of_table(kind, seed):
     found = converter.convert_data(frames()[kind])
     if kind in ("dataset", "selected", "stream"):
         found = [row["text"] for row in found]
-    expected = [converter.convert_row(row, i) for i, row in enumerate(ROWS)]
+    expected = [converter.convert_row(row) for row in ROWS]
     assert found == expected
     empty = frames()[kind]
     if kind not in ("list", "stream", "batch"):
@@ -453,32 +580,39 @@ def test_tables_are_as_their_rows(rows, seed):
     table = pa.Table.from_pylist(
         rows, pa.schema({"Name": pa.string(), "Age": pa.float64(), "Big": pa.int64()})
     )
-    expected = [converter.convert_row(row, i) for i, row in enumerate(rows)]
+    expected = [converter.convert_row(row) for row in rows]
     assert converter.convert_data(table) == expected
     assert converter.convert_data(rows) == expected
 
 
-def test_variants_do_not_depend_on_batches():
-    assert [variant_of(3, i, 5) for i in range(100)] == _variants(
-        3, np.arange(100, dtype=np.uint64), 5
-    ).tolist()
-    counts = np.bincount(_variants(1, np.arange(30_000, dtype=np.uint64), 3))
+def test_variants_belong_to_the_row():
+    keys = [f"{i}\x1fx" for i in range(30_000)]
+    counts = np.bincount([variant_of(1, key, 3) for key in keys])
     assert np.all(np.abs(counts - 10_000) < 400)
+    changed = sum(variant_of(1, key, 3) != variant_of(2, key, 3) for key in keys)
+    assert abs(changed - 20_000) < 600
     ds = Dataset.from_dict({"a": list(range(5000))})
-    template = StringTemplate("x", ["a $a", "b $a", "c $a"])
-    whole = TabularTextConverter(template, seed=2).convert_data(ds)["text"][:]
-    streamed = TabularTextConverter(template, seed=2).convert_data(ds.to_iterable_dataset())
-    assert [row["text"] for row in streamed] == whole
+    converter = TabularTextConverter(StringTemplate("x", ["a $a", "b $a", "c $a"]), seed=2)
+    whole = converter.convert_data(ds)["text"][:]
     assert {text[0] for text in whole} == {"a", "b", "c"}
-    state = None
-    rows = []
+    of = dict(enumerate(whole))
+    shuffled = converter.convert_data(ds.shuffle(seed=1))
+    assert all(row["text"] == of[row["a"]] for row in shuffled)
+    streamed = converter.convert_data(ds.to_iterable_dataset(num_shards=4).shuffle(seed=3))
+    assert all(row["text"] == of[row["a"]] for row in streamed)
+    rows, state = [], None
     for i, row in enumerate(streamed):
         rows.append(row["text"])
         if i == 1234:
             state = streamed.state_dict()
             break
     streamed.load_state_dict(state)
-    assert rows + [row["text"] for row in streamed] == whole
+    assert sorted(rows + [row["text"] for row in streamed]) == sorted(whole)
+    torch = pytest.importorskip("torch")
+    for workers in (0, 2):
+        loader = torch.utils.data.DataLoader(streamed, batch_size=100, num_workers=workers)
+        found = [text for batch in loader for text in batch["text"]]
+        assert sorted(found) == sorted(whole)
 
 
 def test_more_rows_than_a_part():
@@ -572,8 +706,128 @@ def test_names_and_versions():
     for data in ("text", {"a": 1}):
         with pytest.raises(exceptions.InvalidArgumentError, match="convert_row"):
             TabularTextConverter("titanic").convert_data(data)
-    with pytest.raises(exceptions.InvalidArgumentError, match="rows as dicts, found a int"):
+    with pytest.raises(
+        exceptions.InvalidArgumentError, match="rows as dicts, found a int as row 0"
+    ):
         TabularTextConverter("titanic").convert_data([1, 2])
+
+
+CELLS = {
+    pd.NA: "-",
+    pd.NaT: "-",
+    np.float32(3): "3",
+    np.float32("nan"): "-",
+    np.float64(0.1): "0.1",
+    np.int8(5): "5",
+    np.datetime64("NaT"): "-",
+    np.str_(""): "-",
+    np.str_("x"): "x",
+    2**70: str(2**70),
+}
+
+
+@pytest.mark.parametrize("cell", CELLS, ids=repr)
+def test_cells_of_other_libraries(cell):
+    converter = TabularTextConverter(StringTemplate("x", "$a", missing="-"))
+    assert converter.convert_row({"a": cell}) == CELLS[cell]
+    assert converter.convert_data([{"a": cell}, {"a": "x"}]) == [CELLS[cell], "x"]
+    frame = pd.DataFrame({"a": pd.Series([cell, "x", None], dtype=object)})
+    assert converter.convert_data(frame) == [CELLS[cell], "x", "-"]
+    assert converter.convert_row(frame.iloc[0]) == CELLS[cell]
+
+
+@pytest.mark.parametrize("wide", [np.float64, np.float32])
+def test_floats_are_written_as_python_does(wide):
+    rnd = np.random.default_rng(1)
+    values = np.concatenate(
+        [
+            rnd.random(2000),
+            rnd.normal(size=2000) * 10.0 ** rnd.integers(-12, 20, 2000),
+            np.round(rnd.random(2000) * 1000, 2),
+            [0.0, -0.0, 1e15, 1e-4, 1e9, 1e16, np.inf, -np.inf, np.nan, 5e-324, 123456789.5],
+        ]
+    )
+    with np.errstate(over="ignore"):
+        values = values.astype(wide)
+    converter = TabularTextConverter(StringTemplate("x", "$a"))
+    expected = [converter.convert_row({"a": value}) for value in values]
+    assert converter.convert_data(pd.DataFrame({"a": values})) == expected
+    assert converter.convert_data(pa.table({"a": values})) == expected
+
+
+def test_types_that_arrow_does_not_encode():
+    from rowstream import Features, Json, Value
+
+    ds = Dataset.from_dict({"a": [{"x": 1}]}, features=Features({"a": Json()}))
+    assert len(TabularTextConverter(StringTemplate("x", "$a")).convert_data(ds)) == 1
+    assert Value("int64")
+    converter = TabularTextConverter(StringTemplate("x", "$a"))
+    period = pd.DataFrame({"a": pd.period_range("2024-01", periods=2, freq="M")})
+    assert converter.convert_data(period) == ["2024-01", "2024-02"]
+    cut = pd.DataFrame({"a": pd.cut([1, 5], 2)})
+    assert converter.convert_data(cut) == [converter.convert_row(row) for _, row in cut.iterrows()]
+    delta = pd.DataFrame({"a": pd.to_timedelta(["1 days 00:00:01"])})
+    assert converter.convert_data(delta) == ["1 days 00:00:01"]
+    assert converter.convert_data(pl.DataFrame({"a": [1, 2]}).lazy()) == ["1", "2"]
+    assert converter.convert_data(pl.DataFrame({"a": [2**100]}, {"a": pl.Int128})) == [str(2**100)]
+    assert converter.convert_data(pd.DataFrame([[1, 2]], columns=[0, "a"])) == ["2"]
+    assert TabularTextConverter(StringTemplate("x", "${0}")).convert_data(pd.DataFrame([[7]])) == [
+        "7"
+    ]
+    for data, match in [
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "2 columns called 'a'"),
+        (pa.table([[1], [2]], ["a", "a"]), "2 columns called 'a'"),
+        (pl.Series("a", [1]), "found a Series"),
+        (3, "found a int"),
+        ([{"a": 1}, [1]], "found a list as row 1"),
+        ([{"a": 1}, {"b": 1}], "row 1 has no 'a'"),
+    ]:
+        with pytest.raises(exceptions.InvalidArgumentError, match=match):
+            converter.convert_data(data)
+
+
+@pytest.mark.parametrize("kind", [*frames()])
+def test_templates_without_columns(kind):
+    for template in (StringTemplate("x", "hello"), StringTemplate("x", ["hello", "hello"])):
+        found = TabularTextConverter(template).convert_data(frames()[kind])
+        assert [row["text"] if isinstance(row, dict) else row for row in found] == ["hello"] * 3
+
+
+class AllColumns(TextTemplate):
+    def render(self, row, variant=0):
+        return ",".join(row)
+
+
+@pytest.mark.parametrize("kind", [*frames()])
+def test_templates_of_all_columns(kind):
+    found = TabularTextConverter(AllColumns("x")).convert_data(frames()[kind])
+    texts = [row["text"] if isinstance(row, dict) else row for row in found]
+    assert texts == [",".join(FIELDS)] * 3
+
+
+def test_seeds_and_columns_are_checked():
+    ds = Dataset.from_dict({"a": [1], "text": ["x"]})
+    for data in (ds, ds.to_iterable_dataset()):
+        with pytest.raises(exceptions.InvalidArgumentError, match="text_column="):
+            TabularTextConverter(StringTemplate("x", "$a")).convert_data(data)
+        found = TabularTextConverter(StringTemplate("x", "$a"), text_column="t").convert_data(data)
+        assert next(iter(found)) == {"a": 1, "text": "x", "t": "1"}
+        assert found.features["t"].dtype == "string"
+    torch = pytest.importorskip("torch")
+    for data in (ds, ds.to_iterable_dataset()):
+        data = data.remove_columns("text").with_format("torch")
+        found = next(iter(TabularTextConverter(StringTemplate("x", "$a")).convert_data(data)))
+        assert isinstance(found["a"], torch.Tensor)
+    template = StringTemplate("x", ["$a", "<$a>"])
+    same = TabularTextConverter(template, seed=np.int64(5)), TabularTextConverter(template, seed=5)
+    assert same[0].convert_data([{"a": 1}]) == same[1].convert_data([{"a": 1}])
+    for seed in (1.5, None, "x"):
+        with pytest.raises(exceptions.InvalidArgumentError, match="whole number"):
+            TabularTextConverter(template, seed=seed)
+    with pytest.raises(exceptions.InvalidArgumentError, match=r"format, found '\{:\.2f\}'"):
+        StringTemplate("x", "$a", formats={"a": "{:.2f}"})
+    with pytest.raises(exceptions.InvalidArgumentError, match="missing=None"):
+        StringTemplate("x", "$a", missing=None)
 
 
 class Shouted(TextTemplate):
@@ -603,7 +857,7 @@ def test_jinja(kind):
     converter = TabularTextConverter(template, seed=1)
     found = converter.convert_data(frames()[kind])
     texts = [row["text"] if isinstance(row, dict) else row for row in found]
-    assert texts == [converter.convert_row(row, i) for i, row in enumerate(ROWS)]
+    assert texts == [converter.convert_row(row) for row in ROWS]
     assert template.render(ROWS[1]) == "?"
     assert pickle.loads(pickle.dumps(template)).render(ROWS[0]) == "Ada is 36"
 
@@ -618,7 +872,7 @@ def test_jinja(kind):
 )
 def test_jinja_stays_in_its_sandbox(text):
     pytest.importorskip("jinja2")
-    with pytest.raises((exceptions.InvalidArgumentError, OverflowError)):
+    with pytest.raises(exceptions.InvalidArgumentError):
         JinjaTemplate("x", text).render({"Name": "Ada"})
 
 
@@ -626,8 +880,50 @@ def test_what_jinja_does_not_take():
     pytest.importorskip("jinja2")
     with pytest.raises(exceptions.InvalidArgumentError, match="'x' is not one of Jinja2"):
         JinjaTemplate("x", "{% if %}")
-    with pytest.raises(exceptions.InvalidArgumentError, match=r"\['Name'\] are missing"):
+    with pytest.raises(exceptions.InvalidArgumentError, match=r"'Name' is undefined.*\['Age'\]"):
         JinjaTemplate("x", "{{ Name }}").render({"Age": 1})
+    with pytest.raises(exceptions.InvalidArgumentError, match="no text"):
+        JinjaTemplate("x", [])
+    with pytest.raises(exceptions.InvalidArgumentError, match="ZeroDivisionError"):
+        JinjaTemplate("x", "{{ 1 / a }}").render({"a": 0})
+
+
+def test_empty_cells_in_jinja():
+    pytest.importorskip("jinja2")
+    text = "{{ A }}{{ ', alley ' ~ B if B else '' }}"
+    assert TabularTextConverter(JinjaTemplate("x", text)).convert_data([{"A": 1.0, "B": None}]) == [
+        "1"
+    ]
+    template = JinjaTemplate(
+        "x", "{{ a | upper }}|{{ a ~ '!' }}|{% if a %}x{% endif %}", missing="none"
+    )
+    assert template.render({"a": float("nan")}) == "NONE|none!|"
+    optional = TabularTextConverter(JinjaTemplate("x", "{{ b | default('z') }}"))
+    assert optional.convert_row({"a": 1}) == "z"
+    assert optional.convert_data([{"a": 1}]) == optional.convert_data(pa.table({"a": [1]})) == ["z"]
+    named = TabularTextConverter(JinjaTemplate("x", "{{ range }}"))
+    assert named.convert_data(pd.DataFrame({"range": [5]})) == ["5"]
+    assert named.convert_data([{"range": 5}]) == ["5"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ a.tofile('w') }}",
+        "{{ p.write_text('w') }}",
+        "{{ a.dump('w') }}",
+        "{{ 99999 ** 9999999 > 1 }}",
+        "{{ 'a' * 2000000000 }}",
+        "{{ [1] * 2000000000 }}",
+    ],
+)
+def test_jinja_reaches_nothing_outside(text, tmp_path, monkeypatch):
+    pytest.importorskip("jinja2")
+    monkeypatch.chdir(tmp_path)
+    row = {"a": np.bytes_(b"x"), "p": tmp_path / "p", "b": np.array([1])}
+    with pytest.raises(exceptions.InvalidArgumentError, match="the template 'x_v1'"):
+        JinjaTemplate("x", text).render(row)
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_without_jinja2(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import pickle
 import random
 import subprocess
 import sys
@@ -15,8 +16,10 @@ from pathlib import Path
 import pytest
 from rowstream import Dataset, Features, exceptions
 from rowstream.chat import Comparison, Conversation
+from rowstream.evaluate import evaluate
 from rowstream.tasks import (
     CodeProblem,
+    Config,
     Items,
     Problem,
     Task,
@@ -65,8 +68,6 @@ def own_hub(tmp_path_factory):
             task = get_task(name)
             files, configs = {}, []
             for config, of in task.configs.items():
-                if config == "default" and name == "hh_rlhf":
-                    continue
                 folder = of.data_dir or config
                 for split in of.splits:
                     items = task.load(
@@ -161,6 +162,32 @@ def test_synthetic_programs_pass_their_checks():
             assert done.stdout.strip() == test.output
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_synthetic_items_ask_different_things(name):
+    ask = lambda **options: [str(p) for p in load_task(name, synthetic=True, **options).prompts()]
+    task = get_task(name)
+    assert len({*ask()}) == 100
+    assert len({*ask(sample_size=400)}) == 400
+    for split in task.splits[1:]:
+        assert not {*ask(split=split)} & {*ask(split=task.splits[0])}
+    # As many as are asked for, whatever is left out.
+    left = ask(sample_size=50, exclude=load_task(name, synthetic=True, sample_size=20))
+    assert len(left) == 50
+    assert not {*left} & {*ask(sample_size=20)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("streaming", [False, True])
+def test_items_can_be_handed_to_workers(name, streaming):
+    items = load_task(name, synthetic=True, sample_size=5, streaming=streaming).without(["x"])
+    items = items.sample(3)
+    assert bool(items)
+    assert [*pickle.loads(pickle.dumps(items))] == [*items]
+    assert pickle.loads(pickle.dumps([*items])) == [*items]
+    assert {*items, *items}
+    assert hash(get_task(name))
+
+
 def test_synthetic_items_need_no_network(monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     assert load_task("hh_rlhf", synthetic=True)
@@ -176,32 +203,24 @@ def test_items_are_loaded(hub, name, streaming):
     for config, of in task.configs.items():
         for split in of.splits:
             items = load_task(name, config, split=split, streaming=streaming)
-            rows = 24 if (name, config) == ("hh_rlhf", "default") else 6
             found = [*items]
-            assert len(found) == rows
+            assert len(found) == 6
             assert all(isinstance(item, KINDS[task.kind]) for item in found)
-            assert (
-                len(
-                    {
-                        str(item.id if task.kind in ("math", "code") else item.metadata["id"])
-                        for item in found
-                    }
-                )
-                == rows
-            )
+            of = task.kind in ("math", "code")
+            assert len({str(i.id if of else i.metadata["id"]) for i in found}) == 6
             if not streaming:
                 made = task.load(
                     config, split=split, synthetic=True, sample_size=6, seed=len(split)
                 )
-                if rows == 6:
-                    assert items.prompts() == made.prompts()
-                    assert items[-1] == found[-1]
-                    assert [*items[1:3]] == found[1:3]
+                assert items.prompts() == made.prompts()
+                assert items[-1] == found[-1]
+                assert [*items[1:3]] == found[1:3]
 
 
 def test_all_configurations_at_once(hub):
     assert len(load_task("hendrycks_math", split="train")) == 42
     assert len(load_task("hendrycks_math", "all")) == 42
+    assert len(load_task("hh_rlhf")) == len(load_task("hh_rlhf", "all")) == 24
     assert len(load_task("hendrycks_math", "geometry")) == 6
     train = load_task("deepcoder", split="train")
     assert len(train) == 18
@@ -295,6 +314,180 @@ def test_pairs_of_helpsteer2():
     assert pair.metadata["verbosity_chosen"] == 0
 
 
+def of_row(name, **row):
+    return Items(get_task(name), Dataset.from_list([row]), "train")[0]
+
+
+@pytest.mark.parametrize(
+    ("tests", "kind", "given", "expected", "entry_point"),
+    [
+        (
+            [{"fn_name": None, "type": "stdin_stdout", "input": "1", "output": "2"}],
+            "stdin",
+            "1",
+            "2",
+            "",
+        ),
+        (
+            [{"type": "function_call", "fn_name": "f", "input": [1], "output": 2}],
+            "functional",
+            "[1]",
+            "2",
+            "f",
+        ),
+        (
+            [
+                {
+                    "testtype": "functional",
+                    "input": "1",
+                    "output": "2",
+                    "metadata": {"func_name": "g"},
+                }
+            ],
+            "functional",
+            "1",
+            "2",
+            "g",
+        ),
+        (
+            [{"testtype": None, "type": "functional", "input": "1", "output": "2"}],
+            "functional",
+            "1",
+            "2",
+            "",
+        ),
+        (
+            [
+                {
+                    "testtype": "functional",
+                    "input": "1",
+                    "output": "2",
+                    "metadata": '{"func_name": "h"}',
+                }
+            ],
+            "functional",
+            "1",
+            "2",
+            "h",
+        ),
+        ([{"input": "1", "output": "2"}], "stdin", "1", "2", ""),
+        ({"inputs": ["1"], "outputs": ["2"]}, "stdin", "1", "2", ""),
+        ({"inputs": [["3", "1 2"]], "outputs": [["6", "7"]]}, "stdin", "3\n1 2", "6\n7", ""),
+        ({"fn_name": "f", "inputs": [[1, 2]], "outputs": [3]}, "functional", "[1, 2]", "3", "f"),
+    ],
+)
+def test_tests_of_deepcoder_in_every_layout(tests, kind, given, expected, entry_point):
+    for text in (json.dumps(tests), repr(tests)):
+        problem = of_row("deepcoder", problem="p", tests=text)
+        (test,) = problem.tests
+        assert (test.kind, test.input, test.output) == (kind, given, expected)
+        assert problem.entry_point == entry_point
+
+
+def test_other_fields_of_deepcoder():
+    row = {
+        "problem": "p",
+        "tests": "[]",
+        "solutions": "print(1)",
+        "difficulty": "hard",
+        "metadata": '{"func_name": "f"}',
+    }
+    problem = of_row("deepcoder", **row)
+    assert problem.target == "print(1)"
+    assert problem.metadata["difficulty"] == "hard"
+    assert problem.entry_point == "f"
+    assert of_row("deepcoder", problem="p", tests="[]", solutions=[None]).target == ""
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_rows_that_cannot_be_read_are_left_out_if_asked(streaming, caplog, monkeypatch):
+    rows = [
+        {"question": "a", "answer": "#### 1"},
+        {"question": "b", "answer": "none"},
+        {"question": "c", "answer": "#### 3"},
+    ]
+    dataset = Dataset.from_list(rows)
+    dataset = dataset.to_iterable_dataset() if streaming else dataset
+    monkeypatch.setattr("rowstream.tasks.task.load_dataset", lambda *_, **__: dataset)
+    items = gsm8k.load(streaming=streaming, on_error="skip")
+    assert [(item.id, item.target) for item in items] == [(0, "1"), (2, "3")]
+    assert [item.id for item in items.sample(1)] == [0]
+    assert sorted(item.id for item in items.sample(5, seed=1)) == [0, 2]
+    with pytest.raises(exceptions.InvalidArgumentError, match="row 1 of"):
+        [*gsm8k.load(streaming=streaming)]
+    with pytest.raises(exceptions.InvalidArgumentError, match="on_error"):
+        gsm8k.load(on_error="ignore")
+
+
+def test_items_of_ones_own_type():
+    rows = Dataset.from_list([{"question": "q", "answer": "a", "id": None}])
+    read = lambda row: Problem(row["question"], row["answer"], id="mine")
+    (item,) = Items(replace(gsm8k, read=read), rows, "test")
+    assert item.id == "mine"
+    assert [*Items(replace(gsm8k, read=lambda row: row["question"]), rows, "test")] == ["q"]
+    with pytest.raises(exceptions.InvalidArgumentError, match="IndexError"):
+        Items(replace(gsm8k, read=lambda row: [][1]), rows, "test")[0]
+    (talk,) = Items(
+        get_task("tulu3_sft"),
+        Dataset.from_list(
+            [{"id": None, "messages": [{"role": "user", "content": "x"}], "source": ""}]
+        ),
+        "train",
+    )
+    assert talk.metadata["id"] == 0
+
+
+def test_what_can_be_left_out():
+    talks = load_task("no_robots", synthetic=True, sample_size=6)
+    for others in (
+        talks.prompts(),
+        [*talks],
+        [item.prompt for item in talks],
+        talks,
+        [*talks[:3].prompts(), *talks[3:]],
+    ):
+        assert [*talks.without(others)] == []
+    for wrong in (None, 5, [None], [[]], "text", Dataset.from_dict({"a": [1]})):
+        with pytest.raises(exceptions.InvalidArgumentError, match="leave out"):
+            talks.without(wrong)
+    problems = load_task("math500", synthetic=True, sample_size=30)
+    left = load_task("math500", synthetic=True, sample_size=30, exclude=["gsm8k", "math500"])
+    assert not {*problems.prompts()} & {*left.prompts()}
+
+
+def test_numbers_of_numpy_and_other_indices():
+    import numpy as np
+
+    items = load_task("gsm8k", synthetic=True, sample_size=np.int64(5))
+    assert len(items) == 5
+    assert items[np.int64(-1)] == items[4]
+    assert [*items.sample(np.int64(3), np.int64(2))] == [*items.sample(3, 2)]
+    for index in ("input", [0, 1], None, 1.5):
+        with pytest.raises(TypeError, match="by number or slice"):
+            items[index]
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda: load_task(gsm8k), "there is no task"),
+        (lambda: load_task(["gsm8k"]), "there is no task"),
+        (lambda: search(None), "expected words"),
+        (lambda: list_tasks("maths"), "no kind 'maths'; there is math"),
+        (lambda: load_task("gsm8k", synthetic=True, sampel_size=3), "no argument 'sampel_size'"),
+        (lambda: Config("test", {}), "tuple of names"),
+        (lambda: Config((), {}), "tuple of names"),
+        (lambda: replace(gsm8k, configs={}), "has the configurations"),
+        (lambda: replace(gsm8k, config="x"), "config='x'"),
+        (lambda: CodeProblem("p", None), "target of a problem"),
+        (lambda: Problem(None, "a"), "input of a problem"),
+    ],
+)
+def test_errors_say_what_is_wrong(call, match):
+    with pytest.raises(exceptions.InvalidArgumentError, match=match):
+        call()
+
+
 # Tasks of others
 
 
@@ -349,6 +542,12 @@ def test_tasks_of_other_packages(tmp_path, good):
         (r"\boxed{a} then \boxed{ b }", "b"),
         (r"\fbox{7}", "7"),
         (r"\boxed 7$", "7"),
+        (r"$\boxed 12$", "12"),
+        (r"$\boxed -3$ and", "-3"),
+        (r"$\boxed\frac{24}{2}$", r"\frac{24}{2}"),
+        (r"\boxed{12}. I put it in a \fbox{box}.", "12"),
+        (r"\boxed{\text{A \fbox{x} B}}", r"\text{A \fbox{x} B}"),
+        (r"\boxed{5} and \boxed{", "5"),
         (r"\boxed\pi$", r"\pi"),
         (r"\boxed{\left\{1, \{2\}\right\}}", r"\left\{1, \{2\}\right\}"),
         (r"\boxed{\text{a } b}", r"\text{a } b"),
@@ -372,18 +571,62 @@ def test_boxes_within_boxes():
         assert boxed_answer(rf"so $\boxed{{{inner}}}$ {{}}") == inner
 
 
-def test_marks_and_numbers():
-    assert marked_answer("1+1\n#### 1,234") == "1234"
-    assert marked_answer("#### $5.") == "5"
-    assert marked_answer("####-3\n") == "-3"
-    assert marked_answer("#### 1\n#### 2") == "2"
-    assert marked_answer("none") is None
-    assert last_number("It costs $1,250.50.") == "1250.50"
-    assert last_number("from -4 to -3") == "-3"
-    assert last_number("10-3") in ("3", "-3")
-    assert last_number("none") is None
-    assert gsm8k.answer("so 5 apples\n#### 6") == "6"
-    assert gsm8k.answer("so 5 apples, and 7 pears.") == "7"
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1+1\n#### 1,234", "1234"),
+        ("#### $5.", "5"),
+        ("####-3\n", "-3"),
+        ("#### 1\n#### 2", "2"),
+        ("####\nfoo", None),
+        ("##### Heading 5", None),
+        ("none", None),
+    ],
+)
+def test_marked_answers(text, expected):
+    assert marked_answer(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("It costs $1,250.50.", "1250.50"),
+        ("from -4 to -3", "-3"),
+        ("10-3", "3"),
+        ("10 - 3", "3"),
+        ("(-3)", "-3"),
+        ("So it is 5, I think.", "5"),
+        ("-1,2,3", "3"),
+        ("1,000,", "1000"),
+        ("1,234,567", "1234567"),
+        (".5", ".5"),
+        ("\u22125", "-5"),
+        ("-$5", "-5"),
+        ("x2 and 7a", "7"),
+        ("none", None),
+    ],
+)
+def test_last_numbers(text, expected):
+    assert last_number(text) == expected
+
+
+def test_answers_in_what_a_model_wrote():
+    items = load_task("gsm8k", synthetic=True, sample_size=20)
+    for wrote in (
+        "{}",
+        "So it is {}, I think.",
+        "#### Step 1: think\nThe answer is {}",
+        "#### {} apples",
+        "#### **{}**",
+        "I compute 100-{}",
+        "####\n{}",
+        "# Answer\n\n**${}.00**",
+        "3 and 4 are wrong.\n#### {}.",
+    ):
+        answers = [wrote.format(item.target) for item in items]
+        assert evaluate(answers, items, confidence=None)["equal"].value == 1, wrote
+    answers = [f"#### {int(item.target):,}" for item in items]
+    assert evaluate(answers, items, confidence=None)["equal"].value == 1
 
 
 # The hub of others

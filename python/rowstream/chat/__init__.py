@@ -1,17 +1,16 @@
 """Conversations and comparisons: one type for the layouts that datasets have them in.
 
-    from rowstream.chat import comparison, conversation, to_supervised
+    from rowstream.chat import comparison, conversation
 
     talk = conversation({"conversations": [{"from": "human", "value": "Hi"}]})
     talk.to_messages()      # [{'role': 'user', 'content': 'Hi'}]
 
-`conversation` and `comparison` read a row, in the layout that it has; `to_chatml` and
-`to_supervised` make of a conversation what a model is trained on.
+`conversation` and `comparison` read a row, in the layout that it has; `Conversation.to_chatml` and
+`to_supervised` make of it what a model is trained on.
 """
 
 from rowstream.chat.layouts import comparison, conversation, list_layouts, register_layout
 from rowstream.chat.messages import Comparison, Conversation, Message
-from rowstream.chat.render import to_chatml, to_supervised
 
 __all__ = [
     "Comparison",
@@ -21,6 +20,4 @@ __all__ = [
     "conversation",
     "list_layouts",
     "register_layout",
-    "to_chatml",
-    "to_supervised",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 from rowstream.chat.messages import Comparison, Conversation, Message
 from rowstream.exceptions import InvalidArgumentError
 
-_TURN = re.compile(r"\n\n(Human|Assistant):")
+_TURN = re.compile(r"(?:\A\s*|\n\n)(Human|Assistant):")
 _PROMPTS = ("prompt", "instruction", "question", "query")
 _ANSWERS = ("completion", "response", "output", "answer")
 _WINNERS = {
@@ -21,78 +21,89 @@ _WINNERS = {
     "tie (bothbad)": 0,
     "both_bad": 0,
 }
+Row = Mapping[str, Any]
 
 
-def _messages(row: Mapping[str, Any]) -> Conversation:
+def _messages(row: Row) -> Conversation:
     return Conversation(row["messages"], _rest(row, "messages"))
 
 
-def _sharegpt(row: Mapping[str, Any]) -> Conversation:
-    rest = _rest(row, "conversations", "system")
-    system = row.get("system")
-    first = [Message("system", system)] if isinstance(system, str) and system else []
-    return Conversation([*first, *row["conversations"]], rest)
+def _sharegpt(row: Row) -> Conversation:
+    turns = [Message.of(one) for one in row["conversations"]]
+    system = [] if turns and turns[0].role == "system" else _system(row)
+    return Conversation([*system, *turns], _rest(row, "conversations", "system"))
 
 
-def _prompt_and_answer(row: Mapping[str, Any]) -> Conversation:
-    prompt, answer = _one_of(row, _PROMPTS), _one_of(row, _ANSWERS)
-    asked = row[prompt]
-    if extra := row.get("input") if prompt == "instruction" else None:
-        asked = f"{asked}\n\n{extra}"
-    return Conversation(
-        [*_said(asked, "user"), *_said(row[answer], "assistant")],
-        _rest(row, prompt, answer, "input"),
-    )
+def _prompt_and_answer(row: Row) -> Conversation:
+    asked, used = _asked(row)
+    answer = _one_of(row, _ANSWERS)
+    return Conversation([*asked, *_said(row[answer], "assistant")], _rest(row, answer, *used))
 
 
-def _transcript(row: Mapping[str, Any]) -> Conversation:
+def _transcript(row: Row) -> Conversation:
     return Conversation(transcript(row["text"]), _rest(row, "text"))
 
 
-def _preference(row: Mapping[str, Any]) -> Comparison:
+def _preference(row: Row) -> Comparison:
     chosen, rejected = row["chosen"], row["rejected"]
-    rest = _rest(row, "chosen", "rejected", "prompt", "score_chosen", "score_rejected")
+    rest = _rest(row, "chosen", "rejected")
     strength = None
-    if row.get("score_chosen") is not None and row.get("score_rejected") is not None:
-        strength = float(row["score_chosen"]) - float(row["score_rejected"])
+    scores = [row.get(f"score_{name}") for name in ("chosen", "rejected")]
+    if None not in scores:
+        rest = _rest(rest, "score_chosen", "score_rejected")
+        strength = float(scores[0]) - float(scores[1])  # type: ignore[arg-type]
         if strength < 0:
             strength, chosen, rejected = -strength, rejected, chosen
-    if isinstance(chosen, str) and _TURN.match(chosen):
-        chosen, rejected = transcript(chosen), transcript(rejected)
-    else:
-        chosen, rejected = _said(chosen, "assistant"), _said(rejected, "assistant")
-    prompt = [] if row.get("prompt") is None else _said(row["prompt"], "user")
-    # Answers that have the whole conversation: what both begin with is the prompt.
-    same = 0
-    while same < min(len(chosen), len(rejected)) - 1 and chosen[same] == rejected[same]:
+            rest["swapped"] = True
+    asked, used = _asked(row) if any(row.get(name) is not None for name in _PROMPTS) else ([], [])
+    both = [_said(one, "assistant") for one in (chosen, rejected)]
+    prompt, better, worse = _parted(asked, *both)
+    return Comparison(tuple(prompt), tuple(better), tuple(worse), strength, _rest(rest, *used))
+
+
+def _parted(
+    asked: list[Message], chosen: list[Message], rejected: list[Message]
+) -> tuple[list[Message], list[Message], list[Message]]:
+    """Return the prompt and the answers, given answers that may have the conversation before them.
+
+    What both begin with is the prompt; where one ends with it, its answer is empty.
+    """
+    same, shorter = 0, min(len(chosen), len(rejected))
+    while same < shorter and chosen[same] == rejected[same]:
         same += 1
-    if same:
-        prompt, chosen, rejected = chosen[:same], chosen[same:], rejected[same:]
-    return Comparison(tuple(prompt), tuple(chosen), tuple(rejected), strength, rest)
+    if same == shorter and chosen[same - 1].role == "assistant":
+        same -= 1  # an answer, which both have
+    shared, nothing = chosen[:same], [Message("assistant", "")]
+    chosen, rejected = chosen[same:] or nothing, rejected[same:] or nothing
+    if not asked or shared[: len(asked)] == asked or shared[-len(asked) :] == asked:
+        return shared, chosen, rejected
+    # `asked` may end with what the answers begin with.
+    known = bool(shared) and asked[-len(shared) :] == shared
+    return (asked if known else [*asked, *shared]), chosen, rejected
 
 
-def _two_responses(row: Mapping[str, Any]) -> Comparison:
-    preference = row["overall_preference"]
+def _two_responses(row: Row) -> Comparison:
+    preference = float(row["overall_preference"])
     answers = [_said(row[name], "assistant") for name in ("response1", "response2")]
-    prompt = _said(row["context"] if "context" in row else row["prompt"], "user")
+    prompt = _said(row["context"] if row.get("context") is not None else row["prompt"], "user")
     # Below zero the first is better.
     better, worse = answers if preference <= 0 else answers[::-1]
     rest = _rest(row, "context", "prompt", "response1", "response2")
-    return Comparison(tuple(prompt), tuple(better), tuple(worse), abs(float(preference)), rest)
+    return Comparison(tuple(prompt), tuple(better), tuple(worse), abs(preference), rest)
 
 
-def _arena(row: Mapping[str, Any]) -> Comparison:
+def _arena(row: Row) -> Comparison:
     winner = row["winner"]
-    if winner not in _WINNERS:
+    if not isinstance(winner, str) or winner not in _WINNERS:
         raise InvalidArgumentError(
             f"there is no winner {winner!r}; known are {', '.join(_WINNERS)}"
         )
     first, second = ([_plain(m) for m in row[f"conversation_{c}"]] for c in "ab")
     better, worse = (first, second) if _WINNERS[winner] >= 0 else (second, first)
-    made = _preference({"chosen": better, "rejected": worse})
+    prompt, better, worse = _parted([], better, worse)
     strength = None if _WINNERS[winner] else 0.0
     rest = _rest(row, "conversation_a", "conversation_b")
-    return Comparison(made.prompt, made.chosen, made.rejected, strength, rest)
+    return Comparison(tuple(prompt), tuple(better), tuple(worse), strength, rest)
 
 
 def _plain(given: Any) -> Message:
@@ -104,28 +115,24 @@ def _plain(given: Any) -> Message:
         {name: value for name, value in part.items() if value is not None}
         for part in message.content
     ]
-    text = parts[0]["text"] if len(parts) == 1 and parts[0].get("type") == "text" else parts
-    return Message(message.role, text, message.more)
+    if len(parts) == 1 and parts[0].get("type") == "text":
+        return Message(message.role, parts[0].get("text", ""), message.more)
+    return Message(message.role, parts, message.more)
 
 
-def _rated_responses(row: Mapping[str, Any]) -> Comparison:
-    rest = _rest(row, "instruction", "prompt", "chosen_response", "rejected_response")
-    ratings = [row.get(f"{which}_avg_rating") for which in ("chosen", "rejected")]
-    return _preference(
-        {
-            "prompt": row["instruction"] if "instruction" in row else row.get("prompt"),
-            "chosen": row["chosen_response"],
-            "rejected": row["rejected_response"],
-            "score_chosen": ratings[0],
-            "score_rejected": ratings[1],
-            **rest,
-        }
-    )
+def _rated_responses(row: Row) -> Comparison:
+    renamed = {
+        "chosen_response": "chosen",
+        "rejected_response": "rejected",
+        "chosen_avg_rating": "score_chosen",
+        "rejected_avg_rating": "score_rejected",
+    }
+    return _preference({renamed.get(name, name): value for name, value in row.items()})
 
 
-Layout = Callable[[Mapping[str, Any]], Conversation | Comparison]
+Layout = Callable[[Row], Conversation | Comparison]
 # What a row has to have, and how it is read: the first that fits counts.
-_LAYOUTS: dict[str, tuple[Callable[[Mapping[str, Any]], bool], Layout]] = {
+_LAYOUTS: dict[str, tuple[Callable[[Row], bool], Layout]] = {
     "arena": (lambda row: {"conversation_a", "conversation_b", "winner"} <= row.keys(), _arena),
     "two_responses": (
         lambda row: {"response1", "response2", "overall_preference"} <= row.keys(),
@@ -136,8 +143,8 @@ _LAYOUTS: dict[str, tuple[Callable[[Mapping[str, Any]], bool], Layout]] = {
         _rated_responses,
     ),
     "preference": (lambda row: {"chosen", "rejected"} <= row.keys(), _preference),
-    "messages": (lambda row: isinstance(row.get("messages"), (list, tuple)), _messages),
-    "sharegpt": (lambda row: isinstance(row.get("conversations"), (list, tuple)), _sharegpt),
+    "messages": (lambda row: _is_list(row.get("messages")), _messages),
+    "sharegpt": (lambda row: _is_list(row.get("conversations")), _sharegpt),
     "prompt_and_answer": (
         lambda row: any(n in row for n in _PROMPTS) and any(n in row for n in _ANSWERS),
         _prompt_and_answer,
@@ -160,13 +167,16 @@ def list_layouts() -> list[str]:
     return [*_LAYOUTS]
 
 
-def register_layout(name: str, fits: Callable[[Mapping[str, Any]], bool], read: Layout) -> None:
+def register_layout(name: str, fits: Callable[[Row], bool], read: Layout) -> None:
     """Make another layout known; it is tried before those that are.
 
     Args:
         name: Its name; one that is taken is given anew.
         fits: Whether a row has this layout.
         read: Given such a row, returns a `Conversation` or a `Comparison`.
+
+    Raises:
+        InvalidArgumentError: `fits` or `read` cannot be called.
 
     Example:
         >>> from rowstream.chat import Conversation, conversation, register_layout
@@ -175,12 +185,16 @@ def register_layout(name: str, fits: Callable[[Mapping[str, Any]], bool], read: 
         >>> conversation({"said": "Hi"})[0].content
         'Hi'
     """
+    if not callable(fits) or not callable(read):
+        raise InvalidArgumentError(
+            f"register_layout: {name!r} takes two functions of a row, found {fits!r} and {read!r}"
+        )
     rest = {key: value for key, value in _LAYOUTS.items() if key != name}
     _LAYOUTS.clear()
     _LAYOUTS.update({name: (fits, read), **rest})
 
 
-def conversation(row: Mapping[str, Any], layout: str | None = None) -> Conversation:
+def conversation(row: Row, layout: str | None = None) -> Conversation:
     """Return the conversation of a row.
 
     Args:
@@ -204,11 +218,13 @@ def conversation(row: Mapping[str, Any], layout: str | None = None) -> Conversat
     """
     made = _read(row, layout)
     if not isinstance(made, Conversation):
-        raise InvalidArgumentError("the row compares two answers: read it by comparison()")
+        raise InvalidArgumentError(
+            "the row compares two answers: read it by comparison(), or say another layout="
+        )
     return made
 
 
-def comparison(row: Mapping[str, Any], layout: str | None = None) -> Comparison:
+def comparison(row: Row, layout: str | None = None) -> Comparison:
     r"""Return the comparison of a row.
 
     Args:
@@ -238,23 +254,37 @@ def comparison(row: Mapping[str, Any], layout: str | None = None) -> Comparison:
     return made
 
 
-def _read(row: Mapping[str, Any], layout: str | None) -> Any:
+def _read(row: Row, layout: str | None) -> Conversation | Comparison:
+    if not isinstance(row, Mapping):
+        raise InvalidArgumentError(f"expected a row, a dict, found a {type(row).__name__}")
+    if layout is not None and layout not in _LAYOUTS:
+        raise InvalidArgumentError(f"there is no layout {layout!r}; there is {', '.join(_LAYOUTS)}")
+    names = [*row]
+    for name, (fits, read) in _LAYOUTS.items():
+        if layout in (None, name) and fits(row):
+            return _made(read, row, name)
     if layout is not None:
-        if layout not in _LAYOUTS:
-            raise InvalidArgumentError(
-                f"there is no layout {layout!r}; there is {', '.join(_LAYOUTS)}"
-            )
-        fits, read = _LAYOUTS[layout]
-        if not fits(row):
-            raise InvalidArgumentError(f"a row of {sorted(row)} has not the layout {layout!r}")
-        return read(row)
-    for fits, read in _LAYOUTS.values():
-        if fits(row):
-            return read(row)
+        raise InvalidArgumentError(f"a row of {names} has not the layout {layout!r}")
     raise InvalidArgumentError(
-        f"a row of {sorted(row)} has none of the layouts {', '.join(_LAYOUTS)}; register_layout"
-        " makes another known"
+        f"a row of {names} has none of the layouts {', '.join(_LAYOUTS)}; register_layout makes"
+        " another known"
     )
+
+
+def _made(read: Layout, row: Row, name: str) -> Conversation | Comparison:
+    try:
+        made = read(row)
+    except (KeyError, TypeError, AttributeError, ValueError) as e:
+        if isinstance(e, InvalidArgumentError):
+            raise
+        raise InvalidArgumentError(
+            f"a row of {[*row]} is not as the layout {name!r} has it: {type(e).__name__}: {e}"
+        ) from e
+    if not isinstance(made, (Conversation, Comparison)):
+        raise InvalidArgumentError(
+            f"the layout {name!r} gives a {type(made).__name__}, not a Conversation or Comparison"
+        )
+    return made
 
 
 def transcript(text: str) -> list[Message]:
@@ -274,15 +304,45 @@ def transcript(text: str) -> list[Message]:
 
 
 def _said(value: Any, role: str) -> list[Message]:
-    """Return messages, given them or a text."""
+    """Return messages, given them, a text, or a transcript of turns."""
     if isinstance(value, str):
-        return [Message(role, value)]
+        return transcript(value) if _TURN.match(value) else [Message(role, value)]
+    if value is None:
+        raise TypeError("a text or messages are missing")
     return [Message.of(one) for one in value]
 
 
-def _one_of(row: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    return next(name for name in names if name in row)
+def _asked(row: Row) -> tuple[list[Message], list[str]]:
+    """Return the messages of a prompt, and the fields that they are from."""
+    name = _one_of(row, _PROMPTS)
+    used, asked = [name], _said(row[name], "user")
+    # Alpaca's instructions have what they are about in another field.
+    about = row.get("input") if name == "instruction" and isinstance(row[name], str) else None
+    if name == "instruction" and isinstance(about, str):
+        used.append("input")
+        if about:
+            asked = [Message("user", f"{row[name]}\n\n{about}")]
+    if asked[0].role != "system":
+        asked = [*_system(row), *asked]
+        used.append("system")
+    # A transcript may end with whose turn it is.
+    if len(asked) > 1 and asked[-1].role == "assistant" and not asked[-1].content:
+        asked.pop()
+    return asked, used
 
 
-def _rest(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+def _system(row: Row) -> list[Message]:
+    system = row.get("system")
+    return [Message("system", system)] if isinstance(system, str) and system else []
+
+
+def _one_of(row: Row, names: tuple[str, ...]) -> str:
+    return next((n for n in names if row.get(n) is not None), next(n for n in names if n in row))
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) or hasattr(value, "tolist")
+
+
+def _rest(row: Row, *names: str) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in names}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rowstream.chat import render
 from rowstream.exceptions import InvalidArgumentError
 
 ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -19,6 +21,7 @@ _ALIASES = {
     "bot": "assistant",
     "model": "assistant",
     "ai": "assistant",
+    "function_call": "assistant",
     "function": "tool",
     "observation": "tool",
     "ipython": "tool",
@@ -39,6 +42,20 @@ def role_of(name: Any) -> str:
     return plain
 
 
+def _listed(value: Any) -> Any:
+    """Return a tuple or an array as a list; anything else as it is."""
+    if isinstance(value, tuple):
+        return [*value]
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _messages(given: Any) -> tuple[Message, ...]:
+    given = _listed(given)
+    if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
+        raise InvalidArgumentError(f"expected a list of messages, found {given!r}")
+    return tuple(Message.of(one) for one in given)
+
+
 @dataclass(frozen=True)
 class Message:
     """A message of a conversation.
@@ -46,8 +63,8 @@ class Message:
     Attributes:
         role: `"system"`, `"developer"`, `"user"`, `"assistant"` or `"tool"`; what datasets call
             them, such as `"human"` and `"gpt"`, is taken for these.
-        content: A text, or a list of parts as multimodal chats have them. `None` only beside
-            `tool_calls`.
+        content: A text, or parts as multimodal chats have them, as a tuple. `None` only beside
+            `tool_calls` or `function_call`.
         more: Other fields of the message, such as `name`, `tool_calls` and `tool_call_id`.
 
     Raises:
@@ -65,17 +82,22 @@ class Message:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "role", role_of(self.role))
-        object.__setattr__(self, "more", dict(self.more))
-        parts = isinstance(self.content, (list, tuple)) and all(
-            isinstance(part, Mapping) for part in self.content
-        )
-        if not isinstance(self.content, str) and not parts:
-            if self.content is None and self.more.get("tool_calls"):
-                return
+        object.__setattr__(self, "more", copy.deepcopy(dict(self.more)))
+        if taken := [name for name in ("role", "content") if name in self.more]:
+            raise InvalidArgumentError(f"the other fields of a message have {taken} again")
+        if isinstance(self.content, str):
+            return
+        content = _listed(self.content)
+        if isinstance(content, list) and all(isinstance(part, Mapping) for part in content):
+            object.__setattr__(self, "content", tuple(copy.deepcopy(dict(one)) for one in content))
+        elif content is not None or not (self.more.keys() & {"tool_calls", "function_call"}):
             raise InvalidArgumentError(
                 f"a message of {self.role!r} has the content {self.content!r}; expected a text, or"
                 " a list of parts"
             )
+
+    def __hash__(self) -> int:
+        return hash((self.role, self.content if isinstance(self.content, str) else None))
 
     @classmethod
     def of(cls, value: Any) -> Message:
@@ -96,8 +118,8 @@ class Message:
             return value
         if isinstance(value, Mapping):
             for role, content in (("role", "content"), ("from", "value")):
-                if role in value:
-                    # Tables have all fields in all rows.
+                # Tables have all fields in all rows.
+                if value.get(role) is not None:
                     more = {
                         name: one
                         for name, one in value.items()
@@ -116,7 +138,9 @@ class Message:
             >>> Message("tool", "7", {"tool_call_id": "a"}).to_dict()
             {'role': 'tool', 'content': '7', 'tool_call_id': 'a'}
         """
-        return {"role": self.role, "content": self.content, **self.more}
+        text = isinstance(self.content, str) or self.content is None
+        content = self.content if text else copy.deepcopy([*self.content])
+        return {"role": self.role, "content": content, **copy.deepcopy(dict(self.more))}
 
 
 @dataclass(frozen=True)
@@ -141,7 +165,7 @@ class Conversation:
     metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __init__(self, messages: Iterable[Any], metadata: Mapping[str, Any] | None = None) -> None:
-        made = tuple(Message.of(one) for one in messages)
+        made = _messages(messages)
         if not made:
             raise InvalidArgumentError("a conversation has at least one message")
         object.__setattr__(self, "messages", made)
@@ -178,6 +202,65 @@ class Conversation:
         """
         return [message.to_dict() for message in self.messages]
 
+    def to_chatml(self, *, generation_prompt: bool = False) -> str:
+        """Return the conversation in ChatML, as many models read it.
+
+        Args:
+            generation_prompt: End with the beginning of an answer.
+
+        Raises:
+            InvalidArgumentError: A message is no text, or has calls of tools.
+
+        Example:
+            >>> from rowstream.chat import Conversation
+            >>> print(Conversation([{"role": "user", "content": "Hi"}]).to_chatml())
+            <|im_start|>user
+            Hi<|im_end|>
+            <BLANKLINE>
+        """
+        return render.to_chatml(self.to_messages(), generation_prompt=generation_prompt)
+
+    def to_supervised(
+        self,
+        tokenizer: Any,
+        *,
+        mask: str = "assistant",
+        max_length: int | None = None,
+        **template_options: Any,
+    ) -> dict[str, list[Any]]:
+        """Return what a model learns the conversation from: ids, labels and weights of the loss.
+
+        The ids are those of the tokenizer's chat template. An answer is what the template says by
+        `{% generation %}`; without that, what it adds after its generation prompt, up to the token
+        that ends it.
+
+        Args:
+            tokenizer: A tokenizer with a chat template, as `transformers` has them.
+            mask: What the loss is of: `"assistant"`, all answers; `"last"`, the last one; `"all"`,
+                everything.
+            max_length: Leave out ids after this number; those of answers too, where they are later.
+            **template_options: For the template, such as `tools` and `enable_thinking`.
+
+        Returns:
+            `input_ids`; `labels`, which are -100 where there is no loss; and `loss_weights`, 1.0 or
+            0.0. All have one length.
+
+        Raises:
+            InvalidArgumentError: There is no such mask, there is no answer, or the template refuses
+                the conversation.
+            UnsupportedError: Answers cannot be told from the rest of what the template makes.
+
+        Example:
+            >>> from rowstream.chat import conversation
+            >>> talk = conversation({"prompt": "1+1?", "completion": "2"})
+            >>> row = talk.to_supervised(tokenizer)  # doctest: +SKIP
+            >>> row["labels"]  # doctest: +SKIP
+            [-100, -100, -100, 17, 2]
+        """
+        return render.to_supervised(
+            self.to_messages(), tokenizer, mask=mask, max_length=max_length, **template_options
+        )
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -209,15 +292,16 @@ class Comparison:
 
     def __post_init__(self) -> None:
         for name in ("prompt", "chosen", "rejected"):
-            made = tuple(Message.of(one) for one in getattr(self, name))
+            made = _messages(getattr(self, name))
             object.__setattr__(self, name, made)
             if not made and name != "prompt":
                 raise InvalidArgumentError(f"a comparison has no {name} answer")
         object.__setattr__(self, "metadata", dict(self.metadata))
-        if self.strength is not None and not self.strength >= 0:
+        number = isinstance(self.strength, (int, float)) or hasattr(self.strength, "__float__")
+        if self.strength is not None and not (number and float(self.strength) >= 0):
             raise InvalidArgumentError(
-                f"a comparison has the strength {self.strength}; the better answer is the chosen"
-                " one, so it is 0 or more"
+                f"a comparison has the strength {self.strength!r}; the better answer is the chosen"
+                " one, so it is a number of 0 or more, or None"
             )
 
     @property

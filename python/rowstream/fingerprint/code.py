@@ -1,4 +1,4 @@
-"""The parts of functions and modules that count for a hash, and a file object that feeds one."""
+"""The parts of functions, modules and arrays that count for a hash, and a file that feeds one."""
 
 from __future__ import annotations
 
@@ -136,3 +136,11 @@ def settled(text: str) -> str:
         {key: one for key, one in said.items() if key not in ("truncation", "padding")},
         sort_keys=True,
     )
+
+
+def values_of(array: Any) -> Any:
+    """Return what has the bytes of an array of NumPy; numbers, which can be many, are not copied."""
+    import numpy as np
+
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return flat.view(np.uint8) if flat.dtype.kind in "biufcmM" else flat.tobytes()

@@ -22,6 +22,7 @@ from rowstream.fingerprint.code import (
     names_in,
     settled,
     unwrapped,
+    values_of,
 )
 from rowstream.fingerprint.names import hashed_name
 
@@ -102,7 +103,6 @@ class Walk:
         self.lenient = False
 
     def feed(self, tag: str, content: Any = b"") -> None:
-        """Hash a part: a text, or what has bytes."""
         data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
         self.hash.update(f"{tag}:{len(data)}:".encode())
         self.hash.update(data)
@@ -203,10 +203,7 @@ class Walk:
         numpy, torch, arrow = (sys.modules.get(one) for one in ("numpy", "torch", "pyarrow"))
         if numpy is not None and isinstance(value, numpy.ndarray) and value.dtype != object:
             self.feed("array", f"{value.dtype.str}{value.shape}")
-            flat = numpy.ascontiguousarray(value).reshape(-1)
-            # Many rows that are selected are not copied to be hashed.
-            plain = flat.dtype.kind in "biufcmM"
-            return self.feed("values", flat.view(numpy.uint8) if plain else flat.tobytes())
+            return self.feed("values", values_of(value))
         if torch is not None and isinstance(value, torch.Tensor):
             self.feed("tensor", f"{value.dtype}{tuple(value.shape)}")
             plain = value.detach().cpu().contiguous()

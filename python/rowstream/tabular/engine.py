@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
+
+import pyarrow as pa
 
 from rowstream.dataset.iterable.dataset import IterableDataset
 from rowstream.dataset.map_style.dataset import Dataset
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.features import Features, Value
 from rowstream.tabular import text_columns
-from rowstream.tabular.templates import StringTemplate, TextTemplate, variant_of
+from rowstream.tabular.templates import StringTemplate, TextTemplate
 
 _TITANIC = StringTemplate(
     "titanic",
@@ -29,7 +33,10 @@ class TextTemplateEngine:
     """Templates by name and version; `titanic_v1` is there.
 
     Args:
-        seed: Which variant of a template a row gets follows from it and from the row's number.
+        seed: Which variant of a template a row gets follows from it and from what the row says.
+
+    Raises:
+        InvalidArgumentError: The seed is no whole number.
 
     Example:
         >>> from rowstream.tabular import StringTemplate, TextTemplateEngine
@@ -42,7 +49,7 @@ class TextTemplateEngine:
     """
 
     def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
+        self.seed = _seed(seed)
         self._templates: dict[str, TextTemplate] = {_TITANIC.full_name: _TITANIC}
 
     def register_template(self, t: TextTemplate) -> None:
@@ -123,11 +130,8 @@ class TextTemplateEngine:
             {'Name': 'Emmy', 'text': 'I am Emmy.'}
         """
         converter = TabularTextConverter(self.get_template(template_name), seed=self.seed)
-        return (
-            converter.convert_row(data)
-            if isinstance(data, Mapping)
-            else converter.convert_data(data)
-        )
+        row = isinstance(data, Mapping)
+        return converter.convert_row(data) if row else converter.convert_data(data)
 
 
 class TabularTextConverter:
@@ -136,8 +140,12 @@ class TabularTextConverter:
     Args:
         template: A template, or the name of one of the engine.
         engine: Where names are looked up; one with the templates that are there if `None`.
-        seed: Which variant of the template a row gets follows from it and from the row's number.
+        seed: Which variant of the template a row gets follows from it and from what the row says:
+            the same row has the same text wherever it stands, on any number of workers.
         text_column: What the column of texts is called, in datasets and streams.
+
+    Raises:
+        InvalidArgumentError: There is no such template, or the seed is no whole number.
 
     Example:
         >>> from rowstream.tabular import StringTemplate, TabularTextConverter
@@ -159,14 +167,13 @@ class TabularTextConverter:
     ) -> None:
         if isinstance(template, str):
             template = (engine or TextTemplateEngine()).get_template(template)
-        self.template, self.seed, self.text_column = template, seed, text_column
+        self.template, self.seed, self.text_column = template, _seed(seed), text_column
 
-    def convert_row(self, row: Mapping[str, Any], index: int = 0) -> str:
+    def convert_row(self, row: Mapping[str, Any]) -> str:
         """Return the text of a row.
 
         Args:
             row: Values by column.
-            index: The number of the row, from which its variant follows.
 
         Raises:
             InvalidArgumentError: A column that the template takes is missing.
@@ -176,8 +183,15 @@ class TabularTextConverter:
             >>> TabularTextConverter(StringTemplate("one", "<$a>")).convert_row({"a": 1.5})
             '<1.5>'
         """
-        variant = variant_of(self.seed, index, self.template.variants)
-        return self.template.render(row, variant)
+        given: Any = row
+        if hasattr(given, "to_dict"):
+            row = given.to_dict()  # a row of pandas
+        elif not isinstance(given, Mapping):
+            raise InvalidArgumentError(
+                f"expected a row, a dict, found a {type(row).__name__}; convert_data takes tables"
+            )
+        self.template.check([*row])
+        return text_columns.rendered(self.template, row, self.seed)
 
     def convert_data(self, data: Any) -> Any:
         """Return the texts of a table or stream, in its order.
@@ -199,27 +213,58 @@ class TabularTextConverter:
             >>> converter.convert_data(pa.table({"a": [1, None]}))
             ['<1>', '<unknown>']
         """
+        if isinstance(data, (Dataset, IterableDataset)):
+            names = data.column_names
+            if names and self.text_column in names:
+                raise InvalidArgumentError(
+                    f"there is a column {self.text_column!r} already; text_column= calls the texts"
+                    " otherwise"
+                )
+            if names:
+                self.template.check(names)
         if isinstance(data, Dataset):
-            table = data.with_format("arrow")[:]
-            return data.add_column(self.text_column, self._texts(table))
+            texts = [chunk for part in self._of_dataset(data) for chunk in part.chunks]
+            return data.add_column(self.text_column, pa.chunked_array(texts, pa.string()))
         if isinstance(data, IterableDataset):
-            if data.column_names:
-                self.template.check(data.column_names)
-            add = partial(_with_texts, self.template, self.seed, self.text_column)
-            tables = data.with_format("arrow").map(add, batched=True, with_indices=True)
-            return tables.with_format(None)
+            return self._of_stream(data)
         if isinstance(data, (str, bytes, Mapping)):
             raise InvalidArgumentError(
                 f"expected a table, list of rows, dataset or stream, found a {type(data).__name__};"
                 " convert_row takes one row"
             )
-        return self._texts(text_columns.table_of(data, self.template.fields)).to_pylist()
+        cells = text_columns.cells_of(data, self.template.fields)
+        return text_columns.texts(self.template, cells, self.seed).to_pylist()
 
-    def _texts(self, table: Any) -> Any:
-        return text_columns.texts(self.template, table, range(len(table)), self.seed)
+    def _of_dataset(self, data: Dataset) -> Iterator[Any]:
+        fields, size = self.template.fields, len(data)
+        if fields is not None:
+            data = data.select_columns([name for name in fields if name in data.column_names])
+        data = data.with_format("arrow")
+        for start in range(0, size, _BATCH):
+            upto = min(start + _BATCH, size)
+            table = data[start:upto] if data.column_names else pa.table({})
+            cells = text_columns.cells_of(table, fields)._replace(size=upto - start)
+            yield text_columns.texts(self.template, cells, self.seed)
+
+    def _of_stream(self, data: IterableDataset) -> IterableDataset:
+        add = partial(_with_texts, self.template, self.seed, self.text_column)
+        features = data.features
+        if features is not None:
+            features = Features({**features, self.text_column: Value("string")})
+        made = data.with_format("arrow").map(add, batched=True, features=features)
+        return made.with_format(data._format)
 
 
-def _with_texts(
-    template: TextTemplate, seed: int, name: str, table: Any, indices: Sequence[int]
-) -> Any:
-    return table.append_column(name, text_columns.texts(template, table, indices, seed))
+_BATCH = 100_000
+
+
+def _seed(seed: Any) -> int:
+    try:
+        return operator.index(seed)
+    except TypeError:
+        raise InvalidArgumentError(f"seed={seed!r} is no whole number") from None
+
+
+def _with_texts(template: TextTemplate, seed: int, name: str, table: Any) -> Any:
+    cells = text_columns.cells_of(table, template.fields)._replace(size=len(table))
+    return table.append_column(name, text_columns.texts(template, cells, seed))

@@ -16,44 +16,58 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TARGETS = ("target", "label", "labels", "class", "y")
-_QUERIES = ("query_id", "qid", "query")
+_QUERIES = ("query_id", "queryid", "qid")
+_CLASSES = ("binary_classification", "multiclass_classification", "multilabel_classification")
 # Whole numbers of more values than these are no classes.
 _MOST_CLASSES = 20
 # Texts of more words than these, in the mean, are no categories.
 _WORDS = 4
 
 
-def read_csv(path: Path) -> pa.Table:
+def read_csv(path: Path, **options: Any) -> pa.Table:
     """Return a CSV file as a table.
 
+    Args:
+        path: The file.
+        **options: As `load_dataset("csv")` has them, such as `sep` and `encoding`.
+
     Raises:
-        InvalidArgumentError: There is no such file.
+        InvalidArgumentError: There is no such file, or its columns are not separated by `sep`.
     """
     if not path.is_file():
         raise InvalidArgumentError(f"there is no file {path}")
-    stream = load_dataset("csv", data_files=str(path), split="train", streaming=True)
+    stream = load_dataset("csv", data_files=str(path), split="train", streaming=True, **options)
     tables = [*stream.with_format("arrow").iter(10_000)]
+    names = stream.column_names or []
+    if len(names) == 1 and (found := next((s for s in ";\t|" if s in names[0]), None)):
+        raise InvalidArgumentError(
+            f"{path} has the one column {names[0]!r}: give sep={found!r}, if that separates columns"
+        )
     if tables:
         return pa.concat_tables(tables).combine_chunks()
-    schema: pa.Schema = stream.features.arrow_schema
+    schema: pa.Schema = stream.features.arrow_schema if stream.features else pa.schema([])
     return schema.empty_table()
 
 
-def inferred(path: Path, targets: Sequence[str] | None) -> dict[str, Any]:
+def inferred(
+    path: Path, targets: Sequence[str] | None, task: str | None, **options: Any
+) -> dict[str, Any]:
     """Return the fields of a `DatasetSpec`, with `folder` and `task`."""
     train_file = path / "train.csv" if path.is_dir() else path
-    train = read_csv(train_file)
+    train = read_csv(train_file, **options)
     if not train.num_columns or not len(train):
         raise InvalidArgumentError(f"{train_file} has no rows to infer a specification from")
     test_file = train_file.with_name("test.csv")
-    test = read_csv(test_file) if train_file.name == "train.csv" and test_file.exists() else None
+    beside = train_file.name == "train.csv" and test_file.is_file() and test_file.stat().st_size
+    test = read_csv(test_file, **options) if beside else None
     targets = _targets(train, test, targets, train_file)
     id_column = next((name for name in train.column_names if _is_id(train, name, targets)), None)
     features = [name for name in train.column_names if name not in (*targets, id_column)]
     kinds: dict[str, list[str]] = {"text": [], "categorical": [], "numerical": []}
     for name in features:
         kinds[_kind(train.column(name))].append(name)
-    task, classes = _task(train, test, targets, features)
+    found, classes = _task(train, test, targets, features)
+    task = task or found
     return {
         "folder": train_file.parent,
         "task": task,
@@ -63,7 +77,7 @@ def inferred(path: Path, targets: Sequence[str] | None) -> dict[str, Any]:
         "target_columns": targets,
         "id_column": id_column,
         **{f"{kind}_columns": names for kind, names in kinds.items()},
-        "class_names": classes,
+        "class_names": classes if task in _CLASSES else [],
     }
 
 
@@ -72,9 +86,12 @@ def _targets(
 ) -> list[str]:
     names = train.column_names
     if given is not None:
+        given = [*dict.fromkeys(given)]
+        if not given:
+            raise InvalidArgumentError("target_column= names no column")
         if missing := [name for name in given if name not in names]:
             raise InvalidArgumentError(f"{file} has no column {missing}; it has {names}")
-        return [*given]
+        return given
     if test is not None:
         found = [name for name in names if name not in test.column_names]
         if not found:
@@ -88,9 +105,10 @@ def _targets(
 
 def _is_id(table: pa.Table, name: str, targets: list[str]) -> bool:
     """Return whether a column tells rows apart: by its name, and since all values differ."""
-    if name in targets or not re.search(r"(^|[_\W])id$|[a-z]I[dD]$", name, re.IGNORECASE):
-        return False
+    named = re.search(r"(?i:(?:^|[_\W])id$)|[a-z]I[dD]$", name)
     column = table.column(name)
+    if name in targets or not named or pa.types.is_floating(column.type):
+        return False
     return column.null_count == 0 and bool(pc.count_distinct(column).as_py() == len(column))
 
 
@@ -158,7 +176,9 @@ def _dates(column: pa.ChunkedArray) -> Any:
         return column.cast(pa.timestamp("us"))
     if not _is_text(column.type) or column.null_count == len(column):
         return None
-    try:
-        return column.cast(pa.string()).cast(pa.timestamp("us"))
-    except pa.ArrowInvalid:
-        return None
+    for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
+        try:
+            return column.cast(pa.string()).cast(kind).cast(pa.timestamp("us"))
+        except pa.ArrowInvalid:
+            continue
+    return None

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from rowstream.dataset.map_style.dataset import Dataset
-from rowstream.exceptions import DataFilesNotFoundError, SchemaError
+from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, SchemaError
+from rowstream.tabular.discovery import PREFIX, rebuilt
 from rowstream.tabular.infer import read_csv
+from rowstream.tabular.spec import DatasetSpec
 
 if TYPE_CHECKING:
-    from rowstream.tabular.spec import DatasetSpec
+    from rowstream.tabular.spec import CompetitionMetadata
 
 
 class KaggleDataset(ABC):
@@ -45,7 +48,9 @@ class KaggleDataset(ABC):
         (2, [80, 60])
     """
 
-    _data: Any
+    _data: Any = None
+    # What a registry knows of the competition; the names of its files.
+    _metadata: CompetitionMetadata | None = None
 
     def __init__(
         self,
@@ -54,12 +59,48 @@ class KaggleDataset(ABC):
         transform: Callable[[Any], Any] | None = None,
         cache_dir: str | os.PathLike[str] | None = None,
     ) -> None:
+        if not isinstance(spec, DatasetSpec):
+            raise InvalidArgumentError(
+                f"{type(self).__name__}: expected a DatasetSpec, found {spec!r}"
+            )
         self.spec, self.split, self.transform = spec, split, transform
         self.cache_dir = None if cache_dir is None else Path(cache_dir)
         loaded: Any = self._load_data()
         if loaded is not None:
             self._data = loaded
+        if self._data is None:
+            raise InvalidArgumentError(
+                f"{type(self).__name__}._load_data neither sets self._data nor returns the rows"
+            )
         self._validate_data()
+
+    def __reduce__(self) -> Any:
+        module = type(self).__module__
+        if not module.startswith(PREFIX):
+            return super().__reduce__()
+        # By the path of its module, which no other process can import by name.
+        file = str(sys.modules[module].__file__)
+        return rebuilt, (file, type(self).__qualname__, self.__dict__)
+
+    @classmethod
+    def of_competition(cls, metadata: CompetitionMetadata | None, **options: Any) -> Self:
+        """Return a dataset of a competition whose metadata say how its files are called.
+
+        Args:
+            metadata: What is known of the competition.
+            **options: The arguments of the class.
+
+        Example:
+            >>> from rowstream.tabular import CompetitionMetadata, TitanicDataset
+            >>> about = CompetitionMetadata("t", "regression", train_file="training.csv")
+            >>> TitanicDataset.of_competition(about, cache_dir="nowhere")
+            Traceback (most recent call last):
+            rowstream.exceptions.DataFilesNotFoundError: there is no training.csv in nowhere...
+        """
+        made = cls.__new__(cls)
+        made._metadata = metadata
+        made.__init__(**options)  # type: ignore[misc]
+        return made
 
     @abstractmethod
     def _load_data(self) -> None:
@@ -83,11 +124,27 @@ class KaggleDataset(ABC):
         of = f"{self.spec.competition_name!r}, split={self.split!r}, num_rows={len(self)}"
         return f"{type(self).__name__}({of})"
 
-    def read_csv(self, name: str) -> Dataset:
+    def file_name(self) -> str:
+        """Return the name of the file of the split, such as `train.csv`.
+
+        Example:
+            >>> import pathlib
+            >>> from rowstream.tabular import DatasetSpec, TitanicDataset
+            >>> TitanicDataset.file_name.__name__
+            'file_name'
+        """
+        metadata = self._metadata
+        known = (
+            {} if metadata is None else {"train": metadata.train_file, "test": metadata.test_file}
+        )
+        return known.get(self.split, f"{self.split}.csv")
+
+    def read_csv(self, name: str | None = None, **options: Any) -> Dataset:
         """Return the rows of a CSV file of the competition's folder.
 
         Args:
-            name: The name of the file.
+            name: The name of the file; that of the split if `None`.
+            **options: As `load_dataset("csv")` has them, such as `sep`; else those of the spec.
 
         Raises:
             DataFilesNotFoundError: It is not there; the message says what is.
@@ -98,14 +155,14 @@ class KaggleDataset(ABC):
             Traceback (most recent call last):
             rowstream.exceptions.DataFilesNotFoundError: there is no train.csv in nowhere...
         """
-        folder = self.spec.dataset_path
+        folder, name = self.spec.dataset_path, name or self.file_name()
         if not (folder / name).is_file():
             there = sorted(file.name for file in folder.glob("*.csv")) if folder.is_dir() else []
             raise DataFilesNotFoundError(
                 f"there is no {name} in {folder}"
                 + (f"; there is {', '.join(there)}" if there else "")
             )
-        return Dataset(read_csv(folder / name))
+        return Dataset(read_csv(folder / name, **{**self.spec.csv_options, **options}))
 
     def require_columns(self, columns: Iterable[str]) -> None:
         r"""Raise an error unless `self._data` has some columns.
@@ -124,8 +181,10 @@ class KaggleDataset(ABC):
             Traceback (most recent call last):
             rowstream.exceptions.SchemaError: TitanicDataset, split 'train': the columns [...
         """
-        names = getattr(self._data, "column_names", None)
-        there = [*(self._data.columns if names is None else names)]
+        data = self._data
+        names = getattr(data, "column_names", None)
+        names = getattr(data, "columns", None) if names is None else names
+        there = [*(next(iter(data), {}) if names is None else names)]
         if missing := [name for name in columns if name not in there]:
             raise SchemaError(
                 f"{type(self).__name__}, split {self.split!r}: the columns {missing} are missing;"

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import os
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.tabular import titanic
+from rowstream.tabular.discovery import module_at, module_files
 from rowstream.tabular.kaggle import KaggleDataset
 from rowstream.tabular.spec import CompetitionMetadata, CompetitionType, DatasetSpec
 
@@ -81,9 +80,16 @@ class DatasetRegistry:
             >>> registry.get_metadata("houses").evaluation_metric
             'RMSE'
         """
+        if not isinstance(competition_name, str) or not competition_name:
+            raise InvalidArgumentError(f"a competition has a name, found {competition_name!r}")
         for value, kind in ((metadata, CompetitionMetadata), (spec, DatasetSpec)):
             if not isinstance(value, kind):
                 raise InvalidArgumentError(f"expected a {kind.__name__}, found {value!r}")
+        if metadata.competition_type != spec.competition_type:
+            raise InvalidArgumentError(
+                f"{competition_name!r} is a {metadata.competition_type} by its metadata, and a"
+                f" {spec.competition_type} by its specification"
+            )
         if dataset_class is None and competition_name in self._known:
             dataset_class = self._known[competition_name].dataset_class
         _check_class(dataset_class)
@@ -202,23 +208,21 @@ class DatasetRegistry:
             rowstream.exceptions.DataFilesNotFoundError: there is no train.csv in nowhere...
         """
         dataset_class = self.get_dataset_class(competition_name)
+        known = self._known[competition_name]
         if "spec" not in options:
-            known = self._known[competition_name].spec
-            if known is not None:
-                options["spec"] = known
-            elif (
-                inspect.signature(dataset_class).parameters["spec"].default
-                is inspect.Parameter.empty
-            ):
+            if known.spec is not None:
+                options["spec"] = known.spec
+            elif _needs_spec(dataset_class):
                 self.get_spec(competition_name)
-        return dataset_class(split=split, **options)
+        return dataset_class.of_competition(known.metadata, split=split, **options)
 
     def discover(self, folder: str | os.PathLike[str]) -> list[str]:
         """Make the classes of a folder known: subclasses of `KaggleDataset` called `…Dataset`.
 
         Modules called `*_dataset.py`, and all in a folder `datasets/`, are imported, so that their
-        code runs. A competition is called what the class says as `competition_name`, or as the
-        class: `HousePricesDataset` is `house_prices`.
+        code runs; hidden folders and virtual environments are passed over. A competition is called
+        what the class says as `competition_name`, or as the class: `HousePricesDataset` is
+        `house_prices`.
 
         Args:
             folder: Where to look, folders in it included.
@@ -227,7 +231,8 @@ class DatasetRegistry:
             The names of the competitions that were found, sorted.
 
         Raises:
-            InvalidArgumentError: There is no such folder, or a module cannot be imported.
+            InvalidArgumentError: There is no such folder, a module cannot be imported, or two
+                classes are for one competition. What else is there was made known.
 
         Example:
             >>> import pathlib
@@ -244,17 +249,26 @@ class DatasetRegistry:
         root = Path(folder)
         if not root.is_dir():
             raise InvalidArgumentError(f"there is no folder {root} to discover datasets in")
-        found = []
-        for path in sorted(root.rglob("*.py")):
-            inside = path.relative_to(root).parts[:-1]
-            of_folder = "datasets" in (*inside, root.resolve().name) and path.name != "__init__.py"
-            if not (path.name.endswith("_dataset.py") or of_folder):
+        found: dict[str, Path] = {}
+        wrong = []
+        for path in module_files(root):
+            try:
+                classes = [*_classes(path)]
+            except InvalidArgumentError as e:
+                wrong.append(str(e))
                 continue
-            for dataset_class in _classes(path):
-                name = getattr(dataset_class, "competition_name", None) or _snake(dataset_class)
-                known = self._known.setdefault(name, _Known())
-                known.dataset_class = dataset_class
-                found.append(name)
+            for dataset_class in classes:
+                own = vars(dataset_class).get("competition_name")
+                name = own if isinstance(own, str) and own else _snake(dataset_class)
+                if name in found:
+                    wrong.append(f"{path} and {found[name]} both have a class for {name!r}")
+                    continue
+                found[name] = path
+                self._known.setdefault(name, _Known()).dataset_class = dataset_class
+        if wrong:
+            raise InvalidArgumentError(
+                f"discover: {'; '.join(wrong)} (found: {', '.join(sorted(found)) or 'nothing'})"
+            )
         return sorted(found)
 
     def _get(self, name: str, what: str) -> Any:
@@ -281,11 +295,20 @@ class DatasetRegistry:
         return f"{name} {told}".casefold()
 
 
+def _needs_spec(dataset_class: type[KaggleDataset]) -> bool:
+    parameter = inspect.signature(dataset_class).parameters.get("spec")
+    return parameter is not None and parameter.default is inspect.Parameter.empty
+
+
 def _check_class(dataset_class: Any) -> None:
     if dataset_class is not None and not (
-        inspect.isclass(dataset_class) and issubclass(dataset_class, KaggleDataset)
+        inspect.isclass(dataset_class)
+        and issubclass(dataset_class, KaggleDataset)
+        and not inspect.isabstract(dataset_class)
     ):
-        raise InvalidArgumentError(f"expected a subclass of KaggleDataset, found {dataset_class!r}")
+        raise InvalidArgumentError(
+            f"expected a subclass of KaggleDataset with all its methods, found {dataset_class!r}"
+        )
 
 
 def _snake(dataset_class: type) -> str:
@@ -294,24 +317,14 @@ def _snake(dataset_class: type) -> str:
 
 
 def _classes(path: Path) -> Iterator[type[KaggleDataset]]:
-    """Import a module and yield the classes that it defines."""
-    name = f"rowstream_discovered_{re.sub(r'[^0-9A-Za-z]', '_', str(path.resolve()))}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise InvalidArgumentError(f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    # Classes are looked up there when they are pickled for workers.
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as e:
-        del sys.modules[name]
-        raise InvalidArgumentError(f"{path} cannot be imported: {type(e).__name__}: {e}") from e
+    """Yield the classes of datasets that a module defines."""
+    module = module_at(path)
     for value in vars(module).values():
         if (
             inspect.isclass(value)
-            and value.__module__ == name
+            and value.__module__ == module.__name__
             and value.__name__.endswith("Dataset")
+            and value.__name__ != "Dataset"
             and issubclass(value, KaggleDataset)
             and not inspect.isabstract(value)
         ):

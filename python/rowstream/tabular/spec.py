@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ class DatasetSpec:
         text_columns, categorical_columns, numerical_columns: The features by kind.
         target_columns: All columns that are to be predicted.
         class_names: The classes of the target, as texts.
+        csv_options: How the files are read, as `load_dataset("csv")` has it.
 
     Raises:
         InvalidArgumentError: A number is below zero, or there is no such competition type.
@@ -76,14 +78,16 @@ class DatasetSpec:
     numerical_columns: list[str] = field(default_factory=list)
     target_columns: list[str] = field(default_factory=list)
     class_names: list[str] = field(default_factory=list)
+    csv_options: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.dataset_path = Path(self.dataset_path)
+        self.dataset_path = Path(self.dataset_path).expanduser()
         self.competition_type = CompetitionType(self.competition_type)
         for name in ("num_samples", "num_features"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            if isinstance(value, bool) or not hasattr(value, "__index__") or value < 0:
                 raise InvalidArgumentError(f"{name}={value!r} is not a number of 0 or more")
+            setattr(self, name, operator.index(value))
         if self.target_column is not None and not self.target_columns:
             self.target_columns = [self.target_column]
 
@@ -106,6 +110,7 @@ class DatasetSpec:
         competition_name: str | None = None,
         target_column: str | Sequence[str] | None = None,
         competition_type: CompetitionType | str | None = None,
+        **csv_options: Any,
     ) -> DatasetSpec:
         r"""Return the specification that a CSV file says: types, target and task.
 
@@ -121,6 +126,7 @@ class DatasetSpec:
             competition_name: Its name; that of the folder if `None`.
             target_column: The column, or columns, to be predicted.
             competition_type: The task, where values do not tell it.
+            **csv_options: As `load_dataset("csv")` has them, such as `sep` and `encoding`.
 
         Raises:
             InvalidArgumentError: There is no such file or column, or no column that could be the
@@ -137,17 +143,16 @@ class DatasetSpec:
             ('REGRESSION', 'Price', 'Id', 2)
         """
         targets = [target_column] if isinstance(target_column, str) else target_column
-        found = inferred(Path(path), targets)
-        folder = found.pop("folder")
-        return cls(
-            competition_name or folder.resolve().name,
-            folder,
-            competition_type=CompetitionType(competition_type or found.pop("task")),
-            **{key: value for key, value in found.items() if key != "task"},
-        )
+        task = None if competition_type is None else CompetitionType(competition_type).value
+        found = inferred(Path(path).expanduser(), targets, task, **csv_options)
+        folder, task = found.pop("folder"), found.pop("task")
+        name = competition_name or folder.resolve().name
+        made = cls(name, folder, CompetitionType(task), **found)
+        made.csv_options = csv_options
+        return made
 
 
-@dataclass
+@dataclass(frozen=True)
 class CompetitionMetadata:
     """What a competition says of itself.
 
@@ -156,7 +161,8 @@ class CompetitionMetadata:
         competition_type: What is to be predicted.
         description: What it is about.
         evaluation_metric: How answers are scored.
-        train_file, test_file: The names of its files.
+        train_file, test_file: The names of its files, which `KaggleDataset.file_name` gives to
+            datasets that a registry creates.
         url: Where it is.
 
     Example:
@@ -174,4 +180,4 @@ class CompetitionMetadata:
     url: str = ""
 
     def __post_init__(self) -> None:
-        self.competition_type = CompetitionType(self.competition_type)
+        object.__setattr__(self, "competition_type", CompetitionType(self.competition_type))

@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-import math
+import datetime as dt
+import decimal
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
+from rowstream.tabular.cells import plain
 
 Row = Mapping[str, Any]
-
-
-def is_missing(value: Any) -> bool:
-    """Return whether a cell is empty: nothing, no number, or an empty text."""
-    if value is None or value == "":
-        return True
-    # Also pandas' NaT and NA.
-    return (isinstance(value, float) and math.isnan(value)) or type(value).__name__ in (
-        "NaTType",
-        "NAType",
-    )
-
-
-def text_of(value: Any) -> str:
-    """Return a cell as text; whole numbers have no decimals, which CSV gives them beside gaps."""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return str(value)
-
-
-def variant_of(seed: int, index: int, count: int) -> int:
-    """Return which of some variants the row of an index has: by SplitMix64 of both.
-
-    So it does not depend on batches, nor on the rows before.
-    """
-    x = (seed * 0x9E3779B97F4A7C15 + (index + 1) * 0xBF58476D1CE4E5B9) % 2**64
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) % 2**64
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) % 2**64
-    return (x ^ (x >> 31)) % count
 
 
 class TextTemplate(ABC):
@@ -60,11 +33,12 @@ class TextTemplate(ABC):
         ('upper_v1', 'ADA')
     """
 
-    fields: Sequence[str] = ()
-    """The columns that it takes."""
+    fields: Sequence[str] | None = None
+    """The columns that it takes; all that there are if `None`."""
 
     def __init__(self, name: str, version: int = 1, variants: int = 1) -> None:
-        if not re.fullmatch(r"\w[\w-]*", name) or not isinstance(version, int) or version < 1:
+        known = isinstance(version, int) and not isinstance(version, bool) and version > 0
+        if not re.fullmatch(r"\w[\w-]*", name) or not known:
             raise InvalidArgumentError(
                 "a template has a name of letters, digits, - and _, and a version of 1 or more,"
                 f" found {name!r} and {version!r}"
@@ -109,10 +83,11 @@ class TextTemplate(ABC):
             >>> from rowstream.tabular import StringTemplate
             >>> StringTemplate("titanic", "$Name").check(["Name", "Age"])
         """
-        if missing := [name for name in self.fields if name not in columns]:
+        fields = [*(self.fields or ())]
+        if missing := [name for name in fields if name not in columns]:
             raise InvalidArgumentError(
-                f"the template {self.full_name!r} takes the columns {[*self.fields]}, and {missing}"
-                f" are missing; there is {[*columns]}"
+                f"the template {self.full_name!r} takes the columns {fields}, and"
+                f" {missing} are missing; there is {[*columns]}"
             )
 
 
@@ -127,7 +102,7 @@ class StringTemplate(TextTemplate):
         formats: Functions from a cell to its text, by column.
 
     Raises:
-        InvalidArgumentError: A text is no template.
+        InvalidArgumentError: A text is no template, or a format is no function.
 
     Example:
         >>> from rowstream.tabular import StringTemplate
@@ -150,6 +125,13 @@ class StringTemplate(TextTemplate):
             raise InvalidArgumentError(f"the template {name!r} has no text")
         super().__init__(name, version, len(texts))
         self.missing, self.formats = missing, dict(formats or {})
+        if not isinstance(missing, str):
+            raise InvalidArgumentError(f"missing={missing!r} is no text")
+        if wrong := [column for column, of in self.formats.items() if not callable(of)]:
+            raise InvalidArgumentError(
+                f"formats: expected a function for {wrong[0]!r}, such as"
+                f" '{{:.2f}}'.format, found {self.formats[wrong[0]]!r}"
+            )
         # Each text as what stands between the columns, and the columns.
         self.parts = [_parts(one, name) for one in texts]
         self.fields = tuple(
@@ -169,9 +151,10 @@ class StringTemplate(TextTemplate):
             >>> template.text_of_cell("Age", 3)
             '3.0'
         """
-        if is_missing(value):
+        value = plain(value)
+        if value is None:
             return self.missing
-        return self.formats.get(column, text_of)(value)
+        return str(self.formats.get(column, str)(value))
 
     def render(self, row: Row, variant: int = 0) -> str:
         """Return the text of a row.
@@ -220,12 +203,15 @@ def _parts(text: str, name: str) -> tuple[list[str], list[str]]:
 
 # As `string.Template` has it, but for any name in braces: columns are called `1stFlrSF`.
 _PATTERN = re.compile(
-    r"\$(?:(?P<escaped>\$)|(?P<named>[A-Za-z_]\w*)|\{(?P<braced>[^{}]+)\}|(?P<invalid>))"
+    r"\$(?:(?P<escaped>\$)|(?P<named>(?a:[A-Za-z_]\w*))|\{(?P<braced>[^{}]+)\}|(?P<invalid>))"
 )
 
 
 class JinjaTemplate(TextTemplate):
     """A template of Jinja2, in its sandbox: `{{ Name }}{% if Age %} is {{ Age }}{% endif %}`.
+
+    Cells are given as plain values, so that methods of other libraries are out of reach. What the
+    sandbox does not limit is time: a loop in a template of somebody else may go on for ever.
 
     Args:
         name, version: As in `TextTemplate`.
@@ -248,6 +234,8 @@ class JinjaTemplate(TextTemplate):
         self, name: str, text: str | Sequence[str], version: int = 1, *, missing: str = "unknown"
     ) -> None:
         texts = [text] if isinstance(text, str) else [*text]
+        if not texts:
+            raise InvalidArgumentError(f"the template {name!r} has no text")
         super().__init__(name, version, len(texts))
         self.missing, self._texts = missing, texts
         self._templates = self._compiled()
@@ -255,15 +243,25 @@ class JinjaTemplate(TextTemplate):
     def _compiled(self) -> list[Any]:
         try:
             from jinja2 import StrictUndefined, TemplateError, meta
+            from jinja2.exceptions import SecurityError
             from jinja2.sandbox import ImmutableSandboxedEnvironment
         except ImportError as e:
             raise UnsupportedError(
                 "JinjaTemplate uses the package jinja2: pip install 'rowstream[tabular]'"
             ) from e
-        environment = ImmutableSandboxedEnvironment(
-            undefined=StrictUndefined,
-            finalize=lambda value: self.missing if is_missing(value) else value,
-        )
+
+        class Sandbox(ImmutableSandboxedEnvironment):
+            intercepted_binops = frozenset(["*", "**", "%"])
+
+            def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+                numbers = isinstance(left, (int, float)) and isinstance(right, (int, float))
+                if not numbers or (operator == "**" and abs(right) > _MOST_POWER):
+                    raise SecurityError(f"{operator} of {left!r:.40} and {right!r:.40}")
+                return super().call_binop(context, operator, left, right)
+
+        environment = Sandbox(undefined=StrictUndefined)
+        # Columns may have their names.
+        environment.globals.clear()
         fields: set[str] = set()
         compiled = []
         for text in self._texts:
@@ -274,7 +272,7 @@ class JinjaTemplate(TextTemplate):
                 raise InvalidArgumentError(
                     f"the template {self.name!r} is not one of Jinja2: {e}"
                 ) from e
-        self.fields = tuple(sorted(fields - environment.globals.keys()))
+        self.fields = tuple(sorted(fields))
         return compiled
 
     # Compiled templates cannot be handed to other processes.
@@ -284,6 +282,13 @@ class JinjaTemplate(TextTemplate):
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self._templates = self._compiled()
+
+    def check(self, columns: Sequence[str]) -> None:
+        """Do nothing: a template may ask whether a column is there.
+
+        Args:
+            columns: The columns that there are.
+        """
 
     def render(self, row: Row, variant: int = 0) -> str:
         """Return the text of a row.
@@ -301,12 +306,40 @@ class JinjaTemplate(TextTemplate):
             >>> JinjaTemplate("person", "{{ Name | upper }}").render({"Name": "Ada"})
             'ADA'
         """
-        from jinja2 import TemplateError
-
-        cells = {name: None if is_missing(value) else value for name, value in row.items()}
         try:
+            cells = {name: self._cell(value) for name, value in row.items()}
             text: str = self._templates[variant].render(cells)
-        except TemplateError as e:
-            self.check([*row])
-            raise InvalidArgumentError(f"the template {self.full_name!r}: {e}") from e
+        except Exception as e:
+            raise InvalidArgumentError(
+                f"the template {self.full_name!r}: {type(e).__name__}: {e}; the columns are"
+                f" {[*map(str, row)]}"
+            ) from e
         return text
+
+    def _cell(self, value: Any) -> Any:
+        """Return a cell for the sandbox: only values whose methods do nothing outside of it."""
+        value = plain(value)
+        if value is None:
+            return _Missing(self.missing)
+        if type(value) in _SAFE:
+            return value
+        if isinstance(value, Mapping):
+            return {str(name): self._cell(one) for name, one in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._cell(one) for one in value]
+        return str(value)
+
+
+_MOST_POWER = 64
+_SAFE = frozenset(
+    [str, int, float, bool, dt.date, dt.datetime, dt.time, dt.timedelta, decimal.Decimal]
+)
+
+
+class _Missing(str):
+    """What stands for an empty cell: a text that counts as false."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False

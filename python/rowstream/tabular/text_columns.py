@@ -2,135 +2,216 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.tabular.cells import key_of_cells, variant_of
 from rowstream.tabular.templates import StringTemplate, TextTemplate
 
 _ROWS = 65_536
 _TEXT = pa.large_string()
+# Between these Arrow writes numbers as Python does.
+_FROM, _UPTO = 1e-4, 1e9
 
 
-def table_of(data: Any, columns: Sequence[str]) -> pa.Table:
-    """Return the columns of a frame, an Arrow table or a list of rows, those that there are."""
+class Cells(NamedTuple):
+    """Columns of a table: arrays of Arrow, or lists of values; and how many rows there are."""
+
+    columns: Mapping[str, Any]
+    size: int
+
+    def part(self, start: int, size: int) -> Cells:
+        """Return some of the rows."""
+        size = min(size, self.size - start)
+        return Cells(
+            {
+                name: one[start : start + size] if isinstance(one, list) else one.slice(start, size)
+                for name, one in self.columns.items()
+            },
+            size,
+        )
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows as dicts."""
+        lists = [one if isinstance(one, list) else one.to_pylist() for one in self.columns.values()]
+        if not lists:
+            return iter([{} for _ in range(self.size)])
+        return (dict(zip(self.columns, row, strict=True)) for row in zip(*lists, strict=True))
+
+
+def cells_of(data: Any, fields: Sequence[str] | None) -> Cells:
+    """Return the columns of a frame, an Arrow table or a list of rows: those of some names.
+
+    Raises:
+        InvalidArgumentError: It is none of these, or two columns have one name.
+    """
+    if hasattr(data, "collect") and hasattr(data, "collect_schema"):
+        data = data.collect()  # a lazy frame of Polars
     if isinstance(data, pa.RecordBatch):
         data = pa.Table.from_batches([data])
     if isinstance(data, pa.Table):
-        return data
-    if hasattr(data, "to_arrow"):  # Polars
-        there = [name for name in columns if name in data.columns]
-        table: pa.Table = data.select(there).to_arrow()
-        return table
-    if hasattr(data, "iloc"):  # pandas
-        there = [name for name in columns if name in data.columns]
-        return pa.table({name: _of_pandas(data[name]) for name in there})
-    rows = [*data]
-    if not all(isinstance(row, Mapping) for row in rows):
-        raise InvalidArgumentError(
-            f"expected rows as dicts, found a {type(rows[0]).__name__}; frames of pandas and"
-            " Polars, Arrow tables, datasets and streams are taken too"
-        )
-    # The one that lacks a column says so; rows without values have none.
-    there = [name for name in columns if all(name in row for row in rows)]
-    return pa.table({name: _array([row[name] for row in rows]) for name in there})
+        return _columns(data.column_names, fields, len(data), lambda i: data.column(i))
+    if hasattr(data, "to_arrow") and hasattr(data, "get_columns"):
+        return _columns(data.columns, fields, len(data), lambda i: _of_polars(data.to_series(i)))
+    if hasattr(data, "iloc") and hasattr(data, "columns"):
+        return _columns([*data.columns], fields, len(data), lambda i: _of_pandas(data.iloc[:, i]))
+    if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
+        return _of_rows(data, fields)
+    raise InvalidArgumentError(
+        f"expected a frame of pandas or Polars, an Arrow table, a list of rows, a dataset or a"
+        f" stream, found a {type(data).__name__}"
+    )
 
 
-def _of_pandas(series: Any) -> pa.Array:
+def _columns(names: Sequence[Any], fields: Sequence[str] | None, size: int, get: Any) -> Cells:
+    labels = [*map(str, names)]
+    chosen = labels if fields is None else [name for name in fields if name in labels]
+    if twice := next((name for name in chosen if labels.count(name) > 1), None):
+        raise InvalidArgumentError(f"the table has {labels.count(twice)} columns called {twice!r}")
+    return Cells({name: get(labels.index(name)) for name in chosen}, size)
+
+
+def _of_rows(rows: Sequence[Any], fields: Sequence[str] | None) -> Cells:
+    for i, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            raise InvalidArgumentError(
+                f"expected rows as dicts, found a {type(row).__name__} as row {i}; frames of pandas"
+                " and Polars, Arrow tables, datasets and streams are taken too"
+            )
+    names = [*dict.fromkeys(name for row in rows for name in row)]
+    names = [name for name in names if fields is None or name in fields]
+    columns = {}
+    for name in names:
+        lacks = next((i for i, row in enumerate(rows) if name not in row), None)
+        if lacks is not None:
+            raise InvalidArgumentError(f"row {lacks} has no {name!r}, which others have")
+        columns[name] = [row[name] for row in rows]
+    return Cells(columns if rows else {name: [] for name in fields or ()}, len(rows))
+
+
+def _of_pandas(series: Any) -> Any:
+    kind = str(series.dtype)
+    if kind.lower().startswith(("int", "uint", "float", "bool", "string", "str")):
+        return pa.chunked_array([pa.array(series, from_pandas=True)])
+    return series.tolist()
+
+
+def _of_polars(series: Any) -> Any:
     try:
-        return pa.array(series, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-        return _array(series.tolist())
+        return pa.chunked_array([series.to_arrow()])
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return series.to_list()  # 128 bits, and objects of Python
 
 
-def _array(values: list[Any]) -> pa.Array:
-    """Return values as an array; those of several types as texts."""
-    try:
-        return pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-        return pa.array([None if value is None else str(value) for value in values], _TEXT)
-
-
-def texts(template: TextTemplate, table: pa.Table, indices: Sequence[int], seed: int) -> pa.Array:
-    """Return the texts of rows as an array.
+def texts(template: TextTemplate, cells: Cells, seed: int) -> pa.ChunkedArray:
+    """Return the texts of rows as an array in chunks.
 
     Args:
         template: The template.
-        table: The rows.
-        indices: The number of each row, from which its variant follows.
-        seed: The seed of the variants.
+        cells: The rows.
+        seed: From which, and from what its cells say, the variant of a row follows.
     """
-    template.check(table.column_names)
-    chosen = _variants(seed, np.asarray(indices, np.uint64), template.variants)
+    if cells.size:
+        template.check([*cells.columns])
     parts = []
-    for start in range(0, len(table), _ROWS):
-        rows = table.select(template.fields).slice(start, _ROWS)
-        of = chosen[start : start + _ROWS]
+    for start in range(0, cells.size, _ROWS):
+        part = cells.part(start, _ROWS)
         if isinstance(template, StringTemplate):
-            parts.append(_joined(template, rows, of))
+            parts.append(_joined(template, part, seed))
         else:
-            made = map(template.render, rows.to_pylist(), of.tolist())
+            made = [rendered(template, row, seed) for row in part.rows()]
             parts.append(pa.array(made, _TEXT))
-    return pa.concat_arrays(parts) if parts else pa.array([], _TEXT)
+    return pa.chunked_array([part.cast(pa.string()) for part in parts], pa.string())
 
 
-def _variants(seed: int, indices: Any, count: int) -> Any:
-    """Return the variant of each row, as `variant_of` does."""
-    first = np.uint64(seed * 0x9E3779B97F4A7C15 % 2**64)
-    with np.errstate(over="ignore"):
-        x = first + (indices + np.uint64(1)) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return ((x ^ (x >> np.uint64(31))) % np.uint64(count)).astype(np.int64)
-
-
-def _joined(template: StringTemplate, rows: pa.Table, variants: Any) -> pa.Array:
-    cells = {name: _cells(template, name, rows.column(name)) for name in rows.column_names}
+def rendered(template: TextTemplate, row: Mapping[str, Any], seed: int) -> str:
+    """Return the text of a row, in the variant that it has."""
     if template.variants == 1:
-        return _join(template.parts[0], cells, len(variants))
+        return template.render(row)
+    fields = (
+        [*row] if template.fields is None else [name for name in template.fields if name in row]
+    )
+    write = template if isinstance(template, StringTemplate) else _PLAIN
+    key = key_of_cells(write.text_of_cell(name, row[name]) for name in fields)
+    return template.render(row, variant_of(seed, key, template.variants))
+
+
+_PLAIN = StringTemplate("plain", "")
+
+
+def _joined(template: StringTemplate, part: Cells, seed: int) -> pa.Array:
+    written = {name: _written(template, name, one) for name, one in part.columns.items()}
+    if template.variants == 1:
+        return _join(template.parts[0], written, part.size)
+    keys = pa.repeat(pa.scalar("", _TEXT), part.size)
+    if template.fields:
+        of = [written[name] for name in template.fields]
+        keys = pc.binary_join_element_wise(*of, pa.scalar("\x1f", _TEXT))
+    drawn = [variant_of(seed, key, template.variants) for key in keys.to_pylist()]
+    variants = np.array(drawn, np.int64)
     parts, places = [], []
-    for variant, part in enumerate(template.parts):
+    for variant, of_variant in enumerate(template.parts):
         at = np.flatnonzero(variants == variant)
         places.append(at)
-        parts.append(_join(part, {n: cells[n].take(pa.array(at)) for n in set(part[1])}, len(at)))
-    order = np.empty(len(variants), np.int64)
-    order[np.concatenate(places)] = np.arange(len(variants))
+        taken = {name: written[name].take(pa.array(at)) for name in {*of_variant[1]}}
+        parts.append(_join(of_variant, taken, len(at)))
+    order = np.empty(part.size, np.int64)
+    order[np.concatenate(places)] = np.arange(part.size)
     return pa.concat_arrays(parts).take(pa.array(order))
 
 
-def _join(part: tuple[list[str], list[str]], cells: Mapping[str, pa.Array], size: int) -> pa.Array:
+def _join(
+    part: tuple[list[str], list[str]], written: Mapping[str, pa.Array], size: int
+) -> pa.Array:
     between, columns = part
     pieces: list[Any] = [pa.scalar(between[0], _TEXT)]
     for column, after in zip(columns, between[1:], strict=True):
-        pieces += [cells[column], pa.scalar(after, _TEXT)]
+        pieces += [written[column], pa.scalar(after, _TEXT)]
     if not columns:
         return pa.repeat(pieces[0], size)
     return pc.binary_join_element_wise(*pieces, pa.scalar("", _TEXT))
 
 
-def _cells(template: StringTemplate, name: str, column: pa.ChunkedArray) -> pa.Array:
-    """Return cells as texts; each value that occurs is made text once."""
+def _written(template: StringTemplate, name: str, column: Any) -> pa.Array:
+    """Return cells as texts, as `text_of_cell` writes them."""
+    if isinstance(column, list):
+        return pa.array([template.text_of_cell(name, value) for value in column], _TEXT)
     array = column.combine_chunks()
     if isinstance(array, pa.ChunkedArray):
         array = array.chunk(0) if array.num_chunks else pa.array([], column.type)
-    text = pa.types.is_string(array.type) or pa.types.is_large_string(array.type)
-    if text and name not in template.formats:
-        array = array.cast(_TEXT)
-        empty = pc.or_kleene(pc.is_null(array), pc.equal(array, ""))
-        return pc.if_else(
-            pc.fill_null(empty, fill_value=True), pa.scalar(template.missing, _TEXT), array
-        )
-    if pa.types.is_integer(array.type) and name not in template.formats:
-        return pc.fill_null(array.cast(_TEXT), pa.scalar(template.missing, _TEXT))
-    if not pa.types.is_nested(array.type) and not pa.types.is_string_view(array.type):
-        coded = array if pa.types.is_dictionary(array.type) else pc.dictionary_encode(array)
-        made = pa.array(
-            [template.text_of_cell(name, value) for value in coded.dictionary.to_pylist()], _TEXT
-        )
-        return pc.fill_null(made.take(coded.indices), pa.scalar(template.missing, _TEXT))
+    kind, missing = array.type, pa.scalar(template.missing, _TEXT)
+    if name not in template.formats:
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            array = array.cast(_TEXT)
+            empty = pc.or_kleene(pc.is_null(array), pc.equal(array, ""))
+            return pc.if_else(pc.fill_null(empty, fill_value=True), missing, array)
+        if pa.types.is_integer(kind):
+            return pc.fill_null(array.cast(_TEXT), missing)
+        if pa.types.is_floating(kind):
+            return _floats(array, template.missing)
+    if pa.types.is_dictionary(kind):
+        # Each value is written once.
+        words = _written(template, name, pa.chunked_array([array.dictionary]))
+        return pc.fill_null(words.take(array.indices), missing)
     values = array.to_pylist()
     return pa.array([template.text_of_cell(name, value) for value in values], _TEXT)
+
+
+def _floats(array: pa.Array, missing: str) -> pa.Array:
+    values = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
+    size = np.abs(values)
+    nothing = np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        whole = (np.floor(values) == values) & (size < 1e15)
+        numbers = pa.array(np.where(whole, values, 0).astype(np.int64)).cast(_TEXT)
+        odd = ~whole & ~nothing & ~((size >= _FROM) & (size < _UPTO))
+    words = pc.if_else(pa.array(whole), numbers, pa.array(values).cast(_TEXT))
+    if odd.any():
+        rare = pa.array([repr(value) for value in values[odd].tolist()], _TEXT)
+        words = pc.replace_with_mask(words, pa.array(odd), rare)
+    return pc.if_else(pa.array(nothing), pa.scalar(missing, _TEXT), words)

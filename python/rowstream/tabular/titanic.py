@@ -57,7 +57,7 @@ class TitanicDataset(KaggleDataset):
         >>> _ = pathlib.Path("train.csv").write_text(f"{columns},Embarked\n{row},S\n")
         >>> ds = TitanicDataset(DatasetSpec("titanic", ".", "binary_classification"))
         >>> ds[0]["labels"], ds[0]["metadata"], ds[0]["text"][:22]
-        (0, {'id': 1}, 'A passenger of class 3')
+        (0, {'id': 1}, 'Braund, Mr. Owen, male')
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class TitanicDataset(KaggleDataset):
 
     def _load_data(self) -> None:
         try:
-            self._data = self.read_csv(f"{self.split}.csv")
+            self._data = self.read_csv()
         except DataFilesNotFoundError as e:
             raise DataFilesNotFoundError(
                 f"{e}. Download it by kagglehub.competition_download('titanic') or by kaggle"
@@ -89,10 +89,11 @@ class TitanicDataset(KaggleDataset):
     def _validate_data(self) -> None:
         self.require_columns(_COLUMNS if self.split == "test" else (*_COLUMNS, "Survived"))
 
-    def __getitem__(self, index: int) -> Any:
-        index = range(len(self))[index]
-        row = self._data[index]
-        item: dict[str, Any] = {"text": self._converter.convert_row(row, index)}
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        row = self._data[range(len(self))[index]]
+        item: dict[str, Any] = {"text": self._converter.convert_row(row)}
         if "Survived" in row:
             item["labels"] = row["Survived"]
         item["metadata"] = {"id": row["PassengerId"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any
 
 from rowstream.chat import conversation
@@ -32,7 +33,7 @@ tulu3_sft = Task(
     repo="allenai/tulu-3-sft-mixture",
     configs={"default": Config(("train",), {"id": _TEXT, "messages": MESSAGES, "source": _TEXT})},
     config="default",
-    read=lambda row: conversation(row, "messages"),
+    read=partial(conversation, layout="messages"),
     synthesize=_of_tulu,
     license="odc-by",
     kind="chat",
@@ -61,7 +62,7 @@ no_robots = Task(
         )
     },
     config="default",
-    read=lambda row: conversation(row, "messages"),
+    read=partial(conversation, layout="messages"),
     synthesize=_of_no_robots,
     license="cc-by-nc-4.0",
     kind="chat",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from rowstream.features import List, Value
@@ -24,43 +25,85 @@ _LIVE = {
 
 
 def _text(value: Any) -> str:
+    """Return an input or output as a program reads and prints it: a list is its lines."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        return "\n".join(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _argument(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _dict(value: Any) -> Mapping[str, Any]:
+    """Return a dict, given it, its JSON, or nothing."""
+    if isinstance(value, str):
+        value = json.loads(value) if value else {}
+    return value or {}
+
+
+def _loaded(text: str) -> Any:
+    """Return tests, given their JSON or, in some rows, the literal of Python."""
+    try:
+        return json.loads(text)
+    except ValueError as e:
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            raise e from None
 
 
 def _tests(given: Any) -> tuple[list[CodeTest], str]:
     """Return tests in either of the layouts of the dataset, and the function that they call."""
     if isinstance(given, Mapping):
         name = given.get("fn_name") or ""
-        kind = "functional" if name else "stdin"
-        pairs = zip(given["inputs"], given["outputs"], strict=True)
-        return [CodeTest(_text(one), _text(other), kind) for one, other in pairs], name
-    tests: Iterable[Mapping[str, Any]] = given
-    found, name = [], ""
-    for one in tests:
-        of = one.get("fn_name") or (one.get("metadata") or {}).get("func_name") or ""
-        functional = "functional" in str(one.get("testtype", one.get("type", "stdin")))
-        name = name or (of if functional or "fn_name" in one else "")
-        kind = "functional" if functional or "fn_name" in one else "stdin"
-        found.append(CodeTest(_text(one["input"]), _text(one["output"]), kind))
-    return found, name
+        inputs, outputs = given["inputs"], given["outputs"]
+        if len(inputs) != len(outputs):
+            raise ValueError(f"there are {len(inputs)} inputs and {len(outputs)} outputs")
+        return [_test(one, other, name) for one, other in zip(inputs, outputs, strict=True)], name
+    found, named = [], ""
+    for one in given:
+        kind = str(one.get("testtype") or one.get("type") or "stdin")
+        name = one.get("fn_name") or ""
+        if not name and ("functional" in kind or "function" in kind):
+            name = _dict(one.get("metadata")).get("func_name") or "?"
+        found.append(_test(one["input"], one["output"], name))
+        named = named or name.removeprefix("?")
+    return found, named
+
+
+def _test(given: Any, expected: Any, function: str) -> CodeTest:
+    if function:
+        return CodeTest(_argument(given), _argument(expected), "functional")
+    return CodeTest(_text(given), _text(expected))
 
 
 def _tested(row: Row) -> CodeProblem:
-    tests, entry_point = _tests(json.loads(row["tests"]))
-    solutions = row.get("solutions") or []
-    named = (row.get("metadata") or {}).get("func_name") or ""
+    tests, entry_point = _tests(
+        _loaded(row["tests"]) if isinstance(row["tests"], str) else row["tests"]
+    )
+    given = row.get("solutions")
+    solutions = [given] if isinstance(given, str) else [one for one in given or [] if one]
+    named = _dict(row.get("metadata")).get("func_name") or ""
+    rest = {
+        name: value
+        for name, value in row.items()
+        if name not in ("problem", "tests", "starter_code", "solutions")
+    }
     return CodeProblem(
         row["problem"],
         solutions[0] if solutions else "",
         tuple(tests),
         entry_point=entry_point or named,
         starter_code=row.get("starter_code") or "",
-        metadata={"solutions": list(solutions)},
+        metadata={**rest, "solutions": solutions},
     )
 
 
 def _of_deepcoder(generator: random.Random, config: str) -> dict[str, Any]:
-    factor = generator.randint(2, 99)
+    factor = generator.randint(2, 99_999)
     cases = [(str(n), str(n * factor)) for n in generator.sample(range(1, 1000), 3)]
     problem = f"{synthetic.MARK} Read a whole number and print it times {factor}."
     if config == "lcbv5":
@@ -119,7 +162,7 @@ def _checked(row: Row) -> CodeProblem:
 
 def _of_humaneval(generator: random.Random, config: str) -> dict[str, Any]:
     del config
-    factor, number = generator.randint(2, 99), generator.randint(2, 99)
+    factor, number = generator.randint(2, 99_999), generator.randint(2, 99)
     return {
         "task_id": f"Synthetic/{synthetic.hexadecimal(generator, 8)}",
         "prompt": (

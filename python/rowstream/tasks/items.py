@@ -9,13 +9,20 @@ from typing import Any
 from rowstream.exceptions import InvalidArgumentError
 
 
+def _check_text(item: Any, name: str) -> None:
+    if not isinstance(getattr(item, name), str):
+        raise InvalidArgumentError(
+            f"the {name} of a problem is a text, found {getattr(item, name)!r}"
+        )
+
+
 @dataclass(frozen=True)
 class Problem:
     """A question with a reference answer; its fields are those of a sample of inspect.
 
     Attributes:
         input: The question.
-        target: The answer, without the way to it; empty if the dataset has none.
+        target: The answer, without the way to it; empty if the dataset says that there is none.
         choices: The answers to choose from, if it is a multiple choice.
         id: What tells it from others of its split: what the dataset calls it, or its row.
         metadata: The other fields, such as `solution` and `level`.
@@ -36,10 +43,7 @@ class Problem:
         object.__setattr__(self, "choices", tuple(self.choices))
         object.__setattr__(self, "metadata", dict(self.metadata))
         for name in ("input", "target"):
-            if not isinstance(getattr(self, name), str):
-                raise InvalidArgumentError(
-                    f"the {name} of a problem is a text, found {getattr(self, name)!r}"
-                )
+            _check_text(self, name)
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,8 @@ class CodeProblem:
     def __post_init__(self) -> None:
         object.__setattr__(self, "tests", tuple(self.tests))
         object.__setattr__(self, "metadata", dict(self.metadata))
+        for name in ("input", "target", "check", "entry_point", "starter_code"):
+            _check_text(self, name)
 
     def program(self, completion: str) -> str:
         r"""Return a program that fails if a completion is wrong: it, between `input` and `check`.

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import operator
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, Protocol, TypeVar, overload
 
 from rowstream.dataset.map_style.dataset import Dataset
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.tasks.items import CodeProblem, Problem
 from rowstream.tasks.prompts import asked, key_of, keys_of, target_of
+from rowstream.utils import logging
 
 Item = TypeVar("Item")
 Of = TypeVar("Of", covariant=True)
 Row = Mapping[str, Any]
+_logger = logging.get_logger(__name__)
 # What datasets call the id of a row.
 _IDS = ("id", "unique_id", "task_id", "prompt_id")
 
@@ -35,18 +38,40 @@ class KnownTask(Protocol[Of]):
     def metrics(self) -> tuple[str, ...]: ...
 
 
-def check_number(n: Any) -> None:
-    """Raise an `InvalidArgumentError` unless `n` is a number of items."""
-    if isinstance(n, bool) or not isinstance(n, int) or n < 0:
-        raise InvalidArgumentError(f"sample: {n!r} is not a number of items")
+def number_of(n: Any) -> int:
+    """Return a number of items.
+
+    Raises:
+        InvalidArgumentError: It is none.
+    """
+    try:
+        number = -1 if isinstance(n, bool) else operator.index(n)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise InvalidArgumentError(f"{n!r} is not a number of items, 0 or more")
+    return number
 
 
 class _Placed(NamedTuple):
-    """An item, the row that it is of, and where in the split that is."""
+    """An item, the row that it is of, and where that is: among these, and in the split."""
 
+    at: int
     position: int
     row: Row
     item: Any
+
+
+# What a stream of items goes through. Functions of a module, since items are handed to workers.
+def _unlike(keys: frozenset[str], found: Iterator[_Placed]) -> Iterator[_Placed]:
+    return (one for one in found if key_of(one.item) not in keys)
+
+
+def _first(n: int, found: Iterator[_Placed]) -> Iterator[_Placed]:
+    return islice(found, n)
+
+
+_Step = Callable[[Iterator[_Placed]], Iterator[_Placed]]
 
 
 class Items(Sequence[Item]):
@@ -75,11 +100,12 @@ class Items(Sequence[Item]):
         *,
         synthetic: bool = False,
         positions: Sequence[int] | None = None,
-        steps: tuple[Callable[[Iterator[_Placed]], Iterator[_Placed]], ...] = (),
+        steps: tuple[_Step, ...] = (),
+        skip: bool = False,
     ) -> None:
         self.task, self.dataset, self.split, self.synthetic = task, dataset, split, synthetic
         # Where in the split the rows of `dataset` are, and what a stream still goes through.
-        self._positions, self._steps = positions, steps
+        self._positions, self._steps, self._skip = positions, steps, skip
 
     @property
     def is_streamed(self) -> bool:
@@ -97,16 +123,26 @@ class Items(Sequence[Item]):
             raise TypeError("items of a stream have no length and no numbers: iterate them")
         return len(self.dataset)
 
+    def __bool__(self) -> bool:
+        return self.is_streamed or len(self) > 0
+
     @overload
     def __getitem__(self, index: int) -> Item: ...
     @overload
     def __getitem__(self, index: slice) -> Items[Item]: ...
     def __getitem__(self, index: Any) -> Any:
+        size = len(self)
         if isinstance(index, slice):
-            return self._at(range(len(self))[index])
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"there is no item {index} among {len(self)}")
-        index = range(len(self))[index]
+            return self._at(range(size)[index])
+        try:
+            index = operator.index(index)
+        except TypeError:
+            raise TypeError(
+                f"items are there by number or slice, not by {index!r}; .dataset has their rows"
+            ) from None
+        if not -size <= index < size:
+            raise IndexError(f"there is no item {index} among {size}")
+        index %= size
         return self._item(self.dataset[index], self._position(index))
 
     def __iter__(self) -> Iterator[Item]:
@@ -148,10 +184,10 @@ class Items(Sequence[Item]):
         """Return the items that do not ask what others ask, whatever the case and spaces.
 
         Args:
-            others: `Items`, or texts.
+            others: `Items`, or a list of texts, prompts or items.
 
         Raises:
-            InvalidArgumentError: `others` is one text.
+            InvalidArgumentError: `others` is one text, or something else.
 
         Example:
             >>> from rowstream.tasks import load_task
@@ -159,12 +195,23 @@ class Items(Sequence[Item]):
             >>> len(items.without([items[0].input.upper()]))
             3
         """
-        keys = keys_of(others)
+        return self.without_keys(keys_of(others))
+
+    def without_keys(self, keys: frozenset[str]) -> Items[Item]:
+        """Return the items whose keys are not among some, as `keys_of` has them.
+
+        Args:
+            keys: The keys.
+
+        Example:
+            >>> from rowstream.tasks import load_task
+            >>> items = load_task("gsm8k", synthetic=True, sample_size=4)
+            >>> len(items.without_keys(frozenset()))
+            4
+        """
         if self.is_streamed:
-            return self._then(
-                lambda found: (one for one in found if key_of(asked(one.item)) not in keys)
-            )
-        return self._at(i for i, item in enumerate(self) if key_of(asked(item)) not in keys)
+            return self._then(partial(_unlike, keys))
+        return self._at(i for i, item in enumerate(self) if key_of(item) not in keys)
 
     def sample(self, n: int, seed: int | None = None) -> Items[Item]:
         """Return `n` items, or all where there are fewer.
@@ -172,7 +219,7 @@ class Items(Sequence[Item]):
         Args:
             n: How many.
             seed: Draw them at random by it; without, they are the first. A stream is read once for
-                it.
+                it, and gives others than a sequence by the same seed.
 
         Raises:
             InvalidArgumentError: `n` is not a number of items.
@@ -182,19 +229,18 @@ class Items(Sequence[Item]):
             >>> len(load_task("gsm8k", synthetic=True).sample(5, seed=0))
             5
         """
-        check_number(n)
+        n = number_of(n)
         if self.is_streamed:
-            return (
-                self._then(lambda found: islice(found, n)) if seed is None else self._drawn(n, seed)
-            )
+            return self._then(partial(_first, n)) if seed is None else self._drawn(n, seed)
         size = len(self)
         if seed is None:
             return self._at(range(min(n, size)))
-        return self._at(random.Random(seed).sample(range(size), min(n, size)))  # noqa: S311
+        drawn = random.Random(operator.index(seed)).sample(range(size), min(n, size))  # noqa: S311
+        return self._at(drawn)
 
     def _drawn(self, n: int, seed: int) -> Items[Item]:
         """Return items of a stream, drawn in one pass (Vitter's algorithm R)."""
-        generator, drawn = random.Random(seed), []  # noqa: S311
+        generator, drawn = random.Random(operator.index(seed)), []  # noqa: S311
         for seen, placed in enumerate(self._placed()):
             if seen < n:
                 drawn.append(placed)
@@ -206,33 +252,48 @@ class Items(Sequence[Item]):
         positions = [placed.position for placed in drawn]
         return Items(self.task, dataset, self.split, synthetic=self.synthetic, positions=positions)
 
+    def readable(self) -> Items[Item]:
+        """Return the items whose rows are as the task has them; others are counted in the log.
+
+        Example:
+            >>> from rowstream.tasks import load_task
+            >>> len(load_task("gsm8k", synthetic=True, sample_size=4).readable())
+            4
+        """
+        if self.is_streamed:
+            return self._with(skip=True)
+        return self._at(placed.at for placed in self._with(skip=True)._placed())
+
     def _placed(self) -> Iterator[_Placed]:
-        found: Iterator[_Placed] = (
-            _Placed(self._position(i), row, self._item(row, self._position(i)))
-            for i, row in enumerate(self.dataset)
-        )
+        found = self._read()
         for step in self._steps:
             found = step(found)
         return found
 
-    def _then(self, step: Callable[[Iterator[_Placed]], Iterator[_Placed]]) -> Items[Item]:
-        return Items(
-            self.task,
-            self.dataset,
-            self.split,
-            synthetic=self.synthetic,
-            positions=self._positions,
-            steps=(*self._steps, step),
-        )
+    def _read(self) -> Iterator[_Placed]:
+        for i, row in enumerate(self.dataset):
+            position = self._position(i)
+            try:
+                item = self._item(row, position)
+            except InvalidArgumentError as e:
+                if not self._skip:
+                    raise
+                _logger.warning("left out: %s", e)
+                continue
+            yield _Placed(i, position, row, item)
+
+    def _then(self, step: _Step) -> Items[Item]:
+        return self._with(steps=(*self._steps, step))
+
+    def _with(self, **changes: Any) -> Items[Item]:
+        kept = {"positions": self._positions, "steps": self._steps, "skip": self._skip}
+        given = {"dataset": self.dataset, "synthetic": self.synthetic, **kept, **changes}
+        return Items(self.task, split=self.split, **given)
 
     def _at(self, indices: Iterable[int]) -> Items[Item]:
         chosen = [*indices]
-        return Items(
-            self.task,
-            self.dataset.select(chosen),
-            self.split,
-            synthetic=self.synthetic,
-            positions=[self._position(i) for i in chosen],
+        return self._with(
+            dataset=self.dataset.select(chosen), positions=[self._position(i) for i in chosen]
         )
 
     def _position(self, index: int) -> int:
@@ -241,15 +302,17 @@ class Items(Sequence[Item]):
     def _item(self, row: Row, position: int) -> Any:
         try:
             item = self.task.read(row)
-        except (KeyError, TypeError, AttributeError, ValueError) as e:
+        except (LookupError, TypeError, AttributeError, ValueError) as e:
             raise InvalidArgumentError(
                 f"row {position} of {self.task.repo}, split {self.split!r}, is not as the task"
                 f" {self.task.name!r} reads it ({type(e).__name__}: {e}); its columns are"
-                f" {', '.join(row)}"
+                f" {', '.join(map(str, row))}; on_error='skip' leaves such rows out"
             ) from e
-        more: dict[str, Any] = {"synthetic": True} if self.synthetic else {}
-        found = next((row[name] for name in _IDS if row.get(name) is not None), position)
+        if not is_dataclass(item) or not hasattr(item, "metadata"):
+            return item  # of a type of the user
         made: Any = item
-        if isinstance(made, (Problem, CodeProblem)):
-            return replace(made, id=found, metadata={**made.metadata, **more})
-        return replace(made, metadata={"id": found, **made.metadata, **more})
+        id = next((row[name] for name in _IDS if row.get(name) is not None), position)
+        metadata = {**made.metadata, **({"synthetic": True} if self.synthetic else {})}
+        if not hasattr(made, "id"):
+            return replace(made, metadata={**metadata, "id": id})
+        return replace(made, id=id if made.id is None else made.id, metadata=metadata)

@@ -8,7 +8,7 @@ from typing import Any
 
 from rowstream.features import Value
 from rowstream.tasks import synthetic
-from rowstream.tasks.gold import boxed_answer, last_number, marked_answer
+from rowstream.tasks.gold import boxed_answer, marked_answer, number_in
 from rowstream.tasks.items import Problem
 from rowstream.tasks.task import Config, Task
 
@@ -23,10 +23,6 @@ _BRANCHES = (
     "prealgebra",
     "precalculus",
 )
-
-
-def _number_in(text: str) -> str | None:
-    return marked_answer(text) or last_number(text)
 
 
 def _latex_in(text: str) -> str | None:
@@ -67,16 +63,16 @@ gsm8k = Task(
     license="mit",
     kind="math",
     description="Word problems of grade school with solutions in steps.",
-    answer=_number_in,
+    answer=number_in,
     metrics=("equal",),
 )
 
 
 def _boxed(row: Row) -> Problem:
-    answer = row["answer"] if row.get("answer") is not None else boxed_answer(row["solution"])
-    if answer is None:
+    answer = row["answer"] if "answer" in row else boxed_answer(row["solution"])
+    if answer is None and "answer" not in row:
         raise ValueError(r"the field 'solution' has no '\boxed{…}'")
-    return Problem(row["problem"], answer, metadata=_rest(row, "problem", "answer"))
+    return Problem(row["problem"], answer or "", metadata=_rest(row, "problem", "answer"))
 
 
 def _of_branch(generator: random.Random, config: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from rowstream.chat import Comparison, comparison
@@ -49,8 +50,7 @@ tulu3_preference = Task(
         )
     },
     config="default",
-    # Both answers have the prompt: `prompt` is its last message only, where there are several.
-    read=lambda row: comparison({k: v for k, v in row.items() if k != "prompt"}, "preference"),
+    read=partial(comparison, layout="preference"),
     synthesize=_of_tulu,
     license="odc-by",
     kind="preference",
@@ -68,21 +68,15 @@ hh_rlhf = Task(
     name="hh_rlhf",
     repo="Anthropic/hh-rlhf",
     configs={
-        name: Config(
-            ("train", "test"),
-            {"chosen": _TEXT, "rejected": _TEXT},
-            data_dir=None if name == "default" else name,
-        )
+        name: Config(("train", "test"), {"chosen": _TEXT, "rejected": _TEXT}, data_dir=name)
         for name in (
-            "default",
             "harmless-base",
             "helpful-base",
             "helpful-online",
             "helpful-rejection-sampled",
         )
     },
-    config="default",
-    read=lambda row: comparison(row, "preference"),
+    read=partial(comparison, layout="preference"),
     synthesize=_of_hh_rlhf,
     license="mit",
     kind="preference",
@@ -176,7 +170,7 @@ helpsteer3 = Task(
         )
     },
     config="preference",
-    read=lambda row: comparison(row, "two_responses"),
+    read=partial(comparison, layout="two_responses"),
     synthesize=_of_helpsteer3,
     license="cc-by-4.0",
     kind="preference",
@@ -216,7 +210,7 @@ ultrafeedback = Task(
         )
     },
     config="default",
-    read=lambda row: comparison(row, "rated_responses"),
+    read=partial(comparison, layout="rated_responses"),
     synthesize=_of_ultrafeedback,
     license="mit",
     kind="preference",
@@ -287,7 +281,7 @@ arena_preference = Task(
         )
     },
     config="default",
-    read=lambda row: comparison(row, "arena"),
+    read=partial(comparison, layout="arena"),
     synthesize=_of_arena,
     license="cc-by-4.0",
     kind="preference",

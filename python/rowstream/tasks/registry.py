@@ -66,12 +66,18 @@ def list_tasks(kind: str | None = None) -> list[str]:
     Args:
         kind: Only those of a kind: `"math"`, `"chat"`, `"preference"`, `"code"`, or your own.
 
+    Raises:
+        InvalidArgumentError: There is no task of this kind.
+
     Example:
         >>> from rowstream.tasks import list_tasks
         >>> list_tasks("math")[:2]
         ['gsm8k', 'math500']
     """
     _discover()
+    kinds = dict.fromkeys(task.kind for task in _TASKS.values())
+    if kind is not None and kind not in kinds:
+        raise InvalidArgumentError(f"there is no kind {kind!r}; there is {', '.join(kinds)}")
     return [name for name, task in _TASKS.items() if kind in (None, task.kind)]
 
 
@@ -81,11 +87,16 @@ def search(query: str) -> list[str]:
     Args:
         query: Words, all of which a task has to have, whatever the case.
 
+    Raises:
+        InvalidArgumentError: It is no text.
+
     Example:
         >>> from rowstream.tasks import search
         >>> search("tulu")
         ['tulu3_sft', 'tulu3_preference']
     """
+    if not isinstance(query, str):
+        raise InvalidArgumentError(f"search: expected words, found {query!r}")
     words = query.casefold().split()
     return [
         name
@@ -113,7 +124,7 @@ def get_task(name: str) -> Task[Any]:
         'HuggingFaceH4/MATH-500'
     """
     _discover()
-    if name not in _TASKS:
+    if not isinstance(name, str) or name not in _TASKS:
         raise InvalidArgumentError(
             f"there is no task {name!r}; there is {', '.join(_TASKS)}, and register_task"
         )
@@ -150,6 +161,7 @@ def load_task(
     seed: int | None = None,
     exclude: Any = None,
     streaming: bool = False,
+    on_error: str = "raise",
     revision: str | None = None,
     **options: Any,
 ) -> Items[Any]:
@@ -160,13 +172,15 @@ def load_task(
         config: A configuration of its repository, or `"all"`; the task's default if `None`.
         split: A split; `"test"` where there is one, else the first.
         synthetic: Make items of the same columns instead, without any network: 100, or
-            `sample_size`. Their texts begin with `[synthetic]`.
+            `sample_size`. Their texts have `[synthetic]`.
         sample_size: How many items; all where there are fewer.
         seed: Draw `sample_size` items at random by it; without, they are the first. Of synthetic
             items, which are made.
         exclude: Leave out items that ask what another set asks, whatever the case and spaces: the
-            name of a task (its default split), `Items`, or a list of texts.
+            name of a task (its default split) or several names, `Items`, or a list of texts,
+            prompts or items.
         streaming: Read items while they are iterated.
+        on_error: `"skip"` leaves out rows that are not as the task has them; `"raise"`.
         revision: A branch, tag or commit instead of the task's.
         **options: For `load_dataset`, such as `cache_dir` and `token`.
 
@@ -190,11 +204,26 @@ def load_task(
         synthetic=synthetic,
         sample_size=sample_size,
         seed=seed,
-        exclude=get_task(exclude) if isinstance(exclude, str) else exclude,
+        exclude=_named(exclude, synthetic=synthetic, **options),
         streaming=streaming,
+        on_error=on_error,
         revision=revision,
         **options,
     )
+
+
+def _named(exclude: Any, **options: Any) -> Any:
+    """Return what is to be left out, with the items of tasks for their names."""
+    if isinstance(exclude, str):
+        return get_task(exclude)
+    if not isinstance(exclude, (list, tuple, set)):
+        return exclude
+    _discover()
+    sets = [
+        _TASKS[one].load(**options) if isinstance(one, str) and one in _TASKS else [one]
+        for one in exclude
+    ]
+    return [one for some in sets for one in some]
 
 
 def _discover() -> None:

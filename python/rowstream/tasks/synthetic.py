@@ -12,7 +12,8 @@ from rowstream.features import Features
 
 MARK = "[synthetic]"
 _PEOPLE = ("Ada", "Emmy", "Carl", "Sofia", "Leonhard", "Alan")
-_THINGS = ("apples", "books", "pencils", "stamps", "coins", "tickets")
+_THINGS = ("apples", "books", "pencils", "stamps", "coins", "tickets", "maps", "keys", "roses")
+_PLACES = ("Rome", "Oslo", "Lima", "Kyoto", "Cairo", "Quito", "Bern", "Riga", "Accra", "Hanoi")
 
 
 class Sum(NamedTuple):
@@ -42,8 +43,8 @@ def word_problem(generator: random.Random) -> Sum:
 
 def fraction_problem(generator: random.Random) -> tuple[str, str, str]:
     r"""Return a problem, its solution with a `\boxed{…}`, and the answer, in LaTeX."""
-    over = generator.randint(2, 9)
-    top = generator.randint(1, over * 4)
+    over = generator.randint(2, 99)
+    top = generator.randint(1, 999)
     answer = rf"\frac{{{top}}}{{{over}}}"
     problem = f"{MARK} Solve ${over}x - {top} = 0$ for $x$. Do not simplify."
     return problem, rf"Adding ${top}$ gives ${over}x = {top}$, so $x = \boxed{{{answer}}}$.", answer
@@ -51,8 +52,8 @@ def fraction_problem(generator: random.Random) -> tuple[str, str, str]:
 
 def request(generator: random.Random) -> str:
     """Return something that a user could ask."""
-    number, what = generator.randint(2, 99), generator.choice(_THINGS)
-    return f"{MARK} Write {number} words about {what}."
+    number, what = generator.randint(2, 999), generator.choice(_THINGS)
+    return f"{MARK} Write {number} words about {what} in {generator.choice(_PLACES)}."
 
 
 def reply(generator: random.Random) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,12 +11,15 @@ from typing import Any, Generic, TypeVar
 from rowstream.dataset.combine import concatenate_datasets
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.load import load_dataset
-from rowstream.tasks.loaded import Items, check_number
+from rowstream.tasks.loaded import Items, number_of
+from rowstream.tasks.prompts import key_of, keys_of
 from rowstream.tasks.synthetic import dataset_of as synthetic_rows
 
 Item = TypeVar("Item")
 Row = Mapping[str, Any]
 _SYNTHETIC_ITEMS = 100
+# How many rows are made at most for each that is wanted.
+_TRIES = 20
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,15 @@ class Config:
     features: Mapping[str, Any]
     data_dir: str | None = None
 
+    def __post_init__(self) -> None:
+        given: Any = self.splits
+        if isinstance(given, str) or not given:
+            raise InvalidArgumentError(
+                f"the splits of a configuration are a tuple of names, found {self.splits!r}"
+            )
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Task(Generic[Item]):
     """A known dataset, as items of one type: what is asked, and the reference.
 
@@ -85,6 +96,13 @@ class Task(Generic[Item]):
     answer: Callable[[str], str | None] | None = field(default=None, repr=False)
     metrics: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if not self.configs or not (self.config is None or self.config in self.configs):
+            raise InvalidArgumentError(
+                f"the task {self.name!r} has the configurations {[*self.configs]}, and"
+                f" config={self.config!r}"
+            )
+
     @property
     def splits(self) -> tuple[str, ...]:
         """The splits of the configuration that is loaded by default.
@@ -106,6 +124,7 @@ class Task(Generic[Item]):
         seed: int | None = None,
         exclude: Any = None,
         streaming: bool = False,
+        on_error: str = "raise",
         revision: str | None = None,
         **options: Any,
     ) -> Items[Item]:
@@ -115,14 +134,16 @@ class Task(Generic[Item]):
             config: A name of `configs`, or `"all"`; the default one if `None`.
             split: A split; `"test"` where there is one, else the first.
             synthetic: Make items of the same columns instead, without any network: 100, or
-                `sample_size`. Their texts begin with `[synthetic]`.
+                `sample_size`. Their texts have `[synthetic]`.
             sample_size: How many items; all where there are fewer.
             seed: Draw `sample_size` items at random by it; without, they are the first. Of
                 synthetic ones, which are made.
             exclude: Leave out items that ask what another set asks, whatever the case and spaces:
-                a task (its default split), `Items`, or texts.
+                a task (its default split), `Items`, or a list of texts, prompts or items.
             streaming: Read items while they are iterated. With `sample_size` and `seed`, the
-                stream is read once now, and the sample is kept.
+                stream is read once now, and the sample is kept. What is excluded is read now.
+            on_error: `"skip"` leaves out rows that are not as the task has them, with a warning
+                for each; `"raise"`.
             revision: A branch, tag or commit instead of the task's.
             **options: For `load_dataset`, such as `cache_dir` and `token`.
 
@@ -147,11 +168,16 @@ class Task(Generic[Item]):
             raise InvalidArgumentError(
                 f"the task {self.name!r} has no split {split!r}; it has {', '.join(known)}"
             )
-        if sample_size is not None:
-            check_number(sample_size)
+        if on_error not in ("raise", "skip"):
+            raise InvalidArgumentError(f"on_error={on_error!r} is neither 'raise' nor 'skip'")
+        number = None if sample_size is None else number_of(sample_size)
+        if isinstance(exclude, Task):
+            exclude = exclude.load(synthetic=synthetic, **options)
+        excluded: frozenset[str] = frozenset() if exclude is None else keys_of(exclude)
         if synthetic:
-            number = _SYNTHETIC_ITEMS if sample_size is None else sample_size
-            parts = self._synthetic(names, number, 0 if seed is None else seed)
+            _check_options(options)
+            number = _SYNTHETIC_ITEMS if number is None else number
+            parts = self._synthetic(names, split, number, 0 if seed is None else seed, excluded)
             if streaming:
                 parts = [part.to_iterable_dataset() for part in parts]
         else:
@@ -159,11 +185,10 @@ class Task(Generic[Item]):
                 load_dataset(
                     self.repo,
                     None if self.configs[name].data_dir else name,
-                    data_dir=self.configs[name].data_dir,
                     split=split,
                     streaming=streaming,
                     revision=revision or self.revision,
-                    **options,
+                    **{"data_dir": self.configs[name].data_dir, **options},
                 )
                 for name in names
             ]
@@ -171,13 +196,13 @@ class Task(Generic[Item]):
         if self.rows_per_item > 1:
             dataset = dataset.batch(self.rows_per_item)
         items = Items(self, dataset, split, synthetic=synthetic)
-        if isinstance(exclude, Task):
-            exclude = exclude.load(synthetic=synthetic, **options)
-        if exclude is not None:
-            items = items.without(exclude)
-        if sample_size is None or synthetic:
+        if synthetic:
             return items
-        return items.sample(sample_size, seed)
+        if on_error == "skip":
+            items = items.readable()
+        if exclude is not None:
+            items = items.without_keys(excluded)
+        return items if number is None else items.sample(number, seed)
 
     def _chosen(self, config: str | None) -> list[str]:
         config = self.config if config is None else config
@@ -193,15 +218,29 @@ class Task(Generic[Item]):
     def _splits(self, names: list[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(one for name in names for one in self.configs[name].splits))
 
-    def _synthetic(self, names: list[str], number: int, seed: int) -> list[Any]:
-        """Return rows of each configuration, about as many of each."""
-        generator = random.Random(f"{self.name} {seed}")  # noqa: S311, not for secrets
+    def _synthetic(
+        self, names: list[str], split: str, number: int, seed: int, excluded: frozenset[str]
+    ) -> list[Any]:
+        """Return rows of each configuration, about as many of each, that ask different things."""
+        generator = random.Random(f"{self.name} {split} {seed}")  # noqa: S311, not for secrets
         ends = [number * i // len(names) for i in range(len(names) + 1)]
-        return [
-            synthetic_rows(
-                [self.synthesize(generator, name) for _ in range(end - start)],
-                self.configs[name].features,
-                self.rows_per_item,
-            )
-            for name, start, end in zip(names, ends, ends[1:], strict=False)
-        ]
+        seen, parts = set(excluded), []
+        for name, start, end in zip(names, ends, ends[1:], strict=False):
+            rows: list[dict[str, Any]] = []
+            # A task of the user may not have as many.
+            for _ in range(_TRIES * (end - start)):
+                row = self.synthesize(generator, name)
+                key = key_of(self.read(row))
+                if key not in seen:
+                    seen.add(key)
+                    rows.append(row)
+                if len(rows) == end - start:
+                    break
+            parts.append(synthetic_rows(rows, self.configs[name].features, self.rows_per_item))
+        return parts
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    known = inspect.signature(load_dataset).parameters
+    if wrong := [name for name in options if name not in known]:
+        raise InvalidArgumentError(f"load has no argument {wrong[0]!r}")

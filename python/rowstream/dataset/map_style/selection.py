@@ -118,10 +118,7 @@ class RowSelection(MapStyleFormat):
 
     def _listed(self, rows: Any, new_fingerprint: str | None, file: str | None = None) -> Self:
         # Not by pa.array, which imports pandas to see whether it is asked for one of its arrays.
-        numbers = np.ascontiguousarray(rows)
-        # None is below zero: the same bytes, without a copy.
-        signed = numbers.dtype == np.int64
-        numbers = numbers.view(np.uint64) if signed else numbers.astype(np.uint64, copy=False)
+        numbers = np.ascontiguousarray(rows, np.int64).view(np.uint64)  # none is below zero
         array = pa.Array.from_buffers(pa.uint64(), len(numbers), [None, pa.py_buffer(numbers)])
         if self._indices is not None:
             self._indices.check()
