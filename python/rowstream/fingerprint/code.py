@@ -139,7 +139,7 @@ def settled(text: str) -> str:
 
 
 def values_of(array: Any) -> Any:
-    """Return what has the bytes of an array of NumPy; numbers, which can be many, are not copied."""
+    """Return what has the bytes of an array of NumPy; numbers, of which are many, as they lie."""
     import numpy as np
 
     flat = np.ascontiguousarray(array).reshape(-1)

@@ -207,14 +207,9 @@ class Walk:
         if torch is not None and isinstance(value, torch.Tensor):
             self.feed("tensor", f"{value.dtype}{tuple(value.shape)}")
             plain = value.detach().cpu().contiguous()
-            return self.feed(
-                "values",
-                (
-                    plain.view(torch.uint8).numpy().tobytes()
-                    if plain.numel() and plain.dim()
-                    else repr(plain.tolist())
-                ),
-            )
+            many = plain.numel() and plain.dim()
+            content = values_of(plain.view(torch.uint8).numpy()) if many else repr(plain.tolist())
+            return self.feed("values", content)
         if (
             arrow is not None
             and isinstance(value, (arrow.Table, arrow.RecordBatch, arrow.ChunkedArray, arrow.Array))
