@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -262,8 +263,8 @@ def test_metrics_of_users():
 def test_what_cannot_be_evaluated_says_why():
     for arguments, match in [
         (([], []), "no predictions"),
-        ((["a"], ["a", "b"]), "1 predictions, and more references"),
-        ((["a", "b"], ["a"]), "1 references, and more predictions"),
+        ((["a"], ["a", "b"]), "1 predictions, and 2 references"),
+        ((["a", "b"], ["a"]), "1 references, and 2 predictions"),
         ((Dataset.from_dict({"answer": ["a"]}),), "row 0 has .'answer'., not the columns"),
         ((["a"],), "row 0 has str"),
     ]:
@@ -324,3 +325,187 @@ def test_a_stream_with_a_generator_and_a_format():
     assert evaluate(stream, metrics="accuracy")["accuracy"].value == pytest.approx(0.4)
     ds = Dataset.from_list([*rows()]).with_format("numpy")
     assert evaluate(ds, metrics="accuracy")["accuracy"].value == pytest.approx(0.4)
+
+
+# What testers found
+
+
+MATH = [
+    (r"2\sqrt{3}", r"2\sqrt{3}", 1),
+    (r"10\pi", r"10\pi", 1),
+    (r"(-\infty, 3]", r"(-\infty,3]", 1),
+    ("x^2+1", "1+x^2", 1),
+    ("A", "A", 1),
+    ("east", "east", 1),
+    (r"\text{A}", "A", 1),
+    ("[3,5]", "[3, 5]", 1),
+    (r"2\sqrt{3}", "2", 0),
+    (r"10\pi", "10", 0),
+    ("(3, 5)", "5", 0),
+    ("3x+2", "3", 0),
+    ("2^{10}", "2", 0),
+    ("2^{10}", "1024", 1),
+    ("6+9i", "9i+6", 1),
+    (r"1\frac12", "1.5", 1),
+    (r"\$5", "5", 1),
+    ("The answer is 42.", "42", 1),
+    ("The answer is 41.", "42", 0),
+    (r"So it is $\boxed{2\sqrt{3}}$.", r"2\sqrt{3}", 1),
+    (r"So it is $\boxed{x^2+1}$.", "x^2+1", 1),
+]
+
+
+@pytest.mark.parametrize(("prediction", "reference", "expected"), MATH)
+def test_answers_alone_are_latex(prediction, reference, expected):
+    pytest.importorskip("math_verify")
+    assert value("math", prediction, reference) == expected
+
+
+def test_powers_that_cannot_be_computed_end():
+    pytest.importorskip("math_verify")
+    code = (
+        "import threading\n"
+        "from rowstream.evaluate.mathematics import math_match\n"
+        "found = []\n"
+        "def run():\n"
+        "    for text in ('$10^{10^{8}}$', '$2^{2^{2^{2^{2}}}}$', '$9999!$', '2^{99999}'):\n"
+        "        found.append(math_match(text, '$3$'))\n"
+        "        found.append(math_match(text, text))\n"
+        "thread = threading.Thread(target=run)\n"
+        "thread.start(); thread.join(); print(found)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True
+    )
+    assert done.stdout == f"{[0.0, 1.0] * 4}\n"
+
+
+def test_an_alarm_of_the_program_stays():
+    pytest.importorskip("math_verify")
+    before = signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    signal.alarm(100)
+    try:
+        value("math", "1+1", "2")
+        assert signal.alarm(0) > 0
+        assert signal.getsignal(signal.SIGALRM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch", "arrow"])
+@pytest.mark.parametrize("streaming", [False, True])
+def test_values_of_other_libraries(kind, streaming):
+    if kind == "torch":
+        pytest.importorskip("torch")
+    ds = Dataset.from_dict({"prediction": [0, 1, 2, 1], "reference": [0, 1, 1, 1]})
+    ds = ds.to_iterable_dataset() if streaming else ds
+    if kind != "arrow":
+        for metric in ("accuracy", "equal", "exact_match"):
+            assert evaluate(ds.with_format(kind), metrics=metric)[metric].value == 0.75
+    import pyarrow as pa
+
+    assert evaluate(pa.array(["a", "b"]), pa.array(["a", "c"]))["exact_match"].value == 0.5
+    assert evaluate([np.array(5)], [np.int64(5)], metrics="equal")["equal"].value == 1
+    result = evaluate(pa.array(["a"]), ["a"])
+    assert result.item_results[0].prediction == "a"
+    talk = [{"role": "assistant", "content": "a"}]
+    assert evaluate([talk], ["a"])["exact_match"].value == 1
+
+
+def test_references_in_rows():
+    ds = Dataset.from_dict({"reference": ["a", "b"], "answer": ["b", "a"], "pred": ["a", "b"]})
+    assert evaluate(["a", "b"], ds)["exact_match"].value == 1
+    assert evaluate(["a", "b"], ds.to_iterable_dataset())["exact_match"].value == 1
+    assert evaluate(["a", "b"], ds, reference_column="answer")["exact_match"].value == 0
+    assert evaluate(ds, ["a", "b"], prediction_column="pred")["exact_match"].value == 1
+    for call, match in [
+        (lambda: evaluate(ds, ["a", "b"]), "prediction 0 is a row.*prediction_column"),
+        (lambda: evaluate(["a", "b"], ds, reference_column="x"), "reference 0 is a row"),
+        (lambda: evaluate(["a"], [{"value": "a", "aliases": ["A"]}]), "reference_column"),
+        (lambda: evaluate("paris", ["paris"]), "the text 'paris'"),
+        (lambda: evaluate(["1"], "gsm8k"), "load_task"),
+        (lambda: evaluate(["1"], ["1"], n_resamples=0), "n_resamples"),
+        (lambda: evaluate([[1]], [[1]], metrics="f1"), "a class is a number"),
+        (lambda: win_rate(["win"], confidence=95), "between 0 and 1"),
+        (lambda: pass_at_k([[True]], 1.5), "not a number of programs"),
+        (
+            lambda: evaluate(["a"], ["a"], metrics=[lambda p, r: 1, lambda p, r: 0]),
+            "a dict gives functions names",
+        ),
+        (lambda: evaluate(range(5000), range(5000), metrics="f1"), "more than 2000 classes"),
+    ]:
+        with pytest.raises(exceptions.InvalidArgumentError, match=match):
+            call()
+    squad = [{"text": ["a", "b"], "answer_start": [0, 1]}]
+    assert evaluate(["b"], squad)["exact_match"].value == 1
+    assert pass_at_k([[True]], np.int64(1)) == {"pass@1": 1.0}
+
+
+def test_functions_by_name():
+    found = evaluate(["a"], ["b"], metrics={"one": lambda p, r: 1, "none": lambda p, r: 0})
+    assert {name: score.value for name, score in found.items()} == {"one": 1, "none": 0}
+
+
+def test_intervals_are_as_exact_as_the_scores():
+    found = evaluate(range(1000), range(1000), metrics={"big": lambda p, r: 1e9 + p % 2})["big"]
+    assert found.low < found.value < found.high
+    same = evaluate(range(100), range(100), metrics={"same": lambda p, r: 0.1})["same"]
+    assert same.low == same.high == same.value
+    assert str(same) == "0.1000"
+    huge = evaluate(range(100), range(100), metrics={"huge": lambda p, r: 1e39})["huge"]
+    assert huge.low == huge.value
+
+
+def test_accuracy_of_many_answers():
+    texts = [f"answer {i}" for i in range(20_000)]
+    assert (
+        evaluate(texts, [*texts[:-2000], *[""] * 2000], metrics="accuracy")["accuracy"].value == 0.9
+    )
+
+
+@pytest.mark.parametrize("options", [{"smooth_method": "add-k"}, {"smooth_method": "floor"}, {}])
+def test_smoothing_of_bleu(options):
+    sacrebleu = pytest.importorskip("sacrebleu.metrics")
+    found = ["the cat sat on a mat", "he reads books", "one two three four five"]
+    wanted = ["the cat sat on the mat", "she reads a book", "one two four three five"]
+    expected = sacrebleu.BLEU(**options).corpus_score(found, [wanted]).score
+    assert evaluate(found, wanted, metrics=[Bleu(**options)])["bleu"].value == pytest.approx(
+        expected
+    )
+
+
+@pytest.mark.parametrize(
+    ("prediction", "reference", "expected"),
+    [
+        ("5.0", "5", 1),
+        ("$5", "5", 1),
+        ("\u22125", "-5", 1),
+        ("1,000", "1000", 1),
+        ("1e3", "1000", 1),
+        ("0,125", "125", 0),
+        ("1234,567", "1234567", 0),
+        ("1__0", "10", 0),
+        ("1e999999999", "2", 0),
+        ("1e9999999999999", "2", 0),
+        ("nan", "nan", 1),
+        (".", ".", 1),
+        ("", "", 1),
+        (" a ", "a", 1),
+        ("-5", "5", 0),
+        ("1.5", "15", 0),
+    ],
+)
+def test_equal_numbers(prediction, reference, expected):
+    assert value("equal", prediction, reference) == expected
+
+
+def test_a_name_that_is_given_anew_counts():
+    from rowstream.evaluate import names
+
+    before = names._MADE["rouge1"]
+    register_metric("rouge1", lambda p, r: 42)
+    try:
+        assert evaluate(["a"], ["a"], metrics=["rouge1", "equal"])["rouge1"].value == 42
+    finally:
+        names._MADE["rouge1"] = before
+        names._OWN.discard("rouge1")

@@ -49,7 +49,7 @@ def test_a_run_comes_back(store):
     again = store.load("first")
     assert again == store.load(run.id)
     assert again.items[3] == ItemResult(
-        3, ITEMS[3].input, ITEMS[3].target, "no", {"equal": 0.0}, [], {}
+        3, ITEMS[3].input, ITEMS[3].target, "no", {"equal": 0.0}, [], dict(ITEMS[3].metadata)
     )
     assert (again.task, again.model, again.count) == ("gsm8k", "org/model", 30)
     assert again.scores == dict(run.scores)
@@ -214,7 +214,7 @@ def test_items_are_found_by_id():
     assert compare(twice, twice).same == 2
     with pytest.raises(exceptions.InvalidArgumentError, match="no item in common"):
         compare(one, twice)
-    with pytest.raises(exceptions.InvalidArgumentError, match=r"'one' have no score 't'"):
+    with pytest.raises(exceptions.InvalidArgumentError, match=r"no score 't'; 'one' has \['s'\]"):
         compare(one, two, "t")
     with pytest.raises(exceptions.InvalidArgumentError, match="no items to compare"):
         compare(one, Run("none", {"s": Score(1, 1, 1)}))
@@ -242,7 +242,7 @@ def test_rows_of_items(tmp_path):
         "target": ITEMS[1].target,
         "prediction": ITEMS[1].target,
         "choices": "[]",
-        "metadata": "{}",
+        "metadata": json.dumps(dict(ITEMS[1].metadata)),
         "score_equal": 1.0,
     }
     exporter.to_jsonl(tmp_path / "x.jsonl")
@@ -320,12 +320,14 @@ def test_lm_eval_and_back(tmp_path):
     back = read_lm_eval(tmp_path)
     assert [run.model for run in back] == ["org/model", "org/two"]
     assert [*back[0].items] == [
-        ItemResult(i.id, i.input, i.target, i.prediction, i.scores, [], {}) for i in runs[0].items
+        ItemResult(i.id, i.input, i.target, i.prediction, i.scores, [], i.metadata)
+        for i in runs[0].items
     ]
     assert back[0].scores["equal"].value == 0.5
     assert back[0].scores["equal"].low == pytest.approx(runs[0].scores["equal"].low, abs=0.02)
     assert compare(back[0], runs[0]).p_value == 1
-    with pytest.raises(exceptions.InvalidArgumentError, match="of the task 'gsm8k'"):
+    assert (back[0].name, back[0].id, back[0].created) == ("one", runs[0].id, runs[0].created)
+    with pytest.raises(exceptions.InvalidArgumentError, match=r"of the task 'gsm8k'.*model="):
         Exporter([runs[0], runs[0]]).to_lm_eval(tmp_path)
     with pytest.raises(exceptions.InvalidArgumentError, match="task"):
         Exporter(Run("x", {})).to_lm_eval(tmp_path)
@@ -405,7 +407,7 @@ def test_what_lm_eval_wrote(tmp_path):
     assert [item.prediction for item in strict.items] == ["1", "[invalid]"]
     assert strict.count == 2
     assert arc.items[0].scores == {"acc": 1.0, "acc_norm": 0.0}
-    assert arc.items[0].prediction == [["-1.5", "False"], ["-0.5", "True"]]
+    assert arc.items[0].prediction == " b"
     assert {*arc.scores} == {"acc", "acc_norm"}
     found = compare(strict, flexible)
     assert (found.metric, found.better) == ("exact_match", 1)
@@ -468,7 +470,7 @@ def test_inspect_and_back(tmp_path):
     assert read_inspect(one)[0].name == "one"
     with pytest.raises(exceptions.InvalidArgumentError, match="give a folder"):
         Exporter(runs).to_inspect(tmp_path / "two.json")
-    with pytest.raises(exceptions.InvalidArgumentError, match=r"\.json file"):
+    with pytest.raises(exceptions.InvalidArgumentError, match="json file"):
         Exporter(runs[0]).to_inspect(tmp_path / "one.eval")
 
 
@@ -507,3 +509,242 @@ def test_results_of_the_hub(tmp_path):
     assert (entry.source_url, entry.date) == ("https://example.org", runs[1].created)
     with pytest.raises(exceptions.InvalidArgumentError, match=r"no score 'acc'.*'equal'"):
         Exporter(runs).to_hub(tmp_path, "a/b", "c", "acc")
+
+
+# What testers found
+
+
+def test_arguments_of_a_run_replace_its_own(store):
+    run = Run.of(evaluate(["a"], ["a"]), "orig", model="m")
+    saved = store.save(run, "new", model="m2", metadata={"b": 2})
+    assert (saved.name, saved.model, saved.metadata) == ("new", "m2", {"b": 2})
+    assert store.load("new").model == "m2"
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), None])
+def test_scores_that_are_none(bad):
+    first, second = scored("a", [bad, 0.2, 0.3]), scored("b", [bad, 0.2, 0.4])
+    found = compare(first, second)
+    assert (found.unscored, found.better, found.same) == (1, 1, 1)
+    assert "1 items have no s" in str(found)
+    assert compare(first, first).p_value == 1
+    with pytest.raises(exceptions.InvalidArgumentError, match="no item has the score"):
+        compare(scored("a", [bad]), scored("b", [1.0]))
+    one = Run("one", {}, [ItemResult(0, "", "", "", {}), ItemResult(1, "", "", "", {"s": 1.0})])
+    assert compare(one, scored("b", [1.0, 1.0])).unscored == 1
+
+
+def test_the_last_digits_of_scores_do_not_count():
+    found = compare(scored("a", [0.1 + 0.2] * 20), scored("b", [0.3] * 20))
+    assert (found.same, found.p_value) == (20, 1)
+
+
+def test_many_right_and_wrong_answers():
+    from scipy.stats import binomtest
+
+    for n, better in ((400, 150), (501, 230), (60_000, 29_700), (60_000, 30_000)):
+        first = scored("a", [0.0] * better + [1.0] * (n - better))
+        second = scored("b", [1.0] * better + [0.0] * (n - better))
+        found = compare(first, second, n_resamples=10)
+        assert found.p_value == pytest.approx(binomtest(better, n).pvalue, rel=1e-6)
+
+
+def test_inputs_that_differ_around_the_question():
+    talk = lambda system: [{"role": "system", "content": system}, {"role": "user", "content": "q"}]
+    one, two = (Run(n, {}, [ItemResult(1, talk(n), "", "", {"s": 1})]) for n in ("a", "b"))
+    assert compare(one, two).same == 1
+    other = Run("c", {}, [ItemResult(1, "else", "", "", {"s": 1})])
+    with pytest.raises(exceptions.InvalidArgumentError, match="check_inputs=False"):
+        compare(one, other)
+    assert compare(one, other, check_inputs=False).same == 1
+
+
+def test_half_characters_are_stored_and_written(store, tmp_path):
+    run = Run.of(evaluate(["\ud83d"], ["x"], metrics="equal"), "half", task="t", model="m")
+    store.save(run)
+    assert store.load("half").items[0].prediction == "\ud83d"
+    exporter = Exporter(run)
+    exporter.to_jsonl(tmp_path / "x.jsonl")
+    exporter.to_lm_eval(tmp_path / "lm")
+    exporter.to_inspect(tmp_path / "x.json")
+    assert read_lm_eval(tmp_path / "lm")[0].items[0].prediction == "\ud83d"
+    assert read_inspect(tmp_path / "x.json")[0].items[0].prediction == "\ud83d"
+
+
+def test_names_lead_nowhere_else(tmp_path):
+    for i, (task, model) in enumerate(
+        [("a/b", "org/m"), ("../../esc", ".."), ("t" * 300, "m" * 300), ("x:y*", "a:b")]
+    ):
+        folder = tmp_path / "in" / str(i)
+        run = Run.of(evaluate(["1"], ["1"], metrics="equal"), task, task=task, model=model)
+        for path in (*Exporter(run).to_lm_eval(folder), *Exporter(run).to_inspect(folder)):
+            assert Path(path).resolve().is_relative_to(folder.resolve())
+            assert Path(path).exists()
+        (back,) = read_lm_eval(folder)
+        assert (back.task, back.model, len(back.items)) == (task, model, 1)
+        (back,) = read_inspect(folder)
+        assert (back.task, back.model) == (task, model)
+        (path,) = Exporter(run).to_hub(folder, "a/b", "c", "equal")
+        assert Path(path).exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def test_exports_do_not_replace_each_other(tmp_path):
+    one, two = (Run.of(evaluate(["1"], ["1"], metrics="equal"), t, task=t, model="m") for t in "ab")
+    for run in (one, two, one):
+        Exporter(run).to_lm_eval(tmp_path)
+    assert sorted(run.task for run in read_lm_eval(tmp_path)) == ["a", "a", "b"]
+    models = [Run.of(evaluate(["1"], ["1"]), m, task="t", model=m) for m in ("a/b", "a:b")]
+    assert len(set(Exporter(models).to_lm_eval(tmp_path / "models"))) == 4
+    assert sorted(run.model for run in read_lm_eval(tmp_path / "models")) == ["a/b", "a:b"]
+    names = [Run.of(evaluate(["1"], ["1"]), name) for name in ("a/b", "a b", "a/b")]
+    assert len(set(Exporter(names).to_hub(tmp_path, "d/e", "t", "exact_match"))) == 3
+
+
+def test_what_cannot_be_written_is_an_error(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    run = Run.of(evaluate(["1"], ["1"]), "x", task="t", model="m")
+    for write in (
+        lambda: Exporter(run).to_markdown(file / "x.md"),
+        lambda: Exporter(run).to_inspect(file / "x.json"),
+        lambda: Exporter(run).to_lm_eval(file / "x"),
+        lambda: ResultStore(file / "x").save(run),
+    ):
+        with pytest.raises(OSError):  # noqa: PT011
+            write()
+    for nowhere in ("", ":memory:"):
+        with pytest.raises(exceptions.InvalidArgumentError, match="a store is a file"):
+            ResultStore(nowhere)
+
+
+def test_folders_with_dots(tmp_path):
+    runs = [run_of("one", 2), run_of("two", 3)]
+    assert len(Exporter(runs).to_inspect(tmp_path / "gpt-4.1")) == 2
+    (tmp_path / "logs.json").mkdir()
+    assert len(Exporter(runs).to_inspect(tmp_path / "logs.json")) == 2
+    (tmp_path / "gpt-4.1" / "eval-set.json").write_text('{"tasks": []}')
+    assert len(read_inspect(tmp_path / "gpt-4.1")) == 2
+    ResultStore(tmp_path / "new" / "folder" / "x.sqlite").save(runs[0])
+
+
+def test_a_reader_while_the_first_run_is_saved(tmp_path):
+    path = tmp_path / "x.sqlite"
+    writer = sqlite3.connect(path, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    writer.execute("CREATE TABLE other (x)")
+    assert ResultStore(path).list() == []
+    writer.execute("ROLLBACK")
+    writer.close()
+    ResultStore(path).save(run_of("one", 2))
+    assert len(ResultStore(path).list()) == 1
+    with sqlite3.connect(tmp_path / "theirs") as other:
+        other.execute("CREATE TABLE t (x)")
+        other.execute("PRAGMA user_version = 1")
+    with pytest.raises(exceptions.FileFormatError, match="no store"):
+        ResultStore(tmp_path / "theirs").list()
+
+
+def test_times_are_put_in_order(store):
+    for name, created in (
+        ("late", "2099-01-01T00:00:00-05:00"),
+        ("early", "2099-01-01T02:00:00+00:00"),
+    ):
+        store.save(Run(name, {}, created=created))
+    store.save(Run("plain", {}, created="2098-01-01"))
+    assert [run.name for run in store.list()] == ["late", "early", "plain"]
+    for wrong in ({"created": "yesterday"}, {"task": None}, {"created": None}):
+        with pytest.raises(exceptions.InvalidArgumentError):
+            Run("x", {}, **wrong)
+    store.save(Run("counted", {}, count=np.int64(5)))
+    assert store.load("counted").count == 5
+
+
+def test_older_files_of_lm_eval(tmp_path):
+    (tmp_path / "out_2026-01-01T00-00-00.1.json").write_text(
+        json.dumps(
+            {"results": {"t": {"acc,none": 1.0, "bad,none": "N/A"}}, "config": None, "date": None}
+        )
+    )
+    sample = {
+        "doc_id": 0,
+        "doc": {},
+        "target": 1,
+        "arguments": [["q", " a"], ["q", " b"]],
+        "resps": [],
+        "filtered_resps": [[-1.0, False], [-2.0, True]],
+        "acc": 1.0,
+    }
+    (tmp_path / "samples_t_2026-01-01T00-00-00.1.jsonl").write_text(json.dumps(sample) + "\n")
+    (run,) = read_lm_eval(tmp_path)
+    assert {*run.scores} == {"acc"}
+    assert (run.items[0].scores, run.items[0].prediction) == ({"acc": 1.0}, " a")
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "results_x.json").write_text(json.dumps({"results": {"t": {"acc": 0.5}}}))
+    assert read_lm_eval(tmp_path / "old")[0].scores["acc"].value == 0.5
+
+
+def test_two_filters_are_written_back(tmp_path):
+    runs = [run_of(f, n, metadata={"filter": f}) for f, n in (("strict", 2), ("loose", 1))]
+    Exporter(runs).to_lm_eval(tmp_path)
+    back = read_lm_eval(tmp_path)
+    assert [(run.name, run.metadata["filter"], run.scores["equal"].value) for run in back] == [
+        ("strict", "strict", 0.5),
+        ("loose", "loose", 1.0),
+    ]
+
+
+def test_logs_of_inspect_with_several_of_everything(tmp_path):
+    metric = lambda **values: {k: {"name": k, "value": v} for k, v in values.items()}
+    score = lambda name, scorer=None, reducer=None, **values: {
+        "name": name,
+        "scorer": scorer or name,
+        "reducer": reducer,
+        "metrics": metric(**values),
+    }
+    sample = {
+        "id": 1,
+        "epoch": 1,
+        "input": [{"role": "user", "content": [{"type": "image", "image": "attachment://abc"}]}],
+        "target": "t",
+        "output": {"completion": "attachment://def"},
+        "attachments": {"abc": "data:...", "def": "long"},
+        "scores": {
+            "a": {"value": "yes"},
+            "b": {"value": "0.5"},
+            "c": {"value": {"x": 1, "y": "no"}},
+        },
+    }
+    failed = {"id": 2, "input": "q", "target": "t", "scores": {}, "error": {"message": "broke"}}
+    log = {
+        "eval": {
+            "task": "t",
+            "model": "m",
+            "created": "2026-01-01T00:00:00+00:00",
+            "metadata": {"name": "n"},
+        },
+        "results": {
+            "completed_samples": 6,
+            "scores": [
+                score("match", reducer="mean", accuracy=0.5, stderr=0.1),
+                score("match", reducer="max", accuracy=1.0),
+                score("g", u=0.5, v=0.0, all=0.25),
+                score("x", scorer="c", mean=1.0),
+            ],
+        },
+        "samples": [sample, failed],
+    }
+    (tmp_path / "log.json").write_text(json.dumps(log))
+    (run,) = read_inspect(tmp_path)
+    assert {name: one.value for name, one in run.scores.items()} == {
+        "match": 0.5,
+        "match/max": 1.0,
+        "g": 0.25,
+        "c/x": 1.0,
+    }
+    assert (run.name, run.count, run.metadata["name"]) == ("t", 2, "n")
+    assert run.items[0].scores == {"a": 1.0, "b": 0.5, "c/x": 1.0, "c/y": 0.0}
+    assert run.items[0].input[0]["content"][0]["image"] == "data:..."
+    assert run.items[0].prediction == "long"
+    assert run.items[1].metadata["error"] == "broke"
+    assert compare(run, run, "c/x").unscored == 1

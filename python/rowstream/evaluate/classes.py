@@ -13,6 +13,9 @@ from rowstream.exceptions import InvalidArgumentError
 _AVERAGES = ("macro", "micro", "weighted", "binary")
 
 
+_MOST_CLASSES = 2000
+
+
 class Classification(Metric):
     """Accuracy, precision, recall and F1 of predicted classes.
 
@@ -62,7 +65,18 @@ class Classification(Metric):
         return result
 
     def _column(self, value: Any) -> int:
-        return self._columns.setdefault(value, len(self._columns))
+        try:
+            column = self._columns.setdefault(value, len(self._columns))
+        except TypeError:
+            raise InvalidArgumentError(
+                f"a class is a number, text or the like, found {value!r}"
+            ) from None
+        if column >= _MOST_CLASSES:
+            raise InvalidArgumentError(
+                f"there are more than {_MOST_CLASSES} classes, such as {value!r}; of answers that"
+                " differ, exact_match, equal and accuracy are the metrics"
+            )
+        return column
 
     def scores(self, sums: Any, count: Any) -> dict[str, Any]:
         """Return the scores that were asked for."""

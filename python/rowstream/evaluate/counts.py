@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -34,7 +35,7 @@ def pass_at_k(results: Iterable[Sequence[bool]], k: int | Sequence[int] = 1) -> 
         >>> pass_at_k([[True, False, False, False], [False] * 4], k=[1, 2])
         {'pass@1': 0.125, 'pass@2': 0.25}
     """
-    numbers = [k] if isinstance(k, int) else list(k)
+    numbers = [*map(_whole, [k] if not isinstance(k, Iterable) else k)]
     pairs = [(len(of), sum(bool(one) for one in of)) for of in results]
     if not pairs:
         raise InvalidArgumentError("pass_at_k: there are no problems")
@@ -50,6 +51,13 @@ def pass_at_k(results: Iterable[Sequence[bool]], k: int | Sequence[int] = 1) -> 
         f"pass@{number}": float(np.mean([_passes(n, c, number) for n, c in pairs]))
         for number in numbers
     }
+
+
+def _whole(k: Any) -> int:
+    try:
+        return operator.index(k)
+    except TypeError:
+        raise InvalidArgumentError(f"pass_at_k: k={k!r} is not a number of programs") from None
 
 
 def _passes(n: int, c: int, k: int) -> float:
@@ -77,6 +85,8 @@ def win_rate(outcomes: Iterable[Any], *, confidence: float = 0.95, seed: int = 0
         >>> win_rate(["win", "win", "tie", "loss"]).value
         0.625
     """
+    if not 0 < confidence < 1:
+        raise InvalidArgumentError(f"confidence={confidence} is not between 0 and 1")
     values = {"win": 1.0, "loss": 0.0, "tie": 0.5, 1: 1.0, 0: 0.0, 0.5: 0.5}
     counts = {1.0: 0, 0.5: 0, 0.0: 0}
     for i, outcome in enumerate(outcomes):

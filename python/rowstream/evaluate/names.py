@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from rowstream.evaluate.answers import equal, exact_match, math_match, token_f1
+from rowstream.evaluate.answers import equal, exact_match, token_f1
 from rowstream.evaluate.classes import Classification
+from rowstream.evaluate.mathematics import math_match
 from rowstream.evaluate.metric import Mean, Metric
 from rowstream.evaluate.texts import Bleu, Rouge
 from rowstream.exceptions import InvalidArgumentError
 
+# Names that users have given.
+_OWN: set[str] = set()
 _ROUGE = ("rouge1", "rouge2", "rougeL")
 _MADE: dict[str, Callable[[], Metric]] = {
     "exact_match": lambda: Mean("exact_match", exact_match),
     "token_f1": lambda: Mean("token_f1", token_f1),
     "equal": lambda: Mean("equal", equal),
-    "accuracy": lambda: Classification(only=["accuracy"]),
+    "accuracy": lambda: Mean("accuracy", _same),
     "precision": lambda: Classification(only=["precision"]),
     "recall": lambda: Classification(only=["recall"]),
     "f1": lambda: Classification(only=["f1"]),
@@ -58,11 +61,17 @@ def register_metric(name: str, function: Callable[[Any, Any], float]) -> None:
     if not callable(function):
         raise InvalidArgumentError(f"register_metric: {function!r} is no function")
     _MADE[name] = lambda: Mean(name, function)
+    _OWN.add(name)
 
 
-def metrics_of(given: list[Any]) -> list[Metric]:
-    """Return metrics, given them, their names or functions; all of ROUGE by name are one."""
-    rouge = [one for one in given if isinstance(one, str) and one in _ROUGE]
+def metrics_of(given: Any) -> list[Metric]:
+    """Return metrics, given them, their names or functions; all of ROUGE by name are one.
+
+    A dict has functions by name.
+    """
+    if isinstance(given, Mapping):
+        return [Mean(name, function) for name, function in given.items()]
+    rouge = [one for one in given if isinstance(one, str) and one in _ROUGE and one not in _OWN]
     result, merged = [], Rouge(rouge) if len({*rouge}) == len(rouge) > 1 else None
     for one in given:
         if merged is None or one not in rouge:
@@ -70,6 +79,10 @@ def metrics_of(given: list[Any]) -> list[Metric]:
         elif one == rouge[0]:
             result.append(merged)
     return result
+
+
+def _same(prediction: Any, reference: Any) -> float:
+    return float(prediction == reference)
 
 
 def _metric(given: Any) -> Metric:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
+from math import isclose
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ import numpy as np
 from rowstream.evaluate.metric import Metric, Score
 from rowstream.evaluate.names import metrics_of
 from rowstream.evaluate.result import KeptItems, Result
+from rowstream.evaluate.values import plain
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.tasks import Items
+from rowstream.tasks import CodeProblem, Items, Problem
 from rowstream.tasks.prompts import asked, target_of
 
 _BATCH = 512
@@ -20,7 +22,7 @@ _END = object()
 # How often an item is in a bootstrap sample: Poisson with mean 1, by a byte drawn at random.
 _POISSON = np.searchsorted(
     np.cumsum([np.exp(-1) / f for f in (1, 1, 2, 6, 24, 120)]), (np.arange(256) + 0.5) / 256
-).astype(np.float32)
+)
 
 
 class _Sums:
@@ -39,7 +41,7 @@ class _Sums:
         self._sums[0] += statistics.sum(axis=0)
         if weights is not None:
             # Not as a product of matrices, after which the threads of BLAS spin for a while.
-            for i, column in enumerate(np.ascontiguousarray(statistics.T, np.float32)):
+            for i, column in enumerate(np.ascontiguousarray(statistics.T)):
                 if column.any():
                     self._sums[1:, i] += np.einsum("sn,n->s", weights, column)
         if keep:
@@ -54,6 +56,8 @@ class _Sums:
             if confidence is not None:
                 tails = (1 - confidence) / 2, (1 + confidence) / 2
                 low, high = (float(end) for end in np.quantile(values[1:], tails))
+                if all(isclose(end, value, rel_tol=1e-13) for end in (low, high)):
+                    low = high = value
             made[name] = Score(value, low, high)
         return made
 
@@ -62,7 +66,7 @@ def evaluate(
     predictions: Any,
     references: Any = None,
     *,
-    metrics: str | Iterable[Any] | None = None,
+    metrics: Any = None,
     prediction_column: str = "prediction",
     reference_column: str = "reference",
     confidence: float | None = 0.95,
@@ -79,8 +83,8 @@ def evaluate(
             anything that can be iterated. Or the `Items` of a task, whose answers are found in
             predictions as the task has them. `None` if `predictions` has both.
         metrics: Names as `list_metrics` returns them, `Metric` objects, or functions of a
-            prediction and its reference that return a number. If `None`, those of the task, or
-            `"exact_match"`.
+            prediction and its reference that return a number; one, a list, or functions by name.
+            If `None`, those of the task, or `"exact_match"`.
         prediction_column, reference_column: The columns, if `predictions` has both.
         confidence: How likely intervals have the true score, between 0 and 1; `None` for no
             intervals.
@@ -114,13 +118,25 @@ def evaluate(
     items = references if isinstance(references, Items) else None
     if metrics is None:
         metrics = items.task.metrics if items is not None and items.task.metrics else "exact_match"
-    given = [metrics] if isinstance(metrics, (str, Metric)) or callable(metrics) else [*metrics]
-    sums = [_Sums(one, n_resamples if confidence is not None else 0) for one in metrics_of(given)]
-    names = [name for one in sums for name in one.metric.names]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise InvalidArgumentError(f"two metrics have a score {twice!r}")
+    for name, values in (("predictions", predictions), ("references", references)):
+        if isinstance(values, (str, bytes)):
+            raise InvalidArgumentError(
+                f"evaluate: the {name} are the text {values!r}; expected a list, a dataset, or the"
+                " items that load_task(name) returns"
+            )
+    if not isinstance(metrics, Mapping):
+        alone = isinstance(metrics, (str, Metric)) or callable(metrics)
+        metrics = [metrics] if alone else [*metrics]
     if confidence is not None and not 0 < confidence < 1:
         raise InvalidArgumentError(f"confidence={confidence} is not between 0 and 1")
+    if isinstance(n_resamples, bool) or not isinstance(n_resamples, int) or n_resamples < 1:
+        raise InvalidArgumentError(f"n_resamples={n_resamples!r} is not a number of samples")
+    sums = [_Sums(one, n_resamples if confidence is not None else 0) for one in metrics_of(metrics)]
+    names = [name for one in sums for name in one.metric.names]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise InvalidArgumentError(
+            f"two metrics have a score {twice!r}; a dict gives functions names of their own"
+        )
     if keep_items is None:
         keep_items = hasattr(predictions, "__len__")
     rows = _rows(predictions, references, prediction_column, reference_column)
@@ -171,6 +187,7 @@ def _fields(batch: list[tuple[Any, Any, Any]], first: int) -> dict[str, list[Any
         "id": [*range(first, first + len(batch))] if none else [item.id for item in items],
         "input": [None if none else asked(item) for item in items],
         "choices": [() if none else getattr(item, "choices", ()) for item in items],
+        "metadata": [{} if none else item.metadata for item in items],
         **columns,
     }
 
@@ -187,9 +204,8 @@ def _rows(
                     f"evaluate: row {i} has {there}, not the columns {found!r} and {wanted!r}; give"
                     " references, or prediction_column= and reference_column="
                 )
-            yield row[found], row[wanted], None
+            yield plain(row[found]), plain(row[wanted]), None
         return
-    of_task = isinstance(references, Items)
     ours, theirs = iter(predictions), iter(references)
     count = 0
     while True:
@@ -198,8 +214,28 @@ def _rows(
             return
         if one is _END or other is _END:
             what = ("predictions", "references") if one is _END else ("references", "predictions")
-            raise InvalidArgumentError(f"evaluate: there are {count} {what[0]}, and more {what[1]}")
+            longer = references if one is _END else predictions
+            size = len(longer) if hasattr(longer, "__len__") else "more"
+            raise InvalidArgumentError(
+                f"evaluate: there are {count} {what[0]}, and {size} {what[1]}"
+            )
+        one = plain(_field(one, found, "prediction", count))
         count += 1
-        if isinstance(one, Mapping) and found in one:
-            one = one[found]
-        yield (one, target_of(other), other) if of_task else (one, other, None)
+        if isinstance(other, (Problem, CodeProblem)):
+            yield one, target_of(other), other
+        else:
+            yield one, plain(_field(other, wanted, "reference", count - 1)), None
+
+
+def _field(row: Any, column: str, what: str, i: int) -> Any:
+    """Return a field of a row; anything but a row as it is, and an answer of SQuAD."""
+    if not isinstance(row, Mapping):
+        return row
+    if column in row:
+        return row[column]
+    if what == "reference" and "text" in row:
+        return row
+    raise InvalidArgumentError(
+        f"evaluate: {what} {i} is a row with {[*row]}, without {column!r}; {what}_column= says"
+        " which field it is"
+    )

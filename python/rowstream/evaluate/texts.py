@@ -31,7 +31,9 @@ class Bleu(Metric):
             raise UnsupportedError(
                 "the metric 'bleu' uses the package sacrebleu: pip install 'rowstream[eval]'"
             ) from e
-        self._bleu = BLEU(**{"effective_order": True, **options})
+        # Some ways of smoothing change the counts, which are summed here first.
+        plain = {"effective_order": True, **options, "smooth_method": "none", "smooth_value": None}
+        self._bleu = BLEU(**plain)
         self._corpus = BLEU(**options)
 
     def statistics(self, predictions: Sequence[Any], references: Sequence[Any]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,14 +25,34 @@ def dumps(value: Any, what: str) -> str:
         InvalidArgumentError: It has something that JSON has not.
     """
     try:
-        return json.dumps(value, ensure_ascii=False, default=_plain)
+        return json.dumps(value, ensure_ascii=_has_surrogates(value), default=_plain)
     except (TypeError, ValueError) as e:
         raise InvalidArgumentError(
             f"{what} cannot be stored as JSON: {e}; give text, numbers, lists and dicts"
         ) from e
 
 
+def _has_surrogates(value: Any) -> bool:
+    """Return whether a text, or one in lists and dicts, has half a character."""
+    if isinstance(value, str):
+        return not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value)
+    if isinstance(value, Mapping):
+        return any(map(_has_surrogates, value.values())) or any(map(_has_surrogates, value))
+    return isinstance(value, (list, tuple)) and any(map(_has_surrogates, value))
+
+
+def without_nan(value: Any) -> Any:
+    """Return a value with `None` for what is no number, which other readers of JSON refuse."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: without_nan(one) for key, one in value.items()}
+    return [*map(without_nan, value)] if isinstance(value, (list, tuple)) else value
+
+
 def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
     if hasattr(value, "tolist"):  # of NumPy and torch
         return value.tolist()
     if isinstance(value, (dt.date, dt.time)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from rowstream.evaluate.results.run import Run
 
 _BATCH = 512
+# Beyond this number of items, binomials are added by their logarithms.
+_EXACT = 500
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class RunComparison:
             permutation test, two-sided. For scores of 0 and 1 it is McNemar's exact test.
         better, worse, same: On how many items the second is better, worse, or scores the same.
         only_in_first, only_in_second: How many items are in one run only.
+        unscored: How many items are in both, and in one of them without such a score.
         pairs: The items, those of the first run and of the second.
 
     Example:
@@ -56,6 +60,7 @@ class RunComparison:
     same: int
     only_in_first: int
     only_in_second: int
+    unscored: int
     pairs: tuple[tuple[ItemResult, ItemResult], ...] = field(repr=False)
 
     def __repr__(self) -> str:
@@ -70,9 +75,11 @@ class RunComparison:
             f" same; p = {self.p_value:.4g}"
         )
         alone = self.only_in_first + self.only_in_second
-        return "\n".join(
-            [text_table(rows), "", told, *([f"{alone} items are in one run only"] if alone else [])]
-        )
+        if alone:
+            told += f"\n{alone} items are in one run only"
+        if self.unscored:
+            told += f"\n{self.unscored} items have no {self.metric} in one of both"
+        return f"{text_table(rows)}\n\n{told}"
 
     def differing(self) -> list[tuple[ItemResult, ItemResult]]:
         """Return the pairs of items whose scores differ, those where the second lost most first.
@@ -98,6 +105,7 @@ def compare(
     confidence: float = 0.95,
     n_resamples: int = 10_000,
     seed: int = 0,
+    check_inputs: bool = True,
 ) -> RunComparison:
     """Compare two runs on the items that both have, by their ids.
 
@@ -107,6 +115,8 @@ def compare(
         confidence: How likely the interval has the true difference.
         n_resamples: The number of permutations and bootstrap samples.
         seed: Their seed.
+        check_inputs: Raise an error if items of one id ask different things: neither question has
+            the other in it.
 
     Returns:
         A `RunComparison`, which prints as a table.
@@ -125,27 +135,32 @@ def compare(
     """
     if not 0 < confidence < 1:
         raise InvalidArgumentError(f"confidence={confidence} is not between 0 and 1")
+    if isinstance(n_resamples, bool) or not isinstance(n_resamples, int) or n_resamples < 1:
+        raise InvalidArgumentError(f"n_resamples={n_resamples!r} is not a number of samples")
     for run in (first, second):
         if not run.items:
             raise InvalidArgumentError(
                 f"the run {run.name!r} has no items to compare: load it from the store, or evaluate"
                 " with keep_items=True"
             )
-    pairs = _pairs(first, second)
-    if metric is None:
-        metric = next((name for name in pairs[0][0].scores if name in pairs[0][1].scores), None)
-    missing = [
-        name
-        for name, run in zip((first.name, second.name), zip(*pairs, strict=True), strict=True)
-        if metric is None or any(metric not in item.scores for item in run)
+    both = _pairs(first, second, check_inputs=check_inputs)
+    known = [
+        dict.fromkeys(name for item in of for name in item.scores) for of in zip(*both, strict=True)
     ]
-    if metric is None or missing:
+    if metric is None:
+        metric = next((name for name in known[0] if name in known[1]), None)
+    if metric is None or any(metric not in names for names in known):
         raise InvalidArgumentError(
-            f"the items of {' and '.join(map(repr, missing))} have no score {metric!r}; they have"
-            f" {[*pairs[0][0].scores]} and {[*pairs[0][1].scores]}"
+            f"the items of both runs have no score {metric or 'in common'!r}; {first.name!r} has"
+            f" {[*known[0]]}, {second.name!r} has {[*known[1]]}"
         )
+    pairs = tuple(pair for pair in both if all(_is_scored(item, metric) for item in pair))
+    if not pairs:
+        raise InvalidArgumentError(f"no item has the score {metric!r} in both runs")
     scores = np.array([[item.scores[metric] for item in pair] for pair in pairs], np.float64)
     gained = scores[:, 1] - scores[:, 0]
+    # Scores that were computed in another order are the same but for their last digits.
+    gained[np.abs(gained) <= 1e-9 * np.maximum(np.abs(scores).max(axis=1), 1e-9)] = 0
     generator = np.random.default_rng(seed)
     low, high = _interval(gained, confidence, n_resamples, generator)
     return RunComparison(
@@ -160,13 +175,21 @@ def compare(
         int((gained > 0).sum()),
         int((gained < 0).sum()),
         int((gained == 0).sum()),
-        len(first.items) - len(pairs),
-        len(second.items) - len(pairs),
+        len(first.items) - len(both),
+        len(second.items) - len(both),
+        len(both) - len(pairs),
         pairs,
     )
 
 
-def _pairs(first: Run, second: Run) -> tuple[tuple[ItemResult, ItemResult], ...]:
+def _is_scored(item: ItemResult, metric: str) -> bool:
+    score = item.scores.get(metric)
+    return score is not None and math.isfinite(score)
+
+
+def _pairs(
+    first: Run, second: Run, *, check_inputs: bool
+) -> tuple[tuple[ItemResult, ItemResult], ...]:
     """Return the items of both runs that have the same id, in the order of the first run."""
     theirs = dict(_numbered(second))
     pairs = [(item, theirs[key]) for key, item in _numbered(first) if key in theirs]
@@ -178,10 +201,10 @@ def _pairs(first: Run, second: Run) -> tuple[tuple[ItemResult, ItemResult], ...]
     for one, other in pairs:
         asked = [_plain(item.input) for item in (one, other)]
         # Others keep the whole prompt, with instructions and examples around the question.
-        if all(asked) and asked[0] not in asked[1] and asked[1] not in asked[0]:
+        if check_inputs and all(asked) and asked[0] not in asked[1] and asked[1] not in asked[0]:
             raise InvalidArgumentError(
                 f"item {one.id!r} asks {one.input!r} in {first.name!r} and {other.input!r} in"
-                f" {second.name!r}: they are not of one task"
+                f" {second.name!r}: they are not of one task; check_inputs=False compares them"
             )
     return tuple(pairs)
 
@@ -198,10 +221,9 @@ def _numbered(run: Run) -> list[tuple[tuple[str, int], ItemResult]]:
 
 
 def _plain(asked: Any) -> str:
-    if isinstance(asked, (list, tuple)):
-        asked = "\n".join(
-            str(one.get("content", "")) if isinstance(one, dict) else str(one) for one in asked
-        )
+    if isinstance(asked, (list, tuple)) and asked:
+        # Of messages the last one, since prompts around the question differ.
+        asked = asked[-1].get("content") if isinstance(asked[-1], Mapping) else str(asked[-1])
     return " ".join(asked.split()) if isinstance(asked, str) else ""
 
 
@@ -227,17 +249,29 @@ def _p_value(gained: Any, samples: int, generator: Any) -> float:
     if not n:
         return 1.0
     sizes = np.abs(moved)
-    if np.all(sizes == sizes[0]):
-        fewer = int(min((moved > 0).sum(), (moved < 0).sum()))
-        tail = sum(math.comb(n, k) for k in range(fewer + 1))
-        # As a ratio of integers: 2**n is too large for a float.
-        return float(min(1.0, 2 * tail / 2**n))
+    if np.allclose(sizes, sizes[0], rtol=1e-9, atol=0):
+        return _sign_test(n, int(min((moved > 0).sum(), (moved < 0).sum())))
     observed = abs(moved.sum()) * (1 - 1e-12)
     extreme = 0
     for size in _sizes(samples, n):
         signs = generator.integers(0, 2, (size, n), np.int8) * 2 - 1
         extreme += int((np.abs(signs @ moved) >= observed).sum())
     return (1 + extreme) / (1 + samples)
+
+
+def _sign_test(n: int, fewer: int) -> float:
+    """Return how likely so few of `n` coins, or so many, are heads."""
+    if 2 * fewer >= n:
+        return 1.0
+    if n <= _EXACT:
+        # As a ratio of integers: 2**n is too large for a float.
+        return float(min(1.0, 2 * sum(math.comb(n, k) for k in range(fewer + 1)) / 2**n))
+    logs = [
+        math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) - n * math.log(2)
+        for k in range(fewer + 1)
+    ]
+    most = max(logs)
+    return float(min(1.0, 2 * math.exp(most) * math.fsum(math.exp(one - most) for one in logs)))
 
 
 def _sizes(samples: int, items: int) -> list[int]:

@@ -11,12 +11,12 @@ from typing import Any
 
 from rowstream.dataset.map_style.dataset import Dataset
 from rowstream.evaluate.result import text_table
-from rowstream.evaluate.results.as_json import dumps
+from rowstream.evaluate.results.as_json import dumps, without_nan
+from rowstream.evaluate.results.files import free, safe_name, write_text
 from rowstream.evaluate.results.inspect_log import write_inspect
 from rowstream.evaluate.results.lm_eval import write_lm_eval
 from rowstream.evaluate.results.run import Run
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
-from rowstream.utils.atomic import write_small
 
 
 class Exporter:
@@ -41,7 +41,11 @@ class Exporter:
     def __init__(self, runs: Run | Iterable[Run]) -> None:
         self._runs = [runs] if isinstance(runs, Run) else [*runs]
         if not self._runs or not all(isinstance(run, Run) for run in self._runs):
-            raise InvalidArgumentError(f"Exporter: expected runs, found {runs!r}")
+            kind = type(runs).__name__
+            raise InvalidArgumentError(
+                f"Exporter: expected runs, found a {kind}; Run.of(result, name) makes one of a"
+                " result"
+            )
 
     def to_dataset(self) -> Dataset:
         """Return the items of all runs as a dataset, a row each.
@@ -202,7 +206,7 @@ class Exporter:
             >>> len(Exporter(run).to_inspect(tempfile.mkdtemp()))
             1
         """
-        if len(self._runs) > 1 and Path(path).suffix:
+        if len(self._runs) > 1 and str(path).endswith(".json") and not Path(path).is_dir():
             raise InvalidArgumentError(
                 f"{path} is a file, and there are {len(self._runs)} runs: give a folder"
             )
@@ -246,8 +250,7 @@ class Exporter:
         except ImportError as e:
             raise UnsupportedError("to_hub writes YAML: pip install pyyaml") from e
         place = Path(folder) / ".eval_results"
-        place.mkdir(parents=True, exist_ok=True)
-        written = []
+        written: list[str] = []
         for run in self._runs:
             if metric not in run.scores:
                 raise InvalidArgumentError(
@@ -260,9 +263,9 @@ class Exporter:
             }
             if source_url is not None:
                 entry["source"] = {"url": source_url}
-            path = place / (re.sub(r"[^\w.-]+", "_", f"{dataset_id}_{run.name}") + ".yaml")
-            write_small(path, yaml.safe_dump([entry], sort_keys=False), private=False)
-            written.append(str(path))
+            name = safe_name(re.sub(r"[^\w.-]+", "_", f"{dataset_id}_{run.name}"))
+            path = free(place / f"{name}.yaml", written)
+            write_text(path, yaml.safe_dump([without_nan(entry)], sort_keys=False))
         return written
 
     def _table(self) -> list[list[str]]:
@@ -280,13 +283,17 @@ class Exporter:
 
 
 def _text(value: Any, name: str) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "backslashreplace")
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if value is None:
+        return None
     plain: Any = list(value) if isinstance(value, Sequence) else value
     return dumps(plain, f"the {name} of an item")
 
 
 def _written(text: str, path: str | os.PathLike[str] | None) -> str:
     if path is not None:
-        write_small(Path(path), text + "\n", private=False)
+        write_text(Path(path), text + "\n")
     return text

@@ -10,18 +10,22 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 from rowstream.evaluate.metric import Score
 from rowstream.evaluate.result import ItemResult
-from rowstream.evaluate.results.as_json import dumps
+from rowstream.evaluate.results.as_json import dumps, without_nan
+from rowstream.evaluate.results.files import safe_name, write_text
 from rowstream.evaluate.results.run import Run
 from rowstream.exceptions import FileFormatError, InvalidArgumentError
-from rowstream.utils.atomic import write_small
 
 # What its scorers write for right, wrong, half right, and no answer.
 _LETTERS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 _ZSTANDARD = 93
+_ATTACHMENT = "attachment://"
+# How many standard errors a 95 % interval reaches.
+_REACH = NormalDist().inv_cdf(0.975)
 
 
 def write_inspect(run: Run, path: str | os.PathLike[str]) -> str:
@@ -36,16 +40,15 @@ def write_inspect(run: Run, path: str | os.PathLike[str]) -> str:
         The path of the file.
 
     Raises:
-        InvalidArgumentError: The name ends otherwise.
+        InvalidArgumentError: The name ends in `.eval`.
     """
     place = Path(path)
-    if place.suffix != ".json":
-        if place.suffix:
-            raise InvalidArgumentError(f"a log of inspect is a .json file here, found {place}")
-        date = run.created.replace(":", "-").replace("+", "-")
-        place = place / f"{date}_{run.task or run.name}_{run.id[:22]}.json"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    write_small(place, dumps(_log(run), f"the run {run.name!r}"), private=False)
+    if place.suffix == ".eval":
+        raise InvalidArgumentError(f"a log of inspect is a .json file here, found {place}")
+    if place.is_dir() or place.suffix != ".json":
+        date = safe_name(run.created.replace(":", "-").replace("+", "-"))
+        place = place / f"{date}_{safe_name(run.task or run.name)}_{run.id[:22]}.json"
+    write_text(place, dumps(without_nan(_log(run)), f"the run {run.name!r}"))
     return str(place)
 
 
@@ -64,7 +67,7 @@ def _log(run: Run) -> dict[str, Any]:
             "dataset": {"name": run.task or None, "samples": run.count},
             "model": model,
             "config": {},
-            "metadata": {**run.metadata, "name": run.name},
+            "metadata": {**run.metadata, "rowstream": run.name},
         },
         "plan": {"name": "plan", "steps": [], "config": {}},
         "results": {
@@ -147,14 +150,19 @@ def read_inspect(path: str | os.PathLike[str]) -> list[Run]:
         >>> read_inspect(path)[0].items[0].scores
         {'equal': 1.0}
     """
-    place = Path(path)
+    place = Path(path).expanduser()
     files = [place]
     if place.is_dir():
-        found = (*place.rglob("*.eval"), *place.rglob("*.json"))
-        files = sorted(file for file in found if file.name != "logs.json")
+        files = sorted((*place.rglob("*.eval"), *filter(_is_log, place.rglob("*.json"))))
     if not files or not files[0].exists():
         raise InvalidArgumentError(f"there is no log of inspect, .eval or .json, in {place}")
     return [_read(file) for file in files]
+
+
+def _is_log(file: Path) -> bool:
+    """Return whether a file of JSON may be a log: sets of evaluations have others beside them."""
+    with file.open(encoding="utf-8", errors="replace") as content:
+        return '"eval"' in content.read(4096)
 
 
 def _read(file: Path) -> Run:
@@ -201,26 +209,41 @@ def _member(file: Path, archive: zipfile.ZipFile, name: str) -> bytes:
 def _run(file: Path, log: Mapping[str, Any], samples: Sequence[Mapping[str, Any]]) -> Run:
     spec, results = log["eval"], log.get("results") or {}
     scores = {}
-    for score in results.get("scores", ()):
-        values = {name: metric["value"] for name, metric in score["metrics"].items()}
-        name = score["name"]
-        error = next((value for key, value in values.items() if key.startswith("stderr")), None)
-        first = next((v for key, v in values.items() if not key.startswith("stderr")), None)
-        if first is not None:
-            reach = 0.0 if error is None else 1.959963984540054 * error
-            low, high = values.get("low", first - reach), values.get("high", first + reach)
-            scores[name] = Score(first, low, high)
+    for score in results.get("scores") or ():
+        # A scorer may give several scores, and a score may be reduced over epochs in several ways.
+        scorer, name, reducer = score.get("scorer"), score["name"], score.get("reducer")
+        name = name if scorer in (None, name) else f"{scorer}/{name}"
+        name = name if reducer in (None, "mean") else f"{name}/{reducer}"
+        if (found := _score(score.get("metrics") or {})) is not None:
+            scores[name] = found
     metadata = dict(spec.get("metadata") or {})
+    items = [*_items(samples)]
     return Run(
-        metadata.pop("name", None) or spec["task"],
+        metadata.pop("rowstream", None) or spec["task"],
         scores,
-        [*_items(samples)],
+        items,
         task=spec["task"],
         model=spec["model"],
         created=spec["created"],
         metadata={"source": "inspect", "file": str(file), "status": log.get("status"), **metadata},
-        count=results.get("completed_samples", len(samples)),
+        count=len(items) or results.get("completed_samples", 0),
     )
+
+
+def _score(metrics: Mapping[str, Any]) -> Score | None:
+    """Return a score, given its metrics: that of all groups, if there are groups, or the first."""
+    values = {
+        name: metric["value"]
+        for name, metric in metrics.items()
+        if isinstance(metric.get("value"), (int, float))
+    }
+    error = next((value for key, value in values.items() if key.startswith("stderr")), 0.0)
+    means = [key for key in values if not key.startswith("stderr")]
+    if not means:
+        return None
+    value = values["all" if "all" in means else means[0]]
+    reach = _REACH * error
+    return Score(value, values.get("low", value - reach), values.get("high", value + reach))
 
 
 def _items(samples: Sequence[Mapping[str, Any]]) -> Iterator[ItemResult]:
@@ -236,13 +259,27 @@ def _items(samples: Sequence[Mapping[str, Any]]) -> Iterator[ItemResult]:
                 values.setdefault(name, []).append(value)
         yield ItemResult(
             first["id"],
-            _asked(first["input"]),
+            _whole(_asked(first["input"]), first),
             first["target"],
-            (first.get("output") or {}).get("completion", ""),
+            _whole((first.get("output") or {}).get("completion", ""), first),
             {name: sum(given) / len(given) for name, given in values.items()},
             first.get("choices") or (),
-            first.get("metadata") or {},
+            {**(first.get("metadata") or {}), **_error(first)},
         )
+
+
+def _error(sample: Mapping[str, Any]) -> dict[str, Any]:
+    error = sample.get("error")
+    return {"error": error.get("message")} if isinstance(error, Mapping) else {}
+
+
+def _whole(value: Any, sample: Mapping[str, Any]) -> Any:
+    """Return a value with what the log keeps apart, since it is long or there several times."""
+    if isinstance(value, str) and value.startswith(_ATTACHMENT):
+        return (sample.get("attachments") or {}).get(value.removeprefix(_ATTACHMENT), value)
+    if isinstance(value, Mapping):
+        return {name: _whole(one, sample) for name, one in value.items()}
+    return [_whole(one, sample) for one in value] if isinstance(value, list) else value
 
 
 def _asked(given: Any) -> Any:
@@ -258,6 +295,19 @@ def _numbers(scores: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, flo
         value = score["value"]
         several = value.items() if isinstance(value, Mapping) else [("", value)]
         for part, one in several:
-            number = _LETTERS.get(one, one) if isinstance(one, str) else one
+            number = _number(one) if isinstance(one, str) else one
             if isinstance(number, (int, float)):
                 yield f"{name}/{part}" if part else name, float(number)
+
+
+def _number(text: str) -> float | None:
+    """Return the number that a score in words stands for, as inspect takes it."""
+    if text in _LETTERS:
+        return _LETTERS[text]
+    word = text.lower()
+    if word in ("yes", "true", "no", "false"):
+        return float(word in ("yes", "true"))
+    try:
+        return float(text)
+    except ValueError:
+        return None

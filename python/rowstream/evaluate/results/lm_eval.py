@@ -14,12 +14,20 @@ from typing import Any
 
 from rowstream.evaluate.metric import Score
 from rowstream.evaluate.result import ItemResult
-from rowstream.evaluate.results.as_json import dumps
+from rowstream.evaluate.results.as_json import dumps, without_nan
+from rowstream.evaluate.results.files import free, safe_name, write_text
 from rowstream.evaluate.results.run import Run
 from rowstream.exceptions import FileFormatError, InvalidArgumentError
-from rowstream.utils.atomic import write_small
 
 _FILTER = "none"
+_DATE = "%Y-%m-%dT%H-%M-%S.%f"
+# Fields of a sample that are no scores.
+_FIELDS = frozenset(
+    [
+        *("doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics"),
+        *("doc_hash", "prompt_hash", "target_hash"),
+    ]
+)
 # How many standard errors a 95 % interval reaches.
 _REACH = NormalDist().inv_cdf(0.975)
 
@@ -37,32 +45,39 @@ def write_lm_eval(runs: Sequence[Run], folder: str | os.PathLike[str]) -> list[s
     Raises:
         InvalidArgumentError: Two runs are of one task and model, or one has no task.
     """
-    written = []
+    written: list[str] = []
     models: dict[str, list[Run]] = {}
     for run in runs:
         models.setdefault(run.model or "unknown", []).append(run)
     for model, of_model in models.items():
-        tasks = [run.task for run in of_model]
-        if twice := next((task for task in tasks if tasks.count(task) > 1 or not task), None):
-            raise InvalidArgumentError(
-                f"two runs of {model!r} are of the task {twice!r}: write one"
-            )
-        if not all(tasks):
+        keys = [(run.task, _filter(run)) for run in of_model]
+        if not all(run.task for run in of_model):
             raise InvalidArgumentError("lm-eval's files are by task, and a run has none: task=")
-        place = Path(folder) / re.sub(r"[\"<>:/\|\\?\*\[\]]+", "__", model)
-        place.mkdir(parents=True, exist_ok=True)
+        if twice := next((key for key in keys if keys.count(key) > 1), None):
+            raise InvalidArgumentError(
+                f"two runs of the model {model!r} are of the task {twice[0]!r}, and lm-eval's files"
+                " have one: write them to two folders, or give the runs different model="
+            )
+        place = Path(folder) / safe_name(model)
         created = max(dt.datetime.fromisoformat(run.created) for run in of_model)
-        date = created.strftime("%Y-%m-%dT%H-%M-%S.%f")
+        # Another call may have written results of the same moment.
+        while (place / f"results_{created:{_DATE}}.json").exists():
+            created += dt.timedelta(microseconds=1)
+        samples: dict[str, str] = {}
         for run in of_model:
-            if run.items:
-                path = place / f"samples_{run.task}_{date}.jsonl"
-                write_small(path, "".join(_sample(item) for item in run.items), private=False)
-                written.append(str(path))
-        path = place / f"results_{date}.json"
-        text = dumps(_results(of_model, model, created), "the results")
-        write_small(path, text, private=False)
-        written.append(str(path))
+            text = "".join(_sample(item, _filter(run)) for item in run.items)
+            samples[run.task] = samples.get(run.task, "") + text
+        for task, text in samples.items():
+            if text:
+                path = free(place / f"samples_{safe_name(task)}_{created:{_DATE}}.jsonl", written)
+                write_text(path, text)
+        path = free(place / f"results_{created:{_DATE}}.json", written)
+        write_text(path, dumps(without_nan(_results(of_model, model, created)), "the results"))
     return written
+
+
+def _filter(run: Run) -> str:
+    return str(run.metadata.get("filter") or _FILTER)
 
 
 def _results(runs: Sequence[Run], model: str, created: dt.datetime) -> dict[str, Any]:
@@ -70,11 +85,11 @@ def _results(runs: Sequence[Run], model: str, created: dt.datetime) -> dict[str,
     for run in runs:
         of = results.setdefault(run.task, {"alias": run.task, "sample_len": run.count})
         for name, score in run.scores.items():
-            of[f"{name},{_FILTER}"] = score.value
+            of[f"{name},{_filter(run)}"] = score.value
             known = score.high > score.low
             error = (score.high - score.low) / (2 * _REACH) if known else "N/A"
-            of[f"{name}_stderr,{_FILTER}"] = error
-    tasks = [run.task for run in runs]
+            of[f"{name}_stderr,{_filter(run)}"] = error
+    tasks = [*dict.fromkeys(run.task for run in runs)]
     return {
         "results": results,
         "group_subtasks": {task: [] for task in tasks},
@@ -87,12 +102,20 @@ def _results(runs: Sequence[Run], model: str, created: dt.datetime) -> dict[str,
         "date": created.timestamp(),
         "model_source": model,
         "model_name": model,
-        "model_name_sanitized": re.sub(r"[\"<>:/\|\\?\*\[\]]+", "__", model),
-        "rowstream": {run.task: {"name": run.name, "id": run.id} for run in runs},
+        "model_name_sanitized": safe_name(model),
+        "rowstream": {
+            f"{run.task},{_filter(run)}": {
+                "name": run.name,
+                "id": run.id,
+                "created": run.created,
+                "metadata": dict(run.metadata),
+            }
+            for run in runs
+        },
     }
 
 
-def _sample(item: ItemResult) -> str:
+def _sample(item: ItemResult, filter_: str) -> str:
     prompt = item.input if isinstance(item.input, str) else dumps(item.input, "an input")
     target = item.target if isinstance(item.target, str) else dumps(item.target, "a target")
     doc = {"input": item.input, "target": item.target, "choices": list(item.choices)}
@@ -108,12 +131,15 @@ def _sample(item: ItemResult) -> str:
         "arguments": {"gen_args_0": {"arg_0": prompt, "arg_1": {}}},
         "resps": [[item.prediction]],
         "filtered_resps": [item.prediction],
-        "filter": _FILTER,
+        "filter": filter_,
         "metrics": [*item.scores],
-        **{name: hashlib.sha256(text.encode()).hexdigest() for name, text in hashes.items()},
+        **{
+            name: hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()
+            for name, text in hashes.items()
+        },
         **item.scores,
     }
-    return dumps(sample, f"item {item.id!r}") + "\n"
+    return dumps(without_nan(sample), f"item {item.id!r}") + "\n"
 
 
 def read_lm_eval(path: str | os.PathLike[str]) -> list[Run]:
@@ -141,47 +167,67 @@ def read_lm_eval(path: str | os.PathLike[str]) -> list[Run]:
         >>> [(one.task, one.model, one.scores["equal"].value) for one in read_lm_eval(folder)]
         [('sums', 'm', 1.0)]
     """
-    place = Path(path)
-    files = sorted(place.rglob("results_*.json")) if place.is_dir() else [place]
+    place = Path(path).expanduser()
+    files = [place]
+    if place.is_dir():
+        # A name that it is told is written before the date.
+        files = sorted(file for file in place.rglob("*.json") if _DATED.search(file.stem))
     if not files or not files[0].exists():
         raise InvalidArgumentError(f"there is no results_*.json of lm-eval in {place}")
     return [run for file in files for run in _runs(file)]
 
 
-def _runs(file: Path) -> Iterator[Run]:
+_DATED = re.compile(r"^results_(?P<rest>.*)$|_(?P<date>\d{4}-\d\d-\d\dT[\d.-]+)$")
+
+
+def _runs(file: Path) -> list[Run]:
     try:
         found = json.loads(file.read_text("utf-8"))
-        results = found["results"]
-    except (ValueError, KeyError, TypeError) as e:
+        return [*_of_results(file, found, found["results"])]
+    except (ValueError, KeyError, TypeError, AttributeError) as e:
+        if isinstance(e, FileFormatError):
+            raise
         raise FileFormatError(f"{file} has no results of lm-eval: {type(e).__name__}: {e}") from e
-    date = file.stem.removeprefix("results_")
-    model = str(found.get("model_name") or found.get("config", {}).get("model") or "")
-    created = dt.datetime.fromtimestamp(found.get("date", 0), dt.UTC).isoformat(timespec="seconds")
+
+
+def _of_results(file: Path, found: Mapping[str, Any], results: Mapping[str, Any]) -> Iterator[Run]:
+    dated = _DATED.search(file.stem)
+    date = (dated["rest"] or dated["date"] or "") if dated else ""
+    model = str(found.get("model_name") or (found.get("config") or {}).get("model") or "")
+    when = found.get("date")
+    created = dt.datetime.fromtimestamp(when if isinstance(when, (int, float)) else 0, dt.UTC)
+    ours = found.get("rowstream") or {}
     for task, values in results.items():
-        keys = [key.rpartition(",") for key in values if "," in key]
-        names = {filter_: {name for name, _, of in keys if of == filter_} for *_, filter_ in keys}
-        samples = _samples(file.with_name(f"samples_{task}_{date}.jsonl"))
-        size = found.get("n-samples", {}).get(task, {}).get("effective", -1)
+        names: dict[str, dict[str, str]] = {}
+        for key, value in values.items():
+            # Before its version 0.4 there was no filter in a name.
+            name, _, filter_ = key.partition(",")
+            other = name in ("alias", "sample_len") or name.endswith("_stderr")
+            if isinstance(value, (int, float)) and not other:
+                names.setdefault(filter_ or _FILTER, {})[name] = key
+        samples = _samples(file.with_name(f"samples_{safe_name(task)}_{date}.jsonl"))
+        size = ((found.get("n-samples") or {}).get(task) or {}).get("effective", -1)
         for filter_, of in names.items():
-            items = samples.get(filter_, [])
+            # Without a filter, they are of the only one that there is.
+            alone = samples.get(_FILTER, []) if len(names) == 1 else []
+            items = samples.get(filter_, alone)
+            known = ours.get(f"{task},{filter_}") or {}
+            source = {"source": "lm-eval", "file": str(file), "filter": filter_}
             yield Run(
-                f"{task} ({filter_})" if len(names) > 1 else task,
-                {
-                    name: _score(values, name, filter_)
-                    for name in sorted(of)
-                    if not name.endswith("_stderr")
-                },
+                known.get("name") or (f"{task} ({filter_})" if len(names) > 1 else task),
+                {name: _score(values, name, key) for name, key in sorted(of.items())},
                 items,
                 task=task,
                 model=model,
-                created=created,
-                metadata={"source": "lm-eval", "file": str(file), "filter": filter_},
+                created=known.get("created") or created.isoformat(),
+                metadata={**source, **(known.get("metadata") or {})},
                 count=max(len(items), size),
+                **({"id": known["id"]} if known.get("id") else {}),
             )
 
 
-def _score(values: Mapping[str, Any], name: str, filter_: str) -> Score:
-    value, error = values[f"{name},{filter_}"], values.get(f"{name}_stderr,{filter_}")
+def _score(values: Mapping[str, Any], name: str, key: str) -> Score:
+    value, error = values[key], values.get(f"{name}_stderr{key.removeprefix(name)}")
     # It writes "N/A" where there is none.
     reach = _REACH * error if isinstance(error, (int, float)) else 0.0
     return Score(value, value - reach, value + reach)
@@ -197,7 +243,7 @@ def _samples(file: Path) -> dict[str, list[ItemResult]]:
             try:
                 sample = json.loads(line)
                 found.setdefault(sample.get("filter", _FILTER), []).append(_item(sample))
-            except (ValueError, KeyError, TypeError, IndexError) as e:
+            except (ValueError, LookupError, TypeError, AttributeError) as e:
                 raise FileFormatError(
                     f"{file}, line {number}, is no sample of lm-eval: {type(e).__name__}: {e}"
                 ) from e
@@ -207,19 +253,37 @@ def _samples(file: Path) -> dict[str, list[ItemResult]]:
 def _item(sample: Mapping[str, Any]) -> ItemResult:
     doc = sample["doc"]
     ours = isinstance(doc, Mapping) and {"input", "target", "choices", "metadata"} == doc.keys()
-    asked = [one.get("arg_0") for one in sample.get("arguments", {}).values()]
+    given = sample.get("arguments") or {}
+    # Before, it was a list of the arguments of each request.
+    requests = [[*one.values()] if isinstance(one, Mapping) else one for one in _values(given)]
+    asked = [one[0] for one in requests if one]
     answers = sample["filtered_resps"]
     scores = {
-        name: float(sample[name])
-        for name in sample.get("metrics", ())
-        if isinstance(sample.get(name), (int, float))
+        name: float(value)
+        for name, value in sample.items()
+        if name not in _FIELDS and isinstance(value, (int, float))
     }
     return ItemResult(
         sample["doc_id"],
         doc["input"] if ours else asked[0] if asked else None,
         doc["target"] if ours else sample["target"],
-        answers[0] if len(answers) == 1 else answers,
+        _prediction(answers, requests),
         scores,
         doc["choices"] if ours else (),
         doc["metadata"] if ours else {"doc": doc},
     )
+
+
+def _values(given: Any) -> list[Any]:
+    return [*given.values()] if isinstance(given, Mapping) else [*given]
+
+
+def _prediction(answers: list[Any], requests: list[Any]) -> Any:
+    """Return what was answered: of a multiple choice the one that is likeliest."""
+    if len(answers) == 1:
+        return answers[0]
+    try:
+        likely = [float(answer[0]) for answer in answers]
+        return requests[likely.index(max(likely))][1]
+    except (ValueError, TypeError, IndexError, KeyError):
+        return answers

@@ -19,6 +19,16 @@ def _now() -> str:
     return dt.datetime.now(dt.UTC).isoformat(timespec="microseconds")
 
 
+def _utc(created: str) -> str:
+    """Return a time as ISO 8601 in UTC, so that runs can be put in order."""
+    try:
+        time = dt.datetime.fromisoformat(created)
+    except ValueError as e:
+        raise InvalidArgumentError(f"created={created!r} is no time of ISO 8601: {e}") from None
+    aware = time if time.tzinfo else time.replace(tzinfo=dt.UTC)
+    return aware.astimezone(dt.UTC).isoformat(timespec="microseconds")
+
+
 @dataclass(frozen=True)
 class Run:
     """An evaluation that is kept: its scores, and what it is of.
@@ -54,11 +64,17 @@ class Run:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def __post_init__(self) -> None:
+        for name in ("name", "task", "model", "created", "id"):
+            if not isinstance(getattr(self, name), str):
+                raise InvalidArgumentError(
+                    f"the {name} of a run is a text, found {getattr(self, name)!r}"
+                )
+        if not self.name:
+            raise InvalidArgumentError("a run has a name")
+        object.__setattr__(self, "created", _utc(self.created))
         object.__setattr__(self, "items", tuple(self.items))
-        if self.count < 0:
-            object.__setattr__(self, "count", len(self.items))
-        if not isinstance(self.name, str) or not self.name:
-            raise InvalidArgumentError(f"a run has a name, found {self.name!r}")
+        count = int(self.count)
+        object.__setattr__(self, "count", len(self.items) if count < 0 else count)
 
     @classmethod
     def of(

@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import Any
 
 from rowstream.evaluate.metric import Score
@@ -14,9 +15,11 @@ from rowstream.evaluate.result import ItemResult, Result
 from rowstream.evaluate.results.as_json import dumps
 from rowstream.evaluate.results.compare import RunComparison, compare
 from rowstream.evaluate.results.run import Run
-from rowstream.exceptions import FileFormatError, InvalidArgumentError
+from rowstream.exceptions import FileFormatError, InvalidArgumentError, ReadError
 
 _VERSION = 1
+# What tells such files from those of other programs: "rows" as a number.
+_APPLICATION = int.from_bytes(b"rows", "big")
 # How long a writer waits for another.
 _TIMEOUT_S = 60
 _SCHEMA = """
@@ -46,7 +49,7 @@ class ResultStore:
         path: The file; it is made when the first run is saved.
 
     Raises:
-        FileFormatError: The file is another one, or of a newer version.
+        InvalidArgumentError: The path names no file.
 
     Example:
         >>> import os, tempfile
@@ -62,7 +65,9 @@ class ResultStore:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = os.fspath(path)
+        self.path = os.path.expanduser(os.fspath(path))
+        if self.path in ("", ":memory:"):
+            raise InvalidArgumentError(f"a store is a file, found {path!r}")
 
     def __repr__(self) -> str:
         return f"ResultStore({self.path!r})"
@@ -80,14 +85,16 @@ class ResultStore:
 
         Args:
             run: A `Run`, or the result of `evaluate`.
-            name, model, task, metadata: Of a result, as in `Run.of`. Several runs may have one
-                name.
+            name, model, task, metadata: As in `Run.of`; of a `Run`, instead of its own. Several
+                runs may have one name: `load` and `compare` take the newest.
 
         Returns:
             The run.
 
         Raises:
             InvalidArgumentError: A value has no form in JSON, or the run is there already.
+            FileFormatError: The file is no store, or one of a newer version.
+            ReadError: It cannot be written.
 
         Example:
             >>> import os, tempfile
@@ -101,6 +108,10 @@ class ResultStore:
             if name is None:
                 raise InvalidArgumentError("save: a result needs a name to be found by")
             run = Run.of(run, name, model=model, task=task, metadata=metadata)
+        else:
+            given = {"name": name, "model": model or None, "task": task, "metadata": metadata}
+            changes: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
+            run = replace(run, **changes) if changes else run
         scores = {key: [score.value, score.low, score.high] for key, score in run.scores.items()}
         row = (
             *(run.id, run.name, run.task, run.model, run.created, run.count),
@@ -135,16 +146,7 @@ class ResultStore:
             'a'
         """
         with self._open() as database:
-            found = database.execute(
-                f"SELECT {_RUN} FROM runs WHERE id = ? OR name = ?"  # noqa: S608
-                " ORDER BY id = ? DESC, created DESC, rowid DESC LIMIT 1",
-                (run, run, run),
-            ).fetchone()
-            if found is None:
-                names = [name for (name,) in database.execute("SELECT DISTINCT name FROM runs")]
-                raise InvalidArgumentError(
-                    f"{self.path} has no run {run!r}; it has {', '.join(names) or 'none'}"
-                )
+            found = self._found(database, run)
             items = database.execute(
                 f"SELECT {_ITEM} FROM items WHERE run = ? ORDER BY position",  # noqa: S608
                 (found[0],),
@@ -191,8 +193,8 @@ class ResultStore:
             >>> store.list()
             []
         """
-        found = self.load(run).id
         with self._open(write=True) as database:
+            found = self._found(database, run)[0]
             database.execute("DELETE FROM items WHERE run = ?", (found,))
             database.execute("DELETE FROM runs WHERE id = ?", (found,))
 
@@ -221,41 +223,73 @@ class ResultStore:
         """
         return compare(self.load(first), self.load(second), metric, **options)
 
+    def _found(self, database: sqlite3.Connection, run: str) -> tuple[Any, ...]:
+        found: tuple[Any, ...] | None = database.execute(
+            f"SELECT {_RUN} FROM runs WHERE id = ?1 OR name = ?1"  # noqa: S608
+            " ORDER BY id = ?1 DESC, created DESC, rowid DESC LIMIT 1",
+            (run,),
+        ).fetchone()
+        if found is None:
+            names = [name for (name,) in database.execute("SELECT DISTINCT name FROM runs")]
+            raise InvalidArgumentError(
+                f"{self.path} has no run {run!r}; it has {', '.join(names) or 'none'}"
+            )
+        return found
+
     @contextmanager
     def _open(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
         """Open the file for one turn: a connection serves neither other threads nor forks."""
-        if not write and not os.path.exists(self.path):
-            with closing(sqlite3.connect(":memory:")) as empty:
-                empty.executescript(_SCHEMA)
-                yield empty
-            return
-        with closing(sqlite3.connect(self.path, timeout=_TIMEOUT_S, isolation_level=None)) as file:
-            try:
+        try:
+            if write:
+                os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
+            elif not os.path.exists(self.path) or not os.path.getsize(self.path):
+                with _empty() as nothing:
+                    yield nothing
+                return
+            with closing(
+                sqlite3.connect(self.path, timeout=_TIMEOUT_S, isolation_level=None)
+            ) as file:
                 file.execute("BEGIN IMMEDIATE" if write else "BEGIN")
-                self._check(file)
-            except sqlite3.DatabaseError as e:
-                if isinstance(e, sqlite3.OperationalError):
+                try:
+                    self._check(file, write=write)
+                    yield file
+                    file.execute("COMMIT")
+                except BaseException:
+                    # A full disk has ended it already.
+                    if file.in_transaction:
+                        file.execute("ROLLBACK")
                     raise
-                raise FileFormatError(f"{self.path} is no store of results: {e}") from e
-            try:
-                yield file
-            except BaseException:
-                file.execute("ROLLBACK")
+        except sqlite3.IntegrityError:
+            raise
+        except (sqlite3.OperationalError, OSError) as e:
+            if isinstance(e, ReadError):
                 raise
-            file.execute("COMMIT")
+            raise ReadError(f"the store {self.path} cannot be used: {e}") from e
+        except sqlite3.DatabaseError as e:
+            raise FileFormatError(f"{self.path} is no store of results: {e}") from e
 
-    def _check(self, file: sqlite3.Connection) -> None:
+    def _check(self, file: sqlite3.Connection, *, write: bool) -> None:
         """Make the tables of a new file; refuse one of others."""
         (version,) = file.execute("PRAGMA user_version").fetchone()
+        (application,) = file.execute("PRAGMA application_id").fetchone()
         (tables,) = file.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if version == 0 and not tables:
+        if write and not version and not tables:
             for statement in _SCHEMA.split(";\n"):
                 file.execute(statement)
             file.execute(f"PRAGMA user_version = {_VERSION}")
-        elif version != _VERSION:
+            file.execute(f"PRAGMA application_id = {_APPLICATION}")
+        elif (version, application) != (_VERSION, _APPLICATION):
             raise FileFormatError(
                 f"{self.path} is no store of results of version {_VERSION}: it says {version}"
             )
+
+
+@contextmanager
+def _empty() -> Iterator[sqlite3.Connection]:
+    """Open a store without runs, for who reads one that is not there yet."""
+    with closing(sqlite3.connect(":memory:")) as nothing:
+        nothing.executescript(_SCHEMA)
+        yield nothing
 
 
 def _fields(item: ItemResult) -> list[str]:
@@ -263,7 +297,7 @@ def _fields(item: ItemResult) -> list[str]:
     return [
         dumps(value, f"the {name} of {what}")
         for name, value in (
-            ("id", item.id),
+            ("id", item.id if isinstance(item.id, int) else str(item.id)),
             ("input", item.input),
             ("target", item.target),
             ("prediction", item.prediction),
