@@ -31,7 +31,7 @@ LAYERS = (
     ("load", "distributed"),
     ("chat",),
     ("tasks",),
-    ("evaluate", "tabular"),
+    ("evaluate", "tabular", "webdataset"),
     ("inspect",),
     ("dataset", "arrow_writer", "compat", "alias", ""),
 )

@@ -27,7 +27,7 @@ def public() -> Iterator[tuple[str, Any]]:
     named = {name: getattr(rowstream, name) for name in sorted(rowstream.__all__)}
     modules = {
         name: importlib.import_module(f"rowstream.{name}")
-        for name in ("chat", "evaluate", "evaluate.results", "tabular", "tasks")
+        for name in ("chat", "evaluate", "evaluate.results", "tabular", "tasks", "webdataset")
     }
     for name, value in (named | modules).items():
         if inspect.isclass(value) and issubclass(value, BaseException):

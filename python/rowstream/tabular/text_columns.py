@@ -95,10 +95,18 @@ def _of_rows(rows: Sequence[Any], fields: Sequence[str] | None) -> Cells:
 
 
 def _of_pandas(series: Any) -> Any:
-    kind = str(series.dtype)
-    if kind.lower().startswith(("int", "uint", "float", "bool", "string", "str")):
-        return pa.chunked_array([pa.array(series, from_pandas=True)])
-    return series.tolist()
+    kind = str(series.dtype).lower()
+    if not kind.startswith(("int", "uint", "float", "bool", "string", "str", "object")):
+        return series.tolist()
+    try:
+        array = pa.array(series, from_pandas=True)
+    except (pa.ArrowException, OverflowError, TypeError, ValueError):
+        return series.tolist()
+    # Objects that are not all texts are written one by one, as they are.
+    texts_only = kind != "object" or pa.types.is_string(array.type)
+    if not texts_only:
+        return series.tolist()
+    return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
 
 
 def _of_polars(series: Any) -> Any:

@@ -107,15 +107,9 @@ def write_parquet(
     said = {**(notes or {})}
     if chunking:
         said["content_defined_chunking"] = json.dumps(chunking)
-    media = {
-        name: feature
-        for name, feature in (rows.features or {}).items()
-        if embed is not False
-        and require_storage_embed(feature)
-        and requires_decoding(feature, ignore_decode_attribute=embed is True)
-    }
+    media = {} if embed is False else media_of(rows.features, decoded_only=embed is None)
     parts = output.pieces(
-        (_embedded(table, media) for table in rows.tables(batch_size)),
+        (embedded(table, media) for table in rows.tables(batch_size)),
         rows.empty,
         rows.count,
         beside=parquet_overhead(len(rows.empty.schema)),
@@ -125,7 +119,22 @@ def write_parquet(
     )
 
 
-def _embedded(table: pa.Table, media: dict[str, Any]) -> pa.Table:
+def media_of(features: Features | None, *, decoded_only: bool = False) -> dict[str, Any]:
+    """Return the columns of media, whose files are written with their rows.
+
+    Args:
+        features: The types of the columns, where they are known.
+        decoded_only: Leave out those that are not decoded.
+    """
+    return {
+        name: feature
+        for name, feature in (features or {}).items()
+        if require_storage_embed(feature)
+        and requires_decoding(feature, ignore_decode_attribute=not decoded_only)
+    }
+
+
+def embedded(table: pa.Table, media: dict[str, Any]) -> pa.Table:
     """Return a table with the bytes of media files in the place of their paths."""
     if not media:
         return table

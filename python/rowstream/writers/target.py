@@ -61,7 +61,14 @@ def open_target(path_or_buf: Any, storage_options: Any) -> Any:
     return Target(path_or_buf, storage_options)
 
 
-_COMPRESSIONS = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zst": "zstd", ".zip": "zip"}
+_COMPRESSIONS = {
+    ".gz": "gzip",
+    ".bz2": "bz2",
+    ".xz": "xz",
+    ".zst": "zstd",
+    ".zip": "zip",
+    ".tgz": "gzip",
+}
 
 
 def compressed(name: Any, compression: Any) -> Callable[[Any], Any] | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from rowstream.dataset.iterable.export import StreamExport
+from rowstream.dataset.iterable.archives import StreamArchives
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.info import DatasetInfo
 
 
-class StreamSampling(StreamExport):
+class StreamSampling(StreamArchives):
     """The method that draws rows of a stream at random."""
 
     def sample(self, n: int, *, weights: str | None = None, seed: int | None = None) -> Any:

@@ -20,6 +20,7 @@ from rowstream.writers.exports import (
     write_sql,
 )
 from rowstream.writers.shards import Output
+from rowstream.writers.tar import write_webdataset
 
 
 class MapStyleFiles(MapStyleExport):
@@ -171,6 +172,49 @@ class MapStyleFiles(MapStyleExport):
         output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
         return write_json(
             self._exported(), output, path_or_buf, to_json_kwargs, batch_size, _processes(num_proc)
+        )
+
+    def to_webdataset(
+        self,
+        path_or_buf: Any,
+        batch_size: int | None = None,
+        num_proc: int | None = None,
+        storage_options: dict[str, Any] | None = None,
+        num_shards: int | None = None,
+        max_shard_size: str | int | None = None,
+        compression: str | None = "infer",
+    ) -> int:
+        """Write the rows as samples of one or more tar archives, in the convention of WebDataset.
+
+        A row is a sample; each column that is not `None` in it is a member, whose name is the key
+        of the sample and the column. The column `__key__` has the keys; without it they are the
+        numbers of the rows. Bytes and media are written as they are, texts in UTF-8, columns that
+        end in `npy` as arrays, others as JSON; `.txt` or `.json` is added to names that do not say
+        what they are. The same rows give the same bytes.
+
+        Args:
+            path_or_buf, storage_options, num_shards, max_shard_size: As in `to_parquet`.
+            batch_size, num_proc: As in `to_csv`.
+            compression: `"gzip"`, `"bz2"`, `"xz"`, `"zstd"`, or `None`; by the ending of the path
+                by default.
+
+        Returns:
+            The bytes of all members, before compression.
+
+        Raises:
+            InvalidArgumentError: As in `to_csv`, or a key or value cannot be written so that it is
+                read again.
+
+        Example:
+            >>> ds = Dataset.from_dict({"__key__": ["a", "b"], "cls": [3, 4], "json": [[1], [2]]})
+            >>> ds.to_webdataset("samples.tar")
+            4096
+            >>> load_dataset("webdataset", data_files="samples.tar", split="train")[1]["json"]
+            [2]
+        """
+        output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
+        return write_webdataset(
+            self._exported(), output, path_or_buf, compression, batch_size, _processes(num_proc)
         )
 
     def to_sql(

@@ -1,0 +1,305 @@
+"""Samples as members of tar archives, in the convention of WebDataset.
+
+An archive has the same bytes whoever writes it and when: members have no times, users or groups.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.features.features import Features
+from rowstream.features.json_paths import json_paths
+from rowstream.writers.exports import ExportedRows, dict_of, embedded, media_of
+from rowstream.writers.sinks import TextSink
+from rowstream.writers.target import compressed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from rowstream.writers.shards import Output
+
+BLOCK = 512
+KEY, URL = "__key__", "__url__"
+# What is written as text, and what readers take for JSON.
+_TEXTS = frozenset(
+    ["txt", "text", "transcript", "caption", "cls", "cls2", "index", "count", "inx", "id"]
+)
+_JSON = frozenset(["json", "jsn"])
+_LONGEST_NAME = 100
+_LARGEST = 8**11 - 1
+
+
+def _head(kind: bytes) -> bytes:
+    """Return a header without name, size and check sum, which is spaces."""
+    fields = (
+        *(b"\0" * 100, b"0000644\0", b"0000000\0", b"0000000\0"),
+        *(b"\0" * 12, b"00000000000\0", b" " * 8, kind, b"\0" * 100),
+        *(b"ustar\00000", b"\0" * 247),
+    )
+    return b"".join(fields)
+
+
+_FILE, _MORE = _head(b"0"), _head(b"x")
+_SUM = {head: sum(head) for head in (_FILE, _MORE)}
+
+
+def _header(name: bytes, size: int, head: bytes = _FILE) -> bytes:
+    digits = b"%011o\0" % size
+    total = _SUM[head] + sum(name) + sum(digits)
+    start = name.ljust(_LONGEST_NAME, b"\0") + head[100:124] + digits + head[136:148]
+    return start + b"%06o\0 " % total + head[156:]
+
+
+def member(name: str, content: Any) -> list[Any]:
+    """Return a member of an archive: its header, its content, and what fills its last block.
+
+    Names of more than 100 bytes and sizes from 8 GiB on have a header of their own (pax).
+    """
+    path, size = name.encode("utf-8", "surrogateescape"), len(content)
+    parts = []
+    if len(path) > _LONGEST_NAME or size > _LARGEST:
+        records = b"".join(
+            _record(key, value)
+            for key, value, needed in (
+                (b"path", path, len(path) > _LONGEST_NAME),
+                (b"size", b"%d" % size, size > _LARGEST),
+            )
+            if needed
+        )
+        parts += [_header(path[:_LONGEST_NAME], len(records), _MORE), records, _fill(len(records))]
+    parts += [_header(path[:_LONGEST_NAME], min(size, _LARGEST)), content, _fill(size)]
+    return parts
+
+
+def _record(key: bytes, value: bytes) -> bytes:
+    """Return a record of a pax header, which begins with its own length."""
+    rest = b" " + key + b"=" + value + b"\n"
+    length = len(rest) + 1
+    while length != len(rest) + len(str(length)):
+        length = len(rest) + len(str(length))
+    return str(length).encode() + rest
+
+
+def _fill(size: int) -> bytes:
+    return bytes(-size % BLOCK)
+
+
+def sample_members(
+    key: str,
+    fields: Mapping[str, Any],
+    encoders: Mapping[str, Callable[[Any], bytes]] | None = None,
+) -> list[Any]:
+    """Return the parts of a sample: a member for each field that is not `None`.
+
+    Args:
+        key: The key of the sample, which is in the name of each member.
+        fields: Values by what stands behind the key, such as `jpg` and `json`.
+        encoders: Functions that make bytes of a value, by the ending of the field.
+
+    Raises:
+        InvalidArgumentError: The key or a value cannot be written so that it is read again.
+    """
+    check_key(key)
+    parts: list[Any] = []
+    for name, value in fields.items():
+        if value is not None:
+            field, ending = _ending(name)
+            encoder = (encoders or {}).get(ending)
+            parts += field_member(key, name, field, ending, value, encoder)
+    return parts
+
+
+def field_member(
+    key: str,
+    name: str,
+    field: str,
+    ending: str,
+    value: Any,
+    encoder: Callable[[Any], bytes] | None = None,
+) -> list[Any]:
+    """Return the member of a field, as `member` does."""
+    try:
+        named, content = (
+            encoded(field, ending, value) if encoder is None else (field, encoder(value))
+        )
+    except (TypeError, ValueError) as e:
+        raise InvalidArgumentError(
+            f"the field {name!r} of the sample {key!r} cannot be written: {e}"
+        ) from e
+    return member(f"{key}.{named}", content)
+
+
+@lru_cache(1024)
+def _ending(name: str, is_json: bool = False) -> tuple[str, str]:
+    """Return what a field is called in an archive, and the ending that says what it is."""
+    ending = name.rsplit(".", 1)[-1].lower()
+    return (f"{name}.json", "json") if is_json and ending not in _JSON else (name, ending)
+
+
+def check_key(key: Any) -> None:
+    """Raise an `InvalidArgumentError` for a key that readers would not find again."""
+    base = key.rsplit("/", 1)[-1] if isinstance(key, str) else ""
+    if not base or "." in base or "\0" in key or ("/" in key and _LEADS_AWAY.search(key)):
+        raise InvalidArgumentError(
+            f"{key!r} is no key of a sample: it is a name, within folders or not, without a dot, at"
+            " which readers end it"
+        )
+
+
+_LEADS_AWAY = re.compile(r"(?:^|/)(?:\.{0,2})(?:/|$)")
+
+
+def encoded(field: str, ending: str, value: Any) -> tuple[str, Any]:
+    """Return the name of a field's member and its bytes; what has no form of its own is JSON.
+
+    Raises:
+        ValueError: A value is not what the ending of the field says.
+    """
+    if ending in _JSON:
+        # Text is JSON already, as columns of the type `Json` have it.
+        return field, value.encode() if isinstance(value, str) else _as_json(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return field, value
+    if isinstance(value, str):
+        named = field if ending in _TEXTS or "." in field else f"{field}.txt"
+        return named, value.encode("utf-8", "surrogatepass")
+    if isinstance(value, Mapping) and value.keys() == {"bytes", "path"}:
+        if value["bytes"] is None:
+            raise ValueError("it is a path without content; read the file first, by embed_storage")
+        return field, value["bytes"]
+    if hasattr(value, "save") and hasattr(value, "getbands"):
+        return field, _image(ending, value)
+    if ending == "npy":
+        return field, _array(value)
+    if ending in _TEXTS and isinstance(value, (bool, int, float)):
+        return field, str(value).encode()
+    return f"{field}.json", _as_json(value)
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    raise TypeError(f"JSON has no {type(value).__name__}")
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def _as_json(value: Any) -> bytes:
+    return _ENCODER.encode(value).encode()
+
+
+def _array(value: Any) -> bytes:
+    import numpy as np
+
+    array = np.asarray(value)
+    if array.dtype.kind == "O":
+        raise ValueError("it is no array of numbers")
+    content = io.BytesIO()
+    np.lib.format.write_array(content, array, allow_pickle=False)
+    return content.getvalue()
+
+
+def _image(ending: str, value: Any) -> bytes:
+    content = io.BytesIO()
+    formats = {"jpg": "JPEG", "jpeg": "JPEG", "tif": "TIFF"}
+    lossless = {} if ending not in ("jpg", "jpeg") else {"quality": 95}
+    value.save(
+        content, formats.get(ending, ending.upper() if "." not in ending else "PNG"), **lossless
+    )
+    return content.getvalue()
+
+
+def write_webdataset(
+    rows: ExportedRows,
+    output: Output,
+    target: Any,
+    compression: str | None,
+    batch_size: int | None,
+    threads: int | None = None,
+) -> int:
+    """Write rows as samples of tar archives. Return the bytes written, before compression.
+
+    Args:
+        rows: What is written. The column `__key__` has the keys of samples; without it they are
+            the numbers of the rows.
+        output: Where.
+        target: The path or file, whose name says how it is compressed.
+        compression: As `compressed` has it.
+        batch_size: Rows that are written at once.
+        threads: Threads that make members of rows.
+    """
+    packed = compressed(target, compression)
+    media = media_of(rows.features)
+    texts = {name for name, *path in json_paths(rows.features) if not path}
+    parts = output.pieces(
+        _keyed(embedded(table, media) for table in rows.tables(batch_size)),
+        next(_keyed(iter([rows.empty]))),
+        rows.count,
+        lambda table: _members(table, rows.features, texts),
+        len,
+        2 * BLOCK,
+        threads,
+    )
+    return output.write(parts, lambda file: TarSink(file, packed=packed), ".tar", rows.name)
+
+
+def _keyed(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Yield tables with keys: those that they have, or the numbers of their rows."""
+    import pyarrow as pa
+
+    first = 0
+    for table in tables:
+        if KEY not in table.column_names:
+            keys = [f"{i:09d}" for i in range(first, first + len(table))]
+            table = table.append_column(KEY, pa.array(keys, pa.string()))
+        first += len(table)
+        yield table
+
+
+def _members(table: pa.Table, features: Features | None, texts: set[str]) -> bytes:
+    """Return rows as the members of their samples.
+
+    Args:
+        table: The rows, with a column of keys.
+        features: The types of the columns, where they are known.
+        texts: Columns whose values are JSON already.
+    """
+    keys = table.column(KEY).to_pylist()
+    names = [name for name in table.column_names if name not in (KEY, URL)]
+    known = None if features is None else Features({n: features[n] for n in names})
+    columns = dict_of(table.select(names), known)
+    for name in texts.intersection(names):
+        columns[name] = table.column(name).to_pylist()
+    fields = [(name, *_ending(name, name in texts), columns[name]) for name in names]
+    parts: list[Any] = []
+    for i, key in enumerate(keys):
+        if i and key == keys[i - 1]:
+            raise InvalidArgumentError(f"two samples, one after another, have the key {key!r}")
+        check_key(key)
+        for name, field, ending, values in fields:
+            if values[i] is not None:
+                parts.extend(field_member(key, name, field, ending, values[i]))
+    return b"".join(parts)
+
+
+class TarSink(TextSink):
+    """An archive under way.
+
+    Args:
+        file: Where it is written.
+        packed: What compresses its content, if it is compressed.
+    """
+
+    def close(self) -> None:
+        """Write the end of the archive."""
+        self.write(bytes(2 * BLOCK))
+        super().close()

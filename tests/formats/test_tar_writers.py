@@ -1,0 +1,335 @@
+"""Tar archives that are written: read again here, by Python and by `webdataset`; the same bytes each time."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rowstream import ClassLabel, Dataset, Features, Json, Value, exceptions, load_dataset
+from rowstream.webdataset import ShardWriter, TarWriter
+
+SAMPLES = [
+    {
+        "__key__": f"folder/{i:04d}",
+        "jpg": bytes([0xFF, 0xD8, i]) * (i * 300),
+        "txt": f"text {i} é數",
+        "cls": i,
+        "json": {"a": [i, None], "b": {"c": "x"}},
+        "npy": np.arange(i, dtype=np.float32),
+        "caption": None if i % 2 else "a caption",
+    }
+    for i in range(5)
+]
+
+
+def read(path, **options):
+    stream = load_dataset(
+        "webdataset", data_files=str(path), split="train", streaming=True, **options
+    )
+    return [*stream]
+
+
+def members(content):
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        return {m.name: archive.extractfile(m).read() for m in archive}
+
+
+def written(samples, **options):
+    file = io.BytesIO()
+    with TarWriter(file, **options) as writer:
+        sizes = [writer.write(sample) for sample in samples]
+    assert sum(sizes) + 1024 == writer.size
+    return file.getvalue()
+
+
+def test_samples_come_back(tmp_path):
+    path = tmp_path / "x.tar"
+    with TarWriter(path) as writer:
+        for sample in SAMPLES:
+            writer.write(sample)
+    assert writer.count == 5
+    assert path.stat().st_size == writer.size
+    rows = read(path)
+    for row, sample in zip(rows, SAMPLES, strict=True):
+        assert row["__key__"] == sample["__key__"]
+        assert row["jpg"] == sample["jpg"]
+        assert row["txt"] == sample["txt"]
+        assert row["cls"] == str(sample["cls"]).encode()
+        assert row["json"] == sample["json"]
+        assert np.load(io.BytesIO(row["npy"])).tolist() == sample["npy"].tolist()
+        assert row["caption"] == (None if sample["caption"] is None else b"a caption")
+
+
+def test_the_bytes_are_always_the_same():
+    content = written(SAMPLES)
+    assert content == written(SAMPLES)
+    assert len(content) % 512 == 0
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        for one in archive:
+            assert (one.mtime, one.uid, one.gid, one.uname, one.mode) == (0, 0, 0, "", 0o644)
+    # As tarfile writes them, but for the size of the whole.
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in members(content).items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    theirs = file.getvalue().rstrip(b"\0")
+    assert content.rstrip(b"\0") == theirs
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_as_webdataset_reads_them(tmp_path):
+    webdataset = pytest.importorskip("webdataset")
+    with TarWriter(tmp_path / "x.tar") as writer:
+        for sample in SAMPLES:
+            writer.write(sample)
+    found = [*webdataset.WebDataset(str(tmp_path / "x.tar"), shardshuffle=False).decode()]
+    assert [one["__key__"] for one in found] == [one["__key__"] for one in SAMPLES]
+    assert [one["json"] for one in found] == [one["json"] for one in SAMPLES]
+    assert [one["cls"] for one in found] == [one["cls"] for one in SAMPLES]
+    assert [one["npy"].tolist() for one in found] == [one["npy"].tolist() for one in SAMPLES]
+
+
+KEYS = st.text(
+    st.characters(exclude_characters="./\0", exclude_categories=["Cs"]), min_size=1, max_size=120
+)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            KEYS,
+            st.binary(max_size=1200),
+            st.none() | st.text(st.characters(exclude_categories=["Cs"])),
+        ),
+        max_size=8,
+        unique_by=lambda one: one[0],
+    )
+)
+def test_any_samples_come_back(samples):
+    content = written([{"__key__": k, "bin": b, "txt": t} for k, b, t in samples])
+    expected = {f"{k}.bin": b for k, b, _ in samples}
+    expected |= {f"{k}.txt": t.encode() for k, _, t in samples if t is not None}
+    assert members(content) == expected
+
+
+def test_long_names_and_what_stands_after_them(tmp_path):
+    keys = ["a" * n for n in (90, 95, 96, 97, 100, 101, 250, 3000)] + ["dir/" * 60 + "x", "數" * 50]
+    path = tmp_path / "x.tar"
+    with TarWriter(path) as writer:
+        for key in keys:
+            writer.write({"__key__": key, "txt": key})
+    assert [row["__key__"] for row in read(path)] == keys
+    assert [row["txt"] for row in read(path)] == keys
+
+
+@pytest.mark.parametrize("ending", ["tar", "tar.gz", "tgz", "tar.bz2", "tar.xz", "tar.zst"])
+def test_compressed_archives(tmp_path, ending):
+    path = tmp_path / f"x.{ending}"
+    with TarWriter(path) as writer:
+        for sample in SAMPLES:
+            writer.write(sample)
+    assert [row["txt"] for row in read(path)] == [sample["txt"] for sample in SAMPLES]
+    ds = Dataset.from_list([{"__key__": s["__key__"], "txt": s["txt"]} for s in SAMPLES])
+    for rows in (ds, ds.to_iterable_dataset()):
+        rows.to_webdataset(tmp_path / f"y.{ending}")
+        assert [row["txt"] for row in read(tmp_path / f"y.{ending}")] == ds["txt"][:]
+
+
+@pytest.mark.parametrize(
+    ("sample", "match"),
+    [
+        ({"txt": "x"}, "'__key__', found"),
+        ("text", "found str"),
+        ({"__key__": "a.b", "txt": ""}, "no key"),
+        ({"__key__": "", "txt": ""}, "no key"),
+        ({"__key__": "a/", "txt": ""}, "no key"),
+        ({"__key__": "../a", "txt": ""}, "no key"),
+        ({"__key__": "/a", "txt": ""}, "no key"),
+        ({"__key__": "a//b", "txt": ""}, "no key"),
+        ({"__key__": 5, "txt": ""}, "no key"),
+        ({"__key__": "last", "txt": ""}, "'last'"),
+        ({"__key__": "a", "json": object()}, "'json' of the sample 'a'"),
+        ({"__key__": "a", "npy": [object()]}, "'npy' of the sample 'a'"),
+    ],
+)
+def test_samples_that_cannot_be_written(tmp_path, sample, match):
+    path = tmp_path / "x.tar"
+    writer = TarWriter(path)
+    writer.write({"__key__": "last", "txt": "x"})
+    with pytest.raises(exceptions.InvalidArgumentError, match=match):
+        writer.write(sample)
+    # It goes on as if nothing was.
+    writer.write({"__key__": "next", "txt": "y"})
+    writer.close()
+    assert [row["__key__"] for row in read(path)] == ["last", "next"]
+    with pytest.raises(exceptions.InvalidArgumentError, match="closed"):
+        writer.write({"__key__": "z", "txt": ""})
+
+
+def test_half_an_archive_is_none(tmp_path):
+    (tmp_path / "x.tar").write_bytes(b"before")
+
+    def stopped(writer, samples):
+        with writer:
+            for sample in samples:
+                writer.write(sample)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        stopped(TarWriter(tmp_path / "x.tar"), SAMPLES[:1])
+    assert [path.name for path in tmp_path.iterdir()] == ["x.tar"]
+    assert (tmp_path / "x.tar").read_bytes() == b"before"
+    writer = ShardWriter(tmp_path / "s-%d.tar", maxcount=2)
+    with pytest.raises(RuntimeError):
+        stopped(writer, SAMPLES[:3])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["s-0.tar", "x.tar"]
+    assert writer.shards == [str(tmp_path / "s-0.tar")]
+
+
+def test_shards(tmp_path):
+    with ShardWriter(tmp_path / "a-%03d.tar", maxcount=2, start_shard=7) as writer:
+        for sample in SAMPLES:
+            writer.write(sample)
+    assert [path[-7:] for path in writer.shards] == ["007.tar", "008.tar", "009.tar"]
+    assert [len(read(path)) for path in writer.shards] == [2, 2, 1]
+    assert [row["txt"] for row in read(tmp_path / "a-*.tar")] == [s["txt"] for s in SAMPLES]
+    with ShardWriter(tmp_path / "b-%d.tar", maxsize=8000) as writer:
+        for i in range(20):
+            writer.write({"__key__": f"{i}", "bin": bytes(3000)})
+    assert all(len((tmp_path / f"b-{i}.tar").read_bytes()) <= 8000 for i in range(10))
+    with ShardWriter(tmp_path / "c-%d.tar", maxsize=10) as writer:
+        for i in range(3):
+            writer.write({"__key__": f"{i}", "bin": bytes(3000)})
+    assert len(writer.shards) == 3
+    for pattern in ("x.tar", "x-%s%s.tar", "x-%%.tar"):
+        with pytest.raises(exceptions.InvalidArgumentError, match="place for a number"):
+            ShardWriter(tmp_path / pattern)
+    for limits in ({"maxcount": 0}, {"maxsize": 0}):
+        with pytest.raises(exceptions.InvalidArgumentError, match="1 or more"):
+            ShardWriter("x-%d.tar", **limits)
+
+
+def test_encoders():
+    content = written(
+        [{"__key__": "a", "x.upper": "abc", "JSON": [1]}],
+        encoders={"upper": lambda v: v.upper().encode()},
+    )
+    assert members(content) == {"a.x.upper": b"ABC", "a.JSON": b"[1]"}
+
+
+def test_images_of_pillow():
+    image = pytest.importorskip("PIL.Image").new("RGB", (4, 3), (255, 0, 0))
+    found = members(written([{"__key__": "a", "png": image, "jpg": image}]))
+    for name in ("a.png", "a.jpg"):
+        assert pytest.importorskip("PIL.Image").open(io.BytesIO(found[name])).size == (4, 3)
+
+
+# Rows of datasets
+
+
+@pytest.fixture
+def rows():
+    return Dataset.from_dict(
+        {
+            "n": [*range(25)],
+            "name": [f"row {i}" for i in range(25)],
+            "tags": [["a"] * (i % 3) for i in range(25)],
+            "meta": [{"x": i, "y": None} for i in range(25)],
+            "jpg": [bytes([i]) * 100 for i in range(25)],
+            "label": [i % 2 for i in range(25)],
+            "any": [[1, "a"][i % 2] for i in range(25)],
+        },
+        features=Features(
+            {
+                "n": Value("int64"),
+                "name": Value("string"),
+                "tags": [Value("string")],
+                "meta": {"x": Value("int64"), "y": Value("string")},
+                "jpg": Value("binary"),
+                "label": ClassLabel(names=["no", "yes"]),
+                "any": Json(),
+            }
+        ),
+    )
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize(
+    "options", [{}, {"num_shards": 4}, {"max_shard_size": 12_000}, {"batch_size": 7}]
+)
+def test_rows_come_back(tmp_path, rows, streaming, options):
+    ds = rows.to_iterable_dataset() if streaming else rows
+    size = ds.to_webdataset(tmp_path / "x.tar", **options)
+    files = sorted(tmp_path.iterdir())
+    assert size + 1024 * len(files) == sum(file.stat().st_size for file in files)
+    if "num_shards" in options:
+        assert len(files) == 4
+    if "max_shard_size" in options:
+        assert len(files) > 2
+        assert all(f.stat().st_size <= 12_000 for f in files)
+    found = [row for file in files for row in read(file)]
+    assert [row["__key__"] for row in found] == [f"{i:09d}" for i in range(25)]
+    for i, row in enumerate(found):
+        assert row["n.json"] == i
+        assert row["name.txt"] == f"row {i}"
+        assert row["tags.json"] == ["a"] * (i % 3)
+        assert row["meta.json"]["x"] == i
+        assert row["jpg"] == bytes([i]) * 100
+        assert row["label.json"] == i % 2
+        assert row["any.json"] == json.loads(json.dumps([1, "a"][i % 2]))
+
+
+def test_the_same_rows_in_threads(tmp_path, rows):
+    rows.to_webdataset(tmp_path / "a.tar", batch_size=3)
+    rows.to_webdataset(tmp_path / "b.tar", batch_size=5, num_proc=2)
+    digests = {hashlib.sha256((tmp_path / f"{c}.tar").read_bytes()).hexdigest() for c in "ab"}
+    assert len(digests) == 1
+
+
+def test_keys_of_rows(tmp_path):
+    ds = Dataset.from_dict({"__key__": ["a", "b/c"], "__url__": ["x", "y"], "txt": ["1", None]})
+    ds.to_webdataset(tmp_path / "x.tar")
+    found = read(tmp_path / "x.tar")
+    assert [(row["__key__"], row["txt"]) for row in found] == [("a", "1")]
+    for keys in (["a", "a"], ["a.b"], [None]):
+        with pytest.raises(exceptions.InvalidArgumentError, match="key"):
+            Dataset.from_dict({"__key__": keys, "txt": ["x"] * len(keys)}).to_webdataset(
+                tmp_path / "y.tar"
+            )
+    assert not (tmp_path / "y.tar").exists()
+    Dataset.from_dict({"txt": []}).to_webdataset(tmp_path / "z.tar")
+    assert (tmp_path / "z.tar").read_bytes() == bytes(1024)
+    ds.filter(lambda row: row["txt"] == "1").to_webdataset(tmp_path / "w.tar")
+    assert len(read(tmp_path / "w.tar")) == 1
+
+
+def test_media_are_written_as_they_are(tmp_path):
+    pil = pytest.importorskip("PIL.Image")
+    path = tmp_path / "red.png"
+    pil.new("RGB", (4, 3), (255, 0, 0)).save(path)
+    from rowstream import Image
+
+    ds = Dataset.from_dict({"png": [str(path)]}, features=Features({"png": Image()}))
+    for rows in (ds, ds.to_iterable_dataset()):
+        rows.to_webdataset(tmp_path / "x.tar")
+        assert read(tmp_path / "x.tar")[0]["png"] == path.read_bytes()
+
+
+def test_and_back_to_parquet(tmp_path, rows):
+    rows.to_webdataset(tmp_path / "x.tar")
+    stream = load_dataset(
+        "webdataset", data_files=str(tmp_path / "x.tar"), split="train", streaming=True
+    )
+    stream.to_parquet(tmp_path / "x.parquet")
+    again = Dataset.from_parquet(str(tmp_path / "x.parquet"))
+    assert again["name.txt"][:] == rows["name"][:]
+    assert again["jpg"][:] == rows["jpg"][:]
