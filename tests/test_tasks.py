@@ -106,6 +106,8 @@ def test_all_are_listed():
         task = get_task(name)
         assert "/" in task.repo
         assert task.license
+        assert task.columns
+        assert task.revision == "main"
         assert task.description.endswith(".")
 
 

@@ -114,6 +114,18 @@ class Task(Generic[Item]):
         """
         return self._splits(self._chosen(None))
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the rows that are loaded by default; `configs` has those of all.
+
+        Example:
+            >>> from rowstream.tasks import gsm8k
+            >>> gsm8k.columns
+            ('question', 'answer')
+        """
+        named = (name for one in self._chosen(None) for name in self.configs[one].features)
+        return tuple(dict.fromkeys(named))
+
     def load(
         self,
         config: str | None = None,
