@@ -99,8 +99,8 @@ def test_runs_are_listed_and_deleted(store):
         store.load("c")
     with pytest.raises(exceptions.InvalidArgumentError, match="has the run"):
         store.save(store.load("b"))
-    with pytest.raises(exceptions.InvalidArgumentError, match="needs a name"):
-        store.save(evaluate(["a"], ["a"]))
+    assert store.save(evaluate(["a"], ["a"])).name == "run"
+    assert store.save(evaluate([ITEMS[0].target], ITEMS[:1])).name == "gsm8k"
 
 
 def test_names_are_no_code(store):

@@ -250,7 +250,7 @@ class JinjaTemplate(TextTemplate):
                 "JinjaTemplate uses the package jinja2: pip install 'rowstream[tabular]'"
             ) from e
 
-        class Sandbox(ImmutableSandboxedEnvironment):
+        class Sandbox(ImmutableSandboxedEnvironment):  # type: ignore[misc]
             intercepted_binops = frozenset(["*", "**", "%"])
 
             def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:

@@ -85,8 +85,9 @@ class ResultStore:
 
         Args:
             run: A `Run`, or the result of `evaluate`.
-            name, model, task, metadata: As in `Run.of`; of a `Run`, instead of its own. Several
-                runs may have one name: `load` and `compare` take the newest.
+            name, model, task, metadata: As in `Run.of`; of a `Run`, instead of its own. Without a
+                name, that of the task. Several runs may have one name: `load` and `compare` take
+                the newest.
 
         Returns:
             The run.
@@ -105,8 +106,7 @@ class ResultStore:
             'echo'
         """
         if isinstance(run, Result):
-            if name is None:
-                raise InvalidArgumentError("save: a result needs a name to be found by")
+            name = name or task or run.task or "run"
             run = Run.of(run, name, model=model, task=task, metadata=metadata)
         else:
             given = {"name": name, "model": model or None, "task": task, "metadata": metadata}
