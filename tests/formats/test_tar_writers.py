@@ -195,6 +195,26 @@ def test_half_an_archive_is_none(tmp_path):
     assert writer.shards == [str(tmp_path / "s-0.tar")]
 
 
+def test_half_an_archive_at_a_url_is_none():
+    fs = pytest.importorskip("fsspec").filesystem("memory")
+
+    def stopped():
+        with TarWriter("memory://half/x.tar") as writer:
+            writer.write(SAMPLES[0])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        stopped()
+    assert not fs.exists("/half/x.tar")
+    with pytest.raises(exceptions.InvalidArgumentError, match="key"):
+        Dataset.from_dict({"__key__": ["a.b"], "txt": ["x"]}).to_webdataset("memory://half/y.tar")
+    assert not fs.exists("/half/y.tar")
+    with ShardWriter("memory://half/s-%d.tar", maxcount=2) as writer:
+        for sample in SAMPLES:
+            writer.write(sample)
+    assert [len(members(fs.cat(path[8:]))) for path in writer.shards] == [11, 11, 6]
+
+
 def test_shards(tmp_path):
     with ShardWriter(tmp_path / "a-%03d.tar", maxcount=2, start_shard=7) as writer:
         for sample in SAMPLES:

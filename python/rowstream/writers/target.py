@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from rowstream.storage.files import open as open_file
@@ -36,11 +37,15 @@ def file_system(path: str, storage_options: Any) -> tuple[Any, ...]:
 
 
 class Target:
-    """A file to write, whole or not at all; or one that was given, which stays open."""
+    """A file to write, whole or not at all; or one that was given, which stays open.
+
+    At a URL, what stood there before is gone once something is written.
+    """
 
     def __init__(self, path_or_buf: Any, storage_options: Any) -> None:
         self.of, self.options = path_or_buf, storage_options
         self.inner: Any = None
+        self.remote: Any = None
 
     def __enter__(self) -> Any:
         if hasattr(self.of, "write"):
@@ -48,10 +53,17 @@ class Target:
         path = os.fspath(self.of)
         fs, inside = file_system(path, self.options)
         self.inner = atomic_file(inside) if fs is None else fs.open(inside, "wb")
+        self.remote = None if fs is None else (fs, inside)
         return self.inner.__enter__()
 
     def __exit__(self, *error: object) -> Any:
-        return None if self.inner is None else self.inner.__exit__(*error)
+        try:
+            return None if self.inner is None else self.inner.__exit__(*error)
+        finally:
+            if error[0] is not None and self.remote is not None:
+                fs, inside = self.remote
+                with suppress(OSError):
+                    fs.rm(inside)
 
 
 def open_target(path_or_buf: Any, storage_options: Any) -> Any:
