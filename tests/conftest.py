@@ -54,6 +54,15 @@ def write_lines(folder: Path, counts: list[int]) -> None:
         row += n
 
 
+def offer(folder: Path, group: str, point: str, code: str) -> None:
+    """A package `others` in a folder, whose entry point of a group is `point`."""
+    (folder / "others.py").write_text(code)
+    about = folder / "others-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: others\nVersion: 1\n")
+    (about / "entry_points.txt").write_text(f"[{group}]\n{point}\n")
+
+
 @pytest.fixture
 def listing(tmp_path: Path) -> Callable[..., object]:
     """Makes a stream of files whose row groups have the given rows."""

@@ -35,6 +35,7 @@ from rowstream.tabular import (
 from rowstream.tabular.cells import variant_of
 
 from examples.titanic import write_titanic
+from tests.conftest import offer
 
 HOUSES = """Id,LotArea,Street,Alley,1stFlrSF,Description,SalePrice
 1,8450,Pave,,856,"A house of two floors, with a large garden",208500.5
@@ -481,13 +482,12 @@ def test_what_the_registry_does_not_know():
 
 
 def test_datasets_of_other_packages(tmp_path):
-    (tmp_path / "others.py").write_text(
-        "from rowstream.tabular import TitanicDataset\nclass ShipDataset(TitanicDataset): pass\n"
+    offer(
+        tmp_path,
+        "rowstream.tabular",
+        "ships = others:ShipDataset",
+        "from rowstream.tabular import TitanicDataset\nclass ShipDataset(TitanicDataset): pass\n",
     )
-    about = tmp_path / "others-1.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: others\nVersion: 1\n")
-    (about / "entry_points.txt").write_text("[rowstream.tabular]\nships = others:ShipDataset\n")
     code = "from rowstream.tabular import DatasetRegistry as R; print(R().list_competitions())"
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -36,6 +36,7 @@ from rowstream.tasks import (
     search,
 )
 
+from tests.conftest import offer
 from tests.server import Server
 
 NAMES = [
@@ -509,15 +510,12 @@ def test_a_task_of_ones_own():
 
 @pytest.mark.parametrize("good", [True, False])
 def test_tasks_of_other_packages(tmp_path, good):
-    (tmp_path / "others.py").write_text(
+    offer(
+        tmp_path,
+        "rowstream.tasks",
+        f"theirs = others:{'task' if good else 'missing'}",
         "from dataclasses import replace\nfrom rowstream.tasks import gsm8k\n"
-        "task = replace(gsm8k, name='theirs')\n"
-    )
-    about = tmp_path / "others-1.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: others\nVersion: 1\n")
-    (about / "entry_points.txt").write_text(
-        f"[rowstream.tasks]\ntheirs = others:{'task' if good else 'missing'}\n"
+        "task = replace(gsm8k, name='theirs')\n",
     )
     code = "from rowstream.tasks import load_task; print(len(load_task('theirs', synthetic=True)))"
     done = subprocess.run(

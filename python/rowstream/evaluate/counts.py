@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from rowstream.evaluate.bootstrap import check_confidence, interval
 from rowstream.evaluate.metric import Score
 from rowstream.exceptions import InvalidArgumentError
 
@@ -85,8 +86,7 @@ def win_rate(outcomes: Iterable[Any], *, confidence: float = 0.95, seed: int = 0
         >>> win_rate(["win", "win", "tie", "loss"]).value
         0.625
     """
-    if not 0 < confidence < 1:
-        raise InvalidArgumentError(f"confidence={confidence} is not between 0 and 1")
+    check_confidence(confidence)
     values = {"win": 1.0, "loss": 0.0, "tie": 0.5, 1: 1.0, 0: 0.0, 0.5: 0.5}
     counts = {1.0: 0, 0.5: 0, 0.0: 0}
     for i, outcome in enumerate(outcomes):
@@ -102,5 +102,4 @@ def win_rate(outcomes: Iterable[Any], *, confidence: float = 0.95, seed: int = 0
     shares = np.array([*counts.values()]) / total
     drawn = np.random.default_rng(seed).multinomial(total, shares, _DRAWS) / total
     rates = drawn @ np.array([*counts])
-    low, high = np.quantile(rates, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Score(float(shares @ np.array([*counts])), float(low), float(high))
+    return Score(float(shares @ np.array([*counts])), *interval(rates, confidence))

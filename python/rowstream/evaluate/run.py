@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from rowstream.evaluate.bootstrap import check_confidence, check_resamples, interval
 from rowstream.evaluate.metric import Metric, Score
 from rowstream.evaluate.names import metrics_of
 from rowstream.evaluate.result import KeptItems, Result
@@ -65,8 +66,7 @@ class _Sums:
         for name, values in self.metric.scores(sums, counts[there]).items():
             value = low = high = float(values[0])
             if confidence is not None:
-                tails = (1 - confidence) / 2, (1 + confidence) / 2
-                low, high = (float(end) for end in np.quantile(values[1:], tails))
+                low, high = interval(values[1:], confidence)
                 if all(isclose(end, value, rel_tol=1e-13) for end in (low, high)):
                     low = high = value
             made[name] = Score(value, low, high)
@@ -138,10 +138,9 @@ def evaluate(
     if not isinstance(metrics, Mapping):
         alone = isinstance(metrics, (str, Metric)) or callable(metrics)
         metrics = [metrics] if alone else [*metrics]
-    if confidence is not None and not 0 < confidence < 1:
-        raise InvalidArgumentError(f"confidence={confidence} is not between 0 and 1")
-    if isinstance(n_resamples, bool) or not isinstance(n_resamples, int) or n_resamples < 1:
-        raise InvalidArgumentError(f"n_resamples={n_resamples!r} is not a number of samples")
+    if confidence is not None:
+        check_confidence(confidence)
+    check_resamples(n_resamples)
     sums = [_Sums(one, n_resamples if confidence is not None else 0) for one in metrics_of(metrics)]
     names = [name for one in sums for name in one.metric.names]
     if twice := next((name for name in names if names.count(name) > 1), None):

@@ -7,16 +7,13 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 from rowstream.dataset.map_style.dataset import Dataset
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, SchemaError
 from rowstream.tabular.discovery import PREFIX, rebuilt
 from rowstream.tabular.infer import read_csv
 from rowstream.tabular.spec import DatasetSpec
-
-if TYPE_CHECKING:
-    from rowstream.tabular.spec import CompetitionMetadata
 
 
 class KaggleDataset(ABC):
@@ -49,8 +46,6 @@ class KaggleDataset(ABC):
     """
 
     _data: Any = None
-    # What a registry knows of the competition; the names of its files.
-    _metadata: CompetitionMetadata | None = None
 
     def __init__(
         self,
@@ -82,26 +77,6 @@ class KaggleDataset(ABC):
         file = str(sys.modules[module].__file__)
         return rebuilt, (file, type(self).__qualname__, self.__dict__)
 
-    @classmethod
-    def of_competition(cls, metadata: CompetitionMetadata | None, **options: Any) -> Self:
-        """Return a dataset of a competition whose metadata say how its files are called.
-
-        Args:
-            metadata: What is known of the competition.
-            **options: The arguments of the class.
-
-        Example:
-            >>> from rowstream.tabular import CompetitionMetadata, TitanicDataset
-            >>> about = CompetitionMetadata("t", "regression", train_file="training.csv")
-            >>> TitanicDataset.of_competition(about, cache_dir="nowhere")
-            Traceback (most recent call last):
-            rowstream.exceptions.DataFilesNotFoundError: there is no training.csv in nowhere...
-        """
-        made = cls.__new__(cls)
-        made._metadata = metadata
-        made.__init__(**options)  # type: ignore[misc]
-        return made
-
     @abstractmethod
     def _load_data(self) -> None:
         """Read the rows of `self.split` into `self._data`, whose length is that of the dataset."""
@@ -125,19 +100,24 @@ class KaggleDataset(ABC):
         return f"{type(self).__name__}({of})"
 
     def file_name(self) -> str:
-        """Return the name of the file of the split, such as `train.csv`.
+        r"""Return the name of the file of the split: as the spec says it, or such as `train.csv`.
 
         Example:
             >>> import pathlib
-            >>> from rowstream.tabular import DatasetSpec, TitanicDataset
-            >>> TitanicDataset.file_name.__name__
-            'file_name'
+            >>> from rowstream.tabular import DatasetSpec, KaggleDataset
+            >>> class Houses(KaggleDataset):
+            ...     def _load_data(self):
+            ...         self._data = self.read_csv()
+            ...     def _validate_data(self):
+            ...         pass
+            ...     def __getitem__(self, index):
+            ...         return self._data[index]
+            >>> _ = pathlib.Path("training.csv").write_text("Id,Area\n1,80\n")
+            >>> spec = DatasetSpec("h", ".", "regression", files={"train": "training.csv"})
+            >>> Houses(spec).file_name()
+            'training.csv'
         """
-        metadata = self._metadata
-        known = (
-            {} if metadata is None else {"train": metadata.train_file, "test": metadata.test_file}
-        )
-        return known.get(self.split, f"{self.split}.csv")
+        return self.spec.files.get(self.split, f"{self.split}.csv")
 
     def read_csv(self, name: str | None = None, **options: Any) -> Dataset:
         """Return the rows of a CSV file of the competition's folder.

@@ -6,7 +6,7 @@ import inspect
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from rowstream.tabular import titanic
 from rowstream.tabular.discovery import module_at, module_files
 from rowstream.tabular.kaggle import KaggleDataset
 from rowstream.tabular.spec import CompetitionMetadata, CompetitionType, DatasetSpec
+from rowstream.utils.plugins import offered
 
 ENTRY_POINTS = "rowstream.tabular"
 
@@ -50,7 +51,8 @@ class DatasetRegistry:
         self._known: dict[str, _Known] = {
             "titanic": _Known(titanic.METADATA, dataset_class=titanic.TitanicDataset)
         }
-        for name, dataset_class in _of_entry_points():
+        for name, dataset_class in offered(ENTRY_POINTS):
+            _check_class(dataset_class)
             self._known[name] = _Known(dataset_class=dataset_class)
 
     def register_competition(
@@ -214,7 +216,10 @@ class DatasetRegistry:
                 options["spec"] = known.spec
             elif _needs_spec(dataset_class):
                 self.get_spec(competition_name)
-        return dataset_class.of_competition(known.metadata, split=split, **options)
+        if known.metadata is not None and isinstance(options.get("spec"), DatasetSpec):
+            files = {"train": known.metadata.train_file, "test": known.metadata.test_file}
+            options["spec"] = replace(options["spec"], files={**files, **options["spec"].files})
+        return dataset_class(split=split, **options)
 
     def discover(self, folder: str | os.PathLike[str]) -> list[str]:
         """Make the classes of a folder known: subclasses of `KaggleDataset` called `…Dataset`.
@@ -329,18 +334,3 @@ def _classes(path: Path) -> Iterator[type[KaggleDataset]]:
             and not inspect.isabstract(value)
         ):
             yield value
-
-
-def _of_entry_points() -> Iterator[tuple[str, type[KaggleDataset]]]:
-    from importlib.metadata import entry_points
-
-    for point in entry_points(group=ENTRY_POINTS):
-        try:
-            dataset_class = point.load()
-            _check_class(dataset_class)
-        except Exception as e:
-            raise InvalidArgumentError(
-                f"the entry point {point.name!r} = {point.value!r} of the group {ENTRY_POINTS!r}"
-                f" cannot be loaded: {type(e).__name__}: {e}"
-            ) from e
-        yield point.name, dataset_class

@@ -55,6 +55,7 @@ class DatasetSpec:
         target_columns: All columns that are to be predicted.
         class_names: The classes of the target, as texts.
         csv_options: How the files are read, as `load_dataset("csv")` has it.
+        files: The names of files, by split; others are called such as `train.csv`.
 
     Raises:
         InvalidArgumentError: A number is below zero, or there is no such competition type.
@@ -79,6 +80,7 @@ class DatasetSpec:
     target_columns: list[str] = field(default_factory=list)
     class_names: list[str] = field(default_factory=list)
     csv_options: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.dataset_path = Path(self.dataset_path).expanduser()
@@ -147,9 +149,7 @@ class DatasetSpec:
         found = inferred(Path(path).expanduser(), targets, task, **csv_options)
         folder, task = found.pop("folder"), found.pop("task")
         name = competition_name or folder.resolve().name
-        made = cls(name, folder, CompetitionType(task), **found)
-        made.csv_options = csv_options
-        return made
+        return cls(name, folder, CompetitionType(task), **found, csv_options=csv_options)
 
 
 @dataclass(frozen=True)
@@ -161,8 +161,8 @@ class CompetitionMetadata:
         competition_type: What is to be predicted.
         description: What it is about.
         evaluation_metric: How answers are scored.
-        train_file, test_file: The names of its files, which `KaggleDataset.file_name` gives to
-            datasets that a registry creates.
+        train_file, test_file: The names of its files, which a registry puts into the specification
+            of the datasets that it creates.
         url: Where it is.
 
     Example:

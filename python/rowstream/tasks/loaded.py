@@ -195,20 +195,7 @@ class Items(Sequence[Item]):
             >>> len(items.without([items[0].input.upper()]))
             3
         """
-        return self.without_keys(keys_of(others))
-
-    def without_keys(self, keys: frozenset[str]) -> Items[Item]:
-        """Return the items whose keys are not among some, as `keys_of` has them.
-
-        Args:
-            keys: The keys.
-
-        Example:
-            >>> from rowstream.tasks import load_task
-            >>> items = load_task("gsm8k", synthetic=True, sample_size=4)
-            >>> len(items.without_keys(frozenset()))
-            4
-        """
+        keys = keys_of(others)
         if self.is_streamed:
             return self._then(partial(_unlike, keys))
         return self._at(i for i, item in enumerate(self) if key_of(item) not in keys)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from rowstream.chat import Comparison, comparison
+from rowstream.chat import Comparison, Message, comparison
 from rowstream.features import List, Value
 from rowstream.tasks import synthetic
 from rowstream.tasks.chats import MESSAGES
@@ -90,12 +90,12 @@ def _scored_pair(row: Row) -> Comparison:
         raise ValueError("two rows, one after another, have the same prompt")
     difference = row["helpfulness"][0] - row["helpfulness"][1]
     better = 0 if difference >= 0 else 1
-    answers = [({"role": "assistant", "content": text},) for text in row["response"]]
+    answers = [(Message("assistant", text),) for text in row["response"]]
     scores = {name: row[name] for name in _SCORES}
     return Comparison(
-        ({"role": "user", "content": row["prompt"][0]},),  # type: ignore[arg-type]
-        answers[better],  # type: ignore[arg-type]
-        answers[1 - better],  # type: ignore[arg-type]
+        (Message("user", row["prompt"][0]),),
+        answers[better],
+        answers[1 - better],
         abs(float(difference)),
         {
             f"{name}_{which}": values[at]

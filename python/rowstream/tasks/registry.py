@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.tasks import chats, code, mathematics, preferences
 from rowstream.tasks.task import Task
+from rowstream.utils.plugins import offered
 
 if TYPE_CHECKING:
     from rowstream.chat import Comparison, Conversation
@@ -230,15 +231,6 @@ def _discover() -> None:
     """Make the tasks of other packages known, once; one that cannot be loaded is an error."""
     if _found:
         return
-    from importlib.metadata import entry_points
-
-    for point in entry_points(group=ENTRY_POINTS):
-        try:
-            task = point.load()
-        except Exception as e:
-            raise InvalidArgumentError(
-                f"the entry point {point.name!r} = {point.value!r} of the group {ENTRY_POINTS!r}"
-                f" cannot be loaded: {type(e).__name__}: {e}"
-            ) from e
+    for _, task in offered(ENTRY_POINTS):
         register_task(task)
     _found.append(ENTRY_POINTS)

@@ -213,7 +213,7 @@ class Task(Generic[Item]):
         if on_error == "skip":
             items = items.readable()
         if exclude is not None:
-            items = items.without_keys(excluded)
+            items = items.without(excluded)
         return items if number is None else items.sample(number, seed)
 
     def _chosen(self, config: str | None) -> list[str]:

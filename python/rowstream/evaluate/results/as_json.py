@@ -25,20 +25,21 @@ def dumps(value: Any, what: str) -> str:
         InvalidArgumentError: It has something that JSON has not.
     """
     try:
-        return json.dumps(value, ensure_ascii=_has_surrogates(value), default=_plain)
+        text = json.dumps(value, ensure_ascii=False, default=_plain)
+        # Half a pair of surrogates, which models can write, has no bytes in UTF-8.
+        return text if _has_bytes(text) else json.dumps(value, default=_plain)
     except (TypeError, ValueError) as e:
         raise InvalidArgumentError(
             f"{what} cannot be stored as JSON: {e}; give text, numbers, lists and dicts"
         ) from e
 
 
-def _has_surrogates(value: Any) -> bool:
-    """Return whether a text, or one in lists and dicts, has half a character."""
-    if isinstance(value, str):
-        return not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value)
-    if isinstance(value, Mapping):
-        return any(map(_has_surrogates, value.values())) or any(map(_has_surrogates, value))
-    return isinstance(value, (list, tuple)) and any(map(_has_surrogates, value))
+def _has_bytes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def without_nan(value: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rowstream.evaluate.bootstrap import check_confidence, check_resamples, interval
 from rowstream.evaluate.result import ItemResult, text_table
 from rowstream.exceptions import InvalidArgumentError
 
@@ -133,10 +134,8 @@ def compare(
         >>> compare(one, two).p_value
         0.0078125
     """
-    if not 0 < confidence < 1:
-        raise InvalidArgumentError(f"confidence={confidence} is not between 0 and 1")
-    if isinstance(n_resamples, bool) or not isinstance(n_resamples, int) or n_resamples < 1:
-        raise InvalidArgumentError(f"n_resamples={n_resamples!r} is not a number of samples")
+    check_confidence(confidence)
+    check_resamples(n_resamples)
     for run in (first, second):
         if not run.items:
             raise InvalidArgumentError(
@@ -162,7 +161,7 @@ def compare(
     # Scores that were computed in another order are the same but for their last digits.
     gained[np.abs(gained) <= 1e-9 * np.maximum(np.abs(scores).max(axis=1), 1e-9)] = 0
     generator = np.random.default_rng(seed)
-    low, high = _interval(gained, confidence, n_resamples, generator)
+    low, high = interval(_resampled(gained, n_resamples, generator), confidence)
     return RunComparison(
         metric,
         (first.name, second.name),
@@ -227,14 +226,13 @@ def _plain(asked: Any) -> str:
     return " ".join(asked.split()) if isinstance(asked, str) else ""
 
 
-def _interval(gained: Any, confidence: float, samples: int, generator: Any) -> tuple[float, float]:
+def _resampled(gained: Any, samples: int, generator: Any) -> Any:
+    """Return the means of bootstrap samples."""
     means = [
         gained[generator.integers(0, len(gained), (size, len(gained)))].mean(axis=1)
         for size in _sizes(samples, len(gained))
     ]
-    tails = ((1 - confidence) / 2, (1 + confidence) / 2)
-    low, high = np.quantile(np.concatenate(means), tails)
-    return float(low), float(high)
+    return np.concatenate(means)
 
 
 def _p_value(gained: Any, samples: int, generator: Any) -> float:

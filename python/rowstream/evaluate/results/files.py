@@ -15,6 +15,7 @@ _LONGEST = 100
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file, and the folders that lead to it; whatever fails is an error."""
+    path = path.expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(path) as file:
         # Half a pair of surrogates, which models can write, is no character.

@@ -10,22 +10,19 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 from rowstream.evaluate.metric import Score
 from rowstream.evaluate.result import ItemResult
 from rowstream.evaluate.results.as_json import dumps, without_nan
 from rowstream.evaluate.results.files import safe_name, write_text
-from rowstream.evaluate.results.run import Run
+from rowstream.evaluate.results.run import Run, score_with_error
 from rowstream.exceptions import FileFormatError, InvalidArgumentError
 
 # What its scorers write for right, wrong, half right, and no answer.
 _LETTERS = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 _ZSTANDARD = 93
 _ATTACHMENT = "attachment://"
-# How many standard errors a 95 % interval reaches.
-_REACH = NormalDist().inv_cdf(0.975)
 
 
 def write_inspect(run: Run, path: str | os.PathLike[str]) -> str:
@@ -241,9 +238,8 @@ def _score(metrics: Mapping[str, Any]) -> Score | None:
     means = [key for key in values if not key.startswith("stderr")]
     if not means:
         return None
-    value = values["all" if "all" in means else means[0]]
-    reach = _REACH * error
-    return Score(value, values.get("low", value - reach), values.get("high", value + reach))
+    made = score_with_error(values["all" if "all" in means else means[0]], error)
+    return Score(made.value, values.get("low", made.low), values.get("high", made.high))
 
 
 def _items(samples: Sequence[Mapping[str, Any]]) -> Iterator[ItemResult]:

@@ -9,14 +9,12 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
-from rowstream.evaluate.metric import Score
 from rowstream.evaluate.result import ItemResult
 from rowstream.evaluate.results.as_json import dumps, without_nan
 from rowstream.evaluate.results.files import free, safe_name, write_text
-from rowstream.evaluate.results.run import Run
+from rowstream.evaluate.results.run import REACH, Run, score_with_error
 from rowstream.exceptions import FileFormatError, InvalidArgumentError
 
 _FILTER = "none"
@@ -28,8 +26,6 @@ _FIELDS = frozenset(
         *("doc_hash", "prompt_hash", "target_hash"),
     ]
 )
-# How many standard errors a 95 % interval reaches.
-_REACH = NormalDist().inv_cdf(0.975)
 
 
 def write_lm_eval(runs: Sequence[Run], folder: str | os.PathLike[str]) -> list[str]:
@@ -87,7 +83,7 @@ def _results(runs: Sequence[Run], model: str, created: dt.datetime) -> dict[str,
         for name, score in run.scores.items():
             of[f"{name},{_filter(run)}"] = score.value
             known = score.high > score.low
-            error = (score.high - score.low) / (2 * _REACH) if known else "N/A"
+            error = (score.high - score.low) / (2 * REACH) if known else "N/A"
             of[f"{name}_stderr,{_filter(run)}"] = error
     tasks = [*dict.fromkeys(run.task for run in runs)]
     return {
@@ -215,7 +211,12 @@ def _of_results(file: Path, found: Mapping[str, Any], results: Mapping[str, Any]
             source = {"source": "lm-eval", "file": str(file), "filter": filter_}
             yield Run(
                 known.get("name") or (f"{task} ({filter_})" if len(names) > 1 else task),
-                {name: _score(values, name, key) for name, key in sorted(of.items())},
+                {
+                    name: score_with_error(
+                        values[key], values.get(f"{name}_stderr{key.removeprefix(name)}")
+                    )
+                    for name, key in sorted(of.items())
+                },
                 items,
                 task=task,
                 model=model,
@@ -224,13 +225,6 @@ def _of_results(file: Path, found: Mapping[str, Any], results: Mapping[str, Any]
                 count=max(len(items), size),
                 **({"id": known["id"]} if known.get("id") else {}),
             )
-
-
-def _score(values: Mapping[str, Any], name: str, key: str) -> Score:
-    value, error = values[key], values.get(f"{name}_stderr{key.removeprefix(name)}")
-    # It writes "N/A" where there is none.
-    reach = _REACH * error if isinstance(error, (int, float)) else 0.0
-    return Score(value, value - reach, value + reach)
 
 
 def _samples(file: Path) -> dict[str, list[ItemResult]]:

@@ -6,13 +6,21 @@ import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from statistics import NormalDist
+from typing import Any
 
+from rowstream.evaluate.metric import Score
 from rowstream.evaluate.result import ItemResult, Result, text_table
 from rowstream.exceptions import InvalidArgumentError
 
-if TYPE_CHECKING:
-    from rowstream.evaluate.metric import Score
+# How many standard errors a 95 % interval reaches.
+REACH = NormalDist().inv_cdf(0.975)
+
+
+def score_with_error(value: float, error: Any) -> Score:
+    """Return a score with its interval; it has none if the standard error is no number."""
+    reach = REACH * error if isinstance(error, (int, float)) else 0.0
+    return Score(value, value - reach, value + reach)
 
 
 def _now() -> str:
