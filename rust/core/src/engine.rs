@@ -12,8 +12,9 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use crossbeam_channel::{Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, unbounded};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::AbortHandle;
@@ -157,7 +158,7 @@ impl Engine {
         receive.await.map_err(|_| Error::internal("the CPU pool lost a job"))?
     }
 
-    /// Begins work on the CPU pool.
+    /// Begins work on the CPU pool, for a task that waits for it.
     pub(crate) fn begin<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -169,10 +170,46 @@ impl Engine {
         Ok(receive)
     }
 
+    /// Begins work on the CPU pool, for a thread that looks now and then whether it is done.
+    pub fn submit<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<Submitted<T>> {
+        let (send, receive) = crossbeam_channel::bounded(1);
+        self.jobs
+            .send(Box::new(move || drop(send.send(work()))))
+            .map_err(|_| Error::internal("the CPU pool is gone"))?;
+        Ok(Submitted(receive))
+    }
+
     /// Waits for a task on the calling thread, which must not be one of the engine's.
     pub fn block_on<T>(&self, task: impl Future<Output = T>) -> T {
         self.io.block_on(task)
     }
+}
+
+/// Work that was begun.
+pub struct Submitted<T>(Receiver<T>);
+
+impl<T> Submitted<T> {
+    /// What came of it, if that is there.
+    pub(crate) fn try_take(&self) -> Result<Option<T>> {
+        match self.0.try_recv() {
+            Ok(made) => Ok(Some(made)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(panicked()),
+        }
+    }
+
+    /// What came of it, waited for, but not longer than `most`.
+    pub fn wait(&self, most: Duration) -> Result<Option<T>> {
+        match self.0.recv_timeout(most) {
+            Ok(made) => Ok(Some(made)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(panicked()),
+        }
+    }
+}
+
+fn panicked() -> Error {
+    Error::internal("a panic in the CPU pool")
 }
 
 /// Does work for some files at once; gives what came of each, in their order.

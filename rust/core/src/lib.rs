@@ -12,6 +12,7 @@ pub mod fields;
 pub(crate) mod files;
 pub mod format;
 pub mod hash;
+pub mod images;
 pub mod panic;
 pub mod plan;
 mod pool;

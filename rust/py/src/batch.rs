@@ -9,6 +9,7 @@ use rowstream_core::schema::declared;
 use crate::columns::view;
 use crate::door::{detached, guard};
 use crate::numbers::{self, Array, Run};
+use crate::pixels::Pixels;
 use crate::rows::{Column, Columns, Shape};
 use crate::{capsule, columns};
 
@@ -60,6 +61,11 @@ impl Batch {
         Option<(&'static str, Vec<usize>, Bound<'py, columns::ArrowBuffer>, Option<Bound<'py, pyo3::types::PyBytes>>)>,
     > {
         view(py, self.batch.column(i))
+    }
+
+    /// The `i`-th column, if it has images that were decoded: one array where all have one shape, else a list.
+    fn pixels<'py>(&self, py: Python<'py>, i: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
+        guard(|| Pixels::of(self.batch.column(i)).map(|pixels| pixels.rows(py)).transpose())
     }
 
     /// The `i`-th column as an array of numbers that Python may change: its type, the shape of a row, its bytes, and,

@@ -10,6 +10,7 @@ mod error;
 mod foreign;
 mod given;
 mod numbers;
+mod pixels;
 mod plan;
 mod rows;
 mod scalars;
@@ -48,6 +49,8 @@ mod _core {
     use super::dicts::RowIterator;
     #[pymodule_export]
     use super::foreign::{Request, next_request};
+    #[pymodule_export]
+    use super::pixels::{DecodedImages, ImageDecoder, PixelBuffer};
     #[pymodule_export]
     use super::plan::{InMemoryFile, Plan, join_scans, memory, merge_cursors, permutation, scan};
     #[pymodule_export]

@@ -25,6 +25,7 @@ use pyo3::types::{PyList, PyString};
 use rowstream_core::{Error, Kind};
 
 use crate::error::raise;
+use crate::pixels::{Pixels, marked};
 use crate::scalars;
 
 /// The keys of a schema's rows and structs, and its strings' caches.
@@ -239,6 +240,7 @@ pub enum Values {
     Map(ScalarBuffer<i32>, Box<Column>),
     Struct(Vec<Column>),
     Scalar(scalars::Scalars),
+    Pixels(Pixels),
 }
 
 impl Column {
@@ -248,6 +250,9 @@ impl Column {
         }
         use scalars::Scalars;
         let values = match array.data_type() {
+            DataType::FixedSizeList(item, _) | DataType::List(item) if marked(item) => {
+                Values::Pixels(Pixels::of(array).ok_or_else(|| raise(&Error::internal("no pixels")))?)
+            }
             DataType::Null => Values::Null,
             DataType::Boolean => Values::Bool(array.as_boolean().clone()),
             DataType::Int8 => Values::I8(of::<Int8Type>(array)),
@@ -372,7 +377,7 @@ impl Column {
             Values::List(_, child) | Values::LargeList(_, child) | Values::Map(_, child) => 1 + child.depth(),
             Values::FixedList(_, child) => child.depth(),
             Values::Struct(columns) => columns.iter().map(Self::depth).max().unwrap_or(0),
-            Values::Null | Values::Scalar(_) => 0,
+            Values::Null | Values::Scalar(_) | Values::Pixels(_) => 0,
             _ => 1,
         }
     }
@@ -593,6 +598,13 @@ unsafe fn value(py: Python<'_>, column: &Column, node: &Node, caches: &mut [Cach
                 None => damaged(py, i),
             },
             Values::Struct(columns) => dict(py, columns, node, caches, i),
+            Values::Pixels(values) => match values.row(py, i) {
+                Ok(made) => made.into_ptr(),
+                Err(e) => {
+                    e.restore(py);
+                    null_mut()
+                }
+            },
             Values::Scalar(values) => match values.value(py, i) {
                 Ok(made) => made.into_ptr(),
                 Err(e) => {

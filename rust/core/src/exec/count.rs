@@ -7,9 +7,10 @@ use std::sync::Arc;
 use arrow_schema::Schema;
 use serde::Serialize;
 
+use super::Next;
+use super::ordered::Ordered;
 use super::queue::{Piece, Pull, Signal};
 use super::reader::Reader;
-use super::{Next, Stream};
 use crate::engine::Engine;
 use crate::error::Result;
 use crate::files::Files;
@@ -45,7 +46,7 @@ fn kept(plan: &Arc<Plan>, store: &Arc<dyn Store>, pass: u64, n: u64) -> Result<T
     let (first, mut left) = (plan.first + pass, n);
     let segments = plan.segments.iter().take(1).map(|segment| Segment { times: 1, ..segment.clone() }).collect();
     let plan = Arc::new(Plan { columns, first, segments, cycle: Vec::new(), batch: None, ..Plan::clone(plan) });
-    let mut stream = Stream::open(&plan, Arc::clone(store), 0, 1, Cursor::start(&plan.fingerprint(), 0))?;
+    let mut stream = Ordered::open(&plan, Arc::clone(store), 0, 1, Cursor::start(&plan.fingerprint(), 0))?;
     loop {
         match stream.next_row()? {
             Next::Ready(_) => {

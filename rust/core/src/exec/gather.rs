@@ -44,6 +44,12 @@ impl Picks {
         self.rows
     }
 
+    /// One more unit; its place among those of the batch.
+    pub(super) fn add(&mut self, unit: &Arc<Unit>) -> u32 {
+        self.units.push(Arc::clone(unit));
+        self.units.len() as u32 - 1
+    }
+
     pub(crate) fn push(&mut self, run: Run) {
         self.rows += run.len as usize;
         match self.runs.last_mut() {

@@ -92,6 +92,11 @@ impl Lane {
         self.v
     }
 
+    /// The number of the piece whose row is next.
+    pub(crate) fn piece_number(&self, order: Option<&Order>) -> u64 {
+        order.and_then(|order| order.lanes[self.v].get(self.q as usize)).map_or(0, |piece| u64::from(*piece))
+    }
+
     /// The place in the cursor.
     pub(crate) fn at(&self) -> Option<At> {
         (self.total > 0).then_some((self.v, self.q, self.k, self.total))

@@ -98,7 +98,7 @@ impl Signal {
         *self.lock()
     }
 
-    fn notify(&self) {
+    pub(super) fn notify(&self) {
         *self.lock() += 1;
         self.changed.notify_all();
     }

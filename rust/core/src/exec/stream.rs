@@ -1,28 +1,18 @@
-//! The rows of a plan for one consumer, from a cursor on.
+//! A stream: the rows of a plan for one consumer, from a cursor on, after the steps that the core does.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{DataType, IntervalUnit, Schema, SchemaRef};
+use arrow_schema::SchemaRef;
 
-use super::gather::{Picks, Run};
-use super::lane::{Lane, Ready};
+use super::images::DecodedAhead;
+use super::ordered::Ordered;
 use super::queue::{Signal, Unit};
-use crate::engine::{Engine, forks};
-use crate::error::{Error, Kind, Result};
-use crate::files::Files;
-use crate::plan::cursor::{At, Base, Cursor, Part};
-use crate::plan::order::Order;
-use crate::plan::{Plan, Program};
-use crate::schema::{Adapter, Filter, ROW};
+use crate::error::{Error, Result};
+use crate::plan::Plan;
+use crate::plan::cursor::Cursor;
 use crate::source::Store;
-use crate::source::remote::cache::Schedule;
-use crate::types::viewed;
-
-use super::limits::{Asked, Limits};
-use super::shared::Shared;
 
 /// What a call that does not wait has to say.
 #[derive(Debug)]
@@ -53,55 +43,10 @@ impl<T> Next<T> {
     }
 }
 
-/// Rows `row..row + len` of a unit that a lane holds.
-struct Turn {
-    lane: usize,
-    held: usize,
-    row: usize,
-    len: usize,
-}
-
-/// Of each piece, the number of its first row in its file.
-fn bases(plan: &Plan) -> Result<Vec<u64>> {
-    let (mut bases, mut last, mut next) = (Vec::new(), u32::MAX, 0);
-    for &(file, _, rows, _) in &plan.scan.pieces {
-        next = if file == last { next } else { 0 };
-        bases.push(next);
-        next += rows.ok_or_else(|| Error::internal("rows that nobody counted"))?;
-        last = file;
-    }
-    Ok(bases)
-}
-
-/// The rows of a plan for consumer `c` of `of`.
-pub struct Stream {
-    store: Arc<dyn Store>,
-    forks: u64,
-    shared: Shared,
-    program: Arc<Program>,
-    cursor: Cursor,
-    c: u64,
-    of: u64,
-    pass: u64,
-    order: Option<Arc<Order>>,
-    lanes: Vec<Lane>,
-    /// Whose turn it is: `(turn, lane, its place in lanes)`, sorted. A round-robin, so what was first goes last.
-    turns: VecDeque<(u64, usize, usize)>,
-    /// The lane that gave the last row.
-    last: usize,
-    /// Passes in a row that gave this consumer nothing, and whether this one gave something.
-    idle: u64,
-    given: bool,
-    picks: Picks,
-    /// The place before the rows that are picked and not delivered.
-    before: Option<(u64, Vec<At>)>,
-    seen: u64,
-}
-
 /// Waits for the readers of a stream, apart from the stream.
 pub struct Waiter {
-    signal: Arc<Signal>,
-    seen: u64,
+    pub(super) signal: Arc<Signal>,
+    pub(super) seen: u64,
 }
 
 impl Waiter {
@@ -111,318 +56,74 @@ impl Waiter {
     }
 }
 
-impl Drop for Stream {
-    /// In a forked child, readers and units are left as they are: a thread that is not there may have held their locks.
-    fn drop(&mut self) {
-        if self.forks != forks() {
-            std::mem::forget((std::mem::take(&mut self.lanes), self.picks.take()));
-        }
-    }
-}
-
-/// A type in a type that rows cannot have.
-fn strange(data_type: &DataType) -> Option<&DataType> {
-    match data_type {
-        DataType::Union(..) | DataType::Interval(IntervalUnit::YearMonth | IntervalUnit::DayTime) => Some(data_type),
-        DataType::List(item)
-        | DataType::LargeList(item)
-        | DataType::FixedSizeList(item, _)
-        | DataType::Map(item, _)
-        | DataType::ListView(item)
-        | DataType::LargeListView(item) => strange(item.data_type()),
-        DataType::Struct(fields) => fields.iter().find_map(|field| strange(field.data_type())),
-        DataType::Dictionary(_, values) => strange(values),
-        DataType::RunEndEncoded(_, values) => strange(values.data_type()),
-        _ => None,
-    }
+/// The rows of a plan for consumer `c` of `of`.
+pub struct Stream {
+    ordered: Ordered,
+    /// Rows whose images are decoded before they are asked for.
+    images: Option<DecodedAhead>,
 }
 
 impl Stream {
     /// Opens the rows that follow a cursor, which must be of this plan.
     pub fn open(plan: &Arc<Plan>, store: Arc<dyn Store>, c: u64, of: u64, cursor: Cursor) -> Result<Self> {
-        let engine = Engine::current()?;
-        let program = Arc::new(Program::new(Arc::clone(plan)));
-        let cursor = cursor.for_consumer(&program, c, of)?;
-        let schema = plan.schema()?;
-        for field in schema.fields() {
-            if let Some(strange) = strange(field.data_type()) {
-                let what = format!(
-                    "the column {:?} has the type {strange}, which rows cannot have: leave it out, as by \
-                     select_columns",
-                    field.name()
-                );
-                return Err(
-                    Error::new(Kind::Unsupported, what).in_file(plan.scan.files.first().map_or("", |file| &file.path))
-                );
-            }
-        }
-        let sources: Vec<String> = match &plan.columns {
-            Some(columns) => columns.iter().map(|(source, _)| source.clone()).collect(),
-            None => schema.fields().iter().map(|f| f.name().clone()).collect(),
-        };
-        let schema = Arc::new(Schema::new(viewed(schema.fields())));
-        let shared = Shared {
-            engine,
-            plan: Arc::clone(plan),
-            files: Arc::new(Files::new(Arc::clone(&store), Arc::clone(&plan.scan), plan.filter.is_some())?),
-            bases: if sources.iter().any(|source| source == ROW) { Arc::new(bases(plan)?) } else { Arc::default() },
-            adapter: Arc::new(Adapter::new(schema, sources)),
-            filter: plan.filter.clone().map(|expr| Filter::new(expr, &plan.scan.schema).map(Arc::new)).transpose()?,
-            signal: Arc::default(),
-            limits: Limits::default(),
-            given: false,
-            schedule: None,
-            pace: Arc::default(),
-        };
-        let (pass, at) = cursor.parts.first().map_or((cursor.first, Vec::new()), |part| (part.pass, part.at.clone()));
-        let mut stream = Self {
-            store,
-            forks: forks(),
-            shared,
-            program,
-            cursor,
-            c,
-            of,
-            pass,
-            order: None,
-            lanes: Vec::new(),
-            turns: VecDeque::new(),
-            last: 0,
-            idle: 0,
-            given: false,
-            picks: Picks::default(),
-            before: None,
-            seen: 0,
-        };
-        stream.begin(&at)?;
-        Ok(stream)
+        let ordered = Ordered::open(plan, store, c, of, cursor)?;
+        let images = DecodedAhead::new(&plan.images, &ordered, plan.lenient)?;
+        Ok(Self { ordered, images })
     }
 
     /// Opens the stream again where it is, if the process was forked since: the threads that read for it are the
     /// parent's.
     pub fn after_fork(&mut self) -> Result<()> {
-        if self.forks != forks() {
-            *self =
-                Self::open(&Arc::clone(&self.shared.plan), Arc::clone(&self.store), self.c, self.of, self.cursor())?;
+        let cursor = self.cursor();
+        if self.ordered.after_fork(cursor)?
+            && let Some(images) = &mut self.images
+        {
+            images.forget(&self.ordered)?;
         }
         Ok(())
     }
 
     /// The columns of every batch, strings and bytes as views.
     pub fn schema(&self) -> &SchemaRef {
-        self.shared.adapter.schema()
-    }
-
-    /// Opens the lanes of the current pass, if there is one.
-    fn begin(&mut self, at: &[At]) -> Result<()> {
-        (self.order, self.lanes) = (None, Vec::new());
-        self.turns.clear();
-        if self.program.passes().is_some_and(|n| self.pass >= n) {
-            return Ok(());
-        }
-        let order = self.program.order(self.cursor.epoch, self.pass)?;
-        let nothing = Base::new();
-        let base = self.cursor.bases.get(&self.pass).unwrap_or(&nothing);
-        if at.iter().any(|a| a.0 >= order.lanes.len() || a.1 as usize >= order.lanes[a.0].len()) {
-            return Err(Error::new(
-                Kind::Checkpoint,
-                "the state names a lane or a shard that this data set does not have",
-            ));
-        }
-        for v in order.owned(self.c, self.of) {
-            let lane = Lane::new(v, self.c, self.of, base, at.iter().find(|a| a.0 == v));
-            self.turns.push_back((order.skipped[v] + lane.total, v, self.lanes.len()));
-            self.lanes.push(lane);
-        }
-        self.turns.make_contiguous().sort_unstable();
-        let scan = &self.shared.plan.scan;
-        let far = scan.files.first().is_some_and(|file| file.path.contains("://"));
-        self.shared.schedule = if far && self.store.keeps() { Some(Arc::new(self.schedule(&order)?)) } else { None };
-        self.shared.limits = Limits::new(&Asked {
-            rows: self.shared.engine.budget.for_rows(),
-            prefetch_bytes: self.shared.engine.budget.for_wire(),
-            threads: self.shared.engine.threads,
-            lanes: self.lanes.len(),
-            pieces: scan.pieces.len(),
-            columns: self.schema().fields().len(),
-            floor: scan.floor,
-            piece: scan.pieces.iter().map(|piece| piece.3).sum::<u64>() / (scan.pieces.len() as u64).max(1),
-            far,
-        });
-        self.order = Some(order);
-        Ok(())
-    }
-
-    /// When this consumer reads its pieces, in this pass and the next.
-    fn schedule(&self, order: &Arc<Order>) -> Result<Schedule> {
-        let pieces = &self.shared.plan.scan.pieces;
-        let times = |order: &Order| -> HashMap<u32, u64> {
-            let mut times = HashMap::new();
-            for v in order.owned(self.c, self.of) {
-                let mut at = order.skipped[v];
-                for &piece in &order.lanes[v] {
-                    times.entry(piece).or_insert(at);
-                    let (_, _, rows, bytes) = pieces[piece as usize];
-                    at += rows.unwrap_or(bytes).max(1);
-                }
-            }
-            times
-        };
-        let next = match self.program.passes() {
-            Some(n) if self.pass + 1 >= n => self.program.order(self.cursor.epoch + 1, 0)?,
-            _ => self.program.order(self.cursor.epoch, self.pass + 1)?,
-        };
-        let (now, next) = (times(order), times(&next));
-        let mut all: HashMap<u32, (u64, u64)> = next.iter().map(|(piece, at)| (*piece, (0, *at))).collect();
-        for (piece, at) in now {
-            all.entry(piece).or_insert((0, u64::MAX)).0 = at + 1;
-        }
-        Ok(Schedule::new(all))
-    }
-
-    /// The lane whose turn it is and where its next rows are. `Ready(None)` at the end of a pass.
-    fn turn(&mut self) -> Result<Next<Option<Turn>>> {
-        while let Some(&(_, _, i)) = self.turns.front() {
-            let Some(order) = &self.order else { return Ok(Next::End) };
-            match self.lanes[i].ready(&self.shared, order)? {
-                Ready::Rows { held, row, len } => return Ok(Next::Ready(Some(Turn { lane: i, held, row, len }))),
-                // What is left out has turns like all else.
-                Ready::Skip(n) => self.advance(i, n),
-                Ready::Bad(error) => {
-                    self.advance(i, 1);
-                    return Ok(Next::Bad(error));
-                }
-                Ready::Wait => return Ok(Next::Wait),
-                Ready::End => drop(self.turns.pop_front()),
-            }
-        }
-        Ok(if self.order.is_some() { Next::Ready(None) } else { Next::End })
-    }
-
-    /// Goes to the next pass. False at the end of the last.
-    fn next_pass(&mut self) -> Result<bool> {
-        self.idle = if self.given { 0 } else { self.idle + 1 };
-        self.given = false;
-        self.pass += 1;
-        // A consumer that gets nothing of any pass would go round for ever.
-        let round: u64 = self.shared.plan.cycle.iter().map(|s| s.times).sum();
-        let fixed: u64 = self.shared.plan.segments.iter().map(|s| s.times).sum();
-        if round > 0 && self.pass > fixed && self.idle > round {
-            (self.order, self.lanes) = (None, Vec::new());
-            return Ok(false);
-        }
-        self.begin(&[])?;
-        Ok(self.order.is_some())
-    }
-
-    /// A lane gave `n` rows of its pieces, or passed over them.
-    fn advance(&mut self, i: usize, n: u64) {
-        self.lanes[i].delivered(n);
-        self.shared.given = true;
-        self.last = i;
-        if let Some((turn, v, i)) = self.turns.pop_front() {
-            let next = (turn + n, v, i);
-            match self.turns.back() {
-                // A lane that was behind, and still is.
-                Some(back) if *back > next => {
-                    let at = self.turns.partition_point(|other| *other < next);
-                    self.turns.insert(at, next);
-                }
-                _ => self.turns.push_back(next),
-            }
-        }
+        self.images.as_ref().map_or_else(|| self.ordered.schema(), DecodedAhead::schema)
     }
 
     /// The row that the lane which gave the last one will give `n` turns from now, where it is known: so that the
     /// edge can have its memory fetched in time.
     pub fn upcoming(&self, n: usize) -> Option<(&Unit, usize)> {
-        self.lanes.get(self.last)?.upcoming(n)
+        if self.images.is_some() { None } else { self.ordered.upcoming(n) }
     }
 
     /// The next row: a unit, and the row's place in it. It counts as delivered.
     pub fn next_row(&mut self) -> Result<Next<(&Unit, usize)>> {
-        self.seen = self.shared.signal.now();
-        loop {
-            match self.turn()? {
-                Next::Wait => return Ok(Next::Wait),
-                Next::Bad(error) => return Ok(Next::Bad(error)),
-                Next::End => return Ok(Next::End),
-                Next::Ready(None) => {
-                    if !self.next_pass()? {
-                        return Ok(Next::End);
-                    }
-                }
-                Next::Ready(Some(Turn { lane: i, held, row, .. })) => {
-                    self.given = true;
-                    self.advance(i, 1);
-                    return Ok(Next::Ready((&self.lanes[i].held[held].unit, row)));
-                }
-            }
+        match &mut self.images {
+            Some(images) => images.next_row(&mut self.ordered),
+            None => self.ordered.next_row(),
         }
     }
 
     /// The next `size` rows as one batch, or fewer at the end, or at the end of a pass after which a batch ends; a
     /// shorter batch is left out if `drop_last`. The rows count as delivered when the batch is given.
     pub fn next_batch(&mut self, size: usize, drop_last: bool) -> Result<Next<RecordBatch>> {
-        let size = size.max(1);
-        self.seen = self.shared.signal.now();
-        if self.before.is_none() {
-            self.before = Some((self.pass, self.positions()));
+        match &mut self.images {
+            Some(images) => images.next_batch(&mut self.ordered, size, drop_last),
+            None => self.ordered.next_batch(size, drop_last),
         }
-        loop {
-            while self.picks.rows() < size {
-                match self.turn()? {
-                    Next::Wait => return Ok(Next::Wait),
-                    Next::Bad(error) => return Ok(Next::Bad(error)),
-                    Next::Ready(Some(Turn { lane: i, held, row, len })) => {
-                        let alone = self.turns.len() == 1;
-                        let len = if alone { len.min(size - self.picks.rows()) } else { 1 };
-                        let place = self.lanes[i].held[held].pick(&mut self.picks);
-                        self.picks.push(Run { unit: place, row: row as u32, len: len as u32 });
-                        self.given = true;
-                        self.advance(i, len as u64);
-                    }
-                    Next::End => break,
-                    Next::Ready(None) => {
-                        let flush = self.program.flushes(self.pass)?;
-                        if !self.next_pass()? || (flush && self.picks.rows() > 0) {
-                            break;
-                        }
-                    }
-                }
-            }
-            let picks = self.picks.take();
-            if picks.rows == 0 {
-                self.before = None;
-                return Ok(Next::End);
-            }
-            if picks.rows == size || !drop_last {
-                self.before = None;
-                return Ok(Next::Ready(picks.gather(self.schema())?));
-            }
-            self.before = Some((self.pass, self.positions()));
-        }
-    }
-
-    /// The turn after the last row given.
-    pub(crate) fn turned(&self) -> (u64, usize) {
-        let lane = &self.lanes[self.last];
-        let skipped = self.order.as_ref().map_or(0, |order| order.skipped[lane.v()]);
-        (skipped + lane.total - 1, lane.v() + 1)
     }
 
     /// What to wait for after `Next::Wait`.
     pub fn waiter(&self) -> Waiter {
-        Waiter { signal: Arc::clone(&self.shared.signal), seen: self.seen }
-    }
-
-    fn positions(&self) -> Vec<At> {
-        self.lanes.iter().filter_map(Lane::at).collect()
+        match &self.images {
+            Some(images) => images.waiter(&self.ordered),
+            None => self.ordered.waiter(),
+        }
     }
 
     /// The position after the last row delivered.
     pub fn cursor(&self) -> Cursor {
-        let (pass, at) = self.before.clone().unwrap_or_else(|| (self.pass, self.positions()));
-        self.cursor.with_part(Part { c: self.c, of: self.of, pass, at })
+        match &self.images {
+            Some(images) => self.ordered.cursor_at(images.place()),
+            None => self.ordered.cursor(),
+        }
     }
 }

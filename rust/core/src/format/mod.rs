@@ -89,7 +89,7 @@ pub fn of(name: &str, options: &Value) -> Result<Arc<dyn Format>> {
         "json" => Arc::new(serde_json::from_value::<json::Json>(options).map_err(read)?),
         "parquet" => Arc::new(parquet::Parquet),
         "text" => Arc::new(serde_json::from_value::<text::Text>(options).map_err(read)?),
-        "webdataset" => Arc::new(tar::WebDataset),
+        "webdataset" => Arc::new(serde_json::from_value::<tar::WebDataset>(options).map_err(read)?),
         _ => return Err(Error::new(Kind::Unsupported, format!("the format {name:?} is not read"))),
     })
 }

@@ -16,6 +16,7 @@ use crate::codec::Codec;
 use crate::error::{Error, Kind, Result};
 use crate::fields::{FILE, ROW};
 use crate::hash::hash;
+use crate::images::Spec;
 use order::{Op, Order, Piece};
 
 /// One file of a listing.
@@ -155,6 +156,9 @@ pub struct Plan {
     /// How rows are batched, if they are.
     #[serde(default)]
     pub batch: Option<Batching>,
+    /// The columns of a row whose images become arrays of pixels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<Spec>,
     /// The bytes of files that are in memory: they stay as long as the plan does.
     #[serde(skip)]
     pub held: Vec<Arc<bytes::Bytes>>,
@@ -177,6 +181,9 @@ impl Plan {
         }
         if let Some(filter) = &plan.filter {
             filter.check(&plan.scan.schema)?;
+        }
+        for spec in &plan.images {
+            spec.check()?;
         }
         Ok(plan)
     }
@@ -203,6 +210,19 @@ impl Plan {
 
     /// The names and types of a row.
     pub fn schema(&self) -> Result<SchemaRef> {
+        let read = self.read_schema()?;
+        if self.images.is_empty() {
+            return Ok(read);
+        }
+        let field = |field: &Arc<Field>| match self.images.iter().find(|spec| spec.column == *field.name()) {
+            Some(spec) => Arc::new(Field::new(field.name(), spec.data_type(), true)),
+            None => Arc::clone(field),
+        };
+        Ok(Arc::new(Schema::new(read.fields().iter().map(field).collect::<Vec<_>>())))
+    }
+
+    /// The names and types of a row as it is read, before anything is done with it.
+    pub(crate) fn read_schema(&self) -> Result<SchemaRef> {
         let schema = &self.scan.schema;
         let Some(columns) = &self.columns else { return Ok(Arc::new(schema.clone())) };
         let field = |(source, name): &(String, String)| {
@@ -238,6 +258,11 @@ impl Program {
     pub fn new(plan: Arc<Plan>) -> Self {
         let pieces = plan.scan.pieces.iter().map(|&(_, _, rows, bytes)| Piece { rows, bytes }).collect();
         Self { pieces, plan, orders: Mutex::default() }
+    }
+
+    /// The number that the first pass has.
+    pub(crate) fn first(&self) -> u64 {
+        self.plan.first
     }
 
     /// How many passes there are; `None` where they never end.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::header::BLOCK;
+use super::BLOCK;
 use crate::error::{Error, Kind, Result};
 use crate::format::input::{Input, Part};
 

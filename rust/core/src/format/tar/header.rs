@@ -1,10 +1,14 @@
 //! Headers of a tar archive: ustar, GNU and star, pax records and GNU long names.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
-use crate::error::{Error, Kind, Result};
+use serde::Deserialize;
 
-pub(super) const BLOCK: usize = 512;
+use super::BLOCK;
+use super::number::number;
+use super::sparse::{self, Sparse};
+use crate::error::{Error, Result};
 
 /// A pax record or a long name is not longer.
 const LONGEST: u64 = 1 << 20;
@@ -18,6 +22,10 @@ pub(super) enum Entry {
         name: String,
         /// The bytes of its content, from the start of what was looked at.
         content: Range<u64>,
+        /// What it lacks of the file.
+        sparse: Option<Box<Sparse>>,
+        /// Whether its name was not UTF-8; it is then escaped.
+        odd: bool,
         /// Where the next header begins.
         next: u64,
     },
@@ -27,6 +35,7 @@ pub(super) enum Entry {
         target: String,
         /// Whether that is from its own folder on, and may stand anywhere; else from the top, and before it.
         symbolic: bool,
+        odd: bool,
         next: u64,
     },
     /// So many bytes have to be there, from the header on.
@@ -43,11 +52,18 @@ struct More {
     name: Option<String>,
     link: Option<String>,
     size: Option<u64>,
+    /// Whether a name is not UTF-8.
+    odd: bool,
+    sparse: Option<Sparse>,
+    /// Places and lengths of pax format 0.0, one after another.
+    parts: Vec<u64>,
+    /// The name that a sparse member has, whatever the others say.
+    real: Option<String>,
 }
 
 /// Reads the header at the start of `data`, with those that extend it. `marked`: whether it follows an end marker,
-/// where there may be anything; but what says that it is a header is one, or damaged.
-pub(super) fn read(data: &[u8], marked: bool) -> Result<Entry> {
+/// where there may be anything; but what says that it is a header is one, or damaged. `names`: how those are read.
+pub(super) fn read(data: &[u8], marked: bool, names: Naming) -> Result<Entry> {
     let (mut at, mut more) = (0_usize, More::default());
     loop {
         let Some(block) = data.get(at..at + BLOCK) else { return Ok(Entry::Short((at + BLOCK) as u64)) };
@@ -86,44 +102,112 @@ pub(super) fn read(data: &[u8], marked: bool) -> Result<Entry> {
                     return Ok(Entry::Short(next));
                 };
                 match kind {
-                    b'x' | b'X' => pax(bytes, &mut more)?,
-                    b'L' => more.name = Some(text(bytes)?),
-                    b'K' => more.link = Some(text(bytes)?),
+                    b'x' | b'X' => pax(bytes, &mut more, names)?,
+                    b'L' => more.name = Some(names.text(bytes, &mut more.odd)),
+                    b'K' => more.link = Some(names.text(bytes, &mut more.odd)),
                     // Global records are comments in practice.
                     _ => {}
                 }
                 at = next as usize;
             }
-            b'S' => return Err(sparse()),
-            b'0' | b'7' | 0 => {
-                let name = match more.name.take() {
+            b'0' | b'7' | 0 | b'S' => {
+                let mut odd = more.odd;
+                let name = match more.real.take().or(more.name.take()) {
                     Some(name) => name,
-                    None => name_of(block)?,
+                    None => name_of(block, names, &mut odd),
                 };
-                return Ok(Entry::Member { name, content, next });
+                if kind == b'S' {
+                    let (sparse, start) = match sparse::old(data, at)? {
+                        Ok(found) => found,
+                        Err(n) => return Ok(Entry::Short(n as u64)),
+                    };
+                    let content = start as u64..start as u64 + (content.end - content.start);
+                    let next = content.end.next_multiple_of(BLOCK as u64);
+                    return Ok(Entry::Member { name, content, sparse: Some(Box::new(sparse)), odd, next });
+                }
+                let sparse = more.finished()?;
+                return Ok(Entry::Member { name, content, sparse, odd, next });
             }
             b'1' | b'2' => {
-                let name = more.name.take().map_or_else(|| name_of(block), Ok)?;
-                let target = more.link.take().map_or_else(|| text(&block[157..257]), Ok)?;
-                return Ok(Entry::Link { name, target, symbolic: kind == b'2', next });
+                let mut odd = more.odd;
+                let name = match more.name.take() {
+                    Some(name) => name,
+                    None => name_of(block, names, &mut odd),
+                };
+                let target = more.link.take().unwrap_or_else(|| names.text(&block[157..257], &mut odd));
+                return Ok(Entry::Link { name, target, symbolic: kind == b'2', odd, next });
             }
             b'5' => {
-                let mut name = more.name.take().map_or_else(|| name_of(block), Ok)?;
+                let mut odd = more.odd;
+                let mut name = match more.name.take() {
+                    Some(name) => name,
+                    None => name_of(block, names, &mut odd),
+                };
                 if !name.ends_with('/') {
                     name.push('/');
                 }
-                return Ok(Entry::Member { name, content, next });
+                return Ok(Entry::Member { name, content, sparse: None, odd: false, next });
             }
-            _ => return Ok(Entry::Member { name: String::new(), content, next }),
+            _ => return Ok(Entry::Member { name: String::new(), content, sparse: None, odd: false, next }),
         }
     }
 }
 
-fn sparse() -> Error {
-    Error::new(
-        Kind::Unsupported,
-        "a sparse member, whose content is not in one piece; write the archive without --sparse",
-    )
+/// How names are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub(super) enum Naming {
+    /// As UTF-8.
+    #[default]
+    #[serde(rename = "utf-8")]
+    Utf8,
+    /// Bytes that are not UTF-8 as `\xNN`, and a backslash as two, so that no two names become one.
+    #[serde(rename = "escape")]
+    Escaped,
+}
+
+impl Naming {
+    /// A name up to its end. `odd`: set where it is not UTF-8; then it is escaped.
+    fn text(self, bytes: &[u8], odd: &mut bool) -> String {
+        let bytes = bytes.split(|b| *b == 0).next().unwrap_or(&[]);
+        match std::str::from_utf8(bytes) {
+            Ok(text) if self == Self::Utf8 || !text.contains('\\') => text.to_owned(),
+            Ok(text) => text.replace('\\', "\\\\"),
+            Err(_) => {
+                *odd = true;
+                let mut name = String::new();
+                for chunk in bytes.utf8_chunks() {
+                    name.push_str(&chunk.valid().replace('\\', "\\\\"));
+                    for byte in chunk.invalid() {
+                        // Writing to a text does not fail.
+                        let _ = write!(name, "\\x{byte:02x}");
+                    }
+                }
+                name
+            }
+        }
+    }
+}
+
+/// What is wrong with a name that is not UTF-8, and was escaped.
+pub(super) fn not_utf8(name: &str) -> Error {
+    Error::data(format!(
+        "the name of a member is not UTF-8: \"{name}\"; names=\"escape\" keeps such names as they are shown here, and \
+         on_error=\"skip\" leaves out their samples"
+    ))
+}
+
+impl More {
+    /// What pax records say of holes.
+    fn finished(&mut self) -> Result<Option<Box<Sparse>>> {
+        let Some(mut sparse) = self.sparse.take() else { return Ok(None) };
+        if !self.parts.is_empty() {
+            if !self.parts.len().is_multiple_of(2) {
+                return Err(Error::data("a sparse member whose map is damaged: a part without a length"));
+            }
+            sparse.parts = Some(self.parts.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect());
+        }
+        Ok(Some(Box::new(sparse)))
+    }
 }
 
 /// The sum of the bytes of a block: of eight at once, in lanes of 16 bits, which 128 bytes do not fill.
@@ -155,46 +239,19 @@ fn check(block: &[u8], sum: u32) -> Result<()> {
     Err(Error::data("not a header of a tar archive: its checksum does not fit"))
 }
 
-/// A number in octal digits, or in binary where the first bit says so.
-fn number(field: &[u8]) -> Result<u64> {
-    let bad = || Error::data("a number in a header that is none");
-    if field[0] & 0x80 != 0 {
-        if field[0] != 0x80 {
-            return Err(bad()); // below zero, or beyond any file
-        }
-        return field[1..]
-            .iter()
-            .try_fold(0_u64, |n, b| n.checked_mul(256)?.checked_add(u64::from(*b)))
-            .ok_or_else(bad);
-    }
-    let digits = field.split(|b| *b == 0).next().unwrap_or(&[]).trim_ascii();
-    digits
-        .iter()
-        .try_fold(0_u64, |n, b| {
-            if (b'0'..=b'7').contains(b) { n.checked_mul(8)?.checked_add(u64::from(b - b'0')) } else { None }
-        })
-        .ok_or_else(bad)
-}
-
-fn text(bytes: &[u8]) -> Result<String> {
-    let bytes = bytes.split(|b| *b == 0).next().unwrap_or(&[]);
-    String::from_utf8(bytes.to_vec())
-        .map_err(|_| Error::data(format!("a member's name is not UTF-8: {:?}", String::from_utf8_lossy(bytes))))
-}
-
-fn name_of(block: &[u8]) -> Result<String> {
-    let name = text(&block[..100])?;
+fn name_of(block: &[u8], names: Naming, odd: &mut bool) -> String {
+    let name = names.text(&block[..100], odd);
     // GNU's own format has times where the prefix is.
     let prefix = match (&block[257..263], &block[508..512]) {
-        (b"ustar\0", b"tar\0") => text(&block[345..476])?,
-        (b"ustar\0", _) => text(&block[345..500])?,
+        (b"ustar\0", b"tar\0") => names.text(&block[345..476], odd),
+        (b"ustar\0", _) => names.text(&block[345..500], odd),
         _ => String::new(),
     };
-    Ok(if prefix.is_empty() { name } else { format!("{prefix}/{name}") })
+    if prefix.is_empty() { name } else { format!("{prefix}/{name}") }
 }
 
 /// Records `length key=value\n`.
-fn pax(mut bytes: &[u8], more: &mut More) -> Result<()> {
+fn pax(mut bytes: &[u8], more: &mut More, names: Naming) -> Result<()> {
     let bad = || Error::data("a malformed pax record");
     while !bytes.is_empty() && bytes[0] != 0 {
         let space = bytes.iter().position(|b| *b == b' ').ok_or_else(bad)?;
@@ -206,13 +263,22 @@ fn pax(mut bytes: &[u8], more: &mut More) -> Result<()> {
         match key {
             b"path" if value.is_empty() => more.name = None,
             b"path" | b"linkpath" if value.contains(&0) => return Err(bad()),
-            b"path" => more.name = Some(text(value)?),
-            b"linkpath" => more.link = Some(text(value)?),
+            b"path" => more.name = Some(names.text(value, &mut more.odd)),
+            b"linkpath" => more.link = Some(names.text(value, &mut more.odd)),
             b"size" => {
                 more.size =
                     Some(std::str::from_utf8(value).ok().and_then(|digits| digits.parse().ok()).ok_or_else(bad)?);
             }
-            key if key.starts_with(b"GNU.sparse.") => return Err(sparse()),
+            // Formats 0.0 and 0.1 say `size`, 1.0 `realsize`; in that the map is where the content is.
+            b"GNU.sparse.size" | b"GNU.sparse.realsize" => {
+                more.sparse.get_or_insert_default().size = sparse::decimal(value)?;
+            }
+            b"GNU.sparse.map" => more.sparse.get_or_insert_default().parts = Some(sparse::listed(value)?),
+            b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => more.parts.push(sparse::decimal(value)?),
+            b"GNU.sparse.numblocks" => {
+                more.sparse.get_or_insert_default().parts.get_or_insert_default();
+            }
+            b"GNU.sparse.name" => more.real = Some(names.text(value, &mut more.odd)),
             _ => {}
         }
         bytes = &bytes[length..];
@@ -255,19 +321,5 @@ mod tests {
         ] {
             assert_eq!(sample(none), None, "{none}");
         }
-    }
-
-    #[test]
-    fn numbers_are_octal_or_binary() -> Result<()> {
-        assert_eq!(number(b"0000644\0")?, 0o644);
-        assert_eq!(number(b"   12 \0\0")?, 10);
-        assert_eq!(number(b"\0\0\0\0\0\0\0\0")?, 0);
-        assert_eq!(number(&[0x80, 0, 0, 0, 0, 0, 1, 0])?, 256);
-        for wrong in
-            [&b"0000689\0"[..], &[0xFF; 8], b"-1      ", &[0x80, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255]]
-        {
-            assert!(number(wrong).is_err(), "{wrong:?}");
-        }
-        Ok(())
     }
 }

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, FieldRef, Schema};
 use bytes::Bytes;
 
+use super::BLOCK;
 use super::archive::Archive;
-use super::header::{self, BLOCK, Entry, sample};
+use super::header::{self, Entry, Naming, not_utf8, sample};
 use super::links::{Names, Target, noted};
-use super::{KEY, URL, is_json, is_text, member, torn, utf8};
+use super::{
+    KEY, MEMBERS, URL, WebDataset, is_json, is_media, is_number, is_text, media, member, torn, utf8, without_end,
+};
 use crate::error::{Error, Kind, Result};
 use crate::format::json::{Lacking, Shape, SyntaxReader, describe};
 use crate::format::{Cuts, FileFacts, Probe, ProbeResult};
@@ -35,6 +38,7 @@ pub struct Index {
     shapes: BTreeMap<String, Shape>,
     looked: u64,
     all: bool,
+    reading: WebDataset,
     lenient: bool,
     ended: bool,
     most: usize,
@@ -51,7 +55,7 @@ pub struct Index {
 
 impl Index {
     /// Of a file. `all`: types are found from all JSON members.
-    pub fn new(file: &FileFacts, all: bool) -> Result<Self> {
+    pub fn new(file: &FileFacts, all: bool, reading: WebDataset) -> Result<Self> {
         Ok(Self {
             // Headers stand far apart, or close together: a block that has one header is enough for the first.
             input: Archive::new(
@@ -69,6 +73,7 @@ impl Index {
             shapes: BTreeMap::new(),
             looked: 0,
             all,
+            reading,
             lenient: file.lenient,
             ended: false,
             most: file.most,
@@ -87,18 +92,27 @@ impl Index {
 
     /// The schema of the samples.
     fn schema(&self) -> Schema {
+        let names = [KEY, URL].map(|name| Arc::new(Field::new(name, DataType::Utf8, false)));
+        if self.reading.members {
+            let parts = vec![Field::new("name", DataType::Utf8, false), Field::new("content", DataType::Binary, false)];
+            let item = Arc::new(Field::new("item", DataType::Struct(parts.into()), false));
+            let members = Arc::new(Field::new(MEMBERS, DataType::List(item), false));
+            return Schema::new(names.into_iter().chain([members]).collect::<Vec<FieldRef>>());
+        }
         let field = |name: &String| -> FieldRef {
             let data_type = match self.shapes.get(name) {
                 // What one sample lacks of another's is null.
                 Some(shape) => return Arc::new(shape.field(name, Lacking::Null)),
                 None if is_text(name) => DataType::Utf8,
                 None if is_json(name) => DataType::Null,
+                None if is_number(name) => DataType::Int64,
+                None if is_media(name) => media(),
                 None => DataType::Binary,
             };
             Arc::new(Field::new(name, data_type, true))
         };
         let mut fields: Vec<FieldRef> = self.fields.iter().map(field).collect();
-        fields.extend([KEY, URL].map(|name| Arc::new(Field::new(name, DataType::Utf8, false))));
+        fields.extend(names);
         Schema::new(fields)
     }
 
@@ -118,13 +132,20 @@ impl Index {
                 if at == 0 {
                     return Err(Error::data("the file is empty, and no tar archive"));
                 }
-                return Err(Error::data(format!("the archive ends at byte {at} without its end marker: it was cut")));
+                if self.reading.end_marker && !self.lenient {
+                    return Err(without_end(at));
+                }
+                self.ended = true;
+                break;
             }
-            let entry = header::read(&self.input.block, self.marked).map_err(|e| e.at(format_args!("byte {at}")))?;
+            let entry = header::read(&self.input.block, self.marked, self.reading.names)
+                .map_err(|e| e.at(format_args!("byte {at}")))?;
             if let Entry::Member { .. } | Entry::Link { .. } = entry {
                 self.marked = false;
             }
             match entry {
+                // What is before the cut is there; the rest is an error when it is read.
+                Entry::Short(_) if self.input.last && self.lenient => self.ended = true,
                 Entry::Short(n) if self.input.last => {
                     return Err(Error::data(format!(
                         "the archive ends at byte {}, {n} bytes were expected from byte {at} on: it was cut",
@@ -143,7 +164,12 @@ impl Index {
                     least = BLOCK;
                 }
                 Entry::Rest => self.ended = true,
-                Entry::Link { name, target, symbolic, next } => {
+                Entry::Link { name, odd: true, .. } | Entry::Member { name, odd: true, .. }
+                    if self.reading.names == Naming::Utf8 && !self.lenient =>
+                {
+                    return Err(not_utf8(&name).at(format_args!("byte {at}")));
+                }
+                Entry::Link { name, target, symbolic, next, .. } => {
                     if let Some((key, field)) = sample(&name) {
                         let (sample, field) = self.enter(key, field, at)?;
                         self.linked.push((at, sample, field));
@@ -152,16 +178,16 @@ impl Index {
                     self.input.jump(at + next);
                     least = BLOCK;
                 }
-                Entry::Member { name, content, next } => {
+                Entry::Member { name, content, sparse, next, .. } => {
                     if self.packed() && self.starts.len() > 1 && (self.looked >= LOOKED_AT || at + next > LOOKED_AT) {
                         self.ended = true;
                         break;
                     }
-                    if !self.packed() {
+                    if !self.packed() && sparse.is_none() {
                         self.names.member(&name, at + content.start, content.end - content.start);
                     }
                     if let Some((key, field)) = sample(&name) {
-                        let looks = is_json(field) && (self.all || self.looked < LOOKED_AT);
+                        let looks = !self.reading.members && is_json(field) && (self.all || self.looked < LOOKED_AT);
                         if looks && content.end as usize > self.input.block.len() {
                             if content.end - content.start > self.most as u64 {
                                 return Err(member(
@@ -183,17 +209,25 @@ impl Index {
                         let (number, column) = self.enter(key, field, at)?;
                         (self.solid[number], self.shown[column]) = (true, true);
                         if looks {
-                            let bytes = &self.input.block[content.start as usize..content.end as usize];
+                            let bytes = self.input.block.slice(content.start as usize..content.end as usize);
+                            let bytes = match &sparse {
+                                Some(sparse) => sparse.expanded(&bytes, self.most).map_err(|e| member(e, &name, at))?,
+                                None => bytes,
+                            };
                             self.looked += bytes.len() as u64;
                             let shape = self.shapes.entry(field.to_owned()).or_default();
                             let before = self.lenient.then(|| shape.clone());
-                            match (look(shape, bytes), before) {
+                            match (look(shape, &bytes), before) {
                                 (Err(_), Some(before)) => *shape = before,
                                 (result, _) => result.map_err(|e| member(e, &name, at))?,
                             }
                         }
                     }
                     let there = self.input.end();
+                    if !self.input.compressed() && at + next > there && self.lenient {
+                        self.ended = true;
+                        break;
+                    }
                     if !self.input.compressed() && at + next > there {
                         return Err(member(
                             Error::data(format!(
@@ -288,7 +322,7 @@ impl Index {
         }
         let mut number = self.fields.iter().position(|name| name == field);
         if number.is_none() {
-            if field == KEY || field == URL {
+            if !self.reading.members && (field == KEY || field == URL) {
                 return Err(Error::new(
                     Kind::Unsupported,
                     format!("a member {field:?}, which is the name of another column"),

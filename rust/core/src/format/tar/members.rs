@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::BLOCK;
 use super::archive::Archive;
-use super::header::{self, BLOCK, Entry};
+use super::header::{self, Entry, Naming, not_utf8};
 use super::links::{Names, Target};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::format::zip::{self, Listed};
 use crate::format::{Probe, ProbeResult};
 use crate::plan::Member;
@@ -46,7 +47,8 @@ impl Probe for Members {
                 }
                 return Err(Error::data(format!("the archive ends at byte {at} without its end marker: it was cut")));
             }
-            let entry = header::read(&input.block, self.marked).map_err(|e| e.at(format_args!("byte {at}")))?;
+            let entry =
+                header::read(&input.block, self.marked, Naming::Utf8).map_err(|e| e.at(format_args!("byte {at}")))?;
             if let Entry::Member { .. } | Entry::Link { .. } = entry {
                 self.marked = false;
             }
@@ -66,12 +68,25 @@ impl Probe for Members {
                     least = BLOCK;
                 }
                 Entry::Rest => return Ok(None),
-                Entry::Link { name, target, symbolic, next } => {
+                Entry::Link { name, odd: true, .. } | Entry::Member { name, odd: true, .. } => {
+                    return Err(not_utf8(&name).at(format_args!("byte {at}")));
+                }
+                Entry::Link { name, target, symbolic, next, .. } => {
                     self.names.link(at, name, target, symbolic);
                     input.jump(at + next);
                     least = BLOCK;
                 }
-                Entry::Member { name, content, next } => {
+                Entry::Member { name, sparse: Some(_), .. } => {
+                    return Err(super::member(
+                        Error::new(
+                            Kind::Unsupported,
+                            "a sparse member, whose content is not in one piece; write the archive without --sparse",
+                        ),
+                        &name,
+                        at,
+                    ));
+                }
+                Entry::Member { name, content, next, .. } => {
                     if at + next > self.size {
                         return Err(super::member(
                             Error::data("the archive ends in the middle of it: it was cut"),

@@ -5,26 +5,35 @@ mod header;
 mod index;
 mod links;
 mod members;
+mod number;
+mod sparse;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BinaryViewArray, RecordBatch, RecordBatchOptions, StringViewArray};
-use arrow_buffer::{Buffer, NullBufferBuilder, ScalarBuffer};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_array::{
+    ArrayRef, BinaryViewArray, Int64Array, ListArray, RecordBatch, RecordBatchOptions, StringViewArray, StructArray,
+};
+use arrow_buffer::{Buffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
 use bytes::Bytes;
+use serde::Deserialize;
 
 use super::json::{BOM, Column, SyntaxReader, Texts, describe, view};
 use super::{Bad, Decoder, FileFacts, Format, Options, Part, Probe, ProbeDepth, Source, Step, unasked};
+use crate::conform::LABELS;
 use crate::error::{Error, Kind, Result};
 use crate::hash::hash;
 use archive::Archive;
 pub(crate) use header::left_behind;
-use header::{BLOCK, Entry, sample};
+use header::{Entry, Naming, not_utf8, sample};
 pub use index::Index;
 use links::{Target, resolved};
 pub(crate) use members::Members;
+
+/// The bytes of a block, which headers and contents fill.
+const BLOCK: usize = 512;
 
 /// The column of the keys, and that of the files.
 pub(crate) const KEY: &str = "__key__";
@@ -35,12 +44,29 @@ pub(crate) fn is_name(column: &str) -> bool {
     column == KEY || column == URL
 }
 
+/// The column of a sample's members, where they are not a column each.
+pub(crate) const MEMBERS: &str = "__members__";
+
 /// Archives of samples, in the convention of WebDataset.
-pub struct WebDataset;
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WebDataset {
+    /// Whether a sample is its members, with their names and their bytes, rather than a column each.
+    members: bool,
+    /// Whether an archive without an end marker is one that was cut.
+    end_marker: bool,
+    names: Naming,
+}
+
+impl Default for WebDataset {
+    fn default() -> Self {
+        Self { members: false, end_marker: true, names: Naming::Utf8 }
+    }
+}
 
 impl Format for WebDataset {
     fn probe(&self, file: &FileFacts, depth: ProbeDepth) -> Result<Box<dyn Probe>> {
-        Ok(Box::new(Index::new(file, depth == ProbeDepth::All)?))
+        Ok(Box::new(Index::new(file, depth == ProbeDepth::All, *self)?))
     }
 
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
@@ -51,8 +77,17 @@ impl Format for WebDataset {
             piece.schema,
             piece.url,
             options,
+            *self,
         )?))
     }
+}
+
+/// Why an archive that ends at `at`, at the edge of a member, is not whole.
+pub(crate) fn without_end(at: u64) -> Error {
+    Error::data(format!(
+        "the archive ends at byte {at} without its end marker: it was cut; end_marker=False takes such an archive for a \
+         whole one"
+    ))
 }
 
 /// What becomes of a member, by the last part of its name.
@@ -62,6 +97,39 @@ fn is_json(field: &str) -> bool {
 
 fn is_text(field: &str) -> bool {
     ends(field, &["txt", "text", "transcript"])
+}
+
+/// Members that are whole numbers, as text.
+fn is_number(field: &str) -> bool {
+    ends(field, &["cls", "cls2", "id", "index", "inx"])
+}
+
+/// Members that are files of media, which keep the name that says what they are.
+fn is_media(field: &str) -> bool {
+    ends(field, IMAGES) || ends(field, OTHER_MEDIA)
+}
+
+const IMAGES: &[&str] = &[
+    "apng", "avif", "bmp", "bw", "cur", "dds", "dib", "gif", "icns", "ico", "j2c", "j2k", "jfif", "jp2", "jpc", "jpe",
+    "jpeg", "jpf", "jpg", "jpx", "pbm", "pcx", "pgm", "png", "pnm", "ppm", "psd", "ras", "sgi", "tga", "tif", "tiff",
+    "webp", "xbm", "xpm",
+];
+
+const OTHER_MEDIA: &[&str] = &[
+    "aif", "aiff", "au", "avi", "caf", "flac", "glb", "m4a", "m4v", "mkv", "mov", "mp3", "mp4", "mpeg", "mpg", "ogg",
+    "opus", "ply", "stl", "voc", "w64", "wav", "webm", "wma",
+];
+
+/// The type of a file of media: its bytes, and a path that ends as its name does.
+fn media() -> DataType {
+    let part = |name, data_type| Field::new(name, data_type, true);
+    DataType::Struct(Fields::from(vec![part("bytes", DataType::Binary), part("path", DataType::Utf8)]))
+}
+
+/// Whether a type is that of media.
+fn has_media(data_type: &DataType) -> bool {
+    let DataType::Struct(fields) = data_type else { return false };
+    fields.len() == 2 && fields.iter().all(|field| matches!(field.name().as_str(), "bytes" | "path"))
 }
 
 fn ends(field: &str, endings: &[&str]) -> bool {
@@ -96,8 +164,17 @@ enum Values {
     Bytes(Vec<u128>),
     Text(Vec<u128>),
     Json(Box<Column>),
+    Numbers(Vec<i64>),
+    /// Bytes and paths.
+    Media(Vec<u128>, Vec<u128>),
     Key(Vec<u128>),
     Url,
+    /// All members: where those of each sample end, and their names and bytes.
+    Members {
+        ends: Vec<i32>,
+        names: Vec<u128>,
+        contents: Vec<u128>,
+    },
 }
 
 struct Builder {
@@ -140,6 +217,7 @@ pub struct TarDecoder {
     /// What a link stands for and is not in the block: what is asked for, and what came.
     away: Option<Range<u64>>,
     fetched: HashMap<u64, Bytes>,
+    reading: WebDataset,
 }
 
 impl Builder {
@@ -148,7 +226,18 @@ impl Builder {
         match &mut self.values {
             Values::Bytes(views) | Values::Text(views) | Values::Key(views) => views.truncate(rows),
             Values::Json(column) => column.truncate(rows),
+            Values::Numbers(values) => values.truncate(rows),
+            Values::Media(contents, paths) => {
+                contents.truncate(rows);
+                paths.truncate(rows);
+            }
             Values::Url => {}
+            Values::Members { ends, names, contents } => {
+                ends.truncate(rows + 1);
+                let left = ends.last().copied().unwrap_or(0) as usize;
+                names.truncate(left);
+                contents.truncate(left);
+            }
         }
         self.nulls.truncate(rows);
         self.len = self.len.min(rows);
@@ -167,6 +256,8 @@ struct Member {
     name: String,
     /// The bytes of the name that are the key.
     key: usize,
+    /// Whether the name was not UTF-8.
+    odd: bool,
     header: usize,
     content: Content,
 }
@@ -211,6 +302,7 @@ impl TarDecoder {
         schema: &Schema,
         url: &str,
         options: &Options,
+        reading: WebDataset,
     ) -> Result<Self> {
         let mut fields = Vec::new();
         let mut types = Vec::new();
@@ -220,12 +312,19 @@ impl TarDecoder {
                 (Values::Key(Vec::new()), DataType::Utf8View)
             } else if name == URL {
                 (Values::Url, DataType::Utf8View)
+            } else if reading.members {
+                let none = Values::Members { ends: vec![0], names: Vec::new(), contents: Vec::new() };
+                (none, DataType::List(Arc::new(Field::new("item", DataType::Struct(parts_of_member()), false))))
             } else if is_json(name) {
                 let column = Column::new(field, true, false)?;
                 let natural = column.natural();
                 (Values::Json(Box::new(column)), natural)
             } else if is_text(name) {
                 (Values::Text(Vec::new()), DataType::Utf8View)
+            } else if has_media(field.data_type()) {
+                (Values::Media(Vec::new(), Vec::new()), DataType::Struct(viewed_media()))
+            } else if field.data_type().is_integer() && is_number(name) && !field.metadata().contains_key(LABELS) {
+                (Values::Numbers(Vec::new()), DataType::Int64)
             } else {
                 (Values::Bytes(Vec::new()), DataType::BinaryView)
             };
@@ -254,6 +353,7 @@ impl TarDecoder {
             names: (note.is_none() && !packed && url.contains("://")).then(HashMap::new),
             away: None,
             fetched: HashMap::new(),
+            reading,
         })
     }
 
@@ -294,7 +394,13 @@ impl TarDecoder {
         let (mut count, mut kept, mut bad) = (0, Vec::new(), Vec::new());
         self.least = BLOCK;
         while self.next < self.rows.end {
-            let found = match self.sample(&block, at)? {
+            let found = match self.sample(&block, at) {
+                // What comes before it is given first; it is met again.
+                Err(_) if count > 0 => break,
+                Err(error) => return Err(error),
+                Ok(found) => found,
+            };
+            let found = match found {
                 Ok(Some(found)) => found,
                 Ok(None) => {
                     (self.done, self.ended) = (!self.input.compressed(), true);
@@ -362,13 +468,14 @@ impl TarDecoder {
                 return Ok(Ok(None));
             }
             if at >= block.len() && self.input.last {
-                return Err(Error::data(format!(
-                    "the archive ends at byte {place} without its end marker: it was cut"
-                )));
+                if self.reading.end_marker {
+                    return Err(without_end(place));
+                }
+                return Ok(Ok((!found.members.is_empty()).then_some(found)));
             }
             let entry = match self.seen.take() {
                 Some((seen, entry)) if seen == place => entry,
-                _ => header::read(block.get(at..).unwrap_or(&[]), self.marked)
+                _ => header::read(block.get(at..).unwrap_or(&[]), self.marked, self.reading.names)
                     .map_err(|e| e.at(format_args!("byte {place}")))?,
             };
             if let Entry::Member { .. } | Entry::Link { .. } = entry {
@@ -395,16 +502,18 @@ impl TarDecoder {
                     }
                     return Ok(Err(Short::More(at - from + n as usize)));
                 }
-                Entry::Member { name, content, next } => {
+                Entry::Member { name, content, sparse, odd, next } => {
                     let key = sample(&name).map(|(key, _)| key.len());
                     if let Some(key) = key
                         && !found.members.is_empty()
                         && &name[..key] != found.key()
                     {
-                        self.seen = Some((place, Entry::Member { name, content, next }));
+                        self.seen = Some((place, Entry::Member { name, content, sparse, odd, next }));
                         return Ok(Ok(Some(found)));
                     }
-                    if let (Some(names), Some(path)) = (&mut self.names, resolved("", &name)) {
+                    if sparse.is_none()
+                        && let (Some(names), Some(path)) = (&mut self.names, resolved("", &name))
+                    {
                         names.insert(hash(path.as_bytes()), place + content.start..place + content.end);
                     }
                     let end = at as u64 + next;
@@ -427,18 +536,24 @@ impl TarDecoder {
                         return Ok(Err(Short::More(end as usize - from)));
                     }
                     if let Some(key) = key {
-                        let content = Content::Here(at + content.start as usize..at + content.end as usize);
-                        found.members.push(Member { name, key, header: at, content });
+                        let range = at + content.start as usize..at + content.end as usize;
+                        let content = match sparse {
+                            None => Content::Here(range),
+                            Some(sparse) => Content::Away(
+                                sparse.expanded(&block[range], self.most).map_err(|e| member(e, &name, place))?,
+                            ),
+                        };
+                        found.members.push(Member { name, key, odd, header: at, content });
                     }
                     found.end = end as usize;
                 }
-                Entry::Link { name, target, symbolic, next } => {
+                Entry::Link { name, target, symbolic, odd, next } => {
                     let key = sample(&name).map(|(key, _)| key.len());
                     if let Some(key) = key
                         && !found.members.is_empty()
                         && &name[..key] != found.key()
                     {
-                        self.seen = Some((place, Entry::Link { name, target, symbolic, next }));
+                        self.seen = Some((place, Entry::Link { name, target, symbolic, odd, next }));
                         return Ok(Ok(Some(found)));
                     }
                     if at as u64 + next > block.len() as u64 && !self.input.last {
@@ -469,7 +584,7 @@ impl TarDecoder {
                             None => return Ok(Err(Short::Away(start..start + size))),
                         },
                     };
-                    found.members.push(Member { name, key, header: at, content });
+                    found.members.push(Member { name, key, odd, header: at, content });
                 }
             }
         }
@@ -490,6 +605,9 @@ impl TarDecoder {
     fn add(&mut self, block: &Bytes, found: &Sample, texts: &mut Texts, row: usize) -> Result<()> {
         for one @ Member { name, header, content, .. } in &found.members {
             let (field, at) = (one.field(), self.input.at + *header as u64);
+            if one.odd && self.reading.names == Naming::Utf8 {
+                return Err(not_utf8(name).at(format_args!("byte {at}")));
+            }
             let (bytes, start) = match content {
                 Content::Here(range) => (&block[range.clone()], Some(range.start)),
                 Content::Away(bytes) => (&bytes[..], None),
@@ -504,6 +622,10 @@ impl TarDecoder {
                     return Err(gone(name, target, hint).at(format_args!("byte {at}")));
                 }
             };
+            if self.reading.members {
+                self.add_member(found, one, bytes, start, texts, row).map_err(|e| member(e, name, at))?;
+                continue;
+            }
             let Some(builder) = self.fields.iter_mut().find(|builder| builder.name == field) else {
                 if self.known.iter().any(|known| known == field) {
                     continue;
@@ -521,11 +643,7 @@ impl TarDecoder {
                 ));
             };
             if builder.len > row {
-                return Err(member(
-                    Error::data(format!("the field {field:?} twice in the sample {:?}", found.key())),
-                    name,
-                    at,
-                ));
+                return Err(member(twice(field, found.key()), name, at));
             }
             builder.len += 1;
             match &mut builder.values {
@@ -542,7 +660,22 @@ impl TarDecoder {
                         reader.peek().and_then(|_| column.take(&mut reader, texts, 0)).and_then(|()| reader.end());
                     read.map_err(|fault| member(describe(&fault.within(field)), name, at))?;
                 }
-                Values::Key(_) | Values::Url => {}
+                Values::Numbers(values) => {
+                    let number = std::str::from_utf8(bytes).ok().and_then(|text| text.trim().parse().ok());
+                    values.push(number.ok_or_else(|| {
+                        let what = format!(
+                            "{:?} is no whole number, as members of {field:?} are; features={{{field:?}: \
+                             Value(\"binary\")}} gives their bytes",
+                            String::from_utf8_lossy(&bytes[..bytes.len().min(40)])
+                        );
+                        member(Error::data(what), name, at)
+                    })?);
+                }
+                Values::Media(contents, paths) => {
+                    contents.push(placed(bytes, start, texts));
+                    paths.push(copied(name.as_bytes(), texts));
+                }
+                Values::Key(_) | Values::Url | Values::Members { .. } => {}
             }
             builder.nulls.append_non_null();
         }
@@ -554,9 +687,25 @@ impl TarDecoder {
                     builder.len += 1;
                 }
                 Values::Url => builder.len += 1,
+                Values::Members { ends, names, .. } => {
+                    ends.truncate(row + 1);
+                    ends.push(names.len() as i32);
+                    builder.len = row + 1;
+                }
                 _ if builder.len > row => {}
                 Values::Bytes(views) | Values::Text(views) => {
                     views.push(0);
+                    builder.nulls.append_null();
+                    builder.len += 1;
+                }
+                Values::Numbers(values) => {
+                    values.push(0);
+                    builder.nulls.append_null();
+                    builder.len += 1;
+                }
+                Values::Media(contents, paths) => {
+                    contents.push(0);
+                    paths.push(0);
                     builder.nulls.append_null();
                     builder.len += 1;
                 }
@@ -565,6 +714,35 @@ impl TarDecoder {
                     builder.nulls.append_null();
                     builder.len += 1;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a member to those of its sample, where they are one column.
+    fn add_member(
+        &mut self,
+        found: &Sample,
+        one: &Member,
+        bytes: &[u8],
+        start: Option<usize>,
+        texts: &mut Texts,
+        row: usize,
+    ) -> Result<()> {
+        let before = found.members.iter().take_while(|other| !std::ptr::eq(*other, one));
+        if before.into_iter().any(|other| other.field() == one.field()) {
+            return Err(twice(one.field(), found.key()));
+        }
+        for builder in &mut self.fields {
+            if let Values::Members { ends, names, contents } = &mut builder.values {
+                // What a sample that failed left behind.
+                if std::ptr::eq(one, &raw const found.members[0]) {
+                    let left = ends[row] as usize;
+                    names.truncate(left);
+                    contents.truncate(left);
+                }
+                names.push(copied(one.field().as_bytes(), texts));
+                contents.push(placed(bytes, start, texts));
             }
         }
         Ok(())
@@ -593,6 +771,35 @@ impl TarDecoder {
                     Arc::new(unsafe { StringViewArray::new_unchecked(views, Arc::clone(&buffers), None) })
                 }
                 Values::Json(column) => column.finish(&buffers)?,
+                Values::Numbers(values) => Arc::new(Int64Array::new(std::mem::take(values).into(), nulls)),
+                Values::Media(contents, paths) => {
+                    let (contents, paths) = (std::mem::take(contents), std::mem::take(paths));
+                    // SAFETY: as above.
+                    let contents =
+                        unsafe { BinaryViewArray::new_unchecked(contents.into(), Arc::clone(&buffers), nulls.clone()) };
+                    // SAFETY: as above; names are strings.
+                    let paths =
+                        unsafe { StringViewArray::new_unchecked(paths.into(), Arc::clone(&buffers), nulls.clone()) };
+                    let parts: Vec<ArrayRef> = vec![Arc::new(contents), Arc::new(paths)];
+                    let made = StructArray::try_new(viewed_media(), parts, nulls);
+                    Arc::new(made.map_err(|e| Error::internal(e.to_string()))?)
+                }
+                Values::Members { ends, names, contents } => {
+                    let (names, contents) = (std::mem::take(names), std::mem::take(contents));
+                    let ends = std::mem::replace(ends, vec![0]);
+                    // SAFETY: as above; names are strings.
+                    let names = unsafe { StringViewArray::new_unchecked(names.into(), Arc::clone(&buffers), None) };
+                    // SAFETY: as above.
+                    let contents =
+                        unsafe { BinaryViewArray::new_unchecked(contents.into(), Arc::clone(&buffers), None) };
+                    let failed = |e: arrow_schema::ArrowError| Error::internal(e.to_string());
+                    let fields = parts_of_member();
+                    let item = Arc::new(Field::new("item", DataType::Struct(fields.clone()), false));
+                    let parts = StructArray::try_new(fields, vec![Arc::new(names), Arc::new(contents)], None);
+                    let ends = OffsetBuffer::new(ScalarBuffer::from(ends));
+                    let list = ListArray::try_new(item, ends, Arc::new(parts.map_err(failed)?), None);
+                    Arc::new(list.map_err(failed)?)
+                }
             })
         };
         let columns = self.fields.iter_mut().map(column).collect::<Result<Vec<_>>>()?;
@@ -603,6 +810,23 @@ impl TarDecoder {
         )
         .map_err(|e| Error::internal(e.to_string()))
     }
+}
+
+/// The parts of media, as they are decoded.
+fn viewed_media() -> Fields {
+    Fields::from(vec![Field::new("bytes", DataType::BinaryView, true), Field::new("path", DataType::Utf8View, true)])
+}
+
+/// The parts of a member, where a sample is its members.
+fn parts_of_member() -> Fields {
+    Fields::from(vec![
+        Field::new("name", DataType::Utf8View, false),
+        Field::new("content", DataType::BinaryView, false),
+    ])
+}
+
+fn twice(field: &str, key: &str) -> Error {
+    Error::data(format!("the field {field:?} twice in the sample {key:?}"))
 }
 
 /// A view of bytes where they stand in the block, or of a copy of them.
