@@ -50,6 +50,8 @@ class TensorFormatter(Formatter):
             return self.kept(value)
         if _is_image(value):
             return self.pixels(np.asarray(value))
+        if _is_media(value):
+            return value
         if hasattr(value, "__array__") and not isinstance(
             value, (np.ndarray, np.character, np.number)
         ):
@@ -82,6 +84,10 @@ class TensorFormatter(Formatter):
     def pixels(self, array: Any) -> Any:
         """Return the pixels of an image as a tensor of their own type."""
         raise NotImplementedError
+
+    def plain(self, array: Any) -> Any:
+        """Return an array that may be written as a tensor of the same type."""
+        return self.pixels(array)
 
     def _column(self, table: Any, name: str) -> list[Any] | np.ndarray[Any, Any]:
         if isinstance(table, _core.SelectedRows):
@@ -238,11 +244,23 @@ def _is_image(value: Any) -> bool:
     return type(value).__module__.startswith("PIL.")
 
 
+_MEDIA = ("rowstream.", "pdfplumber.", "nibabel.", "trimesh.", "Bio.")
+
+
+def _is_media(value: Any) -> bool:
+    """Return whether a value is a sound, a video or a document, which no library has tensors for.
+
+    Its own methods give what is in it.
+    """
+    return type(value).__module__.startswith(_MEDIA) and not isinstance(value, Mapping)
+
+
 def _has_images(value: Any) -> bool:
     """Return whether a value contains images, as the first items of lists show."""
     if isinstance(value, Mapping):
         return any(map(_has_images, value.values()))
-    return _has_images(first_there(value)) if isinstance(value, (list, tuple)) else _is_image(value)
+    inner = isinstance(value, (list, tuple))
+    return _has_images(first_there(value)) if inner else _is_image(value) or _is_media(value)
 
 
 def alike(column: list[Any], kind: Any) -> bool:

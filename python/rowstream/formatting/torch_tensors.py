@@ -97,6 +97,10 @@ class TorchFormatter(TensorFormatter):
         result = self.torch.from_numpy(colours.copy(order="C"))
         return result.to(**self.kwargs) if self.kwargs else result
 
+    def plain(self, array: Any) -> Any:
+        result = self.torch.from_numpy(array)
+        return result.to(**self.kwargs) if self.kwargs else result
+
     def leaf(self, value: Any) -> Any:
         torch, options = self.torch, self.kwargs
         if not isinstance(value, (np.number, np.bool_, np.ndarray)):

@@ -23,7 +23,7 @@ from rowstream.ops.apply import (
     truths,
 )
 from rowstream.ops.base import Position, Stage, Whole
-from rowstream.ops.pool import Pool
+from rowstream.ops.pool import Ahead, Pool
 
 if TYPE_CHECKING:
     from rowstream.ops.base import Node, Upstream, World
@@ -43,7 +43,7 @@ class RowNode:
         call: Callable[[Any, int], Any],
         *,
         indexed: bool,
-        pool: Pool | None,
+        pool: Pool | Ahead | None,
     ) -> None:
         self._indexed, self._pool, self._call = indexed, pool, call
         self._index: int
@@ -71,7 +71,7 @@ class RowNode:
             if result is not None:
                 yield result
 
-    def _beside(self, pool: Pool) -> Iterator[Any]:
+    def _beside(self, pool: Pool | Ahead) -> Iterator[Any]:
         """Yield results of a pool, which runs ahead; the state is that of the last yielded item."""
         queue: deque[tuple[Any, Any]] = deque()
         self._behind, index = self._upstream.state(), self._index

@@ -6,10 +6,10 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from rowstream.ops.undivided import stay_undivided
 
@@ -34,6 +34,23 @@ def _run(*args: Any) -> Any:
         # the result, without a word.
         raise RuntimeError(f"the function ended its process: {error!r}") from error
     return result if isinstance(result, (dict, list, tuple)) or result is None else list(result)
+
+
+class Ahead(Protocol):
+    """What runs calls ahead of the rows that are given, in order.
+
+    Attributes:
+        ahead: The maximum number of submitted calls, done or not.
+    """
+
+    @property
+    def ahead(self) -> int:
+        """The maximum number of submitted calls."""
+        ...
+
+    def running(self, call: Callable[..., Any]) -> AbstractContextManager[Callable[..., Any]]:
+        """Return the function that submits a call, for a block."""
+        ...
 
 
 @dataclass(frozen=True)

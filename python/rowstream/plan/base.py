@@ -23,6 +23,7 @@ from rowstream.plan.order import (
 
 if TYPE_CHECKING:
     from rowstream.ops.base import Step
+    from rowstream.ops.images import DecodeImages
     from rowstream.plan.bad_records import BadRecords
     from rowstream.plan.expr import Expr
     from rowstream.storage.access import StorageOptions
@@ -43,6 +44,7 @@ class PlanBase:
         cycle: The passes that follow endlessly.
         batch: `(size, drop_last)` if rows are batched.
         steps: The steps that follow in Python.
+        images: The columns whose images the core decodes, and how.
         access: How files on other machines are requested. Not part of what is read.
         in_memory: The contents of files that are in memory.
         skipped: The record of bad records, where they are not errors.
@@ -56,6 +58,7 @@ class PlanBase:
     cycle: tuple[Segment, ...] = ()
     batch: tuple[int, bool] | None = None
     steps: tuple[Step, ...] = ()
+    images: tuple[DecodeImages, ...] = ()
     skipped: BadRecords | None = field(default=None, compare=False)
     access: StorageOptions | None = field(default=None, compare=False)
     in_memory: tuple[_core.InMemoryFile, ...] = field(default=(), compare=False)
@@ -73,6 +76,7 @@ class PlanBase:
             "first": self.first,
             "segments": [segment.to_json() for segment in self.segments],
             "cycle": [segment.to_json() for segment in self.cycle],
+            "images": [step.spec() for step in self.images],
             "batch": self.batch and {"size": self.batch[0], "drop_last": self.batch[1]},
         }
         text = f'{{"version":1,"scan":{self.scan},{json.dumps(rest)[1:]}'
@@ -165,7 +169,11 @@ class PlanBase:
             )
         if len(set(names)) < len(names):
             raise InvalidArgumentError(f"a column is named twice in {names}")
-        return replace(self, columns=tuple((known[name], name) for name in names))
+        return replace(
+            self,
+            columns=tuple((known[name], name) for name in names),
+            images=tuple(step for step in self.images if step.column in names),
+        )
 
     def rename(self, mapping: Mapping[str, str]) -> Self:
         """Return the plan with other names for columns."""
@@ -184,7 +192,11 @@ class PlanBase:
             raise InvalidArgumentError(
                 f"renaming would give two columns the name {', '.join(map(repr, twice))}"
             )
-        return replace(self, columns=tuple(zip(self._sources(), renamed, strict=True)))
+        return replace(
+            self,
+            columns=tuple(zip(self._sources(), renamed, strict=True)),
+            images=tuple(step.named(mapping.get(step.column, step.column)) for step in self.images),
+        )
 
     def _sources(self) -> list[str]:
         return self.column_names if self.columns is None else [source for source, _ in self.columns]
@@ -201,6 +213,11 @@ class PlanBase:
             raise UnsupportedError(
                 f"filter: {said[0]!r} says where a row is, and is not a column of files: use a"
                 " function, as lambda row: …"
+            )
+        if pixels := sorted(condition.columns() & {step.column for step in self.images}):
+            raise UnsupportedError(
+                f"filter: {pixels[0]!r} has arrays of pixels: use a function, as lambda row: …, or"
+                " filter before decode_images"
             )
         condition = condition.renamed(known)
         return replace(

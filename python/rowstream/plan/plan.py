@@ -33,6 +33,7 @@ from rowstream.plan.order import (
 
 if TYPE_CHECKING:
     from rowstream.ops.base import Step
+    from rowstream.ops.images import DecodeImages
 
 
 @dataclass(frozen=True)
@@ -356,6 +357,10 @@ class Plan(PlanBase):
     def then(self, step: Step) -> Plan:
         """Return the plan with one more step in Python."""
         return replace(self, steps=(*self.steps, step))
+
+    def decoding(self, step: DecodeImages) -> Plan:
+        """Return the plan with the images of a column decoded by the core."""
+        return replace(self, images=(*self.images, step))
 
     def with_source(self, file: str, row: str) -> Plan:
         """Return the plan with two more columns: the file of each row, and its number there."""

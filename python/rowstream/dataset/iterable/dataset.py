@@ -6,6 +6,7 @@ from rowstream import _core
 from rowstream.dataset.iterable.base import ARROW_ROWS
 from rowstream.dataset.iterable.construct import StreamConstructors
 from rowstream.dataset.iterable.functions import StreamFunctions
+from rowstream.dataset.iterable.images import StreamImages
 from rowstream.dataset.iterable.order import StreamOrder
 from rowstream.dataset.iterable.sampling import StreamSampling
 from rowstream.dataset.iterable.state import StreamState
@@ -23,6 +24,7 @@ class IterableDataset(
     StreamState,
     StreamOrder,
     StreamFunctions,
+    StreamImages,
     TorchBaseMeta,
 ):
     """A stream of rows, as `load_dataset(..., streaming=True)` returns it.

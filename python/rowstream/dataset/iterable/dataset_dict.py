@@ -70,6 +70,7 @@ class IterableDatasetDict(dict[str, IterableDataset]):
     flat_map = each_split(IterableDataset.flat_map)
     cast = each_split(IterableDataset.cast)
     cast_column = each_split(IterableDataset.cast_column)
+    decode_images = each_split(IterableDataset.decode_images)
 
     def _upload(self, options: UploadOptions) -> Any:
         # Each read once, into an Arrow file.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 
-from rowstream.dataset.map_style.column_types import ColumnTypes
 from rowstream.dataset.map_style.construct import MapStyleConstructors
 from rowstream.dataset.map_style.disk import MapStyleSaving
 from rowstream.dataset.map_style.files import MapStyleFiles
 from rowstream.dataset.map_style.from_files import MapStyleFromFiles
+from rowstream.dataset.map_style.images import MapStyleImages
 from rowstream.dataset.map_style.keep_format import transmit_format
 from rowstream.dataset.map_style.sampling import RowSampling
 from rowstream.exceptions import DatasetTransformationNotAllowedError
@@ -21,7 +21,7 @@ update_metadata_with_features = with_features
 
 
 class Dataset(
-    ColumnTypes,
+    MapStyleImages,
     RowSampling,
     MapStyleConstructors,
     MapStyleFromFiles,

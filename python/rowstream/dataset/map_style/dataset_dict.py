@@ -93,6 +93,7 @@ class DatasetDict(DatasetDictFiles):
     flatten = each_split(Dataset.flatten)
     cast: Callable[..., DatasetDict] = each_split(Dataset.cast, "self features")
     cast_column = each_split(Dataset.cast_column)
+    decode_images = each_split(Dataset.decode_images)
     remove_columns = each_split(Dataset.remove_columns)
     rename_column = each_split(Dataset.rename_column)
     rename_columns = each_split(Dataset.rename_columns)

@@ -62,6 +62,8 @@ class Tensors:
         }
 
     def _column(self, batch: _core.Batch, i: int) -> Any:
+        if (pixels := batch.pixels(i)) is not None:
+            return self._pixels(pixels)
         values = _numbers(batch, i)
         # As it lies there, where that is the type of tensors and the library does not change it.
         if self._make.copies or values is None or values.dtype not in _AS_THEY_ARE:
@@ -74,7 +76,18 @@ class Tensors:
             )
         return self._make.numbers(values) if values.dtype.kind in "iuf" else self._make.leaf(values)
 
+    def _pixels(self, pixels: Any) -> Any:
+        """Return images that the core decoded, in their own type and memory where that is possible.
+
+        They are an array if all have the same shape, otherwise a list of arrays or `None`.
+        """
+        if isinstance(pixels, list):
+            return [None if one is None else self._make.plain(one) for one in pixels]
+        return self._make.plain(pixels)
+
     def _first(self, batch: _core.Batch, i: int) -> Any:
+        if (pixels := batch.pixels(i)) is not None:
+            return self._pixels(pixels)[0]
         values = _numbers(batch, i)
         if values is None:
             return self._make.recursive_tensorize(numpy_column(pa.record_batch(batch).column(i))[0])
