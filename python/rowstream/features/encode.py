@@ -6,7 +6,9 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from rowstream.features.media.frames import VideoDecoder
 from rowstream.features.media.image import encode_pil_image
+from rowstream.features.media.sound import AudioDecoder
 from rowstream.features.nested import LargeList, List, Pairs, requires_decoding
 
 if TYPE_CHECKING:
@@ -97,6 +99,8 @@ def _cast_to_python_objects(
         return [of(one)[0] for one in array], True
     if (pillow := _loaded("PIL.Image")) is not None and isinstance(obj, pillow.Image):
         return encode_pil_image(obj), True
+    if isinstance(obj, (AudioDecoder, VideoDecoder)):
+        return obj.encoded, True
     if (pd := _loaded("pandas")) is not None:
         if isinstance(obj, pd.Series):
             return of(obj.tolist())[0], True

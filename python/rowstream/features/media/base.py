@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from rowstream.exceptions import UnsupportedError
 from rowstream.features.scalar import Value
 from rowstream.storage.files import open as open_file
 
@@ -18,6 +18,8 @@ class MediaFeature:
 
     decode: bool
     dtype: ClassVar[str] = "dict"
+    article: ClassVar[str] = "A file"
+    """What a value is called in errors."""
 
     @property
     def pa_type(self) -> pa.DataType:
@@ -75,30 +77,46 @@ class MediaFeature:
         return None
 
     def decode_example(self, value: dict[str, Any], token_per_repo_id: Any = None) -> Any:
-        """Raise an error: this version decodes images only.
+        """Return a stored value as the object that the feature stands for.
 
         Args:
-            value: The stored dict of `"bytes"` and `"path"`.
+            value: The stored dict of `"bytes"` and `"path"`; the file is read if there are no
+                bytes.
             token_per_repo_id: Accepted and ignored.
 
         Raises:
-            UnsupportedError: Always, for a feature with `decode=True`.
             RuntimeError: The feature has `decode=False`.
+            ValueError: There are neither bytes nor a path.
+            ImportError: The library that reads such files is not installed.
 
         Example:
-            >>> ds = Dataset.from_dict({"audio": ["a.wav"]}).cast_column("audio", Audio())
-            >>> ds.cast_column("audio", Audio(decode=False))[0]
-            {'audio': {'bytes': None, 'path': 'a.wav'}}
+            >>> import numpy as np
+            >>> sound = {"array": np.zeros(4, "float32"), "sampling_rate": 8000}
+            >>> stored = Audio().encode_example(sound)
+            >>> Audio().decode_example(stored)["sampling_rate"]
+            8000
         """
         kind = type(self).__name__
         if not self.decode:
             raise RuntimeError(
                 f"Decoding is disabled for this feature. Please use {kind}(decode=True) instead."
             )
-        raise UnsupportedError(
-            f"{kind} is not decoded yet: cast_column(name, {kind}(decode=False)) gives bytes and"
-            " paths"
-        )
+        content, path = value.get("bytes"), value.get("path")
+        if content is None and path is None:
+            raise ValueError(
+                f"{self.article} should have one of 'path' or 'bytes' but both are None in {value}."
+            )
+        try:
+            return self._decoded(content, path)
+        except Exception as error:
+            if not isinstance(error, ImportError):
+                what = path if path is not None else f"of {len(content or b'')} bytes"
+                error.add_note(f"{kind} {what}")
+            raise
+
+    def _decoded(self, content: bytes | None, path: str | None) -> Any:
+        """Return the object for the bytes of a file, or for its path where there are no bytes."""
+        raise NotImplementedError
 
     def flatten(self) -> Any:
         """Return this feature, or with `decode=False` a dict of the features of its two fields.
@@ -212,3 +230,24 @@ class MediaFeature:
             ["bytes", "path"],
             mask=mask,
         )
+
+
+def needed(package: str, for_what: str, install: str) -> Any:
+    """Import a library that decodes some media.
+
+    Raises:
+        ImportError: It is not installed.
+    """
+    try:
+        return import_module(package)
+    except ImportError as error:
+        raise ImportError(f"{for_what} need {install}: pip install {install}") from error
+
+
+def content_of(content: bytes | None, path: str | None) -> bytes:
+    """Return the bytes of a file, which is read if only its path is known."""
+    if content is not None:
+        return bytes(content)
+    with open_file(path or "", "rb") as file:
+        result: bytes = file.read()
+    return result

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from rowstream.features.media.base import MediaFeature
+from rowstream.features.media.base import MediaFeature, content_of, needed
 from rowstream.features.scalar import type_field
-from rowstream.storage.files import open as open_file
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -42,6 +41,7 @@ class Image(MediaFeature):
     id: str | None = field(default=None, repr=False)
     _type: str = type_field("Image")
 
+    article = "An image"
     __hash__ = object.__hash__
 
     def _encode(self, value: Any) -> dict[str, Any] | None:
@@ -54,43 +54,11 @@ class Image(MediaFeature):
         pillow = _pillow()
         return encode_pil_image(value) if isinstance(value, pillow.Image) else None
 
-    def decode_example(self, value: dict[str, Any], token_per_repo_id: Any = None) -> Any:
-        """Return a stored image as a `PIL.Image.Image`, turned as its EXIF data says.
-
-        Args:
-            value: The stored dict of `"bytes"` and `"path"`; the file is read if there are no
-                bytes.
-            token_per_repo_id: Accepted and ignored.
-
-        Raises:
-            RuntimeError: The feature has `decode=False`.
-            ValueError: There are neither bytes nor a path.
-            ImportError: Pillow is not installed.
-            PIL.UnidentifiedImageError: The file is not an image that Pillow can read.
-
-        Example:
-            >>> import numpy as np
-            >>> stored = Image().encode_example(np.zeros((2, 3, 3), dtype=np.uint8))
-            >>> Image(mode="L").decode_example(stored).mode
-            'L'
-        """
-        if not self.decode:
-            raise RuntimeError(
-                "Decoding is disabled for this feature. Please use Image(decode=True) instead."
-            )
-        pillow = _pillow()
-        content, path = value.get("bytes"), value.get("path")
-        if content is None:
-            if path is None:
-                raise ValueError(
-                    f"An image should have one of 'path' or 'bytes' but both are None in {value}."
-                )
-
-            with open_file(path, "rb") as file:
-                content = file.read()
-        result = pillow.open(BytesIO(content))
+    def _decoded(self, content: bytes | None, path: str | None) -> Any:
+        """Return a Pillow image, turned as its EXIF data says."""
+        result = _pillow().open(BytesIO(content_of(content, path)))
         result.load()
-        if path is not None and value.get("bytes") is None:
+        if path is not None and content is None:
             result.filename = path
         from PIL import ImageOps
 
@@ -112,11 +80,8 @@ class Image(MediaFeature):
 
 
 def _pillow() -> ModuleType:
-    try:
-        import PIL.Image
-    except ImportError as error:
-        raise ImportError("images need Pillow: pip install Pillow") from error
-    return PIL.Image
+    result: ModuleType = needed("PIL.Image", "images", "Pillow")
+    return result
 
 
 def image_to_bytes(image: Any) -> bytes:

@@ -6,24 +6,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rowstream.features.media.base import MediaFeature
+from rowstream.features.media.frames import VideoDecoder
 from rowstream.features.scalar import type_field
 
 
 @dataclass
 class Video(MediaFeature):
-    """The feature of video files, stored as bytes and a path.
+    """The feature of video files, stored as bytes and a path, and decoded by PyAV.
 
-    This version does not decode videos: reading a row raises `UnsupportedError` unless
-    `decode=False`, with which a row has `{"bytes": …, "path": …}`. The other settings are kept and
-    written with the features.
+    A row has a `VideoDecoder`, which decodes frames when they are asked for: `video[0]`,
+    `video[10:20]`, iteration, and the methods of torchcodec's class of that name. PyAV brings
+    FFmpeg with it.
 
     Args:
-        decode: Decode the files. It has to be `False` to read rows.
-        stream_index: The video stream to use, if the file has several.
+        decode: Decode the files; if `False`, rows have `{"bytes": …, "path": …}`.
+        stream_index: The video stream to use, if the file has several; the first if `None`.
         dimension_order: The order of a frame's dimensions, `"NCHW"` or `"NHWC"`.
-        num_ffmpeg_threads: The number of threads for decoding.
-        device: The device for decoding, such as `"cpu"` or `"cuda"`.
-        seek_mode: How frames are looked up: `"exact"`, or `"approximate"`, which is faster.
+        num_ffmpeg_threads: The number of threads for decoding; as many as FFmpeg likes if 0.
+        device: `"cpu"`; frames on other devices need torchcodec.
+        seek_mode: Accepted for torchcodec: frames are always found exactly.
         id: A free text that is kept with the feature, as in `datasets`.
 
     Example:
@@ -41,4 +42,18 @@ class Video(MediaFeature):
     id: str | None = field(default=None, repr=False)
     _type: str = type_field("Video")
 
+    article = "A video"
     __hash__ = object.__hash__
+
+    def _encode(self, value: Any) -> dict[str, Any] | None:
+        return value.encoded if isinstance(value, VideoDecoder) else None
+
+    def _decoded(self, content: bytes | None, path: str | None) -> Any:
+        return VideoDecoder(
+            content,
+            path,
+            stream_index=self.stream_index,
+            dimension_order=self.dimension_order,
+            num_ffmpeg_threads=self.num_ffmpeg_threads,
+            device=self.device,
+        )
