@@ -1,15 +1,19 @@
-"""Tar archives of samples, in the convention of WebDataset: written one by one, or in shards.
+"""Tar archives of samples, in the convention of WebDataset: read as they are, or written.
 
-    from rowstream.webdataset import ShardWriter
+    from rowstream.webdataset import ShardWriter, stream
 
     with ShardWriter("photos-%06d.tar", maxcount=10_000) as writer:
         for i, photo in enumerate(photos):
             writer.write({"__key__": f"{i:08d}", "jpg": photo, "json": {"number": i}})
 
-`load_dataset("webdataset", data_files="photos-*.tar")` reads them; `to_webdataset` of datasets and
-streams writes their rows.
+    for sample in stream("photos-*.tar"):
+        sample["__key__"], sample["jpg"], sample["json"]["number"]
+
+`load_dataset("webdataset", data_files="photos-*.tar")` reads them as rows, all with the same
+columns, shuffled and resumable; `to_webdataset` of datasets and streams writes their rows.
 """
 
+from rowstream.webdataset.reader import parse, parse_shards, stream, stream_shards
 from rowstream.webdataset.writer import ShardWriter, TarWriter
 
-__all__ = ["ShardWriter", "TarWriter"]
+__all__ = ["ShardWriter", "TarWriter", "parse", "parse_shards", "stream", "stream_shards"]
