@@ -27,6 +27,7 @@ LAYERS = (
     ("dataset.map_style",),
     ("dataset.combine",),
     ("dataset.splits", "dataset.stream_splits"),
+    ("packaged",),
     ("builder",),
     ("load", "distributed"),
     ("chat",),

@@ -32,7 +32,7 @@ def many(n, key="{:06}"):
     rnd = random.Random(1)
     made = []
     for i in range(n):
-        fields = {"jpg": rnd.randbytes(rnd.randrange(6000))}
+        fields = {"bin": rnd.randbytes(rnd.randrange(6000))}
         if i % 3:
             fields["json"] = json.dumps({"id": i, "tags": ["a", "é"] * (i % 3)}).encode()
         if i % 4 == 1:
@@ -42,7 +42,7 @@ def many(n, key="{:06}"):
 
 
 def expected(key, fields, path):
-    made = {"jpg": fields["jpg"], "json": None, "txt": None, "__key__": key, "__url__": path}
+    made = {"bin": fields["bin"], "json": None, "txt": None, "__key__": key, "__url__": path}
     if "json" in fields:
         made["json"] = json.loads(fields["json"])
     if "txt" in fields:
@@ -63,7 +63,7 @@ def test_members_become_samples(tmp_path, fmt):
     path = write(tmp_path / "a.tar", samples, fmt)
     rows = list(opened(path))
     assert rows == [expected(key, fields, path) for key, fields in samples]
-    assert list(opened(path).features) == ["jpg", "txt", "json", "__key__", "__url__"] or set(
+    assert list(opened(path).features) == ["bin", "txt", "json", "__key__", "__url__"] or set(
         rows[0]
     ) == set(opened(path).features)
 
@@ -113,7 +113,7 @@ def test_a_cut_archive_is_an_error_wherever_it_was_cut(tmp_path):
 
 def test_what_is_no_sample_and_what_no_sample_may_be(tmp_path):
     path = tmp_path / "a.tar"
-    write(path, [("a", {"txt": b"1"}), ("b", {"txt": b"2"}), ("a", {"jpg": b"3"})])
+    write(path, [("a", {"txt": b"1"}), ("b", {"txt": b"2"}), ("a", {"bin": b"3"})])
     with pytest.raises(exceptions.FileFormatError, match='sample "a" do not stand together'):
         opened(path)
     write(path, [("a", {"json": b"{"})])

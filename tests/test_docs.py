@@ -41,7 +41,11 @@ def test_the_quickstart_runs(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["chat.md", "evaluation.md", "results.md", "sampling.md", "tabular.md", "tasks.md"]
+    "name",
+    [
+        *("chat.md", "evaluation.md", "media.md", "results.md", "sampling.md", "tabular.md"),
+        *("tasks.md", "webdataset.md"),
+    ],
 )
 def test_a_page_runs(tmp_path, name):
     code = "\n".join(blocks(ROOT / "docs" / name))

@@ -99,7 +99,7 @@ def test_columns(folder):
     [
         ({"path": "parquet", "data_files": "none*"}, FileNotFoundError, "no file matches"),
         ({"path": "no/such/place"}, exceptions.DataFilesNotFoundError, "no folder or file here"),
-        ({"path": "hdf5", "data_files": "a.h5"}, NotImplementedError, "'hdf5' is not read yet"),
+        ({"path": "pandas", "data_files": "a.pkl"}, NotImplementedError, "from_pandas"),
         ({"path": "parquet"}, ValueError, "needs data_files or data_dir"),
         ({"path": ".", "split": "dev"}, ValueError, "the splits are"),
         ({"path": ".", "split": "train[:10"}, ValueError, "expected a name with a slice"),

@@ -209,14 +209,14 @@ def test_a_link_in_what_is_compressed_is_what_it_points_to_or_an_error_that_name
 
 def test_a_linked_field_stands_in_its_sample(rows):
     data = archive(
-        ("0.png", b"p"),
+        ("0.bin", b"p"),
         ("0.txt", b"t"),
-        ("1.png", HARD, "0.png"),
+        ("1.bin", HARD, "0.bin"),
         ("1.txt", b"u"),
         ("2.txt", b"v"),
-        ("2.png", SYMBOLIC, "0.png"),
+        ("2.bin", SYMBOLIC, "0.bin"),
     )
-    assert [(row["__key__"], row["png"], row["txt"]) for row in rows(data)] == [
+    assert [(row["__key__"], row["bin"], row["txt"]) for row in rows(data)] == [
         ("0", b"p", "t"),
         ("1", b"p", "u"),
         ("2", b"p", "v"),
@@ -331,13 +331,13 @@ LEFT_BEHIND = [
 @pytest.mark.parametrize("end", [".tar", ".tar.gz"])
 @pytest.mark.parametrize("where", ["first", "between", "inside a sample", "last"])
 def test_what_tools_leave_behind_is_no_sample(rows, where, end):
-    data = [("d/1.jpg", b"one"), ("d/1.cls", b"1"), ("d/2.jpg", b"two"), ("d/2.cls", b"2")]
+    data = [("d/1.bin", b"one"), ("d/1.cls", b"1"), ("d/2.bin", b"two"), ("d/2.cls", b"2")]
     at = {"first": 0, "between": 2, "inside a sample": 1, "last": 4}[where]
     data[at:at] = [(name, b"\0\5\x16\7") for name in LEFT_BEHIND]
     made = archive(*data)
     wanted = [
-        {"jpg": b"one", "cls": b"1", "__key__": "d/1"},
-        {"jpg": b"two", "cls": b"2", "__key__": "d/2"},
+        {"bin": b"one", "cls": 1, "__key__": "d/1"},
+        {"bin": b"two", "cls": 2, "__key__": "d/2"},
     ]
     assert rows(gzip.compress(made) if end == ".tar.gz" else made, end=end) == wanted
 

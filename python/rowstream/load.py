@@ -12,6 +12,7 @@ from rowstream.dataset.stream_splits import load_streams
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, UnsupportedError
 from rowstream.plan.lock import read as read_lock
 from rowstream.resolve.data_files import DataFiles  # noqa: TC001 - annotations can be evaluated
+from rowstream.resolve.formats import is_packaged
 from rowstream.resolve.names import is_of_hub, meant
 from rowstream.resolve.planning import info_of_files
 from rowstream.resolve.request import request_of
@@ -149,9 +150,28 @@ def load_dataset(
             None, download_config, download_mode, verification_mode, num_proc=num_proc
         )
         return builder.as_dataset(split, in_memory=bool(keep_in_memory))
+    if path == "iceberg":
+        from rowstream.packaged.iceberg import load_iceberg
+
+        return load_iceberg(
+            streaming=streaming,
+            features=features,
+            split="train" if split is None else str(split),
+            **config_kwargs,
+        )
     request = request_of(
         path, name, data_dir, data_files, features, revision, access, config_kwargs, streaming
     )
+    if is_packaged(request.found.format):
+        from rowstream.packaged.load import load_packaged
+
+        return load_packaged(
+            request,
+            split,
+            streaming=streaming,
+            cache_dir=cache_dir,
+            keep_in_memory=keep_in_memory,
+        )
     if streaming:
         return load_streams(request, split)
     from rowstream.dataset.splits import load_prepared

@@ -144,19 +144,8 @@ ARCHIVES = sorted(name for name, entry in INDEX.items() if entry["format"] == "t
 REFUSED_ARCHIVES = {
     f"tar/{name}": reason
     for reason, names in {
-        "a sparse member": (
-            "golang__archive_tar_testdata_gnu-incremental.tar",
-            "golang__archive_tar_testdata_pax-nil-sparse-hole.tar",
-            "libarchive__libarchive_test_test_read_format_gtar_sparse_1_13.tar",
-            "libarchive__libarchive_test_test_read_format_gtar_sparse_1_17.tar",
-            "libarchive__libarchive_test_test_read_format_gtar_sparse_1_17_posix00.tar",
-            "libarchive__libarchive_test_test_read_format_gtar_sparse_1_17_posix01.tar",
-            "libarchive__libarchive_test_test_read_format_gtar_sparse_1_17_posix10.tar",
-            "libarchive__libarchive_test_test_read_format_gtar_sparse_reuse.tar",
-            "tar-rs__archives_sparse-1.tar",
-            "tar-rs__archives_sparse.tar",
-        ),
         "no end marker: it may have been cut": (
+            "golang__archive_tar_testdata_gnu-incremental.tar",
             "golang__archive_tar_testdata_nil-uid.tar",
             "golang__archive_tar_testdata_ustar-file-reg.tar",
             "libarchive__libarchive_test_test_compat_tar_hardlink_1.tar",
@@ -173,6 +162,14 @@ OTHER_COUNTS = {
 }
 
 
+# Python's reader does not know what stands before the map of a sparse member.
+NOT_BY_PYTHON = {
+    "tar/libarchive__libarchive_test_test_read_format_gtar_sparse_1_17_posix10_modified.tar"
+}
+# A file that is all hole, of which Python reads the block that is not part of it.
+ONLY_HOLES = {"tar/golang__archive_tar_testdata_pax-nil-sparse-hole.tar"}
+
+
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_an_archive(name):
     rows = rows_of("webdataset", name, REFUSED_ARCHIVES)
@@ -187,13 +184,19 @@ def test_an_archive(name):
         .startswith((b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18", b"\x04\x22\x4d\x18"))
     ):
         return  # Python's reader does not know these
+    if name in NOT_BY_PYTHON:
+        return
     with tarfile.open(path) as archive:
         files = [
             member
             for member in archive
             if member.isreg() or (name in OTHER_COUNTS and member.issym())
         ]
-        members = {member.name: archive.extractfile(member).read() for member in files}
+        members = {
+            member.name: archive.extractfile(member).read()
+            for member in files
+            if member.size < 1 << 28
+        }
     for row in rows:
         for field, value in row.items():
             if (
@@ -201,9 +204,10 @@ def test_an_archive(name):
                 and value is not None
                 and isinstance(value, (bytes, str))
             ):
-                assert members[f"{row['__key__']}.{field}"] == (
-                    value.encode() if isinstance(value, str) else value
-                )
+                want = members[f"{row['__key__']}.{field}"]
+                if name in ONLY_HOLES:
+                    want = bytes(len(value))
+                assert want == (value.encode() if isinstance(value, str) else value)
 
 
 OTHERS = {"csv": "csv", "json": "json", "arrow": "arrow", "text": "text", "compressed": "text"}

@@ -16,9 +16,11 @@ def _hash_python_lines(lines: Iterable[str]) -> str:
     return sha256("\n".join(line for line in kept if line).encode()).hexdigest()
 
 
+_OPTIONS: dict[str, dict[str, Any]] = {".tsv": {"sep": "\t"}, ".conllu": {"comment_prefix": "#"}}
 _EXTENSION_TO_MODULE: dict[str, tuple[str, dict[str, Any]]] = {
-    ending: (name, {"sep": "\t"} if ending == ".tsv" else {})
+    ending: (name, _OPTIONS.get(ending, {}))
     for name, endings in formats._EXTENSIONS.items()
+    if name != "mds"  # which `datasets` does not read
     for ending in endings
 }
 _MODULE_TO_EXTENSIONS: dict[str, list[str]] = {

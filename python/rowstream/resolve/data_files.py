@@ -198,9 +198,13 @@ def _discovered(
         raise DataFilesNotFoundError(f"the folder {folder} has no data files") from None
     root = folder.rstrip("/") if far else os.path.abspath(folder)
     format_name = format_name or formats.of_files(f"{root}/{path}" for path in there)
-    files: list[str] = []
-    for look in formats.LOOKS:
-        files = files or [path for path in there if look(f"{root}/{path}") == format_name]
+    files = formats.chosen(there, root, format_name)
     if not files:
         raise DataFilesNotFoundError(f"the folder {folder} has no {format_name} files")
-    return {split: [f"{root}/{path}" for path in paths] for split, paths in by_split(files).items()}
+    splits = by_split(files)
+    if format_name in formats.MEDIA and splits:
+        # Metadata above the folders of splits is of all of them.
+        placed = {path for paths in splits.values() for path in paths}
+        above = [path for path in files if path not in placed and formats.is_metadata(path)]
+        splits[next(iter(splits))] += above
+    return {split: [f"{root}/{path}" for path in paths] for split, paths in splits.items()}

@@ -21,25 +21,63 @@ _EXTENSIONS = {
     "arrow": (".arrow",),
     "text": (".txt",),
     "webdataset": (".tar", ".tgz"),
-    "xml": (".xml",),
+    "conll": (".conll", ".conllu"),
+    "eval": (".eval",),
+    "fasta": (".fa", ".fasta", ".fna", ".ffn", ".faa", ".frn", ".afa"),
+    "fastq": (".fq", ".fastq"),
+    "genbank": (".gb", ".gbk", ".genbank"),
     "hdf5": (".h5", ".hdf5"),
     "lance": (".lance",),
+    "mds": (".mds",),
+    "tsfile": (".tsfile",),
     "vortex": (".vortex",),
+    "xml": (".xml",),
 }
-_OTHERS = (
-    "imagefolder",
-    "audiofolder",
-    "videofolder",
-    "pandas",
+PACKAGED = (
     "conll",
-    "iceberg",
-    "pdffolder",
-    "niftifolder",
+    "eval",
+    "fasta",
+    "fastq",
+    "genbank",
+    "harbor",
+    "hdf5",
+    "lance",
+    "litdata",
+    "mds",
+    "tsfile",
+    "vortex",
+    "xml",
 )
+"""The formats that are read in Python, a reader each."""
+
+MEDIA = {
+    "imagefolder": (
+        *(".apng", ".avif", ".bmp", ".bw", ".cur", ".dds", ".dib", ".eps", ".fits", ".gif"),
+        *(".icns", ".ico", ".im", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpeg"),
+        *(".jpf", ".jpg", ".jpx", ".pbm", ".pcx", ".pgm", ".png", ".pnm", ".ppm", ".psd"),
+        *(".ras", ".rgb", ".rgba", ".sgi", ".tga", ".tif", ".tiff", ".webp", ".xbm", ".xpm"),
+    ),
+    "audiofolder": (
+        *(".aif", ".aiff", ".au", ".caf", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".paf"),
+        *(".rf64", ".sd2", ".voc", ".w64", ".wav", ".wavex", ".wma"),
+    ),
+    "videofolder": (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"),
+    "pdffolder": (".pdf",),
+    "meshfolder": (".glb", ".gltf", ".ply", ".stl"),
+    "niftifolder": (".nii",),
+    "pdb": (".pdb", ".ent"),
+    "mmcif": (".cif", ".mmcif"),
+}
+"""How files of media end, by the format of folders of them."""
+
+METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+"""The files that say more of the media beside them."""
+
+_OTHERS = ("pandas", "sql", "spark", "cache", "iceberg")
 _MAGIC = ((b"PAR1", "parquet"), (b"PARE", "parquet"), (b"ARROW1\0\0", "arrow"))
 
 
-BUILDERS = frozenset((*_EXTENSIONS, *_OTHERS))
+BUILDERS = frozenset((*_EXTENSIONS, *PACKAGED, *MEDIA, *_OTHERS))
 """The names of formats that `datasets` has a builder for."""
 
 ENDINGS = {
@@ -50,8 +88,29 @@ ENDINGS = {
 }
 """Other names of formats: how their files end, as `"jsonl"`, `"tsv"`."""
 
-NAMES = (*READ, *(ending for ending, name in ENDINGS.items() if name in READ))
+NAMES = (*READ, *PACKAGED, *MEDIA, *(ending for ending, name in ENDINGS.items() if name in READ))
 """The names of formats that are read."""
+
+
+_ELSEWHERE = {
+    "pandas": (
+        "pickled frames are not read, since a pickle can run any program: use Parquet, CSV or JSON,"
+        " or Dataset.from_pandas for a frame"
+    ),
+    "sql": "the result of a query is read by Dataset.from_sql",
+    "spark": "a frame of Spark is read by Dataset.from_spark or IterableDataset.from_spark",
+    "cache": "the cache is looked into by load_dataset itself, where the Hub cannot be reached",
+}
+
+
+def is_metadata(path: str) -> bool:
+    """Return whether a file describes media beside it, by its name."""
+    return path.rpartition("/")[2] in METADATA
+
+
+def is_packaged(name: str) -> bool:
+    """Return whether a format is read in Python rather than by the core."""
+    return name in PACKAGED or name in MEDIA
 
 
 def require(name: str) -> str:
@@ -60,7 +119,9 @@ def require(name: str) -> str:
     Raises:
         UnsupportedError: It is not.
     """
-    if name not in READ:
+    if name not in READ and not is_packaged(name):
+        if name in _ELSEWHERE:
+            raise UnsupportedError(_ELSEWHERE[name])
         raise UnsupportedError(f"the format {name!r} is not read yet; these are: {', '.join(READ)}")
     return name
 
@@ -77,7 +138,18 @@ def by_name(path: str) -> str | None:
     for name, extensions in _EXTENSIONS.items():
         if lower.endswith(extensions):
             return name
-    return None
+    base = lower.rpartition("/")[2]
+    if base in ("task.toml", "instruction.md"):
+        return "harbor"
+    if ".mds." in base:
+        return "mds"
+    return media_kind(lower)
+
+
+def media_kind(name: str) -> str | None:
+    """Return the format of folders of media that a file would be in, by its name, or `None`."""
+    end = f".{name.rpartition('.')[2].lower()}"
+    return next((kind for kind, extensions in MEDIA.items() if end in extensions), None)
 
 
 def by_bytes(path: str) -> str | None:
@@ -114,6 +186,10 @@ def of_files(paths: Iterable[str]) -> str:
     Names decide; else the first bytes of files, or the members of zip archives.
     """
     paths = list(paths)
+    # Metadata describes the files beside it, if there are any.
+    others = [path for path in paths if not is_metadata(path)]
+    if any(by_name(path) in MEDIA for path in others):
+        paths = others
     for look in LOOKS:
         found = Counter(name for path in paths if (name := look(path)) is not None)
         if found:
@@ -123,3 +199,26 @@ def of_files(paths: Iterable[str]) -> str:
         f"no known format, by name or first bytes: {shown}; name the format, as"
         ' load_dataset("parquet", …)'
     )
+
+
+def chosen(paths: list[str], root: str, name: str) -> list[str]:
+    """Return the files of a format among those of a folder.
+
+    Args:
+        paths: The files, relative to the folder.
+        root: The folder.
+        name: The name of the format.
+    """
+    if name == "litdata":
+        return [path for path in paths if path.rpartition("/")[2] == "index.json"]
+    result: list[str] = []
+    for look in LOOKS:
+        result = result or [path for path in paths if look(f"{root}/{path}") == name]
+    if name in MEDIA:
+        own = set(result)
+        result = [
+            path
+            for path in paths
+            if path in own or path.lower().endswith(".zip") or is_metadata(path)
+        ]
+    return result

@@ -14,6 +14,7 @@ from rowstream.plan.bad_records import BadRecords, from_argument
 from rowstream.plan.expr import Expr, from_filters
 from rowstream.resolve import encodings
 from rowstream.resolve.csv_options import csv_options
+from rowstream.resolve.formats import media_kind
 from rowstream.storage.hub import remembered
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ class ReadOptions:
                 access=access,
             )
             if shown is None:
-                return scan
+                untyped = self.format == "webdataset" and self.schema is None
+                return with_media(scan) if untyped else scan
             listing = json.loads(scan)
             listing["schema"]["fields"] = fields_declared(
                 listing["schema"]["fields"], json.loads(shown)["fields"]
@@ -151,6 +153,8 @@ def read_options(format: str, options: dict[str, Any], features: Any) -> ReadOpt
             raise InvalidArgumentError(
                 f'sample_by is "line", "paragraph" or "document", found {result["sample_by"]!r}'
             )
+    elif format == "webdataset":
+        result = _webdataset(left)
     if encoding is not None:
         result["encoding"] = encoding
     skipped = from_argument(left.pop("on_error", None))
@@ -179,6 +183,51 @@ def read_options(format: str, options: dict[str, Any], features: Any) -> ReadOpt
     )
 
 
+def with_media(scan: str) -> str:
+    """Return the listing of tar archives with the features of their media, by how members end."""
+    listing = json.loads(scan)
+    schema = listing["schema"]
+    said = {
+        field["name"]: {"_type": _MEDIA[kind]}
+        for field in schema["fields"]
+        if (kind := media_kind(field["name"])) is not None and _is_media(field["data_type"])
+    }
+    if said:
+        metadata = {**(schema.get("metadata") or {})}
+        metadata["huggingface"] = json.dumps({"info": {"features": said}})
+        listing["schema"] = {**schema, "metadata": metadata}
+    return json.dumps(listing)
+
+
+_MEDIA = {
+    "imagefolder": "Image",
+    "audiofolder": "Audio",
+    "videofolder": "Video",
+    "meshfolder": "Mesh",
+}
+
+
+def _is_media(data_type: Any) -> bool:
+    """Return whether the core read a member as media: bytes, and the path that it had."""
+    fields = data_type.get("Struct") if isinstance(data_type, dict) else None
+    return fields is not None and [field["name"] for field in fields] == ["bytes", "path"]
+
+
+def _webdataset(left: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of tar archives, and remove them from the arguments."""
+    result = {}
+    for name in ("end_marker", "members"):
+        if (value := left.pop(name, None)) is not None:
+            if not isinstance(value, bool):
+                raise InvalidArgumentError(f"{name} is True or False, not {value!r}")
+            result[name] = value
+    if (names := left.pop("names", None)) is not None:
+        if names not in ("utf-8", "escape"):
+            raise InvalidArgumentError(f'names is "utf-8" or "escape", not {names!r}')
+        result["names"] = names
+    return result
+
+
 def _known(format: str) -> str:
     own = {
         "csv": (
@@ -187,6 +236,7 @@ def _known(format: str) -> str:
         ),
         "json": ", field=, encoding=",
         "text": ", sample_by=, keep_linebreaks=, encoding=",
+        "webdataset": ", end_marker=, names=, members=",
     }
     return (
         "columns=[…], features=, filters="

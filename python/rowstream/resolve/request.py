@@ -11,6 +11,7 @@ from rowstream.features.nested import has_labels
 from rowstream.features.nested import upgrade_lists as _modern
 from rowstream.features.scalar import ClassLabel, Value
 from rowstream.resolve.data_files import ResolvedFiles, of_tabs, resolve_files
+from rowstream.resolve.formats import is_packaged
 from rowstream.resolve.names import format_named
 from rowstream.resolve.options import ReadOptions, read_options
 from rowstream.splits.info import SplitDict
@@ -69,6 +70,9 @@ def request_of(
     found.cut = bool(config_kwargs.keys() - _WHOLE)
     declared = None if features is None else Features(_modern(features))
     options = {**found.options, **config_kwargs}
+    if is_packaged(found.format):
+        how = ReadOptions(found.format, options)
+        return Request(how, found, declared, how)
     if declared is None or streaming or found.format not in ("json", "csv"):
         # Other formats say the types of their values, which are cast afterwards; but a condition is
         # one of labels, not of their names.
