@@ -25,6 +25,7 @@ import bokeh_sampledata
 import pyarrow as pa
 import pyarrow.parquet as pq
 from evaluation import evaluate_baselines, titanic_as_text
+from PIL import Image
 from rowstream import (
     col,
     interleave_datasets,
@@ -33,6 +34,7 @@ from rowstream import (
     merge_state_dicts,
     split_dataset_by_node,
 )
+from rowstream.webdataset import ShardWriter
 from tqdm import tqdm
 
 DATA = Path("data/demo")
@@ -473,6 +475,50 @@ def decade(row: dict) -> dict:
     return {"decade": int(str(row["year"])[:4] or 0) // 10 * 10}
 
 
+def photos(folder: Path) -> None:
+    """Make shards of the two photos that scikit-learn carries: parts of them, with what they show."""
+    from sklearn.datasets import load_sample_images
+
+    folder.mkdir(parents=True)
+    rnd = random.Random(3)
+    whole = dict(zip(("temple", "flower"), load_sample_images().images, strict=True))
+    with ShardWriter(f"{folder}/%06d.tar", maxcount=40) as writer:
+        for i in range(160):
+            name = rnd.choice(list(whole))
+            height, width, _ = whole[name].shape
+            side = rnd.randint(200, height)
+            x, y = rnd.randint(0, width - side), rnd.randint(0, height - side)
+            image = Image.fromarray(whole[name][y : y + side, x : x + side])
+            image.save(buffer := io.BytesIO(), "JPEG", quality=90)
+            writer.write({"__key__": f"{i:04}", "jpg": buffer.getvalue(), "txt": name})
+
+
+def images() -> None:
+    """Stream the shards of photos, decode and augment them in batches, and draw one as a contact sheet."""
+    folder = DATA / "photos"
+    if not folder.exists():
+        photos(folder)
+
+    def batches():
+        ds = load_dataset("webdataset", data_files=f"{folder}/*.tar", split="train", streaming=True)
+        ds = ds.shuffle(seed=1).decode_images("jpg", 224, "random_resized_crop", flip=True, seed=1)
+        return ds.with_format("numpy").iter(batch_size=32)
+
+    began = time.perf_counter()
+    all_of_them = list(batches())
+    seconds = time.perf_counter() - began
+    rows = sum(len(batch["txt"]) for batch in all_of_them)
+    first = all_of_them[0]["jpg"]
+    print(f"\n{rows} photos as batches of {first.shape}, {rows / seconds:,.0f} images/s")
+    again = list(batches())
+    if any((a["jpg"] != b["jpg"]).any() for a, b in zip(all_of_them, again, strict=True)):
+        sys.exit("the same seed gave other pixels")
+    print("decoded again: the same pixels")
+    sheet = first.reshape(4, 8, 224, 224, 3).swapaxes(1, 2).reshape(4 * 224, 8 * 224, 3)
+    Image.fromarray(sheet).save(DATA / "contact_sheet.png")
+    print(f"the first batch is drawn in {DATA}/contact_sheet.png")
+
+
 if __name__ == "__main__":
     show("films", films)
     show("conversations", conversations)
@@ -483,3 +529,4 @@ if __name__ == "__main__":
     train()
     evaluate_baselines()
     titanic_as_text(DATA / "titanic")
+    images()
