@@ -112,6 +112,7 @@ def test_shuffles(shards):
 
 
 def test_resampled_archives_go_on(shards):
+    assert len(list(ours.WebDataset(shards, resampled=True).slice(90))) == 90
     ds = ours.WebDataset(shards, resampled=True).with_epoch(100)
     keys = [sample["__key__"] for sample in ds]
     assert len(keys) == 100

@@ -123,6 +123,7 @@ def _is_sliced(split: Any) -> bool:
 def _chosen_streams(made: dict[str, Any], split: Any, there: list[str]) -> Any:
     if split is None:
         return IterableDatasetDict(made)
+
     def one(name: str) -> Any:
         parts = there if name == "all" else [part.strip() for part in name.split("+")]
         parts = check_splits(parts, there)

@@ -207,7 +207,7 @@ class WebDataset(Pipeline):
         self.epoch = 0
         names_of = partial(sample_of, select_files, rename_files)
         super().__init__(None, (partial(mapped, names_of, reraise_exception),))
-        if repeat or self._resampled:
+        if repeat:
             self._passes = None
 
     def set_epoch(self, epoch: int) -> None:
@@ -215,12 +215,34 @@ class WebDataset(Pipeline):
         self.epoch = epoch
 
     def _pass(self, number: int) -> Iterator[Any]:
-        shards = self._shards
-        rng = random.Random(f"{self._seed} {self.epoch} {number}")  # noqa: S311 - an order
-        if self._resampled:
-            shards = [rng.choice(shards) for _ in shards]
-        elif self._shuffles:
-            shards = rng.sample(shards, len(shards))
+        items = self._drawn(number) if self._resampled else self._samples(self._ordered(number))
+        for stage in self._stages:
+            seeded = getattr(stage, "func", None) is shuffled
+            items = stage(items, self.epoch + (number << 20)) if seeded else stage(items)  # type: ignore[call-arg]
+        return items
+
+    def _rng(self, number: int) -> random.Random:
+        return random.Random(f"{self._seed} {self.epoch} {number}")  # noqa: S311 - an order
+
+    def _ordered(self, number: int) -> list[str]:
+        """Return the archives in the order of a pass."""
+        if not self._shuffles:
+            return self._shards
+        return self._rng(number).sample(self._shards, len(self._shards))
+
+    def _drawn(self, number: int) -> Iterator[Any]:
+        """Yield the samples of archives that are drawn at random, endlessly."""
+        rng = self._rng(number)
+        while True:
+            n = 0
+            for sample in self._samples([rng.choice(self._shards) for _ in self._shards]):
+                n += 1
+                yield sample
+            if not n:
+                return
+
+    def _samples(self, shards: list[str]) -> Iterator[Any]:
+        """Return the samples of archives for this rank and worker."""
         ds = load_dataset(
             "webdataset",
             data_files={"train": shards},
@@ -231,11 +253,7 @@ class WebDataset(Pipeline):
         )
         if self._by_node:
             ds = split_dataset_by_node(ds, *_rank())
-        items: Iterator[Any] = iter(ds)
-        for stage in self._stages:
-            seeded = getattr(stage, "func", None) is shuffled
-            items = stage(items, self.epoch + (number << 20)) if seeded else stage(items)  # type: ignore[call-arg]
-        return items
+        return iter(ds)
 
 
 class WebLoader(Pipeline):
