@@ -12,7 +12,7 @@ LAYERS = (
     ("exceptions", "version"),
     ("config", "utils"),
     ("storage", "arrow"),
-    ("features", "splits", "cache"),
+    ("features", "splits", "cache", "tar_index"),
     ("table",),
     ("info", "fingerprint", "formatting"),
     ("ops",),

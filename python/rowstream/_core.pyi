@@ -18,6 +18,7 @@ __all__ = [
     "Plan",
     "Request",
     "RowIterator",
+    "RowReader",
     "SelectedRows",
     "Stream",
     "Table",
@@ -28,6 +29,7 @@ __all__ = [
     "merge_cursors",
     "next_request",
     "permutation",
+    "row_starts",
     "scan",
     "seal",
     "sealed_files",
@@ -103,6 +105,12 @@ class DecodedImages:
     def result(self) -> Any: ...
 
 @final
+class RowReader:
+    def __new__(cls, plan: Plan) -> RowReader: ...
+    def read(self, at: bytes) -> Batch: ...
+    def row(self, row: int) -> dict[str, Any]: ...
+
+@final
 class RowIterator:
     def __new__(cls, columns: dict[str, Any]) -> RowIterator: ...
     def __iter__(self) -> RowIterator: ...
@@ -158,7 +166,14 @@ def scan(
     lenient: bool = False,
     compare: bool = False,
     access: Access | None = None,
+    starts: dict[str, tuple[bytes, int | None]] | None = None,
 ) -> tuple[str, str | None]: ...
+def row_starts(
+    path: str | tuple[str, int, str | None],
+    format: str,
+    options: str | None = None,
+    access: Access | None = None,
+) -> bytes: ...
 def memory() -> int: ...
 def join_scans(scans: list[str]) -> str: ...
 def merge_cursors(cursors: list[str]) -> str: ...

@@ -9,7 +9,7 @@ from rowstream.exceptions import UnsupportedError
 from rowstream.features.nested import requires_decoding
 from rowstream.info import DatasetInfo
 from rowstream.plan.memory import in_memory_plan
-from rowstream.prepare.parquet_table import ParquetTable
+from rowstream.prepare.file_table import FileTable
 from rowstream.streams.generator import generator_source
 from rowstream.streams.source_plan import SourcePlan
 from rowstream.table.rows import has_arrays
@@ -38,7 +38,7 @@ def stream_of(ds: Any, num_shards: int) -> Any:
     plain = not requires_decoding(ds.features) and not has_arrays(ds.features)
     if (
         ds._indices is None
-        and isinstance(ds._data, ParquetTable)
+        and isinstance(ds._data, FileTable)
         and plain
         and ds._data.whole
         and num_shards == 1

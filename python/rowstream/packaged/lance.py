@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from rowstream.exceptions import FileFormatError
 from rowstream.features.features import Features
 from rowstream.packaged.base import Reader, Source, choose, needed
 
@@ -20,59 +21,72 @@ class Lance(Reader):
     """
 
     name: ClassVar[str] = "lance"
-    batch_size: int = 1024
+    batch_size: int = 256
 
     def units(self, files: list[Source]) -> list[Any]:
-        """Return the fragments of each data set, and files that belong to none."""
-        lance = needed("lance", "Lance data sets", "pylance")
+        """Return the fragments of each data set, in the version of now, and single files."""
         result: list[Any] = []
-        seen = set()
-        for source in files:
-            root = _root(source.local("Lance"))
-            if root is None:
-                if source.path.endswith(".lance"):
-                    result.append((source.path, None))
-            elif root not in seen:
-                seen.add(root)
-                fragments = lance.dataset(root).get_fragments()
-                result += [(root, fragment.fragment_id) for fragment in fragments]
+        for path in _places(files):
+            if not os.path.isdir(path):
+                result.append((path, None, None))
+                continue
+            ds = _dataset(path)
+            # A deletion changes no file with rows: the version tells it from what was cached.
+            result += [(path, ds.version, one.fragment_id) for one in ds.get_fragments()]
         return result
 
     def features(self, files: list[Source]) -> Features | None:
-        units = self.units(files)
-        if not units:
+        path = next(_places(files), None)
+        if path is None:
             return None
-        found = Features.from_arrow_schema(_schema(*units[0]))
-        return choose(found, self.columns)
-
-    def rows(self, unit: tuple[str, int | None]) -> Iterator[dict[str, Any]]:
-        path, fragment = unit
-        if fragment is None:
-            file = needed("lance.file", "Lance files", "pylance")
-            batches = file.LanceFileReader(path).read_all(batch_size=self.batch_size).to_batches()
+        if os.path.isdir(path):
+            schema = self._scanner(_dataset(path), None).projected_schema
         else:
-            lance = needed("lance", "Lance data sets", "pylance")
-            batches = (
-                lance.dataset(path)
-                .get_fragment(fragment)
-                .to_batches(columns=self.columns, batch_size=self.batch_size)
-            )
-        for batch in batches:
+            schema = _file(path, None).metadata().schema
+        return choose(Features.from_arrow_schema(schema), self.columns)
+
+    def rows(self, unit: tuple[str, int | None, int | None]) -> Iterator[dict[str, Any]]:
+        path, version, fragment = unit
+        if fragment is None:
+            read = _file(path, self.columns).read_all(batch_size=self.batch_size)
+        else:
+            read = self._scanner(_dataset(path, version).get_fragment(fragment), self.columns)
+        for batch in read.to_batches():
             yield from batch.to_pylist()
+
+    def _scanner(self, of: Any, columns: list[str] | None) -> Any:
+        """Return what reads a data set or a fragment, with blobs as bytes."""
+        return of.scanner(columns=columns, batch_size=self.batch_size, blob_handling="all_binary")
+
+
+def _places(files: list[Source]) -> Iterator[str]:
+    """Yield the folders of data sets, each once, and the files that belong to none."""
+    seen = set()
+    for source in files:
+        path = source.local("Lance")
+        place = _root(path) or path
+        if place not in seen and (place != path or path.endswith(".lance")):
+            seen.add(place)
+            yield place
 
 
 def _root(path: str) -> str | None:
     """Return the folder of the data set that a file belongs to."""
-    folder = os.path.dirname(path)
-    while folder not in ("", os.sep):
+    folder = os.path.dirname(os.path.abspath(path))
+    while folder != os.path.dirname(folder):
         if os.path.isdir(os.path.join(folder, "_versions")):
             return folder
         folder = os.path.dirname(folder)
     return None
 
 
-def _schema(path: str, fragment: int | None) -> Any:
-    if fragment is None:
-        file = needed("lance.file", "Lance files", "pylance")
-        return file.LanceFileReader(path).metadata().schema
-    return needed("lance", "Lance data sets", "pylance").dataset(path).schema
+def _dataset(path: str, version: int | None = None) -> Any:
+    return needed("lance", "Lance data sets", "pylance").dataset(path, version=version)
+
+
+def _file(path: str, columns: list[str] | None) -> Any:
+    lance = needed("lance.file", "Lance files", "pylance")
+    try:
+        return lance.LanceFileReader(path, columns=columns)
+    except (OSError, ValueError) as error:
+        raise FileFormatError(f"{path}: no Lance file: {error}") from error

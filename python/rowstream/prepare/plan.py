@@ -18,8 +18,8 @@ from rowstream.features.features import Features
 from rowstream.fingerprint.hasher import Hasher
 from rowstream.prepare.arrow_copy import ArrowCopy
 from rowstream.prepare.cache import folder, open_table
-from rowstream.prepare.parquet_table import ParquetTable
-from rowstream.prepare.row_groups import features_as_read, is_local_parquet
+from rowstream.prepare.file_table import FileTable
+from rowstream.prepare.row_groups import features_as_read, is_read_in_place
 from rowstream.storage.urls import without_query
 from rowstream.table.table import Table, concat_tables
 from rowstream.utils import logging
@@ -93,7 +93,7 @@ def prepare_plan(
 ) -> Made:
     """Return the rows of files as a map-style dataset: written once as Arrow, and memory-mapped.
 
-    Local Parquet and Arrow files that need no conversion are read where they are.
+    Local Parquet and tar files, and Arrow files that need no conversion, are read where they are.
     """
     known = features_of_plan(plan)
     wanted = Features(features) if features is not None else known
@@ -113,10 +113,10 @@ def prepare_plan(
     path = os.path.join(place, f"{split}.arrow")
 
     copy = ArrowCopy(plan, path, wanted, name, split)
-    if is_local_parquet(plan) and wanted is not None and (anew or not copy.there()):
+    if is_read_in_place(plan) and wanted is not None and (anew or not copy.there()):
         # A card may name fewer columns than there are.
         there = plan if list(wanted) == plan.column_names else plan.select(wanted)
-        table: Table = ParquetTable(there, wanted, copy)
+        table: Table = FileTable(there, wanted, copy)
         if keep_in_memory or (keep_in_memory is None and table.nbytes < config.IN_MEMORY_MAX_SIZE):
             table = Table(pa.concat_tables([*table.tables(), empty_table(wanted.arrow_schema)]))
         return make(table, info=_with(info, wanted), split=split)

@@ -10,6 +10,7 @@ from itertools import accumulate, count
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from rowstream import _core
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
 _FIRST = 8192  # rows that are decoded of a row group whose first rows are asked for
 
 
-def is_local_parquet(plan: Plan) -> bool:
-    """Return whether the rows of a plan are those of Parquet files of this machine, unchanged."""
+def is_read_in_place(plan: Plan) -> bool:
+    """Return whether the rows of a plan are looked up in its files: Parquet and tar files of this
+    machine, unchanged and not compressed.
+    """
     listing = plan.listing
     plain = (
-        listing["format"] == "parquet"
+        listing["format"] in ("parquet", "webdataset")
+        and all(piece[2] is not None for piece in listing["pieces"])
         and plan.direct
         and plan.condition is None
         and plan.skipped is None
@@ -160,6 +164,35 @@ class RowGroups:
                 group = RowGroup(table)
                 self._kept.put(key, group)
         return group
+
+    def row(self, row: int) -> dict[str, Any]:
+        """Return a row of the files."""
+        i = self.of(row)
+        result: dict[str, Any] = self.get(i, row + 1).core.row(row - self.starts[i])
+        return result
+
+    def table(self, start: int, stop: int) -> pa.Table:
+        """Return consecutive rows, of which there is at least one."""
+        parts, at = [], start
+        while at < stop:
+            i = self.of(at)
+            upto = min(stop, self.starts[i + 1])
+            parts.append(self.get(i, upto).table.slice(at - self.starts[i], upto - at))
+            at = upto
+        return pa.concat_tables(parts)
+
+    def select(self, rows: Any) -> _core.SelectedRows:
+        """Return the rows of an array of numbers, which is not empty."""
+        starts = np.asarray(self.starts)
+        which = np.searchsorted(starts, rows, side="right") - 1
+        tables: list[_core.Table] = []
+        number = np.empty(len(rows), dtype=np.int64)
+        # Each row group is looked up once, however its rows are mixed with others.
+        for group in np.unique(which):
+            own = which == group
+            number[own] = len(tables)
+            tables.append(self.get(int(group), int(rows[own].max()) + 1).core)
+        return _core.SelectedRows.of(tables, number.tobytes(), (rows - starts[which]).tobytes())
 
     def fitted(self, batch: Any) -> pa.Table:
         """Return a batch of the core as a table with the types of the features."""

@@ -16,6 +16,7 @@ from rowstream.resolve import encodings
 from rowstream.resolve.csv_options import csv_options
 from rowstream.resolve.formats import media_kind
 from rowstream.storage.hub import remembered
+from rowstream.tar_index.beside import find_indexes
 
 if TYPE_CHECKING:
     from rowstream.storage.locations import FileLocations
@@ -58,6 +59,7 @@ class ReadOptions:
         rows: The largest number of rows of a split, if there is a limit.
         condition: The condition that rows must meet.
         skipped: Where records that cannot be read are reported instead of raising errors.
+        index: The indexes of tar archives, as in `find_indexes`.
     """
 
     format: str
@@ -68,6 +70,7 @@ class ReadOptions:
     rows: int | None = None
     condition: Expr | None = None
     skipped: BadRecords | None = None
+    index: Any = None
 
     def scan(self, files: Sequence[str], places: FileLocations | None = None) -> str:
         """Return the list of the files' shards, as JSON."""
@@ -84,6 +87,11 @@ class ReadOptions:
         )
 
         def scan() -> str:
+            indexes = (
+                find_indexes(files, self.index, places)
+                if self.format == "webdataset" and places is not None
+                else {}
+            )
             scan, shown = _core.scan(
                 refs,
                 self.format,
@@ -93,6 +101,10 @@ class ReadOptions:
                 lenient=lenient,
                 compare=compare,
                 access=access,
+                starts={
+                    path: (of.to_bytes(), of.end if of.unsure else None)
+                    for path, of in indexes.items()
+                },
             )
             if shown is None:
                 untyped = self.format == "webdataset" and self.schema is None
@@ -108,7 +120,8 @@ class ReadOptions:
         ):
             return scan()
         # What files of a commit show of themselves never changes.
-        return remembered([refs, self.format, options, self.schema, self.every, lenient], scan)
+        of = [refs, self.format, options, self.schema, self.every, lenient]
+        return remembered(of if self.index is None else [*of, repr(self.index)], scan)
 
 
 def read_options(format: str, options: dict[str, Any], features: Any) -> ReadOptions:
@@ -134,7 +147,7 @@ def read_options(format: str, options: dict[str, Any], features: Any) -> ReadOpt
     if left.pop("trust_remote_code", None):
         raise UnsupportedError("trust_remote_code: rowstream never runs code of a data set")
     result: dict[str, Any] = {}
-    rows = None
+    rows = index = None
     encoding = (
         encodings.option(format, left.pop("encoding", None), left.pop("encoding_errors", None))
         if format in _TEXTS
@@ -154,6 +167,7 @@ def read_options(format: str, options: dict[str, Any], features: Any) -> ReadOpt
                 f'sample_by is "line", "paragraph" or "document", found {result["sample_by"]!r}'
             )
     elif format == "webdataset":
+        index = left.pop("index", None)
         result = _webdataset(left)
     if encoding is not None:
         result["encoding"] = encoding
@@ -180,6 +194,7 @@ def read_options(format: str, options: dict[str, Any], features: Any) -> ReadOpt
         rows,
         condition,
         skipped,
+        index,
     )
 
 
@@ -236,7 +251,7 @@ def _known(format: str) -> str:
         ),
         "json": ", field=, encoding=",
         "text": ", sample_by=, keep_linebreaks=, encoding=",
-        "webdataset": ", end_marker=, names=, members=",
+        "webdataset": ", end_marker=, names=, members=, index=",
     }
     return (
         "columns=[…], features=, filters="

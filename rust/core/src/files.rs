@@ -216,6 +216,7 @@ pub(crate) struct Asked {
     pub(crate) statistics: bool,
     pub(crate) lenient: bool,
     pub(crate) first: bool,
+    pub(crate) every: bool,
 }
 
 impl Opened {
@@ -230,12 +231,12 @@ impl Opened {
         format: &dyn Format,
         name: &str,
         depth: ProbeDepth,
-        Asked { statistics, lenient, first }: Asked,
+        Asked { statistics, lenient, first, every }: Asked,
     ) -> Result<ProbeResult> {
         let (size, most) = (self.object.size(), engine.budget.for_rows() as usize);
         // By its name, so that a copy that happens to be here is read in the same order.
         let packed = self.codec.is_some();
-        let facts = FileFacts { size, packed, most, statistics, lenient, far: name.contains("://"), first };
+        let facts = FileFacts { size, packed, most, statistics, lenient, far: name.contains("://"), first, every };
         let probe = format.probe(&facts, depth)?;
         let found = match self.codec {
             Some(codec) => {

@@ -14,6 +14,7 @@
 //!
 //! A zip or tar archive of data files is as if they lay in a folder.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -75,11 +76,22 @@ pub struct Named {
     pub path: String,
     /// What a listing said of it: then it need not be asked for.
     pub known: Option<Known>,
+    /// Where its rows begin, as an index beside it says: for what is far away, where finding them would read all of it.
+    pub starts: Option<Arc<Starts>>,
+}
+
+/// Where the rows of a file begin, as an index says.
+#[derive(Debug, Clone, Default)]
+pub struct Starts {
+    /// Where each row begins.
+    pub rows: Vec<u64>,
+    /// Where the last row ends; or where one more begins, if the index has no end.
+    pub last: Option<u64>,
 }
 
 impl From<String> for Named {
     fn from(path: String) -> Self {
-        Self { path, known: None }
+        Self { path, known: None, starts: None }
     }
 }
 
@@ -104,6 +116,8 @@ pub async fn list(
         Types::Declared { compare: true, .. } => (ProbeDepth::Head, true),
         Types::Declared { .. } => (ProbeDepth::Shape, false),
     };
+    // Indexes of one data set end alike.
+    let mut ends = true;
     let mut listed: Vec<(FileEntry, Option<Known>)> = Vec::new();
     for some in paths.chunks(AT_ONCE) {
         let work = some.iter().map(|named| {
@@ -116,6 +130,8 @@ pub async fn list(
         listed.extend(at_once(engine, work).await?.into_iter().flatten());
     }
     let looked = looked_at(&listed, &*format, depth);
+    let starts: HashMap<&str, &Starts> =
+        paths.iter().filter_map(|named| Some((named.path.as_str(), &**named.starts.as_ref()?))).collect();
     let given = matches!(types, Types::Declared { .. });
     let (mut files, mut cuts): (Vec<FileEntry>, Vec<Option<Cuts>>) = (Vec::new(), Vec::new());
     let (mut schema, mut first, mut floor): (Option<Schema>, String, u64) = (None, String::new(), 1);
@@ -145,13 +161,18 @@ pub async fn list(
             let Some((opened, found)) = found else {
                 let Known { size, version } =
                     known.clone().ok_or_else(|| Error::internal("a file that nobody looked at"))?;
-                cuts.push(None);
+                let starts = starts.get(entry.path.as_str()).filter(|_| !packed(&entry.path));
+                cuts.push(
+                    starts
+                        .map(|starts| indexed(starts, ends, size, &[]).map_err(|e| e.in_file(&entry.path)))
+                        .transpose()?,
+                );
                 files.push(FileEntry { size, version: version.unwrap_or_default(), told: true, ..entry.clone() });
                 continue;
             };
             let Opened { object, version, codec, .. } = opened;
             let told = object.version().is_some();
-            let ProbeResult { schema: seen, cuts: cut, floor: keeps, version: better, note, .. } = found;
+            let ProbeResult { schema: seen, cuts: cut, floor: keeps, version: better, note, seen: rows, .. } = found;
             schema = match (schema, seen) {
                 (None, Some(seen)) => {
                     first = entry.name();
@@ -168,7 +189,21 @@ pub async fn list(
             };
             floor = floor.max(keeps);
             // What can only be read from its start is one piece.
-            cuts.push(Some(if object.ranged() { cut } else { Cuts::Whole }));
+            cuts.push(Some(match (cut, starts.get(entry.path.as_str())) {
+                _ if !object.ranged() => Cuts::Whole,
+                (Cuts::Whole, Some(starts)) if codec.is_none() => {
+                    let seen = rows.map(|(starts, _)| starts).unwrap_or_default();
+                    ends = match starts.last {
+                        Some(last) if last + 512 <= object.size() => {
+                            let block = object.read(&[last..last + 512]).await.map_err(|e| e.in_file(&entry.path))?;
+                            block.iter().flatten().all(|byte| *byte == 0)
+                        }
+                        _ => true,
+                    };
+                    indexed(starts, ends, object.size(), &seen).map_err(|e| e.in_file(&entry.path))?
+                }
+                (cut, _) => cut,
+            }));
             let version = if told { version } else { better.unwrap_or(version) };
             files.push(FileEntry {
                 size: object.size(),
@@ -195,6 +230,29 @@ pub async fn list(
     let pieces = pieces(&files, as_the_others(&files, cuts, encoded));
     let lanes = lanes(floor, pieces.len());
     Ok((Scan { format: name.into(), options, files, pieces, schema, declared, lanes, floor }, shown))
+}
+
+/// Where the rows of a file begin, and where the last of them ends, for an index beside it.
+pub async fn row_starts(
+    store: Arc<dyn Store>,
+    named: &Named,
+    name: &str,
+    options: &serde_json::Value,
+) -> Result<(Vec<u64>, u64)> {
+    let engine = Engine::current()?;
+    let format = crate::format::of(name, options)?;
+    let entry = entries(engine, &*store, name, &named.path, named.known.as_ref()).await?.swap_remove(0);
+    let opened = Files::open(engine, &*store, &*format, &entry, named.known.as_ref()).await?;
+    if opened.codec.is_some() {
+        let what = "it is compressed, so it is read from its start however it is indexed: decompress it first";
+        return Err(Error::new(Kind::Unsupported, what).in_file(&named.path));
+    }
+    let asked = Asked { every: true, ..Asked::default() };
+    let found = opened.probe(engine, &*format, &entry.name(), ProbeDepth::Shape, asked).await?;
+    found.seen.ok_or_else(|| {
+        Error::new(Kind::Unsupported, format!("files of {name} need no index: where rows begin, they say"))
+            .in_file(&named.path)
+    })
 }
 
 /// Files far away that are looked at, where it is known of all how long they are and which version.
@@ -280,6 +338,26 @@ pub fn join(scans: Vec<Scan>) -> Result<Scan> {
 /// The most lanes of a shuffle.
 fn lanes(floor: u64, pieces: usize) -> usize {
     (FLOORS / floor.max(1)).min(LANES).min(pieces as u64).max(1) as usize
+}
+
+/// Where an index says that the rows of a file begin, if it can be of this file. `ends`: it says where they end; `seen`:
+/// where the first rows begin.
+fn indexed(starts: &Starts, ends: bool, size: u64, seen: &[u64]) -> Result<Cuts> {
+    let mut starts = starts.clone();
+    starts.rows.extend(starts.last.filter(|_| !ends));
+    let starts = starts.rows;
+    let fits = starts.is_sorted_by(|a, b| a < b) && starts.iter().all(|at| at.is_multiple_of(512) && *at < size);
+    // What is no sample may stand before one, and be of it for some.
+    let ends = starts.iter().skip(1).chain(std::iter::once(&size));
+    let same = seen.len() <= starts.len()
+        && seen.iter().zip(starts.iter().zip(ends)).all(|(at, (start, end))| start <= at && at < end);
+    if !fits || !same {
+        return Err(Error::data(format!(
+            "its index is not of this archive, which has {size} bytes: make it again with rowstream.webdataset.index, \
+             or read the archive without it by index=False"
+        )));
+    }
+    Ok(Cuts::Rows(starts))
 }
 
 /// Cuts files into pieces.

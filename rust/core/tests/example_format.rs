@@ -53,6 +53,7 @@ impl Probe for Looked {
             version: None,
             note: None,
             head: None,
+            seen: None,
         })
     }
 }
@@ -133,6 +134,7 @@ impl conformance::Format for Suite {
             lenient: false,
             far: false,
             first: false,
+            every: false,
         };
         let mut probe = Integers.probe(&facts, ProbeDepth::All)?;
         while let Some(range) = probe.need()? {
@@ -147,6 +149,7 @@ impl conformance::Format for Suite {
             head: None,
             at: 0,
             bytes: size - WIDTH,
+            rows: None,
             schema: &schema,
             declared: false,
         };

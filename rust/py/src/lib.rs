@@ -2,6 +2,7 @@
 
 mod access;
 mod batch;
+mod by_number;
 mod capsule;
 mod columns;
 mod dicts;
@@ -44,6 +45,8 @@ mod _core {
     #[pymodule_export]
     use super::batch::Batch;
     #[pymodule_export]
+    use super::by_number::RowReader;
+    #[pymodule_export]
     use super::columns::ArrowBuffer;
     #[pymodule_export]
     use super::dicts::RowIterator;
@@ -52,7 +55,7 @@ mod _core {
     #[pymodule_export]
     use super::pixels::{DecodedImages, ImageDecoder, PixelBuffer};
     #[pymodule_export]
-    use super::plan::{InMemoryFile, Plan, join_scans, memory, merge_cursors, permutation, scan};
+    use super::plan::{InMemoryFile, Plan, join_scans, memory, merge_cursors, permutation, row_starts, scan};
     #[pymodule_export]
     use super::sealed::{Checks, Mapped, seal, sealed_files};
     #[pymodule_export]

@@ -1,5 +1,6 @@
 //! Plans and cursors, as the JSON that Python keeps.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
@@ -10,7 +11,7 @@ use rowstream_core::exec::explain::explain;
 use rowstream_core::plan::cursor::Cursor;
 use rowstream_core::plan::{Plan as CorePlan, Program};
 use rowstream_core::rng::Rng;
-use rowstream_core::scan::{Named, Types, join, list};
+use rowstream_core::scan::{Named, Starts, Types, join, list, row_starts as starts_of};
 use rowstream_core::source::memory::{held, hold};
 use rowstream_core::source::{Known, Sources};
 use rowstream_core::{Error, Kind};
@@ -18,6 +19,7 @@ use rowstream_core::{Error, Kind};
 use crate::access::{Access, sources};
 use crate::door::{detached, interruptible};
 use crate::error::raise;
+use crate::table::positions;
 
 /// A plan that was read and checked.
 #[pyclass(frozen, module = "rowstream._core")]
@@ -101,9 +103,13 @@ pub fn merge_cursors(py: Python<'_>, cursors: Vec<String>) -> PyResult<String> {
 
 /// Lists the pieces of files of a format and their schema, as JSON. `options`: those of the format, as JSON; `schema`:
 /// the types of the rows, as JSON; `all`: they are found from all rows; `lenient`: not from those that cannot be read;
-/// `compare`: beside the listing it gives the types that the files show, as JSON, where those of the rows are given.
+/// `compare`: beside the listing it gives the types that the files show, as JSON, where those of the rows are given;
+/// `starts`: where the rows of files far away begin, by their paths, as the bytes of 64-bit integers, and a number that
+/// may be where one more begins, or all end.
 #[pyfunction]
-#[pyo3(signature = (paths, format, options=None, schema=None, *, all=false, lenient=false, compare=false, access=None))]
+#[pyo3(signature = (
+    paths, format, options=None, schema=None, *, all=false, lenient=false, compare=false, access=None, starts=None
+))]
 #[expect(clippy::too_many_arguments)]
 pub fn scan(
     py: Python<'_>,
@@ -115,9 +121,15 @@ pub fn scan(
     lenient: bool,
     compare: bool,
     access: Option<&Bound<'_, Access>>,
+    starts: Option<HashMap<String, (Vec<u8>, Option<u64>)>>,
 ) -> PyResult<(String, Option<String>)> {
     let sources = sources(access);
-    let paths: Vec<Named> = paths.into_iter().map(Named::from).collect();
+    let mut paths: Vec<Named> = paths.into_iter().map(Named::from).collect();
+    for named in &mut paths {
+        let starts = starts.as_ref().and_then(|starts| starts.get(&named.path));
+        named.starts = starts
+            .map(|(rows, last)| Arc::new(Starts { rows: positions(rows).map(|at| at as u64).collect(), last: *last }));
+    }
     interruptible(py, move || {
         let read = |what: &str, e: serde_json::Error| Error::new(Kind::Value, format!("not {what}: {e}"));
         let options = options
@@ -134,6 +146,30 @@ pub fn scan(
     })
 }
 
+/// Where the rows of a file begin, and where the last of them ends, as the bytes of 64-bit integers: for an index beside
+/// it. `options`: those of the format, as JSON.
+#[pyfunction]
+#[pyo3(signature = (path, format, options=None, access=None))]
+pub fn row_starts<'py>(
+    py: Python<'py>,
+    path: Path,
+    format: String,
+    options: Option<String>,
+    access: Option<&Bound<'_, Access>>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let sources = sources(access);
+    let named = Named::from(path);
+    let found = interruptible(py, move || {
+        let options = options
+            .map_or(Ok(serde_json::Value::Null), |json| serde_json::from_str(&json))
+            .map_err(|e| Error::new(Kind::Value, format!("not options: {e}")))?;
+        let (mut starts, end) = Engine::current()?.block_on(starts_of(sources, &named, &format, &options))?;
+        starts.push(end);
+        Ok(starts.iter().flat_map(|at| at.to_le_bytes()).collect::<Vec<u8>>())
+    })?;
+    Ok(PyBytes::new(py, &found))
+}
+
 /// Where a file is; or that, and its length and version.
 #[derive(FromPyObject)]
 pub enum Path {
@@ -145,7 +181,7 @@ impl From<Path> for Named {
     fn from(path: Path) -> Self {
         match path {
             Path::Alone(path) => Self::from(path),
-            Path::Known(path, size, version) => Self { path, known: Some(Known { size, version }) },
+            Path::Known(path, size, version) => Self { path, known: Some(Known { size, version }), starts: None },
         }
     }
 }

@@ -15,7 +15,7 @@ from rowstream.features.features import Features
 from rowstream.features.infer import has_pairs
 from rowstream.fingerprint.transform import update_fingerprint
 from rowstream.info import DatasetInfo
-from rowstream.prepare.parquet_table import ParquetTable
+from rowstream.prepare.file_table import FileTable
 from rowstream.streams.mixture import STRATEGIES
 from rowstream.table.table import Table, concat_tables
 from rowstream.writers.features import with_features
@@ -74,7 +74,7 @@ def concatenate_map_style(
         aligned, tables = [ds.features for ds in parts], [ds._data for ds in parts]
     features = Features({name: one for some in aligned for name, one in some.items()})
     first, *rest = tables
-    joined = first.joined(rest) if axis == 0 and rest and isinstance(first, ParquetTable) else None
+    joined = first.joined(rest) if axis == 0 and rest and isinstance(first, FileTable) else None
     table = concat_tables(tables, axis=axis) if joined is None else joined
     missing = [name for name in features if name not in table.column_names]
     if not missing:

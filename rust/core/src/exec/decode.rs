@@ -60,6 +60,7 @@ pub(crate) fn decoder_source<'a>(files: &'a Files, opened: &'a Opened, piece: &P
         head: opened.head.as_ref(),
         at: piece.at,
         bytes: piece.bytes,
+        rows: piece.count,
         schema: &scan.schema,
         declared: scan.declared,
     }
@@ -232,6 +233,39 @@ pub(super) async fn decoded(
         })
     };
     Ok(Reading { decoder: Some(decoder), making, object: Some(object), file, start, out: None, whence, first })
+}
+
+/// Decodes a piece on this thread; what is not at hand is waited for. Its rows are all kept.
+pub(super) fn decoded_here(
+    engine: &'static Engine,
+    files: &Arc<Files>,
+    adapter: &Adapter,
+    piece: &Piece,
+) -> Result<Vec<RecordBatch>> {
+    let making = Making { adapter: adapter.in_file(constants(files, piece.file), piece.base), filter: None };
+    let opened = engine.block_on(files.get(engine, piece.file))?;
+    let whence = |row| piece.whence.as_ref().map(|(scan, of)| place(scan, *of, piece.first + row));
+    let named = |e: Error| e.placed(whence).in_file(files.name(piece.file));
+    let most = engine.budget.for_rows() as usize;
+    let open = || decoder(files, &opened, piece, adapter.sources().to_vec(), most);
+    let (mut decoder, _) = contain(open).map_err(named)?;
+    let (mut batches, mut rows) = (Vec::new(), 0);
+    while !decoder.finished() {
+        match advance(&mut *decoder, &making, &*opened.object, rows).map_err(named)? {
+            Made::Need(ranges) => {
+                let parts = engine.block_on(opened.object.read(&ranges)).map_err(named)?;
+                for (range, bytes) in ranges.into_iter().zip(parts) {
+                    decoder.push(range, bytes).map_err(named)?;
+                }
+            }
+            Made::Rows(part, _) => {
+                rows += part.rows;
+                batches.push(part.batch);
+            }
+            Made::Done => break,
+        }
+    }
+    Ok(batches)
 }
 
 impl Reading {

@@ -3,6 +3,8 @@
 //! The consumer's thread alone decides the order. Readers only fill their queues, so nothing is put back in sequence,
 //! and how many there are, or how far ahead, changes the speed and never a row.
 
+pub mod by_number;
+mod columns;
 pub mod count;
 mod decode;
 pub mod explain;

@@ -4,8 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{DataType, IntervalUnit, Schema, SchemaRef};
+use arrow_schema::SchemaRef;
 
+use super::columns::{adapter, bases};
 use super::gather::{Picks, Run};
 use super::lane::{Lane, Ready};
 use super::queue::{Signal, Unit};
@@ -16,10 +17,9 @@ use crate::files::Files;
 use crate::plan::cursor::{At, Base, Cursor, Part};
 use crate::plan::order::Order;
 use crate::plan::{Plan, Program};
-use crate::schema::{Adapter, Filter, ROW};
+use crate::schema::Filter;
 use crate::source::Store;
 use crate::source::remote::cache::Schedule;
-use crate::types::viewed;
 
 use super::limits::{Asked, Limits};
 use super::shared::Shared;
@@ -49,18 +49,6 @@ pub(crate) struct Rows {
     pub(crate) flush: bool,
     /// A record that could not be read comes next.
     pub(crate) then: Option<Error>,
-}
-
-/// Of each piece, the number of its first row in its file.
-fn bases(plan: &Plan) -> Result<Vec<u64>> {
-    let (mut bases, mut last, mut next) = (Vec::new(), u32::MAX, 0);
-    for &(file, _, rows, _) in &plan.scan.pieces {
-        next = if file == last { next } else { 0 };
-        bases.push(next);
-        next += rows.ok_or_else(|| Error::internal("rows that nobody counted"))?;
-        last = file;
-    }
-    Ok(bases)
 }
 
 /// The rows of a plan for consumer `c` of `of`, as the files have them.
@@ -99,53 +87,19 @@ impl Drop for Ordered {
     }
 }
 
-/// A type in a type that rows cannot have.
-fn strange(data_type: &DataType) -> Option<&DataType> {
-    match data_type {
-        DataType::Union(..) | DataType::Interval(IntervalUnit::YearMonth | IntervalUnit::DayTime) => Some(data_type),
-        DataType::List(item)
-        | DataType::LargeList(item)
-        | DataType::FixedSizeList(item, _)
-        | DataType::Map(item, _)
-        | DataType::ListView(item)
-        | DataType::LargeListView(item) => strange(item.data_type()),
-        DataType::Struct(fields) => fields.iter().find_map(|field| strange(field.data_type())),
-        DataType::Dictionary(_, values) => strange(values),
-        DataType::RunEndEncoded(_, values) => strange(values.data_type()),
-        _ => None,
-    }
-}
-
 impl Ordered {
     /// Opens the rows that follow a cursor, which must be of this plan.
     pub(crate) fn open(plan: &Arc<Plan>, store: Arc<dyn Store>, c: u64, of: u64, cursor: Cursor) -> Result<Self> {
         let engine = Engine::current()?;
         let program = Arc::new(Program::new(Arc::clone(plan)));
         let cursor = cursor.for_consumer(&program, c, of)?;
-        let schema = plan.read_schema()?;
-        for field in schema.fields() {
-            if let Some(strange) = strange(field.data_type()) {
-                let what = format!(
-                    "the column {:?} has the type {strange}, which rows cannot have: leave it out, as by \
-                     select_columns",
-                    field.name()
-                );
-                return Err(
-                    Error::new(Kind::Unsupported, what).in_file(plan.scan.files.first().map_or("", |file| &file.path))
-                );
-            }
-        }
-        let sources: Vec<String> = match &plan.columns {
-            Some(columns) => columns.iter().map(|(source, _)| source.clone()).collect(),
-            None => schema.fields().iter().map(|f| f.name().clone()).collect(),
-        };
-        let schema = Arc::new(Schema::new(viewed(schema.fields())));
+        let adapter = adapter(plan)?;
         let shared = Shared {
             engine,
             plan: Arc::clone(plan),
             files: Arc::new(Files::new(Arc::clone(&store), Arc::clone(&plan.scan), plan.filter.is_some())?),
-            bases: if sources.iter().any(|source| source == ROW) { Arc::new(bases(plan)?) } else { Arc::default() },
-            adapter: Arc::new(Adapter::new(schema, sources)),
+            bases: Arc::new(bases(plan, &adapter)?),
+            adapter: Arc::new(adapter),
             filter: plan.filter.clone().map(|expr| Filter::new(expr, &plan.scan.schema).map(Arc::new)).transpose()?,
             signal: Arc::default(),
             limits: Limits::default(),

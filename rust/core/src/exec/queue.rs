@@ -179,6 +179,8 @@ pub(crate) struct Piece {
     pub(crate) lenient: bool,
     /// The number of its first row in its file, where that is asked for.
     pub(crate) base: u64,
+    /// The row of a piece of the listing with which it begins.
+    pub(crate) first: u64,
     /// Which piece of which listing it is, for errors that say where a row is.
     pub(crate) whence: Option<(Arc<Scan>, u32)>,
     /// The threads that may decompress it.
@@ -206,6 +208,7 @@ impl Piece {
             filter,
             lenient: false,
             base: 0,
+            first: 0,
             whence: None,
             threads: 1,
             ready_units: 1,

@@ -39,6 +39,11 @@ pub trait Format: Send + Sync {
     /// Decodes one piece.
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>>;
 
+    /// What finds where each row of a piece begins, where rows can be read from there on by themselves.
+    fn row_starts(&self, _piece: &Source) -> Result<Option<Box<dyn Probe>>> {
+        Ok(None)
+    }
+
     /// Whether its decoders leave out what a filter does not want, by themselves.
     fn filters(&self) -> bool {
         false
@@ -113,6 +118,8 @@ pub struct FileFacts {
     pub far: bool,
     /// Whether it is the first of its data set, whose rows show most of the types.
     pub first: bool,
+    /// Whether all of its rows are to be found, however far away it is.
+    pub every: bool,
 }
 
 /// How much is looked at.
@@ -152,6 +159,8 @@ pub struct ProbeResult {
     pub note: Option<Value>,
     /// What a decoder is to know, and the plan does not keep.
     pub head: Option<Head>,
+    /// Where rows begin, as far as was looked, and where the last of them ends; of a format that has an index for that.
+    pub seen: Option<(Vec<u64>, u64)>,
 }
 
 /// What a format keeps of a file that is open.
@@ -185,6 +194,8 @@ pub struct Source<'a> {
     pub at: u64,
     /// Its bytes.
     pub bytes: u64,
+    /// Its rows, where they are known.
+    pub rows: Option<u64>,
     /// The schema of the listing.
     pub schema: &'a Schema,
     /// Whether a user gave it.
@@ -206,7 +217,7 @@ pub(crate) const FIRST_BYTES: u64 = 10 << 20;
 impl ProbeResult {
     /// Of a file that is read from its start to its end.
     pub(crate) fn stream(schema: Option<Schema>, cuts: Cuts) -> Self {
-        Self { schema, cuts, floor: STREAM_FLOOR, version: None, note: None, head: None }
+        Self { schema, cuts, floor: STREAM_FLOOR, version: None, note: None, head: None, seen: None }
     }
 }
 

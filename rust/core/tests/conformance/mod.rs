@@ -48,6 +48,7 @@ impl Read {
             lenient: false,
             far: self.far,
             first: false,
+            every: false,
         }
     }
 
@@ -82,6 +83,7 @@ impl Format for Read {
             head: found.head.as_ref(),
             at: range.start,
             bytes: range.end - range.start,
+            rows: None,
             schema: &schema,
             declared: false,
         };

@@ -165,6 +165,7 @@ impl Probe for Prober {
             version: Some(footer.version.clone()),
             note: None,
             head: Some(Arc::from(footer as Box<dyn std::any::Any + Send + Sync>)),
+            seen: None,
         })
     }
 }

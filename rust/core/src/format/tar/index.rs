@@ -23,6 +23,9 @@ use crate::hash::hash;
 /// is looked at, the samples that begin there, and the first whole.
 const LOOKED_AT: u64 = 1 << 20;
 
+/// The bytes that are read at once of what is far away and read whole.
+const AT_ONCE: usize = 8 << 20;
+
 /// Goes through the headers of an archive: finds its samples, its fields and their types. Of a compressed archive it
 /// looks at the beginning only.
 #[expect(clippy::struct_excessive_bools, reason = "each says one thing of the file")]
@@ -42,7 +45,12 @@ pub struct Index {
     lenient: bool,
     ended: bool,
     most: usize,
+    /// Whether only the beginning is looked at, since it is far away.
     far: bool,
+    /// Whether all of it is read, although it is far away.
+    every: bool,
+    /// Where the last member ends.
+    after: u64,
     /// Whether the last block was one of an end marker.
     marked: bool,
     names: Names,
@@ -61,9 +69,15 @@ impl Index {
             input: Archive::new(
                 0..file.size,
                 file.packed,
-                if file.far || file.packed { LOOKED_AT as usize } else { 4 << 10 },
+                match file {
+                    FileFacts { far: true, every: true, .. } => AT_ONCE,
+                    FileFacts { far: true, .. } | FileFacts { packed: true, .. } => LOOKED_AT as usize,
+                    _ => 4 << 10,
+                },
             ),
-            far: file.far,
+            far: file.far && !file.every,
+            every: file.far && file.every,
+            after: 0,
             starts: Vec::new(),
             solid: Vec::new(),
             shown: Vec::new(),
@@ -175,6 +189,7 @@ impl Index {
                         self.linked.push((at, sample, field));
                     }
                     self.names.link(at, name, target, symbolic);
+                    self.after = at + next;
                     self.input.jump(at + next);
                     least = BLOCK;
                 }
@@ -239,7 +254,12 @@ impl Index {
                         ));
                     }
                     // Close together: more at once. Far apart: only the header.
-                    self.input.unit = if next > 4 << 10 && !self.far { 2 << 10 } else { 64 << 10 };
+                    self.input.unit = match next {
+                        _ if self.every => AT_ONCE,
+                        4097.. if !self.far => 2 << 10,
+                        _ => 64 << 10,
+                    };
+                    self.after = at + next;
                     if self.input.compressed() && self.input.block.len() < next as usize {
                         least = next as usize;
                         if self.input.last {
@@ -347,9 +367,10 @@ impl Probe for Index {
 
     fn result(self: Box<Self>) -> Result<ProbeResult> {
         let packed = self.packed();
+        let seen = Some((self.starts.clone(), self.after));
         let cuts = if packed { Cuts::Whole } else { Cuts::Rows(self.starts.clone()) };
         let note = if packed { None } else { noted(&self.links)? };
-        Ok(ProbeResult { note, ..ProbeResult::stream(Some(self.schema()), cuts) })
+        Ok(ProbeResult { note, seen, ..ProbeResult::stream(Some(self.schema()), cuts) })
     }
 }
 

@@ -1,12 +1,14 @@
 //! tar archives in the convention of WebDataset: members that stand together and have one key are one sample.
 
 mod archive;
+mod claim;
 mod header;
 mod index;
 mod links;
 mod members;
 mod number;
 mod sparse;
+mod starts;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -26,6 +28,7 @@ use crate::conform::LABELS;
 use crate::error::{Error, Kind, Result};
 use crate::hash::hash;
 use archive::Archive;
+use claim::Claim;
 pub(crate) use header::left_behind;
 use header::{Entry, Naming, not_utf8, sample};
 pub use index::Index;
@@ -75,10 +78,18 @@ impl Format for WebDataset {
             piece.unpacked.is_some(),
             piece.note,
             piece.schema,
-            piece.url,
+            (piece.url, piece.size),
+            piece.rows,
             options,
             *self,
         )?))
+    }
+
+    fn row_starts(&self, piece: &Source) -> Result<Option<Box<dyn Probe>>> {
+        if piece.unpacked.is_some() {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(starts::Starts::new(piece, *self)?)))
     }
 }
 
@@ -214,6 +225,10 @@ pub struct TarDecoder {
     links: HashMap<u64, Target>,
     /// Where members are, by a hash of their names, of an archive that was not gone through before.
     names: Option<HashMap<u64, Range<u64>>>,
+    /// What its index says of a range far away, until it is found to be so.
+    claim: Option<Claim>,
+    /// The last rows, which are given once it is.
+    held: Option<Step>,
     /// What a link stands for and is not in the block: what is asked for, and what came.
     away: Option<Range<u64>>,
     fetched: HashMap<u64, Bytes>,
@@ -294,13 +309,15 @@ impl Sample {
 
 impl TarDecoder {
     /// A decoder of the samples in `range` of a file, which begins and ends with one. `schema`: that of the listing;
-    /// `url`: what samples say of where they are from.
+    /// `url`: what samples say of where they are from, beside the length of the file; `rows`: the samples of the range,
+    /// if they are known.
     pub fn new(
         range: Range<u64>,
         packed: bool,
         note: Option<&serde_json::Value>,
         schema: &Schema,
-        url: &str,
+        (url, size): (&str, u64),
+        rows: Option<u64>,
         options: &Options,
         reading: WebDataset,
     ) -> Result<Self> {
@@ -333,7 +350,7 @@ impl TarDecoder {
         }
         Ok(Self {
             input: Archive::new(range.clone(), packed, options.unit as usize),
-            range,
+            range: range.clone(),
             fields,
             known: schema.fields().iter().map(|field| field.name().clone()).collect(),
             schema: Arc::new(Schema::new(types)),
@@ -351,6 +368,8 @@ impl TarDecoder {
             marked: false,
             links: links::read(note)?,
             names: (note.is_none() && !packed && url.contains("://")).then(HashMap::new),
+            claim: rows.filter(|_| note.is_none() && url.contains("://")).map(|rows| Claim::new(rows, range.end..size)),
+            held: None,
             away: None,
             fetched: HashMap::new(),
             reading,
@@ -360,7 +379,10 @@ impl TarDecoder {
     fn step(&mut self) -> Result<Step> {
         loop {
             if self.done || self.next >= self.rows.end {
-                return Ok(Step::Done);
+                return match self.checked()? {
+                    Step::Done => Ok(self.held.take().unwrap_or(Step::Done)),
+                    need => Ok(need),
+                };
             }
             if let Some(range) = &self.away {
                 self.asked = Some(range.clone());
@@ -380,10 +402,46 @@ impl TarDecoder {
                 self.asked = Some(range.clone());
                 return Ok(Step::Need(vec![range]));
             }
-            if let Some(step) = self.batch()? {
-                return Ok(step);
+            match self.batch()? {
+                // Whoever gets the last rows that are said asks for no more.
+                Some(step) if self.claim.as_ref().is_some_and(Claim::all) => self.held = Some(step),
+                Some(step) => return Ok(step),
+                None => {}
             }
         }
+    }
+
+    /// The end, once the range was found to be what an index says of it.
+    fn checked(&mut self) -> Result<Step> {
+        let Some(claim) = &self.claim else { return Ok(Step::Done) };
+        if !claim.all() {
+            return if self.done { Err(claim.wrong("fewer than")) } else { Ok(Step::Done) };
+        }
+        while !self.done {
+            if let Some(range) = self.input.fill(self.least)? {
+                self.asked = Some(range.clone());
+                return Ok(Step::Need(vec![range]));
+            }
+            let block = self.input.block.clone();
+            match self.sample(&block, 0)? {
+                Ok(None) => self.done = true,
+                Ok(Some(found)) if found.members.is_empty() => {
+                    self.input.take(found.end);
+                    self.least = BLOCK;
+                }
+                Err(Short::More(short)) => self.least = short,
+                Ok(Some(_)) | Err(Short::Away(_)) => {
+                    return self.claim.as_ref().map_or(Ok(Step::Done), |claim| Err(claim.wrong("more than")));
+                }
+            }
+        }
+        let names = self.reading.names;
+        let Some(range) = self.claim.as_mut().and_then(|claim| claim.follow(names).transpose()).transpose()? else {
+            self.claim = None;
+            return Ok(Step::Done);
+        };
+        self.asked = Some(range.clone());
+        Ok(Step::Need(vec![range]))
     }
 
     /// The samples that are whole in the block, as a batch.
@@ -421,8 +479,11 @@ impl TarDecoder {
             if found.members.is_empty() {
                 continue;
             }
-            // The keys of what is not compressed were seen when the archive was listed.
-            if self.input.compressed() && !self.keys.insert(hash(found.key().as_bytes())) {
+            // Where all of an archive was gone through when it was listed, its keys were seen.
+            if let Some(claim) = &mut self.claim {
+                claim.met(found.key())?;
+            }
+            if (self.input.compressed() || self.names.is_some()) && !self.keys.insert(hash(found.key().as_bytes())) {
                 return Err(torn(found.key()));
             }
             self.next += 1;
@@ -854,6 +915,9 @@ impl Decoder for TarDecoder {
     fn push(&mut self, range: Range<u64>, bytes: Bytes) -> Result<()> {
         if self.asked.take().as_ref() != Some(&range) {
             return Err(unasked(&range));
+        }
+        if let Some(claim) = self.claim.as_mut().filter(|claim| claim.asks) {
+            return claim.push(&range, bytes);
         }
         if self.away.take_if(|away| *away == range).is_some() {
             self.fetched.insert(range.start, bytes);

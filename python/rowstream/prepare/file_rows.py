@@ -1,4 +1,4 @@
-"""The rows of Parquet files, read in order or by position."""
+"""The rows of files, read in order or by position."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rowstream.prepare.row_groups import keeps_types
 
 
 class Rows:
-    """The rows of a `ParquetTable`, with the methods of `_core.Table`."""
+    """The rows of a `FileTable`, with the methods of `_core.Table`."""
 
     def __init__(self, of: Any) -> None:
         self._of = of
@@ -26,14 +26,11 @@ class Rows:
     def row(self, i: int) -> dict[str, Any]:
         """Return the row at a position."""
         of = self._of
-        result: dict[str, Any]
         if of.mapped:
-            result = self._mapped.row(i)
+            result: dict[str, Any] = self._mapped.row(i)
             return result
-        at = of._start + i
-        group = of._groups.of(at)
-        result = of._groups.get(group, at + 1).core.row(at - of._groups.starts[group])
-        return result
+        found: dict[str, Any] = of._groups.row(of._start + i)
+        return found
 
     def select(self, at: bytes) -> _core.SelectedRows:
         """Return the rows at several positions, given as the bytes of 64-bit integers."""
@@ -42,18 +39,7 @@ class Rows:
             result: _core.SelectedRows = self._mapped.select(at)
             return result
         rows = np.frombuffer(at, dtype=np.int64) + of._start
-        starts = np.asarray(of._groups.starts)
-        which = np.searchsorted(starts, rows, side="right") - 1
-        tables: list[_core.Table] = []
-        number = np.empty(len(rows), dtype=np.int64)
-        # Each row group is looked up once, however its rows are mixed with others.
-        for group in np.unique(which):
-            own = which == group
-            number[own] = len(tables)
-            tables.append(of._groups.get(int(group), int(rows[own].max()) + 1).core)
-        return _core.SelectedRows.of(
-            tables or [_core.Table(of._empty)], number.tobytes(), (rows - starts[which]).tobytes()
-        )
+        return of._groups.select(rows) if len(rows) else _core.Table(of._empty).slice(0, 0)
 
     def slice(self, start: int, stop: int) -> _core.SelectedRows:
         """Return the rows from `start` to before `stop`."""

@@ -1,10 +1,11 @@
-"""Parquet files of this machine as tables, read where they are without an Arrow copy.
+"""Parquet and tar files of this machine as tables, read where they are without an Arrow copy.
 
-Rows in order come from the core's stream. Rows at random are looked up in row groups, which are
-decoded at the first access and kept as long as all kept ones fit into half of `ROWSTREAM_MEMORY`.
-When random access has decoded more bytes than that a second time, an Arrow copy is written, once
-for all processes, and memory-mapped. The same goes for what needs a whole table, such as a cast.
-A copy is announced, and `ROWSTREAM_ARROW_COPIES=0` refuses it.
+Rows in order come from the core's stream. Rows at random are looked up in row groups of Parquet,
+which are decoded at the first access and kept as long as all kept ones fit into half of
+`ROWSTREAM_MEMORY`; of tar archives only the bytes of the samples are read, anew each time. When
+random access has decoded more bytes of row groups than that a second time, an Arrow copy is
+written, once for all processes, and memory-mapped. The same goes for what needs a whole table, such
+as a cast. A copy is announced, and `ROWSTREAM_ARROW_COPIES=0` refuses it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from rowstream.features.features import Features
 from rowstream.fingerprint.hasher import Hasher
 from rowstream.formatting.query import gather
 from rowstream.prepare.arrow_copy import BATCH, ArrowCopy
-from rowstream.prepare.parquet_rows import Rows
+from rowstream.prepare.file_rows import Rows
 from rowstream.prepare.row_groups import (
     RowGroups,
     features_as_read,
@@ -35,6 +36,7 @@ from rowstream.prepare.row_groups import (
     row_group_cache,
     stream_row_groups,
 )
+from rowstream.prepare.samples import Samples
 from rowstream.table.rows import arrow_table
 from rowstream.table.table import Table
 
@@ -47,8 +49,13 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: setattr(row_group_cache, "lock", Lock()))
 
 
-class ParquetTable(Table):
-    """A table whose rows stay in Parquet files until they are accessed.
+def lookup_of(plan: Plan, features: Features) -> RowGroups | Samples:
+    """Return how rows of a plan are looked up by their numbers."""
+    return (RowGroups if plan.listing["format"] == "parquet" else Samples)(plan, features)
+
+
+class FileTable(Table):
+    """A table whose rows stay in their files until they are accessed.
 
     Args:
         plan: What is read; its columns are those of the table.
@@ -56,7 +63,7 @@ class ParquetTable(Table):
         copy: The Arrow copy, for what needs one.
         start, stop: The range of rows of the files that the table has; all rows by default.
         metadata: The metadata of the schema; that of the features by default.
-        groups: The row groups, to share those of another table.
+        groups: How rows are looked up, to share what another table has kept.
     """
 
     replays = ()
@@ -70,12 +77,12 @@ class ParquetTable(Table):
         start: int = 0,
         stop: int | None = None,
         metadata: Any = None,
-        groups: RowGroups | None = None,
+        groups: RowGroups | Samples | None = None,
     ) -> None:
         self.plan, self.features, self.copy = plan, features, copy
-        self._groups = groups or RowGroups(plan, features)
+        self._groups = groups or lookup_of(plan, features)
         self._start, self._stop = start, self._groups.starts[-1] if stop is None else stop
-        self._selected: dict[tuple[str, ...], ParquetTable] = {}
+        self._selected: dict[tuple[str, ...], FileTable] = {}
         self.schema: Any = (
             features.arrow_schema
             if metadata is None
@@ -121,18 +128,18 @@ class ParquetTable(Table):
         """Whether the table has all rows of the files, in the types that the core reads."""
         return self.num_rows == self._groups.starts[-1] and keeps_types(self.plan, self.features)
 
-    def joined(self, others: Sequence[Any]) -> ParquetTable | None:
+    def joined(self, others: Sequence[Any]) -> FileTable | None:
         """Return one table of the rows of this and of other tables.
 
         Returns:
-            `None` unless all are whole Parquet files with the same columns.
+            `None` unless all are whole files of one format with the same columns.
         """
         plans = [
             self.plan,
             *(
                 other.plan
                 for other in others
-                if isinstance(other, ParquetTable) and other.features == self.features
+                if isinstance(other, FileTable) and other.features == self.features
             ),
         ]
         alike = len(plans) == 1 + len(others) and all(
@@ -152,7 +159,7 @@ class ParquetTable(Table):
         name = Hasher.hash([self.copy.name, *(other.copy.name for other in others)])
         path = os.path.join(os.path.dirname(self.home), name, os.path.basename(self.copy.path))
         copy = ArrowCopy(files, path, features_as_read(files), name, self.copy.split)
-        return ParquetTable(plan, self.features, copy, metadata=self.schema.metadata)
+        return FileTable(plan, self.features, copy, metadata=self.schema.metadata)
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -161,7 +168,7 @@ class ParquetTable(Table):
     def __repr__(self) -> str:
         """Return the files, the number of rows and the schema as text."""
         return (
-            f"ParquetTable({files_of(self.plan)}, {self.num_rows}"
+            f"FileTable({files_of(self.plan)}, {self.num_rows}"
             f" rows)\n{self.schema.to_string(show_schema_metadata=False)}"
         )
 
@@ -176,7 +183,7 @@ class ParquetTable(Table):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Return the arguments to create the table again, without rows that were read."""
-        return ParquetTable, (
+        return FileTable, (
             self.plan,
             self.features,
             self.copy,
@@ -190,12 +197,10 @@ class ParquetTable(Table):
         result = Table(self.table)._replayed(name, *args, **kwargs)
         return Table(result.table, self.files, ((name, args, kwargs),), (("table", self),))
 
-    def _columns(self, plan: Plan, features: Features) -> ParquetTable:
-        return ParquetTable(
-            plan, features, self.copy, self._start, self._stop, self.schema.metadata
-        )
+    def _columns(self, plan: Plan, features: Features) -> FileTable:
+        return FileTable(plan, features, self.copy, self._start, self._stop, self.schema.metadata)
 
-    def select(self, columns: Sequence[Any]) -> ParquetTable:
+    def select(self, columns: Sequence[Any]) -> FileTable:
         """Return a table of the given columns; other columns are not read."""
         names = [self.column_names[one] if isinstance(one, int) else str(one) for one in columns]
         if names == self.column_names:
@@ -212,12 +217,12 @@ class ParquetTable(Table):
             result.__dict__["table"] = self.table.select(names)
         return result
 
-    def drop(self, columns: Any) -> ParquetTable:
+    def drop(self, columns: Any) -> FileTable:
         """Return the table without the given columns."""
         gone = [columns] if isinstance(columns, str) else list(columns)
         return self.select([name for name in self.column_names if name not in gone])
 
-    def rename_columns(self, names: Any) -> ParquetTable:
+    def rename_columns(self, names: Any) -> FileTable:
         """Return the table with other column names: a list of all, or a dict from old to new."""
         after = (
             [names.get(name, name) for name in self.column_names]
@@ -229,9 +234,9 @@ class ParquetTable(Table):
             self.plan.rename(dict(zip(self.column_names, after, strict=True))), features
         )
 
-    def replace_schema_metadata(self, metadata: Any = None) -> ParquetTable:
+    def replace_schema_metadata(self, metadata: Any = None) -> FileTable:
         """Return the table with other metadata of its schema."""
-        return ParquetTable(
+        return FileTable(
             self.plan,
             self.features,
             self.copy,
@@ -241,11 +246,11 @@ class ParquetTable(Table):
             self._groups,
         )
 
-    def slice(self, offset: int = 0, length: int | None = None) -> ParquetTable:
+    def slice(self, offset: int = 0, length: int | None = None) -> FileTable:
         """Return a table of consecutive rows."""
         start = min(self._start + offset, self._stop)
         stop = self._stop if length is None else min(start + length, self._stop)
-        return ParquetTable(
+        return FileTable(
             self.plan, self.features, self.copy, start, stop, self.schema.metadata, self._groups
         )
 
@@ -282,15 +287,8 @@ class ParquetTable(Table):
             self._copied.check(positions)
             return gather(self.table, positions)
         if isinstance(positions, range) and positions.step == 1:
-            parts, at, stop = [], self._start + positions.start, self._start + positions.stop
-            while at < stop:
-                i = self._groups.of(at)
-                upto = min(stop, self._groups.starts[i + 1])
-                parts.append(
-                    self._groups.get(i, upto).table.slice(at - self._groups.starts[i], upto - at)
-                )
-                at = upto
-            return pa.concat_tables(parts) if parts else self._empty
+            start, stop = self._start + positions.start, self._start + positions.stop
+            return self._groups.table(start, stop) if start < stop else self._empty
         rows = np.asarray(positions, dtype=np.int64)
         core = self.core
         if core is None or not len(rows):

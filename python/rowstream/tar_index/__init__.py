@@ -1,0 +1,1 @@
+"""Indexes of tar archives, as other libraries write them: where the samples of an archive begin."""
