@@ -5,13 +5,26 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import signal
+import subprocess
+import sys
 import tarfile
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rowstream import ClassLabel, Dataset, Features, Json, Value, exceptions, load_dataset
+from rowstream import (
+    ClassLabel,
+    Dataset,
+    Features,
+    Json,
+    Value,
+    exceptions,
+    load_dataset,
+    write_jsonl,
+)
 from rowstream.webdataset import ShardWriter, TarWriter, parse
 
 SAMPLES = [
@@ -313,6 +326,98 @@ def test_the_same_rows_in_threads(tmp_path, rows):
     rows.to_webdataset(tmp_path / "b.tar", batch_size=5, num_proc=2)
     digests = {hashlib.sha256((tmp_path / f"{c}.tar").read_bytes()).hexdigest() for c in "ab"}
     assert len(digests) == 1
+
+
+def test_the_same_archives_by_several_processes(tmp_path, rows):
+    for name, num_proc in (("a", None), ("b", 1), ("c", 2)):
+        rows.to_webdataset(tmp_path / f"{name}.tar", num_shards=4, num_proc=num_proc)
+    digests = [[digest(f) for f in sorted(tmp_path.glob(f"{name}-*.tar"))] for name in "abc"]
+    assert digests[0] == digests[1] == digests[2]
+    assert len(digests[0]) == 4
+    stream = rows.to_iterable_dataset()
+    with pytest.raises(exceptions.InvalidArgumentError, match="num_shards"):
+        stream.to_webdataset(tmp_path / "d.tar", num_proc=2)
+    stream.to_webdataset(tmp_path / "d.tar", num_shards=3, num_proc=2)
+    found = read(tmp_path / "d-*.tar")
+    assert sorted(row["n.json"] for row in found) == list(range(25))
+    assert [row["n.json"] for row in found[:9]] == [r["n"] for r in stream.shard(3, 0)]
+    assert (found[0]["__key__"], found[24]["__key__"]) == ("00000-000000000", "00002-000000007")
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+KILLED = """
+import os, signal, sys
+from rowstream import load_dataset
+from rowstream.writers.tar import TarSink
+
+class Killed(TarSink):
+    closed = 0
+
+    def close(self):
+        Killed.closed += 1
+        if Killed.closed == int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().close()
+
+import rowstream.writers.tar as tar
+tar.TarSink = Killed
+ds = load_dataset("json", data_files="rows.jsonl", split="train", streaming=sys.argv[1] == "stream")
+more = {"num_proc": 1} if sys.argv[1] == "stream" else {}
+ds.to_webdataset("x.tar", num_shards=5, **more)
+print(Killed.closed)
+"""
+
+
+@pytest.mark.parametrize("kind", ["stream", "map"])
+def test_what_a_killed_run_has_written_is_kept(tmp_path, kind):
+    write_jsonl(tmp_path / "rows.jsonl", [{"txt": f"row {i}"} for i in range(50)])
+
+    def run(die):
+        return subprocess.run(
+            [sys.executable, "-c", KILLED, kind, str(die)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            env={**os.environ, "HF_DATASETS_CACHE": str(tmp_path / "cache")},
+        )
+
+    assert run(4).returncode == -signal.SIGKILL
+    assert not list(tmp_path.glob("x-*"))
+    kept = {path.stat().st_ino for path in tmp_path.glob(".x-*")}
+    done = run(0)
+    # Three of the five were there.
+    assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
+    files = sorted(tmp_path.glob("x-*"))
+    assert len({path.stat().st_ino for path in files} & kept) == 3
+    assert not list(tmp_path.glob(".x-*"))
+    assert [row["txt"] for row in read(tmp_path / "x-*.tar")] == [f"row {i}" for i in range(50)]
+    # Other rows are written anew, and an error leaves nothing behind.
+    assert run(2).returncode == -signal.SIGKILL
+    write_jsonl(tmp_path / "rows.jsonl", [{"txt": f"new {i}"} for i in range(50)])
+    assert run(0).stdout == "5\n"
+    assert not list(tmp_path.glob(".x-*"))
+    bad = Dataset.from_dict({"__key__": ["b", "b", "c"], "txt": ["x"] * 3})
+    with pytest.raises(exceptions.InvalidArgumentError, match="have the key"):
+        bad.to_webdataset(tmp_path / "bad.tar", num_shards=2)
+    assert not [path for path in tmp_path.iterdir() if "bad" in path.name]
+
+
+def test_shards_go_on_after_those_that_are_there(tmp_path):
+    samples = [{"__key__": f"{i}", "bin": bytes(i)} for i in range(9)]
+    writer = ShardWriter(tmp_path / "a-%d.tar", maxcount=2)
+    for sample in samples[:7]:
+        writer.write(sample)
+    del writer
+    with ShardWriter(tmp_path / "a-%d.tar", maxcount=2, resume=True) as writer:
+        assert writer.count == 6
+        for sample in samples[writer.count :]:
+            writer.write(sample)
+    assert (writer.count, len(writer.shards)) == (9, 5)
+    assert [row["bin"] for row in read(tmp_path / "a-*.tar")] == [s["bin"] for s in samples]
 
 
 def test_keys_of_rows(tmp_path):

@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from typing import Any, Self
 
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.load import load_dataset
+from rowstream.storage.files import exists
 from rowstream.writers.tar import BLOCK, KEY, URL, TarSink, sample_members
 from rowstream.writers.target import compressed, open_target
 
@@ -141,13 +143,16 @@ def _numbers(pattern: str) -> bool:
 class ShardWriter:
     """Writes samples into archives of at most so many samples and bytes. A context manager.
 
-    A shard is there once it is whole; if the block raises an error, the last one is not.
+    A shard is there once it is whole; if the block raises an error, the last one is not. After a
+    run that was killed, `resume=True` goes on with the shard after those that are there, and
+    `count` says how many samples they have: these need not be written again.
 
     Args:
         pattern: Where to, with the place of the number, such as `"photos-%06d.tar"`.
         maxcount: The most samples of a shard.
         maxsize: The most bytes of a shard, before compression; a larger sample has its own.
         start_shard: The number of the first shard.
+        resume: Keep the shards that are there, from `start_shard` on.
         compression, encoders, storage_options: As in `TarWriter`.
 
     Raises:
@@ -160,6 +165,12 @@ class ShardWriter:
         ...         _ = writer.write({"__key__": f"{i:04d}", "txt": "Hello"})
         >>> writer.shards
         ['texts-000.tar', 'texts-001.tar', 'texts-002.tar']
+        >>> samples = [{"__key__": f"{i:04d}", "txt": "Hello"} for i in range(9)]
+        >>> with ShardWriter("texts-%03d.tar", maxcount=2, resume=True) as writer:
+        ...     for sample in samples[writer.count :]:
+        ...         _ = writer.write(sample)
+        >>> writer.count, len(writer.shards)
+        (9, 5)
     """
 
     def __init__(
@@ -169,6 +180,7 @@ class ShardWriter:
         maxsize: float = 3e9,
         *,
         start_shard: int = 0,
+        resume: bool = False,
         **options: Any,
     ) -> None:
         self._pattern = os.fspath(pattern)
@@ -183,6 +195,19 @@ class ShardWriter:
         self._writer: TarWriter | None = None
         self.shards: list[str] = []
         self.count = 0
+        store = options.get("storage_options")
+        while resume and exists(path := self._pattern % self._number, storage_options=store):
+            self.count += load_dataset(
+                "webdataset",
+                data_files={"train": [path]},
+                split="train",
+                streaming=True,
+                members=True,
+                columns=[KEY],
+                storage_options=store,
+            ).count()
+            self.shards.append(path)
+            self._number += 1
 
     def write(self, sample: Mapping[str, Any]) -> int:
         """Write a sample, into another shard if need be, and return its bytes.

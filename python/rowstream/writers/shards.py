@@ -174,13 +174,17 @@ class Output:
         )
         return ahead(lambda piece: (piece[0], make(piece[1])), cut, threads)
 
+    def shards(self, ending: str, name: str) -> Shards:
+        """Return the files, where there are several."""
+        return Shards(self._of, ending, name, self._options)
+
     def write(self, pieces: Pieces, sink: Callable[[Any], Sink], ending: str, name: str) -> int:
         """Write pieces into the files; gives their bytes. What files are called where the path is
         a folder: a name, and an ending.
         """
         if not self.several:
             return _poured(pieces, lambda: open_target(self._of, self._options), sink)
-        with Shards(self._of, ending, name, self._options) as shards:
+        with self.shards(ending, name) as shards:
             return _poured(pieces, shards.open, sink)
 
 
@@ -212,36 +216,37 @@ class Shards:
 
     def __init__(self, path: Any, ending: str, name: str, storage_options: Any = None) -> None:
         text = os.fspath(path)
-        self._fs, inside = file_system(text, storage_options)
-        inside = inside if self._fs is not None else os.path.expanduser(inside)
+        self.fs, inside = file_system(text, storage_options)
+        inside = inside if self.fs is not None else os.path.expanduser(inside)
         is_folder = text.endswith("/") or (
-            os.path.isdir(inside) if self._fs is None else self._fs.isdir(inside)
+            os.path.isdir(inside) if self.fs is None else self.fs.isdir(inside)
         )
-        self._folder, last = os.path.split(inside)
-        self._name, self._ending = _split(last)
-        if is_folder or not self._ending:
-            self._folder, self._name, self._ending = inside.rstrip("/"), name, ending
-            if self._fs is None:
-                os.makedirs(self._folder, exist_ok=True)
+        self.folder, last = os.path.split(inside)
+        self.name, self.ending = _split(last)
+        if is_folder or not self.ending:
+            self.folder, self.name, self.ending = inside.rstrip("/"), name, ending
+            if self.fs is None:
+                os.makedirs(self.folder, exist_ok=True)
             else:
-                self._fs.makedirs(self._folder, exist_ok=True)
-        elif self._fs is None and not os.path.isdir(self._folder or "."):
-            raise InvalidArgumentError(f"there is no folder {self._folder}")
+                self.fs.makedirs(self.folder, exist_ok=True)
+        elif self.fs is None and not os.path.isdir(self.folder or "."):
+            raise InvalidArgumentError(f"there is no folder {self.folder}")
         self._aside: list[str] = []
 
-    def _at(self, name: str) -> str:
-        return f"{self._folder}/{name}" if self._folder else name
+    def at(self, name: str) -> str:
+        """Return the path of a file in the folder."""
+        return f"{self.folder}/{name}" if self.folder else name
 
     @contextmanager
     def open(self) -> Iterator[Any]:
         """Open the next file for writing."""
-        if self._fs is not None:
-            path = self._at(f".{self._name}.{os.urandom(6).hex()}{self._ending}")
+        if self.fs is not None:
+            path = self.at(f".{self.name}.{os.urandom(6).hex()}{self.ending}")
             self._aside.append(path)
-            with self._fs.open(path, "wb") as file:
+            with self.fs.open(path, "wb") as file:
                 yield file
             return
-        handle, path = aside(self._at(self._name))
+        handle, path = aside(self.at(self.name))
         self._aside.append(path)
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -252,39 +257,45 @@ class Shards:
     def __exit__(self, kind: object, *rest: object) -> None:
         if kind is not None:
             for path in self._aside:
-                self._remove(path)
+                self.remove(path)
             return
-        n = len(self._aside)
-        names = [f"{self._name}-{i:05d}-of-{n:05d}{self._ending}" for i in range(n)]
-        for path, name in zip(self._aside, names, strict=True):
-            self._put(path, self._at(name))
-        for before in self._before():
-            if before not in names:
-                self._remove(self._at(before))
+        self.publish(self._aside)
 
-    def _put(self, path: str, place: str) -> None:
-        if self._fs is not None:
-            self._fs.mv(path, place)
+    def publish(self, paths: list[str]) -> None:
+        """Give files that are whole their names, and remove those that were there before."""
+        names = [f"{self.name}-{i:05d}-of-{len(paths):05d}{self.ending}" for i in range(len(paths))]
+        for path, name in zip(paths, names, strict=True):
+            self.put(path, self.at(name))
+        for before in self.before():
+            if before not in names:
+                self.remove(self.at(before))
+
+    def put(self, path: str, place: str) -> None:
+        """Move a file that is whole to its place."""
+        if self.fs is not None:
+            self.fs.mv(path, place)
         else:
             publish_file(path, place)
 
-    def _remove(self, path: str) -> None:
-        if self._fs is None:
+    def remove(self, path: str) -> None:
+        """Remove a file, if it is there."""
+        if self.fs is None:
             Path(path).unlink(missing_ok=True)
-        elif self._fs.exists(path):
-            self._fs.rm(path)
+        elif self.fs.exists(path):
+            self.fs.rm(path)
 
-    def _before(self) -> list[str]:
+    def listed(self) -> list[str]:
+        """Return the names of all files in the folder."""
+        if self.fs is None:
+            return os.listdir(self.folder or ".")
+        return [os.path.basename(one) for one in self.fs.ls(self.folder, detail=False)]
+
+    def before(self) -> list[str]:
         """Return the files of this name that are there."""
-        there = (
-            os.listdir(self._folder or ".")
-            if self._fs is None
-            else [os.path.basename(one) for one in self._fs.ls(self._folder, detail=False)]
-        )
         known = re.compile(
-            rf"{re.escape(self._name)}(-\d{{5,}}-of-\d{{5,}})?{re.escape(self._ending)}"
+            rf"{re.escape(self.name)}(-\d{{5,}}-of-\d{{5,}})?{re.escape(self.ending)}"
         )
-        return [one for one in there if known.fullmatch(one)]
+        return [one for one in self.listed() if known.fullmatch(one)]
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +18,15 @@ from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.features import Features
 from rowstream.features.json_paths import json_paths
 from rowstream.writers.exports import ExportedRows, dict_of, embedded, media_of
+from rowstream.writers.parts import Part, write_parts
+from rowstream.writers.shards import Output
 from rowstream.writers.sinks import TextSink
 from rowstream.writers.target import compressed
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from contextlib import AbstractContextManager
 
-    from rowstream.writers.shards import Output
+    import pyarrow as pa
 
 BLOCK = 512
 KEY, URL = "__key__", "__url__"
@@ -225,6 +229,7 @@ def write_webdataset(
     compression: str | None,
     batch_size: int | None,
     threads: int | None = None,
+    first: str = "000000000",
 ) -> int:
     """Write rows as samples of tar archives. Return the bytes written, before compression.
 
@@ -236,13 +241,14 @@ def write_webdataset(
         compression: As `compressed` has it.
         batch_size: Rows that are written at once.
         threads: Threads that make members of rows.
+        first: The key of the first sample, if they have none; it ends with its number.
     """
     packed = compressed(target, compression)
     media = media_of(rows.features)
     texts = {name for name, *path in json_paths(rows.features) if not path}
     parts = output.pieces(
-        _keyed(embedded(table, media) for table in rows.tables(batch_size)),
-        next(_keyed(iter([rows.empty]))),
+        _keyed((embedded(table, media) for table in rows.tables(batch_size)), first),
+        next(_keyed(iter([rows.empty]), first)),
         rows.count,
         lambda table: _members(table, rows.features, texts),
         len,
@@ -252,16 +258,74 @@ def write_webdataset(
     return output.write(parts, lambda file: TarSink(file, packed=packed), ".tar", rows.name)
 
 
-def _keyed(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+@dataclass(frozen=True)
+class TarPart:
+    """What writes the rows of one of several archives.
+
+    Attributes:
+        name: The path, whose ending says how it is compressed.
+        compression, batch_size, first: As in `write_webdataset`.
+    """
+
+    name: str
+    compression: str | None
+    batch_size: int | None
+    first: str
+
+    def __call__(self, rows: ExportedRows, file: Any) -> int:
+        """Write rows into a binary file, and return the bytes written."""
+        return write_webdataset(
+            rows,
+            Output(file, None, None, None),
+            self.name,
+            self.compression,
+            self.batch_size,
+            first=self.first,
+        )
+
+
+def write_archives(
+    output: Output,
+    opened: Sequence[tuple[Callable[[], AbstractContextManager[ExportedRows]], str]],
+    said: Any,
+    target: Any,
+    compression: str | None,
+    batch_size: int | None,
+    name: str,
+    num_proc: int | None,
+) -> int:
+    """Write rows as several archives, by several processes. What an earlier run of the same rows
+    finished before it was killed is not written again.
+
+    Args:
+        output: Where.
+        opened: For each archive, what opens its rows, and the key of the first of them, as in
+            `write_webdataset`.
+        said: What the rows depend on, to be hashed.
+        target, compression, batch_size: As in `write_webdataset`.
+        name: What the archives are called in a folder.
+        num_proc: The number of processes.
+
+    Returns:
+        The bytes written, before compression.
+    """
+    path = os.fspath(target)
+    compressed(path, compression)
+    parts = [Part(rows, TarPart(path, compression, batch_size, first)) for rows, first in opened]
+    said = ["tar@1", said, compression, path.rpartition(".")[2]]
+    return write_parts(output, parts, said, ".tar", name, num_proc, "to_webdataset")
+
+
+def _keyed(tables: Iterator[pa.Table], first: str) -> Iterator[pa.Table]:
     """Yield tables with keys: those that they have, or the numbers of their rows."""
     import pyarrow as pa
 
-    first = 0
+    front, number = first[:-9], int(first[-9:])
     for table in tables:
         if KEY not in table.column_names:
-            keys = [f"{i:09d}" for i in range(first, first + len(table))]
+            keys = [f"{front}{i:09d}" for i in range(number, number + len(table))]
             table = table.append_column(KEY, pa.array(keys, pa.string()))
-        first += len(table)
+        number += len(table)
         yield table
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from rowstream.dataset.iterable.export import StreamExport
+from rowstream.dataset.iterable.order import StreamOrder
+from rowstream.exceptions import InvalidArgumentError
 from rowstream.writers.shards import Output
-from rowstream.writers.tar import write_webdataset
+from rowstream.writers.tar import write_archives, write_webdataset
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from rowstream.writers.exports import ExportedRows
 
 
-class StreamArchives(StreamExport):
+class StreamArchives(StreamOrder, StreamExport):
     """The method that writes a stream in the convention of WebDataset."""
 
     def to_webdataset(
@@ -20,6 +28,7 @@ class StreamArchives(StreamExport):
         num_shards: int | None = None,
         max_shard_size: str | int | None = None,
         compression: str | None = "infer",
+        num_proc: int | None = None,
     ) -> int:
         """Write the rows as samples of tar archives, whole or not at all.
 
@@ -30,6 +39,10 @@ class StreamArchives(StreamExport):
             batch_size: Rows that are written at once; 1000 if `None`.
             compression: `"gzip"`, `"bz2"`, `"xz"`, `"zstd"`, or `None`; by the ending of the path
                 by default.
+            num_proc: The number of processes that write archives, with `num_shards`: archive `i`
+                has the rows of `shard(num_shards, i)`, and rows without keys get that number and
+                theirs in it. Archives that a run of the same stream finished before it was killed
+                are not written again.
 
         Returns:
             The bytes of all members, before compression.
@@ -44,5 +57,23 @@ class StreamArchives(StreamExport):
             2048
         """
         output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
+        if num_proc is not None:
+            of = output.num_shards
+            if of is None or num_proc < 1:
+                raise InvalidArgumentError(
+                    f"num_proc={num_proc!r} processes write num_shards={of!r} archives: both are 1"
+                    " or more"
+                )
+            opened = [
+                (partial(self.shard(of, i)._opened, batch_size), f"{i:05d}-000000000")
+                for i in range(of)
+            ]
+            said, name = [self._plan, of, self._consumer], str(self._split or "data")
+            return write_archives(
+                output, opened, said, path_or_buf, compression, batch_size, name, num_proc
+            )
         with self._exported(output, batch_size) as rows:
             return write_webdataset(rows, output, path_or_buf, compression, batch_size)
+
+    def _opened(self, batch_size: int | None) -> AbstractContextManager[ExportedRows]:
+        return self._exported(Output(None, None, None, None), batch_size)

@@ -145,10 +145,13 @@ class MapStyleExport(RowAccess):
             else result
         )
 
-    def _tables(self, batch_size: int | None = None) -> Iterator[Any]:
+    def _tables(
+        self, batch_size: int | None = None, first: int = 0, stop: int | None = None
+    ) -> Iterator[Any]:
         size = batch_size or config.DEFAULT_MAX_BATCH_SIZE
-        for start in range(0, len(self), size):
-            yield self._query(slice(start, start + size))
+        end = len(self) if stop is None else stop
+        for start in range(first, end, size):
+            yield self._query(slice(start, min(start + size, end)))
 
     def to_iterable_dataset(self, num_shards: int | None = 1) -> Any:
         """Return the rows as a stream, which shuffles, splits over workers and resumes.

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from itertools import accumulate
 from typing import Any
 
 from rowstream import config
@@ -19,8 +22,8 @@ from rowstream.writers.exports import (
     write_parquet,
     write_sql,
 )
-from rowstream.writers.shards import Output
-from rowstream.writers.tar import write_webdataset
+from rowstream.writers.shards import Output, even
+from rowstream.writers.tar import write_archives, write_webdataset
 
 
 class MapStyleFiles(MapStyleExport):
@@ -194,7 +197,10 @@ class MapStyleFiles(MapStyleExport):
 
         Args:
             path_or_buf, storage_options, num_shards, max_shard_size: As in `to_parquet`.
-            batch_size, num_proc: As in `to_csv`.
+            batch_size: As in `to_csv`.
+            num_proc: The number of processes that write archives, with `num_shards`; else of the
+                threads that make members. Archives that a run of the same rows finished before it
+                was killed are not written again.
             compression: `"gzip"`, `"bz2"`, `"xz"`, `"zstd"`, or `None`; by the ending of the path
                 by default.
 
@@ -213,9 +219,27 @@ class MapStyleFiles(MapStyleExport):
             [2]
         """
         output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
-        return write_webdataset(
-            self._exported(), output, path_or_buf, compression, batch_size, _processes(num_proc)
+        threads = _processes(num_proc)
+        if output.num_shards is None:
+            return write_webdataset(
+                self._exported(), output, path_or_buf, compression, batch_size, threads
+            )
+        counts = even(len(self), output.num_shards)
+        starts = accumulate(counts, initial=0)
+        opened = [
+            (partial(self._part, start, count), f"{start:09d}")
+            for start, count in zip(starts, counts, strict=False)
+        ]
+        said, name = [self._fingerprint, self.column_names, counts], str(self.split or "data")
+        return write_archives(
+            output, opened, said, path_or_buf, compression, batch_size, name, threads
         )
+
+    @contextmanager
+    def _part(self, start: int, count: int) -> Iterator[ExportedRows]:
+        """Open consecutive rows for writing."""
+        tables = partial(self._tables, first=start, stop=start + count)
+        yield replace(self._exported(), tables=tables, count=count)
 
     def to_sql(
         self,
