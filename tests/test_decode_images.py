@@ -146,17 +146,29 @@ def test_images_that_are_much_larger(times, n):
     assert np.abs(decoded(content, size=size) - want).mean() < 2.5
 
 
-def test_crops_are_parts_of_the_image():
-    """A random part, in the size that it has, is in the whole image bit by bit (but for its edge)."""
-    content = file(photo(400, 300), quality=95)
-    whole = by_pillow(content)
-    for seed in range(20):
-        options = {"scale": (0.2, 0.5), "ratio": (1.0, 1.0), "seed": seed}
-        part = decoded(content, size=64, resize="random_resized_crop", **options)
-        assert part.shape == (64, 64, 3)
-        assert abs(part.mean() - whole.mean()) < 60
-    again = decoded(content, size=64, resize="random_resized_crop", seed=3)
-    assert np.array_equal(again, decoded(content, size=64, resize="random_resized_crop", seed=3))
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("width", [90, 203, 400])
+def test_a_part_is_that_of_the_whole_image(width, subsampling):
+    """Of a JPEG only what a part needs is decoded: where that begins, blocks of pixels say."""
+    content = file(photo(width, 120), quality=95, subsampling=subsampling)
+    # The same pixels, decoded whole.
+    plain = file(Pillow.open(io.BytesIO(content)), "PNG")
+    for seed in range(12):
+        options = {"size": 40, "resize": "random_resized_crop", "scale": (0.1, 0.5), "seed": seed}
+        part, want = decoded(content, **options), decoded(plain, **options)
+        assert np.abs(part.astype(int) - want).max() <= 2, seed
+    part, want = (decoded(one, size=(110, 20), resize="crop") for one in (content, plain))
+    assert np.abs(part.astype(int) - want).max() <= 2
+
+
+@pytest.mark.parametrize("times", [5, 11])
+def test_a_part_of_what_is_decoded_smaller(times):
+    content = file(photo(100 * times, 70 * times), quality=95)
+    plain = file(Pillow.open(io.BytesIO(content)), "PNG")
+    for seed in range(6):
+        options = {"size": 24, "resize": "random_resized_crop", "scale": (0.5, 0.9), "seed": seed}
+        part, want = decoded(content, **options), decoded(plain, **options)
+        assert np.abs(part.astype(int) - want).mean() < 3, seed
 
 
 def test_flip():
@@ -416,3 +428,38 @@ def test_arguments_that_make_no_sense(shards):
     with pytest.raises(exceptions.UnsupportedError, match=r"before batch"):
         ds.batch(4).decode_images("jpg")
     assert Value  # a feature of bytes is one of images, too
+
+
+def test_no_bytes_are_not_a_path(tmp_path, monkeypatch):
+    """An empty member is no image, and never the file of its name that lies where the program runs."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b.jpg").write_bytes(file(P))
+    with TarWriter("a.tar") as writer:
+        writer.write({"__key__": "b", "jpg": b""})
+    for streaming in (True, False):
+        ds = load_dataset("webdataset", data_files="a.tar", split="train", streaming=streaming)
+        with pytest.raises(exceptions.FileFormatError, match="no bytes"):
+            list(ds.decode_images("jpg"))
+    stream = load_dataset("webdataset", data_files="a.tar", split="train", streaming=True)
+    rows = stream.cast_column("jpg", Image(decode=False)).map(lambda row: row)
+    with pytest.raises(exceptions.FileFormatError, match="no bytes"):
+        list(rows.decode_images("jpg"))
+
+
+def test_no_copy_is_made_of_a_local_archive(tmp_path):
+    with TarWriter(tmp_path / "a.tar") as writer:
+        for i in range(3):
+            writer.write({"__key__": f"{i}", "jpg": file(P)})
+    cache = tmp_path / "cache"
+    ds = load_dataset(
+        "webdataset", data_files=str(tmp_path / "a.tar"), split="train", cache_dir=str(cache)
+    )
+    assert ds.decode_images("jpg", size=8)[2]["jpg"].shape == (8, 8, 3)
+    assert sorted(ds.cast_column("jpg", Image(decode=False))[0]["jpg"]) == ["bytes", "path"]
+    assert not [path for path in cache.rglob("*") if path.is_file()]
+
+
+def test_images_after_a_function_say_what_to_do(shards):
+    ds = load_dataset("webdataset", data_files=str(shards), split="train", streaming=True)
+    with pytest.raises(exceptions.UnsupportedError, match="call decode_images first"):
+        ds.filter(lambda row: True).decode_images("jpg")

@@ -10,6 +10,7 @@ __all__ = [
     "Checks",
     "DecodedImages",
     "Download",
+    "EncodedTexts",
     "File",
     "ImageDecoder",
     "InMemoryFile",
@@ -23,6 +24,7 @@ __all__ = [
     "Stream",
     "Table",
     "TableRows",
+    "TextEncoder",
     "arrow_stream",
     "join_scans",
     "memory",
@@ -103,6 +105,16 @@ class ImageDecoder:
 @final
 class DecodedImages:
     def result(self) -> Any: ...
+
+@final
+class TextEncoder:
+    def __new__(cls, spec: str) -> TextEncoder: ...
+    def submit(self, texts: list[str | None]) -> EncodedTexts: ...
+    def encode(self, table: Any) -> list[Batch]: ...
+
+@final
+class EncodedTexts:
+    def result(self) -> list[list[int] | None]: ...
 
 @final
 class RowReader:

@@ -156,7 +156,9 @@ def load_dataset(
         return load_iceberg(
             streaming=streaming,
             features=features,
-            split="train" if split is None else str(split),
+            split=split,
+            cache_dir=cache_dir,
+            keep_in_memory=keep_in_memory,
             **config_kwargs,
         )
     request = request_of(

@@ -60,6 +60,10 @@ def pydict(table: Any) -> dict[str, list[Any]]:
             result: dict[str, list[Any]] = rows.to_pydict()
         except NotImplementedError:
             # Types that the core makes no objects of.
+            if isinstance(table, _core.SelectedRows):
+                import pyarrow as pa
+
+                table = pa.Table.from_batches([pa.record_batch(table)])
             return {
                 name: column.to_pylist()
                 for name, column in zip(table.column_names, table.columns, strict=True)

@@ -12,6 +12,8 @@ import sysconfig
 import types
 from typing import Any
 
+from rowstream.utils.cached import cached_property
+
 
 class HashSink:
     """A file object that feeds a hash with what is written to it."""
@@ -59,8 +61,10 @@ def is_library(module: str | None) -> bool:
 
 def unwrapped(value: Any) -> Any:
     """Return what the standard library or a compiler has wrapped, such as a cached function."""
-    if isinstance(value, (functools._lru_cache_wrapper, functools.cached_property)):
-        return value.func if isinstance(value, functools.cached_property) else value.__wrapped__
+    if isinstance(value, (functools.cached_property, cached_property)):
+        return value.func
+    if isinstance(value, functools._lru_cache_wrapper):
+        return value.__wrapped__
     if isinstance(value, types.FunctionType) and isinstance(
         there := getattr(value, "registry", None), types.MappingProxyType
     ):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 from rowstream.features.nested import requires_decoding
+from rowstream.utils.cached import cached_property
 
 
 def unnest(batch: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -21,6 +20,7 @@ from rowstream.features.nested import List
 from rowstream.features.scalar import Value
 from rowstream.formatting.base import Formatter
 from rowstream.table.rows import arrow_table
+from rowstream.utils.cached import cached_property
 
 
 class TensorFormatter(Formatter):

@@ -82,8 +82,12 @@ class DecodeImages(RowWise):
         _core.ImageDecoder(json.dumps(self.spec()))
 
     def spec(self) -> dict[str, Any]:
-        """Return the step as the core's plan has it."""
+        """Return the step as the core's plan has it, but for its kind."""
         return asdict(self)
+
+    def core_step(self) -> dict[str, Any]:
+        """Return the step as the core's plan has it."""
+        return {"kind": "images", **self.spec()}
 
     def named(self, column: str) -> DecodeImages:
         """Return the step for the column under another name."""
@@ -153,12 +157,22 @@ class DecodeImages(RowWise):
             )
             for image in images
         ]
-        arrays = [one.result() for one in begun]
-        return [_only(array) for array in arrays]
+        arrays = []
+        for i, one in enumerate(begun):
+            try:
+                arrays.append(_only(one.result()))
+            except Exception as error:
+                path = images[i].get("path") if isinstance(images[i], dict) else None
+                error.add_note(
+                    f"decode_images: column {self.column!r}, row {i} of the {len(begun)} that were"
+                    f" asked for{'' if path is None else f', {path}'}"
+                )
+                raise
+        return arrays
 
     def _bytes(self, image: Any) -> bytes | None:
         if isinstance(image, dict):
-            image = image.get("bytes") or image.get("path")
+            image = image.get("path") if image.get("bytes") is None else image["bytes"]
         if isinstance(image, (str, os.PathLike)):
             with open_file(image, "rb") as file:
                 content: bytes = file.read()

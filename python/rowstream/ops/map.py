@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError, SchemaError
@@ -24,6 +23,7 @@ from rowstream.ops.apply import (
 )
 from rowstream.ops.base import Position, Stage, Whole
 from rowstream.ops.pool import Ahead, Pool
+from rowstream.utils.cached import cached_property
 
 if TYPE_CHECKING:
     from rowstream.ops.base import Node, Upstream, World

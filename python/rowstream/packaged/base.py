@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from rowstream.exceptions import InvalidArgumentError
@@ -96,11 +96,11 @@ class Reader:
         Raises:
             InvalidArgumentError: There is no such option.
         """
-        fields = [name for name in cls.__dataclass_fields__ if not name.startswith("_")]
-        if unknown := [name for name in options if name not in fields]:
+        names = [one.name for one in fields(cls) if not one.name.startswith("_")]
+        if unknown := [name for name in options if name not in names]:
             raise InvalidArgumentError(
                 f"there is no option {', '.join(map(repr, unknown))} of load_dataset for"
-                f" {cls.name}; there is {', '.join(f'{name}=' for name in fields) or 'none'}"
+                f" {cls.name}; there is {', '.join(f'{name}=' for name in names) or 'none'}"
             )
         return cls(**options)
 

@@ -10,7 +10,12 @@ from functools import reduce
 from operator import and_
 from typing import Any, ClassVar
 
-from rowstream.exceptions import FileFormatError, InvalidArgumentError, SchemaError
+from rowstream.exceptions import (
+    FileFormatError,
+    InvalidArgumentError,
+    SchemaError,
+    UnsupportedError,
+)
 from rowstream.features.features import Features
 from rowstream.packaged.base import Reader, Source, needed
 
@@ -32,6 +37,7 @@ _WIDER = {
 }
 _MAGIC = b"TsFile"  # at both ends of a file
 _ROWS = 65_536  # rows that are read at once
+_importer: dict[str, int] = {}  # the process that has the threads of the library
 
 
 @dataclass(frozen=True)
@@ -195,8 +201,14 @@ def _opened(path: str) -> Any:
 
     Raises:
         FileFormatError: It is no TsFile, or was cut: some versions of the library would crash.
+        UnsupportedError: This process is forked from one with threads of the library.
     """
     tsfile = needed("tsfile", "TsFiles", "tsfile")
+    if _importer.setdefault("pid", os.getpid()) != os.getpid():
+        raise UnsupportedError(
+            "tsfile waits for ever in a process that was forked after it was imported: start"
+            " workers by spawn, as with DataLoader(multiprocessing_context='spawn')"
+        )
     with open(path, "rb") as file:
         head = file.read(len(_MAGIC))
         file.seek(max(os.path.getsize(path) - len(_MAGIC), 0))

@@ -7,7 +7,6 @@ import re
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from rowstream import _core
@@ -20,10 +19,12 @@ from rowstream.plan.order import (
     Segment,
     order_of,
 )
+from rowstream.utils.cached import cached_property
 
 if TYPE_CHECKING:
     from rowstream.ops.base import Step
     from rowstream.ops.images import DecodeImages
+    from rowstream.ops.tokenize import Tokenize
     from rowstream.plan.bad_records import BadRecords
     from rowstream.plan.expr import Expr
     from rowstream.storage.access import StorageOptions
@@ -44,7 +45,7 @@ class PlanBase:
         cycle: The passes that follow endlessly.
         batch: `(size, drop_last)` if rows are batched.
         steps: The steps that follow in Python.
-        images: The columns whose images the core decodes, and how.
+        column_steps: What the core does with columns of rows after they are read.
         access: How files on other machines are requested. Not part of what is read.
         in_memory: The contents of files that are in memory.
         skipped: The record of bad records, where they are not errors.
@@ -58,7 +59,7 @@ class PlanBase:
     cycle: tuple[Segment, ...] = ()
     batch: tuple[int, bool] | None = None
     steps: tuple[Step, ...] = ()
-    images: tuple[DecodeImages, ...] = ()
+    column_steps: tuple[DecodeImages | Tokenize, ...] = ()
     skipped: BadRecords | None = field(default=None, compare=False)
     access: StorageOptions | None = field(default=None, compare=False)
     in_memory: tuple[_core.InMemoryFile, ...] = field(default=(), compare=False)
@@ -76,7 +77,7 @@ class PlanBase:
             "first": self.first,
             "segments": [segment.to_json() for segment in self.segments],
             "cycle": [segment.to_json() for segment in self.cycle],
-            "images": [step.spec() for step in self.images],
+            "column_steps": [step.core_step() for step in self.column_steps],
             "batch": self.batch and {"size": self.batch[0], "drop_last": self.batch[1]},
         }
         text = f'{{"version":1,"scan":{self.scan},{json.dumps(rest)[1:]}'
@@ -172,7 +173,7 @@ class PlanBase:
         return replace(
             self,
             columns=tuple((known[name], name) for name in names),
-            images=tuple(step for step in self.images if step.column in names),
+            column_steps=tuple(step for step in self.column_steps if step.column in names),
         )
 
     def rename(self, mapping: Mapping[str, str]) -> Self:
@@ -195,7 +196,9 @@ class PlanBase:
         return replace(
             self,
             columns=tuple(zip(self._sources(), renamed, strict=True)),
-            images=tuple(step.named(mapping.get(step.column, step.column)) for step in self.images),
+            column_steps=tuple(
+                step.named(mapping.get(step.column, step.column)) for step in self.column_steps
+            ),
         )
 
     def _sources(self) -> list[str]:
@@ -214,10 +217,10 @@ class PlanBase:
                 f"filter: {said[0]!r} says where a row is, and is not a column of files: use a"
                 " function, as lambda row: …"
             )
-        if pixels := sorted(condition.columns() & {step.column for step in self.images}):
+        if made := sorted(condition.columns() & {step.column for step in self.column_steps}):
             raise UnsupportedError(
-                f"filter: {pixels[0]!r} has arrays of pixels: use a function, as lambda row: …, or"
-                " filter before decode_images"
+                f"filter: {made[0]!r} is made after rows are read: use a function, as"
+                " lambda row: …, or filter before decode_images or tokenize"
             )
         condition = condition.renamed(known)
         return replace(

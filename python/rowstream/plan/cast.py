@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError, SchemaError, UnsupportedError
@@ -15,6 +15,7 @@ from rowstream.features.scalar import Value
 from rowstream.features.schema import fields_declared, schema_from_features
 from rowstream.ops.apply import Call
 from rowstream.ops.map import Map
+from rowstream.utils.cached import cached_property
 
 if TYPE_CHECKING:
     from rowstream.plan.plan import Plan

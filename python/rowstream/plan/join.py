@@ -19,13 +19,14 @@ def join_plans(plans: list[Plan]) -> Plan | None:
     """Join plans into one with a single listing, or return `None` if they are read differently."""
     first = plans[0]
     for plan in plans:
-        alike = (plan.columns, plan.condition, plan.steps, plan.batch, plan.skipped) == (
-            first.columns,
-            first.condition,
-            (),
-            None,
-            first.skipped,
-        )
+        alike = (
+            plan.columns,
+            plan.condition,
+            plan.column_steps,
+            plan.steps,
+            plan.batch,
+            plan.skipped,
+        ) == (first.columns, first.condition, first.column_steps, (), None, first.skipped)
         if (
             plan.begin is not None
             or not alike

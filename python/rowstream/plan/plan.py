@@ -34,6 +34,7 @@ from rowstream.plan.order import (
 if TYPE_CHECKING:
     from rowstream.ops.base import Step
     from rowstream.ops.images import DecodeImages
+    from rowstream.ops.tokenize import Tokenize
 
 
 @dataclass(frozen=True)
@@ -360,7 +361,15 @@ class Plan(PlanBase):
 
     def decoding(self, step: DecodeImages) -> Plan:
         """Return the plan with the images of a column decoded by the core."""
-        return replace(self, images=(*self.images, step))
+        return replace(self, column_steps=(*self.column_steps, step))
+
+    def tokenizing(self, step: Tokenize) -> Plan:
+        """Return the plan with the texts of a column encoded by the core, as the last column."""
+        known = dict(zip(self.column_names, self._sources(), strict=True))
+        kept = [name for name in known if step.keep or name != step.source]
+        columns = [(known[name], name) for name in kept] + [(known[step.source], step.column)]
+        plan = self.select(kept) if kept else replace(self, column_steps=())
+        return replace(plan, columns=tuple(columns), column_steps=(*plan.column_steps, step))
 
     def with_source(self, file: str, row: str) -> Plan:
         """Return the plan with two more columns: the file of each row, and its number there."""

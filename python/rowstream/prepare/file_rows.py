@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from rowstream import _core
 from rowstream.prepare.row_groups import keeps_types
+from rowstream.utils.cached import cached_property
 
 
 class Rows:

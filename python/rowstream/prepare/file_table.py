@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +38,7 @@ from rowstream.prepare.row_groups import (
 from rowstream.prepare.samples import Samples
 from rowstream.table.rows import arrow_table
 from rowstream.table.table import Table
+from rowstream.utils.cached import cached_property
 
 if TYPE_CHECKING:
     from rowstream.plan.plan import Plan
@@ -244,6 +244,16 @@ class FileTable(Table):
             self._stop,
             metadata or {},
             self._groups,
+        )
+
+    def cast(self, target_schema: Any, *args: Any, **kwargs: Any) -> Table:
+        """Return the table with other types; where values are stored alike, nothing is read."""
+        if target_schema.types != self.schema.types or target_schema.names != self.schema.names:
+            return self._replayed("cast", target_schema, *args, **kwargs)
+        features = Features.from_arrow_schema(target_schema)
+        metadata = target_schema.metadata
+        return FileTable(
+            self.plan, features, self.copy, self._start, self._stop, metadata, self._groups
         )
 
     def slice(self, offset: int = 0, length: int | None = None) -> FileTable:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict, deque
 from dataclasses import replace
-from functools import cached_property
 from itertools import accumulate, count
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from rowstream import _core
 from rowstream.features.cast import fitted
 from rowstream.features.schema import features_from_schema
 from rowstream.plan.order import Segment, op_of
+from rowstream.utils.cached import cached_property
 
 if TYPE_CHECKING:
     from rowstream.features.features import Features

@@ -135,6 +135,9 @@ def by_name(path: str) -> str | None:
     )
     for packed in COMPRESSED:
         lower = lower.removesuffix(packed)
+    if "/_versions/" in f"/{lower}":
+        # What a data set of Lance says of its versions is no JSON; without rows it has no others.
+        return "lance"
     for name, extensions in _EXTENSIONS.items():
         if lower.endswith(extensions):
             return name

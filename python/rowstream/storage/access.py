@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 from rowstream import _core
@@ -22,6 +21,7 @@ from rowstream.storage.fsspec_bridge import serve
 from rowstream.storage.options.base import PATIENCE, flag
 from rowstream.storage.options.clouds import of_cloud
 from rowstream.storage.options.http import hub_token, of_http
+from rowstream.utils.cached import cached_property
 
 CLOUDS = {
     "s3": "s3",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from rowstream.streams.source import (
     sequences_of,
     with_all_columns,
 )
+from rowstream.utils.cached import cached_property
 
 if TYPE_CHECKING:
     from rowstream.ops.base import Position

@@ -21,7 +21,7 @@ from itertools import islice
 from typing import Any
 
 from rowstream.distributed import split_dataset_by_node
-from rowstream.exceptions import InvalidArgumentError
+from rowstream.exceptions import FileFormatError, InvalidArgumentError
 from rowstream.features.media.base import needed
 from rowstream.load import load_dataset
 from rowstream.streams.torch_worker import TorchBaseMeta
@@ -29,6 +29,7 @@ from rowstream.webdataset.fluid import Fluid, Stage
 from rowstream.webdataset.reader import shards_of
 from rowstream.webdataset.stages import (
     Handler,
+    Stopped,
     ignore_and_continue,
     ignore_and_stop,
     mapped,
@@ -86,6 +87,10 @@ class Pipeline(Fluid, TorchBaseMeta):
         self._passes: int | None = 1
         self._most: int | None = None
         self._length: int | None = None
+
+    def __bool__(self) -> bool:
+        """Return `True`, whether the number of samples is known or not."""
+        return True
 
     def _with(self, **changes: Any) -> Any:
         result = object.__new__(type(self))
@@ -242,18 +247,31 @@ class WebDataset(Pipeline):
                 return
 
     def _samples(self, shards: list[str]) -> Iterator[Any]:
-        """Return the samples of archives for this rank and worker."""
-        ds = load_dataset(
-            "webdataset",
-            data_files={"train": shards},
-            split="train",
-            streaming=True,
-            members=True,
-            **self._options,
-        )
-        if self._by_node:
-            ds = split_dataset_by_node(ds, *_rank())
-        return iter(ds)
+        """Yield the samples of archives for this rank and worker."""
+        told_of = self._options.get("on_error")
+        # Where errors are handled, what is wrong with an archive is not so with the next.
+        for some in [shards] if told_of is None else [[one] for one in shards]:
+            try:
+                ds = load_dataset(
+                    "webdataset",
+                    data_files={"train": some},
+                    split="train",
+                    streaming=True,
+                    members=True,
+                    **self._options,
+                )
+                if self._by_node:
+                    ds = split_dataset_by_node(ds, *_rank())
+                yield from ds
+            except Stopped:
+                return
+            except (FileFormatError, FileNotFoundError, PermissionError) as error:
+                if told_of is None:
+                    raise
+                try:
+                    told_of(error)
+                except Stopped:
+                    return
 
 
 class WebLoader(Pipeline):
@@ -304,7 +322,7 @@ class RandomMix(Pipeline):
         rng = random.Random(f"{self._seed} {number}")  # noqa: S311 - an order
         sources = [iter(one) for one in self._datasets]
         probs = list(self._probs)
-        while sources:
+        while sum(probs) > 0:
             (i,) = rng.choices(range(len(sources)), probs)
             try:
                 yield next(sources[i])

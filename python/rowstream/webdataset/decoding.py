@@ -27,12 +27,25 @@ def decoded(
         if skipped or (only is not None and name not in only):
             result[name] = value
             continue
-        for handler in (*handlers, _basic):
-            made = handler(name, value)
-            if made is not None:
-                break
+        made = _decoded(handlers, name, value)
         result[name] = value if made is None else made
     return result
+
+
+def _decoded(handlers: list[Callable[[str, bytes], Any]], name: str, content: bytes) -> Any:
+    """Return what the first handler that knows a member makes of it."""
+    if ending(name) == "gz":
+        import gzip
+
+        name, content = name[:-3], gzip.decompress(content)
+        made = _decoded(handlers, name, content)
+        return content if made is None else made
+    for handler in (*handlers, _basic):
+        # The functions of users are told the name as webdataset has it.
+        made = handler("." + name, content)
+        if made is not None:
+            return made
+    return None
 
 
 def _basic(name: str, content: bytes) -> Any:
@@ -51,10 +64,19 @@ def _basic(name: str, content: bytes) -> Any:
 
         found = np.load(BytesIO(content), allow_pickle=False)
         return found if isinstance(found, np.ndarray) else dict(found)
-    if end in ("pkl", "pickle", "pyd"):
+    if end in ("pkl", "pickle", "pyd", "pth"):
         raise UnsupportedError(
             f"the member {name!r} is pickled, and nothing is unpickled, since that could run any"
             " program"
+        )
+    if end in ("mp", "msg"):
+        return needed("msgpack", "members of MessagePack", "msgpack").unpackb(content)
+    if end == "cbor":
+        return needed("cbor2", "members of CBOR", "cbor2").loads(content)
+    if end in ("ten", "tb"):
+        raise UnsupportedError(
+            f"the member {name!r} is of webdataset's own format of arrays, which is not read:"
+            " decode(function) may read it"
         )
     return None
 
@@ -89,5 +111,5 @@ def _image(kind: str, mode: str, name: str, content: bytes) -> Any:
     if not kind.startswith("torch"):
         return pixels
     torch = needed("torch", "tensors", "torch")
-    planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    planes = pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
     return torch.from_numpy(np.ascontiguousarray(planes))

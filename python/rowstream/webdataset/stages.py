@@ -9,6 +9,7 @@ from fnmatch import fnmatch
 from itertools import islice
 from typing import Any
 
+from rowstream.exceptions import FileFormatError
 from rowstream.features.media.base import needed
 from rowstream.webdataset.reader import KEY, MEMBERS, URL
 
@@ -42,10 +43,14 @@ def warn_and_stop(error: Exception) -> bool:
     return False
 
 
+class Stopped(Exception):  # noqa: N818 - it is no error
+    """What ends a pipeline whose handler does not go on."""
+
+
 def told(handler: Handler, error: Exception) -> None:
-    """Tell a handler of an error, and raise it unless the handler goes on."""
+    """Tell a handler of an error, and raise `Stopped` unless it goes on."""
     if not handler(error):
-        raise error
+        raise Stopped from error
 
 
 def sample_of(
@@ -60,6 +65,11 @@ def sample_of(
             continue
         if rename is not None:
             name = rename(full).rpartition("/")[2].partition(".")[2]
+        if name.lower() in result:
+            raise FileFormatError(
+                f"the member {name!r} of the sample {row[KEY]!r} in {row[URL]} is there in upper"
+                " and in lower case, which the package webdataset does not tell apart"
+            )
         result[name.lower()] = member["content"]
     return result
 

@@ -35,6 +35,8 @@ _TEXTS = frozenset(
     ["txt", "text", "transcript", "caption", "cls", "cls2", "index", "count", "inx", "id"]
 )
 _JSON = frozenset(["json", "jsn"])
+_IMAGES = frozenset(["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm"])
+_PICKLED = frozenset(["pkl", "pickle", "pyd", "pth", "pt"])
 _LONGEST_NAME = 100
 _LARGEST = 8**11 - 1
 
@@ -128,6 +130,11 @@ def field_member(
     encoder: Callable[[Any], bytes] | None = None,
 ) -> list[Any]:
     """Return the member of a field, as `member` does."""
+    if "/" in name or not name:
+        raise InvalidArgumentError(
+            f"the field {name!r} of the sample {key!r} cannot be written: a field is the end of a"
+            " member's name, without a slash"
+        )
     try:
         named, content = (
             encoded(field, ending, value) if encoder is None else (field, encoder(value))
@@ -149,10 +156,18 @@ def _ending(name: str, is_json: bool = False) -> tuple[str, str]:
 def check_key(key: Any) -> None:
     """Raise an `InvalidArgumentError` for a key that readers would not find again."""
     base = key.rsplit("/", 1)[-1] if isinstance(key, str) else ""
-    if not base or "." in base or "\0" in key or ("/" in key and _LEADS_AWAY.search(key)):
+    hidden = isinstance(key, str) and any(
+        part.startswith(".") or part == "__MACOSX" for part in key.split("/")
+    )
+    if isinstance(key, str) and not key.isascii():
+        try:
+            key.encode()
+        except UnicodeEncodeError:
+            base = ""  # halves of characters, which no reader takes
+    if not base or "." in base or "\0" in key or hidden or ("/" in key and _LEADS_AWAY.search(key)):
         raise InvalidArgumentError(
             f"{key!r} is no key of a sample: it is a name, within folders or not, without a dot, at"
-            " which readers end it"
+            " which readers end it, and not hidden"
         )
 
 
@@ -165,6 +180,9 @@ def encoded(field: str, ending: str, value: Any) -> tuple[str, Any]:
     Raises:
         ValueError: A value is not what the ending of the field says.
     """
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        # A number of NumPy, or a tensor of one.
+        value = value.item()
     if ending in _JSON:
         # Text is JSON already, as columns of the type `Json` have it.
         return field, value.encode() if isinstance(value, str) else _as_json(value)
@@ -181,8 +199,15 @@ def encoded(field: str, ending: str, value: Any) -> tuple[str, Any]:
         return field, _image(ending, value)
     if ending == "npy":
         return field, _array(value)
+    if ending == "npz" and isinstance(value, Mapping):
+        return field, _arrays(value)
+    if ending in _IMAGES and hasattr(value, "__array__"):
+        return field, _image(ending, _pixels(value))
+    if ending in _PICKLED:
+        raise ValueError("nothing is pickled: give its bytes, or another ending")
     if ending in _TEXTS and isinstance(value, (bool, int, float)):
-        return field, str(value).encode()
+        # Readers take these for whole numbers.
+        return field, str(int(value) if isinstance(value, bool) else value).encode()
     return f"{field}.json", _as_json(value)
 
 
@@ -210,6 +235,38 @@ def _array(value: Any) -> bytes:
     content = io.BytesIO()
     np.lib.format.write_array(content, array, allow_pickle=False)
     return content.getvalue()
+
+
+def _arrays(values: Mapping[str, Any]) -> bytes:
+    import numpy as np
+
+    arrays = {name: np.asarray(value) for name, value in values.items()}
+    if any(array.dtype.kind == "O" for array in arrays.values()):
+        raise ValueError("it has what is no array of numbers")
+    content = io.BytesIO()
+    np.savez(content, **arrays)  # type: ignore[arg-type]
+    return content.getvalue()
+
+
+def _pixels(value: Any) -> Any:
+    """Return an array of pixels as an image: bytes, or numbers from 0 to 1."""
+    import numpy as np
+    from PIL import Image
+
+    pixels = np.asarray(value)
+    if pixels.dtype.kind == "f":
+        if pixels.min(initial=0) < 0 or pixels.max(initial=0) > 1:
+            raise ValueError(
+                f"pixels that are {pixels.dtype} are from 0 to 1, found {pixels.min()} to"
+                f" {pixels.max()}"
+            )
+        pixels = (pixels * 255).round().astype(np.uint8)
+    if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or pixels.shape[2:] in ((1,), (3,), (4,))):
+        raise ValueError(
+            "an array of pixels is uint8, or float from 0 to 1, of height, width and 1, 3 or 4"
+            f" channels, found {pixels.dtype} of shape {pixels.shape}"
+        )
+    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2:] == (1,) else pixels)
 
 
 def _image(ending: str, value: Any) -> bytes:

@@ -3,6 +3,7 @@
 
 pub mod budget;
 pub mod codec;
+pub mod column_steps;
 mod conform;
 pub mod engine;
 pub mod error;
@@ -13,6 +14,7 @@ pub(crate) mod files;
 pub mod format;
 pub mod hash;
 pub mod images;
+pub mod made_column;
 pub mod panic;
 pub mod plan;
 mod pool;
@@ -20,6 +22,7 @@ pub mod rng;
 pub mod scan;
 pub mod schema;
 pub mod source;
+pub mod tokens;
 mod types;
 mod unpack;
 

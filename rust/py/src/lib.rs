@@ -19,6 +19,7 @@ mod sealed;
 mod selected;
 mod stream;
 mod table;
+mod texts;
 
 use pyo3::prelude::*;
 
@@ -64,4 +65,6 @@ mod _core {
     use super::stream::{Stream, arrow_stream};
     #[pymodule_export]
     use super::table::{Table, TableRows};
+    #[pymodule_export]
+    use super::texts::{EncodedTexts, TextEncoder};
 }

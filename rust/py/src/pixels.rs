@@ -14,7 +14,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 use rowstream_core::engine::{Engine, forks};
-use rowstream_core::images::{Decoded, PIXELS, Spec, decode};
+use rowstream_core::images::{PIXELS, Spec, decode};
+use rowstream_core::made_column::MadeColumn;
 use rowstream_core::{Error, Kind};
 
 use crate::door::{TICK, guard};
@@ -178,7 +179,7 @@ impl ImageDecoder {
     }
 }
 
-type Work = rowstream_core::engine::Submitted<Result<Decoded, Error>>;
+type Work = rowstream_core::engine::Submitted<Result<MadeColumn, Error>>;
 
 /// Images that are being decoded.
 #[pyclass(frozen, module = "rowstream._core")]
@@ -202,14 +203,15 @@ impl DecodedImages {
             let Some(work) = taken else {
                 return Err(PyRuntimeError::new_err("these images were taken already"));
             };
-            let Decoded { column, bad } = loop {
+            let MadeColumn { column, bad } = loop {
                 match py.detach(|| work.wait(TICK)).map_err(|e| raise(&e))? {
                     Some(decoded) => break decoded.map_err(|e| raise(&e))?,
                     None => py.check_signals()?,
                 }
             };
             if let Some((row, error)) = bad.into_iter().next() {
-                return Err(raise(&error.at(format_args!("image {row}"))));
+                let one = column.len() == 1;
+                return Err(raise(&if one { error } else { error.at(format_args!("image {row}")) }));
             }
             let options = RecordBatchOptions::new().with_row_count(Some(column.len()));
             let schema = Arc::new(Schema::new(vec![Field::new("images", column.data_type().clone(), true)]));

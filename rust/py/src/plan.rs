@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use rowstream_core::column_steps::ColumnStep;
 use rowstream_core::engine::Engine;
 use rowstream_core::exec::count::boundary;
 use rowstream_core::exec::explain::explain;
@@ -38,7 +39,9 @@ impl Plan {
         let sources = sources(access);
         detached(py, || {
             let mut plan = CorePlan::parse(json)?;
-            plan.held = plan.scan.files.iter().filter_map(|file| held(&file.path)).collect();
+            let tokenizers = plan.column_steps.iter().filter_map(ColumnStep::holds);
+            let names = plan.scan.files.iter().map(|file| file.path.as_str()).chain(tokenizers);
+            plan.held = names.filter_map(held).collect();
             let plan = Arc::new(plan);
             plan.schema()?;
             Ok(Self { program: Program::new(Arc::clone(&plan)), fingerprint: plan.fingerprint(), core: plan, sources })

@@ -323,9 +323,9 @@ class StreamBase(DatasetInfoMixin):
             features = features_from_schema(
                 plan.schema, list(plan.columns) if plan.columns is not None else None
             )
-            if plan.images:
-                decoded = {step.column: step.feature for step in plan.images}
-                features = Features({name: decoded.get(name, of) for name, of in features.items()})
+            if plan.column_steps:
+                made = {step.column: step.feature for step in plan.column_steps}
+                features = Features({name: made.get(name, of) for name, of in features.items()})
         # What follows the last function.
         last = max((i + 1 for i, step in enumerate(plan.steps) if step.python), default=0)
         batched = plan.batch is not None and not last

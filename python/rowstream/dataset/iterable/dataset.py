@@ -10,6 +10,7 @@ from rowstream.dataset.iterable.images import StreamImages
 from rowstream.dataset.iterable.order import StreamOrder
 from rowstream.dataset.iterable.sampling import StreamSampling
 from rowstream.dataset.iterable.state import StreamState
+from rowstream.dataset.iterable.tokens import StreamTokens
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.formatting.column import IterableColumn
 from rowstream.ops.base import World
@@ -25,6 +26,7 @@ class IterableDataset(
     StreamOrder,
     StreamFunctions,
     StreamImages,
+    StreamTokens,
     TorchBaseMeta,
 ):
     """A stream of rows, as `load_dataset(..., streaming=True)` returns it.

@@ -71,6 +71,7 @@ class IterableDatasetDict(dict[str, IterableDataset]):
     cast = each_split(IterableDataset.cast)
     cast_column = each_split(IterableDataset.cast_column)
     decode_images = each_split(IterableDataset.decode_images)
+    tokenize = each_split(IterableDataset.tokenize)
 
     def _upload(self, options: UploadOptions) -> Any:
         # Each read once, into an Arrow file.

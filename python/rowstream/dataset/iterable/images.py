@@ -99,7 +99,7 @@ class StreamImages(StreamBase):
             max_pixels=max_pixels,
         )
         plan, features = self._plan, self.features
-        if any(one.column == column for one in plan.images):
+        if any(one.column == column for one in plan.column_steps):
             raise InvalidArgumentError(
                 f"decode_images: the images of {column!r} are decoded already"
             )
@@ -109,5 +109,11 @@ class StreamImages(StreamBase):
             step.check(features)
         if not plan.steps and not plan.python:
             return self._with(plan.decoding(step))
+        if plan.steps and features is not None and getattr(features[column], "decode", False):
+            raise UnsupportedError(
+                f"decode_images: a Python function comes before it, and gets the images of"
+                f" {column!r} decoded by Image(): call decode_images first, or"
+                f" cast_column({column!r}, Image(decode=False)) before that function"
+            )
         known = None if features is None else Features({**features, column: step.feature})
         return self._with(plan.then(step), _known=known)

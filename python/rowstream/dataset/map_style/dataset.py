@@ -11,6 +11,7 @@ from rowstream.dataset.map_style.from_files import MapStyleFromFiles
 from rowstream.dataset.map_style.images import MapStyleImages
 from rowstream.dataset.map_style.keep_format import transmit_format
 from rowstream.dataset.map_style.sampling import RowSampling
+from rowstream.dataset.map_style.tokens import MapStyleTokens
 from rowstream.exceptions import DatasetTransformationNotAllowedError
 from rowstream.formatting.column import Column
 from rowstream.writers.arrow import ArrowWriter
@@ -22,6 +23,7 @@ update_metadata_with_features = with_features
 
 class Dataset(
     MapStyleImages,
+    MapStyleTokens,
     RowSampling,
     MapStyleConstructors,
     MapStyleFromFiles,

@@ -94,6 +94,7 @@ class DatasetDict(DatasetDictFiles):
     cast: Callable[..., DatasetDict] = each_split(Dataset.cast, "self features")
     cast_column = each_split(Dataset.cast_column)
     decode_images = each_split(Dataset.decode_images)
+    tokenize = each_split(Dataset.tokenize)
     remove_columns = each_split(Dataset.remove_columns)
     rename_column = each_split(Dataset.rename_column)
     rename_columns = each_split(Dataset.rename_columns)

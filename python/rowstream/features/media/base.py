@@ -232,6 +232,23 @@ class MediaFeature:
         )
 
 
+_EXTRAS = {
+    "Pillow": "image",
+    "av": "video",
+    "biopython": "bio",
+    "h5py": "hdf5",
+    "nibabel": "nifti",
+    "pdfplumber": "pdf",
+    "pyiceberg": "iceberg",
+    "pylance": "lance",
+    "soundfile": "audio",
+    "soxr": "audio",
+    "trimesh": "mesh",
+    "tsfile": "tsfile",
+    "vortex-data": "vortex",
+}
+
+
 def needed(package: str, for_what: str, install: str) -> Any:
     """Import a library that decodes some media.
 
@@ -241,7 +258,9 @@ def needed(package: str, for_what: str, install: str) -> Any:
     try:
         return import_module(package)
     except ImportError as error:
-        raise ImportError(f"{for_what} need {install}: pip install {install}") from error
+        extra = _EXTRAS.get(install)
+        known = "" if extra is None else f", or pip install 'rowstream[{extra}]'"
+        raise ImportError(f"{for_what} need {install}: pip install {install}{known}") from error
 
 
 def content_of(content: bytes | None, path: str | None) -> bytes:

@@ -6,13 +6,13 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from io import BytesIO
 from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.features.media.base import content_of, needed
 from rowstream.features.media.sound import tensor
+from rowstream.utils.cached import cached_property
 
 
 @dataclass

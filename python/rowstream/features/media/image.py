@@ -110,7 +110,7 @@ def encode_np_array(array: Any) -> dict[str, Any]:
     """Convert an array of pixels to what is stored, with the nearest pixel type that images have.
 
     Raises:
-        TypeError: The array is not numeric, or has pixel values outside 0 to 255.
+        TypeError: The array is not numeric, or has values that pixels of no type have.
     """
     import numpy as np
 
@@ -122,16 +122,18 @@ def encode_np_array(array: Any) -> dict[str, Any]:
                 f" {array.max()}"
             )
         array = array.astype(np.uint8)
-    elif array.dtype.kind not in "iuf":
+    elif array.dtype.kind not in "biuf":
         raise TypeError(f"an array of {array.dtype} is no image")
     elif array.dtype.kind == "f":
         array = array.astype(np.float32)
-    elif array.dtype not in (np.uint8, np.uint16, np.int32):
-        array = array.astype(
-            np.int32
-            if array.dtype.kind == "i"
-            else np.uint8
-            if array.max(initial=0) < 256
-            else np.uint16
-        )
+    elif array.dtype.kind == "u" and array.dtype.itemsize <= 2:
+        array = array.astype(array.dtype.newbyteorder("="))
+    elif array.dtype.kind != "b":
+        limits = np.iinfo(np.int32)
+        if array.min(initial=0) < limits.min or array.max(initial=0) > limits.max:
+            raise TypeError(
+                f"pixels are numbers of at most 32 bits with a sign, found {array.dtype} from"
+                f" {array.min()} to {array.max()}"
+            )
+        array = array.astype(np.int32)
     return {"path": None, "bytes": image_to_bytes(pillow.fromarray(array))}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import UnsupportedError
 from rowstream.features.media.base import content_of, needed
+from rowstream.utils.cached import cached_property
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,6 +3,7 @@
 //! The consumer's thread alone decides the order. Readers only fill their queues, so nothing is put back in sequence,
 //! and how many there are, or how far ahead, changes the speed and never a row.
 
+mod ahead;
 pub mod by_number;
 mod columns;
 pub mod count;
@@ -10,7 +11,6 @@ mod decode;
 pub mod explain;
 pub mod gather;
 mod global;
-mod images;
 mod lane;
 mod limits;
 mod ordered;

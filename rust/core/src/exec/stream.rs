@@ -6,7 +6,7 @@ use std::time::Duration;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-use super::images::DecodedAhead;
+use super::ahead::StepsAhead;
 use super::ordered::Ordered;
 use super::queue::{Signal, Unit};
 use crate::error::{Error, Result};
@@ -59,16 +59,16 @@ impl Waiter {
 /// The rows of a plan for consumer `c` of `of`.
 pub struct Stream {
     ordered: Ordered,
-    /// Rows whose images are decoded before they are asked for.
-    images: Option<DecodedAhead>,
+    /// What is done with rows before they are asked for.
+    steps: Option<StepsAhead>,
 }
 
 impl Stream {
     /// Opens the rows that follow a cursor, which must be of this plan.
     pub fn open(plan: &Arc<Plan>, store: Arc<dyn Store>, c: u64, of: u64, cursor: Cursor) -> Result<Self> {
         let ordered = Ordered::open(plan, store, c, of, cursor)?;
-        let images = DecodedAhead::new(&plan.images, &ordered, plan.lenient)?;
-        Ok(Self { ordered, images })
+        let steps = StepsAhead::new(&plan.column_steps, &ordered, plan.lenient)?;
+        Ok(Self { ordered, steps })
     }
 
     /// Opens the stream again where it is, if the process was forked since: the threads that read for it are the
@@ -76,28 +76,28 @@ impl Stream {
     pub fn after_fork(&mut self) -> Result<()> {
         let cursor = self.cursor();
         if self.ordered.after_fork(cursor)?
-            && let Some(images) = &mut self.images
+            && let Some(steps) = &mut self.steps
         {
-            images.forget(&self.ordered)?;
+            steps.forget(&self.ordered)?;
         }
         Ok(())
     }
 
     /// The columns of every batch, strings and bytes as views.
     pub fn schema(&self) -> &SchemaRef {
-        self.images.as_ref().map_or_else(|| self.ordered.schema(), DecodedAhead::schema)
+        self.steps.as_ref().map_or_else(|| self.ordered.schema(), StepsAhead::schema)
     }
 
     /// The row that the lane which gave the last one will give `n` turns from now, where it is known: so that the
     /// edge can have its memory fetched in time.
     pub fn upcoming(&self, n: usize) -> Option<(&Unit, usize)> {
-        if self.images.is_some() { None } else { self.ordered.upcoming(n) }
+        if self.steps.is_some() { None } else { self.ordered.upcoming(n) }
     }
 
     /// The next row: a unit, and the row's place in it. It counts as delivered.
     pub fn next_row(&mut self) -> Result<Next<(&Unit, usize)>> {
-        match &mut self.images {
-            Some(images) => images.next_row(&mut self.ordered),
+        match &mut self.steps {
+            Some(steps) => steps.next_row(&mut self.ordered),
             None => self.ordered.next_row(),
         }
     }
@@ -105,24 +105,24 @@ impl Stream {
     /// The next `size` rows as one batch, or fewer at the end, or at the end of a pass after which a batch ends; a
     /// shorter batch is left out if `drop_last`. The rows count as delivered when the batch is given.
     pub fn next_batch(&mut self, size: usize, drop_last: bool) -> Result<Next<RecordBatch>> {
-        match &mut self.images {
-            Some(images) => images.next_batch(&mut self.ordered, size, drop_last),
+        match &mut self.steps {
+            Some(steps) => steps.next_batch(&mut self.ordered, size, drop_last),
             None => self.ordered.next_batch(size, drop_last),
         }
     }
 
     /// What to wait for after `Next::Wait`.
     pub fn waiter(&self) -> Waiter {
-        match &self.images {
-            Some(images) => images.waiter(&self.ordered),
+        match &self.steps {
+            Some(steps) => steps.waiter(&self.ordered),
             None => self.ordered.waiter(),
         }
     }
 
     /// The position after the last row delivered.
     pub fn cursor(&self) -> Cursor {
-        match &self.images {
-            Some(images) => self.ordered.cursor_at(images.place()),
+        match &self.steps {
+            Some(steps) => self.ordered.cursor_at(steps.place()),
             None => self.ordered.cursor(),
         }
     }

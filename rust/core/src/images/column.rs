@@ -10,14 +10,7 @@ use arrow_schema::{DataType, FieldRef};
 
 use super::{Layout, Opened, Spec};
 use crate::error::{Error, Kind, Result};
-
-/// A column of arrays, and why rows have none.
-pub struct Decoded {
-    /// Null where an image is, and where it could not be decoded.
-    pub column: ArrayRef,
-    /// The rows that could not be decoded, in order.
-    pub bad: Vec<(usize, Error)>,
-}
+use crate::made_column::MadeColumn;
 
 /// The bytes of each row of a column of images: bytes, or structs of `bytes` and `path`.
 enum Files<'a> {
@@ -114,7 +107,7 @@ impl<'a> Files<'a> {
 }
 
 /// Decodes a column. `keys`: what names each row.
-pub fn decode(array: &ArrayRef, spec: &Spec, keys: &[[u64; 5]]) -> Result<Decoded> {
+pub fn decode(array: &ArrayRef, spec: &Spec, keys: &[[u64; 5]]) -> Result<MadeColumn> {
     let files = Files::of(array, spec)?;
     let mut made =
         Made { spec, numbers: MutableBuffer::new(spec.row_bytes().unwrap_or(0) * keys.len()), sizes: Vec::new() };
@@ -140,7 +133,7 @@ pub fn decode(array: &ArrayRef, spec: &Spec, keys: &[[u64; 5]]) -> Result<Decode
     } else {
         made.varied(nulls)?
     };
-    Ok(Decoded { column, bad })
+    Ok(MadeColumn { column, bad })
 }
 
 /// The numbers of the images of some rows, one after another.

@@ -128,13 +128,10 @@ impl Codec for Jpeg<'_> {
         let larger = (part.width / f64::from(wanted.0)).min(part.height / f64::from(wanted.1));
         let of = SCALES.into_iter().find(|of| larger >= LEFT * f64::from(*of)).unwrap_or(1);
         let (scaled_w, scaled_h) = (width.div_ceil(of), height.div_ceil(of));
-        let (times_x, times_y) = (f64::from(scaled_w) / f64::from(width), f64::from(scaled_h) / f64::from(height));
-        let mut part = Rect {
-            x: part.x * times_x,
-            y: part.y * times_y,
-            width: part.width * times_x,
-            height: part.height * times_y,
-        };
+        // The last pixels may stand for fewer.
+        let times = 1.0 / f64::from(of);
+        let mut part =
+            Rect { x: part.x * times, y: part.y * times, width: part.width * times, height: part.height * times };
         let (left, top) = ((part.x - AROUND).floor().max(0.0), (part.y - AROUND).floor().max(0.0));
         let right = (part.x + part.width + AROUND).ceil().min(scaled_w.into());
         let mut bottom = (part.y + part.height + AROUND).ceil().min(scaled_h.into());
@@ -151,13 +148,23 @@ impl Codec for Jpeg<'_> {
         if of > 1 {
             decoder.set_scale(ScalingFactor::try_new(1, of).map_err(|e| failed(&e))?);
         }
-        if (right - left) * (bottom - top) < 0.9 * f64::from(scaled_w) * (cut / f64::from(of)) {
+        let cropped = (right - left) * (bottom - top) < 0.9 * f64::from(scaled_w) * (cut / f64::from(of));
+        if cropped {
             decoder.set_crop_region(left as usize, top as usize, (right - left) as usize, (bottom - top) as usize);
-            (part.x, part.y) = (part.x - left, part.y - top);
         }
         let image = decoder.decode_image().map_err(|e| failed(&e))?;
         undamaged(&image.warnings)?;
         let (width, height) = (image.width as u32, image.height as u32);
+        if cropped {
+            // A part begins with a block of pixels, so it may be wider than was asked for; its right end is what was.
+            // Some kinds of images are decoded whole.
+            if width < scaled_w {
+                part.x -= right - f64::from(width);
+            }
+            if f64::from(height) <= bottom - top {
+                part.y -= top;
+            }
+        }
         let (data, channels) = match self.header.space {
             ColorSpace::Cmyk | ColorSpace::Ycck => (of_cmyk(&image.data), 3),
             ColorSpace::Grayscale => (image.data, 1),

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Kind, Result};
 use crate::rng::Rng;
-pub use column::{Decoded, decode};
+pub use column::decode;
 use geometry::{Rect, Target};
 use orientation::Orientation;
 

@@ -13,10 +13,10 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use crate::codec::Codec;
+use crate::column_steps::ColumnStep;
 use crate::error::{Error, Kind, Result};
 use crate::fields::{FILE, ROW};
 use crate::hash::hash;
-use crate::images::Spec;
 use order::{Op, Order, Piece};
 
 /// One file of a listing.
@@ -156,9 +156,9 @@ pub struct Plan {
     /// How rows are batched, if they are.
     #[serde(default)]
     pub batch: Option<Batching>,
-    /// The columns of a row whose images become arrays of pixels.
+    /// What is done with columns of rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub images: Vec<Spec>,
+    pub column_steps: Vec<ColumnStep>,
     /// The bytes of files that are in memory: they stay as long as the plan does.
     #[serde(skip)]
     pub held: Vec<Arc<bytes::Bytes>>,
@@ -182,8 +182,8 @@ impl Plan {
         if let Some(filter) = &plan.filter {
             filter.check(&plan.scan.schema)?;
         }
-        for spec in &plan.images {
-            spec.check()?;
+        for step in &plan.column_steps {
+            step.check()?;
         }
         Ok(plan)
     }
@@ -211,11 +211,11 @@ impl Plan {
     /// The names and types of a row.
     pub fn schema(&self) -> Result<SchemaRef> {
         let read = self.read_schema()?;
-        if self.images.is_empty() {
+        if self.column_steps.is_empty() {
             return Ok(read);
         }
-        let field = |field: &Arc<Field>| match self.images.iter().find(|spec| spec.column == *field.name()) {
-            Some(spec) => Arc::new(Field::new(field.name(), spec.data_type(), true)),
+        let field = |field: &Arc<Field>| match self.column_steps.iter().find(|step| step.column() == field.name()) {
+            Some(step) => Arc::new(Field::new(field.name(), step.data_type(), true)),
             None => Arc::clone(field),
         };
         Ok(Arc::new(Schema::new(read.fields().iter().map(field).collect::<Vec<_>>())))

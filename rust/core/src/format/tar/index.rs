@@ -152,14 +152,18 @@ impl Index {
                 self.ended = true;
                 break;
             }
-            let entry = header::read(&self.input.block, self.marked, self.reading.names)
-                .map_err(|e| e.at(format_args!("byte {at}")))?;
+            let entry = match header::read(&self.input.block, self.marked, self.reading.names) {
+                Err(_) if self.lenient => {
+                    self.lost(at);
+                    break;
+                }
+                read => read.map_err(|e| e.at(format_args!("byte {at}")))?,
+            };
             if let Entry::Member { .. } | Entry::Link { .. } = entry {
                 self.marked = false;
             }
             match entry {
-                // What is before the cut is there; the rest is an error when it is read.
-                Entry::Short(_) if self.input.last && self.lenient => self.ended = true,
+                Entry::Short(_) if self.input.last && self.lenient => self.lost(at),
                 Entry::Short(n) if self.input.last => {
                     return Err(Error::data(format!(
                         "the archive ends at byte {}, {n} bytes were expected from byte {at} on: it was cut",
@@ -278,6 +282,16 @@ impl Index {
             }
         }
         self.follow()
+    }
+
+    /// From here on nothing can be told apart. What is before it is there, but for the last sample: whether that was
+    /// whole, nobody knows.
+    fn lost(&mut self, at: u64) {
+        if self.key.is_none() {
+            self.starts.push(at);
+            self.solid.push(true);
+        }
+        self.ended = true;
     }
 
     /// What links stand for; and the types of what is JSON of it, where no other member shows them. The bytes that are

@@ -455,6 +455,7 @@ impl TarDecoder {
             let found = match self.sample(&block, at) {
                 // What comes before it is given first; it is met again.
                 Err(_) if count > 0 => break,
+                Err(error) if self.lenient => return self.lost(error),
                 Err(error) => return Err(error),
                 Ok(found) => found,
             };
@@ -511,6 +512,18 @@ impl TarDecoder {
             return Ok(Some(Step::Batch(batch)));
         }
         Ok(Some(Step::Part(Part { batch, rows: count.into(), kept, bad })))
+    }
+
+    /// The rest of an archive, where nothing can be told apart any more, as one sample that cannot be read.
+    fn lost(&mut self, error: Error) -> Result<Option<Step>> {
+        self.done = true;
+        self.next += 1;
+        if self.next <= self.rows.start {
+            return Ok(None);
+        }
+        let batch = self.finish(Bytes::new(), Texts { line: None, side: Vec::new() }, 0)?;
+        let bad = vec![Bad { row: 0, error }];
+        Ok(Some(Step::Part(Part { batch, rows: 1, kept: Vec::new(), bad })))
     }
 
     /// The next sample from `at` of the block on; none at the archive's end. `Err`: so many bytes are needed from `at`.

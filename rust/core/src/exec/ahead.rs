@@ -1,6 +1,6 @@
-//! Images, decoded before their rows are asked for: on all threads, in order, under the budget.
+//! Steps over columns, done before their rows are asked for: on all threads, in order, under the budget.
 //!
-//! Rows are taken from the order in chunks. The images of a chunk are decoded by one job of the CPU pool; several
+//! Rows are taken from the order in chunks. The steps of a chunk are one job of the CPU pool; several
 //! chunks are under way at once, and the consumer gets them in their order. The place of the stream is that after the
 //! last row given, so what was taken ahead does not count.
 
@@ -14,29 +14,23 @@ use super::gather::{Picks, Run};
 use super::ordered::{Named, Ordered, Rows};
 use super::queue::{Signal, Unit};
 use super::{Next, Waiter};
+use crate::column_steps::{ColumnStep, Ready};
 use crate::engine::{Engine, Submitted};
 use crate::error::{Error, Kind, Result};
-use crate::images::{Spec, decode};
 use crate::plan::cursor::At;
 use crate::types::viewed;
 
 /// The bytes of a chunk, about, where nobody asked for a batch.
 const CHUNK: usize = 4 << 20;
 
-/// The most rows of a chunk, where nobody asked for a batch.
-const ROWS: usize = 64;
-
-/// The bytes that an image of unknown size is taken to have, before one was seen.
-const UNKNOWN: usize = 1 << 20;
-
 /// Where a stream is.
 type Place = (u64, Vec<At>);
 
-/// Rows of which the images are decoded.
+/// Rows with which the steps are done.
 struct Chunk {
     unit: Arc<Unit>,
     named: Vec<Named>,
-    /// The rows that could not be decoded, in order.
+    /// The rows with which they could not be done, in order.
     bad: VecDeque<(usize, Error)>,
     flush: bool,
     /// The next row that is given.
@@ -53,9 +47,10 @@ enum Coming {
     Failed(Error),
 }
 
-/// The rows of a stream, their images decoded ahead.
-pub(super) struct DecodedAhead {
-    specs: Arc<Vec<Spec>>,
+/// The rows of a stream, the steps done ahead.
+pub(super) struct StepsAhead {
+    steps: Vec<ColumnStep>,
+    ready: Arc<Vec<Ready>>,
     schema: SchemaRef,
     engine: &'static Engine,
     lenient: bool,
@@ -63,7 +58,7 @@ pub(super) struct DecodedAhead {
     /// The bytes of what is under way, and whether there is more to take.
     under_way: usize,
     ended: bool,
-    /// The bytes of a row's images, about.
+    /// The bytes of what is made of a row, about.
     row_bytes: usize,
     /// The place after the last row given, and before a batch that is not whole.
     place: Place,
@@ -73,28 +68,29 @@ pub(super) struct DecodedAhead {
     seen: u64,
 }
 
-impl DecodedAhead {
-    /// For the columns of a stream's rows; `None` where none has images.
-    pub(super) fn new(specs: &[Spec], ordered: &Ordered, lenient: bool) -> Result<Option<Self>> {
-        if specs.is_empty() {
+impl StepsAhead {
+    /// For the columns of a stream's rows; `None` where there are no steps.
+    pub(super) fn new(steps: &[ColumnStep], ordered: &Ordered, lenient: bool) -> Result<Option<Self>> {
+        if steps.is_empty() {
             return Ok(None);
         }
         let mut fields: Vec<_> = ordered.schema().fields().iter().cloned().collect();
-        for spec in specs {
-            let Some(field) = fields.iter_mut().find(|field| *field.name() == spec.column) else {
-                return Err(Error::new(Kind::Schema, format!("decode_images: there is no column {:?}", spec.column)));
+        for step in steps {
+            let Some(field) = fields.iter_mut().find(|field| field.name() == step.column()) else {
+                return Err(Error::new(Kind::Schema, format!("there is no column {:?} for a step", step.column())));
             };
-            *field = Arc::new(Field::new(field.name(), spec.data_type(), true));
+            *field = Arc::new(Field::new(field.name(), step.data_type(), true));
         }
         Ok(Some(Self {
-            specs: Arc::new(specs.to_vec()),
+            ready: Arc::new(steps.iter().map(ColumnStep::ready).collect::<Result<_>>()?),
+            steps: steps.to_vec(),
             schema: Arc::new(Schema::new(viewed(&fields.into()))),
             engine: Engine::current()?,
             lenient,
             coming: VecDeque::new(),
             under_way: 0,
             ended: false,
-            row_bytes: specs.iter().map(|spec| spec.row_bytes().unwrap_or(UNKNOWN)).sum::<usize>().max(1),
+            row_bytes: steps.iter().map(|step| step.row_bytes().0).sum::<usize>().max(1),
             place: ordered.place(),
             before: None,
             picks: Picks::default(),
@@ -107,7 +103,7 @@ impl DecodedAhead {
     pub(super) fn forget(&mut self, ordered: &Ordered) -> Result<()> {
         // The locks of a parent's jobs may be held by threads that are not here.
         std::mem::forget((std::mem::take(&mut self.coming), self.picks.take()));
-        if let Some(new) = Self::new(&self.specs, ordered, self.lenient)? {
+        if let Some(new) = Self::new(&self.steps, ordered, self.lenient)? {
             let old = std::mem::replace(self, new);
             std::mem::forget(old);
         }
@@ -136,12 +132,15 @@ impl DecodedAhead {
             // Batches of whole chunks need no copy where one chunk is all of it.
             Some(size) if size <= most => size,
             Some(size) => size.div_ceil(size.div_ceil(most)),
-            None => (CHUNK / self.row_bytes).clamp(1, ROWS).min(most),
+            None => {
+                let rows = self.steps.iter().map(ColumnStep::rows).min().unwrap_or(1);
+                (CHUNK / self.row_bytes).clamp(1, rows).min(most)
+            }
         };
         (rows, room)
     }
 
-    /// Takes rows while there is room, and has their images decoded.
+    /// Takes rows while there is room, and has the steps done.
     fn take_ahead(&mut self, ordered: &mut Ordered, wanted: Option<usize>) -> Result<()> {
         let (rows, room) = self.rows_of_chunk(wanted);
         while !self.ended
@@ -169,9 +168,9 @@ impl DecodedAhead {
         Ok(())
     }
 
-    /// Has the images of some rows decoded.
+    /// Has the steps done with some rows.
     fn begin(&mut self, rows: Rows, signal: Arc<Signal>) -> Result<()> {
-        let (specs, schema, engine) = (Arc::clone(&self.specs), Arc::clone(&self.schema), self.engine);
+        let (ready, schema, engine) = (Arc::clone(&self.ready), Arc::clone(&self.schema), self.engine);
         let bytes = rows.named.len() * self.row_bytes;
         self.under_way += bytes;
         let work = self.engine.submit(move || {
@@ -183,7 +182,7 @@ impl DecodedAhead {
                 }
             }
             let told = Told(signal);
-            (chunk(rows, &specs, schema, engine), told).0
+            (chunk(rows, &ready, schema, engine), told).0
         })?;
         self.coming.push_back(Coming::Making(work, bytes));
         Ok(())
@@ -202,7 +201,7 @@ impl DecodedAhead {
                     self.under_way -= *bytes;
                     self.coming[0] = match made {
                         Ok(chunk) => {
-                            if self.specs.iter().any(|spec| spec.size.is_none()) {
+                            if self.steps.iter().any(|step| !step.row_bytes().1) {
                                 let held = chunk.unit.batch.get_array_memory_size() / chunk.named.len().max(1);
                                 self.row_bytes = held.max(row_bytes / 2).max(1);
                             }
@@ -317,24 +316,20 @@ impl DecodedAhead {
     }
 }
 
-/// Decodes the images of some rows.
-fn chunk(rows: Rows, specs: &[Spec], schema: SchemaRef, engine: &'static Engine) -> Result<Chunk> {
+/// Does the steps with some rows.
+fn chunk(rows: Rows, ready: &[Ready], schema: SchemaRef, engine: &'static Engine) -> Result<Chunk> {
     let Rows { batch, named, flush, .. } = rows;
     let mut columns: Vec<ArrayRef> = batch.columns().to_vec();
     let mut bad: Vec<(usize, Error)> = Vec::new();
-    for spec in specs {
+    for step in ready {
         let (i, _) = schema
-            .column_with_name(&spec.column)
-            .ok_or_else(|| Error::internal("a column of images that is not there"))?;
-        let keys: Vec<[u64; 5]> = named
-            .iter()
-            .map(|Named { name: [epoch, pass, piece, row], .. }| [spec.seed, *epoch, *pass, *piece, *row])
-            .collect();
-        let decoded = decode(&columns[i], spec, &keys)?;
-        columns[i] = decoded.column;
-        bad.extend(decoded.bad.into_iter().map(|(row, error)| {
+            .column_with_name(step.column())
+            .ok_or_else(|| Error::internal("a step over a column that is not there"))?;
+        let made = step.run(&columns[i], named.iter().map(|one| one.name))?;
+        columns[i] = made.column;
+        bad.extend(made.bad.into_iter().map(|(row, error)| {
             let [.., raw] = named[row].name;
-            let what = format!("column {:?}", spec.column);
+            let what = format!("column {:?}", step.column());
             (row, error.at(what).at(format_args!("{}, row {raw}", named[row].place)))
         }));
     }

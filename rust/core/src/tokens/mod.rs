@@ -1,0 +1,195 @@
+//! Texts as lists of token ids, by a `tokenizer.json`.
+
+use std::sync::{Arc, Mutex, Weak};
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, Int32Array, ListArray};
+use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow_schema::{DataType, Field, FieldRef};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokenizers::pipeline::encode_options::{EncodeOptions, Override};
+use tokenizers::pipeline::{PipelineToken, PipelineTokenizer};
+use tokenizers::{TruncationDirection, TruncationParams};
+
+use crate::engine::forks;
+use crate::error::{Error, Kind, Result};
+use crate::made_column::MadeColumn;
+use crate::source::memory::held;
+
+/// The end at which a text that is too long is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Its beginning is left out.
+    Left,
+    /// Its end is left out.
+    Right,
+}
+
+/// The step of a plan that makes token ids of a column's texts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// The column of a row.
+    pub column: String,
+    /// The name of the tokenizer's JSON, which this process holds in memory.
+    pub tokenizer: String,
+    /// Whether the tokenizer adds special tokens around a text.
+    pub special_tokens: bool,
+    /// The most ids of a text, special tokens included.
+    pub max_length: Option<usize>,
+    /// Where a longer one is cut.
+    pub truncation_side: Side,
+}
+
+impl Spec {
+    /// The type of the column that it makes.
+    pub fn data_type() -> DataType {
+        DataType::List(item())
+    }
+
+    /// Raises for what makes no sense.
+    pub fn check(&self) -> Result<()> {
+        if self.max_length == Some(0) {
+            return Err(Error::new(Kind::Value, "tokenize: max_length is 1 or more"));
+        }
+        Ok(())
+    }
+
+    /// What encodes by it.
+    pub fn encoder(&self) -> Result<Encoder> {
+        let truncation = match self.max_length {
+            None => Override::InheritConfig,
+            Some(max_length) => Override::With(TruncationParams {
+                max_length,
+                direction: match self.truncation_side {
+                    Side::Left => TruncationDirection::Left,
+                    Side::Right => TruncationDirection::Right,
+                },
+                ..TruncationParams::default()
+            }),
+        };
+        Ok(Encoder {
+            column: self.column.clone(),
+            of: tokenizer(&self.tokenizer)?,
+            options: EncodeOptions {
+                add_special_tokens: self.special_tokens,
+                // Rows are padded where batches are made.
+                padding: Override::Off,
+                truncation,
+                ..EncodeOptions::default()
+            },
+        })
+    }
+}
+
+fn item() -> FieldRef {
+    Arc::new(Field::new("item", DataType::Int32, true))
+}
+
+/// A tokenizer that was read, and the JSON that it is of.
+struct Tokenizer {
+    encode: PipelineTokenizer,
+    _json: Arc<Bytes>,
+}
+
+/// The tokenizers that streams of this process use, by name. Those of a parent process are not used in its child,
+/// where a thread that is not there may have held their locks.
+static READ: Mutex<Vec<(u64, String, Weak<Tokenizer>)>> = Mutex::new(Vec::new());
+
+fn tokenizer(name: &str) -> Result<Arc<Tokenizer>> {
+    let json = held(name)
+        .ok_or_else(|| Error::new(Kind::NotFound, "the tokenizer is gone: the data set was made in another process"))?;
+    // Whoever finds it in use, or in use when the process was forked, reads its own.
+    let mut read = READ.try_lock().ok();
+    if let Some(read) = &mut read {
+        read.retain(|(process, _, of)| *process == forks() && of.strong_count() > 0);
+        if let Some(there) = read.iter().find(|(_, of, _)| of == name).and_then(|(_, _, of)| of.upgrade()) {
+            return Ok(there);
+        }
+    }
+    let text = std::str::from_utf8(&json).map_err(|_| Error::data("the tokenizer's JSON is not UTF-8"))?;
+    let made = Arc::new(Tokenizer { encode: parsed(text)?, _json: Arc::clone(&json) });
+    if let Some(read) = &mut read {
+        read.push((forks(), name.to_owned(), Arc::downgrade(&made)));
+    }
+    Ok(made)
+}
+
+/// Reads a tokenizer, of this version of the format or an older one.
+fn parsed(json: &str) -> Result<PipelineTokenizer> {
+    let failed = |e: &dyn std::fmt::Display| {
+        Error::new(
+            Kind::Unsupported,
+            format!("the tokenizer cannot be read: {e}; map(tokenizer, batched=True) runs it in Python"),
+        )
+    };
+    let mut value: Value = serde_json::from_str(json).map_err(|e| failed(&e))?;
+    if let Some(token) = differs(&value) {
+        return Err(failed(&format_args!(
+            "its added token {token:?} is normalized, which beside a Metaspace pre-tokenizer has other ids in the core"
+        )));
+    }
+    tokenizers::canonicalize_value(&mut value).map_err(|e| failed(&e))?;
+    tokenizers::from_json(&value.to_string()).map_err(|e| failed(&e))
+}
+
+/// An added token that makes other ids than those of `tokenizers` 0.23: Metaspace is done before it is looked for.
+fn differs(tokenizer: &Value) -> Option<&str> {
+    fn metaspace(pre: &Value) -> bool {
+        pre["type"] == "Metaspace" || pre["pretokenizers"].as_array().is_some_and(|of| of.iter().any(metaspace))
+    }
+    let added = tokenizer["added_tokens"].as_array().filter(|_| metaspace(&tokenizer["pre_tokenizer"]))?;
+    added.iter().find(|token| token["normalized"] == true).and_then(|token| token["content"].as_str())
+}
+
+/// Makes token ids of texts.
+#[derive(Clone)]
+pub struct Encoder {
+    column: String,
+    of: Arc<Tokenizer>,
+    options: EncodeOptions,
+}
+
+impl Encoder {
+    /// The ids of a column of texts: a list a row, null where there is no text.
+    pub fn encode(&self, column: &ArrayRef) -> Result<MadeColumn> {
+        let mut ids: Vec<PipelineToken> = Vec::with_capacity(column.get_array_memory_size() / 4);
+        let (mut ends, mut bad) = (Vec::with_capacity(column.len() + 1), Vec::new());
+        ends.push(0_i32);
+        let mut valid = Vec::with_capacity(column.len());
+        let mut add = |row: usize, text: Option<&str>| -> Result<()> {
+            valid.push(text.is_some());
+            let before = ids.len();
+            if let Some(text) = text
+                && let Err(e) = self.of.encode.encode_into(text, &self.options, &mut ids)
+            {
+                ids.truncate(before);
+                bad.push((row, Error::data(format!("the text has no tokens: {e}"))));
+            }
+            ends.push(i32::try_from(ids.len()).map_err(|_| Error::data("more token ids than a batch can have"))?);
+            Ok(())
+        };
+        match column.data_type() {
+            DataType::Utf8View => column.as_string_view().iter().enumerate().try_for_each(|(i, text)| add(i, text))?,
+            DataType::Utf8 => column.as_string::<i32>().iter().enumerate().try_for_each(|(i, text)| add(i, text))?,
+            DataType::LargeUtf8 => {
+                column.as_string::<i64>().iter().enumerate().try_for_each(|(i, text)| add(i, text))?
+            }
+            DataType::Null => (0..column.len()).try_for_each(|i| add(i, None))?,
+            other => {
+                return Err(Error::new(
+                    Kind::Schema,
+                    format!("tokenize: the column {:?} has the type {other}, where texts are strings", self.column),
+                ));
+            }
+        }
+        let nulls = valid.iter().any(|valid| !valid).then(|| NullBuffer::from(valid));
+        let ids: Vec<i32> = PipelineToken::cast_slice(&ids).iter().map(|id| id.cast_signed()).collect();
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
+        let made = ListArray::try_new(item(), offsets, Arc::new(Int32Array::from(ids)), nulls);
+        Ok(MadeColumn { column: Arc::new(made.map_err(|e| Error::internal(e.to_string()))?), bad })
+    }
+}
