@@ -51,7 +51,7 @@ target/release/rowstream-testserver: $(shell find rust/testserver -type f) Cargo
 
 # Files are divided over the cores. PYTEST="tests/ops -k map" runs some.
 .PHONY: test-python
-test-python: target/release/rowstream-testserver $(VENV)/dev.build $(VENV)/test.group $(VENV)/compat.group $(VENV)/torch.group $(VENV)/trainers.group $(VENV)/lint.group dist/.wheel ## Run the package's tests
+test-python: target/release/rowstream-testserver $(VENV)/dev.build $(VENV)/test.group $(VENV)/compat.group $(VENV)/torch.group $(VENV)/trainers.group $(VENV)/readers.group $(VENV)/lint.group dist/.wheel ## Run the package's tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST)
 
 .PHONY: lint

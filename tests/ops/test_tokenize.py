@@ -291,9 +291,7 @@ def test_what_cannot_be(tmp_path):
     # The one kind of tokenizer known to have other ids in the core.
     other = tokenizers.Tokenizer.from_str(MADE["unigram"].to_str())
     other.add_tokens([tokenizers.AddedToken("cat", normalized=True)])
-    with pytest.raises(
-        exceptions.UnsupportedError, match="'cat' is normalized|\"cat\" is normalized"
-    ):
+    with pytest.raises(exceptions.UnsupportedError, match=r"\"cat\" is normalized"):
         ds.tokenize(other)
     odd = ds.map(lambda row: {"text": 3}).tokenize(made)
     with pytest.raises(exceptions.SchemaError, match="has int"):

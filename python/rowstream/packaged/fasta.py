@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
+from rowstream.exceptions import FileFormatError
 from rowstream.features.features import Features
 from rowstream.features.media.documents import BioSequence
 from rowstream.features.scalar import Value
@@ -39,7 +41,12 @@ class Fasta(Reader):
     def rows(self, unit: Source) -> Iterator[dict[str, Any]]:
         content = unit.content()
         starts = [found.start() for found in _RECORD.finditer(content)]
-        for start, end in zip(starts, [*starts[1:], len(content)], strict=True):
+        for line in content[: starts[0] if starts else None].splitlines():
+            if line.strip() and not line.startswith(b";"):
+                raise FileFormatError(
+                    f"{unit.path}: a record of FASTA begins with '>', found {line[:40]!r}"
+                )
+        for start, end in pairwise([*starts, len(content)]):
             record = content[start:end]
             head, _, rest = record.decode().partition("\n")
             name, description = named(head[1:])

@@ -42,8 +42,13 @@ class Fastq(Reader):
             start = at
             head = lines[at].rstrip()
             at += 1
-            if not head.startswith("@"):
+            if not head:
                 continue
+            if not head.startswith("@"):
+                raise FileFormatError(
+                    f"{unit.path}, line {start + 1}: a record of FASTQ begins with '@', found"
+                    f" {head[:40]!r}"
+                )
             name, description = named(head[1:])
 
             def wrong(what: str, name: str = name, line: int = start + 1) -> FileFormatError:

@@ -11,7 +11,7 @@ from rowstream.dataset.iterable.dataset_dict import IterableDatasetDict
 from rowstream.dataset.map_style.dataset import Dataset
 from rowstream.dataset.map_style.dataset_dict import DatasetDict
 from rowstream.dataset.splits import chosen_splits
-from rowstream.exceptions import UnsupportedError
+from rowstream.exceptions import FileFormatError, UnsupportedError
 from rowstream.packaged.base import Reader, Source, version
 from rowstream.packaged.folders import folder_datasets
 from rowstream.packaged.registry import reader_of
@@ -95,8 +95,22 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of units, with the declared columns only."""
     for unit in units:
-        for row in reader[0].rows(unit):
-            yield row if names is None else {name: row.get(name) for name in names}
+        try:
+            for row in reader[0].rows(unit):
+                yield row if names is None else {name: row.get(name) for name in names}
+        except UnicodeDecodeError as error:
+            raise FileFormatError(f"{_named(unit)}: it is not UTF-8: {error}") from error
+        except Exception as error:
+            # What a library says of a file seldom says which it is.
+            if (name := _named(unit)) not in str(error):
+                error.add_note(name)
+            raise
+
+
+def _named(unit: Any) -> str:
+    """Return what a unit of a reader is called: the path of its file."""
+    first = unit[0] if isinstance(unit, tuple) and unit else unit
+    return str(getattr(first, "path", first))
 
 
 def _stream(

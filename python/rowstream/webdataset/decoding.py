@@ -50,6 +50,7 @@ def _decoded(handlers: list[Callable[[str, bytes], Any]], name: str, content: by
 
 def _basic(name: str, content: bytes) -> Any:
     """Decode texts, numbers, JSON and arrays, as `webdataset` does by default."""
+    name = name.removeprefix(".")
     end = ending(name)
     if end in ("txt", "text", "transcript"):
         return content.decode()

@@ -5,8 +5,6 @@ An archive has the same bytes whoever writes it and when: members have no times,
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +19,7 @@ from rowstream.writers.exports import ExportedRows, dict_of, embedded, media_of
 from rowstream.writers.parts import Part, write_parts
 from rowstream.writers.shards import Output
 from rowstream.writers.sinks import TextSink
+from rowstream.writers.tar_values import JSON, encoded
 from rowstream.writers.target import compressed
 
 if TYPE_CHECKING:
@@ -30,13 +29,6 @@ if TYPE_CHECKING:
 
 BLOCK = 512
 KEY, URL = "__key__", "__url__"
-# What is written as text, and what readers take for JSON.
-_TEXTS = frozenset(
-    ["txt", "text", "transcript", "caption", "cls", "cls2", "index", "count", "inx", "id"]
-)
-_JSON = frozenset(["json", "jsn"])
-_IMAGES = frozenset(["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm"])
-_PICKLED = frozenset(["pkl", "pickle", "pyd", "pth", "pt"])
 _LONGEST_NAME = 100
 _LARGEST = 8**11 - 1
 
@@ -150,7 +142,7 @@ def field_member(
 def _ending(name: str, is_json: bool = False) -> tuple[str, str]:
     """Return what a field is called in an archive, and the ending that says what it is."""
     ending = name.rsplit(".", 1)[-1].lower()
-    return (f"{name}.json", "json") if is_json and ending not in _JSON else (name, ending)
+    return (f"{name}.json", "json") if is_json and ending not in JSON else (name, ending)
 
 
 def check_key(key: Any) -> None:
@@ -172,111 +164,6 @@ def check_key(key: Any) -> None:
 
 
 _LEADS_AWAY = re.compile(r"(?:^|/)(?:\.{0,2})(?:/|$)")
-
-
-def encoded(field: str, ending: str, value: Any) -> tuple[str, Any]:
-    """Return the name of a field's member and its bytes; what has no form of its own is JSON.
-
-    Raises:
-        ValueError: A value is not what the ending of the field says.
-    """
-    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
-        # A number of NumPy, or a tensor of one.
-        value = value.item()
-    if ending in _JSON:
-        # Text is JSON already, as columns of the type `Json` have it.
-        return field, value.encode() if isinstance(value, str) else _as_json(value)
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return field, value
-    if isinstance(value, str):
-        named = field if ending in _TEXTS or "." in field else f"{field}.txt"
-        return named, value.encode("utf-8", "surrogatepass")
-    if isinstance(value, Mapping) and value.keys() == {"bytes", "path"}:
-        if value["bytes"] is None:
-            raise ValueError("it is a path without content; read the file first, by embed_storage")
-        return field, value["bytes"]
-    if hasattr(value, "save") and hasattr(value, "getbands"):
-        return field, _image(ending, value)
-    if ending == "npy":
-        return field, _array(value)
-    if ending == "npz" and isinstance(value, Mapping):
-        return field, _arrays(value)
-    if ending in _IMAGES and hasattr(value, "__array__"):
-        return field, _image(ending, _pixels(value))
-    if ending in _PICKLED:
-        raise ValueError("nothing is pickled: give its bytes, or another ending")
-    if ending in _TEXTS and isinstance(value, (bool, int, float)):
-        # Readers take these for whole numbers.
-        return field, str(int(value) if isinstance(value, bool) else value).encode()
-    return f"{field}.json", _as_json(value)
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    raise TypeError(f"JSON has no {type(value).__name__}")
-
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_plain)
-
-
-def _as_json(value: Any) -> bytes:
-    return _ENCODER.encode(value).encode()
-
-
-def _array(value: Any) -> bytes:
-    import numpy as np
-
-    array = np.asarray(value)
-    if array.dtype.kind == "O":
-        raise ValueError("it is no array of numbers")
-    content = io.BytesIO()
-    np.lib.format.write_array(content, array, allow_pickle=False)
-    return content.getvalue()
-
-
-def _arrays(values: Mapping[str, Any]) -> bytes:
-    import numpy as np
-
-    arrays = {name: np.asarray(value) for name, value in values.items()}
-    if any(array.dtype.kind == "O" for array in arrays.values()):
-        raise ValueError("it has what is no array of numbers")
-    content = io.BytesIO()
-    np.savez(content, **arrays)  # type: ignore[arg-type]
-    return content.getvalue()
-
-
-def _pixels(value: Any) -> Any:
-    """Return an array of pixels as an image: bytes, or numbers from 0 to 1."""
-    import numpy as np
-    from PIL import Image
-
-    pixels = np.asarray(value)
-    if pixels.dtype.kind == "f":
-        if pixels.min(initial=0) < 0 or pixels.max(initial=0) > 1:
-            raise ValueError(
-                f"pixels that are {pixels.dtype} are from 0 to 1, found {pixels.min()} to"
-                f" {pixels.max()}"
-            )
-        pixels = (pixels * 255).round().astype(np.uint8)
-    if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or pixels.shape[2:] in ((1,), (3,), (4,))):
-        raise ValueError(
-            "an array of pixels is uint8, or float from 0 to 1, of height, width and 1, 3 or 4"
-            f" channels, found {pixels.dtype} of shape {pixels.shape}"
-        )
-    return Image.fromarray(pixels[:, :, 0] if pixels.shape[2:] == (1,) else pixels)
-
-
-def _image(ending: str, value: Any) -> bytes:
-    content = io.BytesIO()
-    formats = {"jpg": "JPEG", "jpeg": "JPEG", "tif": "TIFF"}
-    lossless = {} if ending not in ("jpg", "jpeg") else {"quality": 95}
-    value.save(
-        content, formats.get(ending, ending.upper() if "." not in ending else "PNG"), **lossless
-    )
-    return content.getvalue()
 
 
 def write_webdataset(

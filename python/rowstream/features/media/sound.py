@@ -231,6 +231,9 @@ def resampled(samples: np.ndarray[Any, Any], rate: int, wanted: int) -> np.ndarr
     return result[:length]
 
 
+_MOST_CHANNELS = 1024  # what libsndfile reads
+
+
 def wav_bytes(array: Any, rate: int) -> bytes:
     """Return samples as a WAV file of 16 bits.
 
@@ -245,6 +248,11 @@ def wav_bytes(array: Any, rate: int) -> bytes:
     import numpy as np
 
     samples = np.asarray(array.detach().cpu() if hasattr(array, "detach") else array)
+    if samples.ndim == 2 and samples.shape[0] > _MOST_CHANNELS:
+        raise ValueError(
+            f"sounds are arrays of channels by samples, found the shape {samples.shape}: transpose"
+            " it"
+        )
     if samples.ndim not in (1, 2) or samples.dtype.kind not in "iuf":
         raise ValueError(
             "sounds are arrays of samples, or of channels by samples, found the shape"

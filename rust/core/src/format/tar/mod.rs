@@ -77,7 +77,7 @@ impl Format for WebDataset {
             piece.at..piece.at + piece.bytes,
             piece.unpacked.is_some(),
             piece.note,
-            piece.schema,
+            (piece.schema, piece.declared),
             (piece.url, piece.size),
             piece.rows,
             options,
@@ -203,6 +203,8 @@ pub struct TarDecoder {
     range: Range<u64>,
     fields: Vec<Builder>,
     known: Vec<String>,
+    /// Whether a user named the columns.
+    declared: bool,
     schema: SchemaRef,
     url: Arc<str>,
     rows: Range<u64>,
@@ -308,14 +310,15 @@ impl Sample {
 }
 
 impl TarDecoder {
-    /// A decoder of the samples in `range` of a file, which begins and ends with one. `schema`: that of the listing;
+    /// A decoder of the samples in `range` of a file, which begins and ends with one. `schema`: that of the listing, and
+    /// whether a user gave it;
     /// `url`: what samples say of where they are from, beside the length of the file; `rows`: the samples of the range,
     /// if they are known.
     pub fn new(
         range: Range<u64>,
         packed: bool,
         note: Option<&serde_json::Value>,
-        schema: &Schema,
+        (schema, declared): (&Schema, bool),
         (url, size): (&str, u64),
         rows: Option<u64>,
         options: &Options,
@@ -352,6 +355,7 @@ impl TarDecoder {
             input: Archive::new(range.clone(), packed, options.unit as usize),
             range: range.clone(),
             fields,
+            declared,
             known: schema.fields().iter().map(|field| field.name().clone()).collect(),
             schema: Arc::new(Schema::new(types)),
             url: url.into(),
@@ -701,15 +705,17 @@ impl TarDecoder {
                 continue;
             }
             let Some(builder) = self.fields.iter_mut().find(|builder| builder.name == field) else {
-                if self.known.iter().any(|known| known == field) {
+                // What a user did not name is not wanted.
+                if self.declared || self.known.iter().any(|known| known == field) {
                     continue;
                 }
                 return Err(member(
                     Error::new(
                         Kind::Schema,
                         format!(
-                            "a field {field:?} that the first megabyte of the archive does not have; decompress the \
-                             archive, so that all of its members are found first"
+                            "a field {field:?} that the first megabyte of the archive does not have: name all fields \
+                             by features=, or have the archive here and not compressed, where all of its members are \
+                             found first"
                         ),
                     ),
                     name,
