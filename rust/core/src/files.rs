@@ -212,6 +212,7 @@ const TAIL: u64 = 64 << 10;
 
 /// What else is asked of a look, as a format's `FileFacts` say it.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the look")]
 pub(crate) struct Asked {
     pub(crate) statistics: bool,
     pub(crate) lenient: bool,

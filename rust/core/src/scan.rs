@@ -195,7 +195,9 @@ pub async fn list(
                     let seen = rows.map(|(starts, _)| starts).unwrap_or_default();
                     ends = match starts.last {
                         Some(last) if last + 512 <= object.size() => {
-                            let block = object.read(&[last..last + 512]).await.map_err(|e| e.in_file(&entry.path))?;
+                            let marker = last..last + 512;
+                            let block =
+                                object.read(std::slice::from_ref(&marker)).await.map_err(|e| e.in_file(&entry.path))?;
                             block.iter().flatten().all(|byte| *byte == 0)
                         }
                         _ => true,

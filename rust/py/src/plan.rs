@@ -104,6 +104,9 @@ pub fn merge_cursors(py: Python<'_>, cursors: Vec<String>) -> PyResult<String> {
     })
 }
 
+/// Where rows begin, as the bytes of 64-bit integers; and a number that may be where one more begins, or all end.
+type Index = (Vec<u8>, Option<u64>);
+
 /// Lists the pieces of files of a format and their schema, as JSON. `options`: those of the format, as JSON; `schema`:
 /// the types of the rows, as JSON; `all`: they are found from all rows; `lenient`: not from those that cannot be read;
 /// `compare`: beside the listing it gives the types that the files show, as JSON, where those of the rows are given;
@@ -124,7 +127,7 @@ pub fn scan(
     lenient: bool,
     compare: bool,
     access: Option<&Bound<'_, Access>>,
-    starts: Option<HashMap<String, (Vec<u8>, Option<u64>)>>,
+    starts: Option<HashMap<String, Index>>,
 ) -> PyResult<(String, Option<String>)> {
     let sources = sources(access);
     let mut paths: Vec<Named> = paths.into_iter().map(Named::from).collect();

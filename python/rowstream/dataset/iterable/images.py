@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 from rowstream.dataset.iterable.base import StreamBase
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.features.features import Features
+from rowstream.ops.decode import Decode
 from rowstream.ops.images import MAX_PIXELS, decoding
 
 
@@ -109,7 +110,8 @@ class StreamImages(StreamBase):
             step.check(features)
         if not plan.steps and not plan.python:
             return self._with(plan.decoding(step))
-        if plan.steps and features is not None and getattr(features[column], "decode", False):
+        given_decoded = any(isinstance(step, Decode) for step in plan.steps)
+        if given_decoded and features is not None and getattr(features[column], "decode", False):
             raise UnsupportedError(
                 f"decode_images: a Python function comes before it, and gets the images of"
                 f" {column!r} decoded by Image(): call decode_images first, or"

@@ -121,6 +121,7 @@ fn tokenizer(name: &str) -> Result<Arc<Tokenizer>> {
 /// Reads a tokenizer, of this version of the format or an older one.
 fn parsed(json: &str) -> Result<PipelineTokenizer> {
     let failed = |e: &dyn std::fmt::Display| {
+        let e: String = e.to_string().chars().take(300).collect();
         Error::new(
             Kind::Unsupported,
             format!("the tokenizer cannot be read: {e}; map(tokenizer, batched=True) runs it in Python"),
@@ -176,7 +177,7 @@ impl Encoder {
             DataType::Utf8View => column.as_string_view().iter().enumerate().try_for_each(|(i, text)| add(i, text))?,
             DataType::Utf8 => column.as_string::<i32>().iter().enumerate().try_for_each(|(i, text)| add(i, text))?,
             DataType::LargeUtf8 => {
-                column.as_string::<i64>().iter().enumerate().try_for_each(|(i, text)| add(i, text))?
+                column.as_string::<i64>().iter().enumerate().try_for_each(|(i, text)| add(i, text))?;
             }
             DataType::Null => (0..column.len()).try_for_each(|i| add(i, None))?,
             other => {

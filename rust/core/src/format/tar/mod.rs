@@ -73,16 +73,7 @@ impl Format for WebDataset {
     }
 
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
-        Ok(Box::new(TarDecoder::new(
-            piece.at..piece.at + piece.bytes,
-            piece.unpacked.is_some(),
-            piece.note,
-            (piece.schema, piece.declared),
-            (piece.url, piece.size),
-            piece.rows,
-            options,
-            *self,
-        )?))
+        Ok(Box::new(TarDecoder::new(piece, options, *self)?))
     }
 
     fn row_starts(&self, piece: &Source) -> Result<Option<Box<dyn Probe>>> {
@@ -310,20 +301,10 @@ impl Sample {
 }
 
 impl TarDecoder {
-    /// A decoder of the samples in `range` of a file, which begins and ends with one. `schema`: that of the listing, and
-    /// whether a user gave it;
-    /// `url`: what samples say of where they are from, beside the length of the file; `rows`: the samples of the range,
-    /// if they are known.
-    pub fn new(
-        range: Range<u64>,
-        packed: bool,
-        note: Option<&serde_json::Value>,
-        (schema, declared): (&Schema, bool),
-        (url, size): (&str, u64),
-        rows: Option<u64>,
-        options: &Options,
-        reading: WebDataset,
-    ) -> Result<Self> {
+    /// A decoder of the samples of a piece, which begins and ends with one.
+    pub fn new(piece: &Source, options: &Options, reading: WebDataset) -> Result<Self> {
+        let Source { url, size, note, rows, schema, declared, .. } = *piece;
+        let (range, packed) = (piece.at..piece.at + piece.bytes, piece.unpacked.is_some());
         let mut fields = Vec::new();
         let mut types = Vec::new();
         for field in schema.fields().iter().filter(|field| options.wants(field.name())) {

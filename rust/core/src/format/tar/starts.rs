@@ -15,7 +15,7 @@ use crate::format::{Cuts, Probe, ProbeResult, Source};
 /// Goes through the headers of a piece, which begins and ends with a sample.
 pub struct Starts {
     input: Archive,
-    starts: Vec<u64>,
+    found: Vec<u64>,
     key: Option<String>,
     /// Where a sample begins of which no member was there yet: a link to a folder is none.
     begun: Option<u64>,
@@ -30,7 +30,7 @@ impl Starts {
     pub fn new(piece: &Source, reading: WebDataset) -> Result<Self> {
         Ok(Self {
             input: Archive::new(piece.at..piece.at.saturating_add(piece.bytes), false, 4 << 10),
-            starts: Vec::new(),
+            found: Vec::new(),
             key: None,
             begun: None,
             marked: false,
@@ -80,7 +80,7 @@ impl Probe for Starts {
                     if let Some((key, _)) = sample(&name) {
                         self.enter(key, at);
                         if !matches!(self.links.get(&at), Some(Target::Folder {})) {
-                            self.starts.extend(self.begun.take());
+                            self.found.extend(self.begun.take());
                         }
                     }
                     self.input.jump(at + next);
@@ -88,7 +88,7 @@ impl Probe for Starts {
                 Entry::Member { name, next, .. } => {
                     if let Some((key, _)) = sample(&name) {
                         self.enter(key, at);
-                        self.starts.extend(self.begun.take());
+                        self.found.extend(self.begun.take());
                     }
                     // Close together: more at once. Far apart: only the header.
                     self.input.unit = if next > 4 << 10 { 2 << 10 } else { 64 << 10 };
@@ -104,6 +104,6 @@ impl Probe for Starts {
     }
 
     fn result(self: Box<Self>) -> Result<ProbeResult> {
-        Ok(ProbeResult::stream(None, Cuts::Rows(self.starts)))
+        Ok(ProbeResult::stream(None, Cuts::Rows(self.found)))
     }
 }
