@@ -72,6 +72,7 @@ class IterableDatasetDict(dict[str, IterableDataset]):
     cast_column = each_split(IterableDataset.cast_column)
     decode_images = each_split(IterableDataset.decode_images)
     tokenize = each_split(IterableDataset.tokenize)
+    pack = each_split(IterableDataset.pack)
 
     def _upload(self, options: UploadOptions) -> Any:
         # Each read once, into an Arrow file.

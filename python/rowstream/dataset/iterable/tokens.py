@@ -1,17 +1,21 @@
-"""Texts of streams as token ids, encoded by the core."""
+"""Texts of streams as token ids, encoded by the core, and packed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal, Self
 
 from rowstream.dataset.iterable.base import StreamBase
-from rowstream.exceptions import UnsupportedError
+from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.features.features import Features
+from rowstream.ops.pack import STRATEGIES, Pack
 from rowstream.ops.tokenize import tokenizing
+from rowstream.utils.arguments import check_number
 
 
 class StreamTokens(StreamBase):
-    """The method of streams that encodes texts."""
+    """The methods of streams that encode texts and pack token ids."""
 
     def tokenize(
         self,
@@ -79,4 +83,82 @@ class StreamTokens(StreamBase):
         if features is not None:
             rest = {name: of for name, of in features.items() if keep or name != column}
             known = Features({**rest, output: step.feature})
+        return self._with(plan.then(step), _known=known)
+
+    def pack(
+        self,
+        length: int,
+        strategy: Literal["bfd", "bfd_split", "wrapped"] = "bfd",
+        *,
+        columns: str | Sequence[str] | None = None,
+        batch_size: int = 1000,
+        drop_last: bool = False,
+        seq_lengths: bool | None = None,
+        position_ids: bool = False,
+    ) -> Self:
+        """Put the token sequences of rows together into sequences of at most `length` tokens.
+
+        The strategies are those of trl's `pack_dataset`, with the same results for the same rows.
+        Rows of the result have NumPy arrays of the packed columns, or tensors of the dataset's
+        format; other columns are left out, since a packed row is of several rows. A state is exact
+        at any packed row, also in the middle of a row that was cut: a resumed stream reads the rows
+        that are not given yet again, at most `batch_size` and those of one sequence.
+
+        Args:
+            length: The most tokens of a packed sequence.
+            strategy: `"bfd"` (best fit decreasing) keeps sequences whole and cuts those that are
+                longer, whose rest is lost; `"bfd_split"` packs the rest, too; `"wrapped"` puts all
+                sequences one after another and cuts them wherever `length` tokens are full, so that
+                only the last one is shorter.
+            columns: The columns that are packed together, of equal lengths in each row; all that
+                are lists of numbers if `None`.
+            batch_size: The number of rows that `"bfd"` and `"bfd_split"` pack together.
+            drop_last: Leave out the last sequence of `"wrapped"` if it is shorter.
+            seq_lengths: Add a column `seq_lengths` with the lengths of the parts of a packed
+                sequence, from which trl's collator makes position ids; as trl does it if `None`:
+                not for `"wrapped"`.
+            position_ids: Add a column `position_ids`, which begins anew with each part.
+
+        Returns:
+            A new stream.
+
+        Raises:
+            InvalidArgumentError: There is no such column, or an argument makes no sense.
+            SchemaError: A column has no lists of numbers; or, while iterating, two columns have
+                other lengths in a row.
+            UnsupportedError: Rows are in batches already.
+
+        Example:
+            >>> ds = Dataset.from_dict({"input_ids": [[1, 2, 3], [4], [5, 6]]})
+            >>> ds = ds.to_iterable_dataset()
+            >>> [row["input_ids"].tolist() for row in ds.pack(4)]
+            [[1, 2, 3, 4], [5, 6]]
+            >>> [row["input_ids"].tolist() for row in ds.pack(2, "wrapped")]
+            [[1, 2], [3, 4], [5, 6]]
+        """
+        if strategy not in STRATEGIES:
+            raise InvalidArgumentError(
+                f"pack: strategy is one of {', '.join(map(repr, STRATEGIES))}, not {strategy!r}"
+            )
+        for name, number in (("length", length), ("batch_size", batch_size)):
+            check_number(name, number, least=1)
+        wanted = (columns,) if isinstance(columns, str) else columns
+        step = Pack(
+            length,
+            strategy,
+            None if wanted is None else tuple(wanted),
+            batch_size,
+            drop_last,
+            strategy != "wrapped" if seq_lengths is None else seq_lengths,
+            position_ids,
+        )
+        plan, features = self._plan, self.features
+        if plan.grouped:
+            raise UnsupportedError("pack: the rows are in batches: call it before batch()")
+        known = None
+        if features is not None:
+            known = Features(step.features(features))
+            own = tuple(name for name in known if name in features)
+            step = replace(step, columns=own)
+            plan = plan.select(own) if not plan.steps and not plan.python else plan
         return self._with(plan.then(step), _known=known)
