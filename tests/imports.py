@@ -29,7 +29,7 @@ LAYERS = (
     ("dataset.splits", "dataset.stream_splits"),
     ("packaged",),
     ("builder",),
-    ("load", "distributed"),
+    ("load", "loader", "distributed"),
     ("chat",),
     ("tasks",),
     ("evaluate", "tabular", "webdataset"),

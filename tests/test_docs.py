@@ -44,7 +44,7 @@ def test_the_quickstart_runs(tmp_path):
     "name",
     [
         *("chat.md", "evaluation.md", "media.md", "results.md", "sampling.md", "tabular.md"),
-        *("tasks.md", "tokenizing.md", "webdataset.md"),
+        *("tasks.md", "tokenizing.md", "training.md", "webdataset.md"),
     ],
 )
 def test_a_page_runs(tmp_path, name):

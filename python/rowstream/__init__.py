@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         get_dataset_split_names,
     )
     from rowstream.load import load_dataset, load_dataset_builder, load_from_disk
+    from rowstream.loader.loader import DataLoader
     from rowstream.plan.expr import col
     from rowstream.splits.info import SplitDict, SplitGenerator, SplitInfo, SubSplitInfo
     from rowstream.splits.names import (
@@ -105,6 +106,7 @@ __all__ = [
     "BuilderConfig",
     "ClassLabel",
     "Column",
+    "DataLoader",
     "Dataset",
     "DatasetBuilder",
     "DatasetDict",
@@ -198,6 +200,7 @@ _MODULES = {
         " get_dataset_infos get_dataset_split_names"
     ),
     "load": "load_dataset load_dataset_builder load_from_disk",
+    "loader.loader": "DataLoader",
     "plan.expr": "col",
     "splits.info": "SplitDict SplitGenerator SplitInfo SubSplitInfo",
     "splits.names": "NamedSplit NamedSplitAll ReadInstruction Split SplitBase percent",

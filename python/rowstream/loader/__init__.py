@@ -1,0 +1,1 @@
+"""`DataLoader`: batches of tensors, made in the process that trains."""
