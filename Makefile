@@ -89,6 +89,7 @@ bench: target/release/rowstream-testserver $(VENV)/release.build $(VENV)/bench.g
 	$(BIN)/python -m benches.compressed
 	$(BIN)/python -m benches.evaluation
 	$(BIN)/python -m benches.images
+	$(BIN)/python -m benches.tokens
 
 # What the tests install, unless `make wheel` has built a better one since.
 dist/.wheel: $(SOURCES) $(shell find python -name '*.py*') $(VENV)/build.group

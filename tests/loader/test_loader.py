@@ -10,7 +10,14 @@ import threading
 import numpy as np
 import pytest
 import rowstream
-from rowstream import DataLoader, Dataset, exceptions, load_dataset, write_jsonl
+from rowstream import (
+    DataLoader,
+    Dataset,
+    exceptions,
+    load_dataset,
+    merge_state_dicts,
+    write_jsonl,
+)
 from rowstream.distributed import split_dataset_by_node
 
 
@@ -130,6 +137,27 @@ def test_ranks_share_rows():
     assert sorted(
         functools.reduce(operator.iadd, functools.reduce(operator.iadd, parts, []), [])
     ) == [*range(103)]
+
+
+def test_states_of_ranks_are_merged():
+    ds = table().to_iterable_dataset()
+
+    def of(rank, world):
+        return DataLoader(split_dataset_by_node(ds, rank, world), 4, format="numpy")
+
+    given, states = [], []
+    for rank in range(3):
+        loader = of(rank, 3)
+        batches = iter(loader)
+        given += [next(batches)["n"].tolist() for _ in range(2 + rank)]
+        states.append(loader.state_dict())
+        batches.close()
+    state = {**states[0], "dataset": merge_state_dicts([one["dataset"] for one in states])}
+    for rank in range(2):
+        loader = of(rank, 2)
+        loader.load_state_dict(state)
+        given += numbers(loader)
+    assert sorted(functools.reduce(operator.iadd, given, [])) == [*range(103)]
 
 
 def test_an_error_comes_where_its_batch_would():

@@ -11,15 +11,19 @@ from typing import Any
 
 from rowstream.exceptions import DataFilesNotFoundError, FileFormatError, InvalidArgumentError
 from rowstream.load import load_dataset
+from rowstream.ops.base import World
 from rowstream.storage.files import glob
 from rowstream.storage.patterns import expand
 from rowstream.storage.urls import is_url
+from rowstream.streams.rows import Rows
 
 KEY, URL, MEMBERS = "__key__", "__url__", "__members__"
 TEXTS = frozenset(("caption", "cls", "text", "transcript", "txt"))
 JSONS = frozenset(("json", "jsn"))
 _ARRAYS = frozenset(("npy", "npz"))
 _TOGETHER = 64  # archives whose members are listed at once
+_MOST_KNOWN = 10_000  # kinds of samples, by their members
+_AT_ONCE = 32  # samples that are made of the core's at once
 
 Sample = dict[str, Any]
 Decoders = Mapping[str, Callable[[bytes], Any]]
@@ -231,12 +235,18 @@ def _samples(paths: list[str], options: dict[str, Any]) -> Iterator[Sample]:
                 members=True,
                 **{name: value for name, value in options.items() if value is not None},
             )
-            yield from ds
+            yield from _samples_of(ds)
         except FileFormatError as error:
             if on_error is None:
                 raise
             if callable(on_error):
                 on_error(error)
+
+
+def _samples_of(ds: Any) -> Iterator[Sample]:
+    """Yield the samples of a stream of members."""
+    for batch in Rows(ds._plan, World(0, 1, 0)).batches(_AT_ONCE, drop_last=False):
+        yield from batch.samples()
 
 
 def shards_of(path: str, storage_options: dict[str, Any] | None) -> list[str]:
@@ -282,25 +292,31 @@ class _Members:
         )
         self._decode = decode
         self._decoders = {name.lstrip("."): one for name, one in (decoders or {}).items()}
-        self._known: dict[str, Callable[[bytes], Any] | None] = {}
+        # What is done with samples of these members: those that are made, and those that go.
+        self._known: dict[tuple[str, ...], tuple[list[tuple[str, Any]], list[str]]] = {}
 
-    def sample(self, row: dict[str, Any]) -> Sample | None:
+    def sample(self, sample: dict[str, Any]) -> Sample | None:
         """Return a sample, or `None` where it has none of the wanted members."""
-        result = {KEY: row[KEY], URL: row[URL]}
-        for member in row[MEMBERS]:
-            name = member["name"]
-            if self._wanted is not None and not self._wants(name):
-                continue
-            make = self._known[name] if name in self._known else self._maker(name)
-            if make is None:
-                result[name] = member["content"]
-                continue
+        names = tuple(sample)
+        made, gone = self._known.get(names) or self._learn(names)
+        for name, make in made:
             try:
-                result[name] = make(member["content"])
+                sample[name] = make(sample[name])
             except Exception as error:
-                error.add_note(f"member {name!r} of the sample {row[KEY]!r} in {row[URL]}")
+                error.add_note(f"member {name!r} of the sample {sample[KEY]!r} in {sample[URL]}")
                 raise
-        return result if self._wanted is None or len(result) > 2 else None
+        for name in gone:
+            del sample[name]
+        return sample if self._wanted is None or len(sample) > 2 else None
+
+    def _learn(self, names: tuple[str, ...]) -> tuple[list[tuple[str, Any]], list[str]]:
+        members = [name for name in names if name not in (KEY, URL)]
+        gone = [name for name in members if self._wanted is not None and not self._wants(name)]
+        made = [(name, self._maker(name)) for name in members if name not in gone]
+        learned = [(name, make) for name, make in made if make is not None], gone
+        if len(self._known) < _MOST_KNOWN:
+            self._known[names] = learned
+        return learned
 
     def _wants(self, name: str) -> bool:
         wanted = self._wanted or ()
@@ -309,10 +325,7 @@ class _Members:
     def _maker(self, name: str) -> Callable[[bytes], Any] | None:
         """Return the function for members of a name; `None` where they stay bytes."""
         result = self._decoders.get(name) or self._decoders.get(ending(name))
-        if result is None:
-            result = _maker(ending(name), decode=self._decode)
-        self._known[name] = result
-        return result
+        return _maker(ending(name), decode=self._decode) if result is None else result
 
 
 def _maker(end: str, *, decode: bool) -> Callable[[bytes], Any] | None:

@@ -1,17 +1,74 @@
 //! A batch that a stream gave.
 
-use arrow_array::{Array as _, RecordBatch};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array as _, ListArray, RecordBatch};
 use arrow_schema::SchemaRef;
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyDict, PyList};
+use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyString};
+use rowstream_core::Error;
 use rowstream_core::schema::declared;
 
 use crate::columns::view;
 use crate::door::{detached, guard};
+use crate::error::raise;
 use crate::numbers::{self, Array, Run};
 use crate::pixels::Pixels;
 use crate::rows::{Column, Columns, Shape};
 use crate::{capsule, columns};
+
+/// What the columns of samples are called, where a sample is its members.
+const PARTS: [&str; 3] = ["__key__", "__url__", "__members__"];
+
+fn samples<'py>(py: Python<'py>, batch: &RecordBatch) -> PyResult<Bound<'py, PyList>> {
+    let missing = || raise(&Error::internal("samples of rows that are no members"));
+    let [keys, urls, members] = PARTS.map(|name| batch.column_by_name(name));
+    let (Some(keys), Some(urls)) =
+        (keys.and_then(|keys| keys.as_string_view_opt()), urls.and_then(|urls| urls.as_string_view_opt()))
+    else {
+        return Err(missing());
+    };
+    let members: &ListArray = members.and_then(|members| members.as_list_opt()).ok_or_else(missing)?;
+    let parts = members.values().as_struct_opt().ok_or_else(missing)?;
+    let (Some(names), Some(contents)) = (parts.column(0).as_string_view_opt(), parts.column(1).as_binary_view_opt())
+    else {
+        return Err(missing());
+    };
+    let [key_name, url_name, _] = PARTS.map(|name| PyString::intern(py, name));
+    // There are few names and fewer archives: each is a string of Python once.
+    let mut known: Vec<Name<'_, 'py>> = Vec::new();
+    let mut last: Option<Name<'_, 'py>> = None;
+    let made = PyList::empty(py);
+    for row in 0..batch.num_rows() {
+        let sample = PyDict::new(py);
+        sample.set_item(&key_name, keys.value(row))?;
+        let url = urls.value(row);
+        let url = match &last {
+            Some((before, made)) if *before == url => made,
+            _ => &last.insert((url, PyString::new(py, url))).1,
+        };
+        sample.set_item(&url_name, url)?;
+        let offsets = members.value_offsets();
+        for i in offsets[row] as usize..offsets[row + 1] as usize {
+            let name = names.value(i);
+            let at = known.iter().position(|(of, _)| *of == name).unwrap_or_else(|| {
+                if known.len() >= MOST_NAMES {
+                    known.clear();
+                }
+                known.push((name, PyString::intern(py, name)));
+                known.len() - 1
+            });
+            sample.set_item(&known[at].1, PyBytes::new(py, contents.value(i)))?;
+        }
+        made.append(sample)?;
+    }
+    Ok(made)
+}
+
+/// A string, and that of Python.
+type Name<'a, 'py> = (&'a str, Bound<'py, PyString>);
+
+/// Names that are looked through; more are no longer few.
+const MOST_NAMES: usize = 32;
 
 /// Rows of a stream, as columns.
 #[pyclass(frozen, module = "rowstream._core")]
@@ -51,15 +108,19 @@ impl Batch {
         PyList::new(py, rows)
     }
 
+    /// Samples of tar archives as dicts: `__key__`, `__url__`, and the bytes of each member by its name.
+    fn samples<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        guard(|| samples(py, &self.batch))
+    }
+
     /// How NumPy views the `i`-th column: `(dtype, shape of a row, buffer, mask)`, or `None` if it cannot.
     #[expect(clippy::type_complexity, reason = "it is the tuple that Python takes apart")]
     fn view<'py>(
         &self,
         py: Python<'py>,
         i: usize,
-    ) -> PyResult<
-        Option<(&'static str, Vec<usize>, Bound<'py, columns::ArrowBuffer>, Option<Bound<'py, pyo3::types::PyBytes>>)>,
-    > {
+    ) -> PyResult<Option<(&'static str, Vec<usize>, Bound<'py, columns::ArrowBuffer>, Option<Bound<'py, PyBytes>>)>>
+    {
         view(py, self.batch.column(i))
     }
 
