@@ -65,8 +65,9 @@ def split_dataset_by_node(dataset: D, rank: int, world_size: int, strategy: str 
 def merge_state_dicts(states: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Merge the states of all workers and ranks of a run, to resume with any number of them.
 
-    Every row comes exactly once over both runs. States of a `StatefulDataLoader` can be merged,
-    too.
+    Every row comes exactly once over both runs. States of a `StatefulDataLoader`, and those of our
+    `DataLoader`, can be merged, too; of streams that were split, not of map-style datasets, whose
+    parts are datasets of their own.
 
     Args:
         states: The `state_dict()` of every part, in any order.
@@ -89,7 +90,10 @@ def merge_state_dicts(states: Iterable[dict[str, Any]]) -> dict[str, Any]:
         >>> list(ds)
         [{'a': 3}, {'a': 4}]
     """
-    read = [State.from_dict(state) for whole in states for state in list(_found(whole)) or [whole]]
+    given = list(states)
+    if given and all(isinstance(one, dict) and "rowstream.loader" in one for one in given):
+        return _of_loaders(given)
+    read = [State.from_dict(state) for whole in given for state in list(_found(whole)) or [whole]]
     if not read:
         raise CheckpointMismatchError("merge_state_dicts: there are no states")
     if len({(state.epoch, state.steps) for state in read}) > 1:
@@ -108,6 +112,19 @@ def merge_state_dicts(states: Iterable[dict[str, Any]]) -> dict[str, Any]:
             " their consumer: go on with as many as there were"
         )
     return State(epoch, None, steps, Pipeline.merge(places, merge_cursors)).to_dict(read[0].of)
+
+
+def _of_loaders(states: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the state of a `DataLoader` for those of all ranks; some may have ended the epoch."""
+    if len({state["epoch"] for state in states}) > 1:
+        raise CheckpointMismatchError(
+            "merge_state_dicts: the loaders are in the epochs"
+            f" {sorted({state['epoch'] for state in states})}: save all in one"
+        )
+    if all(state.get("ended") for state in states):
+        return states[0]
+    merged = merge_state_dicts(state["dataset"] for state in states)
+    return {**states[0], "dataset": merged, "ended": False}
 
 
 def _found(state: Any) -> Iterator[Any]:

@@ -420,6 +420,12 @@ def test_shards_go_on_after_those_that_are_there(tmp_path):
     assert [row["bin"] for row in read(tmp_path / "a-*.tar")] == [s["bin"] for s in samples]
 
 
+def test_columns_that_readers_take_for_bytes_get_an_ending(tmp_path):
+    Dataset.from_dict({"caption": ["a"], "title": ["b"]}).to_webdataset(tmp_path / "x.tar")
+    (row,) = read(tmp_path / "x.tar")
+    assert (row["caption.txt"], row["title.txt"]) == ("a", "b")
+
+
 def test_keys_of_rows(tmp_path):
     ds = Dataset.from_dict({"__key__": ["a", "b/c"], "__url__": ["x", "y"], "txt": ["1", None]})
     ds.to_webdataset(tmp_path / "x.tar")

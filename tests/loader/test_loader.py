@@ -44,12 +44,24 @@ def test_lists_are_padded_and_masked():
     assert batch["input_ids"].tolist() == [[5, 6, 7, 9], [8, 9, 9, 9], [9, 9, 9, 9]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
     assert batch["labels"].tolist() == [[1, 2, 3, -100], [4, -100, -100, -100], [-100] * 4]
-    assert batch["labels_mask"].tolist() == batch["attention_mask"].tolist()
+    assert [*batch] == ["input_ids", "attention_mask", "labels", "w"]
     # What is of one length is one array.
     assert batch["w"].tolist() == [[0.5], [1.5], [2.5]]
     own = ds.add_column("attention_mask", [[1, 1, 0], [1], []])
     (batch,) = DataLoader(own, 3, format="numpy")
     assert batch["attention_mask"].tolist() == [[1, 1, 0], [1, 0, 0], [0, 0, 0]]
+    assert "attention_mask_mask" not in batch
+    # A mask is there whether a batch needs it or not.
+    for one in DataLoader(ds.select_columns("input_ids"), 1, format="numpy"):
+        assert one["attention_mask"].tolist() == [[1] * one["input_ids"].shape[1]]
+    named = ds.rename_columns({"input_ids": "chosen_input_ids", "labels": "other"})
+    (batch,) = DataLoader(named, 3, format="numpy", masks={"other": "there"})
+    assert batch["chosen_attention_mask"].tolist() == batch["there"].tolist()
+    empty = Dataset.from_dict({"x": [[], []], "text": ["a", "b"], "d": [{"i": 1}, {"i": 2}]})
+    (batch,) = DataLoader(empty, 2, format="numpy")
+    assert batch["x"].shape == (2, 0)
+    assert [type(one) for one in batch["text"]] == [str, str]
+    assert type(batch["d"][0]["i"]) is int
     (batch,) = DataLoader(table(3), 3, format="numpy")
     assert batch["text"] == ["t0", "t1", "t2"]
 
@@ -65,7 +77,7 @@ def test_tensors_of_torch():
     packed = table().to_iterable_dataset().pack(16, "wrapped", drop_last=True)
     for batch in DataLoader(packed, batch_size=4, drop_last=True):
         assert batch["input_ids"].shape == (4, 16)
-        assert [*batch] == ["input_ids"]
+        assert [*batch] == ["input_ids", "attention_mask"]
 
 
 @pytest.mark.parametrize("prefetch", [0, 1, 4])
@@ -146,13 +158,17 @@ def test_states_of_ranks_are_merged():
         return DataLoader(split_dataset_by_node(ds, rank, world), 4, format="numpy")
 
     given, states = [], []
-    for rank in range(3):
+    for rank, stop in enumerate([0, 3, 100]):
         loader = of(rank, 3)
-        batches = iter(loader)
-        given += [next(batches)["n"].tolist() for _ in range(2 + rank)]
-        states.append(loader.state_dict())
-        batches.close()
-    state = {**states[0], "dataset": merge_state_dicts([one["dataset"] for one in states])}
+        for i, batch in enumerate(loader):
+            if i == stop:
+                break
+            given.append(batch["n"].tolist())
+            states[rank:] = [loader.state_dict()]
+        if stop != 3:
+            states[rank:] = [of(rank, 3).state_dict() if stop == 0 else loader.state_dict()]
+    # One has ended its epoch, and one has not begun.
+    state = merge_state_dicts(states)
     for rank in range(2):
         loader = of(rank, 2)
         loader.load_state_dict(state)
@@ -206,6 +222,13 @@ def test_what_cannot_be():
             "shuffles itself",
             exceptions.InvalidArgumentError,
             lambda: DataLoader(stream, shuffle=True),
+        ),
+        ("no workers", exceptions.InvalidArgumentError, lambda: DataLoader(ds, num_workers=2)),
+        ("a dict by column", exceptions.InvalidArgumentError, lambda: DataLoader(ds, padding=3)),
+        (
+            "name a column 'x'",
+            exceptions.InvalidArgumentError,
+            lambda: next(iter(DataLoader(ds, format="numpy", padding={"x": 1}))),
         ),
         ("found list", exceptions.InvalidArgumentError, lambda: DataLoader([1, 2])),
         ("leave out batch", exceptions.UnsupportedError, lambda: DataLoader(stream.batch(2))),

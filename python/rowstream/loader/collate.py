@@ -8,7 +8,6 @@ from typing import Any
 from rowstream.exceptions import InvalidArgumentError
 
 FORMATS = ("torch", "numpy", "jax", "mlx", "tensorflow")
-_PADDING = {"labels": -100}  # what losses leave out, as trainers have it
 
 
 class Collate:
@@ -17,45 +16,82 @@ class Collate:
     Args:
         format: One of `FORMATS`.
         padding: The value that fills up lists, by column.
+        masks: The columns that say what is there of lists, by the columns that have those.
         multiple: Lists are filled up to a multiple of it.
     """
 
-    def __init__(self, format: str, padding: Mapping[str, Any] | None, multiple: int) -> None:
+    def __init__(
+        self,
+        format: str,
+        padding: Mapping[str, Any] | None,
+        masks: Mapping[str, str] | None,
+        multiple: int,
+    ) -> None:
         if format not in FORMATS:
             raise InvalidArgumentError(
                 f"DataLoader: format is one of {', '.join(map(repr, FORMATS))}, not {format!r}"
             )
+        for what, given in (("padding", padding), ("masks", masks)):
+            if given is not None and not isinstance(given, Mapping):
+                raise InvalidArgumentError(
+                    f"DataLoader: {what} is a dict by column, such as"
+                    f" {what}={{'input_ids': …}}, not {given!r}"
+                )
         self._format, self._multiple = format, multiple
-        self._padding = {**_PADDING, **(padding or {})}
+        self._padding, self._masks = dict(padding or {}), dict(masks or {})
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         """Return the batch, its columns given as in the format `"numpy"`."""
+        for name in (*self._padding, *self._masks):
+            if name not in batch:
+                raise InvalidArgumentError(
+                    f"DataLoader: padding or masks name a column {name!r}; the columns are"
+                    f" {list(batch)}"
+                )
         make = _tensors(self._format)
-        result: dict[str, Any] = {}
+        arrays: dict[str, Any] = {}
         for name, column in batch.items():
-            for key, array in self._arrays(name, column).items():
-                if key in batch and key != name:
-                    continue  # a mask that the rows have themselves
-                result[key] = make(array) if _is_array(array) else array
-        return result
+            arrays |= self._arrays(name, column, batch)
+        return {name: make(of) if _is_array(of) else of for name, of in arrays.items()}
 
-    def _arrays(self, name: str, column: Any) -> dict[str, Any]:
+    def _arrays(self, name: str, column: Any, batch: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a column as an array, and the mask that belongs to it."""
         import numpy as np
 
+        mask = self._masks.get(name)
+        if mask is None and name.endswith("input_ids"):
+            mask = name.removesuffix("input_ids") + "attention_mask"
+        # Rows may have a mask themselves.
+        mask = None if mask in batch else mask
         if _is_array(column):
-            return {name: column}
-        rows = list(column)
+            if mask is None or column.ndim != 2:
+                return {name: column}
+            return {name: column, mask: np.ones(column.shape, np.int64)}
+        rows = [_plain(row) for row in column]
         lists = [row for row in rows if row is not None]
         if not lists or not all(_is_array(row) and row.ndim == 1 for row in lists):
             return {name: rows}
         there = np.array([0 if row is None else len(row) for row in rows])
         width = -(-int(there.max()) // self._multiple) * self._multiple
-        kind = np.result_type(*(row.dtype for row in lists))
-        filled = np.full((len(rows), width), self._padding.get(name, 0), dtype=kind)
+        kinds = [row.dtype for row in lists if len(row)] or [np.dtype(np.int64)]
+        padding = self._padding.get(name, -100 if name.endswith("labels") else 0)
+        filled = np.full((len(rows), width), padding, dtype=np.result_type(*kinds))
         inside = np.arange(width) < there[:, None]
         filled[inside] = np.concatenate(lists)
-        mask = "attention_mask" if name == "input_ids" else f"{name}_mask"
-        return {name: filled, mask: inside.astype(np.int64)}
+        return {name: filled} | ({} if mask is None else {mask: inside.astype(np.int64)})
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that is no array of numbers as Python has it; an empty list as an array."""
+    import numpy as np
+
+    if isinstance(value, (list, np.ndarray)) and not len(np.shape(value)) - 1 and not len(value):
+        return np.zeros(0, np.int64) if not _is_array(value) else value
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        return value.item()
+    if isinstance(value, dict):
+        return {name: _plain(of) for name, of in value.items()}
+    return value
 
 
 def _is_array(value: Any) -> bool:

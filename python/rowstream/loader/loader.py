@@ -23,9 +23,9 @@ class DataLoader:
     step runs. Each iteration is an epoch, and the next one has another order where the dataset
     shuffles.
 
-    A batch is a dict with one tensor a column. Lists of different lengths are padded, and a column
-    beside them says where they are: `attention_mask` for `input_ids`, else `<name>_mask`, with 1
-    for what is there. Texts and what else is no number stay lists.
+    A batch is a dict with one tensor a column. Lists of different lengths are padded; beside
+    `input_ids`, or what ends so, is always a column `attention_mask` with 1 for what is there.
+    Texts and what else is no number stay lists.
 
     Args:
         dataset: A stream, or a map-style dataset. Its own format does not matter, but batches of
@@ -38,7 +38,9 @@ class DataLoader:
         collate: A function from a dict of columns, as the format `"numpy"` has them, to a batch;
             what is said above if `None`.
         format: `"torch"`, `"numpy"`, `"jax"`, `"mlx"` or `"tensorflow"`.
-        padding: The value that fills up lists, by column: 0, and -100 for `labels`, if not given.
+        padding: The value that fills up lists, by column: 0 if not given, and -100 for names that
+            end in `labels`.
+        masks: Names of masks for other columns of lists, such as `{"chosen_ids": "chosen_mask"}`.
         pad_to_multiple_of: Lists are filled up to a multiple of it.
         prefetch: The number of batches that are made ahead; 0 makes each when it is asked for.
         pin_memory: Put tensors of torch into memory that is copied to a GPU without waiting.
@@ -65,10 +67,19 @@ class DataLoader:
         collate: Callable[[dict[str, Any]], Any] | None = None,
         format: str = "torch",
         padding: Mapping[str, Any] | None = None,
+        masks: Mapping[str, str] | None = None,
         pad_to_multiple_of: int = 1,
         prefetch: int = 2,
         pin_memory: bool = False,
+        **others: Any,
     ) -> None:
+        if others:
+            raise InvalidArgumentError(
+                f"DataLoader: there is no argument {', '.join(others)}:"
+                " batches are made in this process, on the threads of the core, so there are no"
+                " workers; collate= takes columns, where collate_fn= of torch takes rows; and a"
+                " stream shuffles and splits itself"
+            )
         check_number("batch_size", batch_size, least=1)
         check_number("pad_to_multiple_of", pad_to_multiple_of, least=1)
         check_number("prefetch", prefetch)
@@ -94,14 +105,20 @@ class DataLoader:
             raise UnsupportedError("DataLoader: the rows are in batches already: leave out batch()")
         self.dataset = stream.with_format("numpy")
         self.batch_size, self.drop_last = batch_size, drop_last
-        self._collate = Collate(format, padding, pad_to_multiple_of) if collate is None else collate
+        self._collate = (
+            Collate(format, padding, masks, pad_to_multiple_of) if collate is None else collate
+        )
         self._prefetch, self._pin = prefetch, pin_memory
         self._epoch = 0
         self._state: Any = None
         self._resumed: Any = None
+        # That of the epoch that has ended, for others of its ranks.
+        self._ended: dict[str, Any] | None = None
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch of the next iteration, which its order depends on.
+
+        A place that was loaded stays, if it is in that epoch.
 
         Args:
             epoch: The number of the epoch, from 0.
@@ -112,7 +129,8 @@ class DataLoader:
             >>> loader.state_dict()["epoch"]
             3
         """
-        self._epoch, self._state, self._resumed = epoch, None, None
+        if epoch != self._epoch:
+            self._epoch, self._state, self._resumed, self._ended = epoch, None, None, None
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch.
@@ -131,7 +149,7 @@ class DataLoader:
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches of an epoch: of the next one, or the rest of that of a loaded state."""
         epoch, resumed, self._resumed = self._epoch, self._resumed, None
-        self._state = resumed
+        self._state, self._ended = resumed, None
         made = self._made(epoch, resumed)
         batches = _ahead(made, self._prefetch) if self._prefetch else made
         try:
@@ -141,6 +159,7 @@ class DataLoader:
         finally:
             batches.close()
             made.close()
+        self._ended = {**self.state_dict(), "ended": True}
         self._epoch, self._state = epoch + 1, None
 
     def _made(self, epoch: int, resumed: Any) -> Generator[tuple[Any, Any], None, None]:
@@ -166,6 +185,13 @@ class DataLoader:
             >>> [int(batch["a"][0]) for batch in again]
             [2, 3]
         """
+        if self._ended is not None:
+            return self._ended
+        if self._state is None:
+            # Before its first batch.
+            start = copy.copy(self.dataset)
+            start.set_epoch(self._epoch)
+            self._state = start.state_dict()
         return {"rowstream.loader": 1, "epoch": self._epoch, "dataset": self._state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -186,6 +212,11 @@ class DataLoader:
             raise CheckpointMismatchError(
                 "this is not the state of a DataLoader of rowstream: load it into what made it"
             )
+        self._ended = None
+        if state.get("ended"):
+            self._epoch, self._state, self._resumed = state["epoch"] + 1, None, None
+            self._ended = state
+            return
         if state["dataset"] is not None:
             # Whether it is of these rows is told here, and not at the first batch.
             self.dataset.load_state_dict(state["dataset"])

@@ -235,6 +235,12 @@ def tokenizing(
         InvalidArgumentError: An argument makes no sense.
         UnsupportedError: The core does not read such a tokenizer.
     """
+    for name, value in (("column", column), ("output", output)):
+        if not isinstance(value, str):
+            raise InvalidArgumentError(
+                f"tokenize: {name} is the name of one column, not {value!r}: call it once for each,"
+                " with an output= of its own"
+            )
     side = truncation_side or getattr(tokenizer, "truncation_side", None) or "right"
     text = tokenizer_json(tokenizer)
     step = Tokenize(column, output, text, bool(add_special_tokens), max_length, side, bool(keep))

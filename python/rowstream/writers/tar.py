@@ -138,6 +138,11 @@ def field_member(
     return member(f"{key}.{named}", content)
 
 
+def _read_again(name: str) -> str:
+    """Return the name of a column, with an ending that `load_dataset` takes for what it is."""
+    return f"{name}.txt" if name.rpartition(".")[2] in ("caption", "count") else name
+
+
 @lru_cache(1024)
 def _ending(name: str, is_json: bool = False) -> tuple[str, str]:
     """Return what a field is called in an archive, and the ending that says what it is."""
@@ -158,8 +163,8 @@ def check_key(key: Any) -> None:
             base = ""  # halves of characters, which no reader takes
     if not base or "." in base or "\0" in key or hidden or ("/" in key and _LEADS_AWAY.search(key)):
         raise InvalidArgumentError(
-            f"{key!r} is no key of a sample: it is a name, within folders or not, without a dot, at"
-            " which readers end it, and not hidden"
+            f"{key!r} is no key of a sample: it is a str, a name within folders or not, without a"
+            " dot, at which readers end it, and not hidden"
         )
 
 
@@ -287,7 +292,7 @@ def _members(table: pa.Table, features: Features | None, texts: set[str]) -> byt
     columns = dict_of(table.select(names), known)
     for name in texts.intersection(names):
         columns[name] = table.column(name).to_pylist()
-    fields = [(name, *_ending(name, name in texts), columns[name]) for name in names]
+    fields = [(name, *_ending(_read_again(name), name in texts), columns[name]) for name in names]
     parts: list[Any] = []
     for i, key in enumerate(keys):
         if i and key == keys[i - 1]:
