@@ -406,6 +406,16 @@ def test_what_a_killed_run_has_written_is_kept(tmp_path, kind):
     assert not [path for path in tmp_path.iterdir() if "bad" in path.name]
 
 
+def test_several_archives_at_a_url(rows):
+    fs = pytest.importorskip("fsspec").filesystem("memory")
+    rows.to_webdataset("memory://new/folder/x.tar", num_shards=3)
+    names = [f"/new/folder/x-0000{i}-of-00003.tar" for i in range(3)]
+    assert sorted(fs.ls("/new/folder", detail=False)) == names
+    keys = [key for name in names for key in members(fs.cat(name))]
+    assert {key.partition(".")[0] for key in keys} == {f"{i:09d}" for i in range(25)}
+    fs.rm("/new", recursive=True)
+
+
 def test_shards_go_on_after_those_that_are_there(tmp_path):
     samples = [{"__key__": f"{i}", "bin": bytes(i)} for i in range(9)]
     writer = ShardWriter(tmp_path / "a-%d.tar", maxcount=2)

@@ -288,7 +288,12 @@ class Shards:
         """Return the names of all files in the folder."""
         if self.fs is None:
             return os.listdir(self.folder or ".")
-        return [os.path.basename(one) for one in self.fs.ls(self.folder, detail=False)]
+        # Other processes write, too; and a store has no folder before it has a file in it.
+        self.fs.invalidate_cache()
+        try:
+            return [os.path.basename(one) for one in self.fs.ls(self.folder, detail=False)]
+        except FileNotFoundError:
+            return []
 
     def before(self) -> list[str]:
         """Return the files of this name that are there."""
