@@ -322,3 +322,19 @@ def test_lists_of_shards(server, place, made):
     (place / "list.json").write_text("{}")
     with pytest.raises(exceptions.FileFormatError, match="no list of shards"):
         read_shard_list(place / "list.json")
+
+
+def test_damage_of_an_indexed_archive_is_told_once(server, place):
+    index(str(place / "x-0.tar"))
+    content = bytearray((place / "x-0.tar").read_bytes())
+    starts = read_index(place / "x-0.tar.idx").starts
+    content[starts[500] : starts[500] + 8] = b"\xff" * 8
+    (place / "x-0.tar").write_bytes(content)
+    told = []
+    rows = keys(opened(urls(server)[0], on_error=told.append))
+    whole = [f"d/{key}" for key, _ in samples(0)]
+    # What is before the damage, but for the sample of which nobody knows whether it was whole; and later pieces.
+    assert rows[:499] == whole[:499]
+    assert set(rows) < set(whole)
+    assert len(told) == 1
+    assert "x-0.tar" in str(told[0])

@@ -42,6 +42,11 @@ impl Claim {
         self.met == self.rows
     }
 
+    /// How many were not met.
+    pub(super) fn left(&self) -> u64 {
+        self.rows - self.met
+    }
+
     /// Why the range does not have as many.
     pub(super) fn wrong(&self, how: &str) -> Error {
         let end = self.beyond.at;

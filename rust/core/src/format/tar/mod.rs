@@ -39,8 +39,8 @@ pub(crate) use members::Members;
 const BLOCK: usize = 512;
 
 /// The column of the keys, and that of the files.
-pub(crate) const KEY: &str = "__key__";
-pub(crate) const URL: &str = "__url__";
+pub const KEY: &str = "__key__";
+pub const URL: &str = "__url__";
 
 /// Whether a column says what a sample is called.
 pub(crate) fn is_name(column: &str) -> bool {
@@ -48,7 +48,7 @@ pub(crate) fn is_name(column: &str) -> bool {
 }
 
 /// The column of a sample's members, where they are not a column each.
-pub(crate) const MEMBERS: &str = "__members__";
+pub const MEMBERS: &str = "__members__";
 
 /// Archives of samples, in the convention of WebDataset.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -465,10 +465,10 @@ impl TarDecoder {
             if found.members.is_empty() {
                 continue;
             }
-            // Where all of an archive was gone through when it was listed, its keys were seen.
             if let Some(claim) = &mut self.claim {
                 claim.met(found.key())?;
             }
+            // Where all of an archive was gone through when it was listed, its keys were seen.
             if (self.input.compressed() || self.names.is_some()) && !self.keys.insert(hash(found.key().as_bytes())) {
                 return Err(torn(found.key()));
             }
@@ -502,13 +502,16 @@ impl TarDecoder {
     /// The rest of an archive, where nothing can be told apart any more, as one sample that cannot be read.
     fn lost(&mut self, error: Error) -> Result<Option<Step>> {
         self.done = true;
-        self.next += 1;
-        if self.next <= self.rows.start {
+        let first = self.next.max(self.rows.start);
+        // All that an index says of the range: the damage is told once, and the others are left out.
+        self.next += self.claim.take().map_or(1, |claim| claim.left());
+        let rows = self.next.min(self.rows.end).saturating_sub(first);
+        if rows == 0 {
             return Ok(None);
         }
         let batch = self.finish(Bytes::new(), Texts { line: None, side: Vec::new() }, 0)?;
         let bad = vec![Bad { row: 0, error }];
-        Ok(Some(Step::Part(Part { batch, rows: 1, kept: Vec::new(), bad })))
+        Ok(Some(Step::Part(Part { batch, rows, kept: Vec::new(), bad })))
     }
 
     /// The next sample from `at` of the block on; none at the archive's end. `Err`: so many bytes are needed from `at`.
