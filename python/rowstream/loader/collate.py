@@ -85,10 +85,11 @@ def _plain(value: Any) -> Any:
     """Return a value that is no array of numbers as Python has it; an empty list as an array."""
     import numpy as np
 
-    if isinstance(value, (list, np.ndarray)) and not len(np.shape(value)) - 1 and not len(value):
-        return np.zeros(0, np.int64) if not _is_array(value) else value
-    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+    if getattr(value, "ndim", None) == 0:
         return value.item()
+    if isinstance(value, (list, np.ndarray)) and not len(value) and not _is_array(value):
+        # What an empty list would have is not known.
+        return np.zeros(0, np.int64)
     if isinstance(value, dict):
         return {name: _plain(of) for name, of in value.items()}
     return value

@@ -124,16 +124,35 @@ row_group_cache = RowGroupCache()
 _numbers = count()
 
 
-class RowGroups:
-    """The row groups of a plan, looked up in the cache of the process."""
+class RowLookup:
+    """What looks up the rows of a plan has in common: the pieces of its files, and their rows.
+
+    Attributes:
+        again: Bytes that were decoded although they had been before.
+    """
+
+    again = 0
 
     def __init__(self, plan: Plan, features: Features) -> None:
         self.plan, self.features = plan, features
         self.starts: list[int] = [0, *accumulate(piece[2] for piece in plan.listing["pieces"])]
+
+    def of(self, row: int) -> int:
+        """Return the number of the piece that has a row: of Parquet, of the row group."""
+        return bisect_right(self.starts, row) - 1
+
+    def fitted(self, batch: Any) -> pa.Table:
+        """Return a batch of the core as a table with the types of the features."""
+        return fitted(pa.Table.from_batches([pa.record_batch(batch)]), self.features)
+
+
+class RowGroups(RowLookup):
+    """The row groups of a plan, looked up in the cache of the process."""
+
+    def __init__(self, plan: Plan, features: Features) -> None:
+        super().__init__(plan, features)
         self._number, self._kept = next(_numbers), row_group_cache
         self._whole: set[int] = set()
-        # Bytes that were decoded although they had been before.
-        self.again = 0
 
     def __del__(self) -> None:
         """Drop the cached row groups. This may run at any point, even while the lock is taken."""
@@ -143,10 +162,6 @@ class RowGroups:
                 self._kept.let_go()
             finally:
                 self._kept.lock.release()
-
-    def of(self, row: int) -> int:
-        """Return the number of the row group that has a row."""
-        return bisect_right(self.starts, row) - 1
 
     def get(self, i: int, upto: int) -> RowGroup:
         """Return a row group, with at least its rows before row `upto` of the files."""
@@ -193,7 +208,3 @@ class RowGroups:
             number[own] = len(tables)
             tables.append(self.get(int(group), int(rows[own].max()) + 1).core)
         return _core.SelectedRows.of(tables, number.tobytes(), (rows - starts[which]).tobytes())
-
-    def fitted(self, batch: Any) -> pa.Table:
-        """Return a batch of the core as a table with the types of the features."""
-        return fitted(pa.Table.from_batches([pa.record_batch(batch)]), self.features)

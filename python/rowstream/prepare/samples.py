@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import os
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from rowstream import _core
-from rowstream.features.cast import fitted
-from rowstream.prepare.row_groups import keeps_types
+from rowstream.prepare.row_groups import RowLookup, keeps_types
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from rowstream.features.features import Features
     from rowstream.plan.plan import Plan
 
 
-class Samples:
+class Samples(RowLookup):
     """The rows of a plan, each read where it begins. Nothing is kept but where that is.
 
     It has the methods of `RowGroups` that look up rows.
     """
 
-    again = 0  # nothing is decoded that is not asked for
-
     def __init__(self, plan: Plan, features: Features) -> None:
-        self.plan, self.features = plan, features
-        self.starts: list[int] = [0, *accumulate(piece[2] for piece in plan.listing["pieces"])]
+        super().__init__(plan, features)
         self._plain = keeps_types(plan, features)
         self._made: tuple[int, _core.RowReader] | None = None
 
@@ -38,10 +34,6 @@ class Samples:
         if self._made is None or self._made[0] != os.getpid():
             self._made = (os.getpid(), _core.RowReader(self.plan.core))
         return self._made[1]
-
-    def of(self, row: int) -> int:
-        """Return the number of the piece that has a row."""
-        return int(np.searchsorted(self.starts, row, side="right")) - 1
 
     def row(self, row: int) -> dict[str, Any]:
         """Return a row of the files."""
@@ -60,7 +52,3 @@ class Samples:
 
     def _read(self, rows: Any) -> pa.Table:
         return self.fitted(self._reader.read(rows.tobytes()))
-
-    def fitted(self, batch: Any) -> pa.Table:
-        """Return a batch of the core as a table with the types of the features."""
-        return fitted(pa.Table.from_batches([pa.record_batch(batch)]), self.features)

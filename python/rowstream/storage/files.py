@@ -79,7 +79,7 @@ def open(
     if mode.startswith("r"):
         if is_url(text):
             access = StorageOptions(token, storage_options, origins=origins(text))
-            location, known = _located(text, access)
+            location, known = FileLocations(access).one(text)
             result = io.BufferedReader(
                 RemoteFile(access.core(location).open(location, *known), location), BLOCK
             )
@@ -108,17 +108,6 @@ def _here(path: str) -> IO[bytes]:
         raise DataFilesNotFoundError(f"{path}: there is no such file") from error
     except PermissionError as error:
         raise FilePermissionError(f"{path}: {error.strerror}") from error
-
-
-def _located(url: str, access: StorageOptions) -> tuple[str, tuple[Any, ...]]:
-    """Return the location of a file, and its known size and version: on the Hub, at one commit."""
-    if not url.startswith("hf://"):
-        return url, ()
-    places = FileLocations(access)
-    found = places.resolve(url, ".")
-    if len(found) != 1:
-        raise InvalidArgumentError(f"{url} names {len(found)} files")
-    return found[0], places.known[found[0]]
 
 
 def exists(
@@ -152,7 +141,7 @@ def exists(
         return Path(text.removeprefix("file://")).exists()
     access = StorageOptions(token, storage_options, origins=origins(text))
     try:
-        location, known = _located(text, access)
+        location, known = FileLocations(access).one(text)
         access.core(location).open(location, *known)
     except FileNotFoundError:
         if text.partition("://")[0] not in CLOUDS:

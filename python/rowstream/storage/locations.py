@@ -111,6 +111,19 @@ class FileLocations:
             found.append(location)
         return found
 
+    def one(self, url: str) -> tuple[str, tuple[Any, ...]]:
+        """Return the location of a file, and its known size and version: on the Hub, at one commit.
+
+        Raises:
+            InvalidArgumentError: The URL names several files.
+        """
+        if not url.startswith("hf://"):
+            return url, self.known.get(url, ())
+        found = self.resolve(url, ".")
+        if len(found) != 1:
+            raise InvalidArgumentError(f"{url} names {len(found)} files")
+        return found[0], self.known[found[0]]
+
     def pinned(self, url: str) -> str:
         """Return a URL that always means the same file: one of the Hub gets its present commit."""
         if not url.startswith("hf://"):

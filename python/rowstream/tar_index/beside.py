@@ -87,10 +87,8 @@ def read_file(path: str, places: FileLocations) -> bytes:
             return Path(path.removeprefix("file://")).read_bytes()
         except FileNotFoundError as error:
             raise DataFilesNotFoundError(f"{path}: there is no such file") from error
-    if path.startswith("hf://"):
-        # What a commit has is known.
-        (path,) = places.resolve(path, ".")
-    file = places.access.core(path).open(path, *places.known.get(path, ()))
+    location, known = places.one(path)
+    file = places.access.core(location).open(location, *known)
     return file.read(0, file.size)
 
 

@@ -95,8 +95,12 @@ def key_of(name: str) -> str | None:
     """Return the key of the sample that a member is of; `None` if it is of none."""
     folder, _, base = name.rpartition("/")
     key, dot, _ = base.partition(".")
-    left_behind = any(
+    return f"{folder}/{key}" if key and dot and not left_behind(name) else None
+
+
+def left_behind(name: str) -> bool:
+    """Return whether a member is hidden, or is what macOS leaves in archives: of no sample."""
+    return any(
         (part.startswith(".") and part not in (".", "..")) or part == "__MACOSX"
         for part in name.split("/")
     )
-    return f"{folder}/{key}" if key and dot and not left_behind else None

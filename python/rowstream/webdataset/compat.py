@@ -23,10 +23,9 @@ from typing import Any
 from rowstream.distributed import split_dataset_by_node
 from rowstream.exceptions import FileFormatError, InvalidArgumentError
 from rowstream.features.media.base import needed
-from rowstream.load import load_dataset
 from rowstream.streams.torch_worker import TorchBaseMeta
 from rowstream.webdataset.fluid import Fluid, Stage
-from rowstream.webdataset.reader import shards_of
+from rowstream.webdataset.reader import shards_of, stream_members
 from rowstream.webdataset.stages import (
     Handler,
     Stopped,
@@ -252,14 +251,7 @@ class WebDataset(Pipeline):
         # Where errors are handled, what is wrong with an archive is not so with the next.
         for some in [shards] if told_of is None else [[one] for one in shards]:
             try:
-                ds = load_dataset(
-                    "webdataset",
-                    data_files={"train": some},
-                    split="train",
-                    streaming=True,
-                    members=True,
-                    **self._options,
-                )
+                ds = stream_members(some, **self._options)
                 if self._by_node:
                     ds = split_dataset_by_node(ds, *_rank())
                 yield from ds

@@ -80,9 +80,8 @@ def index(
     options = json.dumps({"end_marker": end_marker, "names": names})
 
     def make(archive: str, target: str) -> None:
-        found = _core.row_starts(
-            _located(archive, places), "webdataset", options, places.access.core(archive)
-        )
+        (ref,) = places.refs([places.one(archive)[0]])
+        found = _core.row_starts(ref, "webdataset", options, places.access.core(archive))
         access = StorageOptions(None, storage_options) if is_url(target) else None
         with AtomicWriter(target, access, exclusive=False) as file:
             file.write(found)
@@ -109,13 +108,6 @@ def _target(archive: str, output: Any) -> str:
             " store, and pass it as load_dataset(..., index=folder)"
         )
     return name
-
-
-def _located(archive: str, places: FileLocations) -> Any:
-    """Return an archive as the core opens it."""
-    if not archive.startswith("hf://"):
-        return archive
-    return places.refs(places.resolve(archive, "."))[0]
 
 
 def read_index(

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from io import BytesIO
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import DataFilesNotFoundError, FileFormatError, InvalidArgumentError
 from rowstream.load import load_dataset
@@ -16,6 +16,9 @@ from rowstream.storage.files import glob
 from rowstream.storage.patterns import expand
 from rowstream.storage.urls import is_url
 from rowstream.streams.rows import Rows
+
+if TYPE_CHECKING:
+    from rowstream.dataset.iterable.dataset import IterableDataset
 
 KEY, URL, MEMBERS = "__key__", "__url__", "__members__"
 TEXTS = frozenset(("caption", "cls", "text", "transcript", "txt"))
@@ -227,20 +230,26 @@ def _samples(paths: list[str], options: dict[str, Any]) -> Iterator[Sample]:
     for start in range(0, len(shards), together):
         some = shards[start : start + together]
         try:
-            ds = load_dataset(
-                "webdataset",
-                data_files={"train": some},
-                split="train",
-                streaming=True,
-                members=True,
-                **{name: value for name, value in options.items() if value is not None},
-            )
-            yield from _samples_of(ds)
+            given = {name: value for name, value in options.items() if value is not None}
+            yield from _samples_of(stream_members(some, **given))
         except FileFormatError as error:
             if on_error is None:
                 raise
             if callable(on_error):
                 on_error(error)
+
+
+def stream_members(shards: list[str], **options: Any) -> IterableDataset:
+    """Return archives as a stream of rows that have the members of a sample in one column."""
+    result: IterableDataset = load_dataset(
+        "webdataset",
+        data_files={"train": shards},
+        split="train",
+        streaming=True,
+        members=True,
+        **options,
+    )
+    return result
 
 
 def _samples_of(ds: Any) -> Iterator[Sample]:

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from typing import Any, Self
 
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.load import load_dataset
 from rowstream.storage.files import exists
+from rowstream.webdataset.reader import stream_members
 from rowstream.writers.tar import BLOCK, KEY, URL, TarSink, sample_members
 from rowstream.writers.target import compressed, open_target
 
@@ -197,15 +197,7 @@ class ShardWriter:
         self.count = 0
         store = options.get("storage_options")
         while resume and exists(path := self._pattern % self._number, storage_options=store):
-            self.count += load_dataset(
-                "webdataset",
-                data_files={"train": [path]},
-                split="train",
-                streaming=True,
-                members=True,
-                columns=[KEY],
-                storage_options=store,
-            ).count()
+            self.count += stream_members([path], columns=[KEY], storage_options=store).count()
             self.shards.append(path)
             self._number += 1
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.features import Features
 from rowstream.features.json_paths import json_paths
+from rowstream.tar_index.model import left_behind
 from rowstream.writers.exports import ExportedRows, dict_of, embedded, media_of
 from rowstream.writers.parts import Part, write_parts
 from rowstream.writers.shards import Output
@@ -153,15 +154,12 @@ def _ending(name: str, is_json: bool = False) -> tuple[str, str]:
 def check_key(key: Any) -> None:
     """Raise an `InvalidArgumentError` for a key that readers would not find again."""
     base = key.rsplit("/", 1)[-1] if isinstance(key, str) else ""
-    hidden = isinstance(key, str) and any(
-        part.startswith(".") or part == "__MACOSX" for part in key.split("/")
-    )
-    if isinstance(key, str) and not key.isascii():
-        try:
-            key.encode()
-        except UnicodeEncodeError:
-            base = ""  # halves of characters, which no reader takes
-    if not base or "." in base or "\0" in key or hidden or ("/" in key and _LEADS_AWAY.search(key)):
+    try:
+        # Halves of characters, which no reader takes, are none of UTF-8.
+        odd = not base or "\0" in key or left_behind(key) or not key.encode()
+    except UnicodeEncodeError:
+        odd = True
+    if odd or "." in base or ("/" in key and _LEADS_AWAY.search(key)):
         raise InvalidArgumentError(
             f"{key!r} is no key of a sample: it is a str, a name within folders or not, without a"
             " dot, at which readers end it, and not hidden"

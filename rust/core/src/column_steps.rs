@@ -83,7 +83,7 @@ impl ColumnStep {
     pub(crate) fn ready(&self) -> Result<Ready> {
         Ok(match self {
             Self::Images(spec) => Ready::Images(Box::new(spec.clone())),
-            Self::Tokens(spec) => Ready::Tokens(spec.column.clone(), Box::new(spec.encoder()?)),
+            Self::Tokens(spec) => Ready::Tokens(Box::new(spec.encoder()?)),
         })
     }
 }
@@ -91,7 +91,7 @@ impl ColumnStep {
 /// A step with what it needs to run.
 pub(crate) enum Ready {
     Images(Box<images::Spec>),
-    Tokens(String, Box<Encoder>),
+    Tokens(Box<Encoder>),
 }
 
 impl Ready {
@@ -99,7 +99,7 @@ impl Ready {
     pub(crate) fn column(&self) -> &str {
         match self {
             Self::Images(spec) => &spec.column,
-            Self::Tokens(column, _) => column,
+            Self::Tokens(encoder) => encoder.column(),
         }
     }
 
@@ -111,7 +111,7 @@ impl Ready {
                     names.map(|[epoch, pass, piece, row]| [spec.seed, epoch, pass, piece, row]).collect();
                 decode(column, spec, &keys)
             }
-            Self::Tokens(_, encoder) => encoder.encode(column),
+            Self::Tokens(encoder) => encoder.encode(column),
         }
     }
 }

@@ -6,6 +6,7 @@ use arrow_schema::SchemaRef;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyString};
 use rowstream_core::Error;
+use rowstream_core::format::tar::{KEY, MEMBERS, URL};
 use rowstream_core::schema::declared;
 
 use crate::columns::view;
@@ -16,12 +17,9 @@ use crate::pixels::Pixels;
 use crate::rows::{Column, Columns, Shape};
 use crate::{capsule, columns};
 
-/// What the columns of samples are called, where a sample is its members.
-const PARTS: [&str; 3] = ["__key__", "__url__", "__members__"];
-
 fn samples<'py>(py: Python<'py>, batch: &RecordBatch) -> PyResult<Bound<'py, PyList>> {
     let missing = || raise(&Error::internal("samples of rows that are no members"));
-    let [keys, urls, members] = PARTS.map(|name| batch.column_by_name(name));
+    let [keys, urls, members] = [KEY, URL, MEMBERS].map(|name| batch.column_by_name(name));
     let (Some(keys), Some(urls)) =
         (keys.and_then(|keys| keys.as_string_view_opt()), urls.and_then(|urls| urls.as_string_view_opt()))
     else {
@@ -33,7 +31,7 @@ fn samples<'py>(py: Python<'py>, batch: &RecordBatch) -> PyResult<Bound<'py, PyL
     else {
         return Err(missing());
     };
-    let [key_name, url_name, _] = PARTS.map(|name| PyString::intern(py, name));
+    let [key_name, url_name] = [KEY, URL].map(|name| PyString::intern(py, name));
     // There are few names and fewer archives: each is a string of Python once.
     let mut known: Vec<Name<'_, 'py>> = Vec::new();
     let mut last: Option<Name<'_, 'py>> = None;

@@ -26,7 +26,6 @@ const TOGETHER: usize = 256;
 #[pyclass(frozen, module = "rowstream._core")]
 pub struct TextEncoder {
     encoder: Encoder,
-    column: String,
     forks: u64,
 }
 
@@ -71,7 +70,7 @@ impl TextEncoder {
                 let spec: Spec = serde_json::from_str(json)
                     .map_err(|e| Error::new(Kind::Value, format!("not a step of tokens: {e}")))?;
                 spec.check()?;
-                Ok(Self { encoder: spec.encoder()?, column: spec.column, forks: forks() })
+                Ok(Self { encoder: spec.encoder()?, forks: forks() })
             };
             py.detach(|| read(spec)).map_err(|e| raise(&e))
         })
@@ -104,7 +103,7 @@ impl TextEncoder {
                     works.push(self.begin(column).map_err(|e| raise(&e))?);
                 }
             }
-            let field = Field::new(&self.column, Spec::data_type(), true);
+            let field = Field::new(self.encoder.column(), Spec::data_type(), true);
             let declared = Arc::new(Schema::new(vec![field]));
             works
                 .iter()

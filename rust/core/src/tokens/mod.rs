@@ -155,6 +155,11 @@ pub struct Encoder {
 }
 
 impl Encoder {
+    /// The column of a row.
+    pub fn column(&self) -> &str {
+        &self.column
+    }
+
     /// The ids of a column of texts: a list a row, null where there is no text.
     pub fn encode(&self, column: &ArrayRef) -> Result<MadeColumn> {
         let mut ids: Vec<PipelineToken> = Vec::with_capacity(column.get_array_memory_size() / 4);

@@ -38,8 +38,10 @@ pub(crate) use members::Members;
 /// The bytes of a block, which headers and contents fill.
 const BLOCK: usize = 512;
 
-/// The column of the keys, and that of the files.
+/// The column of the keys.
 pub const KEY: &str = "__key__";
+
+/// The column of the files.
 pub const URL: &str = "__url__";
 
 /// Whether a column says what a sample is called.
