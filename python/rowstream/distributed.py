@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 from rowstream import _core
-from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, UnsupportedError
+from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError
 from rowstream.streams.consumer import merge_cursors
+from rowstream.streams.earlier import is_counted, merge_counted
 from rowstream.streams.pipeline import Pipeline
 from rowstream.streams.state import State
 
@@ -77,8 +78,6 @@ def merge_state_dicts(states: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
     Raises:
         CheckpointMismatchError: The states are not those of all workers and ranks of one run.
-        UnsupportedError: A `take`, `skip` or `repeat` after a batched `map`, a `flat_map` or a
-            `batch` counts the rows of one worker.
 
     Example:
         >>> ds = IterableDataset.from_dict({"a": [1, 2, 3, 4]})
@@ -106,12 +105,12 @@ def merge_state_dicts(states: Iterable[dict[str, Any]]) -> dict[str, Any]:
             epoch, _core.merge_cursors([state.cursor for state in read if state.cursor is not None])
         ).to_dict(read[0].of)
     places = [state.place for state in read]
-    if any(place.get("fixed") for place in places if place):
-        raise UnsupportedError(
-            "take, skip and repeat after a batched map, a flat_map or a batch count the rows of"
-            " their consumer: go on with as many as there were"
-        )
-    return State(epoch, None, steps, Pipeline.merge(places, merge_cursors)).to_dict(read[0].of)
+    merged = (
+        merge_counted(places)
+        if any(is_counted(place) for place in places)
+        else Pipeline.merge(places, merge_cursors)
+    )
+    return State(epoch, None, steps, merged).to_dict(read[0].of)
 
 
 def _of_loaders(states: list[dict[str, Any]]) -> dict[str, Any]:
@@ -121,10 +120,15 @@ def _of_loaders(states: list[dict[str, Any]]) -> dict[str, Any]:
             "merge_state_dicts: the loaders are in the epochs"
             f" {sorted({state['epoch'] for state in states})}: save all in one"
         )
-    if all(state.get("ended") for state in states):
-        return states[0]
-    merged = merge_state_dicts(state["dataset"] for state in states)
-    return {**states[0], "dataset": merged, "ended": False}
+    merged = {
+        **states[0],
+        "dataset": merge_state_dicts(state["dataset"] for state in states),
+        "ended": all(state.get("ended") for state in states),
+    }
+    if "rows" in merged:
+        # Each counts those of all ranks, as if all were as far.
+        merged["rows"] = sum(state["rows"] for state in states) // len(states)
+    return merged
 
 
 def _found(state: Any) -> Iterator[Any]:

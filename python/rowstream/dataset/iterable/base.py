@@ -21,8 +21,9 @@ from rowstream.ops.base import World
 from rowstream.ops.decode import Decode
 from rowstream.ops.rebatch import Rebatch
 from rowstream.streams.count import endless, known_count
+from rowstream.streams.earlier import resumed
 from rowstream.streams.iteration import Items, Iteration
-from rowstream.streams.pipeline import Pipeline, node
+from rowstream.streams.pipeline import node
 from rowstream.streams.rows import Rows
 from rowstream.streams.state import State, signature
 from rowstream.streams.torch_worker import SharedEpoch, is_worker, spawning, worker
@@ -177,7 +178,7 @@ class StreamBase(DatasetInfoMixin):
         else:
             steps = signature(self._plan)
             items = Items(
-                lambda place: Pipeline(plan, world, place),
+                lambda place: resumed(plan, world, place),
                 resume.place if resume else None,
                 whole=whole,
             )

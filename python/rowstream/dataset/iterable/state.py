@@ -11,8 +11,8 @@ from rowstream.dataset.iterable.base import StreamBase
 from rowstream.exceptions import CheckpointMismatchError, UnsupportedError
 from rowstream.plan.lock import write as write_lock
 from rowstream.streams.differences import differs, order_differs
+from rowstream.streams.earlier import resumed
 from rowstream.streams.mixture import Mixture
-from rowstream.streams.pipeline import Pipeline
 from rowstream.streams.remix import remixed, sequences_of
 from rowstream.streams.source_plan import SourcePlan
 from rowstream.streams.state import State, signature
@@ -65,7 +65,7 @@ class StreamState(StreamBase):
                 world.epoch,
                 None,
                 steps,
-                Pipeline(plan, world, resume.place if resume else None).state(),
+                resumed(plan, world, resume.place if resume else None).state(),
             ).to_dict(plan.described)
         cursor = (
             resume.cursor
@@ -119,7 +119,7 @@ class StreamState(StreamBase):
                 )
         if state.steps:
             try:
-                Pipeline(self._plan, self._world(state.epoch), state.place)
+                resumed(self._plan, self._world(state.epoch), state.place)
             except (TypeError, ValueError, LookupError, OverflowError) as error:
                 raise CheckpointMismatchError(f"the state is damaged: {error}") from error
         self._shared.epoch = state.epoch
