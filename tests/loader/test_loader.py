@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import operator
 import threading
@@ -30,6 +31,10 @@ def table(n=103):
 
 def numbers(loader):
     return [batch["n"].tolist() for batch in loader]
+
+
+def flat(lists):
+    return [*itertools.chain.from_iterable(lists)]
 
 
 def test_lists_are_padded_and_masked():
@@ -251,3 +256,199 @@ def test_what_cannot_be():
         with pytest.raises(kind, match=message):
             call()
     assert rowstream.DataLoader is DataLoader
+
+
+def slow_sum(columns):
+    if 77 in columns["n"]:
+        raise ValueError("row 77")
+    return {"n": columns["n"], "sum": np.int64(sum(columns["n"])), "big": np.ones((64, 64))}
+
+
+@pytest.mark.parametrize("where", [{"num_threads": 3}, {"num_proc": 2}])
+def test_functions_run_in_threads_and_processes(where):
+    first = table(70)
+    expected = list(DataLoader(first, 8, collate=slow_sum, prefetch=0))
+    loader = DataLoader(first, 8, collate=slow_sum, **where)
+    found = list(loader)
+    assert [batch["n"].tolist() for batch in found] == [batch["n"].tolist() for batch in expected]
+    assert [batch["sum"] for batch in found] == [batch["sum"] for batch in expected]
+    for batch in found:
+        batch["big"] += 1  # its owner's, though it was mapped
+        assert batch["big"].sum() == 2 * 64 * 64
+    batches = iter(loader)
+    next(batches)
+    state = loader.state_dict()
+    again = DataLoader(first, 8, collate=slow_sum, **where)
+    again.load_state_dict(state)
+    assert [batch["sum"] for batch in again] == [batch["sum"] for batch in expected[1:]]
+    seen = []
+    with pytest.raises(ValueError, match="row 77"):
+        seen.extend(batch["n"].tolist() for batch in DataLoader(table(), 8, collate=slow_sum))
+    assert flat(seen) == [*range(72)]
+
+
+def test_tensors_of_torch_come_from_processes():
+    torch = pytest.importorskip("torch")
+
+    def collate(columns):
+        images = torch.ones(2, 64, 64) * float(columns["n"][0])
+        return {"images": images, "kept": (images[0].half(), [torch.tensor(3), "text"])}
+
+    for i, batch in enumerate(DataLoader(table(10), 2, collate=collate, num_proc=2)):
+        batch["images"].add_(1)
+        assert batch["images"].unique().tolist() == [2 * i + 1]
+        assert batch["kept"][0].dtype == torch.float16
+        assert batch["kept"][1] == [torch.tensor(3), "text"]
+
+
+def test_gradient_accumulation_says_when_to_step():
+    loader = DataLoader(table(), 10, format="numpy", gradient_accumulation=4)
+    assert [loader.updates for _ in loader] == [i in (3, 7, 10) for i in range(11)]
+    # A state within a step goes on there.
+    batches = iter(loader)
+    for _ in range(5):
+        next(batches)
+    state = loader.state_dict()
+    loader.load_state_dict(state)
+    assert next(iter(loader))["n"][0] == 50
+    assert all(plain.updates for plain in [DataLoader(table(), 10)] for _ in plain)
+
+
+def test_epochs_of_a_size_go_on():
+    def made(world=(0, 1)):
+        ds = table(100).to_iterable_dataset(4).shuffle(seed=1, buffer_size=10)
+        return DataLoader(ds, 8, format="numpy", epoch_size=64, world=world)
+
+    loader = made()
+    assert len(loader) == 8
+    whole = [numbers(loader) for _ in range(4)]
+    assert [len(epoch) for epoch in whole] == [8] * 4
+    # All rows come before one comes again.
+    rows = flat(flat(whole))
+    assert sorted(rows[:100]) == sorted(rows[100:200]) == [*range(100)]
+    loader = made()
+    batches = iter(loader)
+    next(batches)
+    first = made()
+    first.load_state_dict(json.loads(json.dumps(loader.state_dict())))
+    assert [numbers(first) for _ in range(2)] == [whole[0][1:], whole[1]]
+    batches.close()
+    assert numbers(loader) == whole[0]  # one that was left begins again
+    ended = made()
+    ended.load_state_dict(loader.state_dict())
+    assert numbers(ended) == whole[1]
+    # Onto two ranks, in the middle of the second epoch.
+    half = iter(ended)
+    taken = [next(half)["n"].tolist() for _ in range(3)]
+    state = ended.state_dict()
+    ranks = [made((rank, 2)) for rank in range(2)]
+    rest = []
+    for one in ranks:
+        one.load_state_dict(state)
+        epoch = numbers(one)
+        assert len(epoch) == len(one) - 2  # 40 rows are left: two batches on each
+        rest += flat(epoch)
+    seen = flat(whole[0] + whole[1] + taken)
+    assert len(seen) == 152
+    assert [*range(100)] == sorted((flat(whole[0] + whole[1]) + flat(taken) + rest)[:100])
+
+
+def test_ranks_end_together_where_their_rows_are_known():
+    ds = table(101).to_iterable_dataset(3)
+
+    def of(on_uneven, **others):
+        loaders = [
+            DataLoader(ds, 5, format="numpy", world=(rank, 4), on_uneven=on_uneven, **others)
+            for rank in range(4)
+        ]
+        return loaders, [numbers(loader) for loader in loaders]
+
+    loaders, plain = of("ignore")
+    assert sorted(flat(flat(plain))) == [*range(101)]
+    counts = [len(rank) for rank in plain]
+    assert len(set(counts)) > 1
+    assert [len(loader) for loader in loaders] == counts
+    loaders, stopped = of("stop")
+    assert stopped == [rank[: min(counts)] for rank in plain]
+    assert {len(loader) for loader in loaders} == {min(counts)}
+    loaders, padded = of("pad")
+    assert padded == [rank + [rank[-1]] * (max(counts) - len(rank)) for rank in plain]
+    short = next(loader for loader, n in zip(loaders, counts, strict=True) if n < max(counts))
+    assert [short.padded for _ in short].count(True) == 1
+    loaders, alike = of("ignore", replicate=2)
+    assert alike[0] == alike[1]
+    assert alike[2] == alike[3]
+    assert sorted(flat(alike[0] + alike[2])) == [*range(101)]
+    with pytest.raises(exceptions.UnsupportedError, match="init_process_group"):
+        list(DataLoader(ds.shuffle(seed=1), 10, format="numpy", world=(0, 2), on_uneven="stop"))
+    few = table(1).to_iterable_dataset()
+    for rank in range(2):
+        with pytest.raises(exceptions.InvalidArgumentError, match="no batch"):
+            list(DataLoader(few, 1, format="numpy", world=(rank, 2), on_uneven="pad"))
+
+
+def test_the_world_is_asked_for(monkeypatch):
+    ds = table(40).to_iterable_dataset()
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert len(DataLoader(ds, 10)) == 4
+    assert len(DataLoader(ds, 10, world="auto")) == 2
+    (first, second) = (split_dataset_by_node(ds, rank, 2) for rank in range(2))
+    assert numbers(DataLoader(ds, 10, world="auto")) == numbers(DataLoader(second, 10))
+    assert numbers(DataLoader(ds, 10, world=(0, 2))) == numbers(DataLoader(first, 10))
+    with pytest.raises(exceptions.InvalidArgumentError, match="already"):
+        DataLoader(split_dataset_by_node(ds, 0, 2), world="auto")
+    monkeypatch.delenv("WORLD_SIZE")
+    with pytest.raises(exceptions.InvalidArgumentError, match="no WORLD_SIZE"):
+        DataLoader(ds, world="auto")
+    for world in ("all", (2, 2), 3):
+        with pytest.raises(exceptions.InvalidArgumentError):
+            DataLoader(ds, world=world)
+    with pytest.raises(exceptions.InvalidArgumentError, match="replicate"):
+        DataLoader(ds, world=(0, 4), replicate=3)
+
+
+def test_states_of_all_ranks_are_loaded_as_a_list():
+    ds = table(100).to_iterable_dataset(5).shuffle(seed=2, buffer_size=7)
+    loaders = [DataLoader(ds, 4, format="numpy", world=(rank, 3)) for rank in range(3)]
+    seen = []
+    for rank, loader in enumerate(loaders):
+        seen += flat(batch["n"].tolist() for batch in itertools.islice(loader, rank * 3))
+    states = [loader.state_dict() for loader in loaders]
+    for rank in range(2):
+        loader = DataLoader(ds, 8, format="numpy", world=(rank, 2))
+        loader.load_state_dict(states)
+        seen += flat(numbers(loader))
+    assert sorted(seen) == [*range(100)]
+
+
+def test_batches_on_a_device():
+    torch = pytest.importorskip("torch")
+    loader = DataLoader(table(), 8, device="cpu")
+    assert [batch["n"].tolist() for batch in loader] == numbers(DataLoader(table(), 8))
+    for batch in DataLoader(table(), 8, device="meta"):
+        assert batch["n"].device == torch.device("meta")
+        assert batch["text"][0].startswith("t")
+    for bad in ({"device": "nowhere"}, {"device": "cpu", "format": "numpy"}):
+        with pytest.raises(exceptions.InvalidArgumentError, match="device"):
+            DataLoader(table(), 8, **bad)
+    if not torch.cuda.is_available():
+        with pytest.raises(exceptions.InvalidArgumentError, match="device"):
+            DataLoader(table(), 8, device="cuda")
+
+
+def test_functions_of_rows_run_in_the_loop():
+    threads = set()
+
+    def collate(rows):
+        threads.add(threading.get_ident())
+        return [(row["n"], row["text"]) for row in rows]
+
+    loader = DataLoader(table(), 10, collate_fn=collate)
+    assert flat(loader) == [(i, f"t{i}") for i in range(103)]
+    assert threads == {threading.get_ident()}
+    torch = pytest.importorskip("torch")
+    rows = DataLoader(table().with_format("torch").to_iterable_dataset(), 4, collate_fn=list)
+    assert isinstance(next(iter(rows))[0]["n"], (int, torch.Tensor))
+    with pytest.raises(exceptions.InvalidArgumentError, match="collate_fn"):
+        DataLoader(table(), 10, collate_fn=collate, num_proc=2)

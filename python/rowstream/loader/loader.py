@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import copy
-import queue
-import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from rowstream.dataset.iterable.dataset import IterableDataset
 from rowstream.dataset.map_style.dataset import Dataset
-from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, UnsupportedError
+from rowstream.distributed import merge_state_dicts, split_dataset_by_node
+from rowstream.exceptions import InvalidArgumentError, UnsupportedError
+from rowstream.formatting.streams import TABLES
+from rowstream.loader.ahead import ahead, bytes_of, called, marked
 from rowstream.loader.collate import Collate
+from rowstream.loader.device import ToDevice, pinned
+from rowstream.loader.place import Place
+from rowstream.loader.ranks import ON_UNEVEN, Agreement, evenly_by_count, initialized, ranks
+from rowstream.ops.base import World
+from rowstream.ops.pool import Pool
+from rowstream.streams.count import known_count
 from rowstream.utils.arguments import check_number
 
 
@@ -37,13 +47,40 @@ class DataLoader:
         drop_last: Leave out a last batch that is shorter.
         collate: A function from a dict of columns, as the format `"numpy"` has them, to a batch;
             what is said above if `None`.
+        collate_fn: A function from a list of rows, as the dataset gives them, to a batch, as torch
+            has it; in place of `collate`. It is called in the loop, as it may draw random numbers.
+        num_threads: The number of threads that run `collate`, which is for functions that release
+            the GIL; batches stay in their order.
+        num_proc: The number of processes that run `collate`, for functions that do not. The arrays
+            of batches come back in shared memory, without a copy; a process returns NumPy arrays or
+            tensors of torch on the CPU.
         format: `"torch"`, `"numpy"`, `"jax"`, `"mlx"` or `"tensorflow"`.
         padding: The value that fills up lists, by column: 0 if not given, and -100 for names that
             end in `labels`.
         masks: Names of masks for other columns of lists, such as `{"chosen_ids": "chosen_mask"}`.
         pad_to_multiple_of: Lists are filled up to a multiple of it.
-        prefetch: The number of batches that are made ahead; 0 makes each when it is asked for.
+        prefetch: The bytes of batches that are made ahead by a thread: at least one batch, and 64
+            at most; 0 makes each when it is asked for.
         pin_memory: Put tensors of torch into memory that is copied to a GPU without waiting.
+        device: Give batches on a device of torch or JAX, such as `"cuda"`. They are copied ahead,
+            on CUDA beside the work of the steps.
+        gradient_accumulation: The number of batches of one step of the optimizer. `updates` says
+            after which of them it is due.
+        world: Which rank this is: `(rank, number of ranks)`; or `"auto"`, from `torch.distributed`,
+            or what torchrun sets in the environment. Each rank gets its part of the rows. A stream
+            that `split_dataset_by_node` made has its part already.
+        on_uneven: What ranks do whose numbers of batches differ. `"ignore"`: each gives its own.
+            `"stop"`: all end with the first one that ends. `"pad"`: those that end repeat their
+            last batch until all have ended, and `padded` is true. They agree by a sum of two
+            numbers a step in `torch.distributed`; without that, the numbers have to be known.
+        replicate: The number of ranks, one after another, that have the same rows, as tensor
+            parallelism needs it.
+        epoch_size: The number of rows of an epoch of all ranks. The rows are repeated endlessly,
+            and the next epoch goes on where this one ends. Each rank gives as many batches.
+
+    Attributes:
+        updates: Whether the batch that was given last is the last one of a step of the optimizer.
+        padded: Whether it is a repetition, of `on_uneven="pad"`.
 
     Raises:
         InvalidArgumentError: An argument makes no sense.
@@ -65,60 +102,93 @@ class DataLoader:
         seed: int = 0,
         drop_last: bool = False,
         collate: Callable[[dict[str, Any]], Any] | None = None,
+        collate_fn: Callable[[list[Any]], Any] | None = None,
+        num_threads: int = 0,
+        num_proc: int = 0,
         format: str = "torch",
         padding: Mapping[str, Any] | None = None,
         masks: Mapping[str, str] | None = None,
         pad_to_multiple_of: int = 1,
-        prefetch: int = 2,
+        prefetch: int = 64 << 20,
         pin_memory: bool = False,
+        device: Any = None,
+        gradient_accumulation: int = 1,
+        world: tuple[int, int] | str | None = None,
+        on_uneven: str = "ignore",
+        replicate: int = 1,
+        epoch_size: int | None = None,
         **others: Any,
     ) -> None:
         if others:
             raise InvalidArgumentError(
                 f"DataLoader: there is no argument {', '.join(others)}:"
                 " batches are made in this process, on the threads of the core, so there are no"
-                " workers; collate= takes columns, where collate_fn= of torch takes rows; and a"
-                " stream shuffles and splits itself"
+                " workers (num_threads= and num_proc= are for Python functions), and a stream"
+                " shuffles and splits itself"
             )
         check_number("batch_size", batch_size, least=1)
         check_number("pad_to_multiple_of", pad_to_multiple_of, least=1)
         check_number("prefetch", prefetch)
+        check_number("gradient_accumulation", gradient_accumulation, least=1)
         if pin_memory and format != "torch":
             raise InvalidArgumentError("DataLoader: pin_memory is for format='torch'")
-        self._rows: int | None = None
-        if isinstance(dataset, Dataset):
-            self._rows = len(dataset)
-            stream = dataset.with_format(None).to_iterable_dataset()
-            stream = stream.shuffle(seed=seed, buffer_size=None) if shuffle else stream
-        elif isinstance(dataset, IterableDataset):
-            if shuffle:
-                raise InvalidArgumentError(
-                    "DataLoader: a stream shuffles itself: ds.shuffle(seed=…, buffer_size=…)"
-                )
-            stream = dataset
-        else:
+        if on_uneven not in ON_UNEVEN:
             raise InvalidArgumentError(
-                "DataLoader: a dataset is a Dataset or an IterableDataset of rowstream, found"
-                f" {type(dataset).__name__}"
+                f"DataLoader: on_uneven is one of {', '.join(map(repr, ON_UNEVEN))}, not"
+                f" {on_uneven!r}"
             )
-        if stream._plan.grouped:
-            raise UnsupportedError("DataLoader: the rows are in batches already: leave out batch()")
-        self.dataset = stream.with_format("numpy")
         self.batch_size, self.drop_last = batch_size, drop_last
+        self.gradient_accumulation = gradient_accumulation
+        stream = _stream(dataset, shuffle=shuffle, seed=seed)
+        self._ranks = ranks(world, replicate)
+        c, of = self._ranks.part
+        if stream._rank is not None:
+            if world is not None:
+                raise InvalidArgumentError(
+                    "DataLoader: the stream is the part of one rank already: leave out world=, or"
+                    " split_dataset_by_node"
+                )
+            c, of, _ = stream._rank
+        elif of > 1:
+            stream = split_dataset_by_node(stream, c, of)
+        self._part = c, of
+        self._epoch_size = epoch_size
+        if epoch_size is not None:
+            if check_number("epoch_size", epoch_size) < batch_size * of:
+                raise InvalidArgumentError(
+                    f"DataLoader: epoch_size={epoch_size} is less than one batch of {batch_size}"
+                    f" rows on each of {of} ranks"
+                )
+            stream = stream.repeat(None)
+        if collate_fn is not None:
+            if collate is not None or num_threads or num_proc:
+                raise InvalidArgumentError(
+                    "DataLoader: collate_fn= takes rows, and is called in the loop; collate= takes"
+                    " columns, and num_threads= and num_proc= say where it is called"
+                )
+            self.dataset = stream.with_format(None) if stream._format in TABLES else stream
+            collate = _rows
+        else:
+            self.dataset = stream.with_format("numpy")
         self._collate = (
             Collate(format, padding, masks, pad_to_multiple_of) if collate is None else collate
         )
-        self._prefetch, self._pin = prefetch, pin_memory
-        self._epoch = 0
-        self._state: Any = None
-        self._resumed: Any = None
-        # That of the epoch that has ended, for others of its ranks.
-        self._ended: dict[str, Any] | None = None
+        self._collate_fn = collate_fn
+        self._pool = _pool(num_threads, num_proc)
+        self._prefetch, self._pin, self._on_uneven = prefetch, pin_memory, on_uneven
+        self._device = None if device is None else ToDevice(device, format)
+        self._agreement: Agreement | None = None
+        # The place after the last batch; where the next iteration begins; and where one does that
+        # goes on at a loaded state.
+        self._place = self._begin = Place(0)
+        self._resume: Place | None = None
+        self.updates = self.padded = False
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch of the next iteration, which its order depends on.
 
-        A place that was loaded stays, if it is in that epoch.
+        A place that was loaded stays, if it is in that epoch. With `epoch_size` the rows go on
+        where they are, whatever the number.
 
         Args:
             epoch: The number of the epoch, from 0.
@@ -129,51 +199,108 @@ class DataLoader:
             >>> loader.state_dict()["epoch"]
             3
         """
-        if epoch != self._epoch:
-            self._epoch, self._state, self._resumed, self._ended = epoch, None, None, None
+        coming = self._resume or self._begin
+        if check_number("epoch", epoch) != coming.epoch:
+            stream = None if self._epoch_size is None else coming.stream
+            self._place = self._begin = Place(epoch, stream)
+            self._resume = None
 
     def __len__(self) -> int:
-        """Return the number of batches of an epoch.
+        """Return the number of batches of an epoch, on this rank.
 
         Raises:
             TypeError: The number of rows is not known before they are read.
         """
-        rows = self._rows if self._rows is not None else self.dataset._known_count()
-        if rows is None:
+        if self._epoch_size is not None:
+            return self._steps(0)
+        counts = self._counts()
+        own = counts[self._part[0]]
+        if self._on_uneven != "ignore" and len(counts) > 1:
+            known = [count for count in counts if count is not None]
+            least_or_most = min if self._on_uneven == "stop" else max
+            own = None if None in counts else least_or_most(known)
+        if own is None:
             raise TypeError(
                 "the number of rows of this stream is not known before they are read; ds.count()"
                 " reads as little of it as can be"
             )
-        return rows // self.batch_size if self.drop_last else -(-rows // self.batch_size)
+        return own
+
+    def _counts(self) -> list[int | None]:
+        """Return the number of batches that each rank has in an epoch, where it is known."""
+        plan, (c, of) = self.dataset._plan, self.dataset._consumer
+        if of == self._part[1]:
+            rows = [known_count(plan, World(r, of, self._begin.epoch)) for r in range(of)]
+        else:
+            rows = [None] * self._part[1]
+            rows[self._part[0]] = known_count(plan, World(c, of, self._begin.epoch))
+        size = self.batch_size
+        return [None if n is None else n // size if self.drop_last else -(-n // size) for n in rows]
+
+    def _steps(self, rows: int) -> int:
+        """Return the batches of this rank that are left of an epoch with a size."""
+        return max(0, (self._epoch_size or 0) - rows) // (self.batch_size * self._part[1])
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches of an epoch: of the next one, or the rest of that of a loaded state."""
-        epoch, resumed, self._resumed = self._epoch, self._resumed, None
-        self._state, self._ended = resumed, None
-        made = self._made(epoch, resumed)
-        batches = _ahead(made, self._prefetch) if self._prefetch else made
-        try:
-            for batch, state in batches:
-                self._state = state
-                yield batch
-        finally:
-            batches.close()
-            made.close()
-        self._ended = {**self.state_dict(), "ended": True}
-        self._epoch, self._state = epoch + 1, None
+        begin, self._resume = self._resume or self._begin, None
+        self._place = begin
+        # An epoch that is left begins again.
+        self._begin = Place(begin.epoch) if self._epoch_size is None else begin
+        with closing(self._made(begin)) as made:
+            source = made
+            if self._prefetch:
+                source = ahead(made, self._prefetch, lambda item: bytes_of(item[0]))
+            with closing(source) as batches:
+                yield from self._given(begin, batches)
 
-    def _made(self, epoch: int, resumed: Any) -> Generator[tuple[Any, Any], None, None]:
-        """Yield batches, and the states after them."""
+    def _made(self, begin: Place) -> Generator[Any, None, None]:
+        """Yield batches, sent to the device, and the states of the stream after them."""
         ds = copy.copy(self.dataset)
-        ds.set_epoch(epoch)
-        if resumed is not None:
-            ds.load_state_dict(resumed)
-        for columns in ds.iter(self.batch_size, self.drop_last):
-            batch = self._collate(columns)
-            yield (_pinned(batch) if self._pin else batch), ds.state_dict()
+        ds.set_epoch(begin.epoch if self._epoch_size is None else 0)
+        if begin.stream is not None:
+            ds.load_state_dict(begin.stream)
+        columns = ((batch, ds.state_dict()) for batch in ds.iter(self.batch_size, self.drop_last))
+        if self._epoch_size is not None:
+            columns = islice(columns, self._steps(begin.rows))  # type: ignore[assignment]
+        for batch, state in called(columns, self._collate, self._pool):
+            yield batch if self._collate_fn is not None else self._sent(batch), state
+
+    def _sent(self, batch: Any) -> Any:
+        """Return a batch on its way to the device."""
+        batch = pinned(batch) if self._pin else batch
+        return batch if self._device is None else self._device.sent(batch)
+
+    def _given(self, begin: Place, batches: Iterator[Any]) -> Iterator[Any]:
+        """Yield batches, and note the place after each."""
+        rows, of, device = begin.rows, self._part[1], self._device
+        even = self._evenly(begin, batches)
+        for made, again, updates in marked(even, self.gradient_accumulation):
+            batch, state = made
+            if self._collate_fn is not None:
+                batch = self._sent(self._collate_fn(batch))
+            rows += self.batch_size * of if self._epoch_size is not None else 0
+            self._place = Place(begin.epoch, state, rows)
+            self.updates, self.padded = updates, again
+            yield batch if device is None else device.arrived(*batch)
+        self._place = replace(self._place, ended=True)
+        self._begin = self._place.after(goes_on=self._epoch_size is not None)
+
+    def _evenly(self, begin: Place, batches: Iterator[Any]) -> Iterator[tuple[Any, bool]]:
+        """Return batches, and whether each is a repetition, as many on all ranks if asked for."""
+        if self._on_uneven == "ignore" or self._part[1] == 1 or self._epoch_size is not None:
+            return ((item, False) for item in batches)
+        if self._agreement is None and (distributed := initialized()) is not None:
+            self._agreement = Agreement(distributed)
+        if self._agreement is not None:
+            return self._agreement.evenly(batches, self._on_uneven)
+        counts = self._counts() if begin.stream is None else list[int | None]([None])
+        return evenly_by_count(batches, counts, self._part[0], self._on_uneven)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the place after the last batch that was given: plain data, for json or torch.save.
+
+        Each rank has a state of its own. `load_state_dict` takes those of all ranks together.
 
         Example:
             >>> loader = rowstream.DataLoader(Dataset.from_dict({"a": [1, 2, 3]}), format="numpy")
@@ -185,86 +312,75 @@ class DataLoader:
             >>> [int(batch["a"][0]) for batch in again]
             [2, 3]
         """
-        if self._ended is not None:
-            return self._ended
-        if self._state is None:
-            # Before its first batch.
+        place = self._place
+        if place.stream is None:
+            # Before the first batch.
             start = copy.copy(self.dataset)
-            start.set_epoch(self._epoch)
-            self._state = start.state_dict()
-        return {"rowstream.loader": 1, "epoch": self._epoch, "dataset": self._state}
+            start.set_epoch(place.epoch if self._epoch_size is None else 0)
+            place = self._place = replace(place, stream=start.state_dict())
+        return place.to_dict(sized=self._epoch_size is not None)
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any] | Sequence[dict[str, Any]]) -> None:
         """Continue at a place: the next iteration begins with the next batch.
 
         Args:
-            state: What `state_dict` returned, of a loader of the same rows. `batch_size` may be
-                another.
+            state: What `state_dict` returned, of a loader of the same rows, or a list of what it
+                returned on all ranks. `batch_size` and the number of ranks may be others: with
+                those of all ranks, each rank loads the whole list.
 
         Raises:
-            CheckpointMismatchError: It is the state of something else.
+            CheckpointMismatchError: It is the state of something else, or of other ranks.
 
         Example:
             >>> loader = rowstream.DataLoader(Dataset.from_dict({"a": [1, 2]}), format="numpy")
             >>> loader.load_state_dict(loader.state_dict())
         """
-        if not isinstance(state, dict) or state.get("rowstream.loader") != 1:
-            raise CheckpointMismatchError(
-                "this is not the state of a DataLoader of rowstream: load it into what made it"
-            )
-        self._ended = None
-        if state.get("ended"):
-            self._epoch, self._state, self._resumed = state["epoch"] + 1, None, None
-            self._ended = state
-            return
-        if state["dataset"] is not None:
+        if isinstance(state, (list, tuple)):
+            state = merge_state_dicts(state)
+        place, goes_on = Place.from_dict(state), self._epoch_size is not None
+        if place.stream is not None:
             # Whether it is of these rows is told here, and not at the first batch.
-            self.dataset.load_state_dict(state["dataset"])
-        self._epoch, self._state, self._resumed = state["epoch"], state["dataset"], state["dataset"]
+            copy.copy(self.dataset).load_state_dict(place.stream)
+        self._place = place
+        self._resume = place.after(goes_on=goes_on) if place.ended else place
+        self._begin = self._resume if place.ended else Place(place.epoch)
 
 
-def _pinned(batch: Any) -> Any:
-    if isinstance(batch, dict):
-        return {name: _pinned(value) for name, value in batch.items()}
-    return batch.pin_memory() if hasattr(batch, "pin_memory") else batch
+def _stream(dataset: Any, *, shuffle: bool, seed: int) -> IterableDataset:
+    """Return the stream that a loader reads.
+
+    Raises:
+        InvalidArgumentError: It is no dataset, or a stream that is to be shuffled.
+        UnsupportedError: The rows are in batches already.
+    """
+    if isinstance(dataset, Dataset):
+        stream: IterableDataset = dataset.with_format(None).to_iterable_dataset()
+        return stream.shuffle(seed=seed, buffer_size=None) if shuffle else stream
+    if not isinstance(dataset, IterableDataset):
+        raise InvalidArgumentError(
+            "DataLoader: a dataset is a Dataset or an IterableDataset of rowstream, found"
+            f" {type(dataset).__name__}"
+        )
+    if shuffle:
+        raise InvalidArgumentError(
+            "DataLoader: a stream shuffles itself: ds.shuffle(seed=…, buffer_size=…)"
+        )
+    if dataset._plan.grouped:
+        raise UnsupportedError("DataLoader: the rows are in batches already: leave out batch()")
+    return dataset
 
 
-_END = object()
+def _rows(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of columns."""
+    names = [*columns]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _ahead(items: Iterator[Any], most: int) -> Generator[Any, None, None]:
-    """Yield items that a thread makes, so many ahead. An error comes where its item would."""
-    waiting: queue.Queue[Any] = queue.Queue(most)
-    stopped = threading.Event()
-
-    def put(item: Any) -> bool:
-        while not stopped.is_set():
-            try:
-                waiting.put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def work() -> None:
-        try:
-            for item in items:
-                if not put((item, None)):
-                    return
-            put((_END, None))
-        except BaseException as error:
-            put((_END, error))
-
-    thread = threading.Thread(target=work, name="rowstream.DataLoader", daemon=True)
-    thread.start()
-    try:
-        while True:
-            item, error = waiting.get()
-            if error is not None:
-                raise error
-            if item is _END:
-                return
-            yield item
-    finally:
-        stopped.set()
-        thread.join()
+def _pool(num_threads: int, num_proc: int) -> Pool | None:
+    check_number("num_threads", num_threads)
+    check_number("num_proc", num_proc)
+    if num_threads and num_proc:
+        raise InvalidArgumentError("DataLoader: give num_threads or num_proc, not both")
+    if num_proc:
+        return Pool("processes", num_proc, ahead_of_each=2)
+    return Pool("threads", num_threads, ahead_of_each=2) if num_threads else None

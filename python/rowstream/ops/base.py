@@ -171,7 +171,7 @@ class Stage:
             for taken in self._taken():
                 queue.append((submit(taken, index), self._upstream.state()))
                 index += 1
-                if len(queue) >= self._pool.ahead:
+                if len(queue) >= getattr(submit, "ahead", self._pool.ahead):
                     future, after = queue.popleft()
                     yield future.result(), after
             while queue:

@@ -78,7 +78,7 @@ class RowNode:
         with pool.running(self._call) as submit:
             items = iter(self._upstream)
             while True:
-                while len(queue) < pool.ahead:
+                while len(queue) < getattr(submit, "ahead", pool.ahead):
                     try:
                         item = next(items)
                     except StopIteration:

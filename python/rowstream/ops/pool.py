@@ -4,36 +4,76 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any, Protocol
 
+from rowstream.ops.shared import Handed, folder, hand, taken
 from rowstream.ops.undivided import stay_undivided
 
 _TASKS = 256  # coroutines that run at once
+_TOGETHER = 4e-3  # seconds that calls take which go to a process together
+_MOST_TOGETHER = 256  # such calls
 
-_call: Callable[..., Any] | None = None  # in a worker process: the function that it runs
+# In a worker process: the function that it runs, and the folder of what it hands over.
+_call: Callable[..., Any] | None = None
+_folder = ""
 
 
-def _install(call: Callable[..., Any]) -> None:
-    global _call
-    _call = call
+def _install(call: Callable[..., Any], folder: str) -> None:
+    global _call, _folder
+    _call, _folder = call, folder
     stay_undivided()
 
 
-def _run(*args: Any) -> Any:
+def _run(given: Handed) -> tuple[float, Handed]:
+    """Call the function for each of several arguments; return the time and the results.
+
+    An error stands where the results of that call and of those after it would be.
+    """
     if _call is None:
         raise AssertionError("worker started before its function was set (a bug of rowstream)")
-    try:
-        result = _call(*args)
-    except SystemExit as error:
-        # In a process of its own it would end that; here it would end the program that waits for
-        # the result, without a word.
-        raise RuntimeError(f"the function ended its process: {error!r}") from error
-    return result if isinstance(result, (dict, list, tuple)) or result is None else list(result)
+    begun, results = perf_counter(), []
+    for args in taken(given):
+        try:
+            result = _call(*args)
+            results.append(list(result) if isinstance(result, Iterator) else result)
+        except SystemExit as error:
+            # In a process of its own it would end that; here it would end the program that waits
+            # for the result, without a word.
+            failed = RuntimeError(f"the function ended its process: {error!r}")
+            failed.__cause__ = error
+            results.append(_Failed(failed))
+            break
+        except Exception as error:
+            results.append(_Failed(error))
+            break
+    return perf_counter() - begun, hand(results, _folder)
+
+
+class _ProcessError(Exception):
+    """What a function raised in another process, as text: where it was."""
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
+
+
+class _Failed:
+    """An error in place of a result. Its traceback crosses as the text of its cause."""
+
+    def __init__(self, error: Exception, where: str = "") -> None:
+        self.error = error
+        if where:
+            error.__cause__ = _ProcessError(where)
+
+    def __reduce__(self) -> Any:
+        """Return what pickle needs."""
+        return _Failed, (self.error, "".join(traceback.format_exception(self.error)))
 
 
 class Ahead(Protocol):
@@ -73,7 +113,7 @@ class Pool:
         return _TASKS if self.kind == "async" else self.ahead_of_each * self.workers
 
     @contextmanager
-    def running(self, call: Callable[..., Any]) -> Iterator[Callable[..., Future[Any]]]:
+    def running(self, call: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
         """Run the workers for the block and return the function that submits a call.
 
         Calls that have not begun at the end of the block are dropped.
@@ -92,13 +132,84 @@ class Pool:
         # A forked worker has the function without pickling it, lambdas too; it runs only Python.
         fork = "fork" in multiprocessing.get_all_start_methods() and os.name == "posix"
         context = multiprocessing.get_context("fork" if fork else "spawn")
-        processes = ProcessPoolExecutor(
-            self.workers, mp_context=context, initializer=_install, initargs=(call,)
-        )
-        try:
-            yield lambda *args: processes.submit(_run, *args)
-        finally:
-            processes.shutdown(wait=False, cancel_futures=True)
+        with folder() as memory:
+            processes = ProcessPoolExecutor(
+                self.workers, mp_context=context, initializer=_install, initargs=(call, memory)
+            )
+            try:
+                yield _Groups(processes, memory, self.ahead)
+            finally:
+                processes.shutdown(wait=False, cancel_futures=True)
+
+
+class _Groups:
+    """A function that submits calls to processes: as many together as take a few milliseconds.
+
+    So a call that takes microseconds does not cost more on its way than it takes, and one that
+    takes seconds waits for no other.
+
+    Attributes:
+        ahead: The number of calls that are submitted before results are awaited.
+    """
+
+    def __init__(self, processes: ProcessPoolExecutor, folder: str, ahead: int) -> None:
+        self._processes, self._folder, self._ahead = processes, folder, ahead
+        self._size, self._waiting = 1, _Group()
+
+    @property
+    def ahead(self) -> int:
+        return self._ahead * self._size
+
+    def __call__(self, *args: Any) -> _Later:
+        group = self._waiting
+        group.calls.append(args)
+        later = _Later(self, group, len(group.calls) - 1)
+        if len(group.calls) >= self._size:
+            self.send(group)
+        return later
+
+    def send(self, group: _Group) -> None:
+        """Submit a group, if it was not yet."""
+        if group.future is None:
+            group.future = self._processes.submit(_run, hand(group.calls, self._folder))
+            group.calls, self._waiting = [], _Group()
+
+    def results(self, group: _Group) -> list[Any]:
+        """Wait for the results of a group."""
+        if group.results is None:
+            self.send(group)
+            if group.future is None:
+                raise AssertionError("a group was not sent (a bug of rowstream)")
+            seconds, handed = group.future.result()
+            group.results = taken(handed)
+            if group.results:
+                each = seconds / len(group.results)
+                self._size = max(1, min(_MOST_TOGETHER, 2 * self._size, int(_TOGETHER / each)))
+        return group.results
+
+
+@dataclass
+class _Group:
+    """Calls that are submitted together, and their results."""
+
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+    future: Future[tuple[float, Handed]] | None = None
+    results: list[Any] | None = None
+
+
+class _Later:
+    """The result of a call in another process, to be."""
+
+    def __init__(self, groups: _Groups, group: _Group, at: int) -> None:
+        self._groups, self._group, self._at = groups, group, at
+
+    def result(self) -> Any:
+        """Wait for the result and return it, or raise the error of the call."""
+        results = self._groups.results(self._group)
+        result = results[min(self._at, len(results) - 1)]
+        if isinstance(result, _Failed):
+            raise result.error
+        return result
 
 
 @contextmanager

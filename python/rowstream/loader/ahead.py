@@ -1,0 +1,146 @@
+"""Batches made ahead by a thread, within a number of bytes."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rowstream.ops.pool import Pool
+
+
+_MOST = 64  # batches ahead, however small they are
+
+
+def ahead(
+    items: Iterator[Any], most: int, size: Callable[[Any], int]
+) -> Generator[Any, None, None]:
+    """Yield items that a thread makes. An error comes where its item would.
+
+    Args:
+        items: The items.
+        most: The bytes of items that are ready, beside one that is always made.
+        size: Return the bytes of an item.
+    """
+    queue = _Queue(most)
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not queue.put(item, size(item)):
+                    return
+            queue.end(None)
+        except BaseException as error:
+            queue.end(error)
+
+    thread = threading.Thread(target=work, name="rowstream.DataLoader", daemon=True)
+    thread.start()
+    try:
+        yield from queue
+    finally:
+        queue.stop()
+        thread.join()
+
+
+class _Queue:
+    """Items between two threads, bounded in bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._bytes = most, 0
+        self._items: deque[tuple[Any, int]] = deque()
+        self._changed = threading.Condition()
+        self._ended = self._stopped = False
+        self._error: BaseException | None = None
+
+    def put(self, item: Any, size: int) -> bool:
+        """Wait for room and add an item; return whether anybody wants it."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (
+                    self._stopped
+                    or not self._items
+                    or (self._bytes + size <= self._most and len(self._items) < _MOST)
+                )
+            )
+            self._items.append((item, size))
+            self._bytes += size
+            self._changed.notify_all()
+            return not self._stopped
+
+    def end(self, error: BaseException | None) -> None:
+        """Say that no more items come."""
+        with self._changed:
+            self._ended, self._error = True, error
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Say that no more items are wanted."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[Any]:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._items or self._ended)
+                if not self._items:
+                    if self._error is not None:
+                        raise self._error
+                    return
+                item, size = self._items.popleft()
+                self._bytes -= size
+                self._changed.notify_all()
+            yield item
+
+
+def called(
+    items: Iterable[tuple[Any, Any]], call: Callable[[Any], Any], pool: Pool | None
+) -> Iterator[tuple[Any, Any]]:
+    """Yield pairs with the first of each replaced by what a function makes of it, in order.
+
+    Args:
+        items: The pairs.
+        call: The function.
+        pool: Where it runs; the thread that iterates if `None`.
+    """
+    if pool is None:
+        for first, second in items:
+            yield call(first), second
+        return
+    with pool.running(call) as submit:
+        queue: deque[tuple[Any, Any]] = deque()
+        for first, second in items:
+            queue.append((submit(first), second))
+            if len(queue) >= getattr(submit, "ahead", pool.ahead):
+                future, after = queue.popleft()
+                yield future.result(), after
+        while queue:
+            future, after = queue.popleft()
+            yield future.result(), after
+
+
+def bytes_of(batch: Any) -> int:
+    """Return about how many bytes a batch has."""
+    if isinstance(batch, dict):
+        return sum(map(bytes_of, batch.values()))
+    if isinstance(batch, (list, tuple)):
+        return sum(map(bytes_of, batch))
+    size = getattr(batch, "nbytes", None)
+    if isinstance(size, int):
+        return size
+    return len(batch) + 50 if isinstance(batch, (str, bytes)) else 32
+
+
+def marked(items: Iterator[tuple[Any, bool]], whole: int) -> Iterator[tuple[Any, bool, bool]]:
+    """Yield items with whether each ends a group: of `whole` items, or of those that are left."""
+    if whole == 1:
+        for item, again in items:
+            yield item, again, True
+        return
+    held, number = next(items, None), 0
+    while held is not None:
+        following, number = next(items, None), number + 1
+        yield *held, following is None or number % whole == 0
+        held = following

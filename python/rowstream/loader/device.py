@@ -1,0 +1,86 @@
+"""Batches on a device: copied ahead, beside the steps that run there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rowstream.exceptions import InvalidArgumentError
+
+
+def pinned(batch: Any) -> Any:
+    """Return a batch with its tensors in page-locked memory."""
+    return _mapped(batch, lambda tensor: tensor.pin_memory(), "pin_memory")
+
+
+class ToDevice:
+    """Copies of batches to a device of torch, or of JAX.
+
+    On CUDA the copies are made on a stream of their own from page-locked memory, so that they run
+    beside the work of the step; `arrived` makes the step's stream wait for them.
+
+    Args:
+        device: What torch or JAX take for a device.
+        format: `"torch"` or `"jax"`.
+
+    Raises:
+        InvalidArgumentError: There is no such device, or it is for another format.
+    """
+
+    def __init__(self, device: Any, format: str) -> None:
+        self._side: Any = None
+        if format == "jax":
+            import jax
+
+            found = jax.devices(device)[0] if isinstance(device, str) else device
+            self._copy: Callable[[Any], Any] = lambda batch: jax.device_put(batch, found)
+            return
+        if format != "torch":
+            raise InvalidArgumentError(
+                f"DataLoader: device is for format='torch' and 'jax', not {format!r}"
+            )
+        import torch
+
+        try:
+            self._device = torch.device(device)
+            if self._device.type == "cuda":
+                self._side = torch.cuda.Stream(self._device)
+        except (RuntimeError, AssertionError) as error:
+            raise InvalidArgumentError(f"DataLoader: device={device!r}: {error}") from error
+        self._copy = lambda batch: _mapped(
+            batch, lambda tensor: tensor.to(self._device, non_blocking=True), "to"
+        )
+
+    def sent(self, batch: Any) -> tuple[Any, Any]:
+        """Begin to copy a batch; return it on the device, and the event that it is there."""
+        if self._side is None:
+            return self._copy(batch), None
+        import torch
+
+        with torch.cuda.stream(self._side):
+            copied = self._copy(pinned(batch))
+            event = torch.cuda.Event()
+            event.record(self._side)
+        return copied, event
+
+    def arrived(self, batch: Any, event: Any) -> Any:
+        """Return a batch that the work which is given to the device from now on may use."""
+        if event is not None:
+            import torch
+
+            stream = torch.cuda.current_stream(self._device)
+            stream.wait_event(event)
+            # Its memory is not to be reused before that work is done.
+            _mapped(batch, lambda tensor: tensor.record_stream(stream), "record_stream")
+        return batch
+
+
+def _mapped(batch: Any, call: Callable[[Any], Any], method: str) -> Any:
+    """Return a batch with a function called on each tensor: on what has the method."""
+    if isinstance(batch, dict):
+        return {name: _mapped(value, call, method) for name, value in batch.items()}
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(_mapped(value, call, method) for value in batch))
+    if isinstance(batch, (list, tuple)):
+        return type(batch)(_mapped(value, call, method) for value in batch)
+    return call(batch) if hasattr(batch, method) else batch

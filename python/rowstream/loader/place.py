@@ -1,0 +1,55 @@
+"""Where a loader is, and how a state says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rowstream.exceptions import CheckpointMismatchError
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a loader is.
+
+    Attributes:
+        epoch: The epoch.
+        stream: The state of the stream; `None` at its beginning.
+        rows: The rows that all ranks had of the epoch, where it has a size.
+        ended: Whether the epoch ended, for this rank.
+    """
+
+    epoch: int
+    stream: Any = None
+    rows: int = 0
+    ended: bool = False
+
+    def after(self, *, goes_on: bool) -> Place:
+        """Return the beginning of the next epoch; of rows that go on, or begin anew."""
+        return Place(self.epoch + 1, self.stream if goes_on else None)
+
+    def to_dict(self, *, sized: bool) -> dict[str, Any]:
+        """Return the state for users; `sized` if the epoch has a size."""
+        state = {"rowstream.loader": 1, "epoch": self.epoch, "dataset": self.stream}
+        if sized:
+            state["rows"] = self.rows
+        return {**state, "ended": True} if self.ended else state
+
+    @classmethod
+    def from_dict(cls, state: Any) -> Place:
+        """Read a result of `to_dict`.
+
+        Raises:
+            CheckpointMismatchError: It is anything else.
+        """
+        if not isinstance(state, dict) or state.get("rowstream.loader") != 1:
+            raise CheckpointMismatchError(
+                "this is not the state of a DataLoader of rowstream: load it into what made it"
+            )
+        try:
+            epoch, rows = int(state["epoch"]), int(state.get("rows", 0))
+            return cls(epoch, state["dataset"], rows, bool(state.get("ended")))
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointMismatchError(
+                f"the state of the DataLoader is damaged: {type(error).__name__}: {error}"
+            ) from error
