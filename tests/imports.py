@@ -31,7 +31,12 @@ LAYERS = (
     ("builder",),
     ("load", "distributed"),
     ("loader",),
-    ("integrations.accelerate", "integrations.grain", "integrations.trainer"),
+    (
+        "integrations.accelerate",
+        "integrations.grain",
+        "integrations.lightning",
+        "integrations.trainer",
+    ),
     ("chat",),
     ("tasks",),
     ("evaluate", "tabular", "webdataset"),

@@ -2,10 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import functools
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from rowstream.info import DatasetInfo
+
+
+@functools.cache
+def _both(cls: type, theirs: type) -> type:
+    return type(cls.__name__, (cls, theirs), {"__module__": cls.__module__})
+
+
+def seen_class(cls: type, name: str) -> type:
+    """Return what `__class__` says of an object of a class, for the checks of trainers.
+
+    Where `datasets` is loaded, it is a class that inherits from its class `name`, too, so that
+    `isinstance` takes our datasets for its own. `type` says what they are, and nothing of theirs
+    is inherited.
+    """
+    theirs = getattr(sys.modules.get("datasets"), name, None)
+    if not isinstance(theirs, type) or issubclass(cls, theirs) or issubclass(theirs, cls):
+        return cls
+    return _both(cls, theirs)  # type: ignore[arg-type]
+
+
+def restored(cls: type, state: Any) -> Any:
+    """Return an object with a state, for pickle, which compares a class with `__class__`."""
+    result: Any = object.__new__(cls)
+    if hasattr(result, "__setstate__"):
+        result.__setstate__(state)
+    else:
+        result.__dict__.update(state)
+    return result
+
+
+class SeenByTrainers:
+    """A first base: `isinstance` of the class of `datasets` with the name `_theirs` is true."""
+
+    _theirs: ClassVar[str]
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """The class, for `isinstance`."""
+        return seen_class(type(self), self._theirs)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Return what pickle needs."""
+        return restored, (type(self), self.__getstate__())
 
 
 class DatasetInfoMixin:

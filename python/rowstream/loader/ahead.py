@@ -133,14 +133,18 @@ def bytes_of(batch: Any) -> int:
     return len(batch) + 50 if isinstance(batch, (str, bytes)) else 32
 
 
-def marked(items: Iterator[tuple[Any, bool]], whole: int) -> Iterator[tuple[Any, bool, bool]]:
-    """Yield items with whether each ends a group: of `whole` items, or of those that are left."""
-    if whole == 1:
-        for item, again in items:
-            yield item, again, True
-        return
+def marked(items: Iterator[Any]) -> Iterator[tuple[Any, int, bool]]:
+    """Yield items with their numbers, from 1, and whether each is the last.
+
+    An error comes where its item would.
+    """
     held, number = next(items, None), 0
     while held is not None:
-        following, number = next(items, None), number + 1
-        yield *held, following is None or number % whole == 0
+        number += 1
+        try:
+            following = next(items, None)
+        except Exception:
+            yield held, number, False
+            raise
+        yield held, number, following is None
         held = following

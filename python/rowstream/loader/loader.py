@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rowstream.dataset.iterable.dataset import IterableDataset
-from rowstream.dataset.map_style.dataset import Dataset
 from rowstream.distributed import merge_state_dicts, split_dataset_by_node
-from rowstream.exceptions import InvalidArgumentError, UnsupportedError
+from rowstream.exceptions import InvalidArgumentError
 from rowstream.formatting.streams import TABLES
 from rowstream.loader.ahead import ahead, bytes_of, called, marked
 from rowstream.loader.collate import Collate
 from rowstream.loader.device import ToDevice, pinned
+from rowstream.loader.given import pool_of, rows_of, stream_of
 from rowstream.loader.place import Place
-from rowstream.loader.ranks import ON_UNEVEN, Agreement, evenly_by_count, initialized, ranks
+from rowstream.loader.ranks import (
+    ON_UNEVEN,
+    Agreement,
+    evenly_by_count,
+    gathered,
+    initialized,
+    ranks,
+)
 from rowstream.ops.base import World
-from rowstream.ops.pool import Pool
 from rowstream.streams.count import known_count
 from rowstream.utils.arguments import check_number
+
+if TYPE_CHECKING:
+    from rowstream.dataset.iterable.dataset import IterableDataset
+    from rowstream.dataset.map_style.dataset import Dataset
 
 
 class DataLoader:
@@ -81,6 +91,7 @@ class DataLoader:
     Attributes:
         updates: Whether the batch that was given last is the last one of a step of the optimizer.
         padded: Whether it is a repetition, of `on_uneven="pad"`.
+        last: Whether it is the last one of the epoch.
 
     Raises:
         InvalidArgumentError: An argument makes no sense.
@@ -139,7 +150,7 @@ class DataLoader:
             )
         self.batch_size, self.drop_last = batch_size, drop_last
         self.gradient_accumulation = gradient_accumulation
-        stream = _stream(dataset, shuffle=shuffle, seed=seed)
+        stream = stream_of(dataset, shuffle=shuffle, seed=seed)
         self._ranks = ranks(world, replicate)
         c, of = self._ranks.part
         if stream._rank is not None:
@@ -151,6 +162,12 @@ class DataLoader:
             c, of, _ = stream._rank
         elif of > 1:
             stream = split_dataset_by_node(stream, c, of)
+        elif world is None and (among := initialized()) and among.get_world_size() > 1:
+            warnings.warn(
+                f"DataLoader: each of the {among.get_world_size()} ranks reads all rows:"
+                " world='auto' gives each its part; world=(0, 1) says that all are meant",
+                stacklevel=2,
+            )
         self._part = c, of
         self._epoch_size = epoch_size
         if epoch_size is not None:
@@ -167,14 +184,14 @@ class DataLoader:
                     " columns, and num_threads= and num_proc= say where it is called"
                 )
             self.dataset = stream.with_format(None) if stream._format in TABLES else stream
-            collate = _rows
+            collate = rows_of
         else:
             self.dataset = stream.with_format("numpy")
         self._collate = (
             Collate(format, padding, masks, pad_to_multiple_of) if collate is None else collate
         )
         self._collate_fn = collate_fn
-        self._pool = _pool(num_threads, num_proc)
+        self._pool = pool_of(num_threads, num_proc)
         self._prefetch, self._pin, self._on_uneven = prefetch, pin_memory, on_uneven
         self._device = None if device is None else ToDevice(device, format)
         self._agreement: Agreement | None = None
@@ -182,7 +199,7 @@ class DataLoader:
         # goes on at a loaded state.
         self._place = self._begin = Place(0)
         self._resume: Place | None = None
-        self.updates = self.padded = False
+        self.updates = self.padded = self.last = False
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch of the next iteration, which its order depends on.
@@ -274,17 +291,23 @@ class DataLoader:
     def _given(self, begin: Place, batches: Iterator[Any]) -> Iterator[Any]:
         """Yield batches, and note the place after each."""
         rows, of, device = begin.rows, self._part[1], self._device
+        goes_on = self._epoch_size is not None
         even = self._evenly(begin, batches)
-        for made, again, updates in marked(even, self.gradient_accumulation):
-            batch, state = made
+        for ((batch, state), again), number, last in marked(even):
+            rows += self.batch_size * of if goes_on else 0
+            self._place = Place(begin.epoch, state, rows, last)
+            if last:
+                # Also for those who count the batches, and never ask for the one after it.
+                self._begin = self._place.after(goes_on=goes_on)
+            self.updates = last or number % self.gradient_accumulation == 0
+            self.padded, self.last = again, last
             if self._collate_fn is not None:
                 batch = self._sent(self._collate_fn(batch))
-            rows += self.batch_size * of if self._epoch_size is not None else 0
-            self._place = Place(begin.epoch, state, rows)
-            self.updates, self.padded = updates, again
             yield batch if device is None else device.arrived(*batch)
-        self._place = replace(self._place, ended=True)
-        self._begin = self._place.after(goes_on=self._epoch_size is not None)
+        if not self._place.ended:
+            # There was no batch.
+            self._place = replace(self._place, ended=True)
+            self._begin = self._place.after(goes_on=goes_on)
 
     def _evenly(self, begin: Place, batches: Iterator[Any]) -> Iterator[tuple[Any, bool]]:
         """Return batches, and whether each is a repetition, as many on all ranks if asked for."""
@@ -320,13 +343,43 @@ class DataLoader:
             place = self._place = replace(place, stream=start.state_dict())
         return place.to_dict(sized=self._epoch_size is not None)
 
+    @property
+    def number_of_parts(self) -> int:
+        """The number of parts that the rows are divided into: of ranks with rows of their own.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2]})
+            >>> rowstream.DataLoader(ds, format="numpy", world=(0, 4), replicate=2).number_of_parts
+            2
+        """
+        return self._part[1]
+
+    def gather_state_dicts(self, own: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Return the states of all ranks, for one file that every rank loads.
+
+        All ranks call it at once: it is an operation of `torch.distributed`.
+
+        Args:
+            own: The state of this rank, if not the one of now.
+
+        Returns:
+            A list for `load_state_dict`, with one state where there are no other ranks.
+
+        Example:
+            >>> loader = rowstream.DataLoader(Dataset.from_dict({"a": [1, 2]}), format="numpy")
+            >>> loader.load_state_dict(loader.gather_state_dicts())
+        """
+        states = gathered(own or self.state_dict())
+        return states[:: self._ranks.replicate] if len(states) > 1 else states
+
     def load_state_dict(self, state: dict[str, Any] | Sequence[dict[str, Any]]) -> None:
         """Continue at a place: the next iteration begins with the next batch.
 
         Args:
-            state: What `state_dict` returned, of a loader of the same rows, or a list of what it
-                returned on all ranks. `batch_size` and the number of ranks may be others: with
-                those of all ranks, each rank loads the whole list.
+            state: What `state_dict` returned, of a loader of the same rows; or a list of what it
+                returned on all ranks, in their order, which each rank loads. With as many ranks
+                the next batches are those that would have come; with others, and another
+                `batch_size`, every row of the epoch comes once.
 
         Raises:
             CheckpointMismatchError: It is the state of something else, or of other ranks.
@@ -336,7 +389,8 @@ class DataLoader:
             >>> loader.load_state_dict(loader.state_dict())
         """
         if isinstance(state, (list, tuple)):
-            state = merge_state_dicts(state)
+            c, of = self._part
+            state = state[c] if len(state) == of else merge_state_dicts(state)
         place, goes_on = Place.from_dict(state), self._epoch_size is not None
         if place.stream is not None:
             # Whether it is of these rows is told here, and not at the first batch.
@@ -344,43 +398,3 @@ class DataLoader:
         self._place = place
         self._resume = place.after(goes_on=goes_on) if place.ended else place
         self._begin = self._resume if place.ended else Place(place.epoch)
-
-
-def _stream(dataset: Any, *, shuffle: bool, seed: int) -> IterableDataset:
-    """Return the stream that a loader reads.
-
-    Raises:
-        InvalidArgumentError: It is no dataset, or a stream that is to be shuffled.
-        UnsupportedError: The rows are in batches already.
-    """
-    if isinstance(dataset, Dataset):
-        stream: IterableDataset = dataset.with_format(None).to_iterable_dataset()
-        return stream.shuffle(seed=seed, buffer_size=None) if shuffle else stream
-    if not isinstance(dataset, IterableDataset):
-        raise InvalidArgumentError(
-            "DataLoader: a dataset is a Dataset or an IterableDataset of rowstream, found"
-            f" {type(dataset).__name__}"
-        )
-    if shuffle:
-        raise InvalidArgumentError(
-            "DataLoader: a stream shuffles itself: ds.shuffle(seed=…, buffer_size=…)"
-        )
-    if dataset._plan.grouped:
-        raise UnsupportedError("DataLoader: the rows are in batches already: leave out batch()")
-    return dataset
-
-
-def _rows(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows of columns."""
-    names = [*columns]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def _pool(num_threads: int, num_proc: int) -> Pool | None:
-    check_number("num_threads", num_threads)
-    check_number("num_proc", num_proc)
-    if num_threads and num_proc:
-        raise InvalidArgumentError("DataLoader: give num_threads or num_proc, not both")
-    if num_proc:
-        return Pool("processes", num_proc, ahead_of_each=2)
-    return Pool("threads", num_threads, ahead_of_each=2) if num_threads else None

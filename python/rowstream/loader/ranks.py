@@ -88,6 +88,16 @@ def initialized() -> Any:
     return module
 
 
+def gathered(value: Any) -> list[Any]:
+    """Return the values of all ranks, in their order. It is an operation of all of them."""
+    distributed = initialized()
+    if distributed is None or distributed.get_world_size() == 1:
+        return [value]
+    result: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(result, value)
+    return result
+
+
 class Agreement:
     """The end of an epoch, on which all ranks agree by one sum of two numbers a step.
 

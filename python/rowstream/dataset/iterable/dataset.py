@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rowstream import _core
+from rowstream.dataset.base import SeenByTrainers, seen_class
 from rowstream.dataset.iterable.base import ARROW_ROWS
 from rowstream.dataset.iterable.construct import StreamConstructors
 from rowstream.dataset.iterable.functions import StreamFunctions
@@ -16,10 +19,29 @@ from rowstream.formatting.column import IterableColumn
 from rowstream.ops.base import World
 from rowstream.streams.count import count
 from rowstream.streams.explain import explained
-from rowstream.streams.torch_worker import TorchBaseMeta
+from rowstream.streams.torch_worker import add_torch_base
+
+
+class _SeenByTrainers(SeenByTrainers):
+    """`isinstance` of the classes of `datasets` and of PyTorch, where they are loaded, is true."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """The class, for `isinstance`."""
+        cls = type(self)
+        added = add_torch_base(cls)
+        seen = seen_class(cls, self._theirs)
+        # `isinstance` has looked at the bases before it asks: it believes only another class.
+        return type(cls.__name__, (cls,), {}) if added and seen is cls else seen
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Return what pickle needs, after adding PyTorch's base."""
+        add_torch_base(type(self))
+        return super().__reduce_ex__(protocol)
 
 
 class IterableDataset(
+    _SeenByTrainers,
     StreamConstructors,
     StreamSampling,
     StreamState,
@@ -27,7 +49,6 @@ class IterableDataset(
     StreamFunctions,
     StreamImages,
     StreamTokens,
-    TorchBaseMeta,
 ):
     """A stream of rows, as `load_dataset(..., streaming=True)` returns it.
 
@@ -44,6 +65,8 @@ class IterableDataset(
         ...     print(row)
         {'a': 2}
     """
+
+    _theirs = "IterableDataset"
 
     def __getitem__(self, column_name: str) -> IterableColumn:
         """Return a column, which can be iterated repeatedly; no other column of the files is read.

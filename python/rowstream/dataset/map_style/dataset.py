@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+from rowstream.dataset.base import SeenByTrainers
 from rowstream.dataset.map_style.construct import MapStyleConstructors
 from rowstream.dataset.map_style.disk import MapStyleSaving
 from rowstream.dataset.map_style.files import MapStyleFiles
@@ -22,6 +23,7 @@ update_metadata_with_features = with_features
 
 
 class Dataset(
+    SeenByTrainers,
     MapStyleImages,
     MapStyleTokens,
     RowSampling,
@@ -49,6 +51,8 @@ class Dataset(
         >>> ds[-1], ds[:2], ds["text"][0]
         ({'text': 'c'}, {'text': ['a', 'b']}, 'a')
     """
+
+    _theirs = "Dataset"
 
     def __repr__(self) -> str:
         """Return the names of the columns and the number of rows as text."""

@@ -1,0 +1,57 @@
+"""What a loader makes of its arguments: the stream that it reads, and where functions run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rowstream.dataset.iterable.dataset import IterableDataset
+from rowstream.dataset.map_style.dataset import Dataset
+from rowstream.exceptions import InvalidArgumentError, UnsupportedError
+from rowstream.ops.pool import Pool
+from rowstream.utils.arguments import check_number
+
+
+def stream_of(dataset: Any, *, shuffle: bool, seed: int) -> IterableDataset:
+    """Return the stream that a loader reads.
+
+    Raises:
+        InvalidArgumentError: It is no dataset, or a stream that is to be shuffled.
+        UnsupportedError: The rows are in batches already.
+    """
+    if isinstance(dataset, Dataset):
+        stream: IterableDataset = dataset.with_format(None).to_iterable_dataset()
+        return stream.shuffle(seed=seed, buffer_size=None) if shuffle else stream
+    if not isinstance(dataset, IterableDataset):
+        raise InvalidArgumentError(
+            "DataLoader: a dataset is a Dataset or an IterableDataset of rowstream, found"
+            f" {type(dataset).__name__}"
+        )
+    if shuffle:
+        raise InvalidArgumentError(
+            "DataLoader: a stream shuffles itself: ds.shuffle(seed=…, buffer_size=…)"
+        )
+    if dataset._plan.grouped:
+        raise UnsupportedError("DataLoader: the rows are in batches already: leave out batch()")
+    return dataset
+
+
+def rows_of(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of columns."""
+    names = [*columns]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def pool_of(num_threads: int, num_proc: int) -> Pool | None:
+    """Return where a function is called; `None` for the thread that makes batches.
+
+    Raises:
+        InvalidArgumentError: There are both threads and processes.
+    """
+    check_number("num_threads", num_threads)
+    check_number("num_proc", num_proc)
+    if num_threads and num_proc:
+        raise InvalidArgumentError("DataLoader: give num_threads or num_proc, not both")
+    if num_proc:
+        return Pool("processes", num_proc, ahead_of_each=2)
+    return Pool("threads", num_threads, ahead_of_each=2) if num_threads else None
