@@ -7,6 +7,7 @@ __all__ = [
     "Access",
     "ArrowBuffer",
     "Batch",
+    "ChatRenderer",
     "Checks",
     "DecodedImages",
     "Download",
@@ -17,6 +18,7 @@ __all__ = [
     "Mapped",
     "PixelBuffer",
     "Plan",
+    "RenderedChats",
     "Request",
     "RowIterator",
     "RowReader",
@@ -106,6 +108,15 @@ class ImageDecoder:
 @final
 class DecodedImages:
     def result(self) -> Any: ...
+
+@final
+class ChatRenderer:
+    def __new__(cls, spec: str) -> ChatRenderer: ...
+    def submit(self, table: Any, json: bool) -> RenderedChats: ...
+
+@final
+class RenderedChats:
+    def result(self) -> tuple[list[Batch], list[tuple[int, str]]]: ...
 
 @final
 class TextEncoder:

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from rowstream.ops.pool import Pool
+    from rowstream.ops.pool import Ahead
 
     Upstream = Callable[
         [Any, int], "Node"
@@ -128,7 +128,7 @@ class Stage:
         make: Callable[[Any, int], Iterable[Any]],
         state: Any,
         number: int,
-        pool: Pool | None = None,
+        pool: Ahead | None = None,
     ) -> None:
         self._index: int
         self._given: int

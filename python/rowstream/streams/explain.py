@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 def explained(plan: Plan) -> str:
     """Return a plan as text: a line for each step, from the files on; parts are indented."""
     lines = _of_source(plan.source) if isinstance(plan, SourcePlan) else _of_files(plan)
-    return "\n".join([*lines, *(f"python    {step!r}" for step in plan.steps)])
+    for step in plan.steps:
+        lines.append(f"python    {step!r}")
+        lines += [f"            in Jinja2, since {why}" for why in getattr(step, "reasons", ())]
+    return "\n".join(lines)
 
 
 def _of_source(source: Any) -> list[str]:

@@ -2,6 +2,7 @@
 //! runs them under a budget of bytes. It knows nothing of Python.
 
 pub mod budget;
+pub mod chat;
 pub mod codec;
 pub mod column_steps;
 mod conform;

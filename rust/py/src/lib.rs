@@ -4,6 +4,7 @@ mod access;
 mod batch;
 mod by_number;
 mod capsule;
+mod chats;
 mod columns;
 mod dicts;
 mod door;
@@ -47,6 +48,8 @@ mod _core {
     use super::batch::Batch;
     #[pymodule_export]
     use super::by_number::RowReader;
+    #[pymodule_export]
+    use super::chats::{ChatRenderer, RenderedChats};
     #[pymodule_export]
     use super::columns::ArrowBuffer;
     #[pymodule_export]

@@ -9,6 +9,8 @@ from typing import Any, Literal, Self
 from rowstream.dataset.iterable.base import StreamBase
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.features.features import Features
+from rowstream.features.nested import requires_decoding
+from rowstream.ops.chat.arguments import chat_step
 from rowstream.ops.pack import STRATEGIES, Pack
 from rowstream.ops.tokenize import tokenizing
 from rowstream.utils.arguments import check_number
@@ -84,6 +86,88 @@ class StreamTokens(StreamBase):
             rest = {name: of for name, of in features.items() if keep or name != column}
             known = Features({**rest, output: step.feature})
         return self._with(plan.then(step), _known=known)
+
+    def apply_chat_template(
+        self,
+        template: Any,
+        column: str = "messages",
+        *,
+        tokenizer: Any = None,
+        tokenize: bool | None = None,
+        assistant_mask: bool | Literal["generation", "turns"] = False,
+        add_generation_prompt: bool = False,
+        tools: str | Sequence[Any] | None = None,
+        variables: dict[str, Any] | None = None,
+        max_length: int | None = None,
+        truncation_side: Literal["left", "right"] | None = None,
+        keep: bool = False,
+    ) -> Self:
+        """Render the conversations of a column by a chat template, as texts or token ids.
+
+        Texts, ids and masks are those of `apply_chat_template` of transformers. The core makes them
+        on all threads, without the interpreter lock. What it does not render as Jinja2 does, Jinja2
+        renders, in its sandbox, in the loop: `explain()` says of which templates that is, and why.
+
+        Args:
+            template: A tokenizer of transformers that has one; the source of a template, or the
+                path of it; or a folder with a tokenizer and its template.
+            column: The name of the column of conversations: lists of messages, which are dicts with
+                `role`, `content` and others; `None` stays `None`.
+            tokenizer: What `tokenize` takes, where `template` is no tokenizer.
+            tokenize: Make `input_ids`, lists of int32, rather than `text`; where there is a
+                tokenizer if `None`.
+            assistant_mask: Add `assistant_masks`, lists of int8: 1 for the tokens that the model is
+                to say. `"generation"` goes by the template's blocks `{% generation %}`, `"turns"`
+                by what the template adds for an answer after its generation prompt; `True` by the
+                first where the template has them.
+            add_generation_prompt: End with what an answer begins with.
+            tools: The name of a column of tools, or the tools.
+            variables: What else the template is given: `{"enable_thinking": False}`, and the
+                special tokens that it uses if it is no tokenizer's: `{"bos_token": "<s>"}`.
+            max_length: The most ids of a conversation.
+            truncation_side: Where a longer one is cut; the tokenizer's side if `None`.
+            keep: Keep the columns of conversations and tools, too.
+
+        Returns:
+            A new stream.
+
+        Raises:
+            InvalidArgumentError: There is no such column or template, an argument makes no sense,
+                or, as rows are read, the template refuses a conversation.
+            UnsupportedError: `jinja2` is not installed, the core does not read the tokenizer, or
+                rows are in batches already.
+
+        Example:
+            >>> template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
+            >>> chats = [[{"role": "user", "content": "Hi"}]]
+            >>> ds = Dataset.from_dict({"messages": chats}).to_iterable_dataset()
+            >>> list(ds.apply_chat_template(template))
+            [{'text': '<user>Hi'}]
+        """
+        step = chat_step(
+            template,
+            column,
+            tokenizer=tokenizer,
+            tokenize=tokenize,
+            assistant_mask=assistant_mask,
+            add_generation_prompt=add_generation_prompt,
+            tools=tools,
+            variables=variables,
+            max_length=max_length,
+            truncation_side=truncation_side,
+            keep=keep,
+        )
+        if self._plan.grouped:
+            raise UnsupportedError(
+                "apply_chat_template: the rows are in batches: call it before batch()"
+            )
+        features = self.features
+        known = None if features is None else Features(step.features(features))
+        used = {step.source, step.tools}
+        of = [feature for name, feature in (features or {}).items() if name in used]
+        decoded = any(map(requires_decoding, of))
+        plan = self._decoded() if decoded else self._plan
+        return self._with(plan.then(step), _known=known, **({"_decoding": None} if decoded else {}))
 
     def pack(
         self,

@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from rowstream.dataset.map_style.column_types import ColumnTypes
 from rowstream.features.features import Features
+from rowstream.features.nested import requires_decoding
+from rowstream.ops.chat.arguments import chat_step
+from rowstream.ops.chat.step import begin
 from rowstream.ops.tokenize import Tokenize, tokenizing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from rowstream import _core
+    from rowstream.ops.chat.step import ApplyChatTemplate
+
+_TOGETHER = 64  # conversations that one thread renders
 
 
 class MapStyleTokens(ColumnTypes):
@@ -78,6 +86,126 @@ class MapStyleTokens(ColumnTypes):
             else [*(name for name in given["columns"] if name in rest), output]
         )
         return result.with_format(given["type"], columns=names, **given["format_kwargs"])
+
+    def apply_chat_template(
+        self,
+        template: Any,
+        column: str = "messages",
+        *,
+        tokenizer: Any = None,
+        tokenize: bool | None = None,
+        assistant_mask: bool | Literal["generation", "turns"] = False,
+        add_generation_prompt: bool = False,
+        tools: str | Sequence[Any] | None = None,
+        variables: dict[str, Any] | None = None,
+        max_length: int | None = None,
+        truncation_side: Literal["left", "right"] | None = None,
+        keep: bool = False,
+        load_from_cache_file: bool | None = None,
+    ) -> Self:
+        """Render the conversations of a column by a chat template, as texts or token ids.
+
+        The core does it on all threads; what it does not render as Jinja2 does, that renders. The
+        result is written to the cache, as `map` does it, under a key of the contents of template
+        and tokenizer.
+
+        Args:
+            template, column, tokenizer, tokenize, assistant_mask: As for streams.
+            add_generation_prompt, tools, variables: As for streams.
+            max_length, truncation_side, keep: As for streams.
+            load_from_cache_file: As in `map`.
+
+        Returns:
+            A new dataset.
+
+        Raises:
+            InvalidArgumentError: There is no such column or template, an argument makes no sense,
+                or the template refuses a conversation.
+            UnsupportedError: `jinja2` is not installed, or the core does not read the tokenizer.
+
+        Example:
+            >>> template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}"
+            >>> ds = Dataset.from_dict({"messages": [[{"role": "user", "content": "Hi"}]]})
+            >>> ds.apply_chat_template(template)["text"][0]
+            '<user>Hi'
+        """
+        step = chat_step(
+            template,
+            column,
+            tokenizer=tokenizer,
+            tokenize=tokenize,
+            assistant_mask=assistant_mask,
+            add_generation_prompt=add_generation_prompt,
+            tools=tools,
+            variables=variables,
+            max_length=max_length,
+            truncation_side=truncation_side,
+            keep=keep,
+        )
+        features = Features(step.features(self.features))
+        gone = [] if keep else [name for name in (step.source, step.tools) if name is not None]
+        used = [name for name in (step.source, step.tools) if name is not None]
+        given = self.format
+        # What Python decodes comes as rows; all else as tables.
+        rows = any(requires_decoding(self.features[name]) for name in used)
+        result = self.with_format(None if rows else "arrow").map(
+            RenderTable(step, rows=rows),
+            batched=True,
+            remove_columns=gone or None,
+            features=features,
+            load_from_cache_file=load_from_cache_file,
+            desc="Rendering",
+        )
+        names = (
+            None
+            if given["columns"] == self.column_names
+            else [*(name for name in given["columns"] if name in features), *step.made]
+        )
+        return result.with_format(given["type"], columns=names, **given["format_kwargs"])
+
+
+class RenderTable:
+    """A function that adds what a chat template makes of conversations to tables or columns.
+
+    Args:
+        step: The step that says how.
+        rows: Whether it is called with columns of Python's values, rather than tables.
+    """
+
+    def __init__(self, step: ApplyChatTemplate, *, rows: bool) -> None:
+        self.step, self.rows = step, rows
+        self._made: tuple[int, _core.ChatRenderer | None] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"step": self.step, "rows": self.rows, "_made": None}
+
+    @property
+    def _renderer(self) -> _core.ChatRenderer | None:
+        # A child process reads the template anew.
+        if self._made is None or self._made[0] != os.getpid():
+            self._made = (os.getpid(), None if self.step.reasons else self.step.renderer())
+        return self._made[1]
+
+    def __call__(self, batch: Any) -> Any:
+        """Return the columns that are made, beside the others where there is a table."""
+        given = batch
+        if self.rows:
+            given = [
+                dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=True)
+            ]
+        parts = [
+            begin(self.step, self._renderer, given[at : at + _TOGETHER])
+            if self.rows
+            else begin(self.step, self._renderer, given.slice(at, _TOGETHER))
+            for at in range(0, len(given), _TOGETHER)
+        ]
+        made = [part.result() for part in parts]
+        if self.rows:
+            rows = [row for part in made for row in part.rows()]
+            return {name: [row[name] for row in rows] for name in self.step.made}
+        import pyarrow as pa
+
+        return pa.concat_tables([part.table() for part in made])
 
 
 class EncodeTable:

@@ -118,6 +118,12 @@ fn tokenizer(name: &str) -> Result<Arc<Tokenizer>> {
     Ok(made)
 }
 
+/// The JSON of a tokenizer that this process holds in memory.
+pub(crate) fn json(name: &str) -> Result<Value> {
+    let json = held(name).ok_or_else(|| Error::new(Kind::NotFound, "the tokenizer is gone"))?;
+    serde_json::from_slice(&json).map_err(|e| Error::data(format!("the tokenizer is no JSON: {e}")))
+}
+
 /// Reads a tokenizer, of this version of the format or an older one.
 fn parsed(json: &str) -> Result<PipelineTokenizer> {
     let failed = |e: &dyn std::fmt::Display| {
@@ -158,6 +164,21 @@ impl Encoder {
     /// The column of a row.
     pub fn column(&self) -> &str {
         &self.column
+    }
+
+    /// The same, of texts of any length, whatever the tokenizer's JSON says.
+    #[must_use]
+    pub fn without_limit(mut self) -> Self {
+        self.options.truncation = Override::Off;
+        self
+    }
+
+    /// The ids of a text.
+    pub fn ids(&self, text: &str) -> Result<Vec<i32>> {
+        let mut ids: Vec<PipelineToken> = Vec::with_capacity(text.len() / 3);
+        let encoded = self.of.encode.encode_into(text, &self.options, &mut ids);
+        encoded.map_err(|e| Error::data(format!("the text has no tokens: {e}")))?;
+        Ok(PipelineToken::cast_slice(&ids).iter().map(|id| id.cast_signed()).collect())
     }
 
     /// The ids of a column of texts: a list a row, null where there is no text.

@@ -1,0 +1,1 @@
+"""`apply_chat_template`: conversations as texts or token ids."""
