@@ -26,6 +26,7 @@ LAYERS = (
     ("dataset.convert",),
     ("dataset.map_style",),
     ("dataset.combine",),
+    ("dataset.mix",),
     ("dataset.splits", "dataset.stream_splits"),
     ("packaged",),
     ("builder",),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from rowstream.dataset.map_style.dataset import Dataset
     from rowstream.dataset.map_style.dataset_dict import DatasetDict
+    from rowstream.dataset.mix import mix_datasets
     from rowstream.distributed import merge_state_dicts, split_dataset_by_node
     from rowstream.features import (
         Array2D,
@@ -165,6 +166,7 @@ __all__ = [
     "load_dataset_builder",
     "load_from_disk",
     "merge_state_dicts",
+    "mix_datasets",
     "percent",
     "read_jsonl",
     "split_dataset_by_node",
@@ -181,6 +183,7 @@ _MODULES = {
     "dataset.iterable.dataset": "IterableDataset",
     "dataset.iterable.dataset_dict": "IterableDatasetDict",
     "dataset.map_style.dataset": "Dataset",
+    "dataset.mix": "mix_datasets",
     "dataset.map_style.dataset_dict": "DatasetDict",
     "distributed": "merge_state_dicts split_dataset_by_node",
     "features.arrays": "Array2D Array3D Array4D Array5D",

@@ -165,6 +165,22 @@ def concatenate_datasets(
     return _over(Chain(tuple(map(_part, parts)), names_), parts, features, info, split)
 
 
+def mixed_parts(
+    what: str, datasets: Sequence[Any]
+) -> tuple[tuple[Part, ...], list[IterableDataset], Features | None]:
+    """Return streams as the parts of a mixture, themselves, and the columns of all."""
+    streams = _checked(what, datasets)
+    features = _resolved(streams)
+    return tuple(map(_part, streams)), streams, features
+
+
+def combined(
+    source: Mixture, parts: list[IterableDataset], features: Features | None
+) -> IterableDataset:
+    """Return the stream of a mixture of streams."""
+    return _over(source, parts, features, None, None)
+
+
 def _map_style(what: str, datasets: Any) -> list[Any] | None:
     """Return the datasets if they are map-style, or `None` if they are streams.
 

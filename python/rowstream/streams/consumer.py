@@ -79,6 +79,8 @@ class Consumer:
             self._done = [list(run) for run in state.get("done", ())]
         # Asked once: a nested source works them out of its parts, and they are used for every row.
         self._sequences, self._shares = source.sequences, source.shares
+        # So many rows of a sequence follow each other.
+        self._unit: int = getattr(source, "unit", 1)
         v_most, c, of = self._sequences, world.c, world.of
         self._mine = [
             v
@@ -105,7 +107,7 @@ class Consumer:
 
         The first of them has row 0.
         """
-        return (v * of + _golden(k, of)) // self._sequences
+        return (v * of + _golden(k // self._unit, of)) // self._sequences
 
     def _is_shared(self, v: int) -> bool:
         of, lanes = self._world.of, self._sequences
@@ -191,12 +193,13 @@ class Consumer:
                 _add(self._done, v)
 
     def _in_turn(self) -> Iterator[Row]:
-        heap = sorted((lane.k, v) for v, lane in self._lanes.items())
+        unit = self._unit
+        heap = sorted((lane.k // unit, v) for v, lane in self._lanes.items())
         while heap and (self._limit is None or self.given < self._limit):
             _, v = heappop(heap)
             lane = self._lanes[v]
             if (row := self._next(lane)) is not None:
-                heappush(heap, (lane.k, v))
+                heappush(heap, (lane.k // unit, v))
                 self.given += 1
                 yield row
 

@@ -76,6 +76,9 @@ def endless(plan: Plan) -> bool:
     source = plan.source
     if isinstance(source, Generator):
         return False
+    if repeat := getattr(source, "repeat", ()):
+        once = [part for part, again in zip(source.parts, repeat, strict=True) if not again]
+        return not once or any(endless(part.plan) for part in once)
     if isinstance(source, Mixture):
         ends = all if source.strategy == "first_exhausted" else any
         return ends(endless(part.plan) for part in _drawn(source))

@@ -11,6 +11,7 @@ from rowstream.streams.chain import Chain
 from rowstream.streams.generator import Generator
 from rowstream.streams.mixture import Mixture
 from rowstream.streams.source_plan import SourcePlan
+from rowstream.streams.weighted import WeightedMixture, shares
 
 if TYPE_CHECKING:
     from rowstream.plan.plan import Plan
@@ -34,29 +35,41 @@ def _of_source(source: Any) -> list[str]:
                 [f"generator {name_of(source.function)}", _count(len(source.order), "shard"), *more]
             )
         ]
-    if isinstance(source, Mixture):
+    said: list[str] = []
+    if isinstance(source, WeightedMixture):
+        said = [*shares(source)]
+        head = f"mixture   {_count(len(source.parts), 'part')}, by weights, {_until(source)}"
+        for row, weights in [*source.schedule[1:], *source.changes]:
+            head += f"; from row {row:,} on {', '.join(f'{one:g}' for one in weights)}"
+        if source.unit > 1:
+            head += f"; {source.unit} rows of a part at a time"
+    elif isinstance(source, Mixture):
         how = (
             "in turn"
             if source.probabilities is None
             else f"by probabilities {', '.join(map(str, source.probabilities))}, seed {source.seed}"
         )
-        ends = {
-            "first_exhausted": "until the first ends",
-            "all_exhausted": "until all have ended, those that end before begin again",
-        }
-        head = (
-            f"mixture   {_count(len(source.parts), 'part')}, {how},"
-            f" {ends.get(source.strategy, 'until all have ended, each row once')}"
-        )
+        head = f"mixture   {_count(len(source.parts), 'part')}, {how}, {_until(source)}"
     elif isinstance(source, Chain):
         head = f"chain     {_count(len(source.parts), 'part')}, one after another"
     else:
         head = f"columns   of {_count(len(source.parts), 'part')}, beside each other"
     lines = [head]
     for i, part in enumerate(source.parts):
-        lines.append(f"  part {i}")
+        lines.append(f"  part {i}" + (f"  {said[i]}" if said else ""))
         lines += [f"    {line}" for line in explained(part.plan).splitlines()]
     return lines
+
+
+def _until(source: Any) -> str:
+    """Return when a mixture ends."""
+    if repeat := getattr(source, "repeat", ()):
+        last = [str(i) for i, again in enumerate(repeat) if not again]
+        return f"until {', '.join(last)} ended" if last else "for ever"
+    return {
+        "first_exhausted": "until the first ends",
+        "all_exhausted": "until all have ended, those that end before begin again",
+    }.get(source.strategy, "until all have ended, each row once")
 
 
 def _of_files(plan: Plan) -> list[str]:

@@ -29,8 +29,25 @@ def remixed(place: Any, source: Mixture) -> tuple[Any, Mixture]:
             "strict=False is for mixtures, by interleave_datasets, whose weights or parts have"
             " changed: the state is of no mixture"
         )
+    if "changes" in found["mixture"] or hasattr(source, "changes"):
+        raise CheckpointMismatchError(
+            "strict=False is for mixtures of interleave_datasets: the weights of one of"
+            " mix_datasets are changed by set_weights, and its state has them"
+        )
     result = replace(source, lanes=found["mixture"]["sequences"])
     return _changed(place, result), result
+
+
+def described_in(place: Any) -> dict[str, Any] | None:
+    """Return the description of the mixture in a place, or `None` if it has none."""
+    found = _find(place)
+    return None if found is None else found["mixture"]
+
+
+def lanes_of(place: Any) -> dict[str, Any]:
+    """Return the sequences of the mixture in a place: none if it has no mixture."""
+    found = _find(place)
+    return {} if found is None else found["lanes"]
 
 
 def sequences_of(place: Any) -> int | None:

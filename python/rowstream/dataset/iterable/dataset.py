@@ -10,6 +10,7 @@ from rowstream.dataset.iterable.base import ARROW_ROWS
 from rowstream.dataset.iterable.construct import StreamConstructors
 from rowstream.dataset.iterable.functions import StreamFunctions
 from rowstream.dataset.iterable.images import StreamImages
+from rowstream.dataset.iterable.lengths import StreamLengths
 from rowstream.dataset.iterable.order import StreamOrder
 from rowstream.dataset.iterable.sampling import StreamSampling
 from rowstream.dataset.iterable.state import StreamState
@@ -49,6 +50,7 @@ class IterableDataset(
     StreamFunctions,
     StreamImages,
     StreamTokens,
+    StreamLengths,
 ):
     """A stream of rows, as `load_dataset(..., streaming=True)` returns it.
 

@@ -8,18 +8,21 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from rowstream.dataset.iterable.base import StreamBase
-from rowstream.exceptions import CheckpointMismatchError, UnsupportedError
+from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError, UnsupportedError
 from rowstream.plan.lock import write as write_lock
 from rowstream.streams.differences import differs, order_differs
 from rowstream.streams.earlier import resumed
 from rowstream.streams.mixture import Mixture
-from rowstream.streams.remix import remixed, sequences_of
+from rowstream.streams.remix import described_in, lanes_of, remixed, sequences_of
 from rowstream.streams.source_plan import SourcePlan
 from rowstream.streams.state import State, signature
 from rowstream.streams.torch_worker import is_worker
+from rowstream.streams.weighted import WeightedMixture, weights_of
 from rowstream.utils.arguments import check_number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rowstream.plan.bad_records import BadRecords
 
 
@@ -145,8 +148,55 @@ class StreamState(StreamBase):
             state = State(state.epoch, None, steps, place)
         elif (sequences := sequences_of(state.place)) is not None and sequences != source.sequences:
             source = replace(source, lanes=sequences)
+        if isinstance(source, WeightedMixture):
+            source.adopt(described_in(state.place) or {})
         self._plan = replace(self._plan, source=source)  # type: ignore[call-arg]
         return state
+
+    def set_weights(self, weights: Sequence[float], at: int | None = None) -> None:
+        """Change the weights of a mixture of `mix_datasets`, from a row on, also while it is read.
+
+        The state has the change: a stream that loads it goes on with it. With several ranks or
+        workers each of them calls it, with the same `at`, before any of them is there.
+
+        Args:
+            weights: The new weights.
+            at: The row of the mixture, of all ranks together, from which they hold; the next one
+                if `None`, for one consumer.
+
+        Raises:
+            InvalidArgumentError: The stream is no such mixture, the weights are none, or rows
+                after that one were read already.
+
+        Example:
+            >>> ones = IterableDataset.from_dict({"a": [1] * 9})
+            >>> tens = IterableDataset.from_dict({"a": [10] * 9})
+            >>> ds = rowstream.mix_datasets([ones, tens], [1, 0])
+            >>> rows = iter(ds)
+            >>> [next(rows)["a"] for _ in range(3)]
+            [1, 1, 1]
+            >>> ds.set_weights([0, 1])
+            >>> [next(rows)["a"] for _ in range(3)]
+            [10, 10, 10]
+        """
+        source = getattr(self._plan, "source", None)
+        if not isinstance(source, WeightedMixture):
+            raise InvalidArgumentError("set_weights: the stream is no mixture of mix_datasets")
+        given = weights_of(weights, len(source.parts))
+        of = self._part()[1]
+        if at is None and of > 1:
+            raise InvalidArgumentError(
+                f"set_weights: {of} consumers read the mixture: at= says from which row on the"
+                " weights hold for all of them"
+            )
+        read, state = 0, self._loaded() if self._running is None else self._running.state()
+        if state is not None and (found := lanes_of(state.place)):
+            read = max(lane[0] for lane in found.values()) * source.sequences
+        if at is not None and check_number("at", at) < read:
+            raise InvalidArgumentError(
+                f"set_weights: at={at}, where up to {read} rows were read already"
+            )
+        source.changes.append((read if at is None else at, given))
 
     def lock(self, path: str | os.PathLike[str]) -> None:
         """Write a lock file: the location, size, version and hash of each file of the dataset.

@@ -8,7 +8,6 @@ from typing import Any
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.ops.chat import jinja
 
-
 _of_steps: weakref.WeakKeyDictionary[Any, Slow] = weakref.WeakKeyDictionary()
 
 
