@@ -44,7 +44,9 @@ def test_the_quickstart_runs(tmp_path):
     "name",
     [
         *("chat.md", "evaluation.md", "media.md", "results.md", "sampling.md", "tabular.md"),
-        *("tasks.md", "tokenizing.md", "training.md", "webdataset.md"),
+        *("mixtures.md", "ranks.md", "tasks.md", "tokenizing.md", "training.md", "webdataset.md"),
+        *("training_accelerate.md", "training_grain.md", "training_lightning.md"),
+        "training_transformers.md",
     ],
 )
 def test_a_page_runs(tmp_path, name):

@@ -434,6 +434,19 @@ def even_ends():
             again.load_state_dict(states)
             rest = [batch["input_ids"].tolist() for batch in again]
             assert rest == [batch["input_ids"].tolist() for batch in part]
+    # A rank that has ended when all save goes on repeating a batch.
+    loader = rowstream.DataLoader(stream(), 4, on_uneven="pad", **name)
+    plain = len([*rowstream.DataLoader(stream(), 4, **name)])
+    counts = of_all_ranks(plain)
+    batches = iter(loader)
+    for _ in range(min(counts)):
+        next(batches)
+    states = loader.gather_state_dicts()
+    again = rowstream.DataLoader(stream(), 4, on_uneven="pad", **name)
+    again.load_state_dict(states)
+    rest = [(batch["input_ids"].shape, again.padded) for batch in again]
+    assert len(rest) == max(counts) - min(counts), (len(rest), counts)
+    assert all(padded == (plain < max(counts)) for _, padded in rest[-1:])
     empty = stream().filter(lambda row: row["input_ids"][0] == 5)
     stopped = rowstream.DataLoader(empty, 4, on_uneven="stop", **name)
     assert [*stopped] == []

@@ -10,16 +10,15 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from rowstream.distributed import merge_state_dicts, split_dataset_by_node
+from rowstream.distributed import split_dataset_by_node
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.formatting.streams import TABLES
 from rowstream.loader.ahead import ahead, bytes_of, called, marked
 from rowstream.loader.collate import Collate
 from rowstream.loader.device import ToDevice, pinned
 from rowstream.loader.given import pool_of, rows_of, stream_of
-from rowstream.loader.place import Place
+from rowstream.loader.place import Place, of_rank
 from rowstream.loader.ranks import (
-    ON_UNEVEN,
     Agreement,
     evenly_by_count,
     gathered,
@@ -143,15 +142,10 @@ class DataLoader:
         check_number("gradient_accumulation", gradient_accumulation, least=1)
         if pin_memory and format != "torch":
             raise InvalidArgumentError("DataLoader: pin_memory is for format='torch'")
-        if on_uneven not in ON_UNEVEN:
-            raise InvalidArgumentError(
-                f"DataLoader: on_uneven is one of {', '.join(map(repr, ON_UNEVEN))}, not"
-                f" {on_uneven!r}"
-            )
         self.batch_size, self.drop_last = batch_size, drop_last
         self.gradient_accumulation = gradient_accumulation
         stream = stream_of(dataset, shuffle=shuffle, seed=seed)
-        self._ranks = ranks(world, replicate)
+        self._ranks = ranks(world, replicate, on_uneven)
         c, of = self._ranks.part
         if stream._rank is not None:
             if world is not None:
@@ -195,8 +189,7 @@ class DataLoader:
         self._prefetch, self._pin, self._on_uneven = prefetch, pin_memory, on_uneven
         self._device = None if device is None else ToDevice(device, format)
         self._agreement: Agreement | None = None
-        # The place after the last batch; where the next iteration begins; and where one does that
-        # goes on at a loaded state.
+        # After the last batch; where the next iteration begins; and that of a loaded state.
         self._place = self._begin = Place(0)
         self._resume: Place | None = None
         self.updates = self.padded = self.last = False
@@ -284,7 +277,6 @@ class DataLoader:
             yield batch if self._collate_fn is not None else self._sent(batch), state
 
     def _sent(self, batch: Any) -> Any:
-        """Return a batch on its way to the device."""
         batch = pinned(batch) if self._pin else batch
         return batch if self._device is None else self._device.sent(batch)
 
@@ -316,9 +308,15 @@ class DataLoader:
         if self._agreement is None and (distributed := initialized()) is not None:
             self._agreement = Agreement(distributed)
         if self._agreement is not None:
-            return self._agreement.evenly(batches, self._on_uneven)
+            return self._agreement.evenly(batches, self._on_uneven, lambda: self._spare(begin))
         counts = self._counts() if begin.stream is None else list[int | None]([None])
         return evenly_by_count(batches, counts, self._part[0], self._on_uneven)
+
+    def _spare(self, begin: Place) -> Any:
+        """Return a batch to repeat where none is left after a resume: the first of the epoch."""
+        with closing(self._made(Place(begin.epoch))) as made:
+            batch, _ = next(made, (None, None))
+        return None if batch is None else (batch, begin.stream)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the place after the last batch that was given: plain data, for json or torch.save.
@@ -389,12 +387,14 @@ class DataLoader:
             >>> loader.load_state_dict(loader.state_dict())
         """
         if isinstance(state, (list, tuple)):
-            c, of = self._part
-            state = state[c] if len(state) == of else merge_state_dicts(state)
+            state = of_rank(state, *self._part)
         place, goes_on = Place.from_dict(state), self._epoch_size is not None
         if place.stream is not None:
-            # Whether it is of these rows is told here, and not at the first batch.
-            copy.copy(self.dataset).load_state_dict(place.stream)
+            # Whether it is of these rows is told here, and not at the first batch. What was merged
+            # is from here on the place of this rank, whether it has a batch or not.
+            ds = copy.copy(self.dataset)
+            ds.load_state_dict(place.stream)
+            place = replace(place, stream=ds.state_dict())
         self._place = place
         self._resume = place.after(goes_on=goes_on) if place.ended else place
         self._begin = self._resume if place.ended else Place(place.epoch)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rowstream.distributed import merge_state_dicts
 from rowstream.exceptions import CheckpointMismatchError
 
 
@@ -53,3 +55,11 @@ class Place:
             raise CheckpointMismatchError(
                 f"the state of the DataLoader is damaged: {type(error).__name__}: {error}"
             ) from error
+
+
+def of_rank(states: Sequence[dict[str, Any]], c: int, of: int) -> dict[str, Any]:
+    """Return the state of a rank in those of all ranks, which may be others now."""
+    if len(states) != of:
+        return merge_state_dicts(states)
+    # One that has ended waits for those that have not.
+    return {**states[c], "ended": all(state.get("ended") for state in states)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,18 +29,23 @@ class Ranks:
         return self.rank // self.replicate, self.size // self.replicate
 
 
-def ranks(world: Any, replicate: int) -> Ranks:
+def ranks(world: Any, replicate: int, on_uneven: str) -> Ranks:
     """Return the ranks that an argument names.
 
     Args:
         world: `None` for one rank, `(rank, size)`, or `"auto"`: those of `torch.distributed` where
             it was initialized, else of the environment, as torchrun sets it.
         replicate: The number of ranks with the same rows.
+        on_uneven: One of `ON_UNEVEN`.
 
     Raises:
         InvalidArgumentError: It is nothing of these.
     """
     check_number("replicate", replicate, least=1)
+    if on_uneven not in ON_UNEVEN:
+        raise InvalidArgumentError(
+            f"DataLoader: on_uneven is one of {', '.join(map(repr, ON_UNEVEN))}, not {on_uneven!r}"
+        )
     if world is None:
         rank, size = 0, 1
     elif isinstance(world, str) and world == "auto":
@@ -119,8 +124,15 @@ class Agreement:
         result: list[int] = given.tolist()
         return result
 
-    def evenly(self, batches: Iterator[Any], on_uneven: str) -> Iterator[tuple[Any, bool]]:
+    def evenly(
+        self, batches: Iterator[Any], on_uneven: str, spare: Callable[[], Any] | None = None
+    ) -> Iterator[tuple[Any, bool]]:
         """Yield batches, and whether each is a repetition, as many on every rank.
+
+        Args:
+            batches: The batches of this rank.
+            on_uneven: `"stop"` or `"pad"`.
+            spare: Return a batch to repeat where there was none, if there is one.
 
         Raises:
             InvalidArgumentError: A rank has no batch at all that it could repeat.
@@ -129,6 +141,8 @@ class Agreement:
         last: Any = None
         while True:
             item = next(batches, None)
+            if item is None and last is None and on_uneven == "pad" and spare is not None:
+                last = spare()
             ended, empty = self.sum(item is None, item is None and last is None)
             if ended == size or (ended and on_uneven == "stop"):
                 return
