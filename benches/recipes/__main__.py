@@ -93,7 +93,7 @@ def main() -> None:
     for name, (title, sides) in RECIPES.items():
         if len(sys.argv) == 1 or name in sys.argv[1:]:
             found[title] = compare(title, sides, str(DATA))
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+            RESULTS.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -208,3 +208,23 @@ def test_what_cannot_be():
     state = mix_datasets(parts(), [1, 2]).state_dict()
     with pytest.raises(exceptions.CheckpointMismatchError):
         mix_datasets(parts(), [1, 3]).load_state_dict(state)
+
+
+def test_the_last_of_two_changes_at_one_row_counts():
+    ds = mix_datasets(parts(), [1, 0], repeat=[True, True])
+    ds.set_weights([1, 0])
+    ds.set_weights([0, 1], at=0)
+    assert {row["of"] for row in itertools.islice(ds, 100)} == {2}
+    ds.set_weights([1, 0])
+    ds.set_weights([0, 1], at=640)
+    ds.set_weights([1, 0], at=640)
+    assert {row["of"] for row in itertools.islice(ds, 1000)} == {1, 2}
+
+
+def test_a_part_that_ended_as_the_weights_changed_begins_again():
+    short = Dataset.from_dict({"of": [1] * 10}).to_iterable_dataset()
+    long = Dataset.from_dict({"of": [2] * 30}).to_iterable_dataset()
+    ds = mix_datasets(
+        [short, long], {0: [1, 0], 10: [1, 1]}, stopping_strategy="all_exhausted", by="of"
+    )
+    assert Counter(row["of"] for row in ds.take(40))[1] > 15

@@ -452,3 +452,31 @@ def test_functions_of_rows_run_in_the_loop():
     assert isinstance(next(iter(rows))[0]["n"], (int, torch.Tensor))
     with pytest.raises(exceptions.InvalidArgumentError, match="collate_fn"):
         DataLoader(table(), 10, collate_fn=collate, num_proc=2)
+
+
+def test_a_step_of_several_batches_goes_on_after_a_resume():
+    def made():
+        return DataLoader(table(), 10, format="numpy", gradient_accumulation=4)
+
+    loader = made()
+    batches = iter(loader)
+    for _ in range(5):
+        next(batches)
+    again = made()
+    again.load_state_dict(json.loads(json.dumps(loader.state_dict())))
+    assert [again.updates for _ in again] == [i in (7, 10) for i in range(5, 11)]
+
+
+def test_epochs_of_a_size_need_rows():
+    empty = table().to_iterable_dataset(2).filter(lambda row: row["n"] < 0)
+    with pytest.raises(exceptions.InvalidArgumentError, match="has none"):
+        next(iter(DataLoader(empty, 4, format="numpy", epoch_size=8)))
+
+
+def test_padding_is_a_number():
+    with pytest.raises(exceptions.InvalidArgumentError, match="padding is a number"):
+        DataLoader(table(), 4, padding={"input_ids": None})
+    (batch,) = DataLoader(
+        Dataset.from_dict({"x": [[1], [1, 2]]}), 2, format="numpy", padding={"x": 0.5}
+    )
+    assert batch["x"].tolist() == [[1.0, 0.5], [1.0, 2.0]]

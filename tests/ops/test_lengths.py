@@ -111,3 +111,16 @@ def test_what_cannot_be():
         list(ds.map(lambda row: {"b": [1]}).pad(4, ["input_ids", "b"]))
     with pytest.raises(invalid, match="no column"):
         list(ds.map(lambda row: {"b": [1]}).pad(4, "c"))
+
+
+def test_lists_of_one_length_become_lists_of_any(tmp_path):
+    from rowstream import Features, List, Value
+
+    features = Features({"input_ids": List(Value("int64"), length=3)})
+    ds = Dataset.from_dict({"input_ids": [[1, 2, 3]]}, features=features).to_iterable_dataset()
+    padded = ds.pad(4)
+    assert next(padded.with_format("arrow").iter(1))["input_ids"].to_pylist() == [[1, 2, 3, 0]]
+    padded.to_parquet(tmp_path / "padded.parquet")
+    texts = Dataset.from_dict({"input_ids": ["abc"]}).to_iterable_dataset()
+    with pytest.raises(exceptions.SchemaError, match="has texts"):
+        list(texts.pad(4))

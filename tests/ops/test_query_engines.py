@@ -30,6 +30,7 @@ TABLE = pa.table(
         "k": pa.array(["a", "b", None, "a", "c", "ab"]).dictionary_encode(),
         "b": [True, None, False, True, True, False],
         "l": [[1], [], None, [4, 5], [6], [7]],
+        "t": ["a", "b", None, "abcd", "", "ab"],
         "s": [{"t": i % 3, "u": "x"} for i in range(6)],
     }
 )
@@ -41,6 +42,8 @@ POLARS = [
     c("b") == True, c("b"), ~c("b"), c("i").is_in([1, None]), c("x").is_in([float("nan"), 3.0]),
     c("k").is_null(), c("k").is_not_null() & c("l").list.first().is_null(), c("i") + 1 > 3,
     c("k").cast(pl.String).str.starts_with("a"), c("s").struct.field("t") == 1,
+    c("i").is_in([1, None], nulls_equal=True), ~c("i").is_in([1, None], nulls_equal=True),
+    pl.lit("abc").str.starts_with(c("t")), c("t").str.starts_with("a"), c("l") == pl.lit([1]), c("b") == 1.5,
 ]  # fmt: skip
 SQL = [
     "x > 2", "x <> 1", "x = 'nan'", "x >= 3", "not x > 2", "d > '2020-01-03 00:00:00+00'", "i > 2",
@@ -56,13 +59,19 @@ def stream(tmp_path_factory):
     return rowstream.load_dataset("parquet", data_files=str(path), split="train", streaming=True)
 
 
-@pytest.mark.parametrize("condition", POLARS, ids=str)
+@pytest.mark.parametrize("condition", POLARS, ids=range(len(POLARS)))
 def test_conditions_of_polars(stream, condition):
     whole = pl.DataFrame(stream).lazy()
+    try:
+        whole.filter(condition).collect()
+    except pl.exceptions.PolarsError:
+        pytest.skip("Polars has no such condition")
     for query in (
         lambda frame: frame.filter(condition),
         lambda frame: frame.filter(condition).select("i"),
-        lambda frame: frame.select("i", "x", "d", "k", "b", "l", "s").filter(condition).head(2),
+        lambda frame: (
+            frame.select("i", "x", "d", "k", "b", "l", "s", "t").filter(condition).head(2)
+        ),
     ):
         assert query(frames.scan(stream)).collect().equals(query(whole).collect())
 

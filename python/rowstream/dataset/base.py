@@ -50,6 +50,8 @@ class SeenByTrainers:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Return what pickle needs."""
+        if type(self).__reduce__ is not object.__reduce__:
+            return self.__reduce__()  # a user's own
         return restored, (type(self), self.__getstate__())
 
 

@@ -208,8 +208,10 @@ def _of_polars(expression: Any, floats: Collection[str], *, exact: bool) -> Expr
     name, details = next(iter(what.items())) if isinstance(what, dict) else (what, None)
     if (name, details) == ("Boolean", "Not"):
         return ~_of_polars(children[0], floats, exact=True)
-    of = next((child for child in children if child.meta.is_column()), None)
-    if of is None:
+    # The first of what it is given; which of the children that is, their JSON tells.
+    first = body["input"][0] if body.get("input") else None
+    of = next((child for child in children if _json(child) == first), None)
+    if of is None or not of.meta.is_column():
         raise _UnlikeError
     column = col(of.meta.output_name())
     if name == "Boolean" and details in ("IsNull", "IsNotNull"):
@@ -219,9 +221,11 @@ def _of_polars(expression: Any, floats: Collection[str], *, exact: bool) -> Expr
         return column.starts_with(_evaluated(literal))
     if literal is not None and isinstance(details, dict) and "IsIn" in details:
         values = _values(literal)
-        if exact and None in values:
-            raise _UnlikeError  # what is in a list with a null is true or null, never false
-        return column.isin(value for value in values if value is not None)
+        if not (details["IsIn"] or {}).get("nulls_equal"):
+            if exact and None in values:
+                raise _UnlikeError  # what is in a list with a null is true or null, never false
+            values = [value for value in values if value is not None]
+        return column.isin(values)
     raise _UnlikeError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from rowstream.exceptions import InvalidArgumentError, UnsupportedError
+from rowstream.exceptions import InvalidArgumentError, SchemaError, UnsupportedError
 
 if TYPE_CHECKING:
     from rowstream.plan.expr import Expr
@@ -15,7 +15,16 @@ _ROWS = 8192  # rows of a batch
 
 def narrowed(dataset: Any, columns: list[str] | None, condition: Expr | None) -> Any:
     """Return a dataset with some of its columns, of the rows for which a condition is true."""
-    ds = dataset if condition is None else dataset.filter(condition)
+    ds = dataset
+    if condition is not None:
+        try:
+            ds = dataset.filter(condition)
+            _ = ds.features  # whether the types go together
+            if hasattr(ds, "_plan") and ds._plan.direct:
+                ds._plan.core.explain()
+        except (InvalidArgumentError, SchemaError):
+            # The engine compares what we do not: it applies its condition to all rows.
+            ds = dataset
     return ds if columns is None else ds.select_columns(columns)
 
 

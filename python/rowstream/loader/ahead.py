@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
+
+from rowstream.exceptions import InvalidArgumentError
 
 if TYPE_CHECKING:
     from rowstream.ops.pool import Pool
@@ -95,6 +98,20 @@ class _Queue:
             yield item
 
 
+def begun(rows: Iterable[Any], batches: Generator[Any, None, None]) -> Generator[Any, None, None]:
+    """Yield batches of rows that are repeated endlessly, if there are any.
+
+    Raises:
+        InvalidArgumentError: There are none, which would be looked for endlessly.
+    """
+    if next(iter(copy.copy(rows)), None) is None:
+        raise InvalidArgumentError(
+            "DataLoader: epoch_size repeats the rows, and this rank has none: use fewer ranks, or"
+            " look at what the filters leave"
+        )
+    yield from batches
+
+
 def called(
     items: Iterable[tuple[Any, Any]], call: Callable[[Any], Any], pool: Pool | None
 ) -> Iterator[tuple[Any, Any]]:
@@ -133,12 +150,12 @@ def bytes_of(batch: Any) -> int:
     return len(batch) + 50 if isinstance(batch, (str, bytes)) else 32
 
 
-def marked(items: Iterator[Any]) -> Iterator[tuple[Any, int, bool]]:
-    """Yield items with their numbers, from 1, and whether each is the last.
+def marked(items: Iterator[Any], number: int) -> Iterator[tuple[Any, int, bool]]:
+    """Yield items with their numbers, from the one after a number on, and whether each is the last.
 
     An error comes where its item would.
     """
-    held, number = next(items, None), 0
+    held = next(items, None)
     while held is not None:
         number += 1
         try:

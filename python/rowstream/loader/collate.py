@@ -37,6 +37,11 @@ class Collate:
                     f"DataLoader: {what} is a dict by column, such as"
                     f" {what}={{'input_ids': …}}, not {given!r}"
                 )
+        for name, value in (padding or {}).items():
+            if not isinstance(value, (bool, int, float)):
+                raise InvalidArgumentError(
+                    f"DataLoader: padding is a number for each column, not {value!r} for {name!r}"
+                )
         self._format, self._multiple = format, multiple
         self._padding, self._masks = dict(padding or {}), dict(masks or {})
 
@@ -75,7 +80,10 @@ class Collate:
         width = -(-int(there.max()) // self._multiple) * self._multiple
         kinds = [row.dtype for row in lists if len(row)] or [np.dtype(np.int64)]
         padding = self._padding.get(name, -100 if name.endswith("labels") else 0)
-        filled = np.full((len(rows), width), padding, dtype=np.result_type(*kinds))
+        dtype = np.result_type(*kinds)
+        if isinstance(padding, float) and not padding.is_integer():
+            dtype = np.result_type(dtype, np.float32)
+        filled = np.full((len(rows), width), padding, dtype=dtype)
         inside = np.arange(width) < there[:, None]
         filled[inside] = np.concatenate(lists)
         return {name: filled} | ({} if mask is None else {mask: inside.astype(np.int64)})

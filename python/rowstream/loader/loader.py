@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rowstream.distributed import split_dataset_by_node
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.formatting.streams import TABLES
-from rowstream.loader.ahead import ahead, bytes_of, called, marked
+from rowstream.loader.ahead import ahead, begun, bytes_of, called, marked
 from rowstream.loader.collate import Collate
 from rowstream.loader.device import ToDevice, pinned
 from rowstream.loader.given import pool_of, rows_of, stream_of
@@ -170,7 +170,7 @@ class DataLoader:
                     f"DataLoader: epoch_size={epoch_size} is less than one batch of {batch_size}"
                     f" rows on each of {of} ranks"
                 )
-            stream = stream.repeat(None)
+            self._once, stream = stream, stream.repeat(None)
         if collate_fn is not None:
             if collate is not None or num_threads or num_proc:
                 raise InvalidArgumentError(
@@ -258,9 +258,9 @@ class DataLoader:
         # An epoch that is left begins again.
         self._begin = Place(begin.epoch) if self._epoch_size is None else begin
         with closing(self._made(begin)) as made:
-            source = made
+            source = made if self._epoch_size is None else begun(self._once, made)
             if self._prefetch:
-                source = ahead(made, self._prefetch, lambda item: bytes_of(item[0]))
+                source = ahead(source, self._prefetch, lambda item: bytes_of(item[0]))
             with closing(source) as batches:
                 yield from self._given(begin, batches)
 
@@ -285,9 +285,9 @@ class DataLoader:
         rows, of, device = begin.rows, self._part[1], self._device
         goes_on = self._epoch_size is not None
         even = self._evenly(begin, batches)
-        for ((batch, state), again), number, last in marked(even):
+        for ((batch, state), again), number, last in marked(even, begin.batches):
             rows += self.batch_size * of if goes_on else 0
-            self._place = Place(begin.epoch, state, rows, last)
+            self._place = Place(begin.epoch, state, rows, last, number)
             if last:
                 # Also for those who count the batches, and never ask for the one after it.
                 self._begin = self._place.after(goes_on=goes_on)
@@ -335,11 +335,11 @@ class DataLoader:
         """
         place = self._place
         if place.stream is None:
-            # Before the first batch.
             start = copy.copy(self.dataset)
             start.set_epoch(place.epoch if self._epoch_size is None else 0)
             place = self._place = replace(place, stream=start.state_dict())
-        return place.to_dict(sized=self._epoch_size is not None)
+        sized, grouped = self._epoch_size is not None, self.gradient_accumulation > 1
+        return place.to_dict(sized=sized, grouped=grouped)
 
     @property
     def number_of_parts(self) -> int:

@@ -19,20 +19,29 @@ class Place:
         stream: The state of the stream; `None` at its beginning.
         rows: The rows that all ranks had of the epoch, where it has a size.
         ended: Whether the epoch ended, for this rank.
+        batches: The batches that were given of the epoch.
     """
 
     epoch: int
     stream: Any = None
     rows: int = 0
     ended: bool = False
+    batches: int = 0
 
     def after(self, *, goes_on: bool) -> Place:
         """Return the beginning of the next epoch; of rows that go on, or begin anew."""
         return Place(self.epoch + 1, self.stream if goes_on else None)
 
-    def to_dict(self, *, sized: bool) -> dict[str, Any]:
-        """Return the state for users; `sized` if the epoch has a size."""
+    def to_dict(self, *, sized: bool, grouped: bool) -> dict[str, Any]:
+        """Return the state for users.
+
+        Args:
+            sized: Whether the epoch has a size.
+            grouped: Whether several batches are one step.
+        """
         state = {"rowstream.loader": 1, "epoch": self.epoch, "dataset": self.stream}
+        if grouped:
+            state["batches"] = self.batches
         if sized:
             state["rows"] = self.rows
         return {**state, "ended": True} if self.ended else state
@@ -50,7 +59,8 @@ class Place:
             )
         try:
             epoch, rows = int(state["epoch"]), int(state.get("rows", 0))
-            return cls(epoch, state["dataset"], rows, bool(state.get("ended")))
+            batches = int(state.get("batches", 0))
+            return cls(epoch, state["dataset"], rows, bool(state.get("ended")), batches)
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointMismatchError(
                 f"the state of the DataLoader is damaged: {type(error).__name__}: {error}"

@@ -33,6 +33,8 @@ def _length(row: Mapping[str, Any], column: str, what: str) -> int:
         raise SchemaError(
             f"{what}: the column {column!r} has {type(value).__name__}, which has no length"
         )
+    if what == "pad" and isinstance(value, (str, bytes)):
+        raise SchemaError(f"pad: the column {column!r} has texts, where lists are filled up")
     return len(value)
 
 

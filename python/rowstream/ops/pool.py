@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from shutil import rmtree
+from threading import Thread
 from time import perf_counter
 from typing import Any, Protocol
 
+from rowstream.exceptions import UnsupportedError
 from rowstream.ops.shared import Handed, folder, hand, taken
 from rowstream.ops.undivided import stay_undivided
 
@@ -25,10 +30,22 @@ _call: Callable[..., Any] | None = None
 _folder = ""
 
 
-def _install(call: Callable[..., Any], folder: str) -> None:
+def _install(call: Callable[..., Any], folder: str, parent: int) -> None:
     global _call, _folder
     _call, _folder = call, folder
     stay_undivided()
+    if (torch := sys.modules.get("torch")) is not None:
+        # The threads that it had are the parent's: it would wait for them for ever.
+        torch.set_num_threads(1)
+    Thread(target=_end_with, args=(parent, folder), daemon=True).start()
+
+
+def _end_with(parent: int, folder: str) -> None:
+    """End this process, and remove what it handed over, when its parent is gone."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    rmtree(folder, ignore_errors=True)
+    os._exit(1)
 
 
 def _run(given: Handed) -> tuple[float, Handed]:
@@ -53,7 +70,27 @@ def _run(given: Handed) -> tuple[float, Handed]:
         except Exception as error:
             results.append(_Failed(error))
             break
-    return perf_counter() - begun, hand(results, _folder)
+    return perf_counter() - begun, _handed(results)
+
+
+def _handed(results: list[Any]) -> Handed:
+    """Return results as they go to the other process; one that cannot is an error of its own."""
+    try:
+        return hand(results, _folder)
+    except Exception:
+        for at, result in enumerate(results):
+            try:
+                hand(result, _folder)
+            except Exception as error:
+                what = result.error if isinstance(result, _Failed) else result
+                failed = _Failed(
+                    TypeError(
+                        f"what the function {'raised' if what is not result else 'returned'} cannot"
+                        f" be sent to the process that waits for it: {error}: {what!r:.200}"
+                    )
+                )
+                return hand([*results[:at], failed], _folder)
+        raise
 
 
 class _ProcessError(Exception):
@@ -129,12 +166,20 @@ class Pool:
             finally:
                 threads.shutdown(wait=False, cancel_futures=True)
             return
+        if multiprocessing.current_process().daemon:
+            raise UnsupportedError(
+                "num_proc= starts processes, which a worker of a loader may not do: read with"
+                " num_workers=0, or leave num_proc= out"
+            )
         # A forked worker has the function without pickling it, lambdas too; it runs only Python.
         fork = "fork" in multiprocessing.get_all_start_methods() and os.name == "posix"
         context = multiprocessing.get_context("fork" if fork else "spawn")
         with folder() as memory:
             processes = ProcessPoolExecutor(
-                self.workers, mp_context=context, initializer=_install, initargs=(call, memory)
+                self.workers,
+                mp_context=context,
+                initializer=_install,
+                initargs=(call, memory, os.getpid()),
             )
             try:
                 yield _Groups(processes, memory, self.ahead)
@@ -180,7 +225,14 @@ class _Groups:
             self.send(group)
             if group.future is None:
                 raise AssertionError("a group was not sent (a bug of rowstream)")
-            seconds, handed = group.future.result()
+            try:
+                seconds, handed = group.future.result()
+            except BrokenExecutor as error:
+                error.add_note(
+                    "a process that ran the function died without a word: it was killed, ran out of"
+                    " memory, or crashed"
+                )
+                raise
             group.results = taken(handed)
             if group.results:
                 each = seconds / len(group.results)
@@ -215,7 +267,6 @@ class _Later:
 @contextmanager
 def _event_loop(call: Callable[..., Any]) -> Iterator[Callable[..., Future[Any]]]:
     import asyncio
-    from threading import Thread
 
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, name="rowstream-map", daemon=True)

@@ -42,7 +42,11 @@ def folder() -> Iterator[str]:
     try:
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        # What is still being written has its file already, and nothing new finds the folder.
+        gone = f"{path}.gone"
+        with suppress(OSError):
+            os.rename(path, gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def hand(value: Any, folder: str) -> Handed:
@@ -97,17 +101,19 @@ def _pickled(value: Any, keep: Any) -> bytes:
         def reducer_override(self, what: Any) -> Any:
             if type(what) is not torch.Tensor or what.device.type != "cpu" or what.requires_grad:
                 return NotImplemented
-            if what.layout != torch.strided or what.dtype not in _numpy_types(torch):
+            odd = what.is_quantized or what.is_conj() or what.is_neg()
+            if what.layout != torch.strided or odd:
                 return NotImplemented
-            return torch.from_numpy, (what.contiguous().numpy(),)
+            plain = what.contiguous().reshape(-1).view(torch.uint8).numpy()
+            return _tensor, (plain, str(what.dtype).removeprefix("torch."), tuple(what.shape))
 
     file = io.BytesIO()
     Pickler(file, protocol=5, buffer_callback=keep).dump(value)
     return file.getvalue()
 
 
-def _numpy_types(torch: Any) -> tuple[Any, ...]:
-    return (
-        torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64,
-        torch.float16, torch.float32, torch.float64,
-    )  # fmt: skip
+def _tensor(plain: Any, dtype: str, shape: tuple[int, ...]) -> Any:
+    """Return a tensor of the bytes of an array."""
+    import torch
+
+    return torch.from_numpy(plain).view(getattr(torch, dtype)).reshape(shape)

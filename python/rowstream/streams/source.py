@@ -132,9 +132,10 @@ class PeekableRows:
         self._peek()
         return row, self.more
 
-    def restart(self) -> None:
-        """Begin again at the first row."""
+    def restart(self) -> bool:
+        """Begin again at the first row; return whether there is one."""
         self._begin(None, 0)
+        return self.more
 
     def state(self) -> Position:
         """Return the last saved state, and the number of rows since."""

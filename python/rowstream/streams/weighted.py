@@ -35,6 +35,8 @@ class WeightedMixture(Mixture):
     repeat: tuple[bool, ...] = ()
     unit: int = 1
     changes: list[tuple[int, Weights]] = field(default_factory=list, compare=False, repr=False)
+    # Up to which row of it this process has read.
+    read: list[int] = field(default_factory=lambda: [0], compare=False, repr=False)
 
     @property
     def described(self) -> dict[str, Any]:
@@ -51,7 +53,9 @@ class WeightedMixture(Mixture):
         A row of the mixture is one of all sequences, which take turns.
         """
         found = 0, self.schedule[0][1]
-        for i, (row, weights) in enumerate(sorted([*self.schedule, *self.changes])):
+        # Of those of one row the last one counts.
+        entries = sorted([*self.schedule, *self.changes], key=lambda entry: entry[0])
+        for i, (row, weights) in enumerate(entries):
             if row <= step * self.sequences:
                 found = i, weights
         return found
@@ -84,6 +88,8 @@ class _WeightedRows:
             PeekableRows(part, v, source.sequences, epoch, number, one)
             for part, one in zip(source.parts, parts, strict=True)
         ]
+        if not self._step:
+            source.read[0] = 0  # another iteration begins
         self._ended, self._counts = list(ended or [False] * n), list(counts)
         again = source.strategy == "all_exhausted"
         self._repeats = source.repeat or (again,) * n
@@ -109,9 +115,12 @@ class _WeightedRows:
             if self._over(weights):
                 raise StopIteration
             d = self._chosen(weights)
+            source.read[0] = max(source.read[0], (self._step + 1) * source.sequences)
             part = self._parts[d]
             if not part.more:
-                if self._ended[d] and self._repeats[d]:
+                if self._repeats[d]:
+                    if part.restart():
+                        continue
                     raise InvalidArgumentError(
                         f"mix_datasets: part {d} has no rows, and is to be repeated"
                     )

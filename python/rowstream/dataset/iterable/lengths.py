@@ -99,8 +99,12 @@ class StreamLengths(StreamBase):
             )
         fill = tuple(given.get(name, -100 if name.endswith("labels") else 0) for name in padded)
         known = features
-        if features is not None and mask is not None:
-            known = Features({**features, mask: List(Value("int64"))})
+        if features is not None:
+            made: dict[str, Any] = dict(features)
+            for name in padded:
+                if isinstance(made[name], List):
+                    made[name] = List(made[name].feature)  # no longer of one length
+            known = Features(made if mask is None else {**made, mask: List(Value("int64"))})
         return self._with(self._plan.then(Pad(number, tuple(padded), fill, mask)), _known=known)
 
     def _check(self, what: str, columns: Sequence[str]) -> Features | None:

@@ -189,9 +189,9 @@ class StreamState(StreamBase):
                 f"set_weights: {of} consumers read the mixture: at= says from which row on the"
                 " weights hold for all of them"
             )
-        read, state = 0, self._loaded() if self._running is None else self._running.state()
+        read, state = source.read[0], self._loaded()
         if state is not None and (found := lanes_of(state.place)):
-            read = max(lane[0] for lane in found.values()) * source.sequences
+            read = max(read, max(lane[0] for lane in found.values()) * source.sequences)
         if at is not None and check_number("at", at) < read:
             raise InvalidArgumentError(
                 f"set_weights: at={at}, where up to {read} rows were read already"

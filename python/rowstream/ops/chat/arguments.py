@@ -81,7 +81,16 @@ def chat_step(
         added = json.loads(text).get("added_tokens") or []
         special = [token["content"] for token in added if token.get("special")]
     named = {**given.variables, **(variables or {})}
+    if own := [name for name in ("messages", "add_generation_prompt") if name in (variables or {})]:
+        raise InvalidArgumentError(
+            f"apply_chat_template: variables= has {own[0]!r}, which an argument or the row says"
+        )
     if tools is not None and not isinstance(tools, str):
+        if any(callable(tool) for tool in tools):
+            raise InvalidArgumentError(
+                "apply_chat_template: tools are dicts of their schemas, which"
+                " transformers.utils.get_json_schema(function) makes"
+            )
         named["tools"] = tools
     step = ApplyChatTemplate(
         column,

@@ -272,6 +272,28 @@ class _Reading:
         if node.recursive:
             yield "it has a loop that is recursive"
 
+    def _check_compare(self, node: Any, parent: Any) -> Iterator[str]:  # noqa: ARG002
+        sides = [node.expr, *(operand.expr for operand in node.ops)]
+        for operand, left, right in zip(node.ops, sides, sides[1:], strict=False):
+            ordered = operand.op in {"lt", "gt", "lteq", "gteq"}
+            if ordered and not (self._is_number(left) and self._is_number(right)):
+                yield "it orders values that may be no numbers"
+
+    def _is_number(self, node: Any) -> bool:
+        """Return whether an expression is a number, or an error in Jinja2 and in the core."""
+        kind = _kind(node)
+        if kind == "Const":
+            return isinstance(node.value, (int, float))
+        if kind == "Filter":
+            return node.name in {"length", "count", "int"}
+        if kind == "Getattr":
+            return _kind(node.node) == "Name" and node.node.name in self._namespaces | {"loop"}
+        if kind in {"Add", "Sub", "Mul", "Mod", "FloorDiv"}:
+            return self._is_number(node.left) and self._is_number(node.right)
+        return (kind == "Neg" and self._is_number(node.node)) or (
+            kind == "Name" and node.name in self._assigned
+        )
+
     def _check_concat(self, node: Any, parent: Any) -> Iterator[str]:  # noqa: ARG002
         if any(_kind(one) in {"List", "Dict", "Tuple"} for one in node.nodes):
             yield "it joins a literal by ~"

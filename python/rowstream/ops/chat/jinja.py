@@ -35,12 +35,33 @@ def messages_of(conversation: Any) -> list[dict[str, Any]]:
         )
     messages = []
     for given in conversation:
-        message = {name: value for name, value in given.items() if value is not None}
+        message = {name: _plain(value) for name, value in given.items() if value is not None}
         reasoning = next((message[name] for name in _REASONING if name in message), None)
         if reasoning is not None:
             message = {"thinking": reasoning, **message, "reasoning_content": reasoning}
         messages.append(message)
     return messages
+
+
+def _plain(value: Any) -> Any:
+    """Return a value without methods of its own; what is no JSON as its type's name, `<bytes>`."""
+    if value is None or type(value) in (str, int, float, bool):
+        return value
+    for kind in (str, int, float):
+        if isinstance(value, kind):
+            return kind(value)
+    if isinstance(value, Mapping):
+        return {_plain(name): _plain(of) for name, of in value.items()}
+    if isinstance(value, (list, tuple)):
+        return (
+            type(value)(_plain(of) for of in value)
+            if type(value) in (list, tuple)
+            else [_plain(of) for of in value]
+        )
+    item = getattr(value, "item", None)
+    if getattr(value, "ndim", None) == 0 and callable(item):
+        return _plain(item())
+    return f"<{type(value).__name__}>"
 
 
 def rendered(template: str, messages: list[dict[str, Any]], **variables: Any) -> tuple[str, Spans]:
@@ -56,7 +77,9 @@ def rendered(template: str, messages: list[dict[str, Any]], **variables: Any) ->
     spans: Spans = []
     token = _rendering.set((texts, spans))
     try:
-        for text in _compiled(template).generate(messages=messages, **variables):
+        for text in _compiled(template).generate(
+            messages=messages, **{name: _plain(value) for name, value in variables.items()}
+        ):
             texts.append(text)  # noqa: PERF402  # blocks ask what was written before them
     except TemplateError as error:
         raise InvalidArgumentError(

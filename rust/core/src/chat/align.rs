@@ -18,6 +18,8 @@ struct Token {
 pub(super) struct Alignment {
     tokens: HashMap<i32, Token>,
     trims: bool,
+    /// Whether one space before the first token counts as added, and stays.
+    adds_space: bool,
 }
 
 /// The byte that a character of a byte-level vocabulary stands for.
@@ -51,7 +53,9 @@ impl Alignment {
         if of_type(post, "RobertaProcessing", "processors").is_some() {
             return None;
         }
-        let trims = of_type(post, "ByteLevel", "processors").is_some_and(|of| of["trim_offsets"] != false);
+        let bytes_post = of_type(post, "ByteLevel", "processors");
+        let trims = bytes_post.is_some_and(|of| of["trim_offsets"] != false);
+        let adds_space = bytes_post.is_some_and(|of| of["add_prefix_space"] != false);
         let bytes: HashMap<char, u8> =
             (0..0x144).filter_map(char::from_u32).filter_map(|c| Some((c, byte_of(c)?))).collect();
         let mut tokens = HashMap::new();
@@ -73,7 +77,7 @@ impl Alignment {
             let token = Token { bytes: text.as_bytes().into(), spaces };
             tokens.insert(i32::try_from(added["id"].as_i64()?).ok()?, token);
         }
-        Some(Self { tokens, trims })
+        Some(Self { tokens, trims, adds_space })
     }
 
     /// The characters of each token, from one up to another; nothing if the tokens are not the text.
@@ -94,7 +98,9 @@ impl Alignment {
             at = end;
             if self.trims {
                 let (leading, trailing) = token.spaces;
-                if leading > 0 {
+                // What may have been added before the text is not taken away.
+                let added = self.adds_space && leading == 1 && (offsets.is_empty() || first == 0);
+                if leading > 0 && !added {
                     first = (first + leading).min(last);
                 }
                 if trailing > 0 && last >= trailing {
@@ -131,7 +137,7 @@ mod tests {
         Alignment::of(&json!({
             "model": {"vocab": {"a": 0, "\u{120}b": 1, "\u{c3}": 2, "\u{a9}": 3, "\u{10a}": 4, "c\u{120}": 5}},
             "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "ByteLevel", "add_prefix_space": false}]},
-            "post_processor": {"type": "ByteLevel", "trim_offsets": trims},
+            "post_processor": {"type": "ByteLevel", "trim_offsets": trims, "add_prefix_space": true},
             "added_tokens": [{"id": 6, "content": "<|end|>"}],
         }))
         .unwrap()
@@ -142,6 +148,7 @@ mod tests {
         let offsets = alignment(false).offsets("a b\u{e9}\n<|end|>", &[0, 1, 2, 3, 4, 6]).unwrap();
         assert_eq!(offsets, [(0, 1), (1, 3), (3, 4), (3, 4), (4, 5), (5, 12)]);
         assert_eq!(alignment(true).offsets("a bc ", &[0, 1, 5]).unwrap(), [(0, 1), (2, 3), (3, 4)]);
+        assert_eq!(alignment(true).offsets(" bc ", &[1, 5]).unwrap(), [(0, 2), (2, 3)]);
         assert!(alignment(false).offsets("a c", &[0, 1]).is_none());
         assert!(alignment(false).offsets("a b", &[0]).is_none());
     }

@@ -303,7 +303,11 @@ impl Renderer {
         WRITTEN.with(|written| written.set(0));
         GENERATED.with(|spans| spans.borrow_mut().clear());
         let mut out = Vec::with_capacity(2048);
+        values::was_refused();
         self.env.get_template(NAME)?.render_captured_to(context, Counted(&mut out))?;
+        if values::was_refused() {
+            return Err(unlike("a value as a part of a text"));
+        }
         let text = String::from_utf8(out).map_err(unlike)?;
         Ok((text, GENERATED.with(RefCell::take)))
     }

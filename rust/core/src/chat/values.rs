@@ -1,5 +1,6 @@
 //! Values of templates as Python has them: dicts, lists and what iterates, and their `repr`.
 
+use std::cell::Cell;
 use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +12,21 @@ use minijinja::{Error, ErrorKind};
 /// What the core does not do as Jinja2 does: the row is rendered by that.
 pub(super) fn unlike(what: impl fmt::Display) -> Error {
     Error::new(ErrorKind::InvalidOperation, format!("not rendered by the core: {what}"))
+}
+
+thread_local! {
+    /// Whether something was printed that the core does not print as Python does.
+    static REFUSED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Notes that a text is not to be used: where a value is joined to one by `~`, an error is a panic.
+fn refuse() {
+    REFUSED.with(|refused| refused.set(true));
+}
+
+/// Whether something was noted since this was last asked.
+pub(super) fn was_refused() -> bool {
+    REFUSED.with(|refused| refused.replace(false))
 }
 
 /// The attributes of a dict that are methods, whatever its keys.
@@ -39,7 +55,8 @@ impl Object for Method {
     }
 
     fn render(self: &Arc<Self>, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Err(fmt::Error)
+        refuse();
+        Ok(())
     }
 }
 
@@ -82,7 +99,10 @@ impl Object for Dict {
     }
 
     fn render(self: &Arc<Self>, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        repr(&Value::from_dyn_object(Arc::clone(self)), out, 0)
+        repr(&Value::from_dyn_object(Arc::clone(self)), out, 0).or_else(|_| {
+            refuse();
+            Ok(())
+        })
     }
 }
 
@@ -105,7 +125,10 @@ impl Object for List {
     }
 
     fn render(self: &Arc<Self>, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        repr(&Value::from_dyn_object(Arc::clone(self)), out, 0)
+        repr(&Value::from_dyn_object(Arc::clone(self)), out, 0).or_else(|_| {
+            refuse();
+            Ok(())
+        })
     }
 }
 
@@ -130,7 +153,8 @@ impl Object for View {
     }
 
     fn render(self: &Arc<Self>, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Err(fmt::Error)
+        refuse();
+        Ok(())
     }
 }
 
@@ -152,6 +176,11 @@ impl Object for Generator {
 
     fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
         None
+    }
+
+    fn render(self: &Arc<Self>, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        refuse();
+        Ok(())
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
