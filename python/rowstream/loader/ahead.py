@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import copy
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from rowstream.exceptions import InvalidArgumentError
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 
 _MOST = 64  # batches ahead, however small they are
+_running: WeakSet[_Queue] = WeakSet()
 
 
 def ahead(
@@ -28,6 +31,7 @@ def ahead(
         size: Return the bytes of an item.
     """
     queue = _Queue(most)
+    _running.add(queue)
 
     def work() -> None:
         try:
@@ -39,12 +43,22 @@ def ahead(
             queue.end(error)
 
     thread = threading.Thread(target=work, name="rowstream.DataLoader", daemon=True)
+    queue.thread = thread
     thread.start()
     try:
         yield from queue
     finally:
         queue.stop()
         thread.join()
+
+
+@atexit.register
+def _stop() -> None:
+    """End the threads while the interpreter can still wait for them."""
+    for queue in list(_running):
+        queue.stop()
+        if queue.thread is not None:
+            queue.thread.join(timeout=2)
 
 
 class _Queue:
@@ -56,6 +70,7 @@ class _Queue:
         self._changed = threading.Condition()
         self._ended = self._stopped = False
         self._error: BaseException | None = None
+        self.thread: threading.Thread | None = None
 
     def put(self, item: Any, size: int) -> bool:
         """Wait for room and add an item; return whether anybody wants it."""
