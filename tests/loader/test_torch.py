@@ -182,3 +182,17 @@ def test_a_worker_that_is_killed(tmp_path):
         assert time.monotonic() - began < 10
         """,
     )
+
+
+def test_batches_of_workers_come_in_shared_memory(tmp_path):
+    run(
+        tmp_path,
+        """
+        ds = opened().select_columns("id").with_format("torch").batch(16)
+        seen = []
+        for batch in DataLoader(ds, batch_size=None, num_workers=2):
+            assert batch["id"].is_shared()
+            seen += batch["id"].tolist()
+        assert sorted(seen) == WHOLE
+        """,
+    )
