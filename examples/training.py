@@ -56,8 +56,7 @@ def stream(folder: Path):
     ds = load_dataset("json", data_files=files, split="train", streaming=True)
     ds = ds.shuffle(seed=1, buffer_size=500).tokenize(str(folder / "tokenizer.json"), "text")
     ds = ds.map(lambda row: {"row": [row["n"]] * len(row["input_ids"])})
-    # Rows that a packer has at hand are those of one rank, also after it: a few at a time.
-    return ds.pack(LENGTH, "wrapped", columns=["input_ids", "row"], batch_size=32)
+    return ds.pack(LENGTH, "wrapped", columns=["input_ids", "row"])
 
 
 def train(folder: Path) -> None:

@@ -492,7 +492,7 @@ def test_what_cannot_be():
     with pytest.raises(invalid, match="only two turns"):
         list(ds.remove_columns("text").apply_chat_template(refused))
     bad = Dataset.from_dict({"messages": [[], [{"role": "user", "content": "a"}]]})
-    with pytest.raises(invalid, match="list of messages"):
+    with pytest.raises(invalid, match="has no messages"):
         list(bad.to_iterable_dataset().apply_chat_template(CHATML))
     turns = "{% for m in messages | reverse %}{{ m.content }}{% endfor %}"
     with pytest.raises(invalid, match="generation prompt of its own"):

@@ -227,6 +227,7 @@ def _checked(what: str, datasets: Any) -> list[IterableDataset]:
     for ds in parts:
         if not isinstance(ds, IterableDataset):
             hint = "; pass its values" if isinstance(ds, dict) else ""
+            hint = "; ds.to_iterable_dataset() makes one" if hasattr(ds, "_indices") else hint
             raise InvalidArgumentError(f"{what} expects streams, found {type(ds).__name__}{hint}")
     for i, ds in enumerate(parts):
         if ds._rank != parts[0]._rank:

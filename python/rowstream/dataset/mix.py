@@ -76,6 +76,8 @@ def mix_datasets(
         raise InvalidArgumentError(
             f"stopping_strategy is one of {', '.join(STRATEGIES)}, found {stopping_strategy!r}"
         )
+    if repeat is not None and stopping_strategy != "all_exhausted":
+        raise InvalidArgumentError("mix_datasets: give repeat or stopping_strategy, not both")
     again = () if repeat is None else tuple(bool(one) for one in repeat)
     if repeat is not None and len(again) != len(parts):
         raise InvalidArgumentError(

@@ -36,9 +36,10 @@ def schema_of(dataset: Any) -> Any:
         UnsupportedError: A function has made its columns, and no one said their types.
     """
     features = getattr(dataset, "features", None)
-    if not hasattr(dataset, "select_columns"):
+    if not hasattr(dataset, "select_columns") or isinstance(dataset, dict):
         raise InvalidArgumentError(
             f"expected a Dataset or an IterableDataset of rowstream, found {type(dataset).__name__}"
+            + (f" with the splits {list(dataset)}: take one" if isinstance(dataset, dict) else "")
         )
     if features is None:
         raise UnsupportedError(

@@ -98,6 +98,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, np.ndarray)) and not len(value) and not _is_array(value):
         # What an empty list would have is not known.
         return np.zeros(0, np.int64)
+    if isinstance(value, (list, np.ndarray)) and getattr(value, "dtype", None) in (None, object):
+        # What a function made of numbers of several kinds.
+        items = [_plain(of) for of in value]
+        if all(isinstance(of, (bool, int, float)) for of in items):
+            return np.array(items)
     if isinstance(value, dict):
         return {name: _plain(of) for name, of in value.items()}
     return value

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from rowstream.dataset.iterable.dataset import IterableDataset
@@ -26,6 +28,7 @@ def stream_of(dataset: Any, *, shuffle: bool, seed: int) -> IterableDataset:
         raise InvalidArgumentError(
             "DataLoader: a dataset is a Dataset or an IterableDataset of rowstream, found"
             f" {type(dataset).__name__}"
+            + (f" with the splits {list(dataset)}: take one" if isinstance(dataset, dict) else "")
         )
     if shuffle:
         raise InvalidArgumentError(
@@ -34,6 +37,19 @@ def stream_of(dataset: Any, *, shuffle: bool, seed: int) -> IterableDataset:
     if dataset._plan.grouped:
         raise UnsupportedError("DataLoader: the rows are in batches already: leave out batch()")
     return dataset
+
+
+def unknown(names: Iterable[str], loader: type) -> str:
+    """Return what is wrong with arguments that a loader does not have."""
+    said = []
+    for name in names:
+        near = get_close_matches(name, inspect.signature(loader).parameters, 1, 0.8)
+        said.append(name + (f" (is it {near[0]}?)" if near else ""))
+    return (
+        f"DataLoader: there is no argument {', '.join(said)}: batches are made in this process, on"
+        " the threads of the core, so there are no workers (num_threads= and num_proc= are for"
+        " Python functions), and a stream shuffles and splits itself"
+    )
 
 
 def rows_of(columns: Mapping[str, Any]) -> list[dict[str, Any]]:

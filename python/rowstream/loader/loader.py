@@ -16,7 +16,7 @@ from rowstream.formatting.streams import TABLES
 from rowstream.loader.ahead import ahead, begun, bytes_of, called, marked
 from rowstream.loader.collate import Collate
 from rowstream.loader.device import ToDevice, pinned
-from rowstream.loader.given import pool_of, rows_of, stream_of
+from rowstream.loader.given import pool_of, rows_of, stream_of, unknown
 from rowstream.loader.place import Place, of_rank
 from rowstream.loader.ranks import (
     Agreement,
@@ -130,12 +130,7 @@ class DataLoader:
         **others: Any,
     ) -> None:
         if others:
-            raise InvalidArgumentError(
-                f"DataLoader: there is no argument {', '.join(others)}:"
-                " batches are made in this process, on the threads of the core, so there are no"
-                " workers (num_threads= and num_proc= are for Python functions), and a stream"
-                " shuffles and splits itself"
-            )
+            raise InvalidArgumentError(unknown(others, DataLoader))
         check_number("batch_size", batch_size, least=1)
         check_number("pad_to_multiple_of", pad_to_multiple_of, least=1)
         check_number("prefetch", prefetch)

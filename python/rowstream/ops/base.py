@@ -161,6 +161,8 @@ class Stage:
     def _lists(self) -> Iterator[tuple[Iterable[Any], Any]]:
         """Yield the result of each list, and the state of the node before at that point."""
         index = self._index
+        # A source whose rows are read ahead, for lists that others may have instead.
+        note = getattr(self._upstream, "reached", lambda _: None)
         if self._pool is None:
             for taken in self._taken():
                 yield self._make(taken, index), self._upstream.state()
@@ -173,7 +175,11 @@ class Stage:
                 index += 1
                 if len(queue) >= getattr(submit, "ahead", self._pool.ahead):
                     future, after = queue.popleft()
-                    yield future.result(), after
+                    result = future.result()
+                    note(after)
+                    yield result, after
             while queue:
                 future, after = queue.popleft()
-                yield future.result(), after
+                result = future.result()
+                note(after)
+                yield result, after

@@ -68,6 +68,7 @@ class Consumer:
     ) -> None:
         self._source, self._world, self._number, self._limit = source, world, number, limit
         self.given = 0
+        self._reached: Any = None
         saved: dict[int, Any] = {}
         self._done: list[list[int]] = []
         if state is not None:
@@ -128,6 +129,15 @@ class Consumer:
     def cursor(self) -> Position:
         """Return the state, for states that are merged."""
         return self.state()
+
+    def reached(self, state: Any) -> None:
+        """Note how far the list goes that is given: what is read ahead of it is not this one's."""
+        self._reached = state
+
+    def reach(self) -> tuple[Any, int]:
+        """Return the state and the number of rows, as far as they are this one's."""
+        state: Any = self._reached or self.state()
+        return state, state["given"]
 
     def _next(self, lane: _Lane) -> Row | None:
         """Return the next row of a sequence for this consumer, or `None` at its end."""

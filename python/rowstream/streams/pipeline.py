@@ -88,7 +88,8 @@ class Pipeline:
         more = {"fixed": True} if fixed else {}
         if self._plan.begin is not None and all(step.rowwise for step in self._plan.steps):
             more["whole"] = True
-        return {**result, "cursor": source.cursor(), "taken": source.given, **more}
+        cursor, taken = source.reach()
+        return {**result, "cursor": cursor, "taken": taken, **more}
 
     @staticmethod
     def merge(places: list[dict[str, Any]], join: Callable[[list[Any]], Any]) -> dict[str, Any]:

@@ -78,6 +78,7 @@ class Source:
         cursor, self.given = state or (None, 0)
         self._rows = Rows(plan, world, cursor, number)
         self._batched, self._limit = plan.batch is not None, limit
+        self._reached: Any = None
         format = getattr(plan.steps[0], "format", None) if plan.steps else None
         self._make, self._python = formatter(format), format is None
 
@@ -87,6 +88,15 @@ class Source:
     def cursor(self) -> str:
         """Return the cursor of the core."""
         return self._rows.state()
+
+    def reached(self, state: Any) -> None:
+        """Note how far the list goes that is given: what is read ahead of it is not this one's."""
+        self._reached = state
+
+    def reach(self) -> tuple[Any, int]:
+        """Return the cursor of the core and the number of rows, as far as they are this one's."""
+        cursor, given = self._reached or (self.cursor(), self.given)
+        return cursor, given
 
     def _left(self, most: int) -> int:
         return most if self._limit is None else min(most, self._limit - self.given)

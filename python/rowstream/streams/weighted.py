@@ -178,15 +178,14 @@ class _WeightedRows:
         value = row[by]
         if value is None:
             return 0
-        if hasattr(value, "__len__") and not isinstance(value, dict):
+        if hasattr(value, "__len__") and not isinstance(value, (dict, str, bytes)):
             return len(value)
-        try:
-            return int(value)
-        except (TypeError, ValueError) as error:
+        if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__int__"):
             raise SchemaError(
                 f"mix_datasets: the column {by!r} has {type(value).__name__}, where a number or a"
                 " list counts"
-            ) from error
+            )
+        return int(value)
 
     def state(self) -> Position:
         return [

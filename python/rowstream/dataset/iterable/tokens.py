@@ -175,7 +175,7 @@ class StreamTokens(StreamBase):
         strategy: Literal["bfd", "bfd_split", "wrapped"] = "bfd",
         *,
         columns: str | Sequence[str] | None = None,
-        batch_size: int = 1000,
+        batch_size: int | None = None,
         drop_last: bool = False,
         seq_lengths: bool | None = None,
         position_ids: bool = False,
@@ -196,7 +196,9 @@ class StreamTokens(StreamBase):
                 only the last one is shorter.
             columns: The columns that are packed together, of equal lengths in each row; all that
                 are lists of numbers if `None`.
-            batch_size: The number of rows that `"bfd"` and `"bfd_split"` pack together.
+            batch_size: The number of rows that `"bfd"` and `"bfd_split"` pack together, 1000 if
+                `None`; of `"wrapped"` those that are read at once, 64 if `None`, which the result
+                does not depend on.
             drop_last: Leave out the last sequence of `"wrapped"` if it is shorter.
             seq_lengths: Add a column `seq_lengths` with the lengths of the parts of a packed
                 sequence, from which trl's collator makes position ids; as trl does it if `None`:
@@ -224,6 +226,8 @@ class StreamTokens(StreamBase):
             raise InvalidArgumentError(
                 f"pack: strategy is one of {', '.join(map(repr, STRATEGIES))}, not {strategy!r}"
             )
+        if batch_size is None:
+            batch_size = 64 if strategy == "wrapped" else 1000
         for name, number in (("length", length), ("batch_size", batch_size)):
             check_number(name, number, least=1)
         wanted = (columns,) if isinstance(columns, str) else columns

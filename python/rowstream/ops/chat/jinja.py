@@ -24,6 +24,11 @@ def messages_of(conversation: Any) -> list[dict[str, Any]]:
     Raises:
         InvalidArgumentError: It is no list of dicts, or is empty.
     """
+    if isinstance(conversation, (list, tuple)) and not conversation:
+        raise InvalidArgumentError(
+            "apply_chat_template: a conversation has no messages, which templates refuse:"
+            " ds.filter(lambda row: row[…]) leaves such rows out"
+        )
     if (
         not isinstance(conversation, Sequence)
         or isinstance(conversation, str)
