@@ -107,7 +107,8 @@ def tiny():
     )
 
 
-def hf_trainer():
+def hf_run(make, folder, resume=None, **options):
+    """Train by a `Trainer`; return the batches and the weights."""
     from rowstream.integrations.trainer import ResumableTrainer
     from transformers import Trainer, TrainingArguments
 
@@ -116,22 +117,24 @@ def hf_trainer():
             self.__dict__.setdefault("seen", []).append(numbers(inputs))
             return super().training_step(model, inputs, *others)
 
-    def run(make, folder, resume=None, **options):
-        arguments = {
-            "output_dir": str(FOLDER / folder),
-            "max_steps": 20,
-            "per_device_train_batch_size": 8,
-            "report_to": [],
-            "save_steps": 1,
-            "use_cpu": True,
-            "disable_tqdm": True,
-            "logging_strategy": "no",
-            **options,
-        }
-        trainer = Recording(model=tiny(), args=TrainingArguments(**arguments), train_dataset=make())
-        trainer.train(resume_from_checkpoint=resume and str(FOLDER / resume))
-        return trainer.seen, weights_of(trainer.model)
+    arguments = {
+        "output_dir": str(FOLDER / folder),
+        "max_steps": 20,
+        "per_device_train_batch_size": 8,
+        "report_to": [],
+        "save_steps": 1,
+        "use_cpu": True,
+        "disable_tqdm": True,
+        "logging_strategy": "no",
+        **options,
+    }
+    trainer = Recording(model=tiny(), args=TrainingArguments(**arguments), train_dataset=make())
+    trainer.train(resume_from_checkpoint=resume and str(FOLDER / resume))
+    return trainer.seen, weights_of(trainer.model)
 
+
+def hf_trainer():
+    run = hf_run
     cases = {
         "Trainer": (stream, ROWS, (5, 12, 13, 14, 18), {}),
         "Trainer, workers": (stream, None, (5, 14), {"dataloader_num_workers": 2}),
@@ -152,13 +155,16 @@ def hf_trainer():
         assert full[0][-len(after[0]) :] == after[0]
         assert full[1] == after[1]
     print("done: Trainer, accumulated", flush=True)
+
+
+def handover():
+    run = hf_run
     if RANKS == 2:
-        dist.barrier()
         json_path = FOLDER / "ranks.json"
         ranks = of_all_ranks(run(stream, "two", max_steps=9)[0])
         if RANK == 0:
             json_path.write_text(json.dumps(ranks))
-    elif (FOLDER / "ranks.json").exists():
+    else:
         # A checkpoint of two ranks goes on in one: each row of the pass once.
         ranks = json.loads((FOLDER / "ranks.json").read_text())
         after = run(stream, "one", "two/checkpoint-3", max_steps=16, save_strategy="no")[0]
@@ -467,6 +473,7 @@ if __name__ == "__main__":
     write()
     {
         "trainer": hf_trainer,
+        "handover": handover,
         "accelerate": accelerate_loop,
         "lightning": lightning_loop,
         "trl": trl_loop,

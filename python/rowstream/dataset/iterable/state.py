@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -21,8 +22,6 @@ from rowstream.streams.weighted import WeightedMixture, weights_of
 from rowstream.utils.arguments import check_number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rowstream.plan.bad_records import BadRecords
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from rowstream.dataset.map_style.column_types import ColumnTypes
@@ -13,8 +14,6 @@ from rowstream.ops.chat.step import begin
 from rowstream.ops.tokenize import Tokenize, tokenizing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pyarrow as pa
 
     from rowstream import _core
