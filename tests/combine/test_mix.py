@@ -228,3 +228,8 @@ def test_a_part_that_ended_as_the_weights_changed_begins_again():
         [short, long], {0: [1, 0], 10: [1, 1]}, stopping_strategy="all_exhausted", by="of"
     )
     assert Counter(row["of"] for row in ds.take(40))[1] > 15
+
+
+def test_parts_without_rows_are_explained():
+    empty = Dataset.from_dict({"a": [1]}).to_iterable_dataset().take(0)
+    assert "50.0% of the rows" in mix_datasets([empty, empty], [1, 1]).explain()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
+from rowstream.ops.chat.checks import has_generation_blocks
 
 _MASKS = ("assistant", "last", "all")
 _IGNORED = -100  # the label of which PyTorch's cross entropy takes no loss
-_GENERATION = re.compile(r"\{%-?\s*generation\b")
 Messages = list[dict[str, Any]]
 
 
@@ -80,7 +79,8 @@ class _Template:
 
     def generated(self, messages: Messages, ids: list[int]) -> list[tuple[int, int]]:
         """Return where the template says that answers are; nothing if it does not say it."""
-        if not _GENERATION.search(str(getattr(self._tokenizer, "chat_template", None) or "")):
+        template = str(getattr(self._tokenizer, "chat_template", None) or "")
+        if not has_generation_blocks(template):
             return []
         found = self._apply(messages, return_dict=True, return_assistant_tokens_mask=True)
         said = found.get("assistant_masks", found.get("assistant_mask"))

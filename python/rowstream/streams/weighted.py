@@ -53,6 +53,8 @@ class WeightedMixture(Mixture):
         A row of the mixture is one of all sequences, which take turns.
         """
         found = 0, self.schedule[0][1]
+        if len(self.schedule) == 1 and not self.changes:
+            return found
         # Of those of one row the last one counts.
         entries = sorted([*self.schedule, *self.changes], key=lambda entry: entry[0])
         for i, (row, weights) in enumerate(entries):
@@ -228,9 +230,8 @@ def shares(source: WeightedMixture) -> Iterator[str]:
     total = None
     if known and source.strategy != "all_exhausted_without_replacement":
         ends = min if source.strategy == "first_exhausted" else max
-        total = ends(
-            n * whole / weight for n, weight in zip(rows, weights, strict=True) if weight and n
-        )
+        drawn = zip(rows, weights, strict=True)
+        total = ends((n * whole / weight for n, weight in drawn if weight and n), default=None)
     for n, weight in zip(rows, weights, strict=True):
         text = f"{weight / whole:.1%} of the {'rows' if source.by is None else source.by}"
         if n is not None and source.strategy == "all_exhausted_without_replacement":

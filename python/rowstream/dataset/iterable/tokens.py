@@ -163,9 +163,7 @@ class StreamTokens(StreamBase):
             )
         features = self.features
         known = None if features is None else Features(step.features(features))
-        used = {step.source, step.tools}
-        of = [feature for name, feature in (features or {}).items() if name in used]
-        decoded = any(map(requires_decoding, of))
+        decoded = features is not None and any(requires_decoding(features[n]) for n in step.used)
         plan = self._decoded() if decoded else self._plan
         return self._with(plan.then(step), _known=known, **({"_decoding": None} if decoded else {}))
 

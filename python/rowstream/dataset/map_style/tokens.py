@@ -70,7 +70,6 @@ class MapStyleTokens(ColumnTypes):
         )
         step.check(self.features)
         rest = {name: of for name, of in self.features.items() if keep or name != column}
-        given = self.format
         result = self.with_format("arrow").map(
             EncodeTable(step),
             batched=True,
@@ -79,12 +78,7 @@ class MapStyleTokens(ColumnTypes):
             load_from_cache_file=load_from_cache_file,
             desc="Tokenizing",
         )
-        names = (
-            None
-            if given["columns"] == self.column_names
-            else [*(name for name in given["columns"] if name in rest), output]
-        )
-        return result.with_format(given["type"], columns=names, **given["format_kwargs"])
+        return self._as_formatted(result, [output])
 
     def apply_chat_template(
         self,
@@ -142,23 +136,26 @@ class MapStyleTokens(ColumnTypes):
             keep=keep,
         )
         features = Features(step.features(self.features))
-        gone = [] if keep else [name for name in (step.source, step.tools) if name is not None]
-        used = [name for name in (step.source, step.tools) if name is not None]
-        given = self.format
         # What Python decodes comes as rows; all else as tables.
-        rows = any(requires_decoding(self.features[name]) for name in used)
+        rows = any(requires_decoding(self.features[name]) for name in step.used)
         result = self.with_format(None if rows else "arrow").map(
             RenderTable(step, rows=rows),
             batched=True,
-            remove_columns=gone or None,
+            remove_columns=None if keep else step.used,
             features=features,
             load_from_cache_file=load_from_cache_file,
             desc="Rendering",
         )
+        return self._as_formatted(result, list(step.made))
+
+    def _as_formatted(self, result: Self, made: list[str]) -> Self:
+        """Return a result in the format of this dataset, with the columns that were made."""
+        given = self.format
+        there = {name for name in result.column_names if name not in made}
         names = (
             None
             if given["columns"] == self.column_names
-            else [*(name for name in given["columns"] if name in features), *step.made]
+            else [*(name for name in given["columns"] if name in there), *made]
         )
         return result.with_format(given["type"], columns=names, **given["format_kwargs"])
 

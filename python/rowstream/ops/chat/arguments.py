@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError
+from rowstream.ops.chat.checks import has_generation_blocks
 from rowstream.ops.chat.step import MASKS, ApplyChatTemplate
 from rowstream.ops.tokenize import tokenizer_json
 from rowstream.storage.files import open as open_file
-
-_GENERATION = re.compile(r"\{%[-+]?\s*generation\b")
 
 
 @dataclass
@@ -111,13 +109,13 @@ def chat_step(
 
 def _mask(template: str, assistant_mask: bool | str) -> str | None:
     if assistant_mask is True:
-        return "generation" if _GENERATION.search(template) else "turns"
+        return "generation" if has_generation_blocks(template) else "turns"
     if assistant_mask not in (False, None, *MASKS):
         raise InvalidArgumentError(
             "apply_chat_template: assistant_mask is True, False, 'generation' or 'turns', not"
             f" {assistant_mask!r}"
         )
-    if assistant_mask == "generation" and not _GENERATION.search(template):
+    if assistant_mask == "generation" and not has_generation_blocks(template):
         raise InvalidArgumentError(
             "apply_chat_template: the template has no blocks {% generation %}, which"
             " assistant_mask='generation' goes by; 'turns' goes by the answers' places"

@@ -53,6 +53,7 @@ _NODES = _words("""
     CondExpr NSRef Break Continue ExtensionAttribute
 """)
 _ESCAPES = re.compile(r"""\\(?:[nrt'"\\]|x[0-7][0-9a-fA-F]|u(?![dD][89a-fA-F])[0-9a-fA-F]{4})""")
+_GENERATION = re.compile(r"\{%[-+]?\s*generation\b")
 _RESERVED = re.compile(r"__(gen__|iter__|item_)")
 # What a text that is marked as safe may be given to: elsewhere it makes others escaped.
 _TAKE_SAFE = _words("""
@@ -61,6 +62,11 @@ _TAKE_SAFE = _words("""
 _PASS_SAFE = _words("""
     safe trim string default d tojson length
 """)
+
+
+def has_generation_blocks(template: str) -> bool:
+    """Return whether a template says itself what the model is to say."""
+    return _GENERATION.search(template) is not None
 
 
 def reasons(template: str, environment: Any) -> list[str]:

@@ -125,6 +125,11 @@ class ApplyChatTemplate(Whole):
         return _core.ChatRenderer(json.dumps(spec))
 
     @property
+    def used(self) -> list[str]:
+        """The columns that it reads."""
+        return [name for name in (self.source, self.tools) if name is not None]
+
+    @property
     def made(self) -> dict[str, Any]:
         """The columns that it makes, with their types."""
         if self.tokenizer is None:
@@ -138,7 +143,7 @@ class ApplyChatTemplate(Whole):
         Raises:
             InvalidArgumentError: A column is not there, or one that it makes is there already.
         """
-        used = [name for name in (self.source, self.tools) if name is not None]
+        used = self.used
         for name in used:
             if name not in features:
                 raise InvalidArgumentError(
@@ -243,7 +248,7 @@ class Rendering:
             for row in failed:
                 found[row] = slow.row(*self._of_row(row))
             made = pa.Table.from_pylist(found, schema)
-        gone = [] if step.keep else [name for name in (step.source, step.tools) if name]
+        gone = [] if step.keep else step.used
         if isinstance(rows, list):
             rest = [{n: value for n, value in row.items() if n not in gone} for row in rows]
             return Rendered(made, rest)
@@ -274,7 +279,7 @@ def begin(step: ApplyChatTemplate, renderer: _core.ChatRenderer | None, rows: An
     """
     import pyarrow as pa
 
-    names = [name for name in (step.source, step.tools) if name is not None]
+    names = step.used
     there = rows.column_names if not isinstance(rows, list) else [*rows[0]]
     if missing := [name for name in names if name not in there]:
         raise InvalidArgumentError(
