@@ -45,8 +45,8 @@ class Step(Protocol):
         rowwise: Whether each item becomes one item or none, whatever comes before and after it.
             Such a step has no state.
         one_to_one: Whether each item becomes one item.
-        counted: Whether its result depends on how many items a consumer had, so that it cannot
-            resume with another number of consumers.
+        counted: Whether its result depends on how many items a consumer had, so that consumers go
+            on behind others when their number changes (`streams/earlier.py`).
         python: Whether it returns dicts of Python objects, whatever came before.
     """
 
@@ -109,7 +109,7 @@ class Whole(PlainStep):
 
 
 class Counted(PlainStep):
-    """A step that counts the items of its consumer. Its states do not merge."""
+    """A step that counts the items of its consumer."""
 
     counted = True
 
