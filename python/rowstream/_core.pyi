@@ -16,6 +16,7 @@ __all__ = [
     "ImageDecoder",
     "InMemoryFile",
     "Mapped",
+    "MediaRefs",
     "PixelBuffer",
     "Plan",
     "RenderedChats",
@@ -147,6 +148,12 @@ class InMemoryFile:
     def name(self) -> str: ...
 
 @final
+class MediaRefs:
+    def __new__(cls, class_: type, columns: dict[str, Any]) -> MediaRefs: ...
+    def row(self, row: dict[str, Any]) -> dict[str, Any]: ...
+    def batch(self, columns: dict[str, list[Any]]) -> dict[str, list[Any]]: ...
+
+@final
 class Stream:
     def __new__(
         cls,
@@ -155,6 +162,7 @@ class Stream:
         of: int,
         cursor: str,
         on_error: Callable[[Exception], object] | None = None,
+        refs: MediaRefs | None = None,
     ) -> Stream: ...
     def __iter__(self) -> Stream: ...
     def __next__(self) -> dict[str, Any]: ...

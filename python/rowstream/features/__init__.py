@@ -5,6 +5,7 @@ from rowstream.features.features import Features
 from rowstream.features.media.audio import Audio
 from rowstream.features.media.documents import BioSequence, BioStructure, Mesh, Nifti, Pdf
 from rowstream.features.media.image import Image
+from rowstream.features.media.ref import MediaRef
 from rowstream.features.media.video import Video
 from rowstream.features.nested import LargeList, List, Sequence
 from rowstream.features.scalar import ClassLabel, Value
@@ -25,6 +26,7 @@ __all__ = [
     "Json",
     "LargeList",
     "List",
+    "MediaRef",
     "Mesh",
     "Nifti",
     "Pdf",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from rowstream.features.media.ref import references
 from rowstream.features.rows import pydict
 from rowstream.formatting.base import Formatter, unnest
 from rowstream.formatting.lazy import LazyBatch, LazyRow
+from rowstream.utils.cached import cached_property
 
 
 class PythonFormatter(Formatter):
@@ -29,15 +31,24 @@ class PythonFormatter(Formatter):
     def format_column(self, pa_table: Any) -> Any:
         """Return the first column as a list."""
         name = pa_table.column_names[0]
-        column = pydict(pa_table.select([0]))[name]
+        column = self._read(pa_table.select([0]))[name]
         return self._decoded(name, column) if self._decodes(name) else column
 
     def format_batch(self, pa_table: Any) -> Any:
         """Return a dict of lists; if lazy, its columns are formatted on first access."""
         return LazyBatch(pa_table, self) if self.lazy else self._batch(pa_table)
 
-    def _batch(self, pa_table: Any) -> dict[str, Any]:
+    @cached_property
+    def _refs(self) -> Any:
+        return references(self.features)
+
+    def _read(self, pa_table: Any) -> dict[str, Any]:
+        """Return the stored values of columns as lists, with references of media."""
         result = pydict(pa_table)
+        return result if self._refs is None else self._refs.batch(result)
+
+    def _batch(self, pa_table: Any) -> dict[str, Any]:
+        result = self._read(pa_table)
         return {
             name: self._decoded(name, column) if self._decodes(name) else column
             for name, column in result.items()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from rowstream.features.encode import decode_nested_example, encode_nested_example
+from rowstream.features.media.ref import MediaRef, references
 from rowstream.features.nested import requires_decoding
 from rowstream.ops.base import RowWise
 from rowstream.ops.map import RowNode
@@ -33,6 +35,14 @@ class Decode(RowWise):
         those = {
             name: feature for name, feature in self.features.items() if requires_decoding(feature)
         }
+        refs = references(self.features)
+        kept = {
+            name: feature
+            for name, feature in self.features.items()
+            if refs is not None
+            and name not in those
+            and requires_decoding(feature, ignore_decode_attribute=True)
+        }
 
         def decoded(row: dict[str, Any], _: int) -> dict[str, Any]:
             result = dict(row)
@@ -42,7 +52,10 @@ class Decode(RowWise):
                     result[name] = decode_nested_example(
                         feature, encode_nested_example(feature, result[name])
                     )
-            return result
+            for name, feature in kept.items():
+                if not isinstance(result.get(name), (MediaRef, NoneType)):
+                    result[name] = encode_nested_example(feature, result[name])
+            return result if refs is None else refs.row(result)
 
         pool = Pool("threads", self.threads, ahead_of_each=2) if self.threads else None
         return RowNode(upstream, state, number, decoded, indexed=False, pool=pool)

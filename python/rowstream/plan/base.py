@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
+from rowstream.features.media.ref import references
+from rowstream.features.schema import features_from_schema
 from rowstream.ops.rebatch import Rebatch
 from rowstream.plan.order import (
     DESCRIBED,
@@ -118,6 +120,12 @@ class PlanBase:
         """The schema of the files, as JSON."""
         schema: dict[str, Any] = self.listing["schema"]
         return schema
+
+    @cached_property
+    def refs(self) -> _core.MediaRefs | None:
+        """What rows have in the place of media that are not decoded; `None` if they have none."""
+        names = None if self.columns is None else list(self.columns)
+        return references(features_from_schema(self.schema, names))
 
     @property
     def rowwise(self) -> bool:

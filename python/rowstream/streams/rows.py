@@ -23,7 +23,7 @@ class Rows:
 
     def __init__(self, plan: Plan, world: World, state: str | None = None, number: int = 0) -> None:
         cursor = state or plan.core.start(world.epoch + number * _PASS)
-        self.stream = _core.Stream(plan.core, world.c, world.of, cursor, plan.skipped)
+        self.stream = _core.Stream(plan.core, world.c, world.of, cursor, plan.skipped, plan.refs)
         self._batch = plan.batch or (1, False)
 
     def state(self) -> str:

@@ -163,7 +163,9 @@ def rows_of(ds: Any) -> TableRows | None:
     if ds._indices is not None:
         ds._indices.check()
         mapping = ds._indices.table.column(0).to_numpy()
-    plain = not requires_decoding(ds.features) and not has_arrays(ds.features)
+    plain = not (
+        requires_decoding(ds.features, ignore_decode_attribute=True) or has_arrays(ds.features)
+    )
     return TableRows(ds._data, core, len(ds), mapping, plain)
 
 

@@ -14,6 +14,7 @@ use crate::door::{detached, guard};
 use crate::error::raise;
 use crate::numbers::{self, Array, Run};
 use crate::pixels::Pixels;
+use crate::refs::MediaRefs;
 use crate::rows::{Column, Columns, Shape};
 use crate::{capsule, columns};
 
@@ -73,6 +74,8 @@ const MOST_NAMES: usize = 32;
 pub struct Batch {
     pub batch: RecordBatch,
     pub declared: SchemaRef,
+    /// What Python objects have in the place of stored media.
+    pub refs: Option<Py<MediaRefs>>,
 }
 
 #[pymethods]
@@ -96,6 +99,9 @@ impl Batch {
         for (i, field) in self.declared.fields().iter().enumerate() {
             made.set_item(field.name(), columns.list(py, &mut shape, i, self.batch.num_rows())?)?;
         }
+        if let Some(refs) = &self.refs {
+            refs.get().fill_columns(&made)?;
+        }
         Ok(made)
     }
 
@@ -103,6 +109,9 @@ impl Batch {
     fn to_pylist<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let (columns, mut shape) = (Columns::new(&self.batch)?, Shape::new(py, self.declared.fields()));
         let rows = (0..self.batch.num_rows()).map(|i| columns.row(py, &mut shape, i)).collect::<PyResult<Vec<_>>>()?;
+        if let Some(refs) = &self.refs {
+            rows.iter().try_for_each(|row| refs.get().fill(row.cast()?))?;
+        }
         PyList::new(py, rows)
     }
 

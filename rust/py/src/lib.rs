@@ -14,6 +14,7 @@ mod given;
 mod numbers;
 mod pixels;
 mod plan;
+mod refs;
 mod rows;
 mod scalars;
 mod sealed;
@@ -60,6 +61,8 @@ mod _core {
     use super::pixels::{DecodedImages, ImageDecoder, PixelBuffer};
     #[pymodule_export]
     use super::plan::{InMemoryFile, Plan, join_scans, memory, merge_cursors, permutation, row_starts, scan};
+    #[pymodule_export]
+    use super::refs::MediaRefs;
     #[pymodule_export]
     use super::sealed::{Checks, Mapped, seal, sealed_files};
     #[pymodule_export]

@@ -8,7 +8,7 @@ use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::PyCapsule;
+use pyo3::types::{PyCapsule, PyDict};
 use rowstream_core::engine::forks;
 use rowstream_core::exec::{Next, Stream as CoreStream, Unit};
 use rowstream_core::panic::message;
@@ -23,6 +23,7 @@ use crate::capsule;
 use crate::door::{TICK, guard};
 use crate::error::{UnsupportedError, raise};
 use crate::plan::Plan;
+use crate::refs::MediaRefs;
 use crate::rows::{Columns, Shape};
 
 /// The rows of a plan for one consumer, from a cursor on.
@@ -35,6 +36,7 @@ pub struct Stream {
     declared: SchemaRef,
     /// What is told of records that cannot be read.
     on_error: Option<Py<PyAny>>,
+    refs: Option<Py<MediaRefs>>,
     forks: AtomicU64,
     /// Whether the last row was given.
     ended: AtomicBool,
@@ -166,10 +168,19 @@ fn closed() -> PyErr {
 
 #[pymethods]
 impl Stream {
-    /// `on_error`: called with the error of each record that cannot be read, where the plan leaves them out.
+    /// `on_error`: called with the error of each record that cannot be read, where the plan leaves them out. `refs`:
+    /// what rows have in the place of stored media.
     #[new]
-    #[pyo3(signature = (plan, c, of, cursor, on_error = None))]
-    fn new(py: Python<'_>, plan: &Plan, c: u64, of: u64, cursor: &str, on_error: Option<Py<PyAny>>) -> PyResult<Self> {
+    #[pyo3(signature = (plan, c, of, cursor, on_error = None, refs = None))]
+    fn new(
+        py: Python<'_>,
+        plan: &Plan,
+        c: u64,
+        of: u64,
+        cursor: &str,
+        on_error: Option<Py<PyAny>>,
+        refs: Option<Py<MediaRefs>>,
+    ) -> PyResult<Self> {
         guard(|| {
             if of == 0 || c >= of {
                 return Err(raise(&Error::new(Kind::Value, format!("there is no consumer {c} of {of}"))));
@@ -186,6 +197,7 @@ impl Stream {
                 of,
                 declared,
                 on_error,
+                refs,
                 forks: AtomicU64::new(forks()),
                 ended: AtomicBool::new(false),
                 pending: Mutex::new(None),
@@ -211,6 +223,9 @@ impl Stream {
                 let next = next.try_map(|(unit, row)| made(py, shape, unit, row))?;
                 next.try_map(|(made, depth)| {
                     fetch_ahead(stream, depth);
+                    if let Some(refs) = &self.refs {
+                        refs.get().fill(made.cast::<PyDict>()?)?;
+                    }
                     Ok(made)
                 })
             })
@@ -222,7 +237,11 @@ impl Stream {
         guard(|| {
             self.wait_for(py, |Inner { stream, .. }| {
                 let next = py.detach(|| stream.next_batch(size, drop_last)).map_err(|e| raise(&e))?;
-                next.try_map(|batch| Ok(Batch { batch, declared: Arc::clone(&self.declared) }))
+                next.try_map(|batch| Ok(Batch {
+                    batch,
+                    declared: Arc::clone(&self.declared),
+                    refs: self.refs.as_ref().map(|refs| refs.clone_ref(py)),
+                }))
             })
         })
     }

@@ -27,7 +27,7 @@ class Pdf(MediaFeature):
     Example:
         >>> features = Features({"file": Pdf(decode=False)})
         >>> Dataset.from_dict({"file": ["a.pdf"]}, features=features)[0]
-        {'file': {'bytes': None, 'path': 'a.pdf'}}
+        {'file': MediaRef(path='a.pdf', bytes=None)}
     """
 
     decode: bool = True
@@ -67,7 +67,7 @@ class Nifti(MediaFeature):
     Example:
         >>> features = Features({"file": Nifti(decode=False)})
         >>> Dataset.from_dict({"file": ["a.nii"]}, features=features)[0]
-        {'file': {'bytes': None, 'path': 'a.nii'}}
+        {'file': MediaRef(path='a.nii', bytes=None)}
     """
 
     decode: bool = True
@@ -109,7 +109,7 @@ class Mesh(MediaFeature):
     Example:
         >>> features = Features({"file": Mesh(decode=False)})
         >>> Dataset.from_dict({"file": ["a.stl"]}, features=features)[0]
-        {'file': {'bytes': None, 'path': 'a.stl'}}
+        {'file': MediaRef(path='a.stl', bytes=None)}
     """
 
     decode: bool = True
@@ -150,7 +150,7 @@ class BioSequence(MediaFeature):
     Example:
         >>> features = Features({"sequence": BioSequence(decode=False)})
         >>> Dataset.from_dict({"sequence": ["a.fasta"]}, features=features)[0]
-        {'sequence': {'bytes': None, 'path': 'a.fasta'}}
+        {'sequence': MediaRef(path='a.fasta', bytes=None)}
     """
 
     format: str = "fasta"
@@ -192,7 +192,7 @@ class BioStructure(MediaFeature):
     Example:
         >>> features = Features({"structure": BioStructure(decode=False)})
         >>> Dataset.from_dict({"structure": ["a.pdb"]}, features=features)[0]
-        {'structure': {'bytes': None, 'path': 'a.pdb'}}
+        {'structure': MediaRef(path='a.pdb', bytes=None)}
     """
 
     format: str = "pdb"

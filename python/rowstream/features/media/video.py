@@ -30,7 +30,7 @@ class Video(MediaFeature):
     Example:
         >>> features = Features({"video": Video(decode=False)})
         >>> Dataset.from_dict({"video": ["a.mp4"]}, features=features)[0]
-        {'video': {'bytes': None, 'path': 'a.mp4'}}
+        {'video': MediaRef(path='a.mp4', bytes=None)}
     """
 
     decode: bool = True
