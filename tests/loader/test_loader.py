@@ -480,3 +480,37 @@ def test_padding_is_a_number():
         Dataset.from_dict({"x": [[1], [1, 2]]}), 2, format="numpy", padding={"x": 0.5}
     )
     assert batch["x"].tolist() == [[1.0, 0.5], [1.0, 2.0]]
+
+
+@pytest.mark.parametrize("num_proc", [0, 1])
+def test_a_function_of_rows_is_told_what_collate_is_called_with(num_proc):
+    loader = DataLoader(table(4), 2, collate=_of_rows, num_proc=num_proc)
+    with pytest.raises(TypeError) as caught:
+        next(iter(loader))
+    assert any("collate_fn=" in note for note in caught.value.__notes__)
+
+
+def _of_rows(rows):
+    return [row["n"] for row in rows]
+
+
+def test_a_device_that_is_not_there_is_told_at_once():
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(exceptions.InvalidArgumentError, match="no CUDA device"):
+        DataLoader(table(4), 2, format="torch", device="cuda")
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("ranks", [2, 3, 8])
+def test_ranks_of_one_file_have_equal_parts(tmp_path, shuffled, ranks):
+    # A little more than the range of bytes into which files are cut.
+    path = tmp_path / "a.jsonl"
+    write_jsonl(path, [{"i": i, "text": "x" * 80} for i in range(12_000)])
+    ds = load_dataset("json", data_files=str(path), split="train", streaming=True)
+    assert ds.num_shards == 2
+    ds = ds.shuffle(seed=1, buffer_size=1000) if shuffled else ds
+    parts = [[row["i"] for row in split_dataset_by_node(ds, r, ranks)] for r in range(ranks)]
+    assert sorted(flat(parts)) == list(range(12_000))
+    assert max(map(len, parts)) <= 1.02 * min(map(len, parts))

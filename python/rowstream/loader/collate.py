@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError
 
 FORMATS = ("torch", "numpy", "jax", "mlx", "tensorflow")
+
+
+class GivenCollate:
+    """A user's function of the columns of a batch, whose errors say what it is called with."""
+
+    def __init__(self, function: Callable[[dict[str, Any]], Any]) -> None:
+        self._function = function
+
+    def __call__(self, batch: dict[str, Any]) -> Any:
+        """Return what the function makes of a batch."""
+        try:
+            return self._function(batch)
+        except (TypeError, KeyError, IndexError, AttributeError) as error:
+            error.add_note(
+                f"DataLoader: collate= is called with a dict of columns, {list(batch)}; a function"
+                " of a list of rows, as torch's loader takes it, is given by collate_fn="
+            )
+            raise
 
 
 class Collate:

@@ -46,7 +46,10 @@ class ToDevice:
             if self._device.type == "cuda":
                 self._side = torch.cuda.Stream(self._device)
         except (RuntimeError, AssertionError) as error:
-            raise InvalidArgumentError(f"DataLoader: device={device!r}: {error}") from error
+            why = (
+                str(error) if torch.cuda.is_available() else f"{error} (torch finds no CUDA device)"
+            )
+            raise InvalidArgumentError(f"DataLoader: device={device!r}: {why}") from error
         self._copy = lambda batch: _mapped(
             batch, lambda tensor: tensor.to(self._device, non_blocking=True), "to"
         )

@@ -14,7 +14,7 @@ from rowstream.distributed import split_dataset_by_node
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.formatting.streams import TABLES
 from rowstream.loader.ahead import ahead, begun, bytes_of, called, marked
-from rowstream.loader.collate import Collate
+from rowstream.loader.collate import Collate, GivenCollate
 from rowstream.loader.device import ToDevice, pinned
 from rowstream.loader.given import pool_of, rows_of, stream_of, unknown
 from rowstream.loader.place import Place, of_rank
@@ -176,9 +176,11 @@ class DataLoader:
             collate = rows_of
         else:
             self.dataset = stream.with_format("numpy")
-        self._collate = (
-            Collate(format, padding, masks, pad_to_multiple_of) if collate is None else collate
-        )
+        if collate is None:
+            collate = Collate(format, padding, masks, pad_to_multiple_of)
+        elif collate_fn is None:
+            collate = GivenCollate(collate)
+        self._collate = collate
         self._collate_fn = collate_fn
         self._pool = pool_of(num_threads, num_proc)
         self._prefetch, self._pin, self._on_uneven = prefetch, pin_memory, on_uneven

@@ -372,14 +372,16 @@ fn pieces(files: &[FileEntry], cuts: Vec<Cuts>) -> Vec<PieceEntry> {
             Cuts::Whole if file.size == 0 => {}
             Cuts::Whole => pieces.push((i, 0, None, file.size)),
             Cuts::Anywhere => {
-                pieces
-                    .extend((0..file.size).step_by(range as usize).map(|at| (i, at, None, range.min(file.size - at))));
+                let parts = Parts::new(file.size, range);
+                pieces.extend(
+                    (0..parts.of).map(|part| (i, parts.start(part), None, parts.start(part + 1) - parts.start(part))),
+                );
             }
             Cuts::Pieces(of) => pieces.extend(of.into_iter().map(|(at, rows, bytes)| (i, at, rows, bytes))),
             Cuts::Rows(starts) => {
-                let mut from = 0;
+                let (parts, mut from) = (Parts::new(file.size, range), 0);
                 while from < starts.len() {
-                    let limit = (starts[from] / range + 1) * range;
+                    let limit = parts.end(starts[from]);
                     let upto = starts.partition_point(|at| *at < limit).max(from + 1);
                     let end = starts.get(upto).copied().unwrap_or(file.size);
                     pieces.push((i, starts[from], Some((upto - from) as u64), end - starts[from]));
@@ -391,9 +393,54 @@ fn pieces(files: &[FileEntry], cuts: Vec<Cuts>) -> Vec<PieceEntry> {
     pieces
 }
 
+/// A file in parts of one length, so that a short one at its end makes no consumer's share a small one.
+struct Parts {
+    size: u64,
+    of: u64,
+}
+
+impl Parts {
+    /// As few as have at most `range` bytes each.
+    fn new(size: u64, range: u64) -> Self {
+        Self { size, of: size.div_ceil(range) }
+    }
+
+    /// The first byte of a part, or the end of the file.
+    fn start(&self, part: u64) -> u64 {
+        (u128::from(self.size) * u128::from(part) / u128::from(self.of.max(1))) as u64
+    }
+
+    /// The end of the part with a byte.
+    fn end(&self, at: u64) -> u64 {
+        let part = (u128::from(at) * u128::from(self.of) / u128::from(self.size.max(1))) as u64;
+        (part..).map(|part| self.start(part + 1)).find(|end| *end > at).unwrap_or(self.size)
+    }
+}
+
 impl Cuts {
     /// Whether there are no pieces.
     fn empty(&self) -> bool {
         matches!(self, Self::Pieces(of) if of.is_empty()) || matches!(self, Self::Rows(starts) if starts.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Parts;
+
+    #[test]
+    fn parts_are_of_one_length_and_cover_a_file() {
+        for (size, range) in [(1, 1 << 20), (1 << 20, 1 << 20), ((1 << 20) + 1, 1 << 20), (7 << 30, 32 << 20), (10, 3)] {
+            let parts = Parts::new(size, range);
+            assert_eq!((parts.start(0), parts.start(parts.of)), (0, size));
+            let lengths: Vec<u64> = (0..parts.of).map(|part| parts.start(part + 1) - parts.start(part)).collect();
+            let (least, most) = (lengths.iter().min(), lengths.iter().max());
+            assert!(most <= Some(&range) && most.zip(least).is_some_and(|(most, least)| most - least <= 1));
+            for part in 0..parts.of {
+                assert_eq!(parts.end(parts.start(part)), parts.start(part + 1));
+                assert_eq!(parts.end(parts.start(part + 1) - 1), parts.start(part + 1));
+            }
+        }
+        assert_eq!(Parts::new(0, 1 << 20).of, 0);
     }
 }
