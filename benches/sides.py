@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import statistics
 import subprocess
-import sys
 import tempfile
 import textwrap
+
+from benches.environments import python_of
 
 BEFORE = """
     import hashlib, json, random, resource, sys, time
@@ -50,7 +51,7 @@ def run(package: str, code: str, folder: str, times: int) -> dict[str, float | s
     )
     with tempfile.TemporaryDirectory() as cache:
         done = subprocess.run(
-            [sys.executable, "-c", whole, package, folder, cache],
+            [python_of(package), "-c", whole, package, folder, cache],
             capture_output=True,
             text=True,
             check=False,

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benches.recipes import peers
 from benches.recipes.sides import RECIPES
 from benches.sides import compare
 
@@ -89,6 +90,7 @@ def make() -> None:
 def main() -> None:
     """Measure the recipes and write the results."""
     make()
+    peers.write(DATA)
     found = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for name, (title, sides) in RECIPES.items():
         if len(sys.argv) == 1 or name in sys.argv[1:]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from benches.recipes import peers
+
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\\n"
     "{% if m.role == 'assistant' %}{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}\\n"
@@ -131,6 +133,7 @@ def ids(file: str) -> dict[str, str]:
         return sums
 """
         + SUMS,
+        **peers.ids(file),
     }
 
 

@@ -1,0 +1,37 @@
+"""Environments of peers that do not go together with each other, or with what the project is tested with: one each.
+
+They are made when a side is first run, in `target/peers`, with the versions below.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path("target/peers")
+PACKAGES = {
+    "grain": ("grain==0.2.18", "torch==2.15.0", "pyarrow==26.0.1"),
+    "litdata": ("litdata==0.2.76", "torch==2.15.0", "pyarrow==26.0.1"),
+    "streaming": ("mosaicml-streaming==0.13.0", "torch==2.15.0", "pyarrow==26.0.1"),
+    "zephon": ("zephon[parquet]==0.2.0", "torch==2.15.0"),
+}
+"""What is installed for a peer, by the name of its module."""
+
+
+def python_of(module: str) -> str:
+    """Return the interpreter in which a module is there: this one, but for those of `PACKAGES`."""
+    if module not in PACKAGES:
+        return sys.executable
+    python = FOLDER / module / "bin" / "python"
+    if not (python.parent / "installed").exists():
+        uv = str(Path(sys.executable).with_name("uv"))
+        folder = str(FOLDER / module)
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", version, folder], check=True)
+        subprocess.run(
+            [uv, "pip", "install", "--quiet", "--python", str(python), *PACKAGES[module]],
+            check=True,
+        )
+        (python.parent / "installed").touch()
+    return str(python)
