@@ -41,7 +41,7 @@ class NumpyFormatter(TensorFormatter):
         if found is None or (found[0] == "<u8" and (found[1] or found[3] is not None)):
             return None
         dtype, shape, data, lengths = found
-        values = np.frombuffer(data, dtype)
+        values = np.frombuffer(memoryview(data), dtype)
         if lengths is not None:
             return separate(divided(values, lengths), data)
         if shape:

@@ -173,10 +173,10 @@ class TensorFormatter(Formatter):
         return self.stack(result) if isinstance(result, list) else result
 
     def from_numbers(
-        self, dtype: str, shape: list[int], data: bytearray, lengths: list[int] | None
+        self, dtype: str, shape: list[int], data: _core.WritableBuffer, lengths: list[int] | None
     ) -> Any:
         """Return numbers that the core wrote, for each row one or an array, as tensors."""
-        values = np.frombuffer(data, dtype)
+        values = np.frombuffer(memoryview(data), dtype)
         if lengths is None:
             values = values.reshape(-1, *shape) if shape else values
             return self.numbers(values) if values.dtype.kind in "iuf" else self.leaf(values)
@@ -220,7 +220,7 @@ def divided(values: Any, lengths: list[int]) -> list[Any]:
     return [values[start:end] for start, end in pairwise(accumulate(lengths, initial=0))]
 
 
-def separate(rows: Iterable[Any], data: bytearray) -> Iterable[Any]:
+def separate(rows: Iterable[Any], data: _core.WritableBuffer) -> Iterable[Any]:
     """Return the rows of an array as arrays, which share memory only if it is little: whoever
     keeps one row keeps it all.
     """

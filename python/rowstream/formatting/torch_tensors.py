@@ -61,7 +61,7 @@ class TorchFormatter(TensorFormatter):
         if found is None or found[0] == "<u8":
             return None
         dtype, shape, data, lengths = found
-        values = np.frombuffer(data, dtype)
+        values = np.frombuffer(memoryview(data), dtype)
         if lengths is not None:
             parts = divided(values, lengths)
         else:

@@ -7,6 +7,7 @@ import copy
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -17,100 +18,137 @@ if TYPE_CHECKING:
 
 
 _MOST = 64  # batches ahead, however small they are
-_running: WeakSet[_Queue] = WeakSet()
-
-
-def ahead(
-    items: Iterator[Any], most: int, size: Callable[[Any], int]
-) -> Generator[Any, None, None]:
-    """Yield items that a thread makes. An error comes where its item would.
-
-    Args:
-        items: The items.
-        most: The bytes of items that are ready, beside one that is always made.
-        size: Return the bytes of an item.
-    """
-    queue = _Queue(most)
-    _running.add(queue)
-
-    def work() -> None:
-        try:
-            for item in items:
-                if not queue.put(item, size(item)):
-                    return
-            queue.end(None)
-        except BaseException as error:
-            queue.end(error)
-
-    thread = threading.Thread(target=work, name="rowstream.DataLoader", daemon=True)
-    queue.thread = thread
-    thread.start()
-    try:
-        yield from queue
-    finally:
-        queue.stop()
-        thread.join()
+# A step that is shorter, in seconds, is not worth another thread: to wake it takes about as long.
+_SHORT = 100e-6
+_running: WeakSet[Ahead] = WeakSet()
 
 
 @atexit.register
 def _stop() -> None:
     """End the threads while the interpreter can still wait for them."""
-    for queue in list(_running):
-        queue.stop()
-        if queue.thread is not None:
-            queue.thread.join(timeout=2)
+    for made in list(_running):
+        made.close(timeout=2)
 
 
-class _Queue:
-    """Items between two threads, bounded in bytes."""
+class Ahead:
+    """Items that a thread makes while the consumer does something else.
 
-    def __init__(self, most: int) -> None:
-        self._most, self._bytes = most, 0
-        self._items: deque[tuple[Any, int]] = deque()
+    Who waits for an item that nobody is making makes it: a consumer that does nothing between two
+    items pays for no other thread. An error comes where its item would.
+
+    Args:
+        items: The items.
+        most: The bytes of items that are ready, beside one that is always made.
+        size: Return the bytes of an item.
+        count: The most items that are ready, however small they are.
+    """
+
+    def __init__(
+        self, items: Iterator[Any], most: int, size: Callable[[Any], int], count: int = _MOST
+    ) -> None:
+        self._items, self._most, self._size, self._count = items, most, size, count
+        self._ready: deque[tuple[Any, int]] = deque()
+        self.bytes = 0
+        """The bytes of the items that are ready."""
         self._changed = threading.Condition()
-        self._ended = self._stopped = False
+        self._making = self._ended = self._stopped = False
         self._error: BaseException | None = None
-        self.thread: threading.Thread | None = None
+        # Whether the consumer does something between two items.
+        self._busy = True
+        self.thread = threading.Thread(target=self._work, name="rowstream.DataLoader", daemon=True)
 
-    def put(self, item: Any, size: int) -> bool:
-        """Wait for room and add an item; return whether anybody wants it."""
+    def __len__(self) -> int:
+        """Return the number of items that are ready."""
+        return len(self._ready)
+
+    def start(self) -> None:
+        """Begin to make items."""
+        _running.add(self)
+        self.thread.start()
+
+    def items(self) -> Generator[Any, None, None]:
+        """Yield the items; the thread, which is started if it was not, ends with it."""
+        if self.thread.ident is None:
+            self.start()
+        try:
+            while (item := self._next()) is not None:
+                began = perf_counter()
+                yield item
+                self._busy = perf_counter() - began > _SHORT
+        finally:
+            self.close()
+
+    def _next(self) -> Any:
+        """Return the next item, `None` after the last; it is made here if no other thread does."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: (
-                    self._stopped
-                    or not self._items
-                    or (self._bytes + size <= self._most and len(self._items) < _MOST)
-                )
-            )
-            self._items.append((item, size))
-            self._bytes += size
-            self._changed.notify_all()
-            return not self._stopped
-
-    def end(self, error: BaseException | None) -> None:
-        """Say that no more items come."""
+            while self._making and not self._ready:
+                self._changed.wait()
+            if self._ready:
+                item, size = self._ready.popleft()
+                self.bytes -= size
+                if self._busy and self._few():
+                    self._changed.notify()
+                return item
+            if self._ended:
+                if self._error is not None:
+                    raise self._error
+                return None
+            self._making = True
+        item = self._make()
         with self._changed:
-            self._ended, self._error = True, error
-            self._changed.notify_all()
+            self._making = False
+            if item is None and self._error is not None:
+                raise self._error
+            if self._busy:
+                self._changed.notify()
+        return item
 
-    def stop(self) -> None:
-        """Say that no more items are wanted."""
+    def _make(self) -> Any:
+        """Return an item that only this thread makes; `None` after the last, and at an error."""
+        try:
+            item = next(self._items, None)
+        except BaseException as error:
+            self._error, item = error, None
+        if item is None:
+            self._ended = True
+        return item
+
+    def _room(self) -> bool:
+        return not self._ready or (self.bytes < self._most and len(self._ready) < self._count)
+
+    def _few(self) -> bool:
+        """Return whether the thread is to be woken, which takes longer than to take an item."""
+        return 2 * len(self._ready) <= self._count and 2 * self.bytes <= self._most
+
+    def _work(self) -> None:
+        """Make items while the consumer is busy and there is room."""
+        while True:
+            with self._changed:
+                while not (self._stopped or self._ended) and (
+                    self._making or not self._busy or not self._room()
+                ):
+                    self._changed.wait()
+                if self._stopped or self._ended:
+                    return
+                self._making = True
+            item = self._make()
+            with self._changed:
+                self._making = False
+                if item is not None:
+                    size = self._size(item)
+                    self._ready.append((item, size))
+                    self.bytes += size
+                self._changed.notify()
+
+    def close(self, timeout: float | None = None) -> None:
+        """Say that no more items are wanted, and wait for the thread to end."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
-
-    def __iter__(self) -> Iterator[Any]:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._items or self._ended)
-                if not self._items:
-                    if self._error is not None:
-                        raise self._error
-                    return
-                item, size = self._items.popleft()
-                self._bytes -= size
-                self._changed.notify_all()
-            yield item
+        if self.thread.ident is not None:
+            self.thread.join(timeout)
+        self._ready.clear()
+        self.bytes = 0
 
 
 def begun(rows: Iterable[Any], batches: Generator[Any, None, None]) -> Generator[Any, None, None]:

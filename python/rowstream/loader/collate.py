@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError
 
 FORMATS = ("torch", "numpy", "jax", "mlx", "tensorflow")
@@ -89,7 +90,8 @@ class Collate:
         if _is_array(column):
             if mask is None or column.ndim != 2:
                 return {name: column}
-            return {name: column, mask: np.ones(column.shape, np.int64)}
+            ones = np.frombuffer(memoryview(_core.WritableBuffer.ones(column.size)), np.int64)
+            return {name: column, mask: ones.reshape(column.shape)}
         rows = [_plain(row) for row in column]
         lists = [row for row in rows if row is not None]
         if not lists or not all(_is_array(row) and row.ndim == 1 for row in lists):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from itertools import islice
@@ -13,18 +13,14 @@ from typing import TYPE_CHECKING, Any
 from rowstream.distributed import split_dataset_by_node
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.formatting.streams import TABLES
-from rowstream.loader.ahead import ahead, begun, bytes_of, called, marked
+from rowstream.loader.ahead import Ahead, begun, bytes_of, called, marked
 from rowstream.loader.collate import Collate, GivenCollate
 from rowstream.loader.device import ToDevice, pinned
 from rowstream.loader.given import pool_of, rows_of, stream_of, unknown
-from rowstream.loader.place import Place, of_rank
-from rowstream.loader.ranks import (
-    Agreement,
-    evenly_by_count,
-    gathered,
-    initialized,
-    ranks,
-)
+from rowstream.loader.place import Place
+from rowstream.loader.ranks import Agreement, evenly_by_count, initialized, ranks
+from rowstream.loader.state import LoaderState
+from rowstream.loader.watch import Made, Watch, rows_in
 from rowstream.ops.base import World
 from rowstream.streams.count import known_count
 from rowstream.utils.arguments import check_number
@@ -34,7 +30,7 @@ if TYPE_CHECKING:
     from rowstream.dataset.map_style.dataset import Dataset
 
 
-class DataLoader:
+class DataLoader(LoaderState):
     """Batches of a dataset as tensors, made in this process.
 
     The core reads, decodes, tokenizes and shuffles on its own threads, so no worker process is
@@ -103,6 +99,11 @@ class DataLoader:
         [[5, 6, 7], [8, 0, 0]] [[1, 1, 1], [1, 0, 0]] [0 1]
     """
 
+    PREFETCH = 64 << 20
+    """The bytes of batches that are made ahead if nothing else is said."""
+    # The most batches that are made ahead, however small they are.
+    _most_ahead = 64
+
     def __init__(
         self,
         dataset: IterableDataset | Dataset,
@@ -119,7 +120,7 @@ class DataLoader:
         padding: Mapping[str, Any] | None = None,
         masks: Mapping[str, str] | None = None,
         pad_to_multiple_of: int = 1,
-        prefetch: int = 64 << 20,
+        prefetch: int = PREFETCH,
         pin_memory: bool = False,
         device: Any = None,
         gradient_accumulation: int = 1,
@@ -186,31 +187,32 @@ class DataLoader:
         self._prefetch, self._pin, self._on_uneven = prefetch, pin_memory, on_uneven
         self._device = None if device is None else ToDevice(device, format)
         self._agreement: Agreement | None = None
+        self._watch = Watch()
+        self._ahead: Ahead | None = None
         # After the last batch; where the next iteration begins; and that of a loaded state.
         self._place = self._begin = Place(0)
         self._resume: Place | None = None
         self.updates = self.padded = self.last = False
 
-    def set_epoch(self, epoch: int) -> None:
-        """Set the epoch of the next iteration, which its order depends on.
+    def stats(self) -> dict[str, float]:
+        """Return how many batches were given, how fast, and how long the loop waited for them.
 
-        A place that was loaded stays, if it is in that epoch. With `epoch_size` the rows go on
-        where they are, whatever the number.
-
-        Args:
-            epoch: The number of the epoch, from 0.
+        Returns:
+            `batches`, `rows` and `bytes` that were given, by all iterations since the loader was
+            made; the `seconds` that took, of which the loop waited `waited_seconds` for batches,
+            a `waited_share`, and did something else for `worked_seconds`; `rows_per_second` and
+            `megabytes_per_second` (10⁶ bytes); and the `ready_batches` and `ready_bytes` that are
+            made ahead now.
 
         Example:
-            >>> loader = rowstream.DataLoader(Dataset.from_dict({"a": [1, 2]}), format="numpy")
-            >>> loader.set_epoch(3)
-            >>> loader.state_dict()["epoch"]
-            3
+            >>> loader = rowstream.DataLoader(Dataset.from_dict({"a": [1, 2, 3]}), format="numpy")
+            >>> _ = list(loader)
+            >>> loader.stats()["rows"], loader.stats()["bytes"]
+            (3, 24)
         """
-        coming = self._resume or self._begin
-        if check_number("epoch", epoch) != coming.epoch:
-            stream = None if self._epoch_size is None else coming.stream
-            self._place = self._begin = Place(epoch, stream)
-            self._resume = None
+        ahead = self._ahead
+        ready, size = (0, 0) if ahead is None else (len(ahead), ahead.bytes)
+        return {**self._watch.stats(), "ready_batches": ready, "ready_bytes": size}
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch, on this rank.
@@ -257,12 +259,16 @@ class DataLoader:
         with closing(self._made(begin)) as made:
             source = made if self._epoch_size is None else begun(self._once, made)
             if self._prefetch:
-                source = ahead(source, self._prefetch, lambda item: bytes_of(item[0]))
+                self._ahead = Ahead(
+                    source, self._prefetch, lambda made: made.size, self._most_ahead
+                )
+                source = self._ahead.items()
             with closing(source) as batches:
-                yield from self._given(begin, batches)
+                given = self._given(begin, batches)
+                yield from self._watch.over(given)
 
     def _made(self, begin: Place) -> Generator[Any, None, None]:
-        """Yield batches, sent to the device, and the states of the stream after them."""
+        """Yield batches, sent to the device, with the states of the stream after them."""
         ds = copy.copy(self.dataset)
         ds.set_epoch(begin.epoch if self._epoch_size is None else 0)
         if begin.stream is not None:
@@ -271,7 +277,10 @@ class DataLoader:
         if self._epoch_size is not None:
             columns = islice(columns, self._steps(begin.rows))  # type: ignore[assignment]
         for batch, state in called(columns, self._collate, self._pool):
-            yield batch if self._collate_fn is not None else self._sent(batch), state
+            rows, size = rows_in(batch, self.batch_size), bytes_of(batch)
+            yield Made(
+                batch if self._collate_fn is not None else self._sent(batch), state, rows, size
+            )
 
     def _sent(self, batch: Any) -> Any:
         batch = pinned(batch) if self._pin else batch
@@ -282,14 +291,16 @@ class DataLoader:
         rows, of, device = begin.rows, self._part[1], self._device
         goes_on = self._epoch_size is not None
         even = self._evenly(begin, batches)
-        for ((batch, state), again), number, last in marked(even, begin.batches):
+        for (made, again), number, last in marked(even, begin.batches):
             rows += self.batch_size * of if goes_on else 0
-            self._place = Place(begin.epoch, state, rows, last, number)
+            self._place = Place(begin.epoch, made.state, rows, last, number)
             if last:
                 # Also for those who count the batches, and never ask for the one after it.
                 self._begin = self._place.after(goes_on=goes_on)
             self.updates = last or number % self.gradient_accumulation == 0
             self.padded, self.last = again, last
+            self._watch.given(made.rows, made.size)
+            batch = made.batch
             if self._collate_fn is not None:
                 batch = self._sent(self._collate_fn(batch))
             yield batch if device is None else device.arrived(*batch)
@@ -312,86 +323,5 @@ class DataLoader:
     def _spare(self, begin: Place) -> Any:
         """Return a batch to repeat where none is left after a resume: the first of the epoch."""
         with closing(self._made(Place(begin.epoch))) as made:
-            batch, _ = next(made, (None, None))
-        return None if batch is None else (batch, begin.stream)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the place after the last batch that was given: plain data, for json or torch.save.
-
-        Each rank has a state of its own. `load_state_dict` takes those of all ranks together.
-
-        Example:
-            >>> loader = rowstream.DataLoader(Dataset.from_dict({"a": [1, 2, 3]}), format="numpy")
-            >>> batches = iter(loader)
-            >>> _ = next(batches)
-            >>> state = loader.state_dict()
-            >>> again = rowstream.DataLoader(Dataset.from_dict({"a": [1, 2, 3]}), format="numpy")
-            >>> again.load_state_dict(state)
-            >>> [int(batch["a"][0]) for batch in again]
-            [2, 3]
-        """
-        place = self._place
-        if place.stream is None:
-            start = copy.copy(self.dataset)
-            start.set_epoch(place.epoch if self._epoch_size is None else 0)
-            place = self._place = replace(place, stream=start.state_dict())
-        sized, grouped = self._epoch_size is not None, self.gradient_accumulation > 1
-        return place.to_dict(sized=sized, grouped=grouped)
-
-    @property
-    def number_of_parts(self) -> int:
-        """The number of parts that the rows are divided into: of ranks with rows of their own.
-
-        Example:
-            >>> ds = Dataset.from_dict({"a": [1, 2]})
-            >>> rowstream.DataLoader(ds, format="numpy", world=(0, 4), replicate=2).number_of_parts
-            2
-        """
-        return self._part[1]
-
-    def gather_state_dicts(self, own: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Return the states of all ranks, for one file that every rank loads.
-
-        All ranks call it at once: it is an operation of `torch.distributed`.
-
-        Args:
-            own: The state of this rank, if not the one of now.
-
-        Returns:
-            A list for `load_state_dict`, with one state where there are no other ranks.
-
-        Example:
-            >>> loader = rowstream.DataLoader(Dataset.from_dict({"a": [1, 2]}), format="numpy")
-            >>> loader.load_state_dict(loader.gather_state_dicts())
-        """
-        states = gathered(own or self.state_dict())
-        return states[:: self._ranks.replicate] if len(states) > 1 else states
-
-    def load_state_dict(self, state: dict[str, Any] | Sequence[dict[str, Any]]) -> None:
-        """Continue at a place: the next iteration begins with the next batch.
-
-        Args:
-            state: What `state_dict` returned, of a loader of the same rows; or a list of what it
-                returned on all ranks, in their order, which each rank loads. With as many ranks
-                the next batches are those that would have come; with others, and another
-                `batch_size`, every row of the epoch comes once.
-
-        Raises:
-            CheckpointMismatchError: It is the state of something else, or of other ranks.
-
-        Example:
-            >>> loader = rowstream.DataLoader(Dataset.from_dict({"a": [1, 2]}), format="numpy")
-            >>> loader.load_state_dict(loader.state_dict())
-        """
-        if isinstance(state, (list, tuple)):
-            state = of_rank(state, *self._part)
-        place, goes_on = Place.from_dict(state), self._epoch_size is not None
-        if place.stream is not None:
-            # Whether it is of these rows is told here, and not at the first batch. What was merged
-            # is from here on the place of this rank, whether it has a batch or not.
-            ds = copy.copy(self.dataset)
-            ds.load_state_dict(place.stream)
-            place = replace(place, stream=ds.state_dict())
-        self._place = place
-        self._resume = place.after(goes_on=goes_on) if place.ended else place
-        self._begin = self._resume if place.ended else Place(place.epoch)
+            first = next(made, None)
+        return None if first is None else first._replace(state=begin.stream)

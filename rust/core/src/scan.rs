@@ -413,7 +413,7 @@ impl Parts {
     /// The end of the part with a byte.
     fn end(&self, at: u64) -> u64 {
         let part = (u128::from(at) * u128::from(self.of) / u128::from(self.size.max(1))) as u64;
-        (part..).map(|part| self.start(part + 1)).find(|end| *end > at).unwrap_or(self.size)
+        (part..self.of).map(|part| self.start(part + 1)).find(|end| *end > at).unwrap_or(self.size)
     }
 }
 
@@ -430,7 +430,8 @@ mod tests {
 
     #[test]
     fn parts_are_of_one_length_and_cover_a_file() {
-        for (size, range) in [(1, 1 << 20), (1 << 20, 1 << 20), ((1 << 20) + 1, 1 << 20), (7 << 30, 32 << 20), (10, 3)] {
+        for (size, range) in [(1, 1 << 20), (1 << 20, 1 << 20), ((1 << 20) + 1, 1 << 20), (7 << 30, 32 << 20), (10, 3)]
+        {
             let parts = Parts::new(size, range);
             assert_eq!((parts.start(0), parts.start(parts.of)), (0, size));
             let lengths: Vec<u64> = (0..parts.of).map(|part| parts.start(part + 1) - parts.start(part)).collect();

@@ -72,7 +72,7 @@ const MOST_NAMES: usize = 32;
 /// Rows of a stream, as columns.
 #[pyclass(frozen, module = "rowstream._core")]
 pub struct Batch {
-    pub batch: RecordBatch,
+    pub rows: RecordBatch,
     pub declared: SchemaRef,
     /// What Python objects have in the place of stored media.
     pub refs: Option<Py<MediaRefs>>,
@@ -83,7 +83,7 @@ impl Batch {
     /// How many rows.
     #[getter]
     fn num_rows(&self) -> usize {
-        self.batch.num_rows()
+        self.rows.num_rows()
     }
 
     /// The names of the columns.
@@ -95,9 +95,9 @@ impl Batch {
     /// A dict of the columns as lists of Python objects.
     fn to_pydict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let made = PyDict::new(py);
-        let (columns, mut shape) = (Columns::new(&self.batch)?, Shape::new(py, self.declared.fields()));
+        let (columns, mut shape) = (Columns::new(&self.rows)?, Shape::new(py, self.declared.fields()));
         for (i, field) in self.declared.fields().iter().enumerate() {
-            made.set_item(field.name(), columns.list(py, &mut shape, i, self.batch.num_rows())?)?;
+            made.set_item(field.name(), columns.list(py, &mut shape, i, self.rows.num_rows())?)?;
         }
         if let Some(refs) = &self.refs {
             refs.get().fill_columns(&made)?;
@@ -107,8 +107,8 @@ impl Batch {
 
     /// The rows as dicts.
     fn to_pylist<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let (columns, mut shape) = (Columns::new(&self.batch)?, Shape::new(py, self.declared.fields()));
-        let rows = (0..self.batch.num_rows()).map(|i| columns.row(py, &mut shape, i)).collect::<PyResult<Vec<_>>>()?;
+        let (columns, mut shape) = (Columns::new(&self.rows)?, Shape::new(py, self.declared.fields()));
+        let rows = (0..self.rows.num_rows()).map(|i| columns.row(py, &mut shape, i)).collect::<PyResult<Vec<_>>>()?;
         if let Some(refs) = &self.refs {
             rows.iter().try_for_each(|row| refs.get().fill(row.cast()?))?;
         }
@@ -117,7 +117,7 @@ impl Batch {
 
     /// Samples of tar archives as dicts: `__key__`, `__url__`, and the bytes of each member by its name.
     fn samples<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        guard(|| samples(py, &self.batch))
+        guard(|| samples(py, &self.rows))
     }
 
     /// How NumPy views the `i`-th column: `(dtype, shape of a row, buffer, mask)`, or `None` if it cannot.
@@ -128,12 +128,12 @@ impl Batch {
         i: usize,
     ) -> PyResult<Option<(&'static str, Vec<usize>, Bound<'py, columns::ArrowBuffer>, Option<Bound<'py, PyBytes>>)>>
     {
-        view(py, self.batch.column(i))
+        view(py, self.rows.column(i))
     }
 
     /// The `i`-th column, if it has images that were decoded: one array where all have one shape, else a list.
     fn pixels<'py>(&self, py: Python<'py>, i: usize) -> PyResult<Option<Bound<'py, PyAny>>> {
-        guard(|| Pixels::of(self.batch.column(i)).map(|pixels| pixels.rows(py)).transpose())
+        guard(|| Pixels::of(self.rows.column(i)).map(|pixels| pixels.rows(py)).transpose())
     }
 
     /// The `i`-th column as an array of numbers that Python may change: its type, the shape of a row, its bytes, and,
@@ -141,7 +141,7 @@ impl Batch {
     /// the type that tensors have by default.
     fn array<'py>(&self, py: Python<'py>, i: usize, by_default: bool) -> PyResult<Option<Array<'py>>> {
         guard(|| {
-            let array = self.batch.column(i);
+            let array = self.rows.column(i);
             // What is no number has no row that is, whatever else it is.
             let Ok(column) = Column::new(array) else { return Ok(None) };
             numbers::array(py, vec![Run { column: &column, start: 0, len: array.len() }], by_default)
@@ -157,7 +157,7 @@ impl Batch {
     ) -> PyResult<(Bound<'py, PyCapsule>, Bound<'py, PyCapsule>)> {
         // A requested schema is a wish that need not be met; consumers cast.
         drop(requested_schema);
-        let batch = detached(py, || declared(&self.batch, &self.declared))?;
+        let batch = detached(py, || declared(&self.rows, &self.declared))?;
         Ok((capsule::schema(py, &self.declared)?, capsule::batch(py, &batch)?))
     }
 }

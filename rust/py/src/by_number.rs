@@ -37,7 +37,7 @@ impl RowReader {
     fn read(&self, py: Python<'_>, at: &[u8]) -> PyResult<Batch> {
         let rows: Vec<u64> = positions(at).map(|row| row as u64).collect();
         let batch = detached(py, || self.core.read(&rows))?;
-        Ok(Batch { batch, declared: Arc::clone(&self.declared), refs: None })
+        Ok(Batch { rows: batch, declared: Arc::clone(&self.declared), refs: None })
     }
 
     /// A row as a dict.

@@ -91,7 +91,7 @@ impl RenderedChats {
                 let batch = RecordBatch::from(made.rows);
                 rows += batch.num_rows();
                 let declared = batch.schema();
-                batches.push(Batch { batch, declared, refs: None });
+                batches.push(Batch { rows: batch, declared, refs: None });
             }
             Ok((batches, failed))
         })

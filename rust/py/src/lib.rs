@@ -2,6 +2,7 @@
 
 mod access;
 mod batch;
+mod buffer;
 mod by_number;
 mod capsule;
 mod chats;
@@ -31,11 +32,16 @@ use pyo3::prelude::*;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// What jemalloc reads when it starts: a C string.
+/// What jemalloc reads when it starts: a C string. One arena for each processor, where that can be had: what a thread
+/// of an epoch before gave back is there for the thread of the next.
 #[cfg(unix)]
 #[unsafe(export_name = "_rjem_malloc_conf")]
 static CONF: Option<&'static std::ffi::c_char> = {
-    let text = c"thp:always,metadata_thp:auto";
+    let text = if cfg!(target_os = "linux") {
+        c"thp:always,metadata_thp:auto,percpu_arena:percpu"
+    } else {
+        c"thp:always,metadata_thp:auto"
+    };
     // SAFETY: the string is static.
     Some(unsafe { &*text.as_ptr() })
 };
@@ -48,6 +54,8 @@ mod _core {
     #[pymodule_export]
     use super::batch::Batch;
     #[pymodule_export]
+    use super::buffer::WritableBuffer;
+    #[pymodule_export]
     use super::by_number::RowReader;
     #[pymodule_export]
     use super::chats::{ChatRenderer, RenderedChats};
@@ -58,7 +66,7 @@ mod _core {
     #[pymodule_export]
     use super::foreign::{Request, next_request};
     #[pymodule_export]
-    use super::pixels::{DecodedImages, ImageDecoder, PixelBuffer};
+    use super::pixels::{DecodedImages, ImageDecoder};
     #[pymodule_export]
     use super::plan::{InMemoryFile, Plan, join_scans, memory, merge_cursors, permutation, row_starts, scan};
     #[pymodule_export]

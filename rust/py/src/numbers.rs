@@ -5,12 +5,11 @@
 
 use arrow_array::ArrowPrimitiveType;
 use arrow_array::types::Float16Type;
-use arrow_buffer::{ArrowNativeType, ScalarBuffer};
-use pyo3::ffi;
+use arrow_buffer::{ArrowNativeType, MutableBuffer, ScalarBuffer};
 use pyo3::prelude::*;
-use pyo3::types::PyByteArray;
 use rowstream_core::{Error, Result};
 
+use crate::buffer::WritableBuffer;
 use crate::error::raise;
 use crate::rows::{Column, Values};
 
@@ -233,16 +232,14 @@ impl<'a> Numbers<'a> {
     fn written<'py>(&self, py: Python<'py>, by_default: bool) -> PyResult<(&'static str, Bound<'py, PyAny>)> {
         let target = self.target(by_default);
         let bytes = self.count * target.width();
-        // SAFETY: a new object, or null with an exception set; its bytes are not initialized, and nobody else has it.
-        let made = unsafe {
-            Bound::from_owned_ptr_or_err(py, ffi::PyByteArray_FromStringAndSize(std::ptr::null(), bytes.cast_signed()))?
-        };
-        let array = made.cast::<PyByteArray>()?;
-        let place = Place(array.data(), bytes);
+        let mut made = MutableBuffer::with_capacity(bytes);
+        let place = Place(made.as_mut_ptr(), bytes);
         // Below this, to let go of the interpreter and to get it back takes longer than the copy.
         if bytes > 1 << 18 { py.detach(|| self.write(&place, target)) } else { self.write(&place, target) }
             .map_err(|e| raise(&e))?;
-        Ok((target.dtype(), made))
+        // SAFETY: there is room for them, and the runs, which have so many values together, wrote each.
+        unsafe { made.set_len(bytes) };
+        Ok((target.dtype(), Bound::new(py, WritableBuffer::new(made.into()))?.into_any()))
     }
 
     fn write(&self, place: &Place, target: Kind) -> Result<()> {

@@ -1,6 +1,5 @@
 //! Images as NumPy arrays: a view of the memory that they were decoded into, which Python may change.
 
-use std::ffi::{c_int, c_void};
 use std::sync::Arc;
 use std::sync::Mutex;
 
@@ -9,7 +8,6 @@ use arrow_array::{Array, ArrayRef, BinaryViewArray, RecordBatch, RecordBatchOpti
 use arrow_buffer::{Buffer, NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema};
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
@@ -18,24 +16,9 @@ use rowstream_core::images::{PIXELS, Spec, decode};
 use rowstream_core::made_column::MadeColumn;
 use rowstream_core::{Error, Kind};
 
+use crate::buffer::WritableBuffer;
 use crate::door::{TICK, guard};
 use crate::error::raise;
-
-/// Bytes that belong to whoever has a view of them: a row of pixels is given once.
-#[pyclass(frozen, module = "rowstream._core")]
-pub struct PixelBuffer(Buffer);
-
-#[pymethods]
-impl PixelBuffer {
-    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
-        let bytes = &slf.get().0;
-        let (start, length) = (bytes.as_ptr().cast_mut().cast::<c_void>(), bytes.len().cast_signed());
-        // SAFETY: the view holds a reference to this object, which keeps the bytes where they are. They were allocated
-        // by this process, and the core does not read them again.
-        let failed = unsafe { ffi::PyBuffer_FillInfo(view, slf.as_ptr(), start, length, 0, flags) };
-        if failed == 0 { Ok(()) } else { Err(PyErr::fetch(slf.py())) }
-    }
-}
 
 /// How many items a list has, at one depth.
 enum Level {
@@ -110,7 +93,7 @@ impl Pixels {
             FROM_BUFFER.get_or_try_init(py, || py.import("numpy")?.getattr("frombuffer").map(Bound::unbind))?.bind(py);
         let bytes = shape.iter().product::<usize>() * self.width;
         let part = self.numbers.slice_with_length(start * self.width, bytes);
-        let flat = from_buffer.call1((Bound::new(py, PixelBuffer(part))?, self.dtype))?;
+        let flat = from_buffer.call1((Bound::new(py, WritableBuffer::new(part))?, self.dtype))?;
         flat.call_method1("reshape", (PyTuple::new(py, shape)?,))
     }
 

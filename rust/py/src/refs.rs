@@ -90,14 +90,14 @@ impl MediaRefs {
     }
 
     /// Puts references into a row that was just made.
-    pub fn fill<'py>(&self, row: &Bound<'py, PyDict>) -> PyResult<()> {
+    pub fn fill(&self, row: &Bound<'_, PyDict>) -> PyResult<()> {
         let py = row.py();
         let archive = row.get_item(pyo3::intern!(py, URL))?.unwrap_or_else(|| py.None().into_bound(py));
         self.replace(&self.columns, row, &archive)
     }
 
     /// Puts references into the lists of columns that were just made.
-    pub fn fill_columns<'py>(&self, columns: &Bound<'py, PyDict>) -> PyResult<()> {
+    pub fn fill_columns(&self, columns: &Bound<'_, PyDict>) -> PyResult<()> {
         let py = columns.py();
         let archives = columns.get_item(pyo3::intern!(py, URL))?.and_then(|urls| urls.cast_into::<PyList>().ok());
         let none = py.None().into_bound(py);

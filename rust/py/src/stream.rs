@@ -237,11 +237,13 @@ impl Stream {
         guard(|| {
             self.wait_for(py, |Inner { stream, .. }| {
                 let next = py.detach(|| stream.next_batch(size, drop_last)).map_err(|e| raise(&e))?;
-                next.try_map(|batch| Ok(Batch {
-                    batch,
-                    declared: Arc::clone(&self.declared),
-                    refs: self.refs.as_ref().map(|refs| refs.clone_ref(py)),
-                }))
+                next.try_map(|batch| {
+                    Ok(Batch {
+                        rows: batch,
+                        declared: Arc::clone(&self.declared),
+                        refs: self.refs.as_ref().map(|refs| refs.clone_ref(py)),
+                    })
+                })
             })
         })
     }

@@ -110,7 +110,7 @@ impl TextEncoder {
                 .map(|work| {
                     let batch = RecordBatch::try_new(Arc::clone(&declared), vec![waited(py, work)?])
                         .map_err(|e| raise(&Error::internal(e.to_string())))?;
-                    Ok(Batch { batch, declared: Arc::clone(&declared), refs: None })
+                    Ok(Batch { rows: batch, declared: Arc::clone(&declared), refs: None })
                 })
                 .collect()
         })

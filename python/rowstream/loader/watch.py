@@ -1,0 +1,86 @@
+"""How long a loop waits for its batches, and how long it works on them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from time import perf_counter
+from typing import Any, NamedTuple
+
+
+class Watch:
+    """The times and the numbers of the batches of a loop, since it was made or `reset`.
+
+    Attributes:
+        batches: The number of batches.
+        rows: The number of their rows.
+        bytes: The bytes of their tensors.
+        waited: The seconds that the loop waited for them.
+        worked: The seconds between a batch and the next call.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was counted before."""
+        self.batches = self.rows = self.bytes = 0
+        self.waited = self.worked = 0.0
+
+    def given(self, rows: int, size: int) -> None:
+        """Count a batch of so many rows, of so many bytes."""
+        self.batches += 1
+        self.rows += rows
+        self.bytes += size
+
+    def over(self, batches: Iterator[Any]) -> Generator[Any, None, None]:
+        """Yield batches, and note their times."""
+        while True:
+            asked = perf_counter()
+            batch = next(batches, None)
+            given = perf_counter()
+            self.waited += given - asked
+            if batch is None:
+                return
+            yield batch
+            self.worked += perf_counter() - given
+
+    def stats(self) -> dict[str, float]:
+        """Return the numbers, and what follows from them; rates are 0 before the first batch."""
+        seconds = self.waited + self.worked
+        per = 1 / seconds if seconds else 0.0
+        return {
+            "batches": self.batches,
+            "rows": self.rows,
+            "bytes": self.bytes,
+            "seconds": seconds,
+            "waited_seconds": self.waited,
+            "worked_seconds": self.worked,
+            "waited_share": self.waited * per,
+            "rows_per_second": self.rows * per,
+            "megabytes_per_second": self.bytes * per / 1e6,
+        }
+
+
+class Made(NamedTuple):
+    """A batch.
+
+    Attributes:
+        batch: What is given.
+        state: The state of the stream after it.
+        rows, size: Its rows, and its bytes.
+    """
+
+    batch: Any
+    state: Any
+    rows: int
+    size: int
+
+
+def rows_in(batch: Any, size: int) -> int:
+    """Return the number of rows of a batch; `size` if it does not show how many it has."""
+    if isinstance(batch, dict):
+        batch = next(iter(batch.values()), ())
+    shape = getattr(batch, "shape", None)
+    if shape is not None:
+        return int(shape[0]) if len(shape) else size
+    return len(batch) if isinstance(batch, (list, tuple)) else size
