@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rowstream.arrow.empty import empty_table
 from rowstream.dataset.iterable.base import StreamBase
-from rowstream.features.convert import generate_from_arrow_type
 from rowstream.features.features import Features, pa_schema
 from rowstream.features.nested import requires_decoding
 from rowstream.fingerprint.caching import get_temporary_cache_files_directory
@@ -24,12 +23,11 @@ from rowstream.writers.exports import (
     frame_of,
     write_csv,
     write_json,
-    write_parquet,
     write_sql,
 )
 from rowstream.writers.hub import UploadOptions, uploader
 from rowstream.writers.shards import Output
-from rowstream.writers.streams import LOOKED_AT, ROW_GROUP, ROWS, common_schema, typed_batches
+from rowstream.writers.streams import LOOKED_AT, ROWS, common_schema, typed_batches
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,12 +41,14 @@ class StreamExport(StreamBase):
     _map_style_class: ClassVar[Any]
     """Gives `Dataset`, which stands above this module and is loaded when it is asked for."""
 
-    def _tables(self, batch_size: int | None) -> Iterator[Any]:
-        """Yield the rows as Arrow tables of one schema."""
+    def _tables(self, batch_size: int | None, schema: Any = None) -> Iterator[Any]:
+        """Yield the rows as Arrow tables of one schema: the one that is given, if the types of the
+        columns are not known.
+        """
         from rowstream.formatting.batches.arrow import columns
 
         size, features = batch_size or ROWS, self.features
-        schema = None if features is None else pa_schema(features)
+        schema = schema if features is None else pa_schema(features)
         if self._plan.direct:
             yield from (table.cast(schema) for table in self.with_format("arrow").iter(size))
             return
@@ -219,54 +219,6 @@ class StreamExport(StreamBase):
             return (polars_frame(table, **options) for table in self._batches(batch_size))
         return polars_frame(self._table(batch_size), **options)
 
-    def to_parquet(
-        self,
-        path_or_buf: Any,
-        batch_size: int | None = None,
-        storage_options: dict[str, Any] | None = None,
-        num_shards: int | None = None,
-        max_shard_size: str | int | None = None,
-        **parquet_writer_kwargs: Any,
-    ) -> int:
-        """Write the rows as Parquet, whole or not at all.
-
-        Args:
-            path_or_buf: A path, a URL such as `s3://bucket/rows`, or a binary file. With
-                `num_shards` or `max_shard_size`, `"folder/name.parquet"` stands for
-                `folder/name-00000-of-00003.parquet` and so on, and a name without an ending is a
-                folder.
-            batch_size: Rows of a row group; of about 64 MiB if `None`.
-            storage_options: Options of the file system of a URL, as fsspec has them.
-            num_shards: Write so many files. Where only reading tells how many rows there are, the
-                stream is read once, into a temporary file.
-            max_shard_size: Write files of at most so many bytes (`"500MB"`). Not together with
-                `num_shards`.
-            parquet_writer_kwargs: Options of `pyarrow.parquet.ParquetWriter`. A page index and
-                content-defined chunks are written by default, as `datasets` does.
-
-        Returns:
-            The bytes of the columns in memory.
-
-        Raises:
-            InvalidArgumentError: The folder does not exist, or arguments do not go together.
-
-        Example:
-            >>> ds = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
-            >>> ds.to_parquet("rows.parquet")
-            24
-        """
-        output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
-        least = 0 if batch_size is not None else ROW_GROUP
-        with self._exported(output, batch_size) as rows:
-            return write_parquet(
-                rows,
-                output,
-                parquet_writer_kwargs,
-                batch_size,
-                lambda _, size: size >= least,
-                _notes(self.features, rows.empty.schema),
-            )
-
     def to_csv(
         self,
         path_or_buf: Any,
@@ -332,16 +284,19 @@ class StreamExport(StreamBase):
             return write_json(rows, output, path_or_buf, to_json_kwargs, batch_size)
 
     @contextmanager
-    def _exported(self, output: Output, batch_size: int | None) -> Iterator[ExportedRows]:
+    def _exported(
+        self, output: Output, batch_size: int | None, schema: Any = None
+    ) -> Iterator[ExportedRows]:
         """Open the rows for writing: counted, where the number of files asks for it."""
         known = None if output.num_shards is None else self._known_count()
         file = self.to_map_style() if output.num_shards is not None and known is None else None
         try:
-            tables = self._tables(batch_size) if file is None else file._tables(batch_size)
+            tables = (file or self)._tables(batch_size, *([] if schema is None else [schema]))
             first = next(tables, None)
+            empty = self._empty() if schema is None else schema.empty_table()
             yield ExportedRows(
                 lambda _: tables if first is None else chain([first], tables),
-                self._empty() if first is None else first.slice(0, 0),
+                empty if first is None else first.slice(0, 0),
                 self.features,
                 known if file is None else len(file),
                 str(self._split or "data"),
@@ -378,23 +333,3 @@ class StreamExport(StreamBase):
         """
         rows = ExportedRows(self._tables, self._empty(), self.features)
         return write_sql(rows, name, con, sql_writer_kwargs, batch_size)
-
-
-def _notes(features: Features | None, schema: Any) -> dict[str, str] | None:
-    """Return what a Parquet file says of its columns that their types do not, such as the names of
-    labels.
-    """
-    if features is None or set(features) != set(schema.names):
-        return None
-    types = features.arrow_schema
-    same = {
-        of.name: (
-            features[of.name]
-            if types.field(of.name).type == of.type
-            else generate_from_arrow_type(of.type)
-        )
-        for of in schema
-    }
-    return {
-        name.decode(): text.decode() for name, text in Features(same).arrow_schema.metadata.items()
-    }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from rowstream.dataset.iterable.archives import StreamArchives
+from rowstream.dataset.iterable.files import StreamFiles
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.info import DatasetInfo
 
 
-class StreamSampling(StreamArchives):
+class StreamSampling(StreamFiles):
     """The method that draws rows of a stream at random."""
 
     def sample(self, n: int, *, weights: str | None = None, seed: int | None = None) -> Any:
