@@ -78,7 +78,7 @@ class TarWriter:
             1024
         """
         parts = self._parts_of(sample)
-        return self._add(sample[KEY], parts)
+        return self._add(sample[KEY], parts, sum(map(len, parts)))
 
     def _parts_of(self, sample: Mapping[str, Any]) -> list[Any]:
         if self._closed:
@@ -93,8 +93,7 @@ class TarWriter:
         fields = {name: value for name, value in sample.items() if name not in (KEY, URL)}
         return sample_members(sample[KEY], fields, self._encoders)
 
-    def _add(self, key: Any, parts: list[Any]) -> int:
-        size = sum(map(len, parts))
+    def _add(self, key: Any, parts: list[Any], size: int) -> int:
         self._parts += parts
         self._waiting, self._last = self._waiting + size, key
         self.size, self.count = self.size + size, self.count + 1
@@ -224,7 +223,7 @@ class ShardWriter:
             self._finish()
             writer = self._next()
         self.count += 1
-        return writer._add(sample[KEY], parts)
+        return writer._add(sample[KEY], parts, size)
 
     def _next(self) -> TarWriter:
         path = self._pattern % self._number

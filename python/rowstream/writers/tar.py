@@ -44,15 +44,25 @@ def _head(kind: bytes) -> bytes:
     return b"".join(fields)
 
 
-_FILE, _MORE = _head(b"0"), _head(b"x")
-_SUM = {head: sum(head) for head in (_FILE, _MORE)}
+def _around(head: bytes) -> tuple[int, bytes, bytes, bytes]:
+    """Return the sum of a header's bytes, and what lies around its size and its check sum."""
+    return sum(head), head[100:124], head[136:148], head[156:]
 
 
-def _header(name: bytes, size: int, head: bytes = _FILE) -> bytes:
-    digits = b"%011o\0" % size
-    total = _SUM[head] + sum(name) + sum(digits)
-    start = name.ljust(_LONGEST_NAME, b"\0") + head[100:124] + digits + head[136:148]
-    return start + b"%06o\0 " % total + head[156:]
+_FILE, _MORE = _around(_head(b"0")), _around(_head(b"x"))
+
+
+def _header(name: bytes, size: int, head: tuple[int, bytes, bytes, bytes] = _FILE) -> bytes:
+    total, owner, time, rest = head
+    digits = b"%011o" % size
+    return b"%s%s%s\0%s%06o\0 %s" % (
+        name.ljust(_LONGEST_NAME, b"\0"),
+        owner,
+        digits,
+        time,
+        total + sum(name) + sum(digits),
+        rest,
+    )
 
 
 def member(name: str, content: Any) -> list[Any]:
@@ -153,6 +163,8 @@ def _ending(name: str, is_json: bool = False) -> tuple[str, str]:
 
 def check_key(key: Any) -> None:
     """Raise an `InvalidArgumentError` for a key that readers would not find again."""
+    if isinstance(key, str) and _PLAIN_KEY(key):
+        return
     base = key.rsplit("/", 1)[-1] if isinstance(key, str) else ""
     try:
         # Halves of characters, which no reader takes, are none of UTF-8.
@@ -166,6 +178,8 @@ def check_key(key: Any) -> None:
         )
 
 
+# Most keys: names of letters and digits, of which nothing more is to be asked.
+_PLAIN_KEY = re.compile(r"(?:[a-z0-9][\w-]*/)*[a-z0-9][\w-]*", re.ASCII | re.IGNORECASE).fullmatch
 _LEADS_AWAY = re.compile(r"(?:^|/)(?:\.{0,2})(?:/|$)")
 
 

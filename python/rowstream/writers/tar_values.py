@@ -22,6 +22,8 @@ def encoded(field: str, ending: str, value: Any) -> tuple[str, Any]:
     Raises:
         ValueError: A value is not what the ending of the field says.
     """
+    if type(value) is bytes and ending not in JSON:
+        return field, value
     if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
         # A number of NumPy, or a tensor of one.
         value = value.item()
