@@ -44,7 +44,15 @@ def test_the_quickstart_runs(tmp_path):
     "name",
     [
         *("chat.md", "evaluation.md", "media.md", "results.md", "sampling.md", "tabular.md"),
-        *("mixtures.md", "ranks.md", "tasks.md", "tokenizing.md", "training.md", "webdataset.md"),
+        *(
+            "mixtures.md",
+            "mlx.md",
+            "ranks.md",
+            "tasks.md",
+            "tokenizing.md",
+            "training.md",
+            "webdataset.md",
+        ),
         *("training_accelerate.md", "training_grain.md", "training_lightning.md"),
         "training_transformers.md",
     ],

@@ -1,0 +1,63 @@
+"""A job on a local cluster of Ray, for `test_ray.py`: prints what it found as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
+import rowstream
+from ray.data.expressions import col
+from rowstream.integrations.ray import read
+
+N = 4000
+
+
+def doubled(row):
+    return {"id": row["id"] * 2}
+
+
+def main(folder: str) -> None:
+    for i in range(4):
+        rows = range(i * N // 4, (i + 1) * N // 4)
+        table = pa.table({"id": rows, "x": [j % 7 for j in rows], "text": [f"t{j}" for j in rows]})
+        pq.write_table(table, Path(folder, f"{i}.parquet"), row_group_size=250)
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.execution_options.preserve_order = True
+    files = str(Path(folder, "*.parquet"))
+    stream = rowstream.load_dataset("parquet", data_files=files, split="train", streaming=True)
+    table = rowstream.load_dataset("parquet", data_files=files, split="train")
+    ds = read(stream)
+    wanted = (col("id") >= N - 10) & col("x").is_in([1, 2])
+    found = {
+        "columns": ds.schema().names,
+        "ids": [row["id"] for row in ds.take_all()],
+        "count": ds.count(),
+        "selected": ds.select_columns(["id"]).take(2),
+        "filtered": ds.filter(expr=wanted).take_all(),
+        "filtered, other columns": ds.filter(expr=col("id") < 30).select_columns(["x"]).count(),
+        "none": ds.filter(expr=col("id") < 0).count(),
+        "tasks": read(stream, num_tasks=3).materialize().num_blocks(),
+        "mapped": read(stream.map(doubled)).sum("id"),
+        "untyped": sorted(read(stream.map(doubled, remove_columns=["x", "text"])).take(1)[0]),
+        "kept": read(stream.filter(lambda row: row["id"] % 2 == 0)).count(),
+        "taken": read(stream.shuffle(seed=1, buffer_size=100).take(100)).count(),
+        "map style": read(table, num_tasks=2).sum("id"),
+        "chosen": [row["id"] for row in read(table.select([7, 3, 5])).take_all()],
+        "in memory": read(rowstream.IterableDataset.from_dict({"a": [1, 2, 3]})).take_all(),
+        "empty": read(stream.take(0)).count(),
+    }
+    out = str(Path(folder, "out"))
+    ds.filter(expr=col("id") < 100).write_parquet(out)
+    again = rowstream.load_dataset("parquet", data_files=out + "/*.parquet", split="train")
+    found["written"] = sorted(again["id"])
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
