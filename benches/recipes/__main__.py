@@ -41,7 +41,7 @@ def make() -> None:
     import pyarrow.parquet as pq
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-    if (DATA / "whole").exists():
+    if (DATA / "whole-2").exists():
         return
     DATA.mkdir(parents=True, exist_ok=True)
     rng = random.Random(0)
@@ -81,10 +81,10 @@ def make() -> None:
     pq.write_table(
         many, DATA / "plain.parquet", row_group_size=500, compression="none", use_dictionary=False
     )
-    n = 600_000
+    n = 60_000
     columns = {name: pa.array([rng.random() for _ in range(n)], pa.float32()) for name in "abc"}
-    pq.write_table(pa.table(columns), DATA / "numbers.parquet", row_group_size=50_000)
-    (DATA / "whole").touch()
+    pq.write_table(pa.table(columns), DATA / "numbers.parquet", row_group_size=10_000)
+    (DATA / "whole-2").touch()
 
 
 def main() -> None:

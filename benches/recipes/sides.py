@@ -230,6 +230,6 @@ RECIPES = {
     "plain": ("4,000 rows of 2,049 ids, plain, torch", ids("plain")),
     "table": ("a tokenized table, batches of 8, torch", table(8)),
     "table32": ("a tokenized table, batches of 32, torch", table(32)),
-    "numbers": ("600,000 rows of 3 numbers, batches of 256", numbers()),
+    "numbers": ("60,000 rows of 3 numbers, batches of 256", numbers()),
     "functions": ("40,000 rows, a function of 50 µs, 2 processes", FUNCTIONS),
 }
