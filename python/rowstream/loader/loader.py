@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from itertools import islice
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from rowstream.distributed import split_dataset_by_node
@@ -18,6 +19,7 @@ from rowstream.loader.collate import Collate, GivenCollate
 from rowstream.loader.device import ToDevice, pinned
 from rowstream.loader.given import pool_of, rows_of, stream_of, unknown
 from rowstream.loader.place import Place
+from rowstream.loader.profile import Profile, profile_of
 from rowstream.loader.ranks import Agreement, evenly_by_count, initialized, ranks
 from rowstream.loader.state import LoaderState
 from rowstream.loader.watch import Made, Watch, rows_in
@@ -214,6 +216,23 @@ class DataLoader(LoaderState):
         ready, size = (0, 0) if ahead is None else (len(ahead), ahead.bytes)
         return {**self._watch.stats(), "ready_batches": ready, "ready_bytes": size}
 
+    def profile(self) -> Profile:
+        """Return what limits the loader so far, and what to change.
+
+        Returns:
+            A `Profile`: `limit` is `"read"`, `"collate"` or `"copy"`, or `"step"` where the loop
+            hardly waits; `seconds` of each stage, `waited_share`, and `advice`. It prints as text.
+
+        Example:
+            >>> loader = rowstream.DataLoader(Dataset.from_dict({"a": [1, 2, 3]}), format="numpy")
+            >>> loader.profile().limit
+            'nothing'
+            >>> _ = list(loader)
+            >>> sorted(loader.profile().seconds)
+            ['collate', 'copy', 'read']
+        """
+        return profile_of(self._watch)
+
     def __len__(self) -> int:
         """Return the number of batches of an epoch, on this rank.
 
@@ -276,15 +295,22 @@ class DataLoader(LoaderState):
         columns = ((batch, ds.state_dict()) for batch in ds.iter(self.batch_size, self.drop_last))
         if self._epoch_size is not None:
             columns = islice(columns, self._steps(begin.rows))  # type: ignore[assignment]
-        for batch, state in called(columns, self._collate, self._pool):
+        watch = self._watch
+        made = called(watch.each("read", columns), self._collate, self._pool)
+        for batch, state in watch.each("made", made):
             rows, size = rows_in(batch, self.batch_size), bytes_of(batch)
             yield Made(
                 batch if self._collate_fn is not None else self._sent(batch), state, rows, size
             )
 
     def _sent(self, batch: Any) -> Any:
+        if not self._pin and self._device is None:
+            return batch
+        began = perf_counter()
         batch = pinned(batch) if self._pin else batch
-        return batch if self._device is None else self._device.sent(batch)
+        sent = batch if self._device is None else self._device.sent(batch)
+        self._watch.took("copy", began)
+        return sent
 
     def _given(self, begin: Place, batches: Iterator[Any]) -> Iterator[Any]:
         """Yield batches, and note the place after each."""
@@ -302,7 +328,10 @@ class DataLoader(LoaderState):
             self._watch.given(made.rows, made.size)
             batch = made.batch
             if self._collate_fn is not None:
-                batch = self._sent(self._collate_fn(batch))
+                began = perf_counter()
+                batch = self._collate_fn(batch)
+                self._watch.took("rows", began)
+                batch = self._sent(batch)
             yield batch if device is None else device.arrived(*batch)
         if not self._place.ended:
             # There was no batch.

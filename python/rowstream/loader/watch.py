@@ -16,6 +16,7 @@ class Watch:
         bytes: The bytes of their tensors.
         waited: The seconds that the loop waited for them.
         worked: The seconds between a batch and the next call.
+        stages: The seconds of what makes batches, by its name, in whichever thread it runs.
     """
 
     def __init__(self) -> None:
@@ -25,12 +26,27 @@ class Watch:
         """Forget what was counted before."""
         self.batches = self.rows = self.bytes = 0
         self.waited = self.worked = 0.0
+        self.stages: dict[str, float] = {}
 
     def given(self, rows: int, size: int) -> None:
         """Count a batch of so many rows, of so many bytes."""
         self.batches += 1
         self.rows += rows
         self.bytes += size
+
+    def each(self, stage: str, items: Iterator[Any]) -> Generator[Any, None, None]:
+        """Yield items, and note how long a stage takes to give them."""
+        while True:
+            began = perf_counter()
+            item = next(items, None)
+            self.took(stage, began)
+            if item is None:
+                return
+            yield item
+
+    def took(self, stage: str, began: float) -> None:
+        """Note that a stage worked from a moment until now."""
+        self.stages[stage] = self.stages.get(stage, 0.0) + perf_counter() - began
 
     def over(self, batches: Iterator[Any]) -> Generator[Any, None, None]:
         """Yield batches, and note their times."""
