@@ -11,16 +11,18 @@ from pathlib import Path
 
 FOLDER = Path("target/peers")
 PACKAGES = {
+    "datasets+tokenizers1": ("datasets==5.2.0", "tokenizers==1.0.0rc3", "torch==2.15.0"),
     "grain": ("grain==0.2.18", "torch==2.15.0", "pyarrow==26.0.1"),
     "litdata": ("litdata==0.2.76", "torch==2.15.0", "pyarrow==26.0.1"),
     "streaming": ("mosaicml-streaming==0.13.0", "torch==2.15.0", "pyarrow==26.0.1"),
+    "tokenizers+1": ("tokenizers==1.0.0rc3", "numpy"),
     "zephon": ("zephon[parquet]==0.2.0", "torch==2.15.0"),
 }
-"""What is installed for a peer, by the name of its module."""
+"""What is installed for a peer, by the name of its module, and what tells it from others."""
 
 
 def python_of(module: str) -> str:
-    """Return the interpreter in which a module is there: this one, but for those of `PACKAGES`."""
+    """Return the interpreter of a peer: this one, but for those of `PACKAGES`."""
     if module not in PACKAGES:
         return sys.executable
     python = FOLDER / module / "bin" / "python"

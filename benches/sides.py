@@ -51,7 +51,7 @@ def run(package: str, code: str, folder: str, times: int) -> dict[str, float | s
     )
     with tempfile.TemporaryDirectory() as cache:
         done = subprocess.run(
-            [python_of(package), "-c", whole, package, folder, cache],
+            [python_of(package), "-c", whole, package.partition("+")[0], folder, cache],
             capture_output=True,
             text=True,
             check=False,

@@ -1,7 +1,7 @@
 """From text to packed batches, beside what trainers run today: `python -m benches.tokens`.
 
 Pieces of Python source, tokenized by a byte-level BPE that is trained here, packed into 2,048 ids, as batches of torch; and the steps
-alone. The other side is `datasets` with `tokenizers` 0.23 in batches, each as its documentation has it. CPU time is of the process and its
+alone. The other sides are `datasets` with `tokenizers` 0.23, and 1.0, in batches, each as its documentation has it; and `tokenizers` 1.0 alone. CPU time is of the process and its
 threads. Writes benches/results/tokens.json.
 """
 
@@ -22,7 +22,9 @@ LOADED = """
     path, vocabulary = folder + "/texts.jsonl", folder + "/tokenizer.json"
     def stream():
         return p.load_dataset("json", data_files=path, split="train", streaming=True)
-    if package != "rowstream":
+    if package == "tokenizers":
+        tokenizer = p.Tokenizer.from_file(vocabulary)
+    elif package != "rowstream":
         from tokenizers import Tokenizer
         tokenizer = Tokenizer.from_file(vocabulary)
         def encode(batch):
@@ -40,6 +42,12 @@ IDS = (
             for batch in ds.with_format("arrow").iter(batch_size=1000):
                 n += len(batch["input_ids"].combine_chunks().values)
             return n
+    elif package == "tokenizers":
+        # The crate alone, on as many threads, its texts given and its ids only counted.
+        texts = [json.loads(line)["text"] for line in open(path)]
+        def work():
+            parts = (texts[i : i + 1000] for i in range(0, len(texts), 1000))
+            return sum(len(one) for part in parts for one in tokenizer.encode_batch_fast(part))
     else:
         def work():
             return sum(len(row["input_ids"]) for row in tokenized())
@@ -100,11 +108,12 @@ def main() -> None:
     """Measure each workload and write the results."""
     make()
     found = {}
-    for name, code in (
-        (f"{PIECES:,} texts of {PIECE} characters as ids", IDS),
-        ("the same, packed, as batches of torch", PACKED),
+    others = ("datasets", "datasets+tokenizers1")
+    for name, code, peers in (
+        (f"{PIECES:,} texts of {PIECE} characters as ids", IDS, (*others, "tokenizers+1")),
+        ("the same, packed, as batches of torch", PACKED, others),
     ):
-        sides = dict.fromkeys(("rowstream", "datasets"), code)
+        sides = dict.fromkeys(("rowstream", *peers), code)
         found[name] = compare(name, sides, str(DATA))
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
 

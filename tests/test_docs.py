@@ -51,6 +51,7 @@ def test_the_quickstart_runs(tmp_path):
             "tasks.md",
             "tokenizing.md",
             "training.md",
+            "waiting.md",
             "webdataset.md",
         ),
         *("training_accelerate.md", "training_grain.md", "training_lightning.md"),
