@@ -47,7 +47,7 @@ IDS = (
         texts = [json.loads(line)["text"] for line in open(path)]
         def work():
             parts = (texts[i : i + 1000] for i in range(0, len(texts), 1000))
-            return sum(len(one) for part in parts for one in tokenizer.encode_batch_fast(part))
+            return sum(len(one) for part in parts for one in tokenizer.encode_batch(part))
     else:
         def work():
             return sum(len(row["input_ids"]) for row in tokenized())
