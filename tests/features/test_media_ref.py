@@ -225,3 +225,23 @@ def test_decoded_media_and_tables_have_no_references(archive: Path) -> None:
     assert next(iter(ds))["png"].size == (3, 2)
     table = next(ds.decode(False).with_format("arrow").iter(2))
     assert table["png"].to_pylist()[1] == {"path": "./in/001.png", "bytes": png(1)}
+
+
+def test_a_row_may_have_a_url_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "0.png"
+    path.write_bytes(png(0))
+    features = Features({"image": Image(decode=False), "__url__": Value("string")})
+    rows = {
+        "image": [str(path), {"bytes": png(1), "path": None}, {"bytes": png(2), "path": "a"}],
+        "__url__": ["x.tar", "https://example.invalid/page", "12"],
+    }
+    first, second, third = (row["image"] for row in Dataset.from_dict(rows, features=features))
+    assert (first.url, first.offset, first.length) == (str(path), 0, len(png(0)))
+    assert (second.url, second.offset, third.url, third.offset) == (None, None, None, None)
+    numbered = Features({"image": Image(decode=False), "__url__": Value("int64")})
+    ref = Dataset.from_dict({**rows, "__url__": [1, 2, 3]}, features=numbered)[1]["image"]
+    assert (ref.offset, ref.length) == (None, len(png(1)))
+    empty = MediaRef.of({"bytes": None, "path": None}, Image())
+    for read in (empty.read, empty.open, empty.decode):
+        with pytest.raises(ValueError, match="bytes"):
+            read()

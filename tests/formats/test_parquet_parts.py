@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from rowstream import (
     ClassLabel,
+    Dataset,
     Features,
     IterableDataset,
     Value,
@@ -90,7 +91,7 @@ def test_more_files_than_rows_and_none_at_all(tmp_path):
     }
     with pytest.raises(exceptions.InvalidArgumentError, match="num_shards"):
         ds.to_parquet(tmp_path / "z.parquet", num_proc=2)
-    with pytest.raises(exceptions.InvalidArgumentError, match="num_proc=0"):
+    with pytest.raises(exceptions.InvalidArgumentError, match="num_proc must be at least 1"):
         ds.to_parquet(tmp_path / "z.parquet", num_shards=2, num_proc=0)
 
 
@@ -135,3 +136,28 @@ def test_what_a_killed_run_has_written_is_kept(stream, tmp_path):
     assert not list(tmp_path.glob(".x-*"))
     files = sorted(tmp_path.glob("x-*"))
     assert [row for file in files for row in pq.read_table(file).to_pylist()] == list(stream)
+
+
+@pytest.mark.parametrize("name", [*STEPS, "shuffled", "one column", "in batches"])
+def test_rows_of_tables_are_written_once(tmp_path, name):
+    # A table whose rows are in another order is read by number, and has one shard.
+    steps = STEPS | {
+        "shuffled": lambda ds: ds.shuffle(seed=1, buffer_size=100),
+        "one column": lambda ds: ds.select_columns(["i"]),
+        "in batches": lambda ds: ds.batch(7),
+    }
+    order = [*range(N - 1, -1, -1)]
+    table = Dataset.from_dict({"i": [*range(N)], "text": ["x"] * N}).select(order)
+    ds = steps[name](table.to_iterable_dataset())
+    wanted = [row["i"] for row in ds]
+    for of in (2, 5):
+        parts = [[row["i"] for row in ds.shard(of, k)] for k in range(of)]
+        assert sorted(flat(parts)) == sorted(flat([wanted]))
+        ds.to_parquet(tmp_path / f"{of}.parquet", num_shards=of, num_proc=2)
+        files = [pq.read_table(f)["i"].to_pylist() for f in tmp_path.glob(f"{of}-*")]
+        assert sorted(flat(files)) == sorted(flat([wanted]))
+
+
+def flat(lists):
+    """Return all numbers, of lists inside lists."""
+    return [x for one in lists for x in (flat(one) if isinstance(one, list) else [one])]

@@ -14,6 +14,7 @@ import rowstream
 from rowstream import (
     DataLoader,
     Dataset,
+    IterableDataset,
     exceptions,
     load_dataset,
     merge_state_dicts,
@@ -514,3 +515,62 @@ def test_ranks_of_one_file_have_equal_parts(tmp_path, shuffled, ranks):
     parts = [[row["i"] for row in split_dataset_by_node(ds, r, ranks)] for r in range(ranks)]
     assert sorted(flat(parts)) == list(range(12_000))
     assert max(map(len, parts)) <= 1.02 * min(map(len, parts))
+
+
+@pytest.mark.parametrize("prefetch", [0, 1 << 20])
+@pytest.mark.parametrize("how", ["collate", "collate_fn"])
+def test_a_batch_may_be_none(prefetch, how):
+    loader = DataLoader(table(10), 2, prefetch=prefetch, **{how: _third_is_none()})
+    assert [batch is None for batch in loader] == [False, False, True, False, False]
+    assert loader.stats()["rows"] == 10
+
+
+def _third_is_none():
+    calls = itertools.count(1)
+    return lambda batch: None if next(calls) == 3 else batch
+
+
+def _from_generator(thread):
+    def rows():
+        for n in range(300):
+            thread()
+            yield {"n": n}
+
+    return IterableDataset.from_generator(rows)
+
+
+@pytest.mark.parametrize("where", ["generator", "map", "filter", "collate"])
+def test_what_users_wrote_runs_in_one_thread(where):
+    # It may belong to that thread, as a connection to a database does.
+    seen = set()
+
+    def thread(value=None):
+        seen.add(threading.get_ident())
+        return True if where == "filter" else value
+
+    stream = table(300).select_columns("n").to_iterable_dataset()
+    ds = {
+        "generator": lambda: _from_generator(thread),
+        "map": lambda: stream.map(thread),
+        "filter": lambda: stream.filter(thread),
+        "collate": lambda: stream,
+    }[where]()
+    loader = DataLoader(
+        ds, 2, format="numpy", collate=thread if where == "collate" else None, prefetch=1 << 20
+    )
+    got = []
+    for i, batch in enumerate(loader):
+        got += batch["n"].tolist()
+        if i % 20 == 0:
+            # Longer than what is worth another thread.
+            threading.Event().wait(0.001)
+    assert got == list(range(300))
+    assert len(seen) == 1
+    assert seen != {threading.get_ident()}
+
+
+def test_tensors_are_of_one_kind_in_every_mode():
+    torch = pytest.importorskip("torch")
+    with torch.inference_mode():
+        batches = list(DataLoader(table(50), 2))
+    assert not any(batch["n"].is_inference() for batch in batches)

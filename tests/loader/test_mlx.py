@@ -261,6 +261,8 @@ def test_the_pool_is_bounded_and_forgets_what_was_not_asked_for_longest():
     found = memory.stats()
     assert found["used_bytes"] + found["kept_bytes"] + found["cached_bytes"] <= 1 << 20
     memory.release(used)
+    with pytest.raises(exceptions.UnsupportedError, match="pool_size_mb"):
+        memory.allocate_tensor((1 << 40, 1 << 40))
     memory.cache_tensor("f", np.zeros(8))
     memory.release("f")
     with pytest.raises(exceptions.InvalidArgumentError, match="'f'"):
@@ -279,6 +281,7 @@ def test_the_pool_is_bounded_and_forgets_what_was_not_asked_for_longest():
         lambda: UnifiedMemoryManager().allocate_tensor((2, -1)),
         lambda: UnifiedMemoryManager().allocate_tensor(2, "object"),
         lambda: UnifiedMemoryManager().allocate_tensor(2, "nonsense"),
+        lambda: UnifiedMemoryManager().allocate_tensor(2, "U0"),
         lambda: UnifiedMemoryManager().cache_tensor("a", [1]),
     ],
 )

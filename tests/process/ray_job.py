@@ -16,6 +16,10 @@ from rowstream.integrations.ray import read
 N = 4000
 
 
+def generated():
+    yield from ({"a": i} for i in range(7))
+
+
 def doubled(row):
     return {"id": row["id"] * 2}
 
@@ -50,6 +54,9 @@ def main(folder: str) -> None:
         "map style": read(table, num_tasks=2).sum("id"),
         "chosen": [row["id"] for row in read(table.select([7, 3, 5])).take_all()],
         "in memory": read(rowstream.IterableDataset.from_dict({"a": [1, 2, 3]})).take_all(),
+        "generated": read(rowstream.IterableDataset.from_generator(generated)).count(),
+        "together": read(rowstream.concatenate_datasets([stream, stream.map(doubled)])).count(),
+        "mapped, filtered": read(stream.map(doubled)).filter(expr=col("id") < 20).count(),
         "empty": read(stream.take(0)).count(),
     }
     out = str(Path(folder, "out"))

@@ -37,6 +37,7 @@ def test_a_job_on_a_local_cluster(tmp_path):
     assert found["mapped"] == N * (N - 1)
     assert found["untyped"] == ["id"]
     assert (found["kept"], found["taken"], found["empty"]) == (N // 2, 100, 0)
+    assert (found["generated"], found["together"], found["mapped, filtered"]) == (7, 2 * N, 10)
     assert found["map style"] == N * (N - 1) // 2
     assert found["chosen"] == [7, 3, 5]
     assert found["in memory"] == [{"a": 1}, {"a": 2}, {"a": 3}]

@@ -76,19 +76,18 @@ class _Task:
         """Yield the rows as Arrow tables."""
         ds: Any = self.dataset.shard(self.of, self.index)
         ds = ds if isinstance(ds, IterableDataset) else ds.to_iterable_dataset()
-        ds = ds.with_format("arrow")
         wanted = self.columns
         if self.condition is not None:
             # What ours says is true for at least these rows.
             ours = from_arrow(self.condition)
-            ds = ds if ours is None else ds.filter(ours)
+            ds = ds if ours is None else ds.with_format(None).filter(ours)
             asked = columns_of_arrow(self.condition)
             wanted = None if wanted is None else [*dict.fromkeys([*wanted, *asked])]
         if wanted is not None:
             # To count rows, one column is read.
             names = wanted or (ds.column_names or [])[:1]
             ds = ds.select_columns(names) if names else ds
-        for table in ds.iter(_ROWS):
+        for table in ds.with_format("arrow").iter(_ROWS):
             kept = table if self.condition is None else table.filter(self.condition)
             if self.columns is not None:
                 kept = kept.select(self.columns)
@@ -168,5 +167,7 @@ def _size(dataset: Dataset | IterableDataset) -> int | None:
     """Return about how many bytes the rows have, where that is known before they are read."""
     if not isinstance(dataset, IterableDataset):
         return dataset.size_in_bytes or None
-    files = dataset._plan.listing["files"] if hasattr(dataset._plan, "listing") else []
-    return sum(file["size"] for file in files) or None
+    if dataset._plan.begin is not None:
+        # A generator, or several sources.
+        return None
+    return sum(file["size"] for file in dataset._plan.listing["files"]) or None

@@ -33,20 +33,29 @@ def _stop() -> None:
 class Ahead:
     """Items that a thread makes while the consumer does something else.
 
-    Who waits for an item that nobody is making makes it: a consumer that does nothing between two
-    items pays for no other thread. An error comes where its item would.
+    If both threads may make items, who waits for one that nobody is making makes it: a consumer
+    that does nothing between two items pays for no other thread. An error comes where its item
+    would.
 
     Args:
         items: The items.
         most: The bytes of items that are ready, beside one that is always made.
         size: Return the bytes of an item.
         count: The most items that are ready, however small they are.
+        shared: Whether both threads may make items; else only the thread does.
     """
 
     def __init__(
-        self, items: Iterator[Any], most: int, size: Callable[[Any], int], count: int = _MOST
+        self,
+        items: Iterator[Any],
+        most: int,
+        size: Callable[[Any], int],
+        count: int = _MOST,
+        *,
+        shared: bool = False,
     ) -> None:
         self._items, self._most, self._size, self._count = items, most, size, count
+        self._shared = shared
         self._ready: deque[tuple[Any, int]] = deque()
         self.bytes = 0
         """The bytes of the items that are ready."""
@@ -74,14 +83,14 @@ class Ahead:
             while (item := self._next()) is not None:
                 began = perf_counter()
                 yield item
-                self._busy = perf_counter() - began > _SHORT
+                self._busy = not self._shared or perf_counter() - began > _SHORT
         finally:
             self.close()
 
     def _next(self) -> Any:
         """Return the next item, `None` after the last; it is made here if no other thread does."""
         with self._changed:
-            while self._making and not self._ready:
+            while not self._ready and (self._making or not (self._shared or self._ended)):
                 self._changed.wait()
             if self._ready:
                 item, size = self._ready.popleft()

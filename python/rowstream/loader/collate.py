@@ -137,7 +137,12 @@ def _tensors(format: str) -> Any:
     if format == "torch":
         import torch
 
-        return lambda array: torch.from_numpy(array if array.flags.writeable else array.copy())
+        def tensor(array: Any) -> Any:
+            # Of one kind, whichever thread makes it, and in whichever mode the loop is.
+            with torch.inference_mode(mode=False):
+                return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+        return tensor
     if format == "jax":
         import jax.numpy as jnp
 

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError
+
+
+def can_pin() -> bool:
+    """Return whether torch has page-locked memory, and warn if not, as its own loader does."""
+    import torch
+
+    if torch.cuda.is_available():
+        return True
+    warnings.warn(
+        "DataLoader: pin_memory=True has no effect: torch finds no CUDA device", stacklevel=3
+    )
+    return False
 
 
 def pinned(batch: Any) -> Any:

@@ -16,7 +16,7 @@ from rowstream.exceptions import InvalidArgumentError
 from rowstream.formatting.streams import TABLES
 from rowstream.loader.ahead import Ahead, begun, bytes_of, called, marked
 from rowstream.loader.collate import Collate, GivenCollate
-from rowstream.loader.device import ToDevice, pinned
+from rowstream.loader.device import ToDevice, can_pin, pinned
 from rowstream.loader.given import pool_of, rows_of, stream_of, unknown
 from rowstream.loader.place import Place
 from rowstream.loader.profile import Profile, profile_of
@@ -185,8 +185,11 @@ class DataLoader(LoaderState):
             collate = GivenCollate(collate)
         self._collate = collate
         self._collate_fn = collate_fn
+        # What users wrote may belong to one thread, such as a connection to a database.
+        self._own_code_only = isinstance(collate, Collate) and stream._plan.core_only
         self._pool = pool_of(num_threads, num_proc)
-        self._prefetch, self._pin, self._on_uneven = prefetch, pin_memory, on_uneven
+        self._prefetch, self._on_uneven = prefetch, on_uneven
+        self._pin = pin_memory and can_pin()
         self._device = None if device is None else ToDevice(device, format)
         self._agreement: Agreement | None = None
         self._watch = Watch()
@@ -279,7 +282,11 @@ class DataLoader(LoaderState):
             source = made if self._epoch_size is None else begun(self._once, made)
             if self._prefetch:
                 self._ahead = Ahead(
-                    source, self._prefetch, lambda made: made.size, self._most_ahead
+                    source,
+                    self._prefetch,
+                    lambda made: made.size,
+                    self._most_ahead,
+                    shared=self._own_code_only,
                 )
                 source = self._ahead.items()
             with closing(source) as batches:
@@ -292,13 +299,16 @@ class DataLoader(LoaderState):
         ds.set_epoch(begin.epoch if self._epoch_size is None else 0)
         if begin.stream is not None:
             ds.load_state_dict(begin.stream)
-        columns = ((batch, ds.state_dict()) for batch in ds.iter(self.batch_size, self.drop_last))
+        columns = (
+            (batch, (ds.state_dict(), rows_in(batch, self.batch_size)))
+            for batch in ds.iter(self.batch_size, self.drop_last)
+        )
         if self._epoch_size is not None:
             columns = islice(columns, self._steps(begin.rows))  # type: ignore[assignment]
         watch = self._watch
         made = called(watch.each("read", columns), self._collate, self._pool)
-        for batch, state in watch.each("made", made):
-            rows, size = rows_in(batch, self.batch_size), bytes_of(batch)
+        for batch, (state, rows) in watch.each("made", made):
+            size = bytes_of(batch)
             yield Made(
                 batch if self._collate_fn is not None else self._sent(batch), state, rows, size
             )

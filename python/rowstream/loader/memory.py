@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from math import prod
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,7 @@ class UnifiedMemoryManager:
         # What is in use by its address; what is kept, by its size; and what is cached.
         self._used: dict[int, np.ndarray[Any, Any]] = {}
         self._kept: dict[int, deque[np.ndarray[Any, Any]]] = {}
-        self._cached: OrderedDict[Hashable, Any] = OrderedDict()
+        self._cached: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
         self._bytes = {"used": 0, "kept": 0, "cached": 0}
         self._count = dict.fromkeys(("allocations", "reuses", "hits", "misses", "evictions"), 0)
 
@@ -104,9 +105,9 @@ class UnifiedMemoryManager:
             kind = np.dtype(dtype)
         except TypeError as error:
             raise InvalidArgumentError(f"dtype={dtype!r}: {error}") from error
-        if kind.hasobject:
+        if kind.hasobject or not kind.itemsize:
             raise InvalidArgumentError(f"dtype={dtype!r} is no type of numbers")
-        bytes_ = int(np.prod(sizes, dtype=np.int64)) * kind.itemsize
+        bytes_ = prod(sizes) * kind.itemsize
         # Sizes that are about the same share memory.
         size = -(-max(bytes_, 1) // _ALIGNED) * _ALIGNED
         with self._lock:
@@ -141,8 +142,8 @@ class UnifiedMemoryManager:
             while blocks and size + sum(self._bytes.values()) > self._limit:
                 self._bytes["kept"] -= len(blocks.popleft())
         while self._cached and size + sum(self._bytes.values()) > self._limit:
-            _, oldest = self._cached.popitem(last=False)
-            self._bytes["cached"] -= oldest.nbytes
+            _, (_, of) = self._cached.popitem(last=False)
+            self._bytes["cached"] -= of
             self._count["evictions"] += 1
 
     def cache_tensor(self, key: Hashable, tensor: Any) -> bool:
@@ -172,7 +173,7 @@ class UnifiedMemoryManager:
             if size + self._bytes["used"] > self._limit:
                 return False
             self._make_room(size)
-            self._cached[key] = tensor
+            self._cached[key] = tensor, size
             self._bytes["cached"] += size
         return True
 
@@ -192,7 +193,7 @@ class UnifiedMemoryManager:
             self._count["misses" if found is None else "hits"] += 1
             if found is not None:
                 self._cached.move_to_end(key)
-            return found
+            return None if found is None else found[0]
 
     def release(self, tensor: Any) -> None:
         """Give back an array of `allocate_tensor`, or forget what was cached by a key.
@@ -225,11 +226,10 @@ class UnifiedMemoryManager:
                 raise InvalidArgumentError(f"nothing is cached by the key {tensor!r}")
 
     def _forget(self, key: Hashable) -> bool:
-        tensor = self._cached.pop(key, None)
-        if tensor is None:
-            return False
-        self._bytes["cached"] -= tensor.nbytes
-        return True
+        found = self._cached.pop(key, None)
+        if found is not None:
+            self._bytes["cached"] -= found[1]
+        return found is not None
 
     def stats(self) -> dict[str, int]:
         """Return the bytes in use, kept and cached, and how often memory was used again.

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from inspect import GEN_RUNNING, getgeneratorstate
 from typing import TYPE_CHECKING, Any, Self
 
 from rowstream.exceptions import InvalidArgumentError
@@ -88,6 +89,7 @@ class StreamingPipeline:
         self._clock, self._sleep = clock, sleep
         self._rows: Generator[Any, None, None] | None = None
         self._ahead: Ahead | None = None
+        self._chunk = min(self.config.chunk_size, self.config.buffer_size)
         self._given, self._began = 0, 0.0
 
     def start(self) -> Self:
@@ -104,7 +106,7 @@ class StreamingPipeline:
             self._given, self._began = 0, self._clock()
             chunks = self._chunks()
             if self.config.num_workers:
-                most = max(1, self.config.buffer_size // self.config.chunk_size)
+                most = max(1, self.config.buffer_size // self._chunk)
                 self._ahead = Ahead(chunks, self.config.buffer_size, len, most)
                 self._ahead.start()
                 chunks = self._ahead.items()
@@ -122,7 +124,8 @@ class StreamingPipeline:
             [{'x': 1}]
         """
         rows, self._rows = self._rows, None
-        if rows is not None:
+        if rows is not None and getgeneratorstate(rows) != GEN_RUNNING:
+            # What another thread is reading ends at its next row.
             rows.close()
         if self._ahead is not None:
             self._ahead.close()
@@ -185,7 +188,7 @@ class StreamingPipeline:
                 raise
             if row is not None:
                 chunk.append(row)
-            if chunk and (row is None or len(chunk) == self.config.chunk_size):
+            if chunk and (row is None or len(chunk) == self._chunk):
                 yield chunk
                 chunk = []
             if row is None:

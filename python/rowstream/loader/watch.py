@@ -52,10 +52,10 @@ class Watch:
         """Yield batches, and note their times."""
         while True:
             asked = perf_counter()
-            batch = next(batches, None)
+            batch = next(batches, _END)
             given = perf_counter()
             self.waited += given - asked
-            if batch is None:
+            if batch is _END:
                 return
             yield batch
             self.worked += perf_counter() - given
@@ -77,6 +77,10 @@ class Watch:
         }
 
 
+# What a user's function made of rows may be `None`.
+_END = object()
+
+
 class Made(NamedTuple):
     """A batch.
 
@@ -93,7 +97,7 @@ class Made(NamedTuple):
 
 
 def rows_in(batch: Any, size: int) -> int:
-    """Return the number of rows of a batch; `size` if it does not show how many it has."""
+    """Return the number of rows in columns; `size` if they do not show how many they have."""
     if isinstance(batch, dict):
         batch = next(iter(batch.values()), ())
     shape = getattr(batch, "shape", None)

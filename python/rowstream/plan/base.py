@@ -143,6 +143,11 @@ class PlanBase:
         return self.batch is None and not self.steps
 
     @property
+    def core_only(self) -> bool:
+        """Whether the core makes the rows: no function or generator of a user does."""
+        return self.begin is None and self.direct
+
+    @property
     def grouped(self) -> bool:
         """Whether an item is several rows. The result of a function on such an item is a row."""
         steps = [step for step in self.steps if step.python or isinstance(step, Rebatch)]

@@ -80,6 +80,8 @@ def filtered(
             raise InvalidArgumentError("filter: a condition on columns takes no other argument")
         if plan.direct and not plan.global_:
             return plan.where(function)
+        # It is of the values of a row, whatever the format of rows.
+        format = None
     call = _call(
         "filter",
         function,

@@ -114,11 +114,9 @@ class SourcePlan(Plan):
         if self.cut:
             return self.then(Every(of, index))  # type: ignore[return-value]
         if self.steps:
-            # The rows of a part go through the same steps.
-            return replace(
-                replace(self, steps=()).shard(of, index, contiguous=contiguous, before=before),
-                steps=self.steps,
-            )
+            # The rows of a part go through the same steps, after those that make it a part.
+            rows = replace(self, steps=()).shard(of, index, contiguous=contiguous, before=before)
+            return replace(rows, steps=(*rows.steps, *self.steps))
         if isinstance(source, Generator) and len(source.order) >= of:
             n = len(source.order)
             start = index * (n // of) + min(index, n % of)

@@ -11,6 +11,7 @@ from rowstream.dataset.iterable.order import StreamOrder
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.convert import generate_from_arrow_type
 from rowstream.features.features import Features
+from rowstream.utils.arguments import check_number
 from rowstream.writers.exports import write_parquet
 from rowstream.writers.parts import Part, write_parts
 from rowstream.writers.shards import Output
@@ -50,8 +51,9 @@ class StreamFiles(StreamOrder, StreamExport):
             max_shard_size: Write files of at most so many bytes (`"500MB"`). Not together with
                 `num_shards`.
             num_proc: The number of processes that write files, with `num_shards`: file `i` has the
-                rows of `shard(num_shards, i)`. Files that a run of the same stream finished before
-                it was killed are not written again.
+                rows of `shard(num_shards, i)`, to which functions are applied: numbers of
+                `with_indices` begin anew in each. Files that a run of the same stream finished
+                before it was killed are not written again.
             parquet_writer_kwargs: Options of `pyarrow.parquet.ParquetWriter`. A page index and
                 content-defined chunks are written by default, as `datasets` does.
 
@@ -79,7 +81,7 @@ class StreamFiles(StreamOrder, StreamExport):
         parts = [
             Part(partial(self.shard(of, i)._opened, batch_size, schema), part) for i in range(of)
         ]
-        said = ["parquet@1", self._plan, of, self._consumer, batch_size, parquet_writer_kwargs]
+        said = ["parquet@1", *self._said(of), batch_size, parquet_writer_kwargs]
         name = str(self._split or "data")
         return write_parts(output, parts, said, ".parquet", name, num_proc, "to_parquet")
 
@@ -126,12 +128,16 @@ class StreamFiles(StreamOrder, StreamExport):
                 (partial(self.shard(of, i)._opened, batch_size), f"{i:05d}-000000000")
                 for i in range(of)
             ]
-            said, name = [self._plan, of, self._consumer], str(self._split or "data")
+            said, name = self._said(of), str(self._split or "data")
             return write_archives(
                 output, opened, said, path_or_buf, compression, batch_size, name, num_proc
             )
         with self._exported(output, batch_size) as rows:
             return write_webdataset(rows, output, path_or_buf, compression, batch_size)
+
+    def _said(self, of: int) -> list[Any]:
+        """Return what the rows of each of several files depend on."""
+        return [self._plan, of, self._consumer, self._shared.epoch]
 
     def _opened(
         self, batch_size: int | None, schema: Any = None
@@ -167,9 +173,10 @@ class _ParquetPart:
 def _files(output: Output, num_proc: int) -> int:
     """Return how many files are to be written by so many processes."""
     of = output.num_shards
-    if of is None or num_proc < 1:
+    check_number("num_proc", num_proc, least=1)
+    if of is None:
         raise InvalidArgumentError(
-            f"num_proc={num_proc!r} processes write num_shards={of!r} files: both are 1 or more"
+            f"num_proc={num_proc} processes write a file each at a time: give num_shards= as well"
         )
     return of
 

@@ -70,6 +70,11 @@ class MediaRef(dict[str, Any]):
         result.feature, result.archive = feature, archive
         return result
 
+    def _archive(self) -> str | None:
+        """Return the archive with the bytes, if the row names one."""
+        archive = self.archive if self.get("bytes") is not None else None
+        return archive if isinstance(archive, str) and ".tar" in archive else None
+
     @property
     def url(self) -> str | None:
         """The path or URL of the file, or of the archive with it; `None` for bytes of a row.
@@ -78,7 +83,7 @@ class MediaRef(dict[str, Any]):
             >>> MediaRef.of({"bytes": None, "path": "a.wav"}, Audio()).url
             'a.wav'
         """
-        return self.archive or (None if self.get("bytes") is not None else self.get("path"))
+        return self._archive() or (None if self.get("bytes") is not None else self.get("path"))
 
     @property
     def offset(self) -> int | None:
@@ -100,8 +105,8 @@ class MediaRef(dict[str, Any]):
             >>> pathlib.Path(ref.url).read_bytes()[ref.offset :][: ref.length]
             b'RIFF'
         """
-        if self.archive is not None:
-            place = _members(self.archive, _version(self.archive)).get(self.get("path") or "")
+        if (archive := self._archive()) is not None:
+            place = _members(archive, _version(archive)).get(self.get("path") or "")
             return None if place is None else place[0]
         return None if self.url is None else 0
 
@@ -131,18 +136,20 @@ class MediaRef(dict[str, Any]):
 
         Raises:
             DataFilesNotFoundError: The file is not there.
+            ValueError: There are neither bytes nor a path.
 
         Example:
             >>> MediaRef.of({"bytes": b"RIFF", "path": None}, Audio()).read()
             b'RIFF'
         """
-        return content_of(self.get("bytes"), self.get("path"))
+        return content_of(self.get("bytes"), self._there())
 
     def open(self) -> IO[bytes]:
         """Open the file for reading: it is seekable, and a remote file is read in blocks.
 
         Raises:
             DataFilesNotFoundError: The file is not there.
+            ValueError: There are neither bytes nor a path.
 
         Example:
             >>> with MediaRef.of({"bytes": b"RIFF", "path": None}, Audio()).open() as file:
@@ -152,8 +159,15 @@ class MediaRef(dict[str, Any]):
         content = self.get("bytes")
         if content is not None:
             return BytesIO(content)
-        file: IO[bytes] = open_file(self.get("path") or "", "rb")
+        file: IO[bytes] = open_file(self._there(), "rb")
         return file
+
+    def _there(self) -> str:
+        """Return the path, which has to be there where the bytes are not."""
+        path = self.get("path")
+        if path is None and self.get("bytes") is None:
+            raise ValueError("a MediaRef without bytes and without a path has no file to read")
+        return path or ""
 
     def decode(self) -> Any:
         """Return what the feature makes of the file, such as an image, a sound or a video.
