@@ -12,9 +12,11 @@ from pathlib import Path
 FOLDER = Path("target/peers")
 PACKAGES = {
     "datasets+tokenizers1": ("datasets==5.2.0", "tokenizers==1.0.0rc3", "torch==2.15.0"),
+    "datago": ("datago==2026.10.1", "numpy"),
     "grain": ("grain==0.2.18", "torch==2.15.0", "pyarrow==26.0.1"),
-    "litdata": ("litdata==0.2.76", "torch==2.15.0", "pyarrow==26.0.1"),
+    "litdata": ("litdata==0.2.76", "torch==2.15.0", "pyarrow==26.0.1", "pillow==13.0.0"),
     "streaming": ("mosaicml-streaming==0.13.0", "torch==2.15.0", "pyarrow==26.0.1"),
+    "torchcodec": ("torchcodec==0.17.0", "torch==2.15.0", "numpy"),
     "tokenizers+1": ("tokenizers==1.0.0rc3", "numpy"),
     "zephon": ("zephon[parquet]==0.2.0", "torch==2.15.0"),
 }
