@@ -17,12 +17,13 @@ N = 4000
 
 
 @pytest.mark.heavy
+@pytest.mark.timeout(400)
 def test_a_job_on_a_local_cluster(tmp_path):
     done = subprocess.run(
         [sys.executable, str(Path(__file__).with_name("ray_job.py")), str(tmp_path)],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=380,
         env={**os.environ, "RAY_AUTH_MODE": "disabled", "HF_HOME": str(tmp_path / "home")},
     )
     assert done.returncode == 0, done.stderr[-3000:]
@@ -30,17 +31,14 @@ def test_a_job_on_a_local_cluster(tmp_path):
     assert found["columns"] == ["id", "x", "text"]
     assert found["ids"] == [*range(N)]
     assert found["count"] == N
-    assert found["selected"] == [{"id": 0}, {"id": 1}]
     wanted = [i for i in range(N - 10, N) if i % 7 in (1, 2)]
     assert found["filtered"] == [{"id": i, "x": i % 7, "text": f"t{i}"} for i in wanted]
-    assert (found["filtered, other columns"], found["none"], found["tasks"]) == (30, 0, 3)
+    assert (found["filtered, other columns"], found["tasks"]) == (30, 3)
     assert found["mapped"] == N * (N - 1)
-    assert found["untyped"] == ["id"]
-    assert (found["kept"], found["taken"], found["empty"]) == (N // 2, 100, 0)
+    assert (found["taken"], found["empty"]) == (100, 0)
     assert (found["generated"], found["together"], found["mapped, filtered"]) == (7, 2 * N, 10)
     assert found["map style"] == N * (N - 1) // 2
     assert found["chosen"] == [7, 3, 5]
-    assert found["in memory"] == [{"a": 1}, {"a": 2}, {"a": 3}]
     assert found["written"] == [*range(100)]
 
 
