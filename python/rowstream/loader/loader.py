@@ -186,7 +186,7 @@ class DataLoader(LoaderState):
         self._collate = collate
         self._collate_fn = collate_fn
         # What users wrote may belong to one thread, such as a connection to a database.
-        self._own_code_only = isinstance(collate, Collate) and stream._plan.core_only
+        self._without_user_code = isinstance(collate, Collate) and stream._plan.core_only
         self._pool = pool_of(num_threads, num_proc)
         self._prefetch, self._on_uneven = prefetch, on_uneven
         self._pin = pin_memory and can_pin()
@@ -286,7 +286,7 @@ class DataLoader(LoaderState):
                     self._prefetch,
                     lambda made: made.size,
                     self._most_ahead,
-                    shared=self._own_code_only,
+                    shared=self._without_user_code,
                 )
                 source = self._ahead.items()
             with closing(source) as batches:

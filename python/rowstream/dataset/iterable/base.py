@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Self
 from rowstream.dataset.base import DatasetInfoMixin
 from rowstream.exceptions import CheckpointMismatchError
 from rowstream.features.features import Features, pa_schema
-from rowstream.features.media.ref import references
 from rowstream.features.nested import List, requires_decoding
 from rowstream.features.schema import features_from_schema
 from rowstream.formatting.streams import TABLES, Formatter, Typed, format_name, formatted, formatter
@@ -124,10 +123,10 @@ class StreamBase(DatasetInfoMixin):
         if self._decoding is None or self._format in TABLES or self._plan.grouped:
             return False
         known = self.features or self._partly
-        if known is None:
-            return False
-        # The core gives references of media itself; functions give what they like.
-        return requires_decoding(known) or (self._plan.python and references(known) is not None)
+        # The core makes references of media that stay encoded; functions give what they like.
+        return known is not None and requires_decoding(
+            known, ignore_decode_attribute=self._plan.python
+        )
 
     def _decoded(self) -> Plan:
         """Return the plan with a decoding step at its end, if values are still to be decoded."""
