@@ -28,16 +28,19 @@ __all__ = [
     "TableRows",
     "TextEncoder",
     "WritableBuffer",
+    "activity",
     "arrow_stream",
     "join_scans",
     "memory",
     "merge_cursors",
+    "next_message",
     "next_request",
     "permutation",
     "row_starts",
     "scan",
     "seal",
     "sealed_files",
+    "tell_messages",
 ]
 
 @final
@@ -191,6 +194,9 @@ class Request:
     def failed(self, kind: str, message: str) -> None: ...
 
 def next_request() -> Request | None: ...
+def activity() -> dict[str, int]: ...
+def tell_messages(on: bool) -> None: ...
+def next_message(wait: float) -> tuple[str, str] | None: ...
 def scan(
     paths: Sequence[str | tuple[str, int, str | None]],
     format: str,
@@ -227,6 +233,7 @@ class Table:
     def rows_at(self, at: bytes) -> TableRows: ...
     def json_lines(self) -> bytes | None: ...
     def csv_rows(self) -> bytes | None: ...
+    def hashes(self) -> bytes: ...
     def matches(self, condition: str) -> bytes: ...
 
 @final

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+
 import pytest
 from rowstream import DataLoader, Dataset
-from rowstream.loader import watch
+from rowstream.loader import watch, watchdog
+from rowstream.utils import progress
 
 
 class Clock:
@@ -76,3 +80,115 @@ def test_a_batch_that_does_not_show_its_rows_is_of_the_size_asked_for():
     assert watch.rows_in(object(), 4) == 4
     assert watch.rows_in({}, 4) == 0
     assert watch.rows_in([1, 2], 4) == 2
+
+
+def test_what_is_left_is_known_where_rows_are_counted(clock):
+    loader = DataLoader(table(10), 3, format="numpy", prefetch=0)
+    assert (loader.stats()["total_batches"], loader.stats()["eta_seconds"]) == (4, None)
+    batches = iter(loader)
+    next(batches)
+    clock.now += 2.0
+    next(batches)
+    # Two of four batches in two seconds.
+    assert loader.stats()["eta_seconds"] == pytest.approx(2.0)
+    state = loader.state_dict()
+    list(batches)
+    assert loader.stats()["eta_seconds"] == 0
+    again = DataLoader(table(10), 3, format="numpy", prefetch=0)
+    again.load_state_dict(state)
+    batches = iter(again)
+    next(batches)
+    clock.now += 2.0
+    next(batches, None)
+    assert again.stats()["eta_seconds"] == 0
+    # A filter leaves an unknown number.
+    stream = table(10).to_iterable_dataset().filter(lambda row: row["x"] > 2)
+    loader = DataLoader(stream, 3, format="numpy")
+    list(loader)
+    assert (loader.stats()["total_batches"], loader.stats()["eta_seconds"]) == (None, None)
+
+
+def test_batches_that_threads_collate_are_counted():
+    release = threading.Event()
+
+    def slow(columns):
+        release.wait(30)
+        return columns
+
+    loader = DataLoader(table(40), 2, format="numpy", collate=slow, num_threads=2)
+    batches = iter(loader)
+    got = []
+    thread = threading.Thread(target=lambda: got.append(next(batches)))
+    thread.start()
+    while loader.stats()["collating_batches"] < 2:
+        assert thread.is_alive()
+    release.set()
+    thread.join(30)
+    assert len(got) == 1
+    list(batches)
+    assert loader.stats()["collating_batches"] == 0
+
+
+def test_a_wait_that_takes_long_is_told_with_its_stage(clock, caplog):
+    loop = watch.Watch()
+    dog = watchdog.Watchdog()
+    dog._loops[loop] = (0.0, 0)
+
+    def batches():
+        for stage in ("read", "made", "copy"):
+            for seconds in (30, 59, 61, 90, 119, 121, 200):
+                loop.stage = stage
+                dog.look(loop, clock.now + seconds)
+            clock.now += 300
+            yield stage
+
+    list(loop.over(batches()))
+    dog.look(loop, clock.now + 1000)
+    told = [record.getMessage() for record in caplog.records]
+    # At a minute, at two, at three.
+    assert [text.split(". Since")[0] for text in told] == [
+        f"DataLoader: no batch for {seconds} s. At work is {watchdog.STAGES[stage]}"
+        for stage in ("read", "made", "copy")
+        for seconds in (61, 121, 200)
+    ]
+
+
+def test_the_watchdog_runs_beside_a_loop(monkeypatch):
+    monkeypatch.setattr(watchdog, "SECONDS", 0.02)
+    told = threading.Event()
+
+    class Handler(logging.Handler):
+        def emit(self, record):
+            if "functions of the dataset" in record.getMessage():
+                told.set()
+
+    def wait(row):
+        assert told.wait(30)
+        return row
+
+    logger, handler = logging.getLogger("rowstream"), Handler()
+    logger.addHandler(handler)
+    try:
+        stream = table(2).to_iterable_dataset().map(wait)
+        assert len(list(DataLoader(stream, 2, format="numpy"))) == 1
+    finally:
+        logger.removeHandler(handler)
+
+
+def test_a_line_shows_the_figures(monkeypatch):
+    texts, updates = [], []
+
+    class Bar(progress._NoBar):
+        def update(self, n=1):
+            updates.append(n)
+
+        def set_postfix_str(self, text):
+            texts.append(text)
+
+    made = []
+    monkeypatch.setattr(progress, "bar", lambda *args, **given: made.append((args, given)) or Bar())
+    loader = DataLoader(table(10), 3, format="numpy", progress=True)
+    assert len(list(loader)) == 4
+    assert (made[0][0][0], made[0][1], sum(updates)) == (4, {"initial": 0}, 4)
+    assert "rows/s" in texts[0]
+    assert "ready" in texts[0]

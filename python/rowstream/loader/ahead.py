@@ -175,7 +175,10 @@ def begun(rows: Iterable[Any], batches: Generator[Any, None, None]) -> Generator
 
 
 def called(
-    items: Iterable[tuple[Any, Any]], call: Callable[[Any], Any], pool: Pool | None
+    items: Iterable[tuple[Any, Any]],
+    call: Callable[[Any], Any],
+    pool: Pool | None,
+    handed: Callable[[int], object] = lambda _: None,
 ) -> Iterator[tuple[Any, Any]]:
     """Yield pairs with the first of each replaced by what a function makes of it, in order.
 
@@ -183,6 +186,7 @@ def called(
         items: The pairs.
         call: The function.
         pool: Where it runs; the thread that iterates if `None`.
+        handed: It is called with the number of calls that the pool has, when that changes.
     """
     if pool is None:
         for first, second in items:
@@ -192,11 +196,13 @@ def called(
         queue: deque[tuple[Any, Any]] = deque()
         for first, second in items:
             queue.append((submit(first), second))
+            handed(len(queue))
             if len(queue) >= getattr(submit, "ahead", pool.ahead):
                 future, after = queue.popleft()
                 yield future.result(), after
         while queue:
             future, after = queue.popleft()
+            handed(len(queue))
             yield future.result(), after
 
 

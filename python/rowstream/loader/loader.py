@@ -18,11 +18,13 @@ from rowstream.loader.ahead import Ahead, begun, bytes_of, called, marked
 from rowstream.loader.collate import Collate, GivenCollate
 from rowstream.loader.device import ToDevice, can_pin, pinned
 from rowstream.loader.given import pool_of, rows_of, stream_of, unknown
+from rowstream.loader.live import shown
 from rowstream.loader.place import Place
 from rowstream.loader.profile import Profile, profile_of
 from rowstream.loader.ranks import Agreement, evenly_by_count, initialized, ranks
 from rowstream.loader.state import LoaderState
 from rowstream.loader.watch import Made, Watch, rows_in
+from rowstream.loader.watchdog import watchdog
 from rowstream.ops.base import World
 from rowstream.streams.count import known_count
 from rowstream.utils.arguments import check_number
@@ -84,6 +86,7 @@ class DataLoader(LoaderState):
             parallelism needs it.
         epoch_size: The number of rows of an epoch of all ranks. The rows are repeated endlessly,
             and the next epoch goes on where this one ends. Each rank gives as many batches.
+        progress: Show a progress bar with the figures of `stats`.
 
     Attributes:
         updates: Whether the batch that was given last is the last one of a step of the optimizer.
@@ -130,6 +133,7 @@ class DataLoader(LoaderState):
         on_uneven: str = "ignore",
         replicate: int = 1,
         epoch_size: int | None = None,
+        progress: bool = False,
         **others: Any,
     ) -> None:
         if others:
@@ -192,32 +196,47 @@ class DataLoader(LoaderState):
         self._pin = pin_memory and can_pin()
         self._device = None if device is None else ToDevice(device, format)
         self._agreement: Agreement | None = None
-        self._watch = Watch()
+        self._watch, self._progress = Watch(), progress
         self._ahead: Ahead | None = None
         # After the last batch; where the next iteration begins; and that of a loaded state.
         self._place = self._begin = Place(0)
         self._resume: Place | None = None
         self.updates = self.padded = self.last = False
 
-    def stats(self) -> dict[str, float]:
+    def stats(self) -> dict[str, Any]:
         """Return how many batches were given, how fast, and how long the loop waited for them.
 
         Returns:
             `batches`, `rows` and `bytes` that were given, by all iterations since the loader was
             made; the `seconds` that took, of which the loop waited `waited_seconds` for batches,
             a `waited_share`, and did something else for `worked_seconds`; `rows_per_second` and
-            `megabytes_per_second` (10⁶ bytes); and the `ready_batches` and `ready_bytes` that are
-            made ahead now.
+            `megabytes_per_second` (10⁶ bytes). The `ready_batches` and `ready_bytes` that are made
+            ahead now, and the `collating_batches` that threads or processes work on. The
+            `total_batches` of this epoch, if that is known, and the `eta_seconds` until its end at
+            this rate; else `None`. And what the core did in the process since then: `requests`,
+            the `retries` among them, `bytes_received`, `cache_hits` and `cache_misses` (ranges of
+            the cache on disk), `cache_bytes`, `files_opened`.
 
         Example:
             >>> loader = rowstream.DataLoader(Dataset.from_dict({"a": [1, 2, 3]}), format="numpy")
             >>> _ = list(loader)
-            >>> loader.stats()["rows"], loader.stats()["bytes"]
-            (3, 24)
+            >>> loader.stats()["rows"], loader.stats()["bytes"], loader.stats()["total_batches"]
+            (3, 24, 3)
         """
-        ahead = self._ahead
+        ahead, total = self._ahead, self._total()
         ready, size = (0, 0) if ahead is None else (len(ahead), ahead.bytes)
-        return {**self._watch.stats(), "ready_batches": ready, "ready_bytes": size}
+        found: dict[str, Any] = self._watch.stats()
+        left = None
+        if total is not None and found["batches"]:
+            left = max(0, total - self._place.batches) * found["seconds"] / found["batches"]
+        return {
+            **found,
+            "ready_batches": ready,
+            "ready_bytes": size,
+            "collating_batches": self._watch.collating,
+            "total_batches": total,
+            "eta_seconds": left,
+        }
 
     def profile(self) -> Profile:
         """Return what limits the loader so far, and what to change.
@@ -257,6 +276,13 @@ class DataLoader(LoaderState):
             )
         return own
 
+    def _total(self) -> int | None:
+        """Return the number of batches of an epoch, where it is known."""
+        try:
+            return len(self)
+        except TypeError:
+            return None
+
     def _counts(self) -> list[int | None]:
         """Return the number of batches that each rank has in an epoch, where it is known."""
         plan, (c, of) = self.dataset._plan, self.dataset._consumer
@@ -290,8 +316,14 @@ class DataLoader(LoaderState):
                 )
                 source = self._ahead.items()
             with closing(source) as batches:
-                given = self._given(begin, batches)
-                yield from self._watch.over(given)
+                given: Iterator[Any] = self._watch.over(self._given(begin, batches))
+                if self._progress:
+                    given = shown(given, self.stats, begin.batches, self._total())
+                watchdog.add(self._watch)
+                try:
+                    yield from given
+                finally:
+                    watchdog.remove(self._watch)
 
     def _made(self, begin: Place) -> Generator[Any, None, None]:
         """Yield batches, sent to the device, with the states of the stream after them."""
@@ -306,7 +338,7 @@ class DataLoader(LoaderState):
         if self._epoch_size is not None:
             columns = islice(columns, self._steps(begin.rows))  # type: ignore[assignment]
         watch = self._watch
-        made = called(watch.each("read", columns), self._collate, self._pool)
+        made = called(watch.each("read", columns), self._collate, self._pool, watch.handed)
         for batch, (state, rows) in watch.each("made", made):
             size = bytes_of(batch)
             yield Made(
@@ -316,9 +348,11 @@ class DataLoader(LoaderState):
     def _sent(self, batch: Any) -> Any:
         if not self._pin and self._device is None:
             return batch
-        began = perf_counter()
+        began, outer = perf_counter(), self._watch.stage
+        self._watch.stage = "copy"
         batch = pinned(batch) if self._pin else batch
         sent = batch if self._device is None else self._device.sent(batch)
+        self._watch.stage = outer
         self._watch.took("copy", began)
         return sent
 

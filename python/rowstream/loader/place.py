@@ -32,15 +32,14 @@ class Place:
         """Return the beginning of the next epoch; of rows that go on, or begin anew."""
         return Place(self.epoch + 1, self.stream if goes_on else None)
 
-    def to_dict(self, *, sized: bool, grouped: bool) -> dict[str, Any]:
+    def to_dict(self, *, sized: bool) -> dict[str, Any]:
         """Return the state for users.
 
         Args:
             sized: Whether the epoch has a size.
-            grouped: Whether several batches are one step.
         """
         state = {"rowstream.loader": 1, "epoch": self.epoch, "dataset": self.stream}
-        if grouped:
+        if self.batches:
             state["batches"] = self.batches
         if sized:
             state["rows"] = self.rows

@@ -20,11 +20,9 @@ class LoaderState:
 
     Attributes:
         dataset: The stream of the rows.
-        gradient_accumulation: The number of batches of one step of the optimizer.
     """
 
     dataset: IterableDataset
-    gradient_accumulation: int
     _ranks: Ranks
     # The number of the part of the rows that this one has, and of all parts.
     _part: tuple[int, int]
@@ -75,8 +73,7 @@ class LoaderState:
             start = copy.copy(self.dataset)
             start.set_epoch(place.epoch if self._epoch_size is None else 0)
             place = self._place = replace(place, stream=start.state_dict())
-        sized, grouped = self._epoch_size is not None, self.gradient_accumulation > 1
-        return place.to_dict(sized=sized, grouped=grouped)
+        return place.to_dict(sized=self._epoch_size is not None)
 
     @property
     def number_of_parts(self) -> int:

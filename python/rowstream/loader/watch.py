@@ -6,6 +6,8 @@ from collections.abc import Generator, Iterator
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from rowstream import _core
+
 
 class Watch:
     """The times and the numbers of the batches of a loop, since it was made or `reset`.
@@ -17,9 +19,15 @@ class Watch:
         waited: The seconds that the loop waited for them.
         worked: The seconds between a batch and the next call.
         stages: The seconds of what makes batches, by its name, in whichever thread it runs.
+        asked: When the loop began to wait for a batch; `None` while it does not.
+        stage: What is at work now.
+        collating: The number of batches that threads or processes collate.
     """
 
     def __init__(self) -> None:
+        self.asked: float | None = None
+        self.stage = "read"
+        self.collating = 0
         self.reset()
 
     def reset(self) -> None:
@@ -27,6 +35,7 @@ class Watch:
         self.batches = self.rows = self.bytes = 0
         self.waited = self.worked = 0.0
         self.stages: dict[str, float] = {}
+        self._before = _core.activity()
 
     def given(self, rows: int, size: int) -> None:
         """Count a batch of so many rows, of so many bytes."""
@@ -34,11 +43,17 @@ class Watch:
         self.rows += rows
         self.bytes += size
 
+    def handed(self, batches: int) -> None:
+        """Note how many batches threads or processes collate."""
+        self.collating = batches
+
     def each(self, stage: str, items: Iterator[Any]) -> Generator[Any, None, None]:
         """Yield items, and note how long a stage takes to give them."""
         while True:
-            began = perf_counter()
+            began, outer = perf_counter(), self.stage
+            self.stage = stage
             item = next(items, None)
+            self.stage = outer
             self.took(stage, began)
             if item is None:
                 return
@@ -51,14 +66,21 @@ class Watch:
     def over(self, batches: Iterator[Any]) -> Generator[Any, None, None]:
         """Yield batches, and note their times."""
         while True:
-            asked = perf_counter()
-            batch = next(batches, _END)
+            self.asked = asked = perf_counter()
+            try:
+                batch = next(batches, _END)
+            finally:
+                self.asked = None
             given = perf_counter()
             self.waited += given - asked
             if batch is _END:
                 return
             yield batch
             self.worked += perf_counter() - given
+
+    def activity(self) -> dict[str, int]:
+        """Return what the core did since then, in the whole process."""
+        return {name: n - self._before[name] for name, n in _core.activity().items()}
 
     def stats(self) -> dict[str, float]:
         """Return the numbers, and what follows from them; rates are 0 before the first batch."""
@@ -74,6 +96,7 @@ class Watch:
             "waited_share": self.waited * per,
             "rows_per_second": self.rows * per,
             "megabytes_per_second": self.bytes * per / 1e6,
+            **self.activity(),
         }
 
 

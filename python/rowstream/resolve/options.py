@@ -17,6 +17,7 @@ from rowstream.resolve.csv_options import csv_options
 from rowstream.resolve.formats import media_kind
 from rowstream.storage.hub import remembered
 from rowstream.tar_index.beside import find_indexes
+from rowstream.utils.core_log import follow
 
 if TYPE_CHECKING:
     from rowstream.storage.locations import FileLocations
@@ -85,6 +86,8 @@ class ReadOptions:
             and self.format in ("parquet", "arrow")
             and may_be_maps(self.schema)
         )
+
+        follow()
 
         def scan() -> str:
             indexes = (

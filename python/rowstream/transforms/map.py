@@ -24,6 +24,7 @@ from rowstream.transforms.map_run import run, run_in_process
 from rowstream.transforms.step_files import parts_there
 from rowstream.utils import logging, progress
 from rowstream.utils.processes import run_in_processes
+from rowstream.utils.ray_tasks import check_engine, cluster_size
 from rowstream.writers.arrow import has_fingerprint
 
 _logger = logging.get_logger(__name__)
@@ -50,11 +51,24 @@ def columns_named(what: str, names: Any, there: list[str]) -> list[str] | None:
     return result
 
 
+def processes_of(num_proc: int | None, engine: str | None) -> int | None:
+    """Return how many processes a function runs in; `None` for this one only.
+
+    Raises:
+        InvalidArgumentError: The number is negative, or the engine is not known.
+    """
+    check_engine(engine, "map")
+    if num_proc is not None and num_proc < 0:
+        raise InvalidArgumentError("num_proc must be >= 0 or None.")
+    return num_proc or (None if engine is None else cluster_size())
+
+
 def run_map(
     ds: Any,
     job: MapJob,
     *,
     num_proc: int | None,
+    engine: str | None,
     load: bool,
     suffix: str,
     desc: str,
@@ -66,6 +80,7 @@ def run_map(
         ds: The dataset.
         job: The job, with the fingerprint of the result and the path of its file.
         num_proc: The number of processes; this one only if `None`.
+        engine: As in `run_in_processes`.
         load: Whether to use results in the cache.
         suffix: The template for the names of the files of parts.
         desc: The text of the progress bar.
@@ -142,6 +157,7 @@ def run_map(
                     bar.update,
                     done,
                     "map",
+                    engine,
                 )
             else:
                 for i, own in todo:

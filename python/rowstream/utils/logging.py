@@ -22,7 +22,9 @@ def _set_up() -> None:
     )
     if not _root.handlers:
         _root.addHandler(logging.StreamHandler())
-    _root.setLevel(_LEVELS.get(said.lower(), WARNING))
+    if _root.level == NOTSET:
+        # Who said it before this was imported meant it.
+        _root.setLevel(_LEVELS.get(said.lower(), WARNING))
     _root.propagate = True
 
 

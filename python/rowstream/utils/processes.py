@@ -17,6 +17,7 @@ from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.utils import logging
+from rowstream.utils.ray_tasks import run_in_ray
 
 _logger = logging.get_logger(__name__)
 
@@ -110,6 +111,7 @@ def run_in_processes(
     on_progress: Callable[[int], None],
     done: Callable[[int, Any], None] | None,
     what: str,
+    engine: str | None = None,
 ) -> None:
     """Run tasks in separate processes; a task is called with a function to report finished rows.
 
@@ -121,11 +123,15 @@ def run_in_processes(
         on_progress: It is called with the number of rows that were finished.
         done: It is called with each task's number and result, unless it is `None`.
         what: The name of the operation, for errors.
+        engine: `"ray"` for processes of a Ray cluster; of this machine if `None`.
 
     Raises:
         The error of the first task that fails; `RuntimeError` if a process ends before it is
             finished.
     """
+    if engine is not None:
+        run_in_ray(tasks, num_proc, on_progress, done)
+        return
     how = context()
     fork = how.get_start_method() == "fork"
     given = {i: task if fork else _sent(task, what) for i, task in tasks}

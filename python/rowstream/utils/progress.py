@@ -84,6 +84,9 @@ class _NoBar:
     def set_description(self, *_: Any, **__: Any) -> None:
         """Ignore the description that a bar would show."""
 
+    def set_postfix_str(self, *_: Any, **__: Any) -> None:
+        """Ignore the text that a bar would show."""
+
     def close(self) -> None:
         """Do nothing, since nothing was drawn."""
 

@@ -15,7 +15,7 @@ from rowstream.features.convert import require_storage_embed
 from rowstream.features.json_paths import decode_json, decode_json_at, json_paths
 from rowstream.features.nested import requires_decoding
 from rowstream.features.rows import pydict
-from rowstream.writers.sinks import ParquetSink, TextSink, parquet_overhead
+from rowstream.writers.sinks import ArrowSink, ParquetSink, TextSink, parquet_overhead
 from rowstream.writers.target import compressed
 
 if TYPE_CHECKING:
@@ -116,6 +116,32 @@ def write_parquet(
     )
     return output.write(
         parts, lambda file: ParquetSink(file, options, full, said), ".parquet", rows.name
+    )
+
+
+def write_arrow(
+    rows: ExportedRows, output: Output, batch_size: int | None, compression: str | None
+) -> int:
+    """Write rows as Arrow files. Return the bytes of their columns.
+
+    Args:
+        rows: What is written.
+        output: Where.
+        batch_size: Rows of a record batch.
+        compression: `"lz4"`, `"zstd"` or `None`.
+    """
+    media, schema = media_of(rows.features, decoded_only=True), rows.empty.schema
+    if rows.features is not None:
+        # Names of labels, and what media are.
+        schema = schema.with_metadata(rows.features.arrow_schema.metadata)
+    parts = output.pieces(
+        (embedded(table, media) for table in rows.tables(batch_size)),
+        rows.empty,
+        rows.count,
+        beside=parquet_overhead(len(schema)),
+    )
+    return output.write(
+        parts, lambda file: ArrowSink(file, schema, compression), ".arrow", rows.name
     )
 
 

@@ -45,6 +45,7 @@ def write_parts(
     name: str,
     num_proc: int | None,
     what: str,
+    engine: str | None = None,
 ) -> int:
     """Write each part into a file of its own.
 
@@ -56,27 +57,24 @@ def write_parts(
         name: Theirs, if the path is a folder.
         num_proc: The number of processes.
         what: The name of the method, for errors.
+        engine: `"ray"` for processes of a Ray cluster; of this machine if `None`.
 
     Returns:
         The bytes written, before compression.
     """
     shards = output.shards(ending, name)
-    try:
-        key = Hasher.hash(said)
-    except TypeError:
-        # What cannot be named cannot be found again.
-        key = os.urandom(8).hex()
-    asides = _Asides(shards, len(parts), key)
+    asides = _Asides(shards, len(parts), named(said))
     done = asides.found()
     tasks = [(i, _Task(part, asides, i)) for i, part in enumerate(parts) if i not in done]
     try:
         with progress.bar(len(parts), f"Writing {shards.name}{shards.ending}", " files") as bar:
             bar.update(len(done))
-            if num_proc is None or num_proc == 1 or len(tasks) < 2:
+            if engine is None and (num_proc is None or num_proc == 1 or len(tasks) < 2):
                 for _, task in tasks:
                     task(bar.update)
             else:
-                run_in_processes(tasks, num_proc, bar.update, None, what)
+                most = num_proc or len(parts)
+                run_in_processes(tasks, most, bar.update, None, what, engine)
         done = asides.found()
         total = sum(size for _, size in done.values())
         shards.publish([path for _, (path, _) in sorted(done.items())])
@@ -86,6 +84,15 @@ def write_parts(
         raise
     asides.remove()
     return total
+
+
+def named(said: Any) -> str:
+    """Return a name for what depends on something."""
+    try:
+        return Hasher.hash(said)
+    except TypeError:
+        # What cannot be named cannot be found again.
+        return os.urandom(8).hex()
 
 
 @dataclass(frozen=True)

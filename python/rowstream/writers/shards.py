@@ -174,6 +174,27 @@ class Output:
         )
         return ahead(lambda piece: (piece[0], make(piece[1])), cut, threads)
 
+    def folder(self) -> str | None:
+        """Return the folder of the target; `None` if it is not on a disk of this machine.
+
+        Raises:
+            InvalidArgumentError: There is none.
+        """
+        if self._of is None or hasattr(self._of, "write"):
+            return None
+        path = os.fspath(self._of)
+        fs, inside = file_system(path, self._options)
+        if fs is not None:
+            return None
+        whole: str = os.path.abspath(inside)
+        folder: str = whole if os.path.isdir(whole) else os.path.dirname(whole)
+        if os.path.isdir(folder):
+            return folder
+        if self.several:
+            # It is made later.
+            return None
+        raise InvalidArgumentError(f"there is no folder {folder}")
+
     def shards(self, ending: str, name: str) -> Shards:
         """Return the files, where there are several."""
         return Shards(self._of, ending, name, self._options)

@@ -78,6 +78,32 @@ class ParquetSink:
         self._writer.close()
 
 
+class ArrowSink:
+    """An Arrow file under way, in the format that is read at random.
+
+    Args:
+        file: where it is written.
+        schema: that of the rows, with what the file says of itself.
+        compression: `"lz4"`, `"zstd"` or `None`.
+    """
+
+    def __init__(self, file: Any, schema: Any, compression: str | None) -> None:
+        import pyarrow as pa
+
+        options = pa.ipc.IpcWriteOptions(compression=compression, unify_dictionaries=True)
+        self._schema = schema
+        self._writer = pa.ipc.new_file(file, schema, options=options)
+
+    def write(self, piece: Any) -> int:
+        """Write the rows of a table, and return their bytes in memory."""
+        self._writer.write_table(piece.cast(self._schema))
+        return int(piece.nbytes)
+
+    def close(self) -> None:
+        """Write the end of the file."""
+        self._writer.close()
+
+
 class TextSink:
     """A file of text under way.
 

@@ -235,13 +235,12 @@ class TarPart:
 
     def __call__(self, rows: ExportedRows, file: Any) -> int:
         """Write rows into a binary file, and return the bytes written."""
+        return self.write(rows, Output(file, None, None, None))
+
+    def write(self, rows: ExportedRows, output: Output) -> int:
+        """Write rows, and return the bytes written."""
         return write_webdataset(
-            rows,
-            Output(file, None, None, None),
-            self.name,
-            self.compression,
-            self.batch_size,
-            first=self.first,
+            rows, output, self.name, self.compression, self.batch_size, first=self.first
         )
 
 

@@ -1,6 +1,7 @@
 //! The core of rowstream, usable from Rust alone: plans, one exact order, decoders without I/O, and a stream that
 //! runs them under a budget of bytes. It knows nothing of Python.
 
+pub mod activity;
 pub mod budget;
 pub mod chat;
 pub mod codec;
@@ -20,6 +21,7 @@ pub mod panic;
 pub mod plan;
 mod pool;
 pub mod rng;
+pub mod row_hash;
 pub mod scan;
 pub mod schema;
 pub mod source;

@@ -1,6 +1,7 @@
 //! The Python module `rowstream._core`: conversion only, no logic.
 
 mod access;
+mod activity;
 mod batch;
 mod buffer;
 mod by_number;
@@ -51,6 +52,8 @@ static CONF: Option<&'static std::ffi::c_char> = {
 mod _core {
     #[pymodule_export]
     use super::access::{Access, Download, File};
+    #[pymodule_export]
+    use super::activity::{activity, next_message, tell_messages};
     #[pymodule_export]
     use super::batch::Batch;
     #[pymodule_export]

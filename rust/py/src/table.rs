@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 use rowstream_core::format::sealed::check;
 use rowstream_core::plan::expr::Expr;
+use rowstream_core::row_hash::hashes;
 use rowstream_core::schema::Filter;
 use rowstream_core::{Error, export};
 
@@ -208,6 +209,19 @@ impl Table {
     /// The rows as CSV, without a header, or `None` if a column has a type that only pandas writes.
     fn csv_rows<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyBytes>>> {
         self.text(py, export::csv::rows)
+    }
+
+    /// A hash of each row, of 16 bytes.
+    fn hashes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let made = detached(py, || {
+            let mut out = Vec::new();
+            for (i, batch) in self.rows.batches.iter().enumerate() {
+                self.rows.check(i)?;
+                hashes(batch, &mut out)?;
+            }
+            Ok(out)
+        })?;
+        Ok(PyBytes::new(py, &made))
     }
 
     /// For which rows an expression is true: a byte of 0 or 1 each.

@@ -28,6 +28,7 @@ from rowstream.streams.rows import Rows
 from rowstream.streams.state import State, signature
 from rowstream.streams.torch_worker import SharedEpoch, is_worker, spawning, worker
 from rowstream.utils.arguments import check_number
+from rowstream.utils.core_log import follow
 
 if TYPE_CHECKING:
     from rowstream.plan.plan import Plan
@@ -68,6 +69,7 @@ class StreamBase(DatasetInfoMixin):
         After `load_state_dict`, the first iteration resumes at the loaded state; the next one
         begins at the start of the epoch.
         """
+        follow()
         plan = self._decoded()
         if plan.direct:
             rows = self._rows()
@@ -100,6 +102,7 @@ class StreamBase(DatasetInfoMixin):
             array([1, 2])
         """
         size = check_number("batch_size", batch_size, least=1)
+        follow()
         plan = self._decoded()
         if plan.direct:
             return map(formatter(self._format).batch, self._rows().batches(size, drop_last_batch))

@@ -1,27 +1,37 @@
-"""Streams as files of which each can be written apart from the others: Parquet, tar archives."""
+"""Streams as files of which each can be written apart from the others: Parquet, Arrow, tar
+archives; in another order, if one is asked for.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rowstream.dataset.iterable.export import StreamExport
 from rowstream.dataset.iterable.order import StreamOrder
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.features.convert import generate_from_arrow_type
-from rowstream.features.features import Features
+from rowstream.utils import progress
 from rowstream.utils.arguments import check_number
-from rowstream.writers.exports import write_parquet
-from rowstream.writers.parts import Part, write_parts
+from rowstream.utils.ray_tasks import check_engine
+from rowstream.writers.arrange import Arrangement, SortedPart, given, no_tables
+from rowstream.writers.forms import ArrowForm, ParquetForm, TarForm
+from rowstream.writers.parts import Part, named, write_parts
 from rowstream.writers.shards import Output
-from rowstream.writers.streams import ROW_GROUP
-from rowstream.writers.tar import write_archives, write_webdataset
+from rowstream.writers.target import compressed
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from rowstream.writers.exports import ExportedRows
+    from rowstream.writers.forms import Form
+
+_ONE = Output(None, None, None, None)
 
 
 class StreamFiles(StreamOrder, StreamExport):
@@ -35,6 +45,11 @@ class StreamFiles(StreamOrder, StreamExport):
         num_shards: int | None = None,
         max_shard_size: str | int | None = None,
         num_proc: int | None = None,
+        engine: str | None = None,
+        sort_by: str | list[Any] | None = None,
+        shuffle_seed: int | None = None,
+        unique_by: str | list[str] | bool | None = None,
+        memory: str | int = "1GB",
         **parquet_writer_kwargs: Any,
     ) -> int:
         """Write the rows as Parquet, whole or not at all.
@@ -54,6 +69,17 @@ class StreamFiles(StreamOrder, StreamExport):
                 rows of `shard(num_shards, i)`, to which functions are applied: numbers of
                 `with_indices` begin anew in each. Files that a run of the same stream finished
                 before it was killed are not written again.
+            engine: `"ray"` writes the files by processes of a Ray cluster, at most `num_proc` at
+                once. All its machines have to see the sources and the target.
+            sort_by: The column to sort by, or a list of columns and of pairs such as
+                `("score", "descending")`. Rows with equal values keep their order; nulls come last.
+            shuffle_seed: Shuffle all rows, however many they are, with this seed.
+            unique_by: Leave out rows that have the values of an earlier one in a column, or in
+                some; in all columns if `True`.
+            memory: The bytes that sorting, shuffling and looking for duplicates may take beside the
+                budget of the stream. What has more is sorted on disk: in the folder of the target,
+                or, for a URL, in that of temporary files. With `num_proc` the files then have about
+                as many rows each, and a run that was killed does not sort again.
             parquet_writer_kwargs: Options of `pyarrow.parquet.ParquetWriter`. A page index and
                 content-defined chunks are written by default, as `datasets` does.
 
@@ -64,26 +90,62 @@ class StreamFiles(StreamOrder, StreamExport):
             InvalidArgumentError: The folder does not exist, or arguments do not go together.
 
         Example:
-            >>> ds = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
+            >>> ds = Dataset.from_dict({"a": [1, 3, 2, 3]}).to_iterable_dataset()
             >>> ds.to_parquet("rows.parquet")
+            32
+            >>> ds.to_parquet("sorted.parquet", sort_by="a", unique_by="a")
             24
         """
         output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
-        part = _ParquetPart(batch_size, parquet_writer_kwargs)
-        if num_proc is None:
-            with self._exported(output, batch_size) as rows:
-                return part.write(rows, output)
-        of = _files(output, num_proc)
-        schema = None
-        if self.features is None and (first := next(self._tables(batch_size), None)) is not None:
-            # One for all files.
-            schema = first.schema
-        parts = [
-            Part(partial(self.shard(of, i)._opened, batch_size, schema), part) for i in range(of)
-        ]
-        said = ["parquet@1", *self._said(of), batch_size, parquet_writer_kwargs]
-        name = str(self._split or "data")
-        return write_parts(output, parts, said, ".parquet", name, num_proc, "to_parquet")
+        form = ParquetForm(batch_size, parquet_writer_kwargs)
+        order = Arrangement.of(sort_by, shuffle_seed, unique_by, memory)
+        return self._write(output, form, batch_size, num_proc, engine, order)
+
+    def to_arrow(
+        self,
+        path_or_buf: Any,
+        batch_size: int | None = None,
+        storage_options: dict[str, Any] | None = None,
+        num_shards: int | None = None,
+        max_shard_size: str | int | None = None,
+        num_proc: int | None = None,
+        engine: str | None = None,
+        sort_by: str | list[Any] | None = None,
+        shuffle_seed: int | None = None,
+        unique_by: str | list[str] | bool | None = None,
+        memory: str | int = "1GB",
+        compression: str | None = None,
+    ) -> int:
+        """Write the rows as Arrow files, whole or not at all.
+
+        `load_dataset("arrow", data_files=…)` reads them, with their features.
+
+        Args:
+            path_or_buf, storage_options, num_shards, max_shard_size, num_proc: As in `to_parquet`.
+            engine, sort_by, shuffle_seed, unique_by, memory: As in `to_parquet`.
+            batch_size: Rows of a record batch; 1000 if `None`.
+            compression: `"lz4"` or `"zstd"`; what is not compressed can be mapped into memory.
+
+        Returns:
+            The bytes of the columns in memory.
+
+        Raises:
+            InvalidArgumentError: The folder does not exist, or arguments do not go together.
+
+        Example:
+            >>> ds = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
+            >>> ds.to_arrow("rows.arrow")
+            24
+        """
+        if compression not in (None, "lz4", "zstd"):
+            raise InvalidArgumentError(
+                f"to_arrow: compression is 'lz4', 'zstd' or None, found {compression!r}"
+            )
+        output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
+        order = Arrangement.of(sort_by, shuffle_seed, unique_by, memory)
+        return self._write(
+            output, ArrowForm(batch_size, compression), batch_size, num_proc, engine, order
+        )
 
     def to_webdataset(
         self,
@@ -94,6 +156,11 @@ class StreamFiles(StreamOrder, StreamExport):
         max_shard_size: str | int | None = None,
         compression: str | None = "infer",
         num_proc: int | None = None,
+        engine: str | None = None,
+        sort_by: str | list[Any] | None = None,
+        shuffle_seed: int | None = None,
+        unique_by: str | list[str] | bool | None = None,
+        memory: str | int = "1GB",
     ) -> int:
         """Write the rows as samples of tar archives, whole or not at all.
 
@@ -101,6 +168,7 @@ class StreamFiles(StreamOrder, StreamExport):
 
         Args:
             path_or_buf, storage_options, num_shards, max_shard_size: As in `to_parquet`.
+            engine, sort_by, shuffle_seed, unique_by, memory: As in `to_parquet`.
             batch_size: Rows that are written at once; 1000 if `None`.
             compression: `"gzip"`, `"bz2"`, `"xz"`, `"zstd"`, or `None`; by the ending of the path
                 by default.
@@ -122,80 +190,99 @@ class StreamFiles(StreamOrder, StreamExport):
             2048
         """
         output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
-        if num_proc is not None:
-            of = _files(output, num_proc)
-            opened = [
-                (partial(self.shard(of, i)._opened, batch_size), f"{i:05d}-000000000")
-                for i in range(of)
-            ]
-            said, name = self._said(of), str(self._split or "data")
-            return write_archives(
-                output, opened, said, path_or_buf, compression, batch_size, name, num_proc
-            )
-        with self._exported(output, batch_size) as rows:
-            return write_webdataset(rows, output, path_or_buf, compression, batch_size)
+        compressed(path_or_buf, compression)
+        form = TarForm(path_or_buf, compression, batch_size, "000000000")
+        order = Arrangement.of(sort_by, shuffle_seed, unique_by, memory)
+        return self._write(output, form, batch_size, num_proc, engine, order)
 
-    def _said(self, of: int) -> list[Any]:
-        """Return what the rows of each of several files depend on."""
-        return [self._plan, of, self._consumer, self._shared.epoch]
+    def _write(
+        self,
+        output: Output,
+        form: Form,
+        batch_size: int | None,
+        num_proc: int | None,
+        engine: str | None,
+        order: Arrangement | None,
+    ) -> int:
+        """Write the rows in a form; the other arguments are those of `to_parquet`."""
+        what = form.said[0]
+        check_engine(engine, what)
+        if order is not None and self.features is not None:
+            # Before anything is read.
+            order.check(self._empty())
+        if num_proc is None and engine is None:
+            if order is None:
+                with self._exported(output, batch_size) as rows:
+                    return form.write(rows, output)
+            with _scratch(output) as folder, self._exported(_ONE, None) as rows, _bar() as bar:
+                return form.write(given(rows, order.sorted(rows, folder, bar.update)), output)
+        of = _files(output, num_proc, engine)
+        name = str(self._split or "data")
+        said: list[Any] = [form.said, self._plan, of, self._consumer, self._shared.epoch]
+        if order is not None:
+            said.append(order)
+        with self._parts(output, form, batch_size, order, of, num_proc or of, said) as opened:
+            parts = [Part(rows, form.part(i)) for i, rows in enumerate(opened)]
+            return write_parts(output, parts, said, form.ending, name, num_proc, what, engine)
+
+    @contextmanager
+    def _parts(
+        self,
+        output: Output,
+        form: Form,
+        batch_size: int | None,
+        order: Arrangement | None,
+        of: int,
+        at_once: int,
+        said: list[Any],
+    ) -> Iterator[list[Any]]:
+        """Make what opens the rows of each of several files."""
+        if order is None:
+            schema = None
+            if self.features is None and (first := next(self._tables(batch_size), None)):
+                # One for all files.
+                schema = first.schema
+            yield [partial(self.shard(of, i)._opened, batch_size, schema) for i in range(of)]
+            return
+        shards = output.shards(form.ending, str(self._split or "data"))
+        # Where a run that was killed has left them, if that can be on a disk.
+        key = f".{shards.name}.{named(said)}.sorted"
+        folder = shards.at(key) if shards.fs is None else tempfile.mkdtemp()
+        try:
+            with self._exported(_ONE, None) as rows, _bar() as bar:
+                known = replace(rows, tables=no_tables)
+                result = order.found(folder) or order.sorted(rows, folder, bar.update)
+            memory = order.memory // at_once
+            yield [SortedPart(known, result, i, of, memory) for i in range(of)]
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            stale = re.compile(rf"\.{re.escape(shards.name)}\.[0-9a-f]{{16}}\.sorted")
+            for one in filter(stale.fullmatch, shards.listed() if shards.fs is None else []):
+                shutil.rmtree(shards.at(one), ignore_errors=True)
 
     def _opened(
         self, batch_size: int | None, schema: Any = None
     ) -> AbstractContextManager[ExportedRows]:
-        return self._exported(Output(None, None, None, None), batch_size, schema)
+        return self._exported(_ONE, batch_size, schema)
 
 
-@dataclass(frozen=True)
-class _ParquetPart:
-    """What writes rows as Parquet.
-
-    Attributes:
-        batch_size: Rows of a row group; of about 64 MiB if `None`.
-        options: Those of `pyarrow.parquet.ParquetWriter`.
-    """
-
-    batch_size: int | None
-    options: dict[str, Any]
-
-    def __call__(self, rows: ExportedRows, file: Any) -> int:
-        """Write rows into a binary file, and return the bytes of their columns."""
-        return self.write(rows, Output(file, None, None, None))
-
-    def write(self, rows: ExportedRows, output: Output) -> int:
-        """Write rows, and return the bytes of their columns."""
-        least = 0 if self.batch_size is not None else ROW_GROUP
-        notes = _notes(rows.features, rows.empty.schema)
-        return write_parquet(
-            rows, output, self.options, self.batch_size, lambda _, size: size >= least, notes
-        )
-
-
-def _files(output: Output, num_proc: int) -> int:
+def _files(output: Output, num_proc: int | None, engine: str | None) -> int:
     """Return how many files are to be written by so many processes."""
     of = output.num_shards
-    check_number("num_proc", num_proc, least=1)
+    if num_proc is not None:
+        check_number("num_proc", num_proc, least=1)
     if of is None:
-        raise InvalidArgumentError(
-            f"num_proc={num_proc} processes write a file each at a time: give num_shards= as well"
-        )
+        asked = f"engine={engine!r}" if num_proc is None else f"num_proc={num_proc} processes"
+        raise InvalidArgumentError(f"{asked} write several files: give num_shards= as well")
     return of
 
 
-def _notes(features: Features | None, schema: Any) -> dict[str, str] | None:
-    """Return what a Parquet file says of its columns that their types do not, such as the names of
-    labels.
-    """
-    if features is None or set(features) != set(schema.names):
-        return None
-    types = features.arrow_schema
-    same = {
-        of.name: (
-            features[of.name]
-            if types.field(of.name).type == of.type
-            else generate_from_arrow_type(of.type)
-        )
-        for of in schema
-    }
-    return {
-        name.decode(): text.decode() for name, text in Features(same).arrow_schema.metadata.items()
-    }
+def _bar() -> Any:
+    return progress.bar(None, "Sorting", " rows")
+
+
+@contextmanager
+def _scratch(output: Output) -> Iterator[str]:
+    """Make a folder beside the target, if that is on a disk; it is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix=".rowstream-", dir=output.folder()) as folder:
+        yield folder

@@ -24,7 +24,7 @@ from rowstream.fingerprint.transform import (
 )
 from rowstream.plan.expr import Expr
 from rowstream.table.table import Table
-from rowstream.transforms.map import check_suffix, columns_named, run_map
+from rowstream.transforms.map import check_suffix, columns_named, processes_of, run_map
 from rowstream.transforms.map_job import MapJob
 from rowstream.utils import logging
 
@@ -58,6 +58,7 @@ class MapStyleTransforms(ColumnMethods):
         desc: str | None = None,
         try_original_type: bool | None = True,
         on_mixed_types: str | None = "use_json",
+        engine: str | None = None,
     ) -> Self:
         """Apply a function to each row, or to batches of rows, and return the resulting dataset.
 
@@ -85,6 +86,8 @@ class MapStyleTransforms(ColumnMethods):
             desc: The text of the progress bar.
             try_original_type: Keep the type of a column where the new values fit it.
             on_mixed_types: `"use_json"` stores values of different types as `Json`; `None` raises.
+            engine: `"ray"` runs the function in processes of a Ray cluster, `num_proc` at most: as
+                many as it has CPUs if that is `None`. All machines have to see the cache.
 
         Raises:
             TypeError: The function returns something else than a dict, a table or `None`.
@@ -98,9 +101,7 @@ class MapStyleTransforms(ColumnMethods):
             raise InvalidArgumentError(
                 "Please use either `keep_in_memory` or `cache_file_name` but not both."
             )
-        if num_proc is not None and num_proc < 0:
-            raise InvalidArgumentError("num_proc must be >= 0 or None.")
-        num_proc = num_proc or None
+        num_proc = processes_of(num_proc, engine)
         check_suffix(suffix_template)
         if not len(self):
             if features is not None:
@@ -166,6 +167,7 @@ class MapStyleTransforms(ColumnMethods):
             self,
             job,
             num_proc=num_proc,
+            engine=engine,
             load=load,
             suffix=suffix_template,
             desc=desc or "Map",

@@ -17,6 +17,7 @@ use super::remote::hub::HubFile;
 use super::remote::opened::OpenObjects;
 use super::remote::{Caches, Remote, Service};
 use super::{Hint, Known, Object, Reading, Store};
+use crate::activity::{FILES, OPENED, count};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 
@@ -150,7 +151,12 @@ impl Sources {
 
 impl Store for Sources {
     fn open<'a>(&'a self, location: &'a str, hint: Hint, known: Option<&'a Known>) -> Reading<'a, Arc<dyn Object>> {
-        Box::pin(async move { self.opened(location, hint, known).await.map_err(|e| e.in_file(&shown(location))) })
+        Box::pin(async move {
+            let object = self.opened(location, hint, known).await.map_err(|e| e.in_file(&shown(location)))?;
+            count(&OPENED, 1);
+            log::debug!(target: FILES, "opened {} ({} bytes)", shown(location), object.size());
+            Ok(object)
+        })
     }
 
     fn keeps(&self) -> bool {

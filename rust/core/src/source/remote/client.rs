@@ -12,6 +12,7 @@ use url::{Host, Origin, Url};
 
 use super::access::{Access, Patience, scrubbed, shown};
 use super::{Body, certificates, encoding, next};
+use crate::activity::{HTTP, REQUESTS, RETRIES, count};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 
@@ -123,6 +124,8 @@ impl<'a> Tries<'a> {
             );
             return Err(error.then(&said));
         }
+        count(&RETRIES, 1);
+        log::debug!(target: HTTP, "again in {:.1} s, after try {}: {error}", wait.as_secs_f64(), self.failed);
         sleep(wait).await;
         Ok(())
     }
@@ -233,8 +236,20 @@ pub(crate) async fn ask(engine: &'static Engine, ask: Ask<'_>) -> Result<Answere
             value.set_sensitive(true);
             request.headers_mut().insert(name, value);
         }
+        let (asked, wanted) = (Instant::now(), request.headers().get(header::RANGE).cloned());
+        count(&REQUESTS, 1);
         let response = match timeout(access.patience.stall(), client.execute(request)).await {
-            Ok(Ok(response)) => response,
+            Ok(Ok(response)) => {
+                log::debug!(
+                    target: HTTP,
+                    "GET {} {}: {} in {:.0} ms",
+                    shown(url.as_str()),
+                    wanted.as_ref().and_then(|range| range.to_str().ok()).unwrap_or("whole"),
+                    response.status().as_u16(),
+                    asked.elapsed().as_secs_f64() * 1e3
+                );
+                response
+            }
             Ok(Err(e)) => return Err(Failure::of(&e)),
             Err(_) => return Err(Failure::soon(format!("no answer in {} s", access.patience.timeout))),
         };

@@ -27,6 +27,7 @@ use futures_util::stream::BoxStream;
 use tokio::time::timeout;
 
 use super::{Hint, Known, Object, Reading, local};
+use crate::activity::{BYTES, CACHE_BYTES, CACHE_HITS, CACHE_MISSES, count};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::pool::Buffer;
@@ -359,6 +360,15 @@ impl Remote {
         let found = tokio::task::spawn_blocking(find)
             .await
             .map_err(|e| Error::internal(format!("a read of the cache was lost: {e}")))?;
+        for (_, there) in &found {
+            match there {
+                Some(bytes) => {
+                    count(&CACHE_HITS, 1);
+                    count(&CACHE_BYTES, bytes.len() as u64);
+                }
+                None => count(&CACHE_MISSES, 1),
+            }
+        }
         let missing = found.iter().filter(|(_, bytes)| bytes.is_none()).map(|(range, _)| async {
             let bytes = self.fetch(range.clone(), None).await?;
             self.cached(range.clone(), bytes.clone(), purpose);
@@ -585,7 +595,12 @@ pub(crate) fn parted(range: Range<u64>, most: u64) -> impl Iterator<Item = Range
 /// The next bytes of a body; none at its end.
 async fn next(body: &mut Body, access: &Access) -> Result<Option<Bytes>, Failure> {
     match timeout(access.patience.stall(), body.next()).await {
-        Ok(more) => more.transpose(),
+        Ok(more) => {
+            if let Some(Ok(bytes)) = &more {
+                count(&BYTES, bytes.len() as u64);
+            }
+            more.transpose()
+        }
         Err(_) => Err(Failure::soon(format!("no byte in {} s", access.patience.timeout))),
     }
 }

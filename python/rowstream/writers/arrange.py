@@ -1,0 +1,252 @@
+"""Rows that are sorted, shuffled as a whole, or freed of duplicates before they are written, within
+a number of bytes: on disk, where memory does not hold them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from rowstream import _core
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.utils.arguments import check_number, convert_file_size_to_int
+from rowstream.writers.external_sort import SortedRows, SortKeys, found, sorted_rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from rowstream.writers.exports import ExportedRows
+
+# The number of a row, which keeps rows with equal keys in their order; the number that it is
+# shuffled by; its hash.
+_ROW, _RANDOM = "rowstream:row", "rowstream:random"
+_HIGH, _LOW = "rowstream:hash-high", "rowstream:hash-low"
+_OURS = (_ROW, _RANDOM, _HIGH, _LOW)
+_ROWS = 10_000  # of a table that is given to a writer, at most
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """What is done with rows before they are written.
+
+    Attributes:
+        sort_by: The columns that they are sorted by.
+        seed: The seed that they are shuffled with, if they are.
+        unique_by: The columns by which duplicates are found: all if there are none. `None` if they
+            are not looked for.
+        memory: The bytes that it may take.
+    """
+
+    sort_by: SortKeys
+    seed: int | None
+    unique_by: list[str] | None
+    memory: int
+
+    @classmethod
+    def of(
+        cls, sort_by: Any, shuffle_seed: int | None, unique_by: Any, memory: str | int
+    ) -> Arrangement | None:
+        """Return what arguments of users say; `None` if rows stay as they are.
+
+        Raises:
+            InvalidArgumentError: They make no sense.
+        """
+        if sort_by is None and shuffle_seed is None and unique_by is None:
+            return None
+        if sort_by is not None and shuffle_seed is not None:
+            raise InvalidArgumentError("give sort_by or shuffle_seed: rows have one order")
+        if shuffle_seed is not None:
+            check_number("shuffle_seed", shuffle_seed)
+        most = convert_file_size_to_int(memory)
+        if most < 1 << 20:
+            raise InvalidArgumentError(f"memory is at least 1MB, found {memory!r}")
+        columns = None if unique_by is None or unique_by is False else unique_by
+        if columns is not None:
+            columns = [] if columns is True else [columns] if isinstance(columns, str) else columns
+            columns = [*columns]
+        return cls(_sort_keys(sort_by), shuffle_seed, columns, most)
+
+    @property
+    def keys(self) -> SortKeys:
+        """What the rows are sorted by at last."""
+        if self.seed is not None:
+            return [(_RANDOM, "ascending")]
+        return [*self.sort_by, (_ROW, "ascending")]
+
+    def found(self, folder: str) -> SortedRows | None:
+        """Return the rows that an earlier run has sorted into a folder, if they are whole."""
+        return found(f"{folder}/sorted", self.keys, self.memory)
+
+    def sorted(
+        self, rows: ExportedRows, folder: str, on_rows: Callable[[int], Any] = lambda _: None
+    ) -> SortedRows:
+        """Sort rows into a folder.
+
+        Raises:
+            InvalidArgumentError: There is no such column, or it is of a type without an order.
+        """
+        self.check(rows.empty)
+        tables: Iterable[pa.Table] = _numbered(rows.tables(_ROWS), rows.empty)
+        distinct = None
+        if self.unique_by is not None:
+            keys = [(name, "ascending") for name in (_HIGH, _LOW, _ROW)]
+            hashed = (_hashed(table, self.unique_by) for table in tables)
+            distinct = sorted_rows(hashed, keys, f"{folder}/hashed", self.memory, on_rows)
+            tables, on_rows = _distinct(distinct.tables()), lambda _: None
+        if self.seed is not None:
+            tables = map(partial(_drawn, seed=self.seed), tables)
+        result = sorted_rows(tables, self.keys, f"{folder}/sorted", self.memory, on_rows)
+        if distinct is not None:
+            distinct.remove()
+        return result
+
+    def check(self, empty: pa.Table) -> None:
+        """Raise unless rows can be arranged.
+
+        Args:
+            empty: A table of their types.
+
+        Raises:
+            InvalidArgumentError: There is no such column, or it is of a type without an order.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        there = empty.column_names
+        for what, names in (
+            ("sort_by", [name for name, _ in self.sort_by]),
+            ("unique_by", self.unique_by or []),
+        ):
+            if missing := [name for name in names if name not in there]:
+                raise InvalidArgumentError(f"{what}: there is no column {missing}, but {there}")
+        if ours := [name for name in there if name in _OURS]:
+            raise InvalidArgumentError(f"columns {ours}: rename them, rowstream needs these names")
+        for name, _ in self.sort_by:
+            try:
+                pc.sort_indices(empty, sort_keys=[(name, "ascending")])
+            except (pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+                raise InvalidArgumentError(
+                    f"sort_by: column {name!r} is of the type {empty.schema.field(name).type},"
+                    " which has no order"
+                ) from error
+
+
+@dataclass(frozen=True)
+class SortedPart:
+    """A part of sorted rows, for one of several files.
+
+    Attributes:
+        rows: What is known of them, without tables.
+        sorted: All of them.
+        part, of: The number of the part, and of all.
+        memory: The bytes that reading it may take.
+    """
+
+    rows: ExportedRows
+    sorted: SortedRows
+    part: int
+    of: int
+    memory: int
+
+    def __call__(self) -> AbstractContextManager[ExportedRows]:
+        """Open the rows of this part."""
+        return nullcontext(given(self.rows, self.sorted, self.part, self.of, self.memory))
+
+
+def given(
+    rows: ExportedRows, sorted: SortedRows, part: int = 0, of: int = 1, memory: int | None = None
+) -> ExportedRows:
+    """Return rows as they are after they were sorted; the arguments are those of `SortedPart`."""
+
+    def tables(size: int | None) -> Iterator[pa.Table]:
+        for table in sorted.tables(part, of, memory):
+            kept = table.select(rows.empty.column_names)
+            for start in range(0, len(kept), size or _ROWS):
+                yield kept.slice(start, size or _ROWS)
+
+    return replace(rows, tables=tables, count=sorted.count if of == 1 else None)
+
+
+def no_tables(_: int | None) -> Iterator[pa.Table]:
+    """Yield nothing: in the place of rows that are given otherwise."""
+    return iter(())
+
+
+def _sort_keys(sort_by: Any) -> SortKeys:
+    keys: SortKeys = []
+    for one in [sort_by] if isinstance(sort_by, str) else sort_by or []:
+        name, order = (one, "ascending") if isinstance(one, str) else one
+        if order not in ("ascending", "descending"):
+            raise InvalidArgumentError(
+                "sort_by has names of columns, or pairs such as ('score', 'descending'), found"
+                f" {one!r}"
+            )
+        keys.append((name, order))
+    if sort_by is not None and not keys:
+        raise InvalidArgumentError("sort_by: no columns are named")
+    return keys
+
+
+def _numbered(tables: Iterable[pa.Table], empty: pa.Table) -> Iterator[pa.Table]:
+    """Yield tables with the numbers of their rows; an empty one first, which says the types."""
+    import numpy as np
+    import pyarrow as pa
+
+    at = 0
+    for table in chain([empty], tables):
+        numbers = np.arange(at, at + len(table), dtype=np.int64)
+        at += len(table)
+        yield table.append_column(_ROW, pa.array(numbers))
+
+
+def _drawn(table: pa.Table, seed: int) -> pa.Table:
+    """Return rows with a random number each in the place of theirs: no two have the same.
+
+    Those of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators",
+    2014), whose state is the seed, and whose draw of a number is the row's.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    z = table.column(_ROW).to_numpy().astype(np.uint64)
+    z = (z + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    z += np.uint64(seed * 0x9E3779B97F4A7C15D1B54A32D192ED03 >> 64 & 0xFFFFFFFFFFFFFFFF)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        z ^= z >> np.uint64(shift)
+        z *= np.uint64(factor)
+    z ^= z >> np.uint64(31)
+    at = table.column_names.index(_ROW)
+    return table.set_column(at, _RANDOM, pa.array(z))
+
+
+def _hashed(table: pa.Table, columns: list[str]) -> pa.Table:
+    """Return rows with a hash of some columns; of all if none are named."""
+    import numpy as np
+    import pyarrow as pa
+
+    names = columns or [name for name in table.column_names if name != _ROW]
+    hashes = _core.Table(table.select(names)).hashes() if names and len(table) else b""
+    halves = np.frombuffer(hashes or bytes(16 * len(table)), np.uint64).reshape(-1, 2)
+    for name, half in ((_HIGH, halves[:, 0]), (_LOW, halves[:, 1])):
+        table = table.append_column(name, pa.array(np.ascontiguousarray(half)))
+    return table
+
+
+def _distinct(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Yield the first of all rows with one hash, of tables that are sorted by it."""
+    import numpy as np
+    import pyarrow as pa
+
+    last = None
+    for table in tables:
+        hashes = np.column_stack([table.column(name).to_numpy() for name in (_HIGH, _LOW)])
+        new = np.ones(len(table), bool)
+        if len(table):
+            new[1:] = (hashes[1:] != hashes[:-1]).any(axis=1)
+            new[0] = last is None or bool((hashes[0] != last).any())
+            last = hashes[-1]
+        yield table.filter(pa.array(new)).drop_columns([_HIGH, _LOW])

@@ -1,0 +1,301 @@
+"""Rows sorted on disk, where memory does not hold them: an external sort.
+
+Rows are cut into runs. Each is sorted in memory and written as an Arrow file of small batches, and
+the key of the first row of each batch is kept. These keys, which are a sample of all, cut the rows
+into ranges that fit into memory. A range is read from all runs, sorted again, and given before the
+next one: any range can be read by itself, by any process.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+_BATCH_BYTES = 256 << 10  # of a run: what is read of it beside a range
+_BATCHES = 128  # of a run, at least, if it has as many rows
+# What is held at once, in parts of the memory: the run or range that is made, its sorted copy, and
+# the one before or after it.
+_PARTS = 8
+_LARGEST = 1 << 30  # bytes of a run or range, however much memory there is
+_RUN, _AT = "rowstream:run", "rowstream:batch"
+_HEADS = "heads.arrow"
+
+SortKeys = list[tuple[str, str]]
+"""Columns, each with `"ascending"` or `"descending"`, as pyarrow has them. No two rows may have the
+same values in all of them.
+"""
+
+
+@dataclass(frozen=True)
+class SortedRows:
+    """Rows in runs on disk, which are read in their order.
+
+    Attributes:
+        folder: Where the runs are.
+        keys: What the rows are sorted by.
+        memory: The bytes that reading may take.
+    """
+
+    folder: str
+    keys: SortKeys
+    memory: int
+
+    def tables(self, part: int = 0, of: int = 1, memory: int | None = None) -> Iterator[pa.Table]:
+        """Yield the rows in order.
+
+        Args:
+            part, of: Only the part of this number, of so many parts of about as many rows.
+            memory: The bytes that it may take, if not those of all.
+        """
+        heads, runs = self._heads()
+        if runs == 1:
+            yield from self._only(heads, part, of)
+            return
+        ranges = self._ranges(heads, runs, part, of, memory or self.memory)
+        yield from _one_ahead(lambda bounds: self._range(*bounds), ranges)
+
+    @property
+    def count(self) -> int:
+        """The number of rows."""
+        return int(self._heads()[0].schema.metadata[b"rows"])
+
+    def remove(self) -> None:
+        """Remove the runs from the disk."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _heads(self) -> tuple[pa.Table, int]:
+        """Return the first rows of all batches in their order, and the number of runs."""
+        heads = _read(f"{self.folder}/{_HEADS}")
+        runs = int(heads.schema.metadata[b"runs"])
+        return heads, runs
+
+    def _only(self, heads: pa.Table, part: int, of: int) -> Iterator[pa.Table]:
+        """Yield a part of the only run: exactly as many rows as the others, or one more."""
+        rows, step = (int(heads.schema.metadata[name]) for name in (b"rows", b"step"))
+        begin, end = (rows * i // of for i in (part, part + 1))
+        if begin == end:
+            return
+        with _Run(self.folder, 0) as run:
+            for i in range(begin // step, -(-end // step)):
+                first, stop = max(begin - i * step, 0), min(end - i * step, step)
+                yield run.read(i, i + 1).slice(first, stop - first)
+
+    def _ranges(
+        self, heads: pa.Table, runs: int, part: int, of: int, memory: int
+    ) -> Iterator[tuple[Any, int | None, int | None]]:
+        """Yield ranges: where the batches of each run lie among all, and the places among them of
+        the first row of the range, and of the first after it.
+        """
+        import numpy as np
+
+        size = int(heads.schema.metadata[b"bytes"])
+        count = len(heads)
+        most = max(1, min(count, int(count * _run_bytes(memory) / max(size, 1))))
+        begin, end = (count * i // of for i in (part, part + 1))
+        if begin == end:
+            return
+        pieces = -(-(end - begin) // most)
+        cuts = [begin + (end - begin) * i // pieces for i in range(pieces + 1)]
+        run, at = heads.column(_RUN).to_numpy(), heads.column(_AT).to_numpy()
+        # The places of each run's batches among all, by their numbers.
+        order = np.lexsort((at, run))
+        starts = np.searchsorted(run[order], np.arange(runs + 1))
+        places = [order[starts[i] : starts[i + 1]] for i in range(runs)]
+        for low, high in pairwise(cuts):
+            yield places, low or None, high if high < count else None
+
+    def _range(self, places: list[np.ndarray], low: int | None, high: int | None) -> pa.Table:
+        """Return the rows of a range, sorted.
+
+        Args:
+            places: Those of each run's batches among all.
+            low: The place of the batch that the range begins with; `None` at the beginning.
+            high: That of the batch that the next one begins with; `None` if there is none.
+        """
+        import numpy as np
+        import pyarrow as pa
+
+        pieces: list[pa.Table] = []
+        begins, rows, after = None, 0, None
+        for i, of in enumerate(places):
+            first = 0 if low is None else max(int(np.searchsorted(of, low, "right")) - 1, 0)
+            stop = len(of) if high is None else int(np.searchsorted(of, high, "left"))
+            with _Run(self.folder, i) as run:
+                if first < stop:
+                    if low is not None and of[first] == low:
+                        begins = rows
+                    pieces.append(run.read(first, stop))
+                    rows += pieces[-1].num_rows
+                if high is not None and stop < len(of) and of[stop] == high:
+                    after = run.read(stop, stop + 1).slice(0, 1)
+        if after is not None:
+            pieces.append(after)
+        whole = pa.concat_tables(pieces)
+        order = _order(whole, self.keys)
+        # Keys are all different: a place has one row.
+        start = 0 if begins is None else int(np.flatnonzero(order == begins)[0])
+        end = len(order) if after is None else int(np.flatnonzero(order == rows)[0])
+        return whole.take(pa.array(order[start:end]))
+
+
+def sorted_rows(
+    tables: Iterable[pa.Table],
+    keys: SortKeys,
+    folder: str,
+    memory: int,
+    on_rows: Callable[[int], Any] = lambda _: None,
+) -> SortedRows:
+    """Sort tables into runs in a folder.
+
+    Args:
+        tables: The rows, of one schema.
+        keys: What they are sorted by.
+        folder: Where the runs are written. What it has from an earlier call is removed.
+        memory: The bytes that sorting, and reading then, may take.
+        on_rows: It is called with the number of rows that were read.
+
+    Returns:
+        The rows, sorted.
+    """
+    import pyarrow as pa
+
+    result = SortedRows(folder, keys, memory)
+    result.remove()
+    os.makedirs(folder)
+    numbered = enumerate(_runs(tables, _run_bytes(memory), on_rows))
+    made = [*_one_ahead(lambda run: _written(folder, keys, *run), numbered)]
+    heads, sizes, counts, steps = zip(*made, strict=True)
+    all_heads = pa.concat_tables(heads).sort_by(keys).select([_RUN, _AT])
+    # The rows of a batch are said for the case that there is one run.
+    numbers = {"runs": len(heads), "bytes": sum(sizes), "rows": sum(counts), "step": steps[0]}
+    # Its being there says that all runs are.
+    aside = f"{folder}/.{_HEADS}"
+    said = {name: str(value) for name, value in numbers.items()}
+    _write(aside, all_heads.replace_schema_metadata(said), None)
+    os.replace(aside, f"{folder}/{_HEADS}")
+    return result
+
+
+def found(folder: str, keys: SortKeys, memory: int) -> SortedRows | None:
+    """Return what an earlier call of `sorted_rows` has put into a folder, if it is whole."""
+    there = os.path.exists(f"{folder}/{_HEADS}")
+    return SortedRows(folder, keys, memory) if there else None
+
+
+def _run_bytes(memory: int) -> int:
+    return max(1 << 16, min(memory // _PARTS, _LARGEST))
+
+
+def _runs(
+    tables: Iterable[pa.Table], most: int, on_rows: Callable[[int], Any]
+) -> Iterator[list[pa.Table]]:
+    """Yield lists of tables of about so many bytes together; one if there are no rows."""
+    run: list[pa.Table] = []
+    size, given = 0, False
+    for table in tables:
+        on_rows(table.num_rows)
+        run.append(table)
+        size += table.nbytes
+        if size >= most:
+            yield run
+            run, size, given = [], 0, True
+    if run and not (given and not any(map(len, run))):
+        yield run
+
+
+def _order(table: pa.Table, keys: SortKeys) -> np.ndarray:
+    """Return the positions of rows in their order."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    (name, order), *more = keys
+    if not more and order == "ascending" and table.schema.field(name).type == pa.uint64():
+        return np.argsort(table.column(name).to_numpy())
+    result: np.ndarray = pc.sort_indices(table, sort_keys=keys).to_numpy()
+    return result
+
+
+def _written(
+    folder: str, keys: SortKeys, number: int, tables: list[pa.Table]
+) -> tuple[pa.Table, int, int, int]:
+    """Write a run; return the keys of the first rows of its batches, its bytes, its rows, and those
+    of a batch.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    whole = pa.concat_tables(tables).combine_chunks()
+    whole = whole.take(pa.array(_order(whole, keys)))
+    rows, size = whole.num_rows, whole.nbytes
+    step = max(1, min(rows * _BATCH_BYTES // max(size, 1), rows // _BATCHES))
+    _write(f"{folder}/{number:06d}.arrow", whole, step)
+    first = np.arange(0, rows, step)
+    heads = whole.select([name for name, _ in keys]).take(pa.array(first))
+    heads = heads.append_column(_RUN, pa.array(np.full(len(first), number, np.int32)))
+    heads = heads.append_column(_AT, pa.array(np.arange(len(first), dtype=np.int32)))
+    return heads, size, rows, step
+
+
+def _write(path: str, table: pa.Table, batch: int | None) -> None:
+    import pyarrow as pa
+
+    # Not compressed: that takes longer than all the rest.
+    options = pa.ipc.IpcWriteOptions(unify_dictionaries=True)
+    with (
+        pa.OSFile(path, "wb") as file,
+        pa.ipc.new_file(file, table.schema, options=options) as writer,
+    ):
+        writer.write_table(table, max_chunksize=batch)
+
+
+def _read(path: str) -> pa.Table:
+    import pyarrow as pa
+
+    with pa.OSFile(path) as file, pa.ipc.open_file(file) as reader:
+        return reader.read_all()
+
+
+class _Run:
+    """A run that is read; a context manager, so that not all are open at once."""
+
+    def __init__(self, folder: str, number: int) -> None:
+        import pyarrow as pa
+
+        self._file = pa.OSFile(f"{folder}/{number:06d}.arrow")
+        self._reader = pa.ipc.open_file(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def read(self, first: int, stop: int) -> pa.Table:
+        """Return the rows of some batches."""
+        import pyarrow as pa
+
+        batches = [self._reader.get_batch(i) for i in range(first, stop)]
+        return pa.Table.from_batches(batches, self._reader.schema)
+
+
+def _one_ahead(make: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    """Yield what is made of items, in order, by a thread that makes one while another is used."""
+    with ThreadPoolExecutor(1) as pool:
+        coming: Future[Any] | None = None
+        for item in items:
+            following = pool.submit(make, item)
+            if coming is not None:
+                yield coming.result()
+            coming = following
+        if coming is not None:
+            yield coming.result()

@@ -1,0 +1,299 @@
+"""Streams written in another order: sorted, shuffled as a whole, without duplicates."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+from decimal import Decimal
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from rowstream import (
+    ClassLabel,
+    Dataset,
+    Features,
+    IterableDataset,
+    Value,
+    exceptions,
+    load_dataset,
+)
+from rowstream.writers import external_sort
+
+N = 6000
+
+
+@pytest.fixture(params=["memory", "disk"])
+def small(request, monkeypatch):
+    """Let the rows of a test be one run, or many."""
+    if request.param == "disk":
+        monkeypatch.setattr(external_sort, "_run_bytes", lambda _: 30_000)
+        monkeypatch.setattr(external_sort, "_BATCH_BYTES", 2_000)
+
+
+def numbers(seed=0):
+    rng = np.random.default_rng(seed)
+    return pa.table(
+        {
+            "k": pa.array(rng.integers(0, 40, N), mask=rng.random(N) < 0.1),
+            "x": rng.random(N).round(2),
+            "s": [f"text {i % 97}" for i in range(N)],
+            "l": [[i % 5] * (i % 4) for i in range(N)],
+            "i": range(N),
+        }
+    )
+
+
+def stream_of(table):
+    return Dataset.from_dict(table.to_pydict()).to_iterable_dataset()
+
+
+def read(folder, name="x", ending="parquet"):
+    files = sorted(folder.glob(f"{name}-*.{ending}")) or [folder / f"{name}.{ending}"]
+    kind = {"parquet": "parquet", "arrow": "arrow", "tar": "webdataset"}[ending]
+    found = load_dataset(kind, data_files=[*map(str, files)], split="train", streaming=True)
+    return found.to_list()
+
+
+def written(stream, folder, form, **options):
+    ending = {"to_parquet": "parquet", "to_arrow": "arrow"}[form]
+    getattr(stream, form)(folder / f"x.{ending}", **options)
+    return read(folder, ending=ending)
+
+
+@pytest.mark.parametrize("form", ["to_parquet", "to_arrow"])
+@pytest.mark.parametrize("several", [{}, {"num_shards": 3}, {"num_shards": 3, "num_proc": 2}])
+@pytest.mark.usefixtures("small")
+def test_rows_are_sorted(tmp_path, form, several):
+    table = numbers()
+    # The number of a row comes last: rows with equal keys keep their order.
+    wanted = table.sort_by([("k", "ascending"), ("x", "descending"), ("i", "ascending")])
+    found = written(stream_of(table), tmp_path, form, sort_by=["k", ("x", "descending")], **several)
+    assert found == wanted.to_pylist()
+    if several:
+        files = sorted(tmp_path.glob("x-*"))
+        counts = [len(load_dataset(form[3:], data_files=str(f), split="train")) for f in files]
+        assert len(counts) == 3
+        assert max(counts) - min(counts) < N / 10
+    # Nothing else is left.
+    assert len(list(tmp_path.iterdir())) == (3 if several else 1)
+
+
+@pytest.mark.parametrize("proc", [None, 2])
+def test_a_shuffle_is_one_whatever_the_memory(tmp_path, monkeypatch, proc):
+    table = numbers()
+    several = {} if proc is None else {"num_shards": 4, "num_proc": proc}
+    found = {}
+    for size in (1 << 30, 50_000, 9_000):
+        monkeypatch.setattr(external_sort, "_run_bytes", lambda _, size=size: size)
+        stream_of(table).to_parquet(tmp_path / "x.parquet", shuffle_seed=7, **several)
+        found[size] = [row["i"] for row in read(tmp_path)]
+    first = found[1 << 30]
+    assert sorted(first) == [*range(N)]
+    assert all(one == first for one in found.values())
+    stream_of(table).to_parquet(tmp_path / "x.parquet", shuffle_seed=8, **several)
+    other = [row["i"] for row in read(tmp_path)]
+    assert other != first
+    for order in (first, other):
+        # Rows go anywhere: neither near their places nor beside their neighbours.
+        moved = np.abs(np.array(order) - np.arange(N))
+        assert N / 3.5 < moved.mean() < N / 2.5
+        assert np.abs(np.diff(order)).mean() > N / 4
+        assert np.corrcoef(order, np.arange(N))[0, 1] < 0.1
+    assert np.corrcoef(first, other)[0, 1] < 0.1
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("order", ["kept", "sorted", "shuffled"])
+def test_the_first_of_equal_rows_is_kept(tmp_path, order):
+    table = numbers().drop_columns("i")
+    firsts: dict[object, int] = {}
+    for i, row in enumerate(table.to_pylist()):
+        firsts.setdefault((row["k"], row["s"]), i)
+    how = {"kept": {}, "sorted": {"sort_by": "s"}, "shuffled": {"shuffle_seed": 1}}[order]
+    stream_of(table).to_parquet(tmp_path / "x.parquet", unique_by=["k", "s"], **how)
+    found = read(tmp_path)
+    wanted = table.take([*firsts.values()]).to_pylist()
+    if order == "sorted":
+        wanted.sort(key=lambda row: row["s"])
+    if order == "shuffled":
+        assert found != wanted
+        found, wanted = ([*map(str, rows)] for rows in (found, wanted))
+        found.sort()
+        wanted.sort()
+    assert found == wanted
+
+
+def test_rows_are_equal_in_all_their_columns(tmp_path):
+    rows = [
+        {"a": 1, "b": [1, None], "c": {"x": "é"}, "d": 0.5},
+        {"a": 1, "b": [1, None], "c": {"x": "é"}, "d": 0.5},
+        {"a": 1, "b": [1], "c": {"x": "é"}, "d": 0.5},
+        {"a": None, "b": None, "c": None, "d": None},
+        {"a": 1, "b": [1, None], "c": {"x": None}, "d": 0.5},
+        {"a": None, "b": None, "c": None, "d": None},
+    ]
+    stream = Dataset.from_list(rows).to_iterable_dataset()
+    stream.to_parquet(tmp_path / "x.parquet", unique_by=True)
+    assert read(tmp_path) == [rows[i] for i in (0, 2, 3, 4)]
+    stream.to_parquet(tmp_path / "x.parquet", unique_by="a")
+    assert read(tmp_path) == [rows[0], rows[3]]
+
+
+DAY = dt.datetime(2020, 1, 2)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(
+    "values",
+    [
+        [*range(700, 0, -1)],
+        [None, 3, None, 1] * 99,
+        [0.5, float("inf"), None, -1.0] * 99,
+        ["é", "z", "", None, "a"] * 99,
+        [b"\xff", b"", b"a"] * 99,
+        [True, None, False] * 99,
+        [DAY + dt.timedelta(seconds=i * 7 % 31) for i in range(500)],
+        [Decimal(i * 7 % 31) / 4 for i in range(500)],
+        [dt.date(2000, 1, 1 + i * 7 % 31) for i in range(500)],
+        [1] * 900,
+        [None] * 50,
+        [4],
+        [],
+    ],
+)
+def test_values_of_all_types_are_sorted(tmp_path, values):
+    features = None if any(v is not None for v in values) else Features({"v": Value("int64")})
+    rows = Dataset.from_dict({"v": values}, features=features)
+    rows.to_iterable_dataset().to_parquet(tmp_path / "x.parquet", sort_by="v")
+    missing = [v for v in values if v is None]
+    there = sorted(v for v in values if v is not None)
+    assert [row["v"] for row in read(tmp_path)] == there + missing
+
+
+def test_labels_keep_their_names_and_functions_are_applied_once(tmp_path):
+    features = Features({"label": ClassLabel(names=["no", "yes"]), "i": Value("int64")})
+    calls = []
+
+    def made(row):
+        calls.append(row["i"])
+        return {"i": row["i"] * 2}
+
+    rows = Dataset.from_dict({"label": [1, 0, 1], "i": [2, 1, 0]}, features=features)
+    stream = rows.to_iterable_dataset().map(made, features=features)
+    stream.to_arrow(tmp_path / "x.arrow", sort_by="i", num_shards=2, compression="zstd")
+    found = load_dataset("arrow", data_files=str(tmp_path / "x-*.arrow"), split="train")
+    assert found.features["label"].names == ["no", "yes"]
+    assert found["i"][:] == [0, 2, 4]
+    assert sorted(calls) == [0, 1, 2]
+
+
+def test_samples_of_archives_are_sorted(tmp_path):
+    stream = IterableDataset.from_dict({"txt": ["c", "a", "b", "a"]})
+    stream.to_webdataset(
+        tmp_path / "x.tar", sort_by="txt", unique_by="txt", num_shards=2, num_proc=2
+    )
+    found = read(tmp_path, ending="tar")
+    assert [row["txt"] for row in found] == ["a", "b", "c"]
+    assert len({row["__key__"] for row in found}) == 3
+
+
+def test_what_makes_no_sense_is_said_before_anything_is_read(tmp_path):
+    def rows():
+        raise AssertionError
+        yield
+
+    features = Features({"a": Value("int64"), "l": [Value("int64")]})
+    stream = IterableDataset.from_generator(rows, features=features)
+    to = partial(stream.to_parquet, tmp_path / "x.parquet")
+    for options, said in (
+        ({"sort_by": "b"}, "no column"),
+        ({"sort_by": "l"}, "has no order"),
+        ({"sort_by": [("a", "up")]}, "descending"),
+        ({"sort_by": []}, "no columns"),
+        ({"unique_by": ["a", "z"]}, "no column"),
+        ({"sort_by": "a", "shuffle_seed": 1}, "one order"),
+        ({"sort_by": "a", "memory": 10}, "at least"),
+        ({"sort_by": "a", "engine": "dask", "num_shards": 2}, "engine"),
+        ({"sort_by": "a", "engine": "ray"}, "num_shards"),
+    ):
+        with pytest.raises(exceptions.InvalidArgumentError, match=said):
+            to(**options)
+    with pytest.raises(exceptions.InvalidArgumentError, match="no folder"):
+        stream.to_parquet(tmp_path / "no" / "x.parquet", sort_by="a")
+    with pytest.raises(exceptions.InvalidArgumentError, match="compression"):
+        stream.to_arrow(tmp_path / "x.arrow", compression="gzip")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_error_leaves_nothing_and_keeps_what_was_there(tmp_path):
+    def bad(row):
+        if row["i"] == 500:
+            raise ValueError("no")
+        return row
+
+    stream = stream_of(numbers())
+    stream.to_parquet(tmp_path / "x.parquet", sort_by="i")
+    for several in ({}, {"num_shards": 2, "num_proc": 2}):
+        with pytest.raises(ValueError, match="no"):
+            stream.map(bad).to_parquet(tmp_path / "x.parquet", sort_by="i", **several)
+        assert [one.name for one in tmp_path.iterdir()] == ["x.parquet"]
+
+
+KILLED = """
+import os, signal, sys
+import rowstream.writers.arrange as arrange
+import rowstream.writers.exports as exports
+from rowstream import load_dataset
+from rowstream.writers.sinks import ParquetSink
+
+class Killed(ParquetSink):
+    closed = 0
+
+    def close(self):
+        Killed.closed += 1
+        if Killed.closed == int(sys.argv[1]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().close()
+
+def sort(*args):
+    print("sorted", flush=True)
+    return sorted_rows(*args)
+
+sorted_rows, arrange.sorted_rows = arrange.sorted_rows, sort
+exports.ParquetSink = Killed
+ds = load_dataset("parquet", data_files="rows.parquet", split="train", streaming=True)
+ds.to_parquet("x.parquet", num_shards=5, num_proc=1, shuffle_seed=int(sys.argv[2]))
+print(Killed.closed)
+"""
+
+
+def test_a_run_that_was_killed_is_gone_on_with(tmp_path):
+    pq.write_table(numbers(), tmp_path / "rows.parquet")
+
+    def run(die, seed=1):
+        return subprocess.run(
+            [sys.executable, "-c", KILLED, str(die), str(seed)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            env={**os.environ, "HF_DATASETS_CACHE": str(tmp_path / "cache")},
+        )
+
+    assert run(2, seed=5).returncode == -signal.SIGKILL
+    killed = run(4)
+    assert (killed.returncode, killed.stdout) == (-signal.SIGKILL, "sorted\n")
+    done = run(0)
+    # Nothing is sorted again, and three of the five files were there.
+    assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
+    assert {one.name for one in tmp_path.iterdir() if one.name != "cache"} == {
+        "rows.parquet",
+        *(f"x-{i:05d}-of-00005.parquet" for i in range(5)),
+    }
+    assert sorted(row["i"] for row in read(tmp_path)) == [*range(N)]
