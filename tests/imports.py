@@ -43,6 +43,7 @@ LAYERS = (
     ("tasks",),
     ("evaluate", "tabular", "webdataset"),
     ("inspect",),
+    ("cli",),
     ("dataset", "arrow_writer", "compat", "alias", ""),
 )
 # A shim that is its package under another name.

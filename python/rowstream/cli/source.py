@@ -1,0 +1,82 @@
+"""Sources on a command line: files, folders, patterns, URLs, names of the Hub."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rowstream.cli.condition import condition
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.load import load_dataset
+from rowstream.resolve.formats import by_name, of_files
+
+if TYPE_CHECKING:
+    import argparse
+
+    from rowstream.dataset.iterable.dataset import IterableDataset
+
+
+def add_source(parser: argparse.ArgumentParser, *, rows: bool = True) -> None:
+    """Add the arguments that name a source.
+
+    Args:
+        parser: That of a subcommand.
+        rows: Whether columns and rows of it can be chosen.
+    """
+    parser.add_argument(
+        "source",
+        nargs="+",
+        metavar="SOURCE",
+        help="files, folders, patterns, URLs (https, s3, gs, az, hf), or a dataset of the Hub",
+    )
+    parser.add_argument("--config", help="the configuration of the dataset")
+    parser.add_argument("--split", help="the split, such as train or 'test[:100]'")
+    parser.add_argument("--format", help="the format of the files, if their names do not say it")
+    parser.add_argument("--revision", help="a branch, tag or commit of the Hub")
+    if rows:
+        parser.add_argument("--columns", help="only these columns, separated by commas")
+        parser.add_argument(
+            "--where", metavar="CONDITION", help="only rows such as score > 0.5 and lang == 'en'"
+        )
+
+
+def splits_of(given: argparse.Namespace, **options: Any) -> dict[str, IterableDataset]:
+    """Return the streams of a source, by split, with the columns and rows that were asked for.
+
+    Args:
+        given: The arguments.
+        options: More options of `load_dataset`.
+    """
+    return {name: narrowed(ds, given) for name, ds in loaded(given, **options).items()}
+
+
+def first_of(given: argparse.Namespace, **options: Any) -> tuple[str, IterableDataset]:
+    """Return the name and the stream of the split that was asked for: of the first if none was."""
+    name, ds = next(iter(loaded(given, **options).items()))
+    return name, narrowed(ds, given)
+
+
+def loaded(given: argparse.Namespace, **options: Any) -> dict[str, IterableDataset]:
+    """Return the streams of a source, by split, with all their rows."""
+    sources, split = given.source, given.split
+    common = {"revision": given.revision, "split": split, "streaming": True, **options}
+    if given.format is not None:
+        found = load_dataset(given.format, given.config, data_files=sources, **common)
+    elif len(sources) > 1 or "*" in sources[0]:
+        kind = by_name(sources[0]) if len(sources) == 1 else of_files(sources)
+        if kind is None:
+            raise InvalidArgumentError(f"{sources[0]}: say what the files are with --format")
+        found = load_dataset(kind, given.config, data_files=sources, **common)
+    else:
+        found = load_dataset(sources[0], given.config, **common)
+    return {split: found} if split is not None else dict(found)
+
+
+def narrowed(ds: IterableDataset, given: argparse.Namespace) -> IterableDataset:
+    """Return a stream with the columns and rows that were asked for, media not decoded."""
+    # Before the filter: what it looks at is not cast after it.
+    ds = ds.decode(enable=False)
+    if getattr(given, "where", None):
+        ds = ds.filter(condition(given.where))
+    if getattr(given, "columns", None):
+        ds = ds.select_columns([name.strip() for name in given.columns.split(",")])
+    return ds

@@ -1,0 +1,82 @@
+"""`sql`: a query of DuckDB over any source."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from typing import TYPE_CHECKING, Any
+
+from rowstream.cli.output import Output, add_forms
+from rowstream.cli.source import add_source, first_of
+from rowstream.exceptions import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from rowstream.dataset.iterable.dataset import IterableDataset
+
+_ROWS = 1000  # that are fetched at once
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "sql",
+        help="query sources with DuckDB",
+        description="Query sources with DuckDB, which pip install duckdb installs. One source is"
+        " the table `data`; several are named: rowstream sql 'select … from a join b using (id)'"
+        " a=train.parquet b=labels.jsonl. Columns and conditions are pushed down into the files.",
+    )
+    parser.add_argument("query", help="the query")
+    add_source(parser, rows=False)
+    add_forms(parser, "values, separated by tabs, without a header")
+    parser.set_defaults(run=_run)
+
+
+def _run(given: argparse.Namespace, out: Output) -> None:
+    try:
+        import duckdb
+    except ImportError as error:
+        raise ImportError("rowstream sql needs DuckDB: pip install duckdb") from error
+    from rowstream.integrations.duckdb import table
+
+    con = duckdb.connect()
+    for name, ds in _tables(given).items():
+        con.register(name, table(ds))
+    found = con.execute(given.query)
+    names = [one[0] for one in found.description or []]
+    rows: list[Any] = found.fetchmany(_ROWS)
+    if out.json:
+        while rows:
+            for row in rows:
+                out.value(dict(zip(names, row, strict=True)))
+            rows = found.fetchmany(_ROWS)
+        return
+    if out.terminal and not out.quiet:
+        more = found.fetchmany(1)
+        out.table(names, ([_cell(value) for value in row] for row in rows))
+        if more:
+            out.note(f"the first {_ROWS:,} rows; a pipe or --json gives all")
+        return
+    if not out.quiet:
+        out.line("\t".join(names))
+    while rows:
+        for row in rows:
+            out.line("\t".join(_cell(value).replace("\t", " ") for value in row))
+        rows = found.fetchmany(_ROWS)
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value).replace("\n", " ")
+
+
+def _tables(given: argparse.Namespace) -> dict[str, IterableDataset]:
+    """Return the streams by the names of their tables."""
+    named = [re.fullmatch(r"([A-Za-z_]\w*)=(.+)", source) for source in given.source]
+    if not any(named):
+        return {"data": first_of(given)[1]}
+    result = {}
+    for source, match in zip(given.source, named, strict=True):
+        if match is None:
+            raise InvalidArgumentError(f"{source}: name every table, as in rows={source}")
+        own = argparse.Namespace(**{**vars(given), "source": [match[2]]})
+        result[match[1]] = first_of(own)[1]
+    return result

@@ -1,0 +1,86 @@
+"""`stats`: what the columns of a source have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rowstream.cli.column_stats import ColumnStats
+from rowstream.cli.output import Output, add_forms
+from rowstream.cli.source import add_source, first_of
+
+if TYPE_CHECKING:
+    import argparse
+
+_BARS = " ▁▂▃▄▅▆▇█"
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "stats", help="nulls, distinct values, lengths and a histogram of each column"
+    )
+    parser.add_argument("-n", type=int, metavar="ROWS", help="only of the first rows")
+    add_source(parser)
+    add_forms(parser, "the names of columns that have nulls")
+    parser.set_defaults(run=_run)
+
+
+def _run(given: argparse.Namespace, out: Output) -> None:
+    _, ds = first_of(given)
+    columns: dict[str, ColumnStats] = {}
+    rows = 0
+    for table in (ds if given.n is None else ds.take(given.n)).with_format("arrow").iter(10_000):
+        rows += len(table)
+        for name in table.column_names:
+            columns.setdefault(name, ColumnStats()).add(table.column(name))
+    found = {name: one.result() for name, one in columns.items()}
+    if out.json:
+        for name, one in found.items():
+            out.value({"column": name, "rows": rows, **one})
+        return
+    if out.quiet:
+        for name, one in found.items():
+            if one["nulls"]:
+                out.line(name)
+        return
+    header = ["column", "nulls", "distinct", "of", "min", "mean", "max"]
+    if out.terminal:
+        header.append("histogram")
+    lines = []
+    for name, one in found.items():
+        line = [name, f"{one['nulls']:,}", _distinct(one), one["of"]]
+        line += [_number(one.get(key)) for key in ("min", "mean", "max")]
+        if out.terminal:
+            line.append(bars(one["histogram"]["counts"] if "histogram" in one else []))
+        lines.append(line)
+    out.table(header, lines)
+    out.note(f"{rows:,} rows")
+    for name, one in found.items():
+        if one.get("most"):
+            common = ", ".join(f"{value} ({n:,})" for value, n in one["most"])
+            out.line(f"{name}: {common}")
+
+
+def bars(counts: list[int]) -> str:
+    """Return a histogram as a text of as many characters.
+
+    Args:
+        counts: How many values each part of the range has.
+
+    Example:
+        >>> from rowstream.cli.stats import bars
+        >>> bars([0, 1, 4, 8])
+        ' ▁▄█'
+    """
+    most = max(counts, default=0) or 1
+    return "".join(_BARS[-(-n * (len(_BARS) - 1) // most)] for n in counts)
+
+
+def _distinct(one: dict[str, Any]) -> str:
+    return f"{one['distinct']:,}{'' if one['distinct_exact'] else ' or more'}"
+
+
+def _number(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}"

@@ -1,0 +1,168 @@
+"""`verify`: whether all records of a source can be read, and are of one schema."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rowstream.cli.output import Output, add_forms
+from rowstream.cli.source import add_source, loaded
+from rowstream.exceptions import InvalidArgumentError, RowstreamError, UnsupportedError
+from rowstream.load import load_dataset
+from rowstream.storage.files import open as open_file
+
+if TYPE_CHECKING:
+    import argparse
+
+    from rowstream.features.features import Features
+
+_LENIENT = ("json", "csv", "webdataset")
+"""The formats whose broken records can be left out, so that all of them are found."""
+_BLOCK = 1 << 20
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "verify",
+        help="look for broken records and files of other schemas",
+        description="Read every record of every file. The exit status is 1 if anything is wrong.",
+    )
+    add_source(parser, rows=False)
+    parser.add_argument(
+        "--checksums", metavar="FILE", help="also compare with these, as sha256sum writes them"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print what would be read")
+    add_forms(parser, "the paths of files with something wrong")
+    parser.set_defaults(run=_run)
+
+
+@dataclass
+class _Report:
+    """What was found in a file.
+
+    Attributes:
+        path: The file.
+        split: The split that it is of.
+        rows: The records that can be read.
+        broken: Those that cannot.
+        problems: What is wrong, in words.
+    """
+
+    path: str
+    split: str
+    rows: int = 0
+    broken: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+def _run(given: argparse.Namespace, out: Output) -> int:
+    sums = None if given.checksums is None else _sums(given.checksums)
+    wrong = files = 0
+    for split, ds in _loaded(given).items():
+        listing = ds._plan.listing
+        if not listing["files"]:
+            raise InvalidArgumentError(f"{split}: its rows are not those of files")
+        for file in listing["files"]:
+            if given.dry_run:
+                out.line(file["path"] if out.quiet else f"read  {file['path']}")
+                continue
+            report = _read(file["path"], split, listing["format"], ds.features)
+            if sums is not None:
+                report.problems += _compared(file["path"], sums)
+            files += 1
+            wrong += bool(report.problems)
+            _print(report, out)
+    if not given.dry_run:
+        out.note(f"{files} files, {wrong or 'none'} of them with something wrong")
+    return 1 if wrong else 0
+
+
+def _loaded(given: argparse.Namespace) -> dict[str, Any]:
+    """Return the streams of a source, also if records that show its types are broken."""
+    try:
+        return loaded(given, on_error="skip")
+    except (InvalidArgumentError, UnsupportedError):
+        # A format whose records are read together.
+        return loaded(given)
+
+
+def _print(report: _Report, out: Output) -> None:
+    if out.json:
+        out.value(vars(report))
+    elif out.quiet:
+        if report.problems:
+            out.line(report.path)
+    else:
+        state = "wrong" if report.problems else "ok"
+        out.line(f"{state}  {report.path}  {report.rows:,} rows")
+        for problem in report.problems:
+            out.line(f"       {problem}")
+
+
+def _read(path: str, split: str, kind: str, features: Features | None) -> _Report:
+    """Read all of a file, and compare its columns with those of the whole."""
+    report = _Report(path, split)
+    errors: list[str] = []
+    try:
+        # Its own types, not those of the whole.
+        ds = load_dataset(
+            kind,
+            data_files=path,
+            split="train",
+            streaming=True,
+            on_error=(lambda error: errors.append(str(error))) if kind in _LENIENT else "raise",
+        )
+        for table in ds.decode(enable=False).with_format("arrow").iter(10_000):
+            report.rows += len(table)
+        if features is not None and ds.features is not None:
+            report.problems += _drift(features, ds.features)
+    except (RowstreamError, OSError) as error:
+        report.problems.append(str(error))
+    report.broken = len(errors)
+    report.problems += errors[:20]
+    if len(errors) > 20:
+        report.problems.append(f"… {len(errors) - 20:,} more broken records")
+    return report
+
+
+def _drift(whole: Features, own: Features) -> list[str]:
+    """Return how the columns of a file differ from those of the whole."""
+    found = [f"column {name!r} is missing" for name in whole if name not in own]
+    found += [f"column {name!r} is in no schema of the whole" for name in own if name not in whole]
+    found += [
+        f"column {name!r} is {own[name]!r}, and {whole[name]!r} in the whole"
+        for name in whole
+        if name in own and own[name] != whole[name]
+    ]
+    return found
+
+
+def _sums(path: str) -> dict[str, str]:
+    """Read a list of checksums: a hexadecimal SHA-256 and the name of a file on each line."""
+    found = {}
+    with open(path, encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            digest, _, name = line.strip().partition(" ")
+            if len(digest) != 64 or not name.strip():
+                raise InvalidArgumentError(
+                    f"{path}: line {number} is no checksum: {line.strip()!r}"
+                )
+            found[os.path.basename(name.strip().lstrip("*"))] = digest.lower()
+    return found
+
+
+def _compared(path: str, sums: dict[str, str]) -> list[str]:
+    wanted = sums.get(os.path.basename(path))
+    if wanted is None:
+        return ["it has no checksum in the list"]
+    digest = hashlib.sha256()
+    with open_file(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    found = digest.hexdigest()
+    return [] if found == wanted else [f"its SHA-256 is {found}, the list has {wanted}"]
