@@ -21,7 +21,7 @@ LAYERS = (
     ("resolve", "streams"),
     ("prepare",),
     ("transforms", "integrations"),
-    ("dataset.base", "dataset.each_split"),
+    ("dataset.base", "dataset.each_split", "dataset.preview"),
     ("dataset.iterable",),
     ("dataset.convert",),
     ("dataset.map_style",),
@@ -43,6 +43,7 @@ LAYERS = (
     ("tasks",),
     ("evaluate", "tabular", "webdataset"),
     ("inspect",),
+    ("view",),
     ("cli",),
     ("dataset", "arrow_writer", "compat", "alias", ""),
 )

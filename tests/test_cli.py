@@ -14,10 +14,10 @@ import pytest
 import rowstream
 from rowstream import Dataset, IterableDataset, col, exceptions, load_dataset
 from rowstream.cli import main
-from rowstream.cli.column_stats import ColumnStats
-from rowstream.cli.condition import condition
 from rowstream.cli.output import Output
 from rowstream.cli.stats import bars
+from rowstream.view.column_stats import ColumnStats
+from rowstream.view.condition import condition
 
 N = 300
 ROWS = [
@@ -165,8 +165,8 @@ def test_figures_of_all_types_and_of_none():
 
 
 def test_distinct_values_are_bounded(monkeypatch):
-    monkeypatch.setattr("rowstream.cli.column_stats._DISTINCT", 50)
-    monkeypatch.setattr("rowstream.cli.column_stats._SAMPLE", 40)
+    monkeypatch.setattr("rowstream.view.column_stats._DISTINCT", 50)
+    monkeypatch.setattr("rowstream.view.column_stats._SAMPLE", 40)
     stats = ColumnStats()
     for start in range(0, 200, 20):
         stats.add(pa.chunked_array([[*range(start, start + 20)]]))

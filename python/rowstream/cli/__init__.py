@@ -11,7 +11,19 @@ import os
 import sys
 from collections.abc import Sequence
 
-from rowstream.cli import bench, cache, completion, convert, demo, files, look, sql, stats, verify
+from rowstream.cli import (
+    bench,
+    cache,
+    completion,
+    convert,
+    demo,
+    files,
+    look,
+    sql,
+    stats,
+    verify,
+    view,
+)
 from rowstream.cli.output import Output
 from rowstream.version import __version__
 
@@ -26,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--version", action="version", version=f"rowstream {__version__}")
     made.add_argument("--debug", action="store_true", help="show where an error was raised")
     commands = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in (look, stats, sql, convert, files, verify, cache, bench, demo, completion):
+    for module in (look, view, stats, sql, convert, files, verify, cache, bench, demo, completion):
         module.add(commands)
     return made
 

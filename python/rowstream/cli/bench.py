@@ -27,7 +27,7 @@ _BLOCK = 8 << 20
 
 
 def add(commands: Any) -> None:
-    """Add the subcommand."""
+    """Add the subcommand to a parser."""
     parser = commands.add_parser(
         "bench", help="measure what limits a source: its bytes, decoding, or Python rows"
     )

@@ -27,7 +27,7 @@ complete -o filenames -F _rowstream rowstream
 
 
 def add(commands: Any) -> None:
-    """Add the subcommand."""
+    """Add the subcommand to a parser."""
     parser = commands.add_parser(
         "completion",
         help="print a script for the shell",

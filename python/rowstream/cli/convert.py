@@ -22,7 +22,7 @@ _NAMES = {"jsonl": "json", "tar": "webdataset"}
 
 
 def add(commands: Any) -> None:
-    """Add the subcommand."""
+    """Add the subcommand to a parser."""
     parser = commands.add_parser(
         "convert",
         help="write a source in another format, whole or not at all",

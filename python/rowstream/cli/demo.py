@@ -19,7 +19,7 @@ _WORDS = ["the", "data", "of", "a", "row", "is", "read", "and", "kept", "in", "o
 
 
 def add(commands: Any) -> None:
-    """Add the subcommand."""
+    """Add the subcommand to a parser."""
     parser = commands.add_parser(
         "demo", help="make some data, stream it shuffled, stop, and go on without losing a row"
     )

@@ -11,14 +11,16 @@ from rowstream.cli.output import Output, add_forms
 from rowstream.cli.source import add_source, loaded
 from rowstream.storage.download_config import DownloadConfig
 from rowstream.storage.download_manager import DownloadManager
+from rowstream.storage.files import glob
 from rowstream.storage.urls import is_url
+from rowstream.webdataset.indexing import index
 
 if TYPE_CHECKING:
     import argparse
 
 
 def add(commands: Any) -> None:
-    """Add the subcommands."""
+    """Add the subcommands to a parser."""
     index = commands.add_parser(
         "index", help="write an index beside tar archives, by which they are read in parts"
     )
@@ -36,9 +38,6 @@ def add(commands: Any) -> None:
 
 
 def _index(given: argparse.Namespace, out: Output) -> None:
-    from rowstream.storage.files import glob
-    from rowstream.webdataset import index
-
     if given.dry_run:
         for archive in given.archive:
             for path in glob(archive) if set(archive) & set("*?{[") else [archive]:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.cli.output import Output, add_forms
 from rowstream.cli.source import add_source, first_of, splits_of
+from rowstream.view.pages import has_text
 
 if TYPE_CHECKING:
     import argparse
 
 
 def add(commands: Any) -> None:
-    """Add the subcommands."""
+    """Add the subcommands to a parser."""
     head = commands.add_parser("head", help="show the first rows")
     head.add_argument("-n", type=int, default=5, metavar="ROWS", help="how many (5)")
     head.set_defaults(run=_head)
@@ -107,20 +108,6 @@ def _search(given: argparse.Namespace, out: Output) -> int:
     if not shown:
         out.note(f"no row has {given.text!r}")
     return 0 if shown else 1
-
-
-def has_text(value: Any, wanted: str) -> bool:
-    """Return whether a text of a value has another, whatever the case.
-
-    Args:
-        value: A row, or a part of it.
-        wanted: The text, as `str.casefold` gives it.
-    """
-    if isinstance(value, str):
-        return wanted in value.casefold()
-    if isinstance(value, dict):
-        return any(has_text(one, wanted) for one in value.values())
-    return isinstance(value, (list, tuple)) and any(has_text(one, wanted) for one in value)
 
 
 def _plan(given: argparse.Namespace, out: Output) -> None:

@@ -37,7 +37,7 @@ class Output:
         return shutil.get_terminal_size((100, 24)).columns
 
     def line(self, text: str = "") -> None:
-        """Print a line."""
+        """Print a line of the result."""
         print(text)
 
     def note(self, text: str) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rowstream.cli.condition import condition
+from rowstream.dataset.preview import not_decoded
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.load import load_dataset
 from rowstream.resolve.formats import by_name, of_files
+from rowstream.view.condition import condition
 
 if TYPE_CHECKING:
     import argparse
@@ -74,7 +75,7 @@ def loaded(given: argparse.Namespace, **options: Any) -> dict[str, IterableDatas
 def narrowed(ds: IterableDataset, given: argparse.Namespace) -> IterableDataset:
     """Return a stream with the columns and rows that were asked for, media not decoded."""
     # Before the filter: what it looks at is not cast after it.
-    ds = ds.decode(enable=False)
+    ds = not_decoded(ds)
     if getattr(given, "where", None):
         ds = ds.filter(condition(given.where))
     if getattr(given, "columns", None):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rowstream.cli.output import Output, add_forms
 from rowstream.cli.source import add_source, first_of
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.integrations.duckdb import table
 
 if TYPE_CHECKING:
     from rowstream.dataset.iterable.dataset import IterableDataset
@@ -17,7 +18,7 @@ _ROWS = 1000  # that are fetched at once
 
 
 def add(commands: Any) -> None:
-    """Add the subcommand."""
+    """Add the subcommand to a parser."""
     parser = commands.add_parser(
         "sql",
         help="query sources with DuckDB",
@@ -36,7 +37,6 @@ def _run(given: argparse.Namespace, out: Output) -> None:
         import duckdb
     except ImportError as error:
         raise ImportError("rowstream sql needs DuckDB: pip install duckdb") from error
-    from rowstream.integrations.duckdb import table
 
     con = duckdb.connect()
     for name, ds in _tables(given).items():

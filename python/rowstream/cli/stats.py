@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rowstream.cli.column_stats import ColumnStats
 from rowstream.cli.output import Output, add_forms
 from rowstream.cli.source import add_source, first_of
+from rowstream.view.column_stats import ColumnStats
 
 if TYPE_CHECKING:
     import argparse
@@ -15,7 +15,7 @@ _BARS = " ▁▂▃▄▅▆▇█"
 
 
 def add(commands: Any) -> None:
-    """Add the subcommand."""
+    """Add the subcommand to a parser."""
     parser = commands.add_parser(
         "stats", help="nulls, distinct values, lengths and a histogram of each column"
     )
@@ -57,7 +57,7 @@ def _run(given: argparse.Namespace, out: Output) -> None:
     out.note(f"{rows:,} rows")
     for name, one in found.items():
         if one.get("most"):
-            common = ", ".join(f"{value} ({n:,})" for value, n in one["most"])
+            common = ", ".join(f"{_short(value)} ({n:,})" for value, n in one["most"])
             out.line(f"{name}: {common}")
 
 
@@ -74,6 +74,10 @@ def bars(counts: list[int]) -> str:
     """
     most = max(counts, default=0) or 1
     return "".join(_BARS[-(-n * (len(_BARS) - 1) // most)] for n in counts)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:40]}…"
 
 
 def _distinct(one: dict[str, Any]) -> str:

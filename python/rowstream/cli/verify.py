@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.cli.output import Output, add_forms
 from rowstream.cli.source import add_source, loaded
+from rowstream.dataset.preview import not_decoded
 from rowstream.exceptions import InvalidArgumentError, RowstreamError, UnsupportedError
 from rowstream.load import load_dataset
 from rowstream.storage.files import open as open_file
@@ -24,7 +25,7 @@ _BLOCK = 1 << 20
 
 
 def add(commands: Any) -> None:
-    """Add the subcommand."""
+    """Add the subcommand to a parser."""
     parser = commands.add_parser(
         "verify",
         help="look for broken records and files of other schemas",
@@ -115,7 +116,7 @@ def _read(path: str, split: str, kind: str, features: Features | None) -> _Repor
             streaming=True,
             on_error=(lambda error: errors.append(str(error))) if kind in _LENIENT else "raise",
         )
-        for table in ds.decode(enable=False).with_format("arrow").iter(10_000):
+        for table in not_decoded(ds).with_format("arrow").iter(10_000):
             report.rows += len(table)
         if features is not None and ds.features is not None:
             report.problems += _drift(features, ds.features)

@@ -15,6 +15,7 @@ from rowstream.dataset.iterable.order import StreamOrder
 from rowstream.dataset.iterable.sampling import StreamSampling
 from rowstream.dataset.iterable.state import StreamState
 from rowstream.dataset.iterable.tokens import StreamTokens
+from rowstream.dataset.preview import preview_of
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.formatting.column import IterableColumn
 from rowstream.ops.base import World
@@ -146,6 +147,10 @@ class IterableDataset(
             2
         """
         return count(self._plan, World(*self._consumer, self._shared.epoch))
+
+    def _repr_html_(self) -> str:
+        """Return the first rows as HTML, which notebooks show: they are read for it."""
+        return preview_of(self, "IterableDataset", self._known_count())
 
     def __repr__(self) -> str:
         return (

@@ -13,6 +13,7 @@ from rowstream.dataset.map_style.images import MapStyleImages
 from rowstream.dataset.map_style.keep_format import transmit_format
 from rowstream.dataset.map_style.sampling import RowSampling
 from rowstream.dataset.map_style.tokens import MapStyleTokens
+from rowstream.dataset.preview import preview_of
 from rowstream.exceptions import DatasetTransformationNotAllowedError
 from rowstream.formatting.column import Column
 from rowstream.writers.arrow import ArrowWriter
@@ -59,6 +60,10 @@ class Dataset(
         return (
             f"Dataset({{\n    features: {list(self.features)},\n    num_rows: {self.num_rows}\n}})"
         )
+
+    def _repr_html_(self) -> str:
+        """Return the first rows as HTML, which notebooks show."""
+        return preview_of(self.to_iterable_dataset(), "Dataset", self.num_rows)
 
     def __enter__(self) -> Dataset:
         return self

@@ -32,7 +32,7 @@ def condition(text: str) -> Expr:
         InvalidArgumentError: It is something else.
 
     Example:
-        >>> from rowstream.cli.condition import condition
+        >>> from rowstream.view.condition import condition
         >>> ds = Dataset.from_dict({"n": [1, 5], "s": ["a", None]}).to_iterable_dataset()
         >>> ds.filter(condition("n > 2 or s == 'a'")).to_list()
         [{'n': 1, 's': 'a'}, {'n': 5, 's': None}]
