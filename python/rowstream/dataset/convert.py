@@ -12,8 +12,11 @@ from rowstream.plan.memory import in_memory_plan
 from rowstream.prepare.file_table import FileTable
 from rowstream.streams.generator import generator_source
 from rowstream.streams.source_plan import SourcePlan
+from rowstream.streams.table_rows import TableSource
 from rowstream.table.rows import has_arrays
 
+_SMALL = 1 << 28
+"""The bytes of rows that are copied for a stream, so that the core reads them."""
 _STORED = 100  # rows of a table that are read at once as they are stored
 
 
@@ -44,7 +47,7 @@ def stream_of(ds: Any, num_shards: int) -> Any:
         and num_shards == 1
     ):
         result = IterableDataset(ds._data.plan, info, None if ds.split is None else str(ds.split))
-    elif ds._indices is None and plain and ds._data.nbytes < 1 << 28:
+    elif plain and ds._estimate_nbytes() < _SMALL:
         result = IterableDataset(
             in_memory_plan(ds._query(slice(None)), num_shards=num_shards),
             info,
@@ -52,16 +55,12 @@ def stream_of(ds: Any, num_shards: int) -> Any:
         )
     else:
         base = ds.with_format("arrow")
-        shards = (
-            [base.shard(num_shards, i, contiguous=True) for i in range(num_shards)]
-            if num_shards > 1
-            else [base]
-        )
+        source: Any = TableSource(base)
+        if num_shards > 1:
+            shards = [base.shard(num_shards, i, contiguous=True) for i in range(num_shards)]
+            source = generator_source(_shard_rows, {"shards": shards}, deterministic=True)
         result = IterableDataset(
-            SourcePlan(
-                scan="",
-                source=generator_source(_shard_rows, {"shards": shards}, deterministic=True),
-            ),
+            SourcePlan(scan="", source=source),
             info,
             None if ds.split is None else str(ds.split),
         )

@@ -133,6 +133,11 @@ class PlanBase:
         return all(step.rowwise for step in self.steps)
 
     @property
+    def permutable(self) -> bool:
+        """Whether all rows can be permuted before the steps in Python."""
+        return self.rowwise
+
+    @property
     def python(self) -> bool:
         """Whether functions produce the rows, so that columns are only known as rows come."""
         return any(step.python for step in self.steps)

@@ -98,7 +98,7 @@ def filtered(
 def permuted(plan: Plan, seed: int) -> Plan:
     """Return the plan with all rows permuted before the functions of one row."""
     what = "shuffle(buffer_size=None) is of single rows of files"
-    if plan.python and not plan.rowwise:
+    if plan.python and not plan.permutable:
         raise UnsupportedError(f"{what}: call it before batched functions, mixtures and generators")
     if plan.batch is not None or plan.skipped is not None:
         raise UnsupportedError(

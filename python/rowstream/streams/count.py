@@ -20,6 +20,7 @@ from rowstream.streams.mixture import Mixture
 from rowstream.streams.pipeline import node
 from rowstream.streams.rows import Rows
 from rowstream.streams.source_plan import SourcePlan
+from rowstream.streams.table_rows import TableSource
 
 if TYPE_CHECKING:
     from rowstream.ops.base import Step
@@ -74,7 +75,7 @@ def endless(plan: Plan) -> bool:
     if not isinstance(plan, SourcePlan):
         return _goes_round(plan)
     source = plan.source
-    if isinstance(source, Generator):
+    if isinstance(source, (Generator, TableSource)):
         return False
     if repeat := getattr(source, "repeat", ()):
         once = [part for part, again in zip(source.parts, repeat, strict=True) if not again]
@@ -139,6 +140,9 @@ def _of_source(plan: SourcePlan, world: World) -> int | None:
     It is known for a chain, and for a mixture that has each row once.
     """
     source = plan.source
+    if isinstance(source, TableSource):
+        # Consumers take the rows in turn.
+        return len(range(world.c, len(source.table), world.of))
     each_once = isinstance(source, Chain) or (
         isinstance(source, Mixture) and source.strategy == "all_exhausted_without_replacement"
     )

@@ -11,6 +11,7 @@ from rowstream.streams.chain import Chain
 from rowstream.streams.generator import Generator
 from rowstream.streams.mixture import Mixture
 from rowstream.streams.source_plan import SourcePlan
+from rowstream.streams.table_rows import TableSource
 from rowstream.streams.weighted import WeightedMixture, shares
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ def explained(plan: Plan) -> str:
 
 
 def _of_source(source: Any) -> list[str]:
+    if isinstance(source, TableSource):
+        permuted = "" if source.seed is None else f", all permuted (seed={source.seed})"
+        return [f"table     {_count(len(source.table), 'row')}, by number{permuted}"]
     if isinstance(source, Generator):
         more = [f"shuffled(seed={source.shuffled})"] if source.shuffled is not None else []
         more += ["deterministic"] if source.shares else []

@@ -14,6 +14,7 @@ from rowstream.streams.chain import Chain
 from rowstream.streams.consumer import Consumer
 from rowstream.streams.generator import Generator
 from rowstream.streams.mixture import Mixture
+from rowstream.streams.table_rows import TableSource
 from rowstream.streams.zip import Zip
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ class SourcePlan(Plan):
 
     @property
     def rows(self) -> int | None:
+        if isinstance(self.source, TableSource):
+            return len(self.source.table)
         known = (
             [part.plan.rows for part in self.source.parts]
             if isinstance(self.source, Chain)
@@ -105,6 +108,14 @@ class SourcePlan(Plan):
         else:
             plan = self
         return plan.then(Shuffle(seed, buffer))  # type: ignore[return-value]
+
+    @property
+    def permutable(self) -> bool:
+        return isinstance(self.source, TableSource) and not self.steps
+
+    def permuted(self, seed: int) -> SourcePlan:
+        """Return the plan with all rows permuted uniformly, anew in each epoch."""
+        return replace(self, source=replace(self.source, seed=seed))
 
     def shard(
         self, of: int, index: int, *, contiguous: bool, before: int = 0, by_rows: bool = False
@@ -142,7 +153,9 @@ class SourcePlan(Plan):
                     before += part.plan.rows or 0
                 parts.append(replace(part, plan=plan))
             return replace(self, source=replace(source, parts=tuple(parts)))
-        if isinstance(source, Zip) or (isinstance(source, Generator) and source.shares):
+        if isinstance(source, (Zip, TableSource)) or (
+            isinstance(source, Generator) and source.shares
+        ):
             return self.then(Every(of, index))  # type: ignore[return-value]
         raise UnsupportedError(
             f"shard({of}, …): the generator has {source.pieces()} shards, and one of them is run as"
