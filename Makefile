@@ -77,6 +77,7 @@ format: $(VENV)/lint.group ## Format all code
 demo: target/release/rowstream-testserver $(VENV)/release.build $(VENV)/demo.group ## Stream real data: shuffle, stop, resume on other consumers, prove it
 	$(BIN)/python examples/demo.py
 	$(BIN)/python examples/training.py
+	$(BIN)/python examples/handwriting.py
 
 .PHONY: bench
 bench: target/release/rowstream-testserver $(VENV)/release.build $(VENV)/bench.group ## Measure beside the peers; writes benches/results

@@ -8,6 +8,7 @@ line that says so.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -43,8 +44,11 @@ def on_ray(rows: rowstream.Dataset, folder: str) -> None:
     """Write the rows as shards in another order, and count labels where Ray's tasks read them."""
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
+    import ray.data
     from ray.data.expressions import col
     from rowstream.integrations.ray import read
+
+    logging.getLogger("ray").setLevel("ERROR")
 
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
     ray.data.DataContext.get_current().enable_progress_bars = False

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 from itertools import islice
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from rowstream import col, exceptions, load_dataset, merge_state_dicts, split_dataset_by_node
+from rowstream import (
+    IterableDataset,
+    col,
+    exceptions,
+    load_dataset,
+    merge_state_dicts,
+    split_dataset_by_node,
+)
 from rowstream.plan.expr import from_filters
 
 ROWS = [
@@ -303,3 +311,19 @@ def test_source_says_file_and_row(sources, tmp_path):
         ds.filter(col("row") > 3995)
     with pytest.raises(exceptions.InvalidArgumentError, match="already"):
         ds.with_source("file")
+
+
+@settings(max_examples=60, deadline=None)
+@given(value=st.floats(allow_nan=False, allow_infinity=False))
+@example(value=2.3827480266485674e74)
+@example(value=5e-324)
+def test_numbers_are_compared_to_their_last_bit(value):
+    others = [math.nextafter(value, -math.inf), value, math.nextafter(value, math.inf)]
+    rows = [one for one in others if math.isfinite(one)]
+    stream = IterableDataset.from_dict({"x": rows})
+    for condition, wanted in (
+        (col("x") == value, [one for one in rows if one == value]),
+        (col("x") < value, [one for one in rows if one < value]),
+        (col("x").isin([value]), [one for one in rows if one == value]),
+    ):
+        assert [row["x"] for row in stream.filter(condition)] == wanted

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rowstream import (
     Dataset,
@@ -188,6 +188,8 @@ MESSAGES = st.lists(
 )  # fmt: skip
 
 
+# A number whose seventeen digits are all needed.
+@example(chat=[{"role": "user", "content": 2.3827480266485674e74}], name="chatml", prompt=False)
 @settings(max_examples=120, deadline=None)
 @given(chat=MESSAGES, name=st.sampled_from(sorted(OWN)), prompt=st.booleans())
 def test_any_conversation(chat, name, prompt):
