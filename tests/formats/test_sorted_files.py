@@ -297,3 +297,156 @@ def test_a_run_that_was_killed_is_gone_on_with(tmp_path):
         *(f"x-{i:05d}-of-00005.parquet" for i in range(5)),
     }
     assert sorted(row["i"] for row in read(tmp_path)) == [*range(N)]
+
+
+@pytest.mark.parametrize("how", [{"unique_by": "i"}, {"sort_by": "i"}, {"shuffle_seed": 1}])
+@pytest.mark.parametrize("several", [{}, {"num_shards": 2}, {"num_shards": 2, "num_proc": 2}])
+def test_no_rows_are_files_without_rows(tmp_path, how, several):
+    stream = stream_of(numbers()).filter(lambda row: row["i"] < 0)
+    stream.to_parquet(tmp_path / "x.parquet", **how, **several)
+    assert read(tmp_path) == []
+    stream.to_parquet(tmp_path / "x.parquet", **(how | {"unique_by": "s"}), **several)
+    assert read(tmp_path) == []
+
+
+@pytest.mark.usefixtures("small")
+def test_values_that_are_views_are_sorted(tmp_path):
+    table = pa.table(
+        {
+            "s": pa.array([f"v{i % 50}" for i in range(3000)], pa.string_view()),
+            "b": pa.array([b"x", None, b"y"] * 1000, pa.binary_view()),
+            "i": range(3000),
+        }
+    )
+    with pa.ipc.new_file(tmp_path / "v.arrow", table.schema) as writer:
+        writer.write_table(table)
+    stream = load_dataset(
+        "arrow", data_files=str(tmp_path / "v.arrow"), split="train", streaming=True
+    )
+    stream.to_parquet(tmp_path / "x.parquet", sort_by=["s", "i"])
+    found = read(tmp_path)
+    assert found == sorted(table.to_pylist(), key=lambda row: (row["s"], row["i"]))
+    stream.to_parquet(tmp_path / "x.parquet", shuffle_seed=1, unique_by=["s", "b"])
+    assert len(read(tmp_path)) == 150
+
+
+def test_files_have_about_as_many_rows_where_the_last_run_is_short(tmp_path, monkeypatch):
+    monkeypatch.setattr(external_sort, "_run_bytes", lambda _: 200_000)
+    monkeypatch.setattr(external_sort, "_BATCH_BYTES", 2_000)
+    table = pa.table({"i": range(12_700), "s": ["x" * 20] * 12_700})
+    stream = Dataset.from_dict(table.to_pydict()).to_iterable_dataset()
+    stream.to_parquet(tmp_path / "x.parquet", sort_by="i", num_shards=4, num_proc=1)
+    counts = [pq.read_metadata(file).num_rows for file in sorted(tmp_path.glob("x-*"))]
+    assert sum(counts) == 12_700
+    assert max(counts) - min(counts) < 600
+    assert [row["i"] for row in read(tmp_path)] == [*range(12_700)]
+
+
+@pytest.mark.usefixtures("small")
+def test_row_groups_and_batches_are_of_the_size_asked_for(tmp_path):
+    stream = stream_of(numbers())
+    stream.to_parquet(tmp_path / "x.parquet", batch_size=1000, sort_by="i")
+    found = pq.read_metadata(tmp_path / "x.parquet")
+    assert [found.row_group(i).num_rows for i in range(found.num_row_groups)] == [1000] * 6
+    stream.to_arrow(tmp_path / "x.arrow", batch_size=700, sort_by="i")
+    with pa.ipc.open_file(tmp_path / "x.arrow") as file:
+        rows = [file.get_batch(i).num_rows for i in range(file.num_record_batches)]
+    assert rows == [700] * 8 + [400]
+
+
+def test_large_rows_are_cut_to_the_memory(tmp_path, monkeypatch):
+    sizes = []
+    written = external_sort._written
+    monkeypatch.setattr(
+        external_sort,
+        "_written",
+        lambda folder, keys, number, tables: (
+            sizes.append(sum(table.nbytes for table in tables))
+            or written(folder, keys, number, tables)
+        ),
+    )
+    rows = {"k": [*range(300, 0, -1)], "v": [bytes(30_000)] * 300}
+    stream = Dataset.from_dict(rows).to_iterable_dataset()
+    stream.to_parquet(tmp_path / "x.parquet", sort_by="k", memory="4MB")
+    assert max(sizes) < 4_000_000 / 8 * 1.3
+    assert [row["k"] for row in read(tmp_path)] == [*range(1, 301)]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"sort_by": {"a": "descending"}},
+        {"sort_by": [("a",)]},
+        {"sort_by": 5},
+        {"sort_by": [5]},
+        {"sort_by": ("a", "descending")},
+        {"unique_by": 5},
+        {"unique_by": []},
+        {"sort_by": "a", "memory": None},
+        {"sort_by": "a", "memory": 1e9},
+        {"sort_by": "rowstream:run"},
+    ],
+)
+def test_arguments_of_other_kinds_are_refused(tmp_path, options):
+    stream = IterableDataset.from_dict({"a": [1, 2], "rowstream:run": [1, 2]})
+    with pytest.raises(exceptions.InvalidArgumentError):
+        stream.to_parquet(tmp_path / "x.parquet", **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_column_may_be_named_twice_and_a_megabyte_is_enough(tmp_path):
+    stream = IterableDataset.from_dict({"a": [1, 3, 2]})
+    stream.to_parquet(tmp_path / "x.parquet", sort_by=[("a", "descending"), "a"], memory="1MB")
+    assert [row["a"] for row in read(tmp_path)] == [3, 2, 1]
+
+
+def test_parts_that_are_elsewhere_are_an_error_and_what_was_there_is_kept(tmp_path):
+    import fsspec
+
+    stream = IterableDataset.from_dict({"a": [1, 3, 2]})
+    stream.to_parquet("memory://sorted/x.parquet")
+    # Other processes have a memory of their own.
+    with pytest.raises(exceptions.InvalidArgumentError, match="see one folder"):
+        stream.to_parquet("memory://sorted/x.parquet", num_shards=2, num_proc=2)
+    assert fsspec.filesystem("memory").ls("/sorted", detail=False) == ["/sorted/x.parquet"]
+    stream.to_parquet("memory://sorted/x.parquet", sort_by="a")
+    with pytest.raises(exceptions.InvalidArgumentError, match="is a folder"):
+        stream.to_parquet(tmp_path, sort_by="a")
+
+
+TWICE = """
+import sys
+from rowstream import load_dataset
+ds = load_dataset("parquet", data_files="rows.parquet", split="train", streaming=True)
+ds.to_parquet("x.parquet", sort_by=sys.argv[1], num_shards=int(sys.argv[2]), num_proc=2)
+"""
+
+
+@pytest.mark.heavy
+def test_two_runs_at_once_wait_for_each_other(tmp_path):
+    pq.write_table(numbers(), tmp_path / "rows.parquet")
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", TWICE, *arguments],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "ROWSTREAM_CACHE": str(tmp_path / "cache")},
+        )
+        for arguments in (("i", "4"), ("s", "3"), ("i", "4"))
+    ]
+    for run in runs:
+        _, said = run.communicate(timeout=100)
+        assert run.returncode == 0, said
+    files = sorted(path.name for path in tmp_path.glob("x-*"))
+    assert files in ([f"x-{i:05d}-of-{n:05d}.parquet" for i in range(n)] for n in (3, 4))
+    assert sorted(row["i"] for row in read(tmp_path)) == [*range(N)]
+
+
+def test_what_a_killed_run_has_sorted_is_removed_by_the_next(tmp_path):
+    left = tmp_path / ".rowstream-sort-killed"
+    (left / "sorted").mkdir(parents=True)
+    (left / "lock").touch()
+    stream_of(numbers()).to_parquet(tmp_path / "x.parquet", sort_by="i")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.parquet"]

@@ -89,8 +89,11 @@ def test_what_is_left_is_known_where_rows_are_counted(clock):
     next(batches)
     clock.now += 2.0
     next(batches)
-    # Two of four batches in two seconds.
-    assert loader.stats()["eta_seconds"] == pytest.approx(2.0)
+    # A step took two seconds; the one of now, and two more, are to come.
+    assert loader.stats()["eta_seconds"] == pytest.approx(6.0)
+    clock.now += 2.0
+    assert loader.stats()["waited_share"] == 0
+    assert loader.stats()["worked_seconds"] == 4.0
     state = loader.state_dict()
     list(batches)
     assert loader.stats()["eta_seconds"] == 0
@@ -98,9 +101,20 @@ def test_what_is_left_is_known_where_rows_are_counted(clock):
     again.load_state_dict(state)
     batches = iter(again)
     next(batches)
+    assert again.stats()["eta_seconds"] is None
     clock.now += 2.0
-    next(batches, None)
-    assert again.stats()["eta_seconds"] == 0
+    next(batches)
+    assert again.stats()["eta_seconds"] == pytest.approx(2.0)
+    # With batches of another size, or on other ranks, as many rows are left.
+    for options, total in (({"batch_size": 1}, 10), ({"batch_size": 3, "world": (0, 2)}, 2)):
+        other = DataLoader(table(10), format="numpy", prefetch=0, **options)
+        other.load_state_dict([state])
+        batches = iter(other)
+        next(batches)
+        assert other.stats()["total_batches"] == total
+        clock.now += 1.0
+        list(batches)
+        assert other.stats()["eta_seconds"] == 0
     # A filter leaves an unknown number.
     stream = table(10).to_iterable_dataset().filter(lambda row: row["x"] > 2)
     loader = DataLoader(stream, 3, format="numpy")
@@ -127,6 +141,9 @@ def test_batches_that_threads_collate_are_counted():
     assert len(got) == 1
     list(batches)
     assert loader.stats()["collating_batches"] == 0
+    for _ in loader:
+        break
+    assert loader.stats()["collating_batches"] == 0
 
 
 def test_a_wait_that_takes_long_is_told_with_its_stage(clock, caplog):
@@ -144,6 +161,10 @@ def test_a_wait_that_takes_long_is_told_with_its_stage(clock, caplog):
 
     list(loop.over(batches()))
     dog.look(loop, clock.now + 1000)
+    # What the loop does itself comes before what is made ahead.
+    loop.asked, loop.own, loop.stage = clock.now, "made", "read"
+    dog.look(loop, clock.now + 500)
+    assert watchdog.STAGES["made"] in caplog.records.pop().getMessage()
     told = [record.getMessage() for record in caplog.records]
     # At a minute, at two, at three.
     assert [text.split(". Since")[0] for text in told] == [

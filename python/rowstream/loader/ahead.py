@@ -194,16 +194,19 @@ def called(
         return
     with pool.running(call) as submit:
         queue: deque[tuple[Any, Any]] = deque()
-        for first, second in items:
-            queue.append((submit(first), second))
-            handed(len(queue))
-            if len(queue) >= getattr(submit, "ahead", pool.ahead):
+        try:
+            for first, second in items:
+                queue.append((submit(first), second))
+                handed(len(queue))
+                if len(queue) >= getattr(submit, "ahead", pool.ahead):
+                    future, after = queue.popleft()
+                    yield future.result(), after
+            while queue:
                 future, after = queue.popleft()
+                handed(len(queue))
                 yield future.result(), after
-        while queue:
-            future, after = queue.popleft()
-            handed(len(queue))
-            yield future.result(), after
+        finally:
+            handed(0)
 
 
 def bytes_of(batch: Any) -> int:

@@ -226,9 +226,7 @@ class DataLoader(LoaderState):
         ahead, total = self._ahead, self._total()
         ready, size = (0, 0) if ahead is None else (len(ahead), ahead.bytes)
         found: dict[str, Any] = self._watch.stats()
-        left = None
-        if total is not None and found["batches"]:
-            left = max(0, total - self._place.batches) * found["seconds"] / found["batches"]
+        left = total and self._watch.left(max(0, total - self._place.batches))
         return {
             **found,
             "ready_batches": ready,
@@ -372,10 +370,12 @@ class DataLoader(LoaderState):
             self._watch.given(made.rows, made.size)
             batch = made.batch
             if self._collate_fn is not None:
-                began = perf_counter()
+                began, self._watch.own = perf_counter(), "made"
                 batch = self._collate_fn(batch)
                 self._watch.took("rows", began)
+                self._watch.own = "copy"
                 batch = self._sent(batch)
+                self._watch.own = None
             yield batch if device is None else device.arrived(*batch)
         if not self._place.ended:
             # There was no batch.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rowstream.distributed import merge_state_dicts
@@ -20,6 +20,7 @@ class Place:
         rows: The rows that all ranks had of the epoch, where it has a size.
         ended: Whether the epoch ended, for this rank.
         batches: The batches that were given of the epoch.
+        unit: The rows that all ranks have of a batch.
     """
 
     epoch: int
@@ -27,10 +28,23 @@ class Place:
     rows: int = 0
     ended: bool = False
     batches: int = 0
+    unit: int = 0
 
     def after(self, *, goes_on: bool) -> Place:
         """Return the beginning of the next epoch; of rows that go on, or begin anew."""
         return Place(self.epoch + 1, self.stream if goes_on else None)
+
+    def counted(self, unit: int, group: int) -> Place:
+        """Return the place for batches of another size, or of other ranks.
+
+        Args:
+            unit: The rows that all ranks have of a batch now.
+            group: The number of batches of one step of the optimizer, which begins anew then.
+        """
+        if self.unit in (0, unit):
+            return replace(self, unit=unit)
+        batches = self.batches * self.unit // unit
+        return replace(self, batches=batches - batches % group, unit=unit)
 
     def to_dict(self, *, sized: bool) -> dict[str, Any]:
         """Return the state for users.
@@ -40,7 +54,7 @@ class Place:
         """
         state = {"rowstream.loader": 1, "epoch": self.epoch, "dataset": self.stream}
         if self.batches:
-            state["batches"] = self.batches
+            state |= {"batches": self.batches, "rows_of_batch": self.unit}
         if sized:
             state["rows"] = self.rows
         return {**state, "ended": True} if self.ended else state
@@ -58,8 +72,8 @@ class Place:
             )
         try:
             epoch, rows = int(state["epoch"]), int(state.get("rows", 0))
-            batches = int(state.get("batches", 0))
-            return cls(epoch, state["dataset"], rows, bool(state.get("ended")), batches)
+            batches, unit = (int(state.get(name, 0)) for name in ("batches", "rows_of_batch"))
+            return cls(epoch, state["dataset"], rows, bool(state.get("ended")), batches, unit)
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointMismatchError(
                 f"the state of the DataLoader is damaged: {type(error).__name__}: {error}"

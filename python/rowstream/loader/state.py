@@ -20,9 +20,13 @@ class LoaderState:
 
     Attributes:
         dataset: The stream of the rows.
+        batch_size: The number of rows of a batch.
+        gradient_accumulation: The number of batches of one step of the optimizer.
     """
 
     dataset: IterableDataset
+    gradient_accumulation: int
+    batch_size: int
     _ranks: Ranks
     # The number of the part of the rows that this one has, and of all parts.
     _part: tuple[int, int]
@@ -68,12 +72,17 @@ class LoaderState:
             >>> [int(batch["a"][0]) for batch in again]
             [2, 3]
         """
-        place = self._place
+        place = replace(self._place, unit=self._unit)
         if place.stream is None:
             start = copy.copy(self.dataset)
             start.set_epoch(place.epoch if self._epoch_size is None else 0)
             place = self._place = replace(place, stream=start.state_dict())
         return place.to_dict(sized=self._epoch_size is not None)
+
+    @property
+    def _unit(self) -> int:
+        """The rows that all ranks have of a batch."""
+        return self.batch_size * self._part[1]
 
     @property
     def number_of_parts(self) -> int:
@@ -123,6 +132,7 @@ class LoaderState:
         if isinstance(state, (list, tuple)):
             state = of_rank(state, *self._part)
         place, goes_on = Place.from_dict(state), self._epoch_size is not None
+        place = place.counted(self._unit, self.gradient_accumulation)
         if place.stream is not None:
             # Whether it is of these rows is told here, and not at the first batch. What was merged
             # is from here on the place of this rank, whether it has a batch or not.

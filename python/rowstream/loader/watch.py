@@ -20,19 +20,23 @@ class Watch:
         worked: The seconds between a batch and the next call.
         stages: The seconds of what makes batches, by its name, in whichever thread it runs.
         asked: When the loop began to wait for a batch; `None` while it does not.
-        stage: What is at work now.
+        stage: What makes batches now.
+        own: What the loop does itself while it waits, if it does something.
         collating: The number of batches that threads or processes collate.
     """
 
     def __init__(self) -> None:
         self.asked: float | None = None
         self.stage = "read"
+        self.own: str | None = None
         self.collating = 0
         self.reset()
 
     def reset(self) -> None:
         """Forget what was counted before."""
         self.batches = self.rows = self.bytes = 0
+        # When the batch that the loop works on was given; `None` while it waits, and at the end.
+        self._given: float | None = None
         self.waited = self.worked = 0.0
         self.stages: dict[str, float] = {}
         self._before = _core.activity()
@@ -75,16 +79,30 @@ class Watch:
             self.waited += given - asked
             if batch is _END:
                 return
-            yield batch
-            self.worked += perf_counter() - given
+            self._given = given
+            try:
+                yield batch
+            finally:
+                self.worked += perf_counter() - given
+                self._given = None
 
     def activity(self) -> dict[str, int]:
         """Return what the core did since then, in the whole process."""
         return {name: n - self._before[name] for name, n in _core.activity().items()}
 
+    def left(self, batches: int) -> float | None:
+        """Return the seconds that so many batches will take, beside the step of now; `None` if no
+        step was finished yet.
+        """
+        in_step = self._given is not None
+        finished = self.batches - in_step
+        each = (self.waited + self.worked) / finished if finished else None
+        return None if each is None else (batches + in_step) * each
+
     def stats(self) -> dict[str, float]:
         """Return the numbers, and what follows from them; rates are 0 before the first batch."""
-        seconds = self.waited + self.worked
+        worked = self.worked + (0 if self._given is None else perf_counter() - self._given)
+        seconds = self.waited + worked
         per = 1 / seconds if seconds else 0.0
         return {
             "batches": self.batches,
@@ -92,7 +110,7 @@ class Watch:
             "bytes": self.bytes,
             "seconds": seconds,
             "waited_seconds": self.waited,
-            "worked_seconds": self.worked,
+            "worked_seconds": worked,
             "waited_share": self.waited * per,
             "rows_per_second": self.rows * per,
             "megabytes_per_second": self.bytes * per / 1e6,

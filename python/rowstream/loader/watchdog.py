@@ -75,7 +75,7 @@ class Watchdog:
             did = loop.activity()
             text = (
                 f"DataLoader: no batch for {now - asked:.0f} s. At work is"
-                f" {STAGES.get(loop.stage, loop.stage)}. Since the loader was made:"
+                f" {STAGES[loop.own or loop.stage]}. Since the loader was made:"
                 f" {loop.batches} batches, {did['requests']} requests, {did['retries']} of them"
                 f" made again, {did['bytes_received'] / 1e6:.1f} MB received."
                 " logging.getLogger('rowstream').setLevel('DEBUG') shows each request."

@@ -17,7 +17,7 @@ from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.utils import logging
-from rowstream.utils.ray_tasks import run_in_ray
+from rowstream.utils.ray_tasks import raise_of, run_in_ray, sendable
 
 _logger = logging.get_logger(__name__)
 
@@ -55,16 +55,8 @@ def _worker(pipe: Any, tasks: Any, others: list[Any]) -> None:
         except SystemExit:
             return  # its end is seen, and is no result
         except BaseException as error:
-            pipe.send(("error", (_sendable(error), traceback.format_exc())))
+            pipe.send(("error", (sendable(error), traceback.format_exc())))
             return
-
-
-def _sendable(error: BaseException) -> BaseException:
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - it was made just now
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
 
 
 def _sent(task: Any, what: str) -> tuple[str, bytes]:
@@ -130,7 +122,7 @@ def run_in_processes(
             finished.
     """
     if engine is not None:
-        run_in_ray(tasks, num_proc, on_progress, done)
+        run_in_ray(tasks, num_proc, on_progress, done, what)
         return
     how = context()
     fork = how.get_start_method() == "fork"
@@ -158,9 +150,7 @@ def run_in_processes(
                 if kind == "rows":
                     on_progress(content)
                 elif kind == "error":
-                    error, where = content
-                    error.add_note(f"In a process of {what}(num_proc={num_proc}):\n{where}")
-                    raise error
+                    raise_of(content, f"{what}(num_proc={num_proc})")
                 else:
                     left -= 1
                     if not _tell(pipe, waiting):

@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+import pickle
+import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from rowstream.exceptions import InvalidArgumentError
+
+
+def sendable(error: BaseException) -> BaseException:
+    """Return an error that another process can read: one of its text, if it cannot be pickled."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - it was made just now
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def raise_of(error: tuple[BaseException, str], where: str) -> NoReturn:
+    """Raise an error of another process.
+
+    Args:
+        error: The error, and its traceback as text.
+        where: What the process did.
+    """
+    error[0].add_note(f"In a process of {where}:\n{error[1]}")
+    raise error[0]
 
 
 def check_engine(engine: str | None, what: str) -> None:
@@ -30,6 +52,7 @@ def run_in_ray(
     most: int,
     on_progress: Callable[[int], None],
     done: Callable[[int, Any], None] | None,
+    what: str,
 ) -> None:
     """Run tasks on the cluster.
 
@@ -39,6 +62,7 @@ def run_in_ray(
         most: How many run at once.
         on_progress: It is called with the number of rows of each task that is finished.
         done: It is called with each task's number and result, unless it is `None`.
+        what: The name of the operation, for errors.
 
     Raises:
         The error of the first task that fails.
@@ -55,10 +79,14 @@ def run_in_ray(
             (ready, *_), _ = ray.wait(list(running))
             i = running.pop(ready)
             try:
-                result, rows = ray.get(ready)
-            except ray.exceptions.RayTaskError as error:
-                # The error itself, with where it was raised as its cause.
-                raise error.cause from error
+                result, rows, error = ray.get(ready)
+            except ray.exceptions.WorkerCrashedError as crashed:
+                raise RuntimeError(
+                    f"a process of {what} ended by itself, four times: it may have used more memory"
+                    " than there is"
+                ) from crashed
+            if error is not None:
+                raise_of(error, f"{what}(engine='ray')")
             on_progress(rows)
             if done is not None:
                 done(i, result)
@@ -67,15 +95,18 @@ def run_in_ray(
             ray.cancel(task)
 
 
-def _called(task: Any) -> tuple[Any, int]:
-    """Call a task; return its result, and the number of rows that it reported."""
+def _called(task: Any) -> tuple[Any, int, Any]:
+    """Call a task; return its result, the number of rows that it reported, and its error."""
     rows = 0
 
     def on_progress(n: int) -> None:
         nonlocal rows
         rows += n
 
-    return task(on_progress), rows
+    try:
+        return task(on_progress), rows, None
+    except Exception as error:
+        return None, rows, (sendable(error), traceback.format_exc())
 
 
 def _started() -> Any:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.utils.arguments import check_number, convert_file_size_to_int
-from rowstream.writers.external_sort import SortedRows, SortKeys, found, sorted_rows
+from rowstream.writers.external_sort import BATCH, RUN, SortedRows, SortKeys, found, sorted_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # shuffled by; its hash.
 _ROW, _RANDOM = "rowstream:row", "rowstream:random"
 _HIGH, _LOW = "rowstream:hash-high", "rowstream:hash-low"
-_OURS = (_ROW, _RANDOM, _HIGH, _LOW)
+_OURS = (_ROW, _RANDOM, _HIGH, _LOW, RUN, BATCH)
 _ROWS = 10_000  # of a table that is given to a writer, at most
 
 
@@ -61,14 +61,12 @@ class Arrangement:
             raise InvalidArgumentError("give sort_by or shuffle_seed: rows have one order")
         if shuffle_seed is not None:
             check_number("shuffle_seed", shuffle_seed)
+        if isinstance(memory, bool) or not isinstance(memory, (int, str)):
+            raise InvalidArgumentError(f"memory is a size such as '4GB', found {memory!r}")
         most = convert_file_size_to_int(memory)
-        if most < 1 << 20:
+        if most < 1_000_000:
             raise InvalidArgumentError(f"memory is at least 1MB, found {memory!r}")
-        columns = None if unique_by is None or unique_by is False else unique_by
-        if columns is not None:
-            columns = [] if columns is True else [columns] if isinstance(columns, str) else columns
-            columns = [*columns]
-        return cls(_sort_keys(sort_by), shuffle_seed, columns, most)
+        return cls(_sort_keys(sort_by), shuffle_seed, _unique_columns(unique_by), most)
 
     @property
     def keys(self) -> SortKeys:
@@ -82,15 +80,25 @@ class Arrangement:
         return found(f"{folder}/sorted", self.keys, self.memory)
 
     def sorted(
-        self, rows: ExportedRows, folder: str, on_rows: Callable[[int], Any] = lambda _: None
+        self,
+        rows: ExportedRows,
+        folder: str,
+        on_rows: Callable[[int], Any] = lambda _: None,
+        batch_size: int | None = None,
     ) -> SortedRows:
         """Sort rows into a folder.
+
+        Args:
+            rows: The rows.
+            folder: Where they are put.
+            on_rows: It is called with the number of rows that were read.
+            batch_size: How many are read at once.
 
         Raises:
             InvalidArgumentError: There is no such column, or it is of a type without an order.
         """
         self.check(rows.empty)
-        tables: Iterable[pa.Table] = _numbered(rows.tables(_ROWS), rows.empty)
+        tables: Iterable[pa.Table] = _numbered(rows.tables(batch_size or _ROWS), rows.empty)
         distinct = None
         if self.unique_by is not None:
             keys = [(name, "ascending") for name in (_HIGH, _LOW, _ROW)]
@@ -116,7 +124,7 @@ class Arrangement:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        there = empty.column_names
+        there, plain = empty.column_names, without_views(empty.schema).empty_table()
         for what, names in (
             ("sort_by", [name for name, _ in self.sort_by]),
             ("unique_by", self.unique_by or []),
@@ -127,7 +135,7 @@ class Arrangement:
             raise InvalidArgumentError(f"columns {ours}: rename them, rowstream needs these names")
         for name, _ in self.sort_by:
             try:
-                pc.sort_indices(empty, sort_keys=[(name, "ascending")])
+                pc.sort_indices(plain, sort_keys=[(name, "ascending")])
             except (pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
                 raise InvalidArgumentError(
                     f"sort_by: column {name!r} is of the type {empty.schema.field(name).type},"
@@ -161,14 +169,34 @@ def given(
     rows: ExportedRows, sorted: SortedRows, part: int = 0, of: int = 1, memory: int | None = None
 ) -> ExportedRows:
     """Return rows as they are after they were sorted; the arguments are those of `SortedPart`."""
+    schema = rows.empty.schema
 
     def tables(size: int | None) -> Iterator[pa.Table]:
-        for table in sorted.tables(part, of, memory):
-            kept = table.select(rows.empty.column_names)
-            for start in range(0, len(kept), size or _ROWS):
-                yield kept.slice(start, size or _ROWS)
+        kept = (one.select(schema.names) for one in sorted.tables(part, of, memory))
+        for table in _of_size(kept, size or _ROWS):
+            yield table if table.schema.equals(schema) else table.cast(schema)
 
     return replace(rows, tables=tables, count=sorted.count if of == 1 else None)
+
+
+def _of_size(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
+    """Yield the rows of tables in tables of so many rows; the last may have fewer."""
+    import pyarrow as pa
+
+    waiting: list[pa.Table] = []
+    rows = 0
+    for table in tables:
+        waiting.append(table)
+        rows += len(table)
+        if rows < size:
+            continue
+        whole = pa.concat_tables(waiting)
+        end = rows - rows % size
+        for start in range(0, end, size):
+            yield whole.slice(start, size)
+        waiting, rows = [whole.slice(end)] if end < rows else [], rows - end
+    if rows:
+        yield pa.concat_tables(waiting)
 
 
 def no_tables(_: int | None) -> Iterator[pa.Table]:
@@ -177,18 +205,63 @@ def no_tables(_: int | None) -> Iterator[pa.Table]:
 
 
 def _sort_keys(sort_by: Any) -> SortKeys:
-    keys: SortKeys = []
+    keys: dict[str, str] = {}
+    wrong = InvalidArgumentError(
+        "sort_by is a column, or a list of columns and of pairs such as ('score', 'descending'),"
+        f" found {sort_by!r}"
+    )
+    if not isinstance(sort_by, (str, list, tuple, type(None))):
+        raise wrong
     for one in [sort_by] if isinstance(sort_by, str) else sort_by or []:
-        name, order = (one, "ascending") if isinstance(one, str) else one
-        if order not in ("ascending", "descending"):
-            raise InvalidArgumentError(
-                "sort_by has names of columns, or pairs such as ('score', 'descending'), found"
-                f" {one!r}"
-            )
-        keys.append((name, order))
+        pair = (one, "ascending") if isinstance(one, str) else one
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not isinstance(pair[0], str):
+            raise wrong
+        if pair[1] not in ("ascending", "descending"):
+            raise wrong
+        # A column that comes again decides nothing any more.
+        keys.setdefault(pair[0], pair[1])
     if sort_by is not None and not keys:
         raise InvalidArgumentError("sort_by: no columns are named")
-    return keys
+    return [*keys.items()]
+
+
+def _unique_columns(unique_by: Any) -> list[str] | None:
+    """Return the columns by which duplicates are found; none for all."""
+    if unique_by is None or unique_by is False:
+        return None
+    if unique_by is True:
+        return []
+    names = [unique_by] if isinstance(unique_by, str) else unique_by
+    if not isinstance(names, (list, tuple)) or not all(isinstance(one, str) for one in names):
+        raise InvalidArgumentError(
+            f"unique_by is a column, a list of them, or True for all, found {unique_by!r}"
+        )
+    if not names:
+        raise InvalidArgumentError("unique_by: no columns are named; True stands for all")
+    return [*names]
+
+
+def without_views(schema: pa.Schema) -> pa.Schema:
+    """Return a schema with types that pyarrow can take rows of: none whose values are views."""
+    import pyarrow as pa
+
+    def plain(kind: Any) -> Any:
+        if kind == pa.string_view():
+            return pa.large_string()
+        if kind == pa.binary_view():
+            return pa.large_binary()
+        if pa.types.is_list(kind) or pa.types.is_list_view(kind):
+            return pa.list_(field(kind.value_field))
+        if pa.types.is_large_list(kind) or pa.types.is_large_list_view(kind):
+            return pa.large_list(field(kind.value_field))
+        if pa.types.is_struct(kind):
+            return pa.struct([field(kind.field(i)) for i in range(kind.num_fields)])
+        return kind
+
+    def field(one: Any) -> Any:
+        return one.with_type(plain(one.type))
+
+    return pa.schema([field(one) for one in schema], schema.metadata)
 
 
 def _numbered(tables: Iterable[pa.Table], empty: pa.Table) -> Iterator[pa.Table]:
@@ -196,8 +269,11 @@ def _numbered(tables: Iterable[pa.Table], empty: pa.Table) -> Iterator[pa.Table]
     import numpy as np
     import pyarrow as pa
 
-    at = 0
-    for table in chain([empty], tables):
+    at, schema = 0, without_views(empty.schema)
+    for given_table in chain([empty], tables):
+        table = given_table
+        if not table.schema.equals(schema):
+            table = table.cast(schema)
         numbers = np.arange(at, at + len(table), dtype=np.int64)
         at += len(table)
         yield table.append_column(_ROW, pa.array(numbers))

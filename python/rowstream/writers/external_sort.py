@@ -26,7 +26,9 @@ _BATCHES = 128  # of a run, at least, if it has as many rows
 # the one before or after it.
 _PARTS = 8
 _LARGEST = 1 << 30  # bytes of a run or range, however much memory there is
-_RUN, _AT = "rowstream:run", "rowstream:batch"
+RUN, BATCH = "rowstream:run", "rowstream:batch"
+"""The columns of the first rows of batches that say where these are."""
+_ROWS = "rowstream:rows"  # of a batch
 _HEADS = "heads.arrow"
 
 SortKeys = list[tuple[str, str]]
@@ -82,9 +84,11 @@ class SortedRows:
         """Yield a part of the only run: exactly as many rows as the others, or one more."""
         rows, step = (int(heads.schema.metadata[name]) for name in (b"rows", b"step"))
         begin, end = (rows * i // of for i in (part, part + 1))
-        if begin == end:
+        if begin == end and rows:
             return
         with _Run(self.folder, 0) as run:
+            if not rows:
+                yield run.read(0, 0)
             for i in range(begin // step, -(-end // step)):
                 first, stop = max(begin - i * step, 0), min(end - i * step, step)
                 yield run.read(i, i + 1).slice(first, stop - first)
@@ -97,15 +101,18 @@ class SortedRows:
         """
         import numpy as np
 
-        size = int(heads.schema.metadata[b"bytes"])
+        size, rows = (int(heads.schema.metadata[name]) for name in (b"bytes", b"rows"))
         count = len(heads)
-        most = max(1, min(count, int(count * _run_bytes(memory) / max(size, 1))))
-        begin, end = (count * i // of for i in (part, part + 1))
+        # How many rows come before each batch, if all of its rows came with its first.
+        before = np.concatenate([[0], np.cumsum(heads.column(_ROWS).to_numpy())])
+        begin, end = (int(np.searchsorted(before, rows * i // of)) for i in (part, part + 1))
         if begin == end:
             return
-        pieces = -(-(end - begin) // most)
-        cuts = [begin + (end - begin) * i // pieces for i in range(pieces + 1)]
-        run, at = heads.column(_RUN).to_numpy(), heads.column(_AT).to_numpy()
+        inside = before[end] - before[begin]
+        pieces = max(1, -(-int(inside) * size // (rows * _run_bytes(memory))))
+        wanted = before[begin] + inside * np.arange(pieces + 1) // pieces
+        cuts = np.unique(np.searchsorted(before, wanted)).tolist()
+        run, at = heads.column(RUN).to_numpy(), heads.column(BATCH).to_numpy()
         # The places of each run's batches among all, by their numbers.
         order = np.lexsort((at, run))
         starts = np.searchsorted(run[order], np.arange(runs + 1))
@@ -174,7 +181,7 @@ def sorted_rows(
     numbered = enumerate(_runs(tables, _run_bytes(memory), on_rows))
     made = [*_one_ahead(lambda run: _written(folder, keys, *run), numbered)]
     heads, sizes, counts, steps = zip(*made, strict=True)
-    all_heads = pa.concat_tables(heads).sort_by(keys).select([_RUN, _AT])
+    all_heads = pa.concat_tables(heads).sort_by(keys).select([RUN, BATCH, _ROWS])
     # The rows of a batch are said for the case that there is one run.
     numbers = {"runs": len(heads), "bytes": sum(sizes), "rows": sum(counts), "step": steps[0]}
     # Its being there says that all runs are.
@@ -201,7 +208,7 @@ def _runs(
     """Yield lists of tables of about so many bytes together; one if there are no rows."""
     run: list[pa.Table] = []
     size, given = 0, False
-    for table in tables:
+    for table in _cut(tables, max(1, most // 4)):
         on_rows(table.num_rows)
         run.append(table)
         size += table.nbytes
@@ -225,6 +232,17 @@ def _order(table: pa.Table, keys: SortKeys) -> np.ndarray:
     return result
 
 
+def _cut(tables: Iterable[pa.Table], most: int) -> Iterator[pa.Table]:
+    """Yield tables, those in parts that have more bytes."""
+    for table in tables:
+        step = max(1, len(table) * most // max(table.nbytes, 1))
+        if step >= len(table):
+            yield table
+            continue
+        for start in range(0, len(table), step):
+            yield table.slice(start, step)
+
+
 def _written(
     folder: str, keys: SortKeys, number: int, tables: list[pa.Table]
 ) -> tuple[pa.Table, int, int, int]:
@@ -241,8 +259,9 @@ def _written(
     _write(f"{folder}/{number:06d}.arrow", whole, step)
     first = np.arange(0, rows, step)
     heads = whole.select([name for name, _ in keys]).take(pa.array(first))
-    heads = heads.append_column(_RUN, pa.array(np.full(len(first), number, np.int32)))
-    heads = heads.append_column(_AT, pa.array(np.arange(len(first), dtype=np.int32)))
+    heads = heads.append_column(RUN, pa.array(np.full(len(first), number, np.int32)))
+    heads = heads.append_column(BATCH, pa.array(np.arange(len(first), dtype=np.int32)))
+    heads = heads.append_column(_ROWS, pa.array(np.minimum(step, rows - first)))
     return heads, size, rows, step
 
 

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rowstream.exceptions import InvalidArgumentError
 from rowstream.fingerprint.hasher import Hasher
+from rowstream.storage.environment import own_cache
+from rowstream.storage.extract import locked
 from rowstream.utils import progress
 from rowstream.utils.processes import run_in_processes
 
@@ -22,6 +26,21 @@ if TYPE_CHECKING:
 
     from rowstream.writers.exports import ExportedRows
     from rowstream.writers.shards import Output, Shards
+
+
+@contextmanager
+def alone(shards: Shards) -> Iterator[None]:
+    """Wait until no other process of this machine writes the files of a name, and keep it so.
+
+    Args:
+        shards: The files.
+    """
+    if shards.fs is not None:
+        yield
+        return
+    place = os.path.abspath(shards.at(f"{shards.name}{shards.ending}"))
+    with locked(own_cache() / "locks" / f"{Hasher.hash(place)}.lock"):
+        yield
 
 
 @dataclass(frozen=True)
@@ -76,6 +95,7 @@ def write_parts(
                 most = num_proc or len(parts)
                 run_in_processes(tasks, most, bar.update, None, what, engine)
         done = asides.found()
+        asides.check(done, what)
         total = sum(size for _, size in done.values())
         shards.publish([path for _, (path, _) in sorted(done.items())])
     except Exception:
@@ -115,6 +135,22 @@ class _Asides:
             if stem in names and size.isdigit():
                 result[names[stem]] = (self.shards.at(one), int(size))
         return result
+
+    def check(self, done: dict[int, Any], what: str) -> None:
+        """Raise if parts that were written are not there.
+
+        Args:
+            done: Those that are there.
+            what: The name of the method, for the error.
+
+        Raises:
+            InvalidArgumentError: The processes see other folders than this one.
+        """
+        if len(done) < self.of:
+            raise InvalidArgumentError(
+                f"{what}: {self.of - len(done)} of {self.of} files that were written are not in"
+                f" {self.shards.folder or '.'}: all processes have to see one folder"
+            )
 
     def remove(self) -> None:
         """Remove all parts of files of this name, those of earlier runs too."""

@@ -187,6 +187,10 @@ class Output:
         if fs is not None:
             return None
         whole: str = os.path.abspath(inside)
+        if os.path.isdir(whole) and not self.several:
+            raise InvalidArgumentError(
+                f"{path} is a folder: name a file in it, or give num_shards= or max_shard_size="
+            )
         folder: str = whole if os.path.isdir(whole) else os.path.dirname(whole)
         if os.path.isdir(folder):
             return folder
@@ -238,7 +242,8 @@ class Shards:
     def __init__(self, path: Any, ending: str, name: str, storage_options: Any = None) -> None:
         text = os.fspath(path)
         self.fs, inside = file_system(text, storage_options)
-        inside = inside if self.fs is not None else os.path.expanduser(inside)
+        # Other processes may have another current folder.
+        inside = inside if self.fs is not None else os.path.abspath(os.path.expanduser(inside))
         is_folder = text.endswith("/") or (
             os.path.isdir(inside) if self.fs is None else self.fs.isdir(inside)
         )

@@ -96,7 +96,8 @@ class ArrowSink:
 
     def write(self, piece: Any) -> int:
         """Write the rows of a table, and return their bytes in memory."""
-        self._writer.write_table(piece.cast(self._schema))
+        # One batch, whatever its chunks.
+        self._writer.write_table(piece.cast(self._schema).combine_chunks())
         return int(piece.nbytes)
 
     def close(self) -> None:

@@ -11,17 +11,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rowstream.dataset.iterable.export import StreamExport
 from rowstream.dataset.iterable.order import StreamOrder
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.storage.extract import held
 from rowstream.utils import progress
 from rowstream.utils.arguments import check_number
 from rowstream.utils.ray_tasks import check_engine
 from rowstream.writers.arrange import Arrangement, SortedPart, given, no_tables
 from rowstream.writers.forms import ArrowForm, ParquetForm, TarForm
-from rowstream.writers.parts import Part, named, write_parts
+from rowstream.writers.parts import Part, alone, named, write_parts
 from rowstream.writers.shards import Output
 from rowstream.writers.target import compressed
 
@@ -29,9 +31,11 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from rowstream.writers.exports import ExportedRows
+    from rowstream.writers.external_sort import SortedRows
     from rowstream.writers.forms import Form
 
 _ONE = Output(None, None, None, None)
+_SCRATCH = ".rowstream-sort-"
 
 
 class StreamFiles(StreamOrder, StreamExport):
@@ -59,7 +63,8 @@ class StreamFiles(StreamOrder, StreamExport):
                 `num_shards` or `max_shard_size`, `"folder/name.parquet"` stands for
                 `folder/name-00000-of-00003.parquet` and so on, and a name without an ending is a
                 folder.
-            batch_size: Rows of a row group; of about 64 MiB if `None`.
+            batch_size: Rows of a row group; of about 64 MiB if `None`. Rows are sorted in tables of
+                as many, of 1000 if `None`: fewer where rows are large.
             storage_options: Options of the file system of a URL, as fsspec has them.
             num_shards: Write so many files. Where only reading tells how many rows there are, the
                 stream is read once, into a temporary file.
@@ -214,14 +219,19 @@ class StreamFiles(StreamOrder, StreamExport):
             if order is None:
                 with self._exported(output, batch_size) as rows:
                     return form.write(rows, output)
-            with _scratch(output) as folder, self._exported(_ONE, None) as rows, _bar() as bar:
-                return form.write(given(rows, order.sorted(rows, folder, bar.update)), output)
+            with _scratch(output) as folder, self._exported(_ONE, batch_size) as rows:
+                return form.write(
+                    given(rows, self._sorted(order, rows, folder, batch_size)), output
+                )
         of = _files(output, num_proc, engine)
         name = str(self._split or "data")
         said: list[Any] = [form.said, self._plan, of, self._consumer, self._shared.epoch]
         if order is not None:
             said.append(order)
-        with self._parts(output, form, batch_size, order, of, num_proc or of, said) as opened:
+        with (
+            alone(output.shards(form.ending, name)),
+            self._parts(output, form, batch_size, order, of, num_proc or of, said) as opened,
+        ):
             parts = [Part(rows, form.part(i)) for i, rows in enumerate(opened)]
             return write_parts(output, parts, said, form.ending, name, num_proc, what, engine)
 
@@ -249,9 +259,9 @@ class StreamFiles(StreamOrder, StreamExport):
         key = f".{shards.name}.{named(said)}.sorted"
         folder = shards.at(key) if shards.fs is None else tempfile.mkdtemp()
         try:
-            with self._exported(_ONE, None) as rows, _bar() as bar:
+            with self._exported(_ONE, batch_size) as rows:
                 known = replace(rows, tables=no_tables)
-                result = order.found(folder) or order.sorted(rows, folder, bar.update)
+                result = order.found(folder) or self._sorted(order, rows, folder, batch_size)
             memory = order.memory // at_once
             yield [SortedPart(known, result, i, of, memory) for i in range(of)]
         finally:
@@ -259,6 +269,12 @@ class StreamFiles(StreamOrder, StreamExport):
             stale = re.compile(rf"\.{re.escape(shards.name)}\.[0-9a-f]{{16}}\.sorted")
             for one in filter(stale.fullmatch, shards.listed() if shards.fs is None else []):
                 shutil.rmtree(shards.at(one), ignore_errors=True)
+
+    def _sorted(
+        self, order: Arrangement, rows: ExportedRows, folder: str, batch_size: int | None
+    ) -> SortedRows:
+        with progress.bar(None, "Sorting", " rows") as bar:
+            return order.sorted(rows, folder, bar.update, batch_size)
 
     def _opened(
         self, batch_size: int | None, schema: Any = None
@@ -277,12 +293,17 @@ def _files(output: Output, num_proc: int | None, engine: str | None) -> int:
     return of
 
 
-def _bar() -> Any:
-    return progress.bar(None, "Sorting", " rows")
-
-
 @contextmanager
 def _scratch(output: Output) -> Iterator[str]:
     """Make a folder beside the target, if that is on a disk; it is removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix=".rowstream-", dir=output.folder()) as folder:
+    beside = output.folder()
+    for left in Path(beside or tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
+        # What a run that was killed has left: of one that runs, its lock is held.
+        with held(left / "lock", wait=False) as ours:
+            if ours:
+                shutil.rmtree(left, ignore_errors=True)
+    with (
+        tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=beside) as folder,
+        held(Path(folder) / "lock"),
+    ):
         yield folder

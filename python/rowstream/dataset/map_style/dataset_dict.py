@@ -73,7 +73,7 @@ class DatasetDict(DatasetDictFiles):
         "self function with_indices with_rank with_split input_columns batched batch_size"
         " drop_last_batch remove_columns keep_in_memory load_from_cache_file cache_file_names"
         " writer_batch_size features disable_nullable fn_kwargs num_proc desc try_original_type"
-        " on_mixed_types=None",
+        " on_mixed_types=None engine",
     )
     filter: Callable[..., DatasetDict] = each_split(
         Dataset.filter,
