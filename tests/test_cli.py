@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import subprocess
 import sys
+import threading
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -152,14 +154,26 @@ def test_figures_of_all_types_and_of_none():
         ([b"", b"ab"], pa.binary()),
         ([dt.datetime(2020, 1, 1)], pa.timestamp("us")),
         ([{"a": 1}], pa.struct({"a": pa.int64()})),
+        ([1_700_000_000_000_000_000 + i for i in range(9)], pa.int64()),
+        ([-1.7e308, 1.7e308, 5.0], pa.float64()),
+        ([2**64 - 1, 0], pa.uint64()),
+        ([[("a", 1)], [], None], pa.map_(pa.string(), pa.int64())),
+        ([[1, 2], None], pa.list_(pa.int64(), 2)),
+        ([dt.date(2020, 1, 1), dt.date(9999, 12, 31)], pa.date32()),
+        ([0.0, -0.0], pa.float64()),
         ([[[1]], None, []], pa.list_(pa.list_(pa.int64()))),
     ):
         stats = ColumnStats()
         stats.add(pa.chunked_array([values], kind))
         found = stats.result()
         assert found["nulls"] == sum(value is None for value in values)
-        assert found["distinct"] == len({str(value) for value in values if value is not None})
+        different = {str(value).replace("-0.0", "0.0") for value in values if value is not None}
+        assert found["distinct"] == len(different)
+        assert sum(found.get("histogram", {"counts": []})["counts"]) <= len(values)
         json.dumps(found, allow_nan=False)
+    stats = ColumnStats()
+    stats.add(pa.chunked_array([[2**62, 2**62 + 2, -(2**62), -1]], pa.int64()))
+    assert stats.result()["mean"] == (2**62 + 1) / 4
     assert bars([]) == ""
     assert bars([0, 0]) == "  "
 
@@ -181,6 +195,10 @@ def test_distinct_values_are_bounded(monkeypatch):
         ("n > 2", lambda row: row["n"] is not None and row["n"] > 2),
         ("1 <= n < 3", lambda row: row["n"] in (1, 2)),
         ("not n == 1", lambda row: row["n"] not in (None, 1)),
+        (" or ".join([f"n == {i}" for i in range(2, 3000)]), lambda row: (row["n"] or 0) > 1),
+        ("n == None", lambda row: row["n"] is None),
+        ("odd and not s == 'a'", lambda row: row["odd"] and row["s"] != "a"),
+        ("not odd", lambda row: not row["odd"]),
         ("n is None", lambda row: row["n"] is None),
         ("n is not None and s != 'a'", lambda row: row["n"] is not None and row["s"] != "a"),
         ("s not in ['a', 'b']", lambda row: row["s"] not in "ab"),
@@ -189,7 +207,7 @@ def test_distinct_values_are_bounded(monkeypatch):
 )
 def test_conditions_are_typed(text, wanted):
     rows = [
-        {"n": n, "s": s, "odd name": -1 if s == "c" else 1}
+        {"n": n, "s": s, "odd name": -1 if s == "c" else 1, "odd": s == "b"}
         for n in (None, 0, 1, 2, 3)
         for s in ("a", "b", "c")
     ]
@@ -202,7 +220,6 @@ def test_conditions_are_typed(text, wanted):
     [
         "",
         "n >",
-        "n",
         "1 < 2",
         "f(n)",
         "n + 1 > 2",
@@ -255,7 +272,7 @@ def test_rows_are_converted_in_order_by_several_processes(files, run):
         "--processes",
         2,
         "--sort-by",
-        "lang,-score",
+        "lang,score:desc",
         "--unique-by",
         "tags,lang",
     )
@@ -282,7 +299,7 @@ def test_what_is_broken_is_found(files, run):
     assert said[0] == f"wrong  {files}/broken.jsonl  {N - 1} rows"
     assert "line 21" in said[1]
     assert noted == ["1 files, 1 of them with something wrong"]
-    assert run("verify", "rows.jsonl", "rows.jsonl", "--quiet") == (0, [], [])
+    assert run("verify", "rows.jsonl", "--quiet") == (0, [], [])
     content = bytearray((files / "rows.parquet").read_bytes())
     content[100:140] = bytes(40)
     (files / "broken.parquet").write_bytes(content)
@@ -300,6 +317,22 @@ def test_files_of_another_schema_are_found(files, run):
     assert any("'lang' is missing" in problem for problem in found["zz.parquet"])
 
 
+def test_a_file_that_cannot_be_opened_is_one_of_several(files, run):
+    content = (files / "rows.parquet").read_bytes()
+    (files / "several").mkdir()
+    for name, part in (("a", content), ("b", content[:-900]), ("c", content)):
+        (files / "several" / f"{name}.parquet").write_bytes(part)
+    status, said, _ = run("verify", "several", "--json")
+    found = {os.path.basename(one["path"]): one for one in map(json.loads, said)}
+    assert status == 1
+    assert [name for name, one in found.items() if one["problems"]] == ["b.parquet"]
+    assert found["c.parquet"]["rows"] == N
+    assert run("verify", "several", "-q")[1] == [str(files / "several" / "b.parquet")] or run(
+        "verify", "several", "-q"
+    )[1] == ["several/b.parquet"]
+    assert len(run("verify", "several", "--dry-run", "-q")[1]) == 3
+
+
 def test_checksums_are_compared(files, run):
     digest = hashlib.sha256((files / "rows.jsonl").read_bytes()).hexdigest()
     (files / "SUMS").write_text(f"{digest}  rows.jsonl\n")
@@ -309,6 +342,119 @@ def test_checksums_are_compared(files, run):
     assert (status, digest in said[1]) == (1, True)
     (files / "SUMS").write_text("no\n")
     assert run("verify", "rows.jsonl", "--checksums", "SUMS")[0] == 1
+
+
+def test_links_and_pipes_stay_what_they_are(files, run):
+    (files / "target.csv").write_text("old")
+    (files / "link.csv").symlink_to("target.csv")
+    assert run("convert", "rows.jsonl", "link.csv", "--columns", "id")[0] == 0
+    assert (files / "link.csv").is_symlink()
+    assert len((files / "target.csv").read_text().splitlines()) == N + 1
+    os.mkfifo(files / "pipe.jsonl")
+    got = []
+    reader = threading.Thread(target=lambda: got.append((files / "pipe.jsonl").read_text()))
+    reader.start()
+    assert run("convert", "rows.jsonl", "pipe.jsonl", "--columns", "id")[0] == 0
+    reader.join(30)
+    assert len(got[0].splitlines()) == N
+    assert (files / "pipe.jsonl").is_fifo()
+
+
+@pytest.mark.heavy
+def test_the_standard_output_is_a_target(files):
+    done = subprocess.run(
+        [sys.executable, "-m", "rowstream.cli", "convert", "rows.parquet", "-", "--to", "jsonl"],
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == [*range(N)]
+    assert not (files / "-").exists()
+
+
+def test_all_splits_are_converted_into_a_folder(files, run):
+    (files / "both").mkdir()
+    for split, n in (("train", 20), ("test", 10)):
+        rowstream.write_jsonl(files / "both" / f"{split}.jsonl", ROWS[:n])
+    status, _, noted = run("convert", "both", "out.parquet")
+    assert status == 1
+    assert "train, test" in noted[0]
+    assert run("convert", "both", "out/", "--to", "parquet", "-q")[1] == [
+        "out/train.parquet",
+        "out/test.parquet",
+    ]
+    assert json.loads(run("count", "out", "--json")[1][0]) == {"train": 20, "test": 10}
+    assert run("head", "both", "-n", 1)[2] == ["split 'train' of train, test: --split chooses"]
+    assert run("convert", "both", "out2/", "--to", "arrow", "--shards", 2, "-q")[0] == 0
+    assert json.loads(run("count", "out2", "--json")[1][0]) == {"train": 20, "test": 10}
+
+
+def test_images_are_converted_with_their_bytes(files, run):
+    pytest.importorskip("PIL")
+    from PIL import Image
+
+    (files / "images").mkdir()
+    Image.new("RGB", (4, 4)).save(files / "images" / "a.png")
+    assert run("convert", "images", "out.parquet")[0] == 0
+    (files / "images" / "a.png").unlink()
+    assert load_dataset("out.parquet", split="train")[0]["image"].size == (4, 4)
+    for command in ("plan", "bench", "verify"):
+        Image.new("RGB", (4, 4)).save(files / "images" / "a.png")
+        more = ("--seconds", "0.05") if command == "bench" else ()
+        assert run(command, "images", *more)[0] == 0
+
+
+def test_tabs_stay_tabs(files, run):
+    assert run("convert", "rows.parquet", "out.tsv", "--columns", "id,lang")[0] == 0
+    assert json.loads(run("head", "out.tsv", "-n", 1, "--json")[1][0]) == {"id": 0, "lang": "en"}
+    assert json.loads(run("head", "out.tsv", "out.tsv", "-n", 1, "--json")[1][0])["lang"] == "en"
+    (files / "b.csv").write_text("id,lang\n1,en\n")
+    assert "one format" in run("head", "out.tsv", "b.csv")[2][0]
+    assert "one format" in run("count", "rows.jsonl", "rows.parquet")[2][0]
+
+
+def test_files_of_one_name_stay_apart(files, run):
+    for lang in ("en", "de"):
+        (files / "dup" / lang).mkdir(parents=True)
+        (files / "dup" / lang / "x.csv").write_text(f"a\n{lang}\n")
+    said = run("download", "dup", "--to", "copy")[1]
+    assert sorted(said) == ["copy/de/x.csv", "copy/en/x.csv"]
+    assert run("download", "dup", "--to", "copy")[0] == 0
+    (files / "copy" / "de" / "x.csv").write_text("another")
+    assert "another file" in run("download", "dup", "--to", "copy")[2][0]
+
+
+def test_json_is_json_whatever_the_values(files, run):
+    def refuse(text):
+        raise ValueError(text)
+
+    (files / "odd.jsonl").write_text('{"x": NaN}\n{"x": Infinity}\n')
+    table = pa.table({"f": [float("nan"), float("-inf"), 1.0], "b": [b"\xff", None, b""]})
+    pq.write_table(table, "odd.parquet")
+    for line in run("head", "odd.parquet", "--json")[1]:
+        json.loads(line, parse_constant=refuse)
+    if importlib.util.find_spec("duckdb"):
+        (line,) = run("sql", "select 1 a, 2 a, map{1: 2} m, 'nan'::double", "rows.jsonl", "--json")[
+            1
+        ]
+        found = json.loads(line, parse_constant=refuse)
+        assert (found["a"], found["a_1"], found["m"]) == (1, 2, {"1": 2})
+        assert "empty" in run("sql", "", "rows.jsonl")[2][0]
+        (files / "year=2024").mkdir()
+        pq.write_table(table, "year=2024/p.parquet")
+        assert run("sql", "select count(*) n from data", "year=2024/p.parquet", "-q")[1] == ["3"]
+    for command in ("verify", "download"):
+        for line in run(command, "rows.jsonl", "--dry-run", "--json")[1]:
+            json.loads(line)
+    assert "columns ['b'] have bytes" in run("convert", "odd.parquet", "out.jsonl")[2][0]
+
+
+def test_texts_give_a_terminal_no_orders(files, run):
+    (files / "evil.jsonl").write_text(json.dumps({"t": "\x1b[31mred\x1b]0;title\x07\tok"}) + "\n")
+    shown = "\n".join(run("head", "evil.jsonl")[1])
+    assert "\x1b" not in shown
+    assert "\\x1b[31mred" in shown
+    assert "\x1b" not in "\n".join(run("stats", "evil.jsonl")[1])
 
 
 def test_archives_are_indexed(files, run):
@@ -366,6 +512,12 @@ def test_errors_are_one_line_and_a_status(files, run):
         assert (status, said) == (1, [])
         assert noted[0].startswith("rowstream: ")
         assert "Traceback" not in "\n".join(noted)
+    for wrong in (["sample", "rows.jsonl", "-n", "-1"], ["bench", "rows.jsonl", "--seconds", "-1"]):
+        with pytest.raises(SystemExit) as ended:
+            main(wrong)
+        assert ended.value.code == 2
+    assert run("head", "rows.jsonl", "--where", "")[0] == 1
+    assert run("head", "rows.jsonl", "--columns", "")[0] == 1
     with pytest.raises(SystemExit) as ended:
         main(["head"])
     assert ended.value.code == 2

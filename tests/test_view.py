@@ -20,11 +20,12 @@ from rowstream import (
     Features,
     Image,
     IterableDataset,
+    MediaRef,
     Value,
     load_dataset,
     write_jsonl,
 )
-from rowstream.formatting.html import media_type, value_of
+from rowstream.formatting.html import media_bytes, media_type, value_of
 from rowstream.view import serve
 
 N = 60
@@ -174,9 +175,17 @@ def test_values_are_texts_wherever_they_stand():
     assert value_of(None) != value_of("null")
     assert value_of(b"\x00" * 1234) == '<span class="rs-null">1,234 bytes</span>'
     assert "1,700 more characters" in value_of("x" * 2000)
-    missing = value_of({"bytes": None, "path": "/not/there.png"})
+    missing = value_of(MediaRef.of({"bytes": None, "path": "/not/there.png"}, Image()))
     assert "/not/there.png" in missing
     assert "<img" not in missing
+    # Rows cannot name files of this machine: only columns of media do.
+    for value in (
+        {"bytes": None, "path": __file__},
+        {"bytes": 12, "path": "a"},
+        {"bytes": "a", "path": 1},
+    ):
+        assert media_bytes(value) is None
+        assert "<img" not in value_of(value)
     assert media_type(b"") is None
 
 
@@ -205,6 +214,8 @@ def test_notebooks_show_the_first_rows(rows):
     stream = rows.to_iterable_dataset().filter(lambda row: row["id"] > 57)
     assert "the first 2 rows" in stream._repr_html_()
     assert "the first 0 of 0 rows" in rows.take(0)._repr_html_()
+    bad = Dataset.from_dict({"a": [1]}).to_iterable_dataset().map(lambda row: 1 / 0)
+    assert "No rows: division by zero" in bad._repr_html_()
     assert "<td" not in Dataset.from_dict({})._repr_html_()
 
 

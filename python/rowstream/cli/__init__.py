@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = Output(given)
     try:
         status = given.run(given, out)
-        sys.stdout.flush()
+        out.flush()
     except KeyboardInterrupt:
         return _STOPPED
     except BrokenPipeError:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
 from rowstream.cache.entries import size
 from rowstream.cli.output import Output, add_forms
-from rowstream.cli.source import add_source, first_of
+from rowstream.cli.source import add_source, files_of, first_of
+from rowstream.exceptions import InvalidArgumentError
 from rowstream.storage.files import open as open_file
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator
 
 _ADVICE = {
@@ -33,25 +34,34 @@ def add(commands: Any) -> None:
     )
     add_source(parser)
     add_forms(parser, "what limits: source, decode or edge")
-    parser.add_argument("--seconds", type=float, default=3, help="for each measurement (3)")
+    parser.add_argument("--seconds", type=_seconds, default=3, help="for each measurement (3)")
     parser.set_defaults(run=_run)
 
 
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"a number of seconds above 0, found {text!r}")
+    return seconds
+
+
 def _run(given: argparse.Namespace, out: Output) -> None:
-    _, ds = first_of(given)
-    files = ds._plan.listing["files"]
+    _, ds = first_of(given, out)
+    files = files_of(ds)
     total = sum(file["size"] for file in files)
     # Decoding first: it says how many bytes make a row.
     tables = ds.with_format("arrow").iter(1000)
     rows, seconds, ended = _timed((len(table) for table in tables), given.seconds)
-    decode = rows / seconds
     count = rows if ended else ds.count()
+    if not count:
+        raise InvalidArgumentError("there are no rows to measure")
+    decode = rows / seconds
     edge_rows, edge_seconds, _ = _timed((1 for _ in ds), given.seconds)
     edge = edge_rows / edge_seconds
     read, read_seconds, _ = _timed(_blocks([file["path"] for file in files]), given.seconds)
-    per_row = total / count if count else 0
-    source = read / read_seconds
-    rates = {"source": source / per_row if per_row else 0.0, "decode": decode, "edge": edge}
+    per_row, source = total / count, read / read_seconds
+    # Of rows that no files are listed for, only the rest is known.
+    rates = {"source": source / per_row if per_row else decode * 2, "decode": decode, "edge": edge}
     # A decoder waits for its bytes, too: it limits only where they would come much faster.
     limit = (
         "source" if rates["source"] < 1.5 * decode else "decode" if edge > 0.67 * decode else "edge"

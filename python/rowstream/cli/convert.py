@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import glob
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from rowstream.cache.entries import size
 from rowstream.cli.output import Output, add_forms
-from rowstream.cli.source import add_source, first_of
+from rowstream.cli.source import add_source, chosen, files_of, loaded
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.features.nested import visit
 from rowstream.resolve.formats import by_name
 
 if TYPE_CHECKING:
@@ -19,6 +21,13 @@ if TYPE_CHECKING:
 _METHODS = {"json": "to_json", "csv": "to_csv"}
 _APART = {"parquet": "to_parquet", "arrow": "to_arrow", "webdataset": "to_webdataset"}
 _NAMES = {"jsonl": "json", "tar": "webdataset"}
+_ENDINGS = {
+    "json": "jsonl",
+    "csv": "csv",
+    "parquet": "parquet",
+    "arrow": "arrow",
+    "webdataset": "tar",
+}
 
 
 def add(commands: Any) -> None:
@@ -31,7 +40,11 @@ def add(commands: Any) -> None:
     )
     add_source(parser)
     add_forms(parser, "the paths of the files")
-    parser.add_argument("target", help="a path or URL, whose ending says the format; or a folder")
+    parser.add_argument(
+        "target",
+        help="a path or URL, whose ending says the format; a folder, for a file of each split;"
+        " - for the standard output",
+    )
     parser.add_argument("--to", choices=[*_METHODS, *_APART, *_NAMES], help="the format")
     parser.add_argument("--shards", type=int, metavar="N", help="write N files")
     parser.add_argument("--shard-size", metavar="SIZE", help="files of at most 500MB, say")
@@ -39,7 +52,7 @@ def add(commands: Any) -> None:
         "--processes", type=int, metavar="N", help="that write files; with --shards"
     )
     parser.add_argument(
-        "--sort-by", metavar="COLUMNS", help="separated by commas; -score: largest first"
+        "--sort-by", metavar="COLUMNS", help="separated by commas; score:desc for the largest first"
     )
     parser.add_argument("--shuffle-seed", type=int, metavar="SEED", help="shuffle all rows")
     parser.add_argument(
@@ -59,21 +72,70 @@ def _run(given: argparse.Namespace, out: Output) -> None:
     if kind not in {**_METHODS, **_APART}:
         known = ", ".join([*_METHODS, *_APART])
         raise InvalidArgumentError(f"{given.target}: say the format with --to: {known}")
-    split, ds = first_of(given)
-    options = _options(given, kind)
+    splits = loaded(given)
+    folder = given.target.endswith("/") or os.path.isdir(given.target)
+    if len(splits) > 1 and not folder:
+        raise InvalidArgumentError(
+            f"the source has the splits {', '.join(splits)}: choose one with --split, or name a"
+            " folder, in which each is written"
+        )
+    targets = {}
+    for split, whole in splits.items():
+        # Media are written with their bytes.
+        ds = chosen(whole, given)
+        _check_types(ds, kind)
+        target: Any = given.target
+        if (folder and given.shards is None and given.shard_size is None) or (
+            folder and len(splits) > 1
+        ):
+            target = os.path.join(given.target, f"{split}.{_ENDINGS[kind]}")
+        targets[split] = (ds, target)
     if given.dry_run:
-        _plan(given, out, kind, split, ds)
+        for split, (ds, target) in targets.items():
+            _plan(given, out, kind, split, ds, target)
         return
-    written = getattr(ds, {**_METHODS, **_APART}[kind])(given.target, **options)
-    files = _files(given.target)
+    if folder:
+        os.makedirs(given.target, exist_ok=True)
+    for split, (ds, target) in targets.items():
+        write = getattr(ds, {**_METHODS, **_APART}[kind])
+        if target == "-":
+            write(sys.stdout.buffer, **_options(given, kind))
+            continue
+        written = write(target, **_options(given, kind))
+        _tell(out, split, kind, target, written)
+
+
+def _tell(out: Output, split: str, kind: str, target: str, written: int) -> None:
+    files = _files(target) or [target]
     if out.json:
         out.value({"split": split, "format": kind, "files": files, "bytes": written})
     elif out.quiet:
-        for file in files or [given.target]:
+        for file in files:
             out.line(file)
     else:
-        where = files[0] if len(files) == 1 else f"{len(files)} files" if files else given.target
+        where = files[0] if len(files) == 1 else f"{len(files)} files"
         out.line(f"{size(written)} of rows of {split!r} written: {where}")
+
+
+def _check_types(ds: Any, kind: str) -> None:
+    """Raise for columns that a format of text cannot have."""
+    found = []
+
+    def look(feature: Any) -> None:
+        if getattr(feature, "dtype", None) in ("binary", "large_binary", "binary_view"):
+            found.append(feature)
+
+    wrong = []
+    for name, feature in (ds.features or {}).items() if kind in _METHODS else ():
+        found.clear()
+        visit(feature, look)
+        if found:
+            wrong.append(name)
+    if wrong:
+        raise InvalidArgumentError(
+            f"columns {wrong} have bytes, and {kind} has texts: leave them out with --columns, or"
+            " convert to parquet or arrow"
+        )
 
 
 def _options(given: argparse.Namespace, kind: str) -> dict[str, Any]:
@@ -82,6 +144,8 @@ def _options(given: argparse.Namespace, kind: str) -> dict[str, Any]:
         "max_shard_size": given.shard_size,
         "compression": given.compression,
     }
+    if kind == "csv" and given.target.lower().endswith((".tsv", ".tsv.gz")):
+        options["sep"] = "\t"
     apart = {
         "num_proc": given.processes,
         "sort_by": _sort_by(given.sort_by),
@@ -107,10 +171,12 @@ def _names(text: str | None) -> list[str] | None:
 
 
 def _sort_by(text: str | None) -> list[tuple[str, str]] | None:
-    return [
-        (name.removeprefix("-"), "descending" if name.startswith("-") else "ascending")
-        for name in _names(text) or []
-    ] or None
+    """Return what to sort by: `lang,score:desc`."""
+    keys = []
+    for name in _names(text) or []:
+        descending = name.endswith(":desc")
+        keys.append((name.removesuffix(":desc"), "descending" if descending else "ascending"))
+    return keys or None
 
 
 def _files(target: str) -> list[str]:
@@ -124,15 +190,17 @@ def _files(target: str) -> list[str]:
     return sorted(glob.glob(pattern))
 
 
-def _plan(given: argparse.Namespace, out: Output, kind: str, split: str, ds: Any) -> None:
-    read = [file["path"] for file in ds._plan.listing["files"]]
-    gone = _files(given.target)
+def _plan(
+    given: argparse.Namespace, out: Output, kind: str, split: str, ds: Any, target: str
+) -> None:
+    read = [file["path"] for file in files_of(ds)]
+    gone = _files(target)
     if out.json:
-        out.value({"split": split, "format": kind, "read": read, "replace": gone})
+        out.value({"split": split, "format": kind, "read": read, "replace": gone, "write": target})
         return
     for title, paths in (("read", read), ("replace", gone)):
         for path in paths:
             out.line(path if out.quiet else f"{title}  {path}")
     if not out.quiet:
         several = "" if given.shards is None else f" in {given.shards} files"
-        out.line(f"write  {given.target}, as {kind}{several}")
+        out.line(f"write  {target}, as {kind}{several}")

@@ -7,7 +7,7 @@ import tempfile
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from rowstream.cli.output import Output, add_forms
+from rowstream.cli.output import Output, add_forms, count
 from rowstream.dataset.iterable.dataset import IterableDataset
 from rowstream.load import load_dataset
 from rowstream.plan.expr import col
@@ -23,7 +23,9 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "demo", help="make some data, stream it shuffled, stop, and go on without losing a row"
     )
-    parser.add_argument("-n", type=int, default=100_000, metavar="ROWS", help="how many (100,000)")
+    parser.add_argument(
+        "-n", type=count, default=100_000, metavar="ROWS", help="how many (100,000)"
+    )
     add_forms(parser, "the number of rows")
     parser.set_defaults(run=_run)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from rowstream.cache.entries import size
 from rowstream.cli.output import Output, add_forms
-from rowstream.cli.source import add_source, loaded
+from rowstream.cli.source import add_source, files_of, loaded
+from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError
 from rowstream.storage.download_config import DownloadConfig
 from rowstream.storage.download_manager import DownloadManager
-from rowstream.storage.files import glob
+from rowstream.storage.files import exists, glob
 from rowstream.storage.urls import is_url
 from rowstream.webdataset.indexing import index
 
@@ -41,30 +42,48 @@ def _index(given: argparse.Namespace, out: Output) -> None:
     if given.dry_run:
         for archive in given.archive:
             for path in glob(archive) if set(archive) & set("*?{[") else [archive]:
-                out.line(path if out.quiet else f"read  {path}")
+                if not exists(path):
+                    raise DataFilesNotFoundError(f"there is no archive {path}")
+                _would_read(path, out)
         return
     for path in index(given.archive, given.output):
         out.value({"index": path}) if out.json else out.line(path)
 
 
+def _would_read(path: str, out: Output) -> None:
+    if out.json:
+        out.value({"read": path})
+    else:
+        out.line(path if out.quiet else f"read  {path}")
+
+
+def _copied(path: str, target: str) -> str:
+    """Copy a file to where there is none, or the same; return the target."""
+    os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+    if os.path.exists(target):
+        if filecmp.cmp(path, target, shallow=False):
+            return target
+        raise InvalidArgumentError(f"{target} is there, and is another file: remove it first")
+    return shutil.copy(path, target)
+
+
 def _download(given: argparse.Namespace, out: Output) -> None:
-    files = {
-        file["path"]: file["size"]
-        for ds in loaded(given).values()
-        for file in ds._plan.listing["files"]
-    }
+    files = {file["path"]: file["size"] for ds in loaded(given).values() for file in files_of(ds)}
     urls = [path for path in files if is_url(path)]
     if given.dry_run:
         for url in urls:
-            out.line(url if out.quiet else f"read  {url} ({size(files[url])})")
+            _would_read(url, out)
         return
     manager = DownloadManager(download_config=DownloadConfig())
     found = dict(zip(urls, manager.download(urls), strict=True)) if urls else {}
+    # Of URLs as well, whose slashes a common path would change.
+    common = os.path.commonprefix(list(files)).rpartition("/")[0]  # noqa: RUF071
     for path in files:
         local = found.get(path, path)
         if given.to is not None:
-            os.makedirs(given.to, exist_ok=True)
-            local = shutil.copy(local, os.path.join(given.to, os.path.basename(path)))
+            # Files of one name lie in folders of their own, as they did.
+            inside = path.removeprefix(common).lstrip("/").partition("?")[0]
+            local = _copied(local, os.path.join(given.to, inside))
         if out.json:
             out.value({"url": path, "path": local, "bytes": files[path]})
         else:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from rowstream.cli.output import Output, add_forms
-from rowstream.cli.source import add_source, first_of, splits_of
+from rowstream.cli.output import Output, add_forms, count
+from rowstream.cli.source import add_source, files_of, first_of, splits_of
 from rowstream.view.pages import has_text
 
 if TYPE_CHECKING:
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 def add(commands: Any) -> None:
     """Add the subcommands to a parser."""
     head = commands.add_parser("head", help="show the first rows")
-    head.add_argument("-n", type=int, default=5, metavar="ROWS", help="how many (5)")
+    head.add_argument("-n", type=count, default=5, metavar="ROWS", help="how many (5)")
     head.set_defaults(run=_head)
-    count = commands.add_parser("count", help="count the rows of each split")
-    count.set_defaults(run=_count)
+    counted = commands.add_parser("count", help="count the rows of each split")
+    counted.set_defaults(run=_count)
     schema = commands.add_parser("schema", help="show the columns and their types")
     schema.set_defaults(run=_schema)
     sample = commands.add_parser("sample", help="show rows from anywhere")
-    sample.add_argument("-n", type=int, default=5, metavar="ROWS", help="how many (5)")
+    sample.add_argument("-n", type=count, default=5, metavar="ROWS", help="how many (5)")
     sample.add_argument("--seed", type=int, default=0, help="another seed shows others (0)")
     sample.set_defaults(run=_sample)
     search = commands.add_parser("search", help="show rows that have a text")
     search.add_argument("text", help="the text that is looked for, whatever its case")
-    search.add_argument("-n", type=int, default=10, metavar="ROWS", help="at most so many (10)")
+    search.add_argument("-n", type=count, default=10, metavar="ROWS", help="at most so many (10)")
     search.set_defaults(run=_search)
     plan = commands.add_parser("plan", help="say what would be read, without reading it")
     plan.set_defaults(run=_plan)
     for command, quiet in (
         (head, "the numbers of rows"),
-        (count, "the numbers of rows"),
+        (counted, "the numbers of rows"),
         (schema, "the names of columns"),
         (sample, "the numbers of rows"),
         (search, "the numbers of rows"),
@@ -45,7 +45,7 @@ def add(commands: Any) -> None:
 
 
 def _head(given: argparse.Namespace, out: Output) -> None:
-    _, ds = first_of(given)
+    _, ds = first_of(given, out)
     for i, row in enumerate(ds.take(given.n)):
         out.row(i, row)
 
@@ -80,7 +80,7 @@ def _sample(given: argparse.Namespace, out: Output) -> None:
     """Show rows that are drawn from all, each as likely: those of the smallest random numbers."""
     import numpy as np
 
-    _, ds = first_of(given)
+    _, ds = first_of(given, out)
     rng = np.random.default_rng(given.seed)
     kept: list[tuple[float, int, dict[str, Any]]] = []
     at = 0
@@ -98,7 +98,7 @@ def _sample(given: argparse.Namespace, out: Output) -> None:
 
 
 def _search(given: argparse.Namespace, out: Output) -> int:
-    _, ds = first_of(given)
+    _, ds = first_of(given, out)
     wanted = given.text.casefold()
     found = ((i, row) for i, row in enumerate(ds) if has_text(row, wanted))
     shown = 0
@@ -112,7 +112,7 @@ def _search(given: argparse.Namespace, out: Output) -> int:
 
 def _plan(given: argparse.Namespace, out: Output) -> None:
     for name, ds in splits_of(given).items():
-        files = ds._plan.listing["files"]
+        files = files_of(ds)
         if out.json:
             out.value(
                 {

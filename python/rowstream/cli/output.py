@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import math
 import os
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import argparse
+from typing import Any
 
 _BOLD, _DIM, _OFF = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 _MOST = 2000  # characters of a value on a terminal
@@ -28,8 +27,10 @@ class Output:
     def __init__(self, given: argparse.Namespace) -> None:
         self.json = bool(getattr(given, "json", False))
         self.quiet = bool(getattr(given, "quiet", False))
-        self.terminal = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-        self._colours = self.terminal and "NO_COLOR" not in os.environ
+        self.terminal = (
+            sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        )
+        self._colours = self.terminal and not os.environ.get("NO_COLOR")
 
     @property
     def width(self) -> int:
@@ -39,6 +40,11 @@ class Output:
     def line(self, text: str = "") -> None:
         """Print a line of the result."""
         print(text)
+
+    def flush(self) -> None:
+        """Let who reads see what was printed."""
+        if sys.stdout is not None:
+            sys.stdout.flush()
 
     def note(self, text: str) -> None:
         """Print a remark for people, beside the result."""
@@ -54,7 +60,7 @@ class Output:
 
     def value(self, value: Any) -> None:
         """Print a JSON value on a line of its own."""
-        print(json.dumps(value, ensure_ascii=False, default=plain))
+        print(json.dumps(_in_json(value), ensure_ascii=False, allow_nan=False))
 
     def bold(self, text: str) -> str:
         """Return a text that stands out, where that can be shown."""
@@ -66,7 +72,7 @@ class Output:
 
     def table(self, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Print a table: columns below each other on a terminal, else separated by tabs."""
-        texts = [[str(cell) for cell in row] for row in rows]
+        texts = [[_harmless(str(cell)) for cell in row] for row in rows]
         if not self.terminal:
             for row in [list(header), *texts]:
                 self.line("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
@@ -98,7 +104,7 @@ class Output:
             self.line(self.bold(f"row {number}"))
             size = max(map(len, row), default=0)
             for name, value in row.items():
-                text = shown(value)
+                text = _harmless(shown(value))
                 if self.terminal and len(text) > _MOST:
                     text = f"{text[:_MOST]}{self.dim(f'… ({len(text):,} characters)')}"
                 front = f"  {name.ljust(size)}  "
@@ -113,6 +119,27 @@ def plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
+def _in_json(value: Any) -> Any:
+    """Return a value as JSON has it: numbers that are not finite as texts."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {str(key): _in_json(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_in_json(one) for one in value]
+    if value is None or isinstance(value, (str, int)):
+        return value
+    return _in_json(plain(value))
+
+
+_CONTROLS = {i: f"\\x{i:02x}" for i in (*range(9), *range(11, 32), *range(127, 160))}
+
+
+def _harmless(text: str) -> str:
+    """Return a text without what a terminal takes for orders."""
+    return text.translate(_CONTROLS)
+
+
 def shown(value: Any) -> str:
     """Return a value for people: texts as they are, other values as JSON."""
     if isinstance(value, str):
@@ -120,9 +147,28 @@ def shown(value: Any) -> str:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return f"{len(value):,} bytes"
     if isinstance(value, dict) and set(value) == {"bytes", "path"}:
-        size = "" if value["bytes"] is None else f", {len(value['bytes']):,} bytes"
+        known = isinstance(value["bytes"], (bytes, str))
+        size = f", {len(value['bytes']):,} bytes" if known else ""
         return f"<{value['path'] or 'without a name'}{size}>"
     return json.dumps(value, ensure_ascii=False, default=plain)
+
+
+def count(text: str) -> int:
+    """Return the number that an argument says.
+
+    Args:
+        text: The argument.
+
+    Raises:
+        ArgumentTypeError: It is no number, or below 0.
+    """
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"a number from 0 on, found {text!r}")
+    return number
 
 
 def add_forms(parser: argparse.ArgumentParser, quiet: str) -> None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from rowstream.dataset.preview import not_decoded
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.load import load_dataset
-from rowstream.resolve.formats import by_name, of_files
+from rowstream.resolve.formats import by_name
 from rowstream.view.condition import condition
 
 if TYPE_CHECKING:
     import argparse
 
+    from rowstream.cli.output import Output
     from rowstream.dataset.iterable.dataset import IterableDataset
 
 
@@ -50,10 +51,26 @@ def splits_of(given: argparse.Namespace, **options: Any) -> dict[str, IterableDa
     return {name: narrowed(ds, given) for name, ds in loaded(given, **options).items()}
 
 
-def first_of(given: argparse.Namespace, **options: Any) -> tuple[str, IterableDataset]:
-    """Return the name and the stream of the split that was asked for: of the first if none was."""
-    name, ds = next(iter(loaded(given, **options).items()))
+def first_of(given: argparse.Namespace, out: Output) -> tuple[str, IterableDataset]:
+    """Return the name and the stream of the split that was asked for: of the first if none was.
+
+    Args:
+        given: The arguments.
+        out: Where is said that there are others.
+    """
+    splits = loaded(given)
+    name, ds = next(iter(splits.items()))
+    if len(splits) > 1:
+        out.note(f"split {name!r} of {', '.join(splits)}: --split chooses")
     return name, narrowed(ds, given)
+
+
+def files_of(ds: IterableDataset) -> list[dict[str, Any]]:
+    """Return the files of a stream, each with its path and size; none where it has no listing."""
+    if ds._plan.begin is not None:
+        return []
+    files: list[dict[str, Any]] = ds._plan.listing["files"]
+    return files
 
 
 def loaded(given: argparse.Namespace, **options: Any) -> dict[str, IterableDataset]:
@@ -63,9 +80,15 @@ def loaded(given: argparse.Namespace, **options: Any) -> dict[str, IterableDatas
     if given.format is not None:
         found = load_dataset(given.format, given.config, data_files=sources, **common)
     elif len(sources) > 1 or "*" in sources[0]:
-        kind = by_name(sources[0]) if len(sources) == 1 else of_files(sources)
-        if kind is None:
-            raise InvalidArgumentError(f"{sources[0]}: say what the files are with --format")
+        kinds = {by_name(source) for source in sources}
+        endings = {source.lower().endswith(".tsv") for source in sources}
+        kind = next(iter(kinds))
+        if kind is None or len(kinds) > 1 or len(endings) > 1:
+            raise InvalidArgumentError(
+                f"{' '.join(sources)}: files of one format are read together; --format says which"
+            )
+        if endings == {True}:
+            common["sep"] = "\t"
         found = load_dataset(kind, given.config, data_files=sources, **common)
     else:
         found = load_dataset(sources[0], given.config, **common)
@@ -75,9 +98,16 @@ def loaded(given: argparse.Namespace, **options: Any) -> dict[str, IterableDatas
 def narrowed(ds: IterableDataset, given: argparse.Namespace) -> IterableDataset:
     """Return a stream with the columns and rows that were asked for, media not decoded."""
     # Before the filter: what it looks at is not cast after it.
-    ds = not_decoded(ds)
-    if getattr(given, "where", None):
+    return chosen(not_decoded(ds), given)
+
+
+def chosen(ds: IterableDataset, given: argparse.Namespace) -> IterableDataset:
+    """Return a stream with the columns and rows that were asked for."""
+    if getattr(given, "where", None) is not None:
         ds = ds.filter(condition(given.where))
-    if getattr(given, "columns", None):
-        ds = ds.select_columns([name.strip() for name in given.columns.split(",")])
+    if getattr(given, "columns", None) is not None:
+        names = [name.strip() for name in given.columns.split(",")]
+        if not all(names):
+            raise InvalidArgumentError(f"--columns has names, found {given.columns!r}")
+        ds = ds.select_columns(names)
     return ds

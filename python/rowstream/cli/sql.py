@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -39,10 +40,12 @@ def _run(given: argparse.Namespace, out: Output) -> None:
         raise ImportError("rowstream sql needs DuckDB: pip install duckdb") from error
 
     con = duckdb.connect()
-    for name, ds in _tables(given).items():
+    for name, ds in _tables(given, out).items():
         con.register(name, table(ds))
     found = con.execute(given.query)
-    names = [one[0] for one in found.description or []]
+    if found is None or found.description is None:
+        raise InvalidArgumentError("the query is empty: it begins with select")
+    names = _different([one[0] for one in found.description])
     rows: list[Any] = found.fetchmany(_ROWS)
     if out.json:
         while rows:
@@ -64,19 +67,33 @@ def _run(given: argparse.Namespace, out: Output) -> None:
         rows = found.fetchmany(_ROWS)
 
 
+def _different(names: list[str]) -> list[str]:
+    """Return names of columns, with a number behind those that come again."""
+    seen: dict[str, int] = {}
+    result = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        result.append(name if seen[name] == 1 else f"{name}_{seen[name] - 1}")
+    return result
+
+
 def _cell(value: Any) -> str:
     return "" if value is None else str(value).replace("\n", " ")
 
 
-def _tables(given: argparse.Namespace) -> dict[str, IterableDataset]:
+def _tables(given: argparse.Namespace, out: Output) -> dict[str, IterableDataset]:
     """Return the streams by the names of their tables."""
-    named = [re.fullmatch(r"([A-Za-z_]\w*)=(.+)", source) for source in given.source]
+    # What is there is a file, such as one in the folder year=2024.
+    named = [
+        None if os.path.exists(source) else re.fullmatch(r"([A-Za-z_]\w*)=(.+)", source)
+        for source in given.source
+    ]
     if not any(named):
-        return {"data": first_of(given)[1]}
+        return {"data": first_of(given, out)[1]}
     result = {}
     for source, match in zip(given.source, named, strict=True):
         if match is None:
             raise InvalidArgumentError(f"{source}: name every table, as in rows={source}")
         own = argparse.Namespace(**{**vars(given), "source": [match[2]]})
-        result[match[1]] = first_of(own)[1]
+        result[match[1]] = first_of(own, out)[1]
     return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rowstream.cli.output import Output, add_forms
+from rowstream.cli.output import Output, add_forms, count
 from rowstream.cli.source import add_source, first_of
 from rowstream.view.column_stats import ColumnStats
 
@@ -19,15 +19,15 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "stats", help="nulls, distinct values, lengths and a histogram of each column"
     )
-    parser.add_argument("-n", type=int, metavar="ROWS", help="only of the first rows")
+    parser.add_argument("-n", type=count, metavar="ROWS", help="only of the first rows")
     add_source(parser)
     add_forms(parser, "the names of columns that have nulls")
     parser.set_defaults(run=_run)
 
 
 def _run(given: argparse.Namespace, out: Output) -> None:
-    _, ds = first_of(given)
-    columns: dict[str, ColumnStats] = {}
+    _, ds = first_of(given, out)
+    columns = {name: ColumnStats() for name in ds.column_names or []}
     rows = 0
     for table in (ds if given.n is None else ds.take(given.n)).with_format("arrow").iter(10_000):
         rows += len(table)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rowstream.cli.output import Output, add_forms
-from rowstream.cli.source import add_source, loaded
+from rowstream.cli.source import add_source, files_of, loaded
 from rowstream.dataset.preview import not_decoded
 from rowstream.exceptions import InvalidArgumentError, RowstreamError, UnsupportedError
 from rowstream.load import load_dataset
+from rowstream.resolve.formats import by_name
 from rowstream.storage.files import open as open_file
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from rowstream.features.features import Features
 
@@ -62,23 +65,52 @@ class _Report:
 def _run(given: argparse.Namespace, out: Output) -> int:
     sums = None if given.checksums is None else _sums(given.checksums)
     wrong = files = 0
-    for split, ds in _loaded(given).items():
-        listing = ds._plan.listing
-        if not listing["files"]:
-            raise InvalidArgumentError(f"{split}: its rows are not those of files")
-        for file in listing["files"]:
-            if given.dry_run:
-                out.line(file["path"] if out.quiet else f"read  {file['path']}")
-                continue
-            report = _read(file["path"], split, listing["format"], ds.features)
-            if sums is not None:
-                report.problems += _compared(file["path"], sums)
-            files += 1
-            wrong += bool(report.problems)
-            _print(report, out)
+    for path, split, kind, features in _files(given):
+        if given.dry_run:
+            if out.json:
+                out.value({"read": path})
+            else:
+                out.line(path if out.quiet else f"read  {path}")
+            continue
+        report = _read(path, split, kind, features)
+        if sums is not None:
+            report.problems += _compared(path, sums)
+        files += 1
+        wrong += bool(report.problems)
+        _print(report, out)
     if not given.dry_run:
         out.note(f"{files} files, {wrong or 'none'} of them with something wrong")
     return 1 if wrong else 0
+
+
+def _files(given: argparse.Namespace) -> Iterator[tuple[str, str, str | None, Any]]:
+    """Yield the files of a source: the path, the split, the format and the types of the whole.
+
+    Where one is so broken that the whole cannot be opened, each is looked at by itself. What has no
+    files of its own, such as a folder of images, is read as a whole.
+    """
+    try:
+        splits = _loaded(given)
+    except (RowstreamError, OSError):
+        found = [path for source in given.source for path in _paths(source)]
+        if not found:
+            raise
+        yield from ((path, given.split or "train", given.format, None) for path in found)
+        return
+    for split, ds in splits.items():
+        files = files_of(ds)
+        for file in files:
+            yield file["path"], split, ds._plan.listing["format"], ds.features
+        if not files:
+            yield from ((source, split, given.format, ds.features) for source in given.source)
+
+
+def _paths(source: str) -> list[str]:
+    """Return the files that a source stands for, on this machine."""
+    if os.path.isdir(source):
+        inside = glob.glob(os.path.join(glob.escape(source), "**", "*"), recursive=True)
+        return sorted(path for path in inside if os.path.isfile(path) and by_name(path))
+    return sorted(glob.glob(source)) or ([source] if os.path.exists(source) else [])
 
 
 def _loaded(given: argparse.Namespace) -> dict[str, Any]:
@@ -103,18 +135,20 @@ def _print(report: _Report, out: Output) -> None:
             out.line(f"       {problem}")
 
 
-def _read(path: str, split: str, kind: str, features: Features | None) -> _Report:
+def _read(path: str, split: str, kind: str | None, features: Features | None) -> _Report:
     """Read all of a file, and compare its columns with those of the whole."""
     report = _Report(path, split)
     errors: list[str] = []
     try:
         # Its own types, not those of the whole.
-        ds = load_dataset(
-            kind,
-            data_files=path,
-            split="train",
-            streaming=True,
-            on_error=(lambda error: errors.append(str(error))) if kind in _LENIENT else "raise",
+        kind = kind or by_name(path)
+        lenient = (lambda error: errors.append(str(error))) if kind in _LENIENT else "raise"
+        ds = (
+            load_dataset(path, split=split, streaming=True)
+            if kind is None
+            else load_dataset(
+                kind, data_files=path, split="train", streaming=True, on_error=lenient
+            )
         )
         for table in not_decoded(ds).with_format("arrow").iter(10_000):
             report.rows += len(table)

@@ -31,6 +31,7 @@ def _run(given: argparse.Namespace, out: Output) -> None:
             out.value({"url": viewer.url})
         else:
             out.line(viewer.url)
+        out.flush()
         out.note("Ctrl-C ends it")
         if not given.no_browser:
             webbrowser.open(viewer.url)

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from typing import Any
 
+from rowstream.exceptions import RowstreamError
+from rowstream.features.media.ref import MediaRef
+
 _LONG = 300  # characters of a text that are shown before the rest is folded away
 _LARGEST = 8 << 20  # bytes of a file that a page holds in itself
 _ROLES = ("role", "from")
@@ -66,18 +69,21 @@ def media_type(content: bytes) -> str | None:
 
 
 def media_bytes(value: Any) -> bytes | None:
-    """Return the content of a file of media that is not decoded; `None` if it cannot be had."""
-    if not isinstance(value, dict) or not {"bytes", "path"} <= set(value):
+    """Return the content of a file of media that is not decoded; `None` if it cannot be had.
+
+    Only what is a reference by the type of its column is read: rows may say that all is a file.
+
+    Args:
+        value: A value.
+    """
+    if not isinstance(value, MediaRef):
         return None
-    if value["bytes"] is not None:
-        return bytes(value["bytes"])
+    content = value.get("bytes")
+    if isinstance(content, bytes):
+        return content
     try:
-        read = getattr(value, "read", None)
-        if read is not None:
-            return bytes(read())
-        with open(value["path"], "rb") as file:
-            return file.read()
-    except (OSError, TypeError, ValueError):
+        return bytes(value.read())
+    except (OSError, TypeError, ValueError, RowstreamError):
         return None
 
 
@@ -103,7 +109,8 @@ def table_of(
     """
     shown = None if numbers is None else list(numbers)
     head = "".join(
-        f"<th>{escape(name)}<small>{escape(str(kind))}</small></th>" for name, kind in types.items()
+        f"<th>{escape(str(name))}<small>{escape(str(kind))}</small></th>"
+        for name, kind in types.items()
     )
     lines = [f"<tr>{'' if shown is None else '<th></th>'}{head}</tr>"]
     for i, row in enumerate(rows):
@@ -129,7 +136,7 @@ def value_of(value: Any, place: str | None = None) -> str:
         return '<span class="rs-null">null</span>'
     if isinstance(value, str):
         return _text(value)
-    if isinstance(value, dict) and {"bytes", "path"} <= set(value):
+    if isinstance(value, MediaRef):
         return _media(value, place)
     if (turns := _turns(value)) is not None:
         return "".join(_turn(role, content) for role, content in turns)
@@ -153,9 +160,9 @@ def _text(text: str) -> str:
     return f"{escape(text[:_LONG])}…{rest}{escape(text[_LONG:])}</details>"
 
 
-def _media(value: dict[str, Any], place: str | None) -> str:
+def _media(value: MediaRef, place: str | None) -> str:
     content = media_bytes(value)
-    name = escape(str(value["path"] or "without a name"))
+    name = escape(str(value.get("path") or "without a name"))
     kind = None if content is None else media_type(content)
     if content is None or kind is None or (place is None and len(content) > _LARGEST):
         size = "" if content is None else f", {len(content):,} bytes"

@@ -87,9 +87,15 @@ def atomic_file(path_or_buf: Any) -> Iterator[Any]:
     if hasattr(path_or_buf, "write"):
         yield path_or_buf
         return
-    path = Path(os.fspath(path_or_buf)).expanduser()
+    # A link stays one: what it leads to is replaced.
+    path = Path(os.path.realpath(Path(os.fspath(path_or_buf)).expanduser()))
     if not path.parent.is_dir():
         raise InvalidArgumentError(f"there is no folder {path.parent}")
+    if path.exists() and not path.is_file() and not path.is_dir():
+        # A pipe or a device, such as /dev/stdout.
+        with path.open("wb") as file:
+            yield file
+        return
     with _written_aside(path) as (handle, temporary):
         with os.fdopen(handle, "wb") as file:
             yield file

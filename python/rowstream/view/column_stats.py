@@ -27,11 +27,14 @@ class ColumnStats:
     def __init__(self) -> None:
         import numpy as np
 
-        self.rows = self.nulls = 0
+        self.rows = self.nulls = self.not_finite = 0
         self._hashes = np.empty(0, np.uint64)
         self._exact = True
         self._few: Counter[str] | None = Counter()
-        self._sum, self._min, self._max, self._count = 0.0, None, None, 0
+        self._sum: float = 0
+        self._min: Any = None
+        self._max: Any = None
+        self._count = 0
         self._of = "values"
         self._sample, self._drawn = np.empty(0), np.empty(0)
         self._rng = np.random.default_rng(0)
@@ -50,8 +53,11 @@ class ColumnStats:
         there = column.drop_null()
         if not len(there):
             return
-        self._count_distinct(there)
         kind = there.type
+        if pa.types.is_floating(kind):
+            # Of zeros there is one.
+            there = pc.add(there.cast(pa.float64()), 0.0)
+        self._count_distinct(there)
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
             self._most_of(there)
         numbers = self._numbers(there, kind, pa, pc)
@@ -60,6 +66,8 @@ class ColumnStats:
 
     def _numbers(self, there: Any, kind: Any, pa: Any, pc: Any) -> Any:
         """Return the numbers that say what values are like; `None` if there are none."""
+        import numpy as np
+
         types = pa.types
         if types.is_string(kind) or types.is_large_string(kind):
             self._of = "characters"
@@ -67,7 +75,10 @@ class ColumnStats:
         if types.is_binary(kind) or types.is_large_binary(kind):
             self._of = "bytes"
             return pc.binary_length(there).to_numpy()
-        if types.is_list(kind) or types.is_large_list(kind) or types.is_map(kind):
+        if types.is_map(kind):
+            self._of = "items"
+            return np.concatenate([np.diff(one.offsets.to_numpy()) for one in there.chunks])
+        if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
             self._of = "items"
             return pc.list_value_length(there).to_numpy()
         if types.is_boolean(kind):
@@ -76,19 +87,27 @@ class ColumnStats:
             return there.to_numpy()
         if types.is_decimal(kind):
             return there.cast(pa.float64()).to_numpy()
+        if types.is_timestamp(kind) or types.is_date(kind):
+            self._of = "times"
+            zone = kind.tz if types.is_timestamp(kind) else None
+            return there.cast(pa.timestamp("us", zone)).cast(pa.int64()).to_numpy()
         return None
 
     def _measure(self, numbers: np.ndarray) -> None:
         import numpy as np
 
         if numbers.dtype.kind == "f":
-            numbers = numbers[np.isfinite(numbers)]
+            finite = np.isfinite(numbers)
+            self.not_finite += int(len(numbers) - finite.sum())
+            numbers = numbers[finite]
             if not len(numbers):
                 return
         least, most = numbers.min().item(), numbers.max().item()
         self._min = least if self._min is None else min(self._min, least)
         self._max = most if self._max is None else max(self._max, most)
-        self._sum += float(numbers.sum(dtype=np.float64))
+        # Integers are added exactly.
+        exact = numbers.dtype.kind in "iub"
+        self._sum += _exact_sum(numbers) if exact else float(numbers.sum(dtype=np.float64))
         self._count += len(numbers)
         # Those of the smallest random numbers: each value is as likely to be kept.
         drawn = np.concatenate([self._drawn, self._rng.random(len(numbers))])
@@ -122,24 +141,66 @@ class ColumnStats:
         """Return the figures.
 
         Returns:
-            `nulls`; `distinct` values, and whether that is exact (`distinct_exact`) or a least;
-            what the other figures are `of`, `"values"`, `"characters"`, `"bytes"` or `"items"`:
-            `min`, `mean`, `max`, and a `histogram` of `counts` between `edges`, of at most 100,000
-            values that were drawn from all; `most`, the texts that are there most often, where
-            there are few.
+            `nulls`; `not_finite`, NaN and infinities, where there are any; `distinct` values, and
+            whether that is exact (`distinct_exact`) or a least; what the other figures are `of`,
+            `"values"`, `"characters"`, `"bytes"`, `"items"` or `"times"` (ISO 8601): `min`, `mean`,
+            `max`, and a `histogram` of `counts` between `edges`, of at most 100,000 values that
+            were drawn from all; `most`, the texts that are there most often, where there are few.
         """
-        import numpy as np
-
         found: dict[str, Any] = {
             "nulls": self.nulls,
             "distinct": len(self._hashes),
             "distinct_exact": self._exact,
             "of": self._of,
         }
+        if self.not_finite:
+            found["not_finite"] = self.not_finite
         if self._count:
-            counts, edges = np.histogram(self._sample, _BINS)
-            found["histogram"] = {"counts": counts.tolist(), "edges": edges.tolist()}
-            found |= {"min": self._min, "mean": self._sum / self._count, "max": self._max}
+            counts, ends = _histogram(self._sample)
+            edges: list[Any] = list(ends)
+            figures: dict[str, Any] = {
+                "min": self._min,
+                "mean": self._sum / self._count,
+                "max": self._max,
+            }
+            if self._of == "times":
+                figures = {name: _time(value) for name, value in figures.items()}
+                edges = [_time(edge) for edge in edges]
+            found["histogram"] = {"counts": counts, "edges": edges}
+            found |= figures
         if self._few and len(self._few) * 2 <= self.rows and len(self._few) <= 50:
             found["most"] = self._few.most_common(5)
         return found
+
+
+def _exact_sum(numbers: np.ndarray) -> int:
+    """Return the sum of integers, which may have more bits than they have."""
+    import numpy as np
+
+    wide = numbers.astype(np.uint64 if numbers.dtype.kind == "u" else np.int64)
+    return (int((wide >> 32).sum()) << 32) + int((wide & 0xFFFFFFFF).sum())
+
+
+def _histogram(values: np.ndarray) -> tuple[list[int], list[float]]:
+    """Return how many values are in each part of their range, and where the parts end.
+
+    The range may be wider than a float can say, and narrower than the values differ by.
+    """
+    import numpy as np
+
+    least, most = float(values.min()), float(values.max())
+    half = most / 2 - least / 2
+    shares = (values / 2 - least / 2) / half if half else np.zeros(len(values))
+    counts = np.bincount(np.clip((shares * _BINS).astype(int), 0, _BINS - 1), minlength=_BINS)
+    edges = [min(most, max(least, least + half * (2 * i / _BINS))) for i in range(_BINS + 1)]
+    return counts.tolist(), edges
+
+
+def _time(microseconds: float) -> str:
+    import datetime as dt
+
+    try:
+        moment = dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=int(microseconds))
+    except OverflowError:
+        return f"{microseconds / 1e6:.0f} s after 1970"
+    return moment.isoformat()

@@ -39,8 +39,12 @@ def condition(text: str) -> Expr:
     """
     try:
         made = _made(ast.parse(text.strip(), mode="eval").body, text)
-    except SyntaxError as error:
+    except (SyntaxError, RecursionError, ValueError) as error:
+        if isinstance(error, InvalidArgumentError):
+            raise
         raise _wrong(text) from error
+    if isinstance(made, Col):
+        return made == True  # noqa: E712 — a comparison of the column
     if not isinstance(made, Expr):
         raise _wrong(text)
     return made
@@ -48,8 +52,19 @@ def condition(text: str) -> Expr:
 
 def _wrong(text: str) -> InvalidArgumentError:
     return InvalidArgumentError(
-        f"{text!r} is no condition: write comparisons such as score > 0.5 and lang in ('en', 'de')"
+        f"{text[:200]!r} is no condition: write comparisons of columns with values, as Python has"
+        " them, such as score > 0.5 and lang in ('en', 'de') and not done"
     )
+
+
+def _condition(node: ast.expr, text: str) -> Expr:
+    """Return a condition; a column by itself is one of truth values."""
+    made = _made(node, text)
+    if isinstance(made, Col):
+        return made == True  # noqa: E712 — a comparison of the column
+    if not isinstance(made, Expr):
+        raise _wrong(text)
+    return made
 
 
 def _made(node: ast.expr, text: str) -> Any:
@@ -63,15 +78,17 @@ def _made(node: ast.expr, text: str) -> Any:
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
             return -number
         case ast.UnaryOp(op=ast.Not()):
-            return ~_made(node.operand, text)
+            return ~_condition(node.operand, text)
         case ast.List() | ast.Tuple() | ast.Set():
             return [_made(one, text) for one in node.elts]
         case ast.BoolOp():
-            parts = [_made(one, text) for one in node.values]
-            whole = parts[0]
-            for part in parts[1:]:
-                whole = whole & part if isinstance(node.op, ast.And) else whole | part
-            return whole
+            parts = [_condition(one, text) for one in node.values]
+            while len(parts) > 1:
+                # In pairs, so that many of them are not nested deeply.
+                pairs = zip(parts[::2], parts[1::2], strict=False)
+                joined = [a & b if isinstance(node.op, ast.And) else a | b for a, b in pairs]
+                parts = joined + (parts[-1:] if len(parts) % 2 else [])
+            return parts[0]
         case ast.Compare():
             return _compared(node, text)
     raise _wrong(text)
@@ -89,9 +106,11 @@ def _compared(node: ast.Compare, text: str) -> Any:
             case ast.In() | ast.NotIn() if isinstance(a, Col) and isinstance(b, list):
                 part = a.isin(b)
                 part = part if isinstance(op, ast.In) else ~part
-            case ast.Is() | ast.IsNot() if isinstance(a, Col) and b is None:
-                part = a.is_null() if isinstance(op, ast.Is) else ~a.is_null()
-            case _ if type(op) in _COMPARED:
+            case ast.Is() | ast.IsNot() | ast.Eq() | ast.NotEq() if (
+                isinstance(a, Col) and b is None
+            ):
+                part = a.is_null() if isinstance(op, (ast.Is, ast.Eq)) else ~a.is_null()
+            case _ if type(op) in _COMPARED and not (isinstance(a, Col) and isinstance(b, Col)):
                 part = _COMPARED[type(op)](a, b)
             case _:
                 raise _wrong(text)

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from rowstream.dataset.iterable.dataset import IterableDataset
-from rowstream.dataset.preview import not_decoded
+from rowstream.dataset.preview import not_decoded, referenced
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.formatting.html import media_bytes, table_of, type_text
 from rowstream.view.column_stats import ColumnStats
@@ -93,7 +93,7 @@ class Pages:
             search: A text that rows have, or nothing.
         """
         ds = self._rows(split, where, search)
-        rows = ds.skip(first).take(size + 1).to_list()
+        rows = referenced(ds.skip(first).take(size + 1).to_list(), self._splits[split].features)
         more, rows = len(rows) > size, rows[:size]
         with self._lock:
             for i, row in enumerate(rows):
@@ -128,14 +128,15 @@ class Pages:
             found = self._shown.get(key)
         if found is None:
             rows = self._rows(split, where, search).skip(row).take(1)
-            found = next(iter(rows), dict[str, Any]())
+            kinds = self._splits[split].features
+            found = next(iter(referenced(rows.to_list(), kinds)), dict[str, Any]())
         return media_bytes(found.get(column))
 
-    def figures(self, split: str, where: str) -> dict[str, Any]:
+    def figures(self, split: str, where: str, search: str) -> dict[str, Any]:
         """Return the figures of the columns of the first rows, as `ColumnStats` has them."""
         columns: dict[str, ColumnStats] = {}
         rows = 0
-        ds = self._rows(split, where, "").take(_FIGURES)
+        ds = self._rows(split, where, search).take(_FIGURES)
         for table in ds.with_format("arrow").iter(10_000):
             rows += len(table)
             for name in table.column_names:

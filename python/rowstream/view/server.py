@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import threading
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
@@ -92,7 +93,7 @@ class Viewer:
             first = check_number("first", int(given.get("first", 0)))
             found = self._pages.page(split, first, size, where, search)
         elif path == "figures":
-            found = self._pages.figures(split, where)
+            found = self._pages.figures(split, where, search)
         elif path == "media":
             row = check_number("row", int(given.get("row", 0)))
             content = self._pages.media(split, row, given.get("column", ""), where, search)
@@ -109,8 +110,12 @@ def _handler(viewer: Viewer) -> type[BaseHTTPRequestHandler]:
         """What answers a browser."""
 
         def do_GET(self) -> None:
-            url = urlsplit(self.path)
-            _, token, *rest = [*url.path.split("/", 2), ""]
+            try:
+                url = urlsplit(self.path)
+            except ValueError:
+                self._send(b"this is no URL", status=HTTPStatus.BAD_REQUEST)
+                return
+            _, token, *rest = [*url.path.split("/", 2), "", ""]
             if not viewer._allowed(self.headers.get("Host"), token):
                 self._send(b"this page needs the token of its URL", status=HTTPStatus.FORBIDDEN)
                 return
@@ -130,6 +135,11 @@ def _handler(viewer: Viewer) -> type[BaseHTTPRequestHandler]:
             nonce: str | None = None,
             status: HTTPStatus = HTTPStatus.OK,
         ) -> None:
+            with suppress(ConnectionError):
+                # Who asked may be gone.
+                self._write(content, kind, nonce, status)
+
+        def _write(self, content: bytes, kind: str, nonce: str | None, status: HTTPStatus) -> None:
             self.send_response(status)
             for name, value in (
                 ("Content-Type", kind),
