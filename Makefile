@@ -51,7 +51,7 @@ target/release/rowstream-testserver: $(shell find rust/testserver -type f) Cargo
 
 # Files are divided over the cores. PYTEST="tests/ops -k map" runs some.
 .PHONY: test-python
-test-python: target/release/rowstream-testserver $(VENV)/dev.build $(VENV)/test.group $(VENV)/compat.group $(VENV)/torch.group $(VENV)/trainers.group $(VENV)/readers.group $(VENV)/lint.group dist/.wheel ## Run the package's tests
+test-python: target/release/rowstream-testserver $(VENV)/dev.build $(VENV)/test.group $(VENV)/compat.group $(VENV)/torch.group $(VENV)/trainers.group $(VENV)/readers.group $(VENV)/lint.group $(VENV)/docs.group dist/.wheel ## Run the package's tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST)
 
 .PHONY: lint
@@ -98,6 +98,10 @@ dist/.wheel: $(SOURCES) $(shell find python -name '*.py*') $(VENV)/build.group
 	@rm -rf dist && mkdir dist
 	$(BIN)/maturin build --quiet --profile dev --out dist
 	@touch $@
+
+.PHONY: docs
+docs: $(VENV)/dev.build $(VENV)/docs.group ## Build the docs site into target/site; a warning is an error
+	$(BIN)/python docs/site.py
 
 .PHONY: wheel
 wheel: $(VENV)/build.group ## Build the wheel for publishing: abi3, fat LTO (minutes)
