@@ -7,7 +7,8 @@ import threading
 
 import pytest
 from rowstream import DataLoader, Dataset
-from rowstream.loader import watch, watchdog
+from rowstream.loader import tuning, watch, watchdog
+from rowstream.loader.ahead import Ahead
 from rowstream.utils import progress
 
 
@@ -213,3 +214,57 @@ def test_a_line_shows_the_figures(monkeypatch):
     assert (made[0][0][0], made[0][1], sum(updates)) == (4, {"initial": 0}, 4)
     assert "rows/s" in texts[0]
     assert "ready" in texts[0]
+
+
+def test_calls_at_once_are_as_many_as_are_of_use(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("rowstream.loader.tuning.perf_counter", clock)
+
+    def found(rate_of, looks=40):
+        made = tuning.Tuning(16)
+        for _ in range(looks * 16):
+            clock.now += 1 / rate_of(made.limit)
+            made.given(waited=True)
+        return made
+
+    # As many as there may be; as many as four processors have use for; no more than there were.
+    assert found(lambda n: 100 * n).limit == 16
+    assert found(lambda n: 100 * min(n, 4), 20).limit == 4
+    assert found(lambda n: 100 / n, 20).limit == 2
+    # A loop that does not wait needs no more.
+    made = tuning.Tuning(16)
+    for _ in range(300):
+        clock.now += 0.1
+        made.given(waited=False)
+    assert made.limit == 2
+    # After a change, it is tried again.
+    made = found(lambda n: 100 * min(n, 4), 20)
+    for _ in range(3000):
+        clock.now += 1 / (100 * made.limit)
+        made.given(waited=True)
+    assert made.limit == 16
+
+
+@pytest.mark.parametrize("threads", ["auto", 1, 3])
+def test_batches_stay_in_their_order_however_many_threads_there_are(threads):
+    loader = DataLoader(table(400), 2, format="numpy", collate=lambda c: c, num_threads=threads)
+    assert [int(batch["x"][0]) for batch in loader] == [*range(0, 400, 2)]
+
+
+def test_more_is_made_ahead_where_all_that_may_be_was_not_enough():
+    made = Ahead(iter(range(50)), 4, lambda _: 1, 4, grow=10)
+    # The thread had no room, and yet the loop waits.
+    for wanted in (8, 10, 10):
+        made._ready.extend([(0, 1)] * made._count)
+        assert not made._room()
+        made._ready.clear()
+        made._more()
+        assert made._most == wanted
+    assert [*made.items()] == [*range(50)]
+    # It had room, or what is said stays.
+    for grow, full in ((10, False), (0, True)):
+        other = Ahead(iter(range(50)), 4, lambda _: 1, 4, grow=grow)
+        other._full = full
+        other._more()
+        assert other._most == 4
+        assert [*other.items()] == [*range(50)]

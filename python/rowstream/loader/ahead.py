@@ -14,6 +14,7 @@ from weakref import WeakSet
 from rowstream.exceptions import InvalidArgumentError
 
 if TYPE_CHECKING:
+    from rowstream.loader.tuning import Tuning
     from rowstream.ops.pool import Pool
 
 
@@ -43,6 +44,8 @@ class Ahead:
         size: Return the bytes of an item.
         count: The most items that are ready, however small they are.
         shared: Whether both threads may make items; else only the thread does.
+        grow: The bytes that `most` may become, where the consumer waits although there was no room
+            for more; 0 if it stays.
     """
 
     def __init__(
@@ -53,7 +56,9 @@ class Ahead:
         count: int = _MOST,
         *,
         shared: bool = False,
+        grow: int = 0,
     ) -> None:
+        self._grow, self._full = grow, False
         self._items, self._most, self._size, self._count = items, most, size, count
         self._shared = shared
         self._ready: deque[tuple[Any, int]] = deque()
@@ -90,6 +95,8 @@ class Ahead:
     def _next(self) -> Any:
         """Return the next item, `None` after the last; it is made here if no other thread does."""
         with self._changed:
+            if not self._ready and not self._ended:
+                self._more()
             while not self._ready and (self._making or not (self._shared or self._ended)):
                 self._changed.wait()
             if self._ready:
@@ -123,7 +130,15 @@ class Ahead:
         return item
 
     def _room(self) -> bool:
-        return not self._ready or (self.bytes < self._most and len(self._ready) < self._count)
+        room = not self._ready or (self.bytes < self._most and len(self._ready) < self._count)
+        self._full |= not room
+        return room
+
+    def _more(self) -> None:
+        """Have room for more, where what was ready was as much as may be and was not enough."""
+        if self._full and self._most < self._grow:
+            self._most, self._count = min(2 * self._most, self._grow), 2 * self._count
+        self._full = False
 
     def _few(self) -> bool:
         """Return whether the thread is to be woken, which takes longer than to take an item."""
@@ -179,6 +194,7 @@ def called(
     call: Callable[[Any], Any],
     pool: Pool | None,
     handed: Callable[[int], object] = lambda _: None,
+    tuning: Tuning | None = None,
 ) -> Iterator[tuple[Any, Any]]:
     """Yield pairs with the first of each replaced by what a function makes of it, in order.
 
@@ -187,6 +203,7 @@ def called(
         call: The function.
         pool: Where it runs; the thread that iterates if `None`.
         handed: It is called with the number of calls that the pool has, when that changes.
+        tuning: Says how many it may have; as many as it says itself if `None`.
     """
     if pool is None:
         for first, second in items:
@@ -198,8 +215,11 @@ def called(
             for first, second in items:
                 queue.append((submit(first), second))
                 handed(len(queue))
-                if len(queue) >= getattr(submit, "ahead", pool.ahead):
+                most = tuning.limit if tuning else getattr(submit, "ahead", pool.ahead)
+                while len(queue) >= most:
                     future, after = queue.popleft()
+                    if tuning is not None:
+                        tuning.given(waited=not future.done())
                     yield future.result(), after
             while queue:
                 future, after = queue.popleft()

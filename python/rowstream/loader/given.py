@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -12,6 +13,9 @@ from rowstream.dataset.map_style.dataset import Dataset
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.ops.pool import Pool
 from rowstream.utils.arguments import check_number
+
+AUTO_THREADS = min(32, 4 * (os.cpu_count() or 1) + 4)
+"""The most threads where their number is found by trying."""
 
 
 def stream_of(dataset: Any, *, shuffle: bool, seed: int) -> IterableDataset:
@@ -58,13 +62,20 @@ def rows_of(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def pool_of(num_threads: int, num_proc: int) -> Pool | None:
+def pool_of(num_threads: int | str, num_proc: int) -> Pool | None:
     """Return where a function is called; `None` for the thread that makes batches.
+
+    Args:
+        num_threads: The number of threads; `"auto"` for as many as may be of use.
+        num_proc: The number of processes.
 
     Raises:
         InvalidArgumentError: There are both threads and processes.
     """
-    check_number("num_threads", num_threads)
+    if num_threads == "auto":
+        # Also for functions that wait.
+        num_threads = AUTO_THREADS
+    num_threads = check_number("num_threads", num_threads)
     check_number("num_proc", num_proc)
     if num_threads and num_proc:
         raise InvalidArgumentError("DataLoader: give num_threads or num_proc, not both")

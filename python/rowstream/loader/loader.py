@@ -11,18 +11,20 @@ from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from rowstream import _core
 from rowstream.distributed import split_dataset_by_node
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.formatting.streams import TABLES
 from rowstream.loader.ahead import Ahead, begun, bytes_of, called, marked
 from rowstream.loader.collate import Collate, GivenCollate
 from rowstream.loader.device import ToDevice, can_pin, pinned
-from rowstream.loader.given import pool_of, rows_of, stream_of, unknown
+from rowstream.loader.figures import LoaderFigures
+from rowstream.loader.given import AUTO_THREADS, pool_of, rows_of, stream_of, unknown
 from rowstream.loader.live import shown
 from rowstream.loader.place import Place
-from rowstream.loader.profile import Profile, profile_of
 from rowstream.loader.ranks import Agreement, evenly_by_count, initialized, ranks
 from rowstream.loader.state import LoaderState
+from rowstream.loader.tuning import Tuning
 from rowstream.loader.watch import Made, Watch, rows_in
 from rowstream.loader.watchdog import watchdog
 from rowstream.ops.base import World
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from rowstream.dataset.map_style.dataset import Dataset
 
 
-class DataLoader(LoaderState):
+class DataLoader(LoaderState, LoaderFigures):
     """Batches of a dataset as tensors, made in this process.
 
     The core reads, decodes, tokenizes and shuffles on its own threads, so no worker process is
@@ -59,7 +61,7 @@ class DataLoader(LoaderState):
         collate_fn: A function from a list of rows, as the dataset gives them, to a batch, as torch
             has it; in place of `collate`. It is called in the loop, as it may draw random numbers.
         num_threads: The number of threads that run `collate`, which is for functions that release
-            the GIL; batches stay in their order.
+            the GIL; batches stay in their order. `"auto"` finds how many calls at once are of use.
         num_proc: The number of processes that run `collate`, for functions that do not. The arrays
             of batches come back in shared memory, without a copy; a process returns NumPy arrays or
             tensors of torch on the CPU.
@@ -69,7 +71,9 @@ class DataLoader(LoaderState):
         masks: Names of masks for other columns of lists, such as `{"chosen_ids": "chosen_mask"}`.
         pad_to_multiple_of: Lists are filled up to a multiple of it.
         prefetch: The bytes of batches that are made ahead by a thread: at least one batch, and 64
-            at most; 0 makes each when it is asked for.
+            at most; 0 makes each when it is asked for. `"auto"` begins with `PREFETCH`, and takes
+            up to an eighth of `ROWSTREAM_MEMORY`, and more batches, where the loop waits although
+            all that may be ready was.
         pin_memory: Put tensors of torch into memory that is copied to a GPU without waiting.
         device: Give batches on a device of torch or JAX, such as `"cuda"`. They are copied ahead,
             on CUDA beside the work of the steps.
@@ -105,7 +109,7 @@ class DataLoader(LoaderState):
     """
 
     PREFETCH = 64 << 20
-    """The bytes of batches that are made ahead if nothing else is said."""
+    """The bytes of batches that are made ahead at first, if nothing else is said."""
     # The most batches that are made ahead, however small they are.
     _most_ahead = 64
 
@@ -119,13 +123,13 @@ class DataLoader(LoaderState):
         drop_last: bool = False,
         collate: Callable[[dict[str, Any]], Any] | None = None,
         collate_fn: Callable[[list[Any]], Any] | None = None,
-        num_threads: int = 0,
+        num_threads: int | str = 0,
         num_proc: int = 0,
         format: str = "torch",
         padding: Mapping[str, Any] | None = None,
         masks: Mapping[str, str] | None = None,
         pad_to_multiple_of: int = 1,
-        prefetch: int = PREFETCH,
+        prefetch: int | str = "auto",
         pin_memory: bool = False,
         device: Any = None,
         gradient_accumulation: int = 1,
@@ -140,7 +144,8 @@ class DataLoader(LoaderState):
             raise InvalidArgumentError(unknown(others, DataLoader))
         check_number("batch_size", batch_size, least=1)
         check_number("pad_to_multiple_of", pad_to_multiple_of, least=1)
-        check_number("prefetch", prefetch)
+        auto = prefetch == "auto"
+        prefetch = self.PREFETCH if auto else check_number("prefetch", prefetch)
         check_number("gradient_accumulation", gradient_accumulation, least=1)
         if pin_memory and format != "torch":
             raise InvalidArgumentError("DataLoader: pin_memory is for format='torch'")
@@ -193,6 +198,8 @@ class DataLoader(LoaderState):
         self._without_user_code = isinstance(collate, Collate) and stream._plan.core_only
         self._pool = pool_of(num_threads, num_proc)
         self._prefetch, self._on_uneven = prefetch, on_uneven
+        self._grow = max(prefetch, _core.memory() // 8) if auto else 0
+        self._tuning = Tuning(AUTO_THREADS) if num_threads == "auto" else None
         self._pin = pin_memory and can_pin()
         self._device = None if device is None else ToDevice(device, format)
         self._agreement: Agreement | None = None
@@ -202,56 +209,6 @@ class DataLoader(LoaderState):
         self._place = self._begin = Place(0)
         self._resume: Place | None = None
         self.updates = self.padded = self.last = False
-
-    def stats(self) -> dict[str, Any]:
-        """Return how many batches were given, how fast, and how long the loop waited for them.
-
-        Returns:
-            `batches`, `rows` and `bytes` that were given, by all iterations since the loader was
-            made; the `seconds` that took, of which the loop waited `waited_seconds` for batches,
-            a `waited_share`, and did something else for `worked_seconds`; `rows_per_second` and
-            `megabytes_per_second` (10⁶ bytes). The `ready_batches` and `ready_bytes` that are made
-            ahead now, and the `collating_batches` that threads or processes work on. The
-            `total_batches` of this epoch, if that is known, and the `eta_seconds` until its end at
-            this rate; else `None`. And what the core did in the process since then: `requests`,
-            the `retries` among them, `bytes_received`, `cache_hits` and `cache_misses` (ranges of
-            the cache on disk), `cache_bytes`, `files_opened`.
-
-        Example:
-            >>> loader = rowstream.DataLoader(Dataset.from_dict({"a": [1, 2, 3]}), format="numpy")
-            >>> _ = list(loader)
-            >>> loader.stats()["rows"], loader.stats()["bytes"], loader.stats()["total_batches"]
-            (3, 24, 3)
-        """
-        ahead, total = self._ahead, self._total()
-        ready, size = (0, 0) if ahead is None else (len(ahead), ahead.bytes)
-        found: dict[str, Any] = self._watch.stats()
-        left = total and self._watch.left(max(0, total - self._place.batches))
-        return {
-            **found,
-            "ready_batches": ready,
-            "ready_bytes": size,
-            "collating_batches": self._watch.collating,
-            "total_batches": total,
-            "eta_seconds": left,
-        }
-
-    def profile(self) -> Profile:
-        """Return what limits the loader so far, and what to change.
-
-        Returns:
-            A `Profile`: `limit` is `"read"`, `"collate"` or `"copy"`, or `"step"` where the loop
-            hardly waits; `seconds` of each stage, `waited_share`, and `advice`. It prints as text.
-
-        Example:
-            >>> loader = rowstream.DataLoader(Dataset.from_dict({"a": [1, 2, 3]}), format="numpy")
-            >>> loader.profile().limit
-            'nothing'
-            >>> _ = list(loader)
-            >>> sorted(loader.profile().seconds)
-            ['collate', 'copy', 'read']
-        """
-        return profile_of(self._watch)
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch, on this rank.
@@ -273,13 +230,6 @@ class DataLoader(LoaderState):
                 " reads as little of it as can be"
             )
         return own
-
-    def _total(self) -> int | None:
-        """Return the number of batches of an epoch, where it is known."""
-        try:
-            return len(self)
-        except TypeError:
-            return None
 
     def _counts(self) -> list[int | None]:
         """Return the number of batches that each rank has in an epoch, where it is known."""
@@ -311,6 +261,7 @@ class DataLoader(LoaderState):
                     lambda made: made.size,
                     self._most_ahead,
                     shared=self._without_user_code,
+                    grow=self._grow,
                 )
                 source = self._ahead.items()
             with closing(source) as batches:
@@ -336,7 +287,9 @@ class DataLoader(LoaderState):
         if self._epoch_size is not None:
             columns = islice(columns, self._steps(begin.rows))  # type: ignore[assignment]
         watch = self._watch
-        made = called(watch.each("read", columns), self._collate, self._pool, watch.handed)
+        made = called(
+            watch.each("read", columns), self._collate, self._pool, watch.handed, self._tuning
+        )
         for batch, (state, rows) in watch.each("made", made):
             size = bytes_of(batch)
             yield Made(
