@@ -92,6 +92,11 @@ bench: target/release/rowstream-testserver $(VENV)/release.build $(VENV)/bench.g
 	$(BIN)/python -m benches.evaluation
 	$(BIN)/python -m benches.images
 	$(BIN)/python -m benches.tokens
+	$(BIN)/python -m benches.preparing
+
+.PHONY: compare
+compare: target/release/rowstream-testserver $(VENV)/release.build $(VENV)/bench.group ## Measure everything beside everybody (hours, goes on where it was); writes docs/performance.md
+	$(BIN)/python -m benches.compare
 
 # What the tests install, unless `make wheel` has built a better one since.
 dist/.wheel: $(SOURCES) $(shell find python -name '*.py*') $(VENV)/build.group

@@ -11,7 +11,7 @@ import sys
 import time
 
 import rowstream
-from rowstream import Dataset, DataLoader
+from rowstream import DataLoader, Dataset
 
 STEPS = 400
 
