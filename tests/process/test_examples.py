@@ -1,7 +1,8 @@
-"""The example that trains, is killed, and goes on with more ranks: it proves itself that nothing was lost."""
+"""The examples: each proves itself what it shows."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -28,3 +29,23 @@ def test_training_goes_on_after_a_kill():
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "every token of every row was trained on once" in done.stdout
+
+
+@pytest.mark.heavy
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(
+    any(find_spec(name) is None for name in ("ray", "mlx", "sklearn")),
+    reason="Ray, MLX or scikit-learn is not installed",
+)
+def test_handwriting_is_read_by_ray_and_learned_by_mlx():
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "handwriting.py")],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+        env={**os.environ, "RAY_AUTH_MODE": "disabled"},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "183 of them are threes" in done.stdout
+    assert "MLX: " in done.stdout
