@@ -590,3 +590,19 @@ def test_media_are_shown_by_their_size(tmp_path, run):
     assert status == 0
     assert "image" in json.loads(said[0])
     assert col  # the conditions' own name, for those who read this
+
+
+@pytest.mark.heavy
+def test_the_standard_input_is_a_source(files):
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "rowstream.cli", *arguments],
+            input=(files / "rows.jsonl").read_bytes(),
+            capture_output=True,
+            timeout=60,
+        )
+
+    done = run("count", "-", "--format", "jsonl", "--where", "id < 9")
+    assert (done.returncode, done.stdout) == (0, b"9\n"), done.stderr
+    assert b"--format" in run("count", "-").stderr
+    assert run("count", "-", "--format", "xyz").returncode == 2

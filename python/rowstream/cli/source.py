@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 from rowstream.dataset.preview import not_decoded
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.fingerprint.caching import get_temporary_cache_files_directory
 from rowstream.load import load_dataset
-from rowstream.resolve.formats import by_name
+from rowstream.resolve.formats import NAMES, by_name
 from rowstream.view.condition import condition
 
 if TYPE_CHECKING:
@@ -28,11 +32,17 @@ def add_source(parser: argparse.ArgumentParser, *, rows: bool = True) -> None:
         "source",
         nargs="+",
         metavar="SOURCE",
-        help="files, folders, patterns, URLs (https, s3, gs, az, hf), or a dataset of the Hub",
+        help="files, folders, patterns, URLs (https, s3, gs, az, hf), a dataset of the Hub, or -"
+        " for the standard input (with --format)",
     )
     parser.add_argument("--config", help="the configuration of the dataset")
     parser.add_argument("--split", help="the split, such as train or 'test[:100]'")
-    parser.add_argument("--format", help="the format of the files, if their names do not say it")
+    parser.add_argument(
+        "--format",
+        choices=sorted(NAMES),
+        metavar="FORMAT",
+        help="the format of the files, if their names do not say it",
+    )
     parser.add_argument("--revision", help="a branch, tag or commit of the Hub")
     if rows:
         parser.add_argument("--columns", help="only these columns, separated by commas")
@@ -75,7 +85,7 @@ def files_of(ds: IterableDataset) -> list[dict[str, Any]]:
 
 def loaded(given: argparse.Namespace, **options: Any) -> dict[str, IterableDataset]:
     """Return the streams of a source, by split, with all their rows."""
-    sources, split = given.source, given.split
+    sources, split = [_here(source, given.format) for source in given.source], given.split
     common = {"revision": given.revision, "split": split, "streaming": True, **options}
     if given.format is not None:
         found = load_dataset(given.format, given.config, data_files=sources, **common)
@@ -93,6 +103,18 @@ def loaded(given: argparse.Namespace, **options: Any) -> dict[str, IterableDatas
     else:
         found = load_dataset(sources[0], given.config, **common)
     return {split: found} if split is not None else dict(found)
+
+
+def _here(source: str, format: str | None) -> str:
+    """Return a source; the standard input as a file, which is removed when the process ends."""
+    if source != "-":
+        return source
+    if format is None:
+        raise InvalidArgumentError("say what the standard input is with --format, such as jsonl")
+    folder = get_temporary_cache_files_directory()
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=f".{format}", delete=False) as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return file.name
 
 
 def narrowed(ds: IterableDataset, given: argparse.Namespace) -> IterableDataset:
