@@ -72,7 +72,7 @@ class DataLoader(LoaderState, LoaderFigures):
         pad_to_multiple_of: Lists are filled up to a multiple of it.
         prefetch: The bytes of batches that are made ahead by a thread: at least one batch, and 64
             at most; 0 makes each when it is asked for. `"auto"` begins with `PREFETCH`, and takes
-            up to an eighth of `ROWSTREAM_MEMORY`, and more batches, where the loop waits although
+            up to half of `ROWSTREAM_MEMORY`, and more batches, where the loop waits although
             all that may be ready was.
         pin_memory: Put tensors of torch into memory that is copied to a GPU without waiting.
         device: Give batches on a device of torch or JAX, such as `"cuda"`. They are copied ahead,
@@ -198,7 +198,7 @@ class DataLoader(LoaderState, LoaderFigures):
         self._without_user_code = isinstance(collate, Collate) and stream._plan.core_only
         self._pool = pool_of(num_threads, num_proc)
         self._prefetch, self._on_uneven = prefetch, on_uneven
-        self._grow = max(prefetch, _core.memory() // 8) if auto else 0
+        self._grow = max(prefetch, _core.memory() // 2) if auto else 0
         self._tuning = Tuning(AUTO_THREADS) if num_threads == "auto" else None
         self._pin = pin_memory and can_pin()
         self._device = None if device is None else ToDevice(device, format)
