@@ -22,6 +22,7 @@ from rowstream import (
     IterableDataset,
     MediaRef,
     Value,
+    exceptions,
     load_dataset,
     write_jsonl,
 )
@@ -220,6 +221,8 @@ def test_notebooks_show_the_first_rows(rows):
 
 
 def test_a_port_that_is_taken_is_an_error(viewer):
+    with pytest.raises(exceptions.InvalidArgumentError, match="found str"):
+        serve("rows.tar")
     with pytest.raises(OSError, match="in use"):
         serve(Dataset.from_dict({"a": [1]}), port=urlsplit(viewer.url).port)
 

@@ -379,7 +379,6 @@ def test_large_rows_are_cut_to_the_memory(tmp_path, monkeypatch):
         {"sort_by": [("a",)]},
         {"sort_by": 5},
         {"sort_by": [5]},
-        {"sort_by": ("a", "descending")},
         {"unique_by": 5},
         {"unique_by": []},
         {"sort_by": "a", "memory": None},
@@ -450,3 +449,18 @@ def test_what_a_killed_run_has_sorted_is_removed_by_the_next(tmp_path):
     (left / "lock").touch()
     stream_of(numbers()).to_parquet(tmp_path / "x.parquet", sort_by="i")
     assert [path.name for path in tmp_path.iterdir()] == ["x.parquet"]
+
+
+def test_other_writers_say_which_put_rows_in_order(tmp_path):
+    rows = Dataset.from_dict({"a": [2, 1]})
+    for call in (
+        partial(rows.to_parquet, sort_by="a"),
+        partial(rows.to_json, unique_by=True),
+        partial(rows.to_csv, memory="1GB"),
+        partial(rows.to_iterable_dataset().to_json, shuffle_seed=1),
+        partial(rows.to_iterable_dataset().to_csv, sort_by="a"),
+    ):
+        with pytest.raises(exceptions.InvalidArgumentError, match="to_parquet"):
+            call(tmp_path / "x")
+    rows.to_iterable_dataset().to_parquet(tmp_path / "x.parquet", sort_by=("a", "descending"))
+    assert [row["a"] for row in read(tmp_path)] == [2, 1]

@@ -122,3 +122,53 @@ def test_rows_by_number_resume_without_reading_what_is_past(loaded, monkeypatch)
     again.load_state_dict(state)
     assert first + [row["id"] for row in again] == ds["id"][:]
     assert min(min(numbers) for numbers in read if isinstance(numbers, list)) == 250
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["after the end", "at the last batch"])
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_epoch_that_ended_is_not_trained_on_again(whole, stream):
+    rows = Dataset.from_dict({"id": [*range(100)]})
+
+    def loader(**options):
+        if stream:
+            ds = rows.to_iterable_dataset().shuffle(seed=1, buffer_size=50)
+            return DataLoader(ds, 40, format="numpy", **options)
+        return DataLoader(rows, 40, shuffle=True, seed=1, format="numpy", **options)
+
+    once = loader()
+    epochs = [ids(once) for _ in range(3)]
+    first = loader()
+    if whole:
+        ids(first)
+    else:
+        # The last batch was given, and the iteration was not ended.
+        batches = iter(first)
+        for _ in range(3):
+            next(batches)
+    state = json.loads(json.dumps(first.state_dict()))
+    again = loader()
+    again.load_state_dict(state)
+    got = []
+    for epoch in range(state["epoch"], 3):
+        again.set_epoch(epoch)
+        got.append(ids(again))
+    assert got == [[], *epochs[1:]]
+    # Without a number, the next iteration is the next epoch; a number of another is that.
+    for numbers, wanted in (
+        ([], epochs[1]),
+        ([1], epochs[1]),
+        ([2], epochs[2]),
+        ([0, 2], epochs[2]),
+    ):
+        again = loader()
+        again.load_state_dict(state)
+        for number in numbers:
+            again.set_epoch(number)
+        assert ids(again) == wanted
+    # A state between is that of the end of the epoch.
+    again = loader()
+    again.load_state_dict(state)
+    again.set_epoch(0)
+    assert again.state_dict() == state
+    assert ids(again) == []
+    assert ids(again) == epochs[1]

@@ -25,6 +25,7 @@ _ADVICE = {
     ' such as with_format("numpy"), in place of single rows.',
 }
 _BLOCK = 8 << 20
+_SHORTEST = 0.05  # seconds of a measurement that says something
 
 
 def add(commands: Any) -> None:
@@ -77,6 +78,8 @@ def _run(given: argparse.Namespace, out: Output) -> None:
         out.value(found)
     elif out.quiet:
         out.line(limit)
+    elif ended and seconds < _SHORTEST:
+        out.line(f"{count:,} rows are read in {seconds * 1000:.1f} ms: too few to say what limits")
     else:
         out.table(
             ("what", "rows/s"),

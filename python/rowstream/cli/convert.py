@@ -94,8 +94,9 @@ def _run(given: argparse.Namespace, out: Output) -> None:
         for split, (ds, target) in targets.items():
             _plan(given, out, kind, split, ds, target)
         return
-    if folder:
-        os.makedirs(given.target, exist_ok=True)
+    place = given.target if folder else os.path.dirname(given.target)
+    if place and "://" not in place:
+        os.makedirs(place, exist_ok=True)
     for split, (ds, target) in targets.items():
         write = getattr(ds, {**_METHODS, **_APART}[kind])
         if target == "-":

@@ -23,13 +23,15 @@ def shown(
         total: The number of all, if it is known.
     """
     with progress.bar(total, "Batches", " batches", initial=done) as bar:
-        told = 0.0
+        told = perf_counter()
         for batch in batches:
             bar.update(1)
+            # Not of the first batches, which say nothing yet.
             if (now := perf_counter()) - told > _PAUSE:
                 told = now
                 bar.set_postfix_str(line_of(stats()))
             yield batch
+        bar.set_postfix_str(line_of(stats()))
 
 
 def line_of(stats: dict[str, Any]) -> str:

@@ -208,6 +208,7 @@ class DataLoader(LoaderState, LoaderFigures):
         # After the last batch; where the next iteration begins; and that of a loaded state.
         self._place = self._begin = Place(0)
         self._resume: Place | None = None
+        self._ended: Place | None = None
         self.updates = self.padded = self.last = False
 
     def __len__(self) -> int:
@@ -248,7 +249,7 @@ class DataLoader(LoaderState, LoaderFigures):
 
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches of an epoch: of the next one, or the rest of that of a loaded state."""
-        begin, self._resume = self._resume or self._begin, None
+        begin, self._resume, self._ended = self._resume or self._begin, None, None
         self._place = begin
         # An epoch that is left begins again.
         self._begin = Place(begin.epoch) if self._epoch_size is None else begin
@@ -330,7 +331,7 @@ class DataLoader(LoaderState, LoaderFigures):
                 batch = self._sent(batch)
                 self._watch.own = None
             yield batch if device is None else device.arrived(*batch)
-        if not self._place.ended:
+        if self._place is begin:
             # There was no batch.
             self._place = replace(self._place, ended=True)
             self._begin = self._place.after(goes_on=goes_on)

@@ -35,11 +35,14 @@ class LoaderState:
     _place: Place
     _begin: Place
     _resume: Place | None
+    # A loaded state at the end of its epoch, before the next iteration or `set_epoch`.
+    _ended: Place | None
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch of the next iteration, which its order depends on.
 
-        A place that was loaded stays, if it is in that epoch. With `epoch_size` the rows go on
+        A place that was loaded stays, if it is in that epoch: of an epoch that ended, no batch is
+        left. With `epoch_size` the rows go on
         where they are, whatever the number.
 
         Args:
@@ -51,11 +54,15 @@ class LoaderState:
             >>> loader.state_dict()["epoch"]
             3
         """
-        coming = self._resume or self._begin
-        if check_number("epoch", epoch) != coming.epoch:
+        coming, ended = self._resume or self._begin, self._ended
+        if ended is not None and check_number("epoch", epoch) == ended.epoch:
+            # The epoch of the state: nothing of it is left.
+            self._place = self._resume = ended
+        elif check_number("epoch", epoch) != coming.epoch:
             stream = None if self._epoch_size is None else coming.stream
             self._place = self._begin = Place(epoch, stream)
             self._resume = None
+        self._ended = None
 
     def state_dict(self) -> dict[str, Any]:
         """Return the place after the last batch that was given: plain data, for json or torch.save.
@@ -141,4 +148,5 @@ class LoaderState:
             place = replace(place, stream=ds.state_dict())
         self._place = place
         self._resume = place.after(goes_on=goes_on) if place.ended else place
+        self._ended = place if place.ended and not goes_on else None
         self._begin = self._resume if place.ended else Place(place.epoch)

@@ -12,7 +12,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from rowstream.exceptions import RowstreamError
+from rowstream.dataset.iterable.dataset import IterableDataset
+from rowstream.dataset.map_style.dataset import Dataset
+from rowstream.exceptions import InvalidArgumentError, RowstreamError
 from rowstream.formatting.html import STYLE, media_type
 from rowstream.utils.arguments import check_number
 from rowstream.view.pages import Pages, asked
@@ -175,6 +177,7 @@ def serve(dataset: Any, *, title: str = "rowstream", port: int = 0) -> Viewer:
         A `Viewer`, whose `url` is to be opened, and which is closed by `close()`.
 
     Raises:
+        InvalidArgumentError: It is no dataset.
         OSError: The port is in use.
 
     Example:
@@ -183,5 +186,13 @@ def serve(dataset: Any, *, title: str = "rowstream", port: int = 0) -> Viewer:
         ...     viewer.url.startswith("http://127.0.0.1:")
         True
     """
-    splits = dataset if isinstance(dataset, dict) else {str(dataset.split or "rows"): dataset}
+    splits = dataset if isinstance(dataset, dict) else {"rows": dataset}
+    for ds in splits.values():
+        if not isinstance(ds, (Dataset, IterableDataset)):
+            raise InvalidArgumentError(
+                f"serve shows a dataset, or a dict of them by split, found {type(ds).__name__}; of"
+                " files, load_dataset makes one"
+            )
+    if not isinstance(dataset, dict):
+        splits = {str(dataset.split or "rows"): dataset}
     return Viewer(splits, title, port)

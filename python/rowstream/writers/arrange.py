@@ -29,6 +29,22 @@ _OURS = (_ROW, _RANDOM, _HIGH, _LOW, RUN, BATCH)
 _ROWS = 10_000  # of a table that is given to a writer, at most
 
 
+def refuse(options: dict[str, Any], what: str, instead: str) -> None:
+    """Raise if options of a writer are those that put rows in order.
+
+    Args:
+        options: The options, by name.
+        what: The method.
+        instead: What to call in its place.
+
+    Raises:
+        InvalidArgumentError: There is one.
+    """
+    names = {"sort_by", "shuffle_seed", "unique_by", "memory", "engine", "num_proc"}
+    if found := sorted(names & set(options)):
+        raise InvalidArgumentError(f"{what} has no {', '.join(found)}: {instead}")
+
+
 @dataclass(frozen=True)
 class Arrangement:
     """What is done with rows before they are written.
@@ -207,11 +223,14 @@ def no_tables(_: int | None) -> Iterator[pa.Table]:
 def _sort_keys(sort_by: Any) -> SortKeys:
     keys: dict[str, str] = {}
     wrong = InvalidArgumentError(
-        "sort_by is a column, or a list of columns and of pairs such as ('score', 'descending'),"
-        f" found {sort_by!r}"
+        "sort_by is a column, or a list of columns and of pairs such as"
+        f" [('score', 'descending')], found {sort_by!r}"
     )
     if not isinstance(sort_by, (str, list, tuple, type(None))):
         raise wrong
+    if isinstance(sort_by, tuple) and sort_by[1:] in (("ascending",), ("descending",)):
+        # One pair.
+        sort_by = [sort_by]
     for one in [sort_by] if isinstance(sort_by, str) else sort_by or []:
         pair = (one, "ascending") if isinstance(one, str) else one
         if not isinstance(pair, (list, tuple)) or len(pair) != 2 or not isinstance(pair[0], str):

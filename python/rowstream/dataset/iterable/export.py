@@ -17,6 +17,7 @@ from rowstream.features.nested import requires_decoding
 from rowstream.fingerprint.caching import get_temporary_cache_files_directory
 from rowstream.fingerprint.transform import generate_random_fingerprint
 from rowstream.ops.apply import columns_of
+from rowstream.writers.arrange import refuse
 from rowstream.writers.exports import (
     ExportedRows,
     dict_of,
@@ -246,6 +247,11 @@ class StreamExport(StreamBase):
             >>> ds.to_csv("rows.csv")
             8
         """
+        refuse(
+            to_csv_kwargs,
+            "IterableDataset.to_csv",
+            "to_parquet, to_arrow and to_webdataset have them",
+        )
         output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
         with self._exported(output, batch_size) as rows:
             return write_csv(rows, output, path_or_buf, to_csv_kwargs, batch_size)
@@ -279,6 +285,11 @@ class StreamExport(StreamBase):
             >>> ds.to_json("rows.jsonl")
             24
         """
+        refuse(
+            to_json_kwargs,
+            "IterableDataset.to_json",
+            "to_parquet, to_arrow and to_webdataset have them",
+        )
         output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
         with self._exported(output, batch_size) as rows:
             return write_json(rows, output, path_or_buf, to_json_kwargs, batch_size)

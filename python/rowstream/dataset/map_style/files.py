@@ -15,6 +15,7 @@ from rowstream.arrow.stored import stored, stored_schema
 from rowstream.dataset.map_style.export import MapStyleExport
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.utils.arguments import convert_file_size_to_int
+from rowstream.writers.arrange import refuse
 from rowstream.writers.exports import (
     ExportedRows,
     write_csv,
@@ -65,6 +66,11 @@ class MapStyleFiles(MapStyleExport):
             >>> ds.to_parquet("rows.parquet")
             24
         """
+        refuse(
+            parquet_writer_kwargs,
+            "Dataset.to_parquet",
+            "ds.to_iterable_dataset().to_parquet(…) has them, or ds.sort and ds.shuffle",
+        )
         output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
         return self._write_parquet(output, batch_size, parquet_writer_kwargs)
 
@@ -138,6 +144,11 @@ class MapStyleFiles(MapStyleExport):
             >>> Dataset.from_dict({"a": [1, 2, 3]}).to_csv("rows.csv")
             8
         """
+        refuse(
+            to_csv_kwargs,
+            "Dataset.to_csv",
+            "ds.to_iterable_dataset().to_parquet(…) has them, or ds.sort and ds.shuffle",
+        )
         output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
         return write_csv(
             self._exported(), output, path_or_buf, to_csv_kwargs, batch_size, _processes(num_proc)
@@ -172,6 +183,11 @@ class MapStyleFiles(MapStyleExport):
             >>> Dataset.from_dict({"a": [1, 2, 3]}).to_json("rows.jsonl")
             24
         """
+        refuse(
+            to_json_kwargs,
+            "Dataset.to_json",
+            "ds.to_iterable_dataset().to_parquet(…) has them, or ds.sort and ds.shuffle",
+        )
         output = Output(path_or_buf, storage_options, num_shards, max_shard_size)
         return write_json(
             self._exported(), output, path_or_buf, to_json_kwargs, batch_size, _processes(num_proc)
