@@ -23,9 +23,10 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "sql",
         help="query sources with DuckDB",
-        description="Query sources with DuckDB, which pip install duckdb installs. One source is"
-        " the table `data`; several are named: rowstream sql 'select … from a join b using (id)'"
-        " a=train.parquet b=labels.jsonl. Columns and conditions are pushed down into the files.",
+        description="Query sources with DuckDB, which pip install 'rowstream[sql]' installs. One"
+        " source is the table `data`; several are named: rowstream sql 'select … from a join b"
+        " using (id)' a=train.parquet b=labels.jsonl. Columns and conditions are pushed down into"
+        " the files.",
     )
     parser.add_argument("query", help="the query")
     add_source(parser, rows=False)
@@ -37,7 +38,7 @@ def _run(given: argparse.Namespace, out: Output) -> None:
     try:
         import duckdb
     except ImportError as error:
-        raise ImportError("rowstream sql needs DuckDB: pip install duckdb") from error
+        raise ImportError("rowstream sql needs DuckDB: pip install 'rowstream[sql]'") from error
 
     con = duckdb.connect()
     for name, ds in _tables(given, out).items():
