@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.fingerprint.hasher import Hasher
 from rowstream.storage.environment import own_cache
-from rowstream.storage.extract import locked
+from rowstream.storage.extract import held
 from rowstream.utils import progress
 from rowstream.utils.processes import run_in_processes
 
@@ -39,7 +39,14 @@ def alone(shards: Shards) -> Iterator[None]:
         yield
         return
     place = os.path.abspath(shards.at(f"{shards.name}{shards.ending}"))
-    with locked(own_cache() / "locks" / f"{Hasher.hash(place)}.lock"):
+    locks = own_cache() / "locks"
+    with suppress(OSError):
+        locks.mkdir(0o700, parents=True, exist_ok=True)
+    if not os.access(locks, os.W_OK):
+        # Where nothing can be kept, runs at once are the user's to avoid.
+        yield
+        return
+    with held(locks / f"{Hasher.hash(place)}.lock"):
         yield
 
 
