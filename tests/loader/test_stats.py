@@ -227,18 +227,18 @@ def test_calls_at_once_are_as_many_as_are_of_use(monkeypatch):
             made.given(waited=True)
         return made
 
-    # As many as there may be; as many as four processors have use for; no more than there were.
+    # As many as there may be; as many as eight processors have use for; no more than there were.
     assert found(lambda n: 100 * n).limit == 16
-    assert found(lambda n: 100 * min(n, 4), 20).limit == 4
-    assert found(lambda n: 100 / n, 20).limit == 2
+    assert found(lambda n: 100 * min(n, 8), 20).limit == 8
+    assert found(lambda n: 100 / n, 20).limit == 4
     # A loop that does not wait needs no more.
     made = tuning.Tuning(16)
     for _ in range(300):
         clock.now += 0.1
         made.given(waited=False)
-    assert made.limit == 2
+    assert made.limit == 4
     # After a change, it is tried again.
-    made = found(lambda n: 100 * min(n, 4), 20)
+    made = found(lambda n: 100 * min(n, 8), 20)
     for _ in range(3000):
         clock.now += 1 / (100 * made.limit)
         made.given(waited=True)

@@ -22,7 +22,8 @@ class Tuning:
     """
 
     def __init__(self, most: int) -> None:
-        self.limit = min(2, most)
+        # Two processors have work while the loop takes a result.
+        self.limit = min(4, most)
         self._most = most
         # The fastest rate so far, and the number of calls that gave it.
         self._best, self._at = 0.0, self.limit
