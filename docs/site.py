@@ -155,7 +155,7 @@ def check_links() -> None:
 
 
 def main() -> None:
-    """Build everything."""
+    """Build the whole site, and check its links."""
     write_pages()
     build()
     for_models()

@@ -42,9 +42,8 @@ def files(tmp_path, monkeypatch):
     stream.to_parquet("rows.parquet")
     stream.to_json("rows.jsonl")
     stream.to_arrow("rows.arrow")
-    stream.to_parquet(
-        "parts/rows.parquet" if (tmp_path / "parts").mkdir() is None else "", num_shards=3
-    )
+    (tmp_path / "parts").mkdir()
+    stream.to_parquet("parts/rows.parquet", num_shards=3)
     return tmp_path
 
 

@@ -13,6 +13,20 @@ import pytest
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 
 
+def run(name, **environment):
+    """The standard output of an example that ended well."""
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name)],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+        env={**os.environ, **environment},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
 @pytest.mark.heavy
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(
@@ -20,15 +34,7 @@ EXAMPLES = Path(__file__).parent.parent.parent / "examples"
     reason="torch is not installed",
 )
 def test_training_goes_on_after_a_kill():
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / "training.py")],
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "every token of every row was trained on once" in done.stdout
+    assert "every token of every row was trained on once" in run("training.py")
 
 
 @pytest.mark.heavy
@@ -38,14 +44,6 @@ def test_training_goes_on_after_a_kill():
     reason="Ray, MLX or scikit-learn is not installed",
 )
 def test_handwriting_is_read_by_ray_and_learned_by_mlx():
-    done = subprocess.run(
-        [sys.executable, str(EXAMPLES / "handwriting.py")],
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-        env={**os.environ, "RAY_AUTH_MODE": "disabled"},
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "183 of them are threes" in done.stdout
-    assert "MLX: " in done.stdout
+    said = run("handwriting.py", RAY_AUTH_MODE="disabled")
+    assert "183 of them are threes" in said
+    assert "MLX: " in said

@@ -85,9 +85,7 @@ def _run(given: argparse.Namespace, out: Output) -> None:
         ds = chosen(whole, given)
         _check_types(ds, kind)
         target: Any = given.target
-        if (folder and given.shards is None and given.shard_size is None) or (
-            folder and len(splits) > 1
-        ):
+        if folder and (len(splits) > 1 or (given.shards is None and given.shard_size is None)):
             target = os.path.join(given.target, f"{split}.{_ENDINGS[kind]}")
         targets[split] = (ds, target)
     if given.dry_run:

@@ -44,17 +44,10 @@ def _index(given: argparse.Namespace, out: Output) -> None:
             for path in glob(archive) if set(archive) & set("*?{[") else [archive]:
                 if not exists(path):
                     raise DataFilesNotFoundError(f"there is no archive {path}")
-                _would_read(path, out)
+                out.would_read(path)
         return
     for path in index(given.archive, given.output):
         out.value({"index": path}) if out.json else out.line(path)
-
-
-def _would_read(path: str, out: Output) -> None:
-    if out.json:
-        out.value({"read": path})
-    else:
-        out.line(path if out.quiet else f"read  {path}")
 
 
 def _copied(path: str, target: str) -> str:
@@ -72,7 +65,7 @@ def _download(given: argparse.Namespace, out: Output) -> None:
     urls = [path for path in files if is_url(path)]
     if given.dry_run:
         for url in urls:
-            _would_read(url, out)
+            out.would_read(url)
         return
     manager = DownloadManager(download_config=DownloadConfig())
     found = dict(zip(urls, manager.download(urls), strict=True)) if urls else {}

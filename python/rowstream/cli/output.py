@@ -62,6 +62,13 @@ class Output:
         """Print a JSON value on a line of its own."""
         print(json.dumps(_in_json(value), ensure_ascii=False, allow_nan=False))
 
+    def would_read(self, path: str) -> None:
+        """Print a file that would be read, of a plan that is not carried out."""
+        if self.json:
+            self.value({"read": path})
+        else:
+            self.line(path if self.quiet else f"read  {path}")
+
     def bold(self, text: str) -> str:
         """Return a text that stands out, where that can be shown."""
         return f"{_BOLD}{text}{_OFF}" if self._colours else text

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.cli.output import Output, add_forms, count
 from rowstream.cli.source import add_source, first_of
-from rowstream.view.column_stats import ColumnStats
+from rowstream.view.column_stats import figures_of
 
 if TYPE_CHECKING:
     import argparse
@@ -27,13 +27,7 @@ def add(commands: Any) -> None:
 
 def _run(given: argparse.Namespace, out: Output) -> None:
     _, ds = first_of(given, out)
-    columns = {name: ColumnStats() for name in ds.column_names or []}
-    rows = 0
-    for table in (ds if given.n is None else ds.take(given.n)).with_format("arrow").iter(10_000):
-        rows += len(table)
-        for name in table.column_names:
-            columns.setdefault(name, ColumnStats()).add(table.column(name))
-    found = {name: one.result() for name, one in columns.items()}
+    rows, found = figures_of(ds if given.n is None else ds.take(given.n))
     if out.json:
         for name, one in found.items():
             out.value({"column": name, "rows": rows, **one})

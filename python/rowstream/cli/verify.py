@@ -67,10 +67,7 @@ def _run(given: argparse.Namespace, out: Output) -> int:
     wrong = files = 0
     for path, split, kind, features in _files(given):
         if given.dry_run:
-            if out.json:
-                out.value({"read": path})
-            else:
-                out.line(path if out.quiet else f"read  {path}")
+            out.would_read(path)
             continue
         report = _read(path, split, kind, features)
         if sums is not None:

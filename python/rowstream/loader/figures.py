@@ -19,9 +19,9 @@ class LoaderFigures:
     _ahead: Ahead | None
     _place: Place
 
-    def __len__(self) -> int:
-        """Return the number of batches of an epoch."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        def __len__(self) -> int: ...
 
     def stats(self) -> dict[str, Any]:
         """Return how many batches were given, how fast, and how long the loop waited for them.

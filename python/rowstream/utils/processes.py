@@ -17,7 +17,8 @@ from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.utils import logging
-from rowstream.utils.ray_tasks import raise_of, run_in_ray, sendable
+from rowstream.utils.process_errors import raise_of, sendable
+from rowstream.utils.ray_tasks import run_in_ray
 
 _logger = logging.get_logger(__name__)
 

@@ -2,32 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 import traceback
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError
-
-
-def sendable(error: BaseException) -> BaseException:
-    """Return an error that another process can read: one of its text, if it cannot be pickled."""
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301 - it was made just now
-    except Exception:
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
-
-
-def raise_of(error: tuple[BaseException, str], where: str) -> NoReturn:
-    """Raise an error of another process.
-
-    Args:
-        error: The error, and its traceback as text.
-        where: What the process did.
-    """
-    error[0].add_note(f"In a process of {where}:\n{error[1]}")
-    raise error[0]
+from rowstream.utils.process_errors import raise_of, sendable
 
 
 def check_engine(engine: str | None, what: str) -> None:

@@ -14,6 +14,7 @@ _DISTINCT = 1_000_000
 """The most distinct values that are counted."""
 _SAMPLE = 100_000  # values that a histogram is made of
 _BINS = 20
+_READ = 10_000  # rows that are read at once
 _FEW = 10_000  # distinct texts of which the most frequent are known
 
 
@@ -171,6 +172,21 @@ class ColumnStats:
         if self._few and len(self._few) * 2 <= self.rows and len(self._few) <= 50:
             found["most"] = self._few.most_common(5)
         return found
+
+
+def figures_of(ds: Any) -> tuple[int, dict[str, dict[str, Any]]]:
+    """Return the number of rows of a stream, and the figures of its columns by name.
+
+    Args:
+        ds: The stream.
+    """
+    columns = {name: ColumnStats() for name in ds.column_names or []}
+    rows = 0
+    for table in ds.with_format("arrow").iter(_READ):
+        rows += len(table)
+        for name in table.column_names:
+            columns.setdefault(name, ColumnStats()).add(table.column(name))
+    return rows, {name: one.result() for name, one in columns.items()}
 
 
 def _exact_sum(numbers: np.ndarray) -> int:

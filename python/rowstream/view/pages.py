@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
 
 from rowstream.dataset.iterable.dataset import IterableDataset
 from rowstream.dataset.preview import not_decoded, referenced
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.formatting.html import media_bytes, table_of, type_text
-from rowstream.view.column_stats import ColumnStats
+from rowstream.view.column_stats import figures_of
 from rowstream.view.condition import condition
 
 if TYPE_CHECKING:
@@ -108,8 +109,6 @@ class Pages:
         )
 
         def place(i: int, column: str) -> str:
-            from urllib.parse import urlencode
-
             asked = {"split": split, "row": first + i, "column": column}
             return "media?" + urlencode({**asked, "where": where, "search": search})
 
@@ -134,18 +133,10 @@ class Pages:
 
     def figures(self, split: str, where: str, search: str) -> dict[str, Any]:
         """Return the figures of the columns of the first rows, as `ColumnStats` has them."""
-        columns: dict[str, ColumnStats] = {}
-        rows = 0
-        ds = self._rows(split, where, search).take(_FIGURES)
-        for table in ds.with_format("arrow").iter(10_000):
-            rows += len(table)
-            for name in table.column_names:
-                columns.setdefault(name, ColumnStats()).add(table.column(name))
-        return {"rows": rows, "columns": {name: one.result() for name, one in columns.items()}}
+        rows, columns = figures_of(self._rows(split, where, search).take(_FIGURES))
+        return {"rows": rows, "columns": columns}
 
 
 def asked(url: SplitResult) -> dict[str, str]:
     """Return what a URL asks for, by name."""
-    from urllib.parse import parse_qsl
-
     return dict(parse_qsl(url.query, keep_blank_values=True))
