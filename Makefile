@@ -108,11 +108,31 @@ dist/.wheel: $(SOURCES) $(shell find python -name '*.py*') $(VENV)/build.group
 docs: $(VENV)/dev.build $(VENV)/docs.group ## Build the docs site into target/site; a warning is an error
 	$(BIN)/python docs/site.py
 
+# One wheel for each ABI that the interpreters have: that of all from 3.11 on, that of 3.14 free-threaded, that of all
+# from 3.15 on, free-threaded too. For another processor: TARGET=aarch64-unknown-linux-gnu, which zig compiles and links;
+# its kernels have pages of up to 64 KiB, which the allocator has to know.
+INTERPRETERS ?= $(BIN)/python
 .PHONY: wheel
-wheel: $(VENV)/build.group ## Build the wheel for publishing: abi3, fat LTO (minutes)
+wheel: $(VENV)/build.group $(if $(TARGET),$(VENV)/cross.group) ## Build wheels for publishing (minutes); INTERPRETERS="python3.11 python3.14t python3.15t"
 	@rm -rf dist && mkdir dist
-	$(BIN)/maturin build --quiet --profile dist --out dist
+	@# One at a time: beside others, maturin takes an interpreter's own ABI rather than the one of all.
+	@for interpreter in $(INTERPRETERS); do \
+	$(if $(findstring aarch64,$(TARGET)),JEMALLOC_SYS_WITH_LG_PAGE=16) $(BIN)/maturin build --quiet --profile dist --out dist --interpreter $$interpreter \
+	$(if $(TARGET),--zig --target $(TARGET) --compatibility manylinux_2_28) || exit 1; done
 	@touch dist/.wheel
+
+.PHONY: sdist
+sdist: $(VENV)/build.group ## Build the source distribution, with the crates: it builds without a network
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python release/sdist.py dist
+
+# The interpreter and what it can install decide which tests these are: PyTorch and Polars are not among them.
+.PHONY: test-free-threaded
+test-free-threaded: $(VENV)/build.group ## Test without the interpreter's lock: INTERPRETER=python3.14t
+	@test -n "$(INTERPRETER)" || { echo "which one? make $@ INTERPRETER=python3.14t"; exit 1; }
+	$(UV) venv --quiet --allow-existing --python $(INTERPRETER) .venvs/free-threaded
+	VIRTUAL_ENV=$(CURDIR)/.venvs/free-threaded $(UV) pip install --quiet maturin numpy pyarrow pandas pillow fsspec jinja2 pyyaml tzdata pytest pytest-timeout pytest-xdist hypothesis
+	VIRTUAL_ENV=$(CURDIR)/.venvs/free-threaded .venvs/free-threaded/bin/maturin develop --quiet
+	.venvs/free-threaded/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile tests/process/test_threads.py tests/order tests/filters tests/combine
 
 # Advisories are fetched, so this is not part of what runs offline.
 .PHONY: audit

@@ -362,7 +362,7 @@ def test_links_and_pipes_stay_what_they_are(files, run):
 @pytest.mark.heavy
 def test_the_standard_output_is_a_target(files):
     done = subprocess.run(
-        [sys.executable, "-m", "rowstream.cli", "convert", "rows.parquet", "-", "--to", "jsonl"],
+        [sys.executable, "-m", "rowstream", "convert", "rows.parquet", "-", "--to", "jsonl"],
         capture_output=True,
         timeout=60,
     )
@@ -548,7 +548,7 @@ def test_people_see_columns_and_pipes_plain_text(files, capsys, monkeypatch):
 @pytest.mark.heavy
 def test_a_pipe_that_is_closed_is_no_error(files):
     made = subprocess.Popen(
-        [sys.executable, "-m", "rowstream.cli", "head", "-n", "100000", "rows.jsonl", "rows.jsonl"],
+        [sys.executable, "-m", "rowstream", "head", "-n", "100000", "rows.jsonl", "rows.jsonl"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -595,7 +595,7 @@ def test_media_are_shown_by_their_size(tmp_path, run):
 def test_the_standard_input_is_a_source(files):
     def run(*arguments):
         return subprocess.run(
-            [sys.executable, "-m", "rowstream.cli", *arguments],
+            [sys.executable, "-m", "rowstream", *arguments],
             input=(files / "rows.jsonl").read_bytes(),
             capture_output=True,
             timeout=60,

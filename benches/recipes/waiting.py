@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 import time
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def main() -> None:
             if package is rowstream
             else torch.utils.data.DataLoader(ds.with_format("torch"), batch_size=8)
         )
-        found[package.__name__] = share(loader)
+        # The machine's other work is in a single run.
+        found[package.__name__] = statistics.median(share(loader) for _ in range(5))
         print(f"{package.__name__:10} waits {found[package.__name__]:.2%} of its time")
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -16,8 +19,7 @@ DIST = Path(__file__).parents[2] / "dist"
 
 @pytest.mark.heavy
 def test_the_wheel_streams_a_file_without_rust(tmp_path):
-    (wheel,) = DIST.glob("*.whl")
-    assert "-cp311-abi3-" in wheel.name
+    (wheel,) = DIST.glob("*-cp311-abi3-*.whl")
     write_listing(tmp_path / "data", [10])
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True, timeout=120)
     python = tmp_path / "venv" / "bin" / "python"
@@ -46,3 +48,28 @@ def test_the_wheel_streams_a_file_without_rust(tmp_path):
         cwd=tmp_path,
     ).stdout
     assert out == "45\n"
+
+
+def test_each_wheel_names_its_crates_and_is_of_its_processor():
+    wheels = list(DIST.glob("*.whl"))
+    assert wheels
+    for wheel in wheels:
+        with ZipFile(wheel) as file:
+            (sbom,) = [name for name in file.namelist() if ".dist-info/sboms/" in name]
+            bill = json.loads(file.read(sbom))
+            assert bill["bomFormat"] == "CycloneDX"
+            assert {"arrow-array", "parquet", "tokio"} <= {
+                one["name"] for one in bill["components"]
+            }
+            (core,) = [
+                name
+                for name in file.namelist()
+                if name.startswith("rowstream/_core.") and name.endswith(".so")
+            ]
+            with file.open(core) as library:
+                head = library.read(20)
+        if head.startswith(b"\x7fELF"):
+            # 62: x86-64, 183: aarch64.
+            assert {62: "x86_64", 183: "aarch64"}[
+                struct.unpack_from("<H", head, 18)[0]
+            ] in wheel.name

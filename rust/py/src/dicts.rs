@@ -42,16 +42,14 @@ impl RowIterator {
         if i >= self.rows {
             return Ok(None);
         }
-        // SAFETY: the interpreter is attached. `PyList_GetItem` checks the index and lends its item, to which a
-        // reference is added before anything else runs; `PySequence_GetItem` gives one. Both are given up once the
-        // dict has its own, and the dict if something fails.
+        // SAFETY: the interpreter is attached. Both ways to an item check the index and give a reference of our own,
+        // also while another thread changes the list; it is given up once the dict has its own, and the dict if
+        // something fails.
         unsafe {
             let made = Bound::from_owned_ptr_or_err(py, ffi::PyDict_New())?;
             for (name, column, list) in &self.columns {
                 let item = if *list {
-                    let lent = ffi::PyList_GetItem(column.as_ptr(), i.cast_signed());
-                    ffi::Py_XINCREF(lent);
-                    lent
+                    ffi::compat::PyList_GetItemRef(column.as_ptr(), i.cast_signed())
                 } else {
                     ffi::PySequence_GetItem(column.as_ptr(), i.cast_signed())
                 };

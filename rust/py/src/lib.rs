@@ -47,8 +47,9 @@ static CONF: Option<&'static std::ffi::c_char> = {
     Some(unsafe { &*text.as_ptr() })
 };
 
-/// The core of rowstream.
-#[pymodule(gil_used = true)]
+/// The core of rowstream. It needs no lock of the interpreter's: every class is frozen and keeps what changes behind a
+/// lock of its own, and a lock that is held while Python objects are made is only tried, never waited for.
+#[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
     use super::access::{Access, Download, File};
