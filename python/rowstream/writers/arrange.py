@@ -27,6 +27,7 @@ _ROW, _RANDOM = "rowstream:row", "rowstream:random"
 _HIGH, _LOW = "rowstream:hash-high", "rowstream:hash-low"
 _OURS = (_ROW, _RANDOM, _HIGH, _LOW, RUN, BATCH)
 _ROWS = 10_000  # of a table that is given to a writer, at most
+_JOINED = 8 << 20  # bytes of tables that are numbered at once
 
 
 def refuse(options: dict[str, Any], what: str, instead: str) -> None:
@@ -114,7 +115,8 @@ class Arrangement:
             InvalidArgumentError: There is no such column, or it is of a type without an order.
         """
         self.check(rows.empty)
-        tables: Iterable[pa.Table] = _numbered(rows.tables(batch_size or _ROWS), rows.empty)
+        read = _joined(rows.tables(batch_size or _ROWS), min(_JOINED, self.memory // 64))
+        tables: Iterable[pa.Table] = _numbered(read, rows.empty)
         distinct = None
         if self.unique_by is not None:
             keys = [(name, "ascending") for name in (_HIGH, _LOW, _ROW)]
@@ -281,6 +283,22 @@ def without_views(schema: pa.Schema) -> pa.Schema:
         return one.with_type(plain(one.type))
 
     return pa.schema([field(one) for one in schema], schema.metadata)
+
+
+def _joined(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
+    """Yield tables of about so many bytes, at least, of the rows of smaller ones."""
+    import pyarrow as pa
+
+    waiting: list[pa.Table] = []
+    held = 0
+    for table in tables:
+        waiting.append(table)
+        held += table.nbytes
+        if held >= size:
+            yield pa.concat_tables(waiting)
+            waiting, held = [], 0
+    if waiting:
+        yield pa.concat_tables(waiting)
 
 
 def _numbered(tables: Iterable[pa.Table], empty: pa.Table) -> Iterator[pa.Table]:

@@ -24,7 +24,7 @@ _BATCH_BYTES = 256 << 10  # of a run: what is read of it beside a range
 _BATCHES = 128  # of a run, at least, if it has as many rows
 # What is held at once, in parts of the memory: the run or range that is made, its sorted copy, and
 # the one before or after it.
-_PARTS = 8
+_PARTS = 16
 _LARGEST = 1 << 30  # bytes of a run or range, however much memory there is
 RUN, BATCH = "rowstream:run", "rowstream:batch"
 """The columns of the first rows of batches that say where these are."""
@@ -146,7 +146,9 @@ class SortedRows:
                     after = run.read(stop, stop + 1).slice(0, 1)
         if after is not None:
             pieces.append(after)
-        whole = pa.concat_tables(pieces)
+        # To take rows of many chunks takes more than twice as long.
+        whole = pa.concat_tables(pieces).combine_chunks()
+        del pieces
         order = _order(whole, self.keys)
         # Keys are all different: a place has one row.
         start = 0 if begins is None else int(np.flatnonzero(order == begins)[0])
@@ -189,6 +191,8 @@ def sorted_rows(
     said = {name: str(value) for name, value in numbers.items()}
     _write(aside, all_heads.replace_schema_metadata(said), None)
     os.replace(aside, f"{folder}/{_HEADS}")
+    # Processes that are forked now would each keep what this one does not use any more.
+    pa.default_memory_pool().release_unused()
     return result
 
 
@@ -221,15 +225,36 @@ def _runs(
 
 def _order(table: pa.Table, keys: SortKeys) -> np.ndarray:
     """Return the positions of rows in their order."""
-    import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
 
     (name, order), *more = keys
     if not more and order == "ascending" and table.schema.field(name).type == pa.uint64():
-        return np.argsort(table.column(name).to_numpy())
+        return _order_of_numbers(table.column(name).to_numpy())
     result: np.ndarray = pc.sort_indices(table, sort_keys=keys).to_numpy()
     return result
+
+
+def _order_of_numbers(numbers: np.ndarray) -> np.ndarray:
+    """Return the positions of 64-bit numbers in their order; quickly if they are random.
+
+    NumPy sorts 16-bit numbers by their digits, several times faster than wider ones. So the highest
+    32 bits are sorted in two steps, and the few numbers that have these in common change places.
+    """
+    import numpy as np
+
+    lower = np.argsort((numbers >> np.uint64(32)).astype(np.uint16), kind="stable")
+    upper = (numbers >> np.uint64(48)).astype(np.uint16)[lower]
+    result: np.ndarray = lower[np.argsort(upper, kind="stable")]
+    for _ in range(8):
+        found = numbers[result]
+        (wrong,) = np.nonzero(found[1:] < found[:-1])
+        if not len(wrong):
+            return result
+        # Of neighbours in a row, every other one.
+        wrong = wrong[np.concatenate([[True], np.diff(wrong) > 1])]
+        result[wrong], result[wrong + 1] = result[wrong + 1], result[wrong]
+    return np.argsort(numbers)
 
 
 def _cut(tables: Iterable[pa.Table], most: int) -> Iterator[pa.Table]:
