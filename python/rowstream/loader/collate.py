@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -72,16 +74,16 @@ class Collate:
                     f"DataLoader: padding or masks name a column {name!r}; the columns are"
                     f" {list(batch)}"
                 )
+        # Now, and not when it is made, for it goes to other processes.
         make = _tensors(self._format)
-        arrays: dict[str, Any] = {}
+        made: dict[str, Any] = {}
         for name, column in batch.items():
-            arrays |= self._arrays(name, column, batch)
-        return {name: make(of) if _is_array(of) else of for name, of in arrays.items()}
+            for of, array in self._arrays(name, column, batch).items():
+                made[of] = make(array) if _is_array(array) else array
+        return made
 
     def _arrays(self, name: str, column: Any, batch: Mapping[str, Any]) -> dict[str, Any]:
         """Return a column as an array, and the mask that belongs to it."""
-        import numpy as np
-
         mask = self._masks.get(name)
         if mask is None and name.endswith("input_ids"):
             mask = name.removesuffix("input_ids") + "attention_mask"
@@ -90,8 +92,9 @@ class Collate:
         if _is_array(column):
             if mask is None or column.ndim != 2:
                 return {name: column}
-            ones = np.frombuffer(memoryview(_core.WritableBuffer.ones(column.size)), np.int64)
-            return {name: column, mask: ones.reshape(column.shape)}
+            return {name: column, mask: _ones(column.shape)}
+        import numpy as np
+
         rows = [_plain(row) for row in column]
         lists = [row for row in rows if row is not None]
         if not lists or not all(_is_array(row) and row.ndim == 1 for row in lists):
@@ -107,6 +110,14 @@ class Collate:
         inside = np.arange(width) < there[:, None]
         filled[inside] = np.concatenate(lists)
         return {name: filled} | ({} if mask is None else {mask: inside.astype(np.int64)})
+
+
+def _ones(shape: tuple[int, ...]) -> Any:
+    """Return ones of 64 bits, in memory of the core's allocator, which keeps its pages."""
+    import numpy as np
+
+    buffer = _core.WritableBuffer.ones(math.prod(shape))
+    return np.frombuffer(memoryview(buffer), np.int64).reshape(shape)
 
 
 def _plain(value: Any) -> Any:
@@ -129,18 +140,23 @@ def _plain(value: Any) -> Any:
 
 
 def _is_array(value: Any) -> bool:
-    return hasattr(value, "dtype") and hasattr(value, "ndim") and value.dtype.kind in "biuf"
+    dtype = getattr(value, "dtype", None)
+    return dtype is not None and hasattr(value, "ndim") and dtype.kind in "biuf"
 
 
+@functools.cache
 def _tensors(format: str) -> Any:
     """Return the function that makes a tensor of an array."""
     if format == "torch":
         import torch
 
         def tensor(array: Any) -> Any:
+            array = array if array.flags.writeable else array.copy()
+            if not torch.is_inference_mode_enabled():
+                return torch.from_numpy(array)
             # Of one kind, whichever thread makes it, and in whichever mode the loop is.
             with torch.inference_mode(mode=False):
-                return torch.from_numpy(array if array.flags.writeable else array.copy())
+                return torch.from_numpy(array)
 
         return tensor
     if format == "jax":

@@ -6,7 +6,6 @@ import copy
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import replace
 from itertools import islice
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -333,7 +332,7 @@ class DataLoader(LoaderState, LoaderFigures):
             yield batch if device is None else device.arrived(*batch)
         if self._place is begin:
             # There was no batch.
-            self._place = replace(self._place, ended=True)
+            self._place = self._place._replace(ended=True)
             self._begin = self._place.after(goes_on=goes_on)
 
     def _evenly(self, begin: Place, batches: Iterator[Any]) -> Iterator[tuple[Any, bool]]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from rowstream.distributed import merge_state_dicts
 from rowstream.exceptions import CheckpointMismatchError
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a loader is.
 
     Attributes:
@@ -42,9 +40,9 @@ class Place:
             group: The number of batches of one step of the optimizer, which begins anew then.
         """
         if self.unit in (0, unit):
-            return replace(self, unit=unit)
+            return self._replace(unit=unit)
         batches = self.batches * self.unit // unit
-        return replace(self, batches=batches - batches % group, unit=unit)
+        return self._replace(batches=batches - batches % group, unit=unit)
 
     def to_dict(self, *, sized: bool) -> dict[str, Any]:
         """Return the state for users.

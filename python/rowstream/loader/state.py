@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rowstream.loader.place import Place, of_rank
@@ -79,11 +78,11 @@ class LoaderState:
             >>> [int(batch["a"][0]) for batch in again]
             [2, 3]
         """
-        place = replace(self._place, unit=self._unit)
+        place = self._place._replace(unit=self._unit)
         if place.stream is None:
             start = copy.copy(self.dataset)
             start.set_epoch(place.epoch if self._epoch_size is None else 0)
-            place = self._place = replace(place, stream=start.state_dict())
+            place = self._place = place._replace(stream=start.state_dict())
         return place.to_dict(sized=self._epoch_size is not None)
 
     @property
@@ -145,7 +144,7 @@ class LoaderState:
             # is from here on the place of this rank, whether it has a batch or not.
             ds = copy.copy(self.dataset)
             ds.load_state_dict(place.stream)
-            place = replace(place, stream=ds.state_dict())
+            place = place._replace(stream=ds.state_dict())
         self._place = place
         self._resume = place.after(goes_on=goes_on) if place.ended else place
         self._ended = place if place.ended and not goes_on else None
