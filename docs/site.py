@@ -59,6 +59,7 @@ REFERENCE = {
         "rowstream.integrations.duckdb: table",
         "rowstream.integrations.polars",
         "rowstream.integrations.grain",
+        "rowstream.integrations.keras",
         "rowstream.integrations.lightning",
         "rowstream.integrations.accelerate",
         "rowstream.integrations.trainer",

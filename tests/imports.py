@@ -35,6 +35,7 @@ LAYERS = (
     (
         "integrations.accelerate",
         "integrations.grain",
+        "integrations.keras",
         "integrations.lightning",
         "integrations.ray",
         "integrations.trainer",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -54,14 +55,20 @@ def test_the_quickstart_runs(tmp_path):
             "waiting.md",
             "webdataset.md",
         ),
-        *("training_accelerate.md", "training_grain.md", "training_lightning.md"),
+        *("training_accelerate.md", "training_grain.md", "training_keras.md"),
+        "training_lightning.md",
         "training_transformers.md",
     ],
 )
 def test_a_page_runs(tmp_path, name):
     code = "\n".join(blocks(ROOT / "docs" / name))
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=110
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "KERAS_BACKEND": "torch"},
+        capture_output=True,
+        text=True,
+        timeout=110,
     )
     assert done.returncode == 0, done.stderr
 

@@ -137,6 +137,24 @@ def ids(file: str) -> dict[str, str]:
     }
 
 
+# What one writes without a library: a dataset that reads the file, and gives the rows as dicts.
+TRIVIAL = """
+    import pyarrow.parquet as pq
+    class Rows(p.utils.data.IterableDataset):
+        def __init__(self, rows=None, function=dict):
+            self.rows, self.function = rows, function
+        def __iter__(self):
+            worker, i = p.utils.data.get_worker_info(), 0
+            for batch in pq.ParquetFile(folder + "/numbers.parquet").iter_batches(10_000):
+                for row in batch.to_pylist():
+                    if i == self.rows:
+                        return
+                    if worker is None or i % worker.num_workers == worker.id:
+                        yield self.function(row)
+                    i += 1
+"""
+
+
 def numbers() -> dict[str, str]:
     """Three columns of numbers, in batches of 256."""
     opened = """
@@ -154,6 +172,22 @@ def numbers() -> dict[str, str]:
         + """
     def work():
         loader = torch.utils.data.DataLoader(ds.with_format("torch"), batch_size=256)
+        return [float(batch["b"].sum()) for batch in loader]
+"""
+        + SUMS,
+        "torchdata": opened.replace("p.load", "datasets.load").replace("torch\n", "datasets\n", 1)
+        + """
+    from torchdata.stateful_dataloader import StatefulDataLoader
+    def work():
+        loader = StatefulDataLoader(ds.with_format("torch"), batch_size=256)
+        return [float(batch["b"].sum()) for batch in loader]
+"""
+        + SUMS,
+        "torch": TRIVIAL
+        + """
+    def work():
+        floats = lambda row: {name: np.float32(value) for name, value in row.items()}
+        loader = p.utils.data.DataLoader(Rows(function=floats), batch_size=256)
         return [float(batch["b"].sum()) for batch in loader]
 """
         + SUMS,
@@ -196,16 +230,21 @@ def table(size: int) -> dict[str, str]:
     }
 
 
-FUNCTION = """
+SLOW = """
     import torch, time
     def slow(row):
         end = time.perf_counter() + 50e-6
         while time.perf_counter() < end:
             pass
         return {"sum": row["a"] + row["b"]}
+"""
+FUNCTION = (
+    SLOW
+    + """
     ds = p.load_dataset("parquet", data_files=folder + "/numbers.parquet", split="train", streaming=True)
     ds = ds.take(40_000)
 """
+)
 FUNCTIONS = {
     "rowstream": FUNCTION
     + """
@@ -218,6 +257,14 @@ FUNCTIONS = {
     + """
     def work():
         loader = torch.utils.data.DataLoader(ds.map(slow), batch_size=64, num_workers=2)
+        return sorted(round(float(x), 5) for batch in loader for x in batch["sum"])
+"""
+    + SUMS,
+    "torch": SLOW
+    + TRIVIAL
+    + """
+    def work():
+        loader = p.utils.data.DataLoader(Rows(40_000, slow), batch_size=64, num_workers=2)
         return sorted(round(float(x), 5) for batch in loader for x in batch["sum"])
 """
     + SUMS,
