@@ -125,7 +125,7 @@ class KerasLoader:
         check_number("every", every, least=1)
         moved, written = self._moved, self._written
 
-        class Place(Callback):
+        class Place(Callback):  # type: ignore[misc]
             """Moves the place of the loader."""
 
             def on_epoch_begin(self, *_: Any, **__: Any) -> None:
