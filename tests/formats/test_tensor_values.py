@@ -57,7 +57,8 @@ def said(value):
     ):
         return [type(value).__name__, *(said(one) for one in value)]
     if hasattr(value, "dtype"):
-        return type(value).__name__, str(value.dtype), tuple(value.shape), repr(value.tolist())
+        items = value.tolist() if hasattr(value, "tolist") else np.asarray(value.numpy()).tolist()
+        return type(value).__name__, str(value.dtype), tuple(value.shape), repr(items)
     return type(value).__name__, repr(value)
 
 
@@ -138,3 +139,92 @@ def test_csv_has_all_items_of_lists(streaming, tmp_path):
         float(one) for one in pd.read_csv(tmp_path / "a.csv")["b"][0].strip("[]").split()
     ] == numbers
     assert text.count("'t'") == 1001
+
+
+NUMBERS = [
+    [],
+    [1],
+    [True, False],
+    [1, True],
+    [1, 2.5],
+    [0.1, 1 / 3, float("inf"), float("nan"), -0.0, 1e300, 1e-300],
+    [2**31 - 1, -(2**31)],
+    [2**31],
+    [1, 2**40],
+    [2**63 - 1, -(2**63)],
+    [2**63],
+    [1, 2**63],
+    [2**200, 1],
+    [1, None],
+    [1, "a"],
+    [np.int32(1), np.int32(2)],
+    [np.float32(1.5), 2.5],
+    [[1, 2], [3, 4]],
+    [[1, 2], [3]],
+    [[1.5], [2]],
+    [[], [1]],
+    [[[1], [2]], [[3], [4]]],
+    (1, 2),
+    [{"a": [1, 2]}, {"a": [3]}],
+]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"dtype": "int32"}, {"dtype": "float32"}, {"dtype": "float64"}], ids=str
+)
+@pytest.mark.parametrize("name", ["numpy", "torch", "jax", "tensorflow", "mlx"])
+def test_lists_of_numbers_are_what_each_number_is(name, options, monkeypatch):
+    """Together they are converted at once, which no value may show."""
+    from rowstream.formatting import tensors
+    from rowstream.formatting.formatters import get_formatter
+
+    module = pytest.importorskip({"mlx": "mlx.core"}.get(name, name))
+    if options:
+        options = {
+            "dtype": getattr(
+                np if name == "numpy" else {"jax": np}.get(name, module), options["dtype"]
+            )
+        }
+        if name == "mlx" and options["dtype"] == getattr(module, "float64", None):
+            pytest.skip("MLX has these on the CPU alone")
+    make = get_formatter(name, **options)
+
+    def results():
+        for values in NUMBERS:
+            try:
+                yield values, said(make.recursive_tensorize(values))
+            except (OverflowError, ValueError, TypeError, RuntimeError) as error:
+                yield values, type(error).__name__
+
+    with np.errstate(all="ignore"):
+        together = list(results())
+        monkeypatch.setattr(tensors, "_python_numbers", lambda values: None)
+        for (values, found), (_, expected) in zip(together, results(), strict=True):
+            assert str(found) == str(expected), values
+
+
+@pytest.mark.parametrize("name", ["numpy", "torch"])
+def test_batches_of_rows_that_functions_gave_are_their_rows_stacked(name):
+    pytest.importorskip(name)
+    from rowstream.formatting.batches.tensors import Tensors
+
+    rows = [
+        {
+            "a": i,
+            "b": i / 2,
+            "c": [i, i + 1],
+            "d": [0.5] * (i % 3),
+            "e": f"t{i}",
+            "f": i % 2 == 0,
+            "g": None if i == 3 else i,
+            "h": {"x": [i]},
+        }
+        for i in range(10)
+    ]
+    ds = Dataset.from_dict({"i": list(range(10))}).to_iterable_dataset()
+    ds = ds.map(lambda row: rows[row["i"]], remove_columns="i").with_format(name)
+    make = Tensors(name)
+    for size in (1, 3, 10, 20):
+        for k, batch in enumerate(ds.iter(size)):
+            expected = make.group([make.example(row) for row in rows[k * size : (k + 1) * size]])
+            assert said(batch) == said(expected)

@@ -79,6 +79,14 @@ def formatted(make: Formatter, item: Any) -> Any:
     )
 
 
+def formatted_group(make: Formatter, items: list[Any]) -> Any:
+    """Format several items as one batch."""
+    together = getattr(make, "examples", None)
+    if together is not None and all(isinstance(item, dict) for item in items):
+        return together(items)
+    return make.group([formatted(make, item) for item in items])
+
+
 def format_name(type: str | None) -> str | None:
     """Return the name of a format, with aliases resolved; `None` stands for Python objects.
 

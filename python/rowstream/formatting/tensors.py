@@ -46,6 +46,8 @@ class TensorFormatter(Formatter):
         """Convert the numbers and arrays in a value to tensors, inside dicts and lists too."""
         if isinstance(value, Mapping):
             return {name: self.recursive_tensorize(one) for name, one in value.items()}
+        if type(value) is list and (array := _python_numbers(value)) is not None:
+            return self.run(value, array)
         if self.own(value):
             return self.kept(value)
         if _is_image(value):
@@ -70,6 +72,18 @@ class TensorFormatter(Formatter):
                 else value
             )
         return self.leaf(value)
+
+    def run(self, values: list[Any], array: np.ndarray[Any, Any]) -> Any:
+        """Return Python numbers of one type as the tensor that stacking those of each would give.
+
+        Args:
+            values: The numbers.
+            array: The same as an array.
+        """
+        if array.dtype.kind == "i" and (array.max() >= 1 << 31 or array.min() < -1 << 31):
+            # Numbers by themselves may have another type than all of them together.
+            return self.stack([self.leaf(value) for value in values])
+        return self.leaf(values)
 
     def stays(self, value: Any) -> bool:
         """Return whether a value is returned as it is, since the library has no tensors for it."""
@@ -237,6 +251,24 @@ def only_text(feature: Any) -> bool:
     if type(feature) is List:
         return only_text(feature.feature)
     return type(feature) is Value and feature.dtype in ("string", "large_string")
+
+
+_NUMBERS: dict[type, np.dtype[Any]] = {
+    int: np.dtype(np.int64),
+    float: np.dtype(np.float64),
+    bool: np.dtype(np.bool_),
+}
+
+
+def _python_numbers(values: list[Any]) -> np.ndarray[Any, Any] | None:
+    """Return a list of Python numbers of one type as an array; `None` if it is anything else."""
+    dtype = _NUMBERS.get(type(values[0])) if values else None
+    if dtype is None or len(set(map(type, values))) != 1:
+        return None
+    try:
+        return np.array(values, dtype)
+    except OverflowError:
+        return None
 
 
 def _is_image(value: Any) -> bool:

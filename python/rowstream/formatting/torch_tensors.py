@@ -49,6 +49,12 @@ class TorchFormatter(TensorFormatter):
             return super().ragged(values, lengths, rows)
         return self._separate(divided(values, lengths))
 
+    def run(self, values: list[Any], array: Any) -> Any:
+        if self.kwargs:
+            return self.torch.tensor(values, **self.kwargs)
+        result = self.torch.from_numpy(array)
+        return result.to(self.torch.get_default_dtype()) if array.dtype.kind == "f" else result
+
     def texts(self, values: list[Any]) -> Any:
         return values
 

@@ -15,7 +15,15 @@ from rowstream.exceptions import CheckpointMismatchError
 from rowstream.features.features import Features, pa_schema
 from rowstream.features.nested import List, requires_decoding
 from rowstream.features.schema import features_from_schema
-from rowstream.formatting.streams import TABLES, Formatter, Typed, format_name, formatted, formatter
+from rowstream.formatting.streams import (
+    TABLES,
+    Formatter,
+    Typed,
+    format_name,
+    formatted,
+    formatted_group,
+    formatter,
+)
 from rowstream.info import DatasetInfo
 from rowstream.ops.base import World
 from rowstream.ops.decode import Decode
@@ -108,8 +116,7 @@ class StreamBase(DatasetInfoMixin):
             return map(formatter(self._format).batch, self._rows().batches(size, drop_last_batch))
         format = self._formatter()
         return (
-            format.group([formatted(format, item) for item in group])
-            for group in self._groups(plan, size, drop_last_batch)
+            formatted_group(format, group) for group in self._groups(plan, size, drop_last_batch)
         )
 
     def _formatter(self) -> Formatter:

@@ -45,6 +45,13 @@ class Tensors:
         """Format a row that a user's function returned."""
         return {name: self._make.recursive_tensorize(value) for name, value in example.items()}
 
+    def examples(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        """Format rows that a user's function returned as a batch: as `group` does with each."""
+        return {
+            name: self._make.recursive_tensorize([example[name] for example in examples])
+            for name in (examples[0] if examples else ())
+        }
+
     def columns(self, columns: dict[str, Any]) -> dict[str, Any]:
         """Format a batch that users' functions returned, a dict of lists."""
         result: dict[str, Any] = self._make.format_columns(columns)
