@@ -19,6 +19,7 @@ from rowstream.resolve.request import request_of
 from rowstream.splits.select import check_splits
 from rowstream.storage.access import StorageOptions
 from rowstream.storage.locations import origins
+from rowstream.storage.urls import shown
 from rowstream.writers.target import file_system
 
 
@@ -318,14 +319,15 @@ def load_from_disk(
     )
     if not (os.path.exists(folder) if fs is None else fs.exists(folder)):
         raise DataFilesNotFoundError(
-            f"Directory {path} not found{meant(path) if fs is None else ''}"
+            f"Directory {shown(str(path))} not found{meant(path) if fs is None else ''}"
         )
     if exists(config.DATASETDICT_JSON_FILENAME):
         return DatasetDict.load_from_disk(path, keep_in_memory, storage_options)
     if exists(config.DATASET_INFO_FILENAME) and exists(config.DATASET_STATE_JSON_FILENAME):
         return load_dataset_folder(Dataset, path, keep_in_memory, storage_options)
     raise DataFilesNotFoundError(
-        f"Directory {path} is neither a `Dataset` directory nor a `DatasetDict` directory."
+        f"Directory {shown(str(path))} is neither a `Dataset` directory nor a `DatasetDict`"
+        " directory."
     )
 
 

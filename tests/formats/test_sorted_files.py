@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import os
 import signal
 import subprocess
@@ -23,7 +24,7 @@ from rowstream import (
     exceptions,
     load_dataset,
 )
-from rowstream.writers import external_sort
+from rowstream.writers import external_sort, parts
 
 N = 6000
 
@@ -464,3 +465,103 @@ def test_other_writers_say_which_put_rows_in_order(tmp_path):
             call(tmp_path / "x")
     rows.to_iterable_dataset().to_parquet(tmp_path / "x.parquet", sort_by=("a", "descending"))
     assert [row["a"] for row in read(tmp_path)] == [2, 1]
+
+
+def test_seeds_have_orders_of_their_own(tmp_path):
+    """None is another one's, some rows further on."""
+    orders = []
+    for seed in (0, 1, 2, 5, 6, 11, 12, 2**63):
+        stream_of(pa.table({"id": range(1000)})).to_parquet(
+            tmp_path / "x.parquet", shuffle_seed=seed
+        )
+        orders.append(pq.read_table(tmp_path / "x.parquet")["id"].to_numpy())
+    for i, one in enumerate(orders):
+        for other in orders[:i]:
+            apart = np.argsort(one) - np.argsort(other)
+            assert max(np.unique(apart, return_counts=True)[1]) < 20
+            # Nor is one the other, of the next numbers.
+            follows = dict(zip(other[:-1].tolist(), other[1:].tolist(), strict=True))
+            steps = [follows.get(a - 1) == b - 1 for a, b in itertools.pairwise(one)]
+            assert sum(steps) < 20
+
+
+@pytest.mark.usefixtures("small")
+def test_names_that_begin_with_a_dot(tmp_path):
+    table = pa.table({"b": [3, 1, 2] * 50, ".b": [1, 2, 3] * 50, ".": range(150)})
+    for key in (".b", ".", [".b", "b"]):
+        names = [key] if isinstance(key, str) else key
+        stream_of(table).to_parquet(tmp_path / "x.parquet", sort_by=key)
+        found = pq.read_table(tmp_path / "x.parquet")
+        keys = list(zip(*(found[name].to_pylist() for name in names), strict=True))
+        assert keys == sorted(keys)
+
+
+def test_no_rows_of_types_that_are_not_known(tmp_path):
+    ds = (
+        IterableDataset.from_generator(lambda: iter([{"a": 1}])).map(dict).filter(lambda row: False)
+    )
+    for options in ({"sort_by": "a"}, {"unique_by": "a"}, {"shuffle_seed": 1}):
+        ds.to_parquet(tmp_path / "x.parquet", **options)
+        assert pq.read_table(tmp_path / "x.parquet").num_rows == 0
+
+
+def test_large_rows_beside_each_other_are_read_a_few_at_a_time(monkeypatch, tmp_path):
+    """Where the size of a row goes with its key, a range is of the bytes that it may have all the same."""
+    rows = 4000
+    texts = ["x" * (20_000 if i >= rows - 200 else 20) for i in range(rows)]
+    order = np.random.default_rng(0).permutation(rows)
+    table = pa.table({"n": order, "text": [texts[i] for i in order]})
+    sizes = []
+    taken = external_sort.SortedRows._range
+
+    def measured(self, *args):
+        result = taken(self, *args)
+        sizes.append(result.nbytes)
+        return result
+
+    monkeypatch.setattr(external_sort.SortedRows, "_range", measured)
+    stream_of(table).to_parquet(tmp_path / "x.parquet", sort_by="n", memory="4MB")
+    assert pq.read_table(tmp_path / "x.parquet")["n"].to_pylist() == list(range(rows))
+    # A sixteenth of the memory, and what the cuts between batches leave.
+    assert max(sizes) < 1_000_000
+
+
+def test_a_loaded_state_is_a_stream_of_its_own(tmp_path, monkeypatch):
+    """What a killed run of all rows has sorted is not taken for the rest of them."""
+    ds = stream_of(pa.table({"id": range(1000)}))
+    rows = iter(ds)
+    for _ in range(600):
+        next(rows)
+    state, seen = ds.state_dict(), []
+    whole = stream_of(pa.table({"id": range(1000)}))
+    rest = stream_of(pa.table({"id": range(1000)}))
+    rest.load_state_dict(state)
+    real = parts.named
+    monkeypatch.setattr(
+        "rowstream.dataset.iterable.files.named", lambda said: seen.append(real(said)) or seen[-1]
+    )
+    for one in (whole, rest):
+        one.to_parquet(tmp_path / "x.parquet", num_shards=2, num_proc=1, sort_by="id")
+    assert seen[0] != seen[1]
+    assert len(read(tmp_path)) == 400
+
+
+SORTS = """
+import sys
+import rowstream
+rowstream.disable_progress_bars()
+for i in range(40):
+    rowstream.Dataset.from_dict({"a": [3, 1, 2]}).to_iterable_dataset().to_parquet(sys.argv[1], sort_by="a")
+"""
+
+
+@pytest.mark.heavy
+def test_sorts_in_one_folder_at_once(tmp_path):
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", SORTS, str(tmp_path / f"{i}.parquet")], stderr=subprocess.PIPE
+        )
+        for i in range(3)
+    ]
+    assert [run.communicate(timeout=110)[1].decode() for run in runs] == [""] * 3
+    assert sorted(os.listdir(tmp_path)) == [f"{i}.parquet" for i in range(3)]

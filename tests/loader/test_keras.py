@@ -14,7 +14,7 @@ from rowstream.integrations.keras import KerasLoader
 
 BACKENDS = [name for name in ("torch", "tensorflow", "jax") if find_spec(name)]
 SCRIPT = """
-import sys
+import json, sys
 import keras, rowstream
 from rowstream.integrations.keras import KerasLoader
 
@@ -56,7 +56,7 @@ for kind in streamed:
         model.compile("sgd", "mse", jit_compile=False)
         try:
             model.fit(one.batches(), steps_per_epoch=13, epochs=3, shuffle=False, verbose=0,
-                      callbacks=[one.callback("place.json"), Stop(at)])
+                      callbacks=[one.callback("place.json", every=1), Stop(at)])
         except KeyboardInterrupt:
             pass
         following = loader(kind)
@@ -64,6 +64,32 @@ for kind in streamed:
         assert taken(following, 5) == expected[at:at + 5], (kind, at)
         # A second `fit` of the same loader goes on where the first one was.
         assert taken(one, 5) == expected[at:at + 5], (kind, at)
+
+    # As the documentation has it: the model and the place are of one step, whenever that is.
+    for every in (5, 7, "epoch"):
+        one = loader(kind)
+        model = Model()
+        model.compile("sgd", "mse", jit_compile=False)
+        saved = keras.callbacks.ModelCheckpoint("w.weights.h5", save_freq=every, save_weights_only=True)
+        steps, written = [], saved._save_model
+        saved._save_model = lambda *a, **k: (steps.append(one.state_dict()), written(*a, **k))
+        before = one.callback("place.json", every=every)
+        try:
+            model.fit(one.batches(), steps_per_epoch=13, epochs=3, shuffle=False, verbose=0,
+                      callbacks=[before, saved, Stop(33)])
+        except KeyboardInterrupt:
+            pass
+        assert len(steps) == {5: 6, 7: 4, "epoch": 2}[every], (every, len(steps))
+        assert json.load(open("place.json")) == json.loads(json.dumps(steps[-1])), every
+
+    # An iterator that is older, and one that is read beside, move nothing.
+    one = loader(kind)
+    old = one.batches()
+    next(old)
+    new = one.batches()
+    first = next(new)[0]["id"].tolist()
+    assert first == expected[0] and next(old, None) is None
+    assert next(new)[0]["id"].tolist() == expected[1]
 
     if keras.backend.backend() == "torch":  # which has one batch in an execution
         continue
@@ -99,18 +125,33 @@ def test_a_stop_loses_no_batch(tmp_path, backend):
     assert done.returncode == 0, done.stderr
 
 
-def test_what_it_says_of_bad_arguments():
+def test_what_it_says_of_bad_arguments(tmp_path):
     ds = Dataset.from_dict({"x": [1, 2], "y": [0, 1]})
     with pytest.raises(InvalidArgumentError, match="NumPy"):
         KerasLoader(ds, inputs="x", format="torch")
     with pytest.raises(InvalidArgumentError, match="weights"):
         KerasLoader(ds, inputs="x", weights="y")
-    with pytest.raises(InvalidArgumentError, match=r"no column \['z'\], but \['x', 'y'\]"):
+    with pytest.raises(
+        InvalidArgumentError, match=r"no column \['z'\]; the columns are \['x', 'y'\]"
+    ):
         next(KerasLoader(ds, inputs=["x", "z"]).batches())
     with pytest.raises(InvalidArgumentError, match="no rows"):
         next(KerasLoader(ds.select([]), inputs="x").batches())
     with pytest.raises(CheckpointMismatchError):
         KerasLoader(ds, inputs="x").load_state_dict({"epoch": 0})
+    (tmp_path / "place.json").write_text("{")
+    with pytest.raises(CheckpointMismatchError, match="no place"):
+        KerasLoader(ds, inputs="x").load(str(tmp_path / "place.json"))
+
+
+def test_a_place_of_other_batches():
+    ds = Dataset.from_dict({"x": list(range(10))})
+    one = KerasLoader(ds, 5, inputs="x")
+    next(one.batches())
+    one._moved(1)
+    other = KerasLoader(ds, 8, inputs="x", drop_last=True)
+    other.load_state_dict(one.state_dict())
+    assert next(other.batches())[0].tolist() == list(range(8))
 
 
 def test_parts_of_a_batch():

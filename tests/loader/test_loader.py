@@ -574,3 +574,23 @@ def test_tensors_are_of_one_kind_in_every_mode():
     with torch.inference_mode():
         batches = list(DataLoader(table(50), 2))
     assert not any(batch["n"].is_inference() for batch in batches)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_lists_of_one_length_are_filled_up_to_a_multiple(size):
+    ds = Dataset.from_dict({"input_ids": [[1, 2, 3], [4, 5, 6]], "labels": [[1, 2, 3], [4, 5, 6]]})
+    batch = next(iter(DataLoader(ds, size, format="numpy", pad_to_multiple_of=4)))
+    assert batch["input_ids"][0].tolist() == [1, 2, 3, 0]
+    assert batch["labels"][0].tolist() == [1, 2, 3, -100]
+    assert batch["attention_mask"].tolist() == [[1, 1, 1, 0]] * size
+    whole = next(iter(DataLoader(ds, size, format="numpy", pad_to_multiple_of=3)))
+    assert whole["attention_mask"].tolist() == [[1, 1, 1]] * size
+
+
+def test_truths_are_not_filled_up_with_truths():
+    ds = Dataset.from_dict({"labels": [[True], [False, True]]})
+    batch = next(iter(DataLoader(ds, 2, format="numpy")))
+    assert batch["labels"].tolist() == [[1, -100], [0, 1]]
+    ds = Dataset.from_dict({"flags": [[True], [False, True]]})
+    batch = next(iter(DataLoader(ds, 2, format="numpy")))
+    assert (batch["flags"].dtype, batch["flags"].tolist()) == (bool, [[True, False], [False, True]])

@@ -105,7 +105,7 @@ def test_a_folder_that_is_not_there_of_a_format_and_of_save_to_disk(here):
 
 
 def test_a_format_that_is_not_read(here):
-    with pytest.raises(UnsupportedError, match="'xlsx' is not read yet"):
+    with pytest.raises(UnsupportedError, match="'xlsx' is not read; these are: parquet"):
         load_dataset("xlsx", data_files={"train": ["a.xlsx"]})
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from rowstream.exceptions import DataFilesNotFoundError, UnsupportedError
+from rowstream.exceptions import DataFilesNotFoundError
 from rowstream.storage.patterns import expand, resolve, walk
 
 
@@ -68,8 +68,6 @@ def test_what_is_missing_is_named(folder):
         resolve("c{9..11}.parquet", str(folder))
     with pytest.raises(DataFilesNotFoundError, match="it is a folder; add /"):
         resolve("sub", str(folder))
-    with pytest.raises(UnsupportedError, match="s3://"):
-        resolve("s3://bucket/*.parquet", str(folder))
 
 
 def test_walk_leaves_out_what_is_no_data(folder):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import rowstream
-from rowstream import load_dataset
+from rowstream import Dataset, load_dataset
 from rowstream.storage.access import StorageOptions as Access
 
 from tests.wire.conftest import FAST, far, lines, parquet
@@ -130,6 +130,69 @@ def test_s2_secrets_are_nowhere(server, tmp_path, capfd):
     texts += [str(path.read_bytes()) for path in tmp_path.rglob("*") if path.is_file()]
     texts += list(capfd.readouterr())
     leaks = [text[:300] for text in texts if "canary" in text.replace("http://[canary", "")]
+    assert not leaks
+
+
+BROKEN = {
+    "a.jsonl": b'{"a": 1}\n{"a": "\xe9"}\n{"a": \n',
+    "b.jsonl": b'{"a": 1}\n' * 200_000 + b'{"a": ["x"]}\n',
+    "a.csv": b"a,b\n1,2\n3,4,5\n",
+    "a.txt": b"\xff\xfe\xfa",
+    "a.parquet": b"PAR1" + b"x" * 100 + b"PAR1",
+    "a.arrow": b"ARROW1\0\0" + b"x" * 100,
+    "a.tar": b"x" * 1024,
+    "a.json": b'[{"a": 1}, ',
+    "a.fasta": b">\xff\n\xff\n",
+    "a.fastq": b"@a\nACGT\n+\n!\n",
+    "a.gb": b"LOCUS nothing\n",
+    "a.xml": b"<a><b></a>",
+    "a.mds": b"\0" * 10,
+    "a.conll": b"\xff\t\xff\n",
+    "a.png": b"no image",
+    "a.bin": b"\0\1\2",
+    "a.zip": b"PK no archive",
+    "a.jsonl.gz": b"\x1f\x8b broken",
+    "a.h5": b"\x89HDF no",
+    "index.json": b"{}",
+}
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize("where", ["?X-Amz-Signature=canary", "user:canary@"])
+def test_s2_nor_where_content_is_broken(server, tmp_path, streaming, where):
+    leaks = []
+
+    def texts(error):
+        while error is not None:
+            yield from (str(error), repr(error), *getattr(error, "__notes__", ()))
+            error = error.__cause__ or error.__context__
+
+    for name, content in BROKEN.items():
+        (server.root / "http" / name).write_bytes(content)
+        url = f"{server.http}/{name}"
+        url = url.replace("://", f"://{where}") if where.endswith("@") else url + where
+        for call in (
+            lambda url=url: list(
+                load_dataset(
+                    url,
+                    split="train",
+                    streaming=streaming,
+                    cache_dir=str(tmp_path),
+                    storage_options=FAST,
+                )
+            ),
+            lambda url=url: rowstream.webdataset.parse(url),
+            lambda url=url: rowstream.webdataset.index(url),
+            lambda url=url: rowstream.open(url, "w"),
+            lambda url=url: Dataset.from_dict({"a": [1]}).to_csv(url),
+            lambda url=url: [rowstream.Image().decode_example({"path": url, "bytes": None})],
+            lambda url=url: list(rowstream.read_jsonl(url)),
+            lambda url=url: rowstream.load_from_disk(url),
+        ):
+            try:
+                call()
+            except Exception as error:
+                leaks += [f"{name}: {text[:300]}" for text in texts(error) if "canary" in text]
     assert not leaks
 
 

@@ -21,7 +21,6 @@ from rowstream.dataset.combine import concatenate_datasets
 from rowstream.dataset.iterable.dataset import IterableDataset
 from rowstream.dataset.iterable.dataset_dict import IterableDatasetDict
 from rowstream.dataset.map_style.dataset import Dataset
-from rowstream.dataset.map_style.dataset_dict import DatasetDict
 from rowstream.dataset.splits import chosen_splits
 from rowstream.exceptions import (
     DataFilesNotFoundError,
@@ -148,7 +147,7 @@ class DatasetBuilder(BuilderPreparation):
         result = {
             name: self._mapped(name, one, in_memory) for name, one in self.info.splits.items()
         }
-        return DatasetDict(result) if split is None else chosen_splits(result, split)
+        return chosen_splits(result, split)
 
     def _mapped(self, name: str, split: SplitInfo, in_memory: bool) -> Dataset:
         kind = InMemoryTable if in_memory else MemoryMappedTable

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from rowstream.builder.generate import ArrowBasedBuilder
-from rowstream.dataset.map_style.dataset_dict import DatasetDict
 from rowstream.dataset.splits import chosen_splits, load_prepared
 from rowstream.dataset.stream_splits import load_streams
 from rowstream.features.features import features_of_card
@@ -110,7 +109,7 @@ class FilesBuilder(ArrowBasedBuilder):
             if result is None
             else result
         )
-        return DatasetDict(result) if split is None else chosen_splits(result, split)
+        return chosen_splits(result, split)
 
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
         """Return the streams that `load_dataset(…, streaming=True)` returns."""

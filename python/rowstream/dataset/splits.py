@@ -28,13 +28,15 @@ def load_prepared(
     there = list(request.found.files)
     names = there if split is None else splits_used(there, split)
     result = prepare_request(Dataset, request, names, cache_dir, keep_in_memory, mode, checks)
-    return DatasetDict(result) if split is None else chosen_splits(result, split, there)
+    return chosen_splits(result, split, there)
 
 
 def chosen_splits(
     made: dict[str, Any], split: Any, there: list[str] | None = None
-) -> Dataset | list[Dataset]:
-    """Return the requested splits of map-style datasets: whole, sliced or joined."""
+) -> DatasetDict | Dataset | list[Dataset]:
+    """Return the requested splits of map-style datasets, whole, sliced or joined; all if `None`."""
+    if split is None:
+        return DatasetDict(made)
     there = list(made) if there is None else there
     splits_used(there, split)
 

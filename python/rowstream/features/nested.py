@@ -137,7 +137,7 @@ def visit(feature: Any, func: Callable[[Any], Any]) -> Any:
     result = feature
     if isinstance(feature, dict):
         result = {name: visit(one, func) for name, one in feature.items()}
-        # Those of a table stay what they are, which stands above this module.
+        # A `Features`, which is defined above this module, stays one.
         result = type(feature)(result) if hasattr(type(feature), "arrow_schema") else result
     elif isinstance(feature, (List, LargeList)):
         result = relisted(feature, visit(feature.feature, func))

@@ -15,7 +15,6 @@ from rowstream.fingerprint.transform import (
     sampled,
     update_fingerprint,
     validate_fingerprint,
-    written_path,
 )
 
 __all__ = [
@@ -31,5 +30,4 @@ __all__ = [
     "sampled",
     "update_fingerprint",
     "validate_fingerprint",
-    "written_path",
 ]

@@ -191,7 +191,7 @@ class Walk:
             self.feed(kind.__name__)
             for name in ("fget", "fset", "fdel", "__func__"):
                 self.inside(f".{name}", getattr(value, name, None))
-        elif isinstance(value, (random.Random,)):
+        elif isinstance(value, random.Random):
             self.feed("random", repr(value.getstate()))
         else:
             self.other(value)

@@ -16,7 +16,6 @@ import inspect
 import os
 import random
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from rowstream.exceptions import InvalidArgumentError
@@ -154,16 +153,16 @@ def validate_fingerprint(fingerprint: str, max_length: int = 64) -> None:
         )
 
 
-def _bound(func: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, dict[str, Any]]:
+def _bound(signature: inspect.Signature, args: Any, kwargs: Any) -> tuple[Any, dict[str, Any]]:
     """Return the dataset of a method call, and its arguments by name, except those that have their
     default value.
     """
-    bound = inspect.signature(func).bind(*args, **kwargs)
+    bound = signature.bind(*args, **kwargs)
     dataset, *_ = bound.args or (None,)
-    own, *_rest = inspect.signature(func).parameters
+    own, *_rest = signature.parameters
     result: dict[str, Any] = {}
     for name, value in bound.arguments.items():
-        parameter = inspect.signature(func).parameters[name]
+        parameter = signature.parameters[name]
         if name == own:
             continue
         if parameter.kind is parameter.VAR_KEYWORD:
@@ -202,11 +201,12 @@ def fingerprint_transform(
     names = fingerprint_names or ["new_fingerprint"]
 
     def decorate(func: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(func)
         transform = f"{hashed_method(func)}{f'@{version}' if version else ''}"
 
         @functools.wraps(func)
         def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-            dataset, given = _bound(func, args, kwargs)
+            dataset, given = _bound(signature, args, kwargs)
             counted = {
                 name: value
                 for name, value in given.items()
@@ -233,7 +233,7 @@ def fingerprint_transform(
                     history.append((transform, counted, parts))
                 else:
                     validate_fingerprint(given[name])
-            args_, kwargs_ = _placed(func, args, kwargs, names if not inplace else [])
+            args_, kwargs_ = _placed(signature, args, kwargs, names if not inplace else [])
             result = func(*args_, **kwargs_)
             if inplace:
                 dataset._fingerprint = update_fingerprint(dataset._fingerprint, transform, counted)
@@ -246,9 +246,11 @@ def fingerprint_transform(
     return decorate
 
 
-def _placed(func: Callable[..., Any], args: Any, kwargs: Any, names: list[str]) -> tuple[Any, Any]:
+def _placed(
+    signature: inspect.Signature, args: Any, kwargs: Any, names: list[str]
+) -> tuple[Any, Any]:
     """Return arguments with fingerprints by name, even if they were passed by position."""
-    order = list(inspect.signature(func).parameters)
+    order = list(signature.parameters)
     cut = min((order.index(name) for name in names if name in order), default=len(args))
     kept = args[:cut]
     rest = dict(zip(order[cut:], args[cut:], strict=False))
@@ -269,8 +271,3 @@ def _text(value: Any) -> str:
     name = getattr(value, "__qualname__", None)
     text = f"{value.__module__}.{name}" if name and hasattr(value, "__module__") else repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def written_path(path: str | os.PathLike[str]) -> Path:
-    """Return a path with `~` expanded to the home folder."""
-    return Path(os.fspath(path)).expanduser()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from threading import Lock
 from typing import Any
 
-from rowstream.exceptions import InvalidArgumentError
+from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError
 from rowstream.loader.loader import DataLoader
 from rowstream.utils.arguments import check_number
 from rowstream.utils.atomic import atomic_file
@@ -63,6 +64,9 @@ class KerasLoader:
         self._place = self._loader.state_dict()
         # After each batch that was given, and that the model was not trained on yet.
         self._ahead: deque[dict[str, Any]] = deque()
+        # Which of the iterators is the one that counts, and which of the callbacks: the last one.
+        self._iterators = self._callbacks = 0
+        self._lock = Lock()
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch: the `steps_per_epoch` of `fit`.
@@ -75,7 +79,7 @@ class KerasLoader:
     def batches(self) -> Generator[tuple[Any, ...], None, None]:
         """Yield the batches after those that the model was trained on, epoch after epoch.
 
-        Each `fit` takes a new one.
+        Each `fit` takes a new one, which ends those that were taken before.
 
         Yields:
             Tuples of the inputs, the targets and the weights, those that are named.
@@ -90,28 +94,48 @@ class KerasLoader:
             >>> [next(batches)[0].tolist() for _ in range(3)]
             [[1], [2], [1]]
         """
-        self._ahead.clear()
-        self._loader.load_state_dict(self._place)
-        resumed = self._place.get("batches", 0) > 0
-        while True:
-            given = False
-            for batch in self._loader:
-                given = True
-                self._ahead.append(self._loader.state_dict())
-                yield tuple(_columns(batch, part) for part in self._parts)
-            # What was left of an epoch may be nothing.
-            if not given and not resumed:
-                raise InvalidArgumentError("KerasLoader: the dataset has no rows for this process")
-            resumed = False
+        with self._lock:
+            self._iterators += 1
+            return self._batches(self._iterators)
 
-    def callback(self, path: str | None = None, every: int = 1) -> Any:
+    def _batches(self, number: int) -> Generator[tuple[Any, ...], None, None]:
+        batches: Iterator[Any] | None = None
+        empty = 0
+        while True:
+            # Keras may still take batches for a `fit` that has ended.
+            with self._lock:
+                if number != self._iterators:
+                    return
+                if batches is None:
+                    self._ahead.clear()
+                    self._loader.load_state_dict(self._place)
+                    batches = iter(self._loader)
+                batch = next(batches, None)
+                if batch is not None:
+                    self._ahead.append(self._loader.state_dict())
+            if batch is not None:
+                empty = 0
+                yield tuple(_columns(batch, part) for part in self._parts)
+                continue
+            # What was left of an epoch may be nothing.
+            empty += 1
+            if empty > 1:
+                raise InvalidArgumentError(
+                    "KerasLoader: the dataset has no rows for this process, or fewer than a batch"
+                    " and drop_last=True"
+                )
+            batches = iter(self._loader)
+
+    def callback(self, path: str | None = None, every: int | str = "epoch") -> Any:
         """Return a callback of Keras that moves the place after each step of the training.
+
+        Of several, the one that was made last does.
 
         Args:
             path: A file that the place is written to, as JSON, if there is to be one.
-            every: After how many batches it is written: the `save_freq` of the callback that saves
-                the model, after which it stands in the list of callbacks. It is also written at the
-                end of each epoch.
+            every: When: after so many batches, which are counted over epochs, or `"epoch"` for the
+                end of each. It is the `save_freq` of the callback that saves the model, after which
+                this one stands in the list of callbacks.
 
         Returns:
             A `keras.callbacks.Callback`.
@@ -122,11 +146,14 @@ class KerasLoader:
         """
         from keras.callbacks import Callback
 
-        check_number("every", every, least=1)
-        moved, written = self._moved, self._written
+        batches = None if every == "epoch" else check_number("every", every, least=1)
+        self._callbacks += 1
+        loader, own = self, self._callbacks
 
         class Place(Callback):  # type: ignore[misc]
             """Moves the place of the loader."""
+
+            batches = since = 0
 
             def on_epoch_begin(self, *_: Any, **__: Any) -> None:
                 """Count the batches of an epoch from its first one."""
@@ -134,15 +161,19 @@ class KerasLoader:
 
             def on_train_batch_end(self, batch: int, *_: Any, **__: Any) -> None:
                 """Count a batch, or as many as one execution had."""
-                before, self.batches = self.batches, batch + 1
-                moved(self.batches - before)
-                if path is not None and before // every != self.batches // every:
-                    written(path)
+                new, self.batches = batch + 1 - self.batches, batch + 1
+                self.since += new
+                if own == loader._callbacks:
+                    loader._moved(new)
+                if batches is not None and self.since >= batches:
+                    # As Keras counts: from the last one that was written.
+                    self.since = 0
+                    loader._written(path)
 
             def on_epoch_end(self, *_: Any, **__: Any) -> None:
                 """Write the place that the next epoch begins at."""
-                if path is not None:
-                    written(path)
+                if batches is None:
+                    loader._written(path)
 
         return Place()
 
@@ -165,9 +196,11 @@ class KerasLoader:
         Raises:
             CheckpointMismatchError: It is of another dataset, or no such place.
         """
-        self._loader.load_state_dict(state)
-        self._place = self._loader.state_dict()
-        self._ahead.clear()
+        with self._lock:
+            self._iterators += 1
+            self._loader.load_state_dict(state)
+            self._place = self._loader.state_dict()
+            self._ahead.clear()
 
     def load(self, path: str) -> None:
         """Go on after the place in a file that the callback wrote.
@@ -180,13 +213,21 @@ class KerasLoader:
             CheckpointMismatchError: It is of another dataset, or no such place.
         """
         with open(path, encoding="utf-8") as file:
-            self.load_state_dict(json.load(file))
+            try:
+                state = json.load(file)
+            except ValueError as error:
+                raise CheckpointMismatchError(
+                    f"{path} is no place that KerasLoader wrote: {error}"
+                ) from error
+        self.load_state_dict(state)
 
     def _moved(self, batches: int) -> None:
         for _ in range(min(batches, len(self._ahead))):
             self._place = self._ahead.popleft()
 
-    def _written(self, path: str) -> None:
+    def _written(self, path: str | None) -> None:
+        if path is None:
+            return
         with atomic_file(path) as file:
             file.write(json.dumps(self._place).encode())
 
@@ -195,5 +236,7 @@ def _columns(batch: dict[str, Any], names: str | Sequence[str]) -> Any:
     """Return a column of a batch, or a dict of several."""
     several = (names,) if isinstance(names, str) else names
     if missing := [name for name in several if name not in batch]:
-        raise InvalidArgumentError(f"KerasLoader: there is no column {missing}, but {[*batch]}")
+        raise InvalidArgumentError(
+            f"KerasLoader: there is no column {missing}; the columns are {[*batch]}"
+        )
     return batch[names] if isinstance(names, str) else {name: batch[name] for name in names}

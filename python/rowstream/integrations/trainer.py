@@ -91,7 +91,10 @@ class ResumableTrainer:
         with open(path, encoding="utf-8") as file:
             state = json.load(file)
         if not isinstance(state, dict) or state.get("rowstream.trainer") != 1:
-            raise CheckpointMismatchError(f"{path} is not what ResumableTrainer wrote")
+            raise CheckpointMismatchError(
+                f"{path} was not written by a ResumableTrainer: resume from another checkpoint, or"
+                " remove the file to read the data from its start"
+            )
         self._batches.load(state)
         self._resumed = True
         return self._batches.epoch, self._batches.given

@@ -90,9 +90,12 @@ class Collate:
         # Rows may have a mask themselves.
         mask = None if mask in batch else mask
         if _is_array(column):
-            if mask is None or column.ndim != 2:
+            if column.ndim != 2:
                 return {name: column}
-            return {name: column, mask: _ones(column.shape)}
+            # Of other columns a length that all rows have is not one that was cut.
+            of_text = mask is not None or name in self._padding or name.endswith("labels")
+            if not of_text or not column.shape[1] % self._multiple:
+                return {name: column} | ({} if mask is None else {mask: _ones(column.shape)})
         import numpy as np
 
         rows = [_plain(row) for row in column]
@@ -106,6 +109,8 @@ class Collate:
         dtype = np.result_type(*kinds)
         if isinstance(padding, float) and not padding.is_integer():
             dtype = np.result_type(dtype, np.float32)
+        elif dtype == np.bool_ and padding not in (0, 1):
+            dtype = np.dtype(np.int64)
         filled = np.full((len(rows), width), padding, dtype=dtype)
         inside = np.arange(width) < there[:, None]
         filled[inside] = np.concatenate(lists)

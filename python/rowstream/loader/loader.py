@@ -68,7 +68,8 @@ class DataLoader(LoaderState, LoaderFigures):
         padding: The value that fills up lists, by column: 0 if not given, and -100 for names that
             end in `labels`.
         masks: Names of masks for other columns of lists, such as `{"chosen_ids": "chosen_mask"}`.
-        pad_to_multiple_of: Lists are filled up to a multiple of it.
+        pad_to_multiple_of: Lists are filled up to a multiple of it; those of other columns than ids
+            and labels not where all of a batch have one length.
         prefetch: The bytes of batches that are made ahead by a thread: at least one batch, and 64
             at most; 0 makes each when it is asked for. `"auto"` begins with `PREFETCH`, and takes
             up to half of `ROWSTREAM_MEMORY`, and more batches, where the loop waits although
@@ -255,7 +256,7 @@ class DataLoader(LoaderState, LoaderFigures):
         with closing(self._made(begin)) as made:
             source = made if self._epoch_size is None else begun(self._once, made)
             if self._prefetch:
-                self._ahead = Ahead(
+                ahead = self._ahead = Ahead(
                     source,
                     self._prefetch,
                     lambda made: made.size,
@@ -263,7 +264,7 @@ class DataLoader(LoaderState, LoaderFigures):
                     shared=self._without_user_code,
                     grow=self._grow,
                 )
-                source = self._ahead.items()
+                source = ahead.items()
             with closing(source) as batches:
                 given: Iterator[Any] = self._watch.over(self._given(begin, batches))
                 if self._progress:

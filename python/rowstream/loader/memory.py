@@ -217,7 +217,9 @@ class UnifiedMemoryManager:
             if hasattr(tensor, "ctypes"):
                 block = self._used.pop(tensor.ctypes.data, None)
                 if block is None:
-                    raise InvalidArgumentError("the array is none of this pool that is in use")
+                    raise InvalidArgumentError(
+                        "the array is none of this pool, or was released before"
+                    )
                 self._bytes["used"] -= len(block)
                 if self.config.enable_pooling:
                     self._kept.setdefault(len(block), deque()).append(block)

@@ -209,8 +209,7 @@ def decoding(column: str, **options: Any) -> DecodeImages:
         size = (size, size) if isinstance(size, int) else tuple(size)
         if len(size) != 2 or not all(isinstance(n, int) and n > 0 for n in size):
             raise InvalidArgumentError(
-                "decode_images: size is a number of pixels, or height and width, not"
-                f" {options.get('size', size)!r}"
+                f"decode_images: size is a number of pixels, or height and width, not {size!r}"
             )
     if normalize is not None:
         mean, std = ((one,) if isinstance(one, (int, float)) else one for one in normalize)

@@ -8,16 +8,15 @@ from dataclasses import dataclass, fields
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.features.media.base import needed
 from rowstream.storage.extract import extract
 from rowstream.storage.files import open as open_file
-from rowstream.storage.urls import COMPRESSED, is_url
+from rowstream.storage.urls import COMPRESSED, is_url, shown
 
 if TYPE_CHECKING:
     from rowstream.features.features import Features
     from rowstream.storage.access import StorageOptions
 
-__all__ = ["Reader", "Source", "choose", "needed"]
+__all__ = ["Reader", "Source", "choose"]
 
 
 @dataclass(frozen=True)
@@ -68,10 +67,13 @@ class Source:
         """
         if self.is_far:
             raise InvalidArgumentError(
-                f"{self.path}: {what} files are read from this machine: download it first, as with"
-                " rowstream.DownloadManager"
+                f"{self}: {what} files are only read from local disk: download it first, with"
+                " rowstream.DownloadManager().download(url)"
             )
         return self.path
+
+    def __str__(self) -> str:
+        return shown(self.path)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__

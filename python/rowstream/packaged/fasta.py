@@ -44,7 +44,7 @@ class Fasta(Reader):
         for line in content[: starts[0] if starts else None].splitlines():
             if line.strip() and not line.startswith(b";"):
                 raise FileFormatError(
-                    f"{unit.path}: a record of FASTA begins with '>', found {line[:40]!r}"
+                    f"{unit}: a record of FASTA begins with '>', found {line[:40]!r}"
                 )
         for start, end in pairwise([*starts, len(content)]):
             record = content[start:end]

@@ -46,13 +46,13 @@ class Fastq(Reader):
                 continue
             if not head.startswith("@"):
                 raise FileFormatError(
-                    f"{unit.path}, line {start + 1}: a record of FASTQ begins with '@', found"
+                    f"{unit}, line {start + 1}: a record of FASTQ begins with '@', found"
                     f" {head[:40]!r}"
                 )
             name, description = named(head[1:])
 
             def wrong(what: str, name: str = name, line: int = start + 1) -> FileFormatError:
-                return FileFormatError(f"{unit.path}, line {line}: FASTQ record {name!r} {what}")
+                return FileFormatError(f"{unit}, line {line}: FASTQ record {name!r} {what}")
 
             sequence = ""
             while at < len(lines) and not lines[at].startswith("+"):

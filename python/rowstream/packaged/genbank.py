@@ -64,7 +64,7 @@ class GenBank(Reader):
                 record = []
         if record:
             raise FileFormatError(
-                f"{unit.path}: the last record does not end with a line '//': the file is cut"
+                f"{unit}: the last record does not end with a line '//': the file is cut"
             )
 
 

@@ -12,7 +12,8 @@ from rowstream.features.arrays import Array2D, Array3D, Array4D, Array5D
 from rowstream.features.features import Features
 from rowstream.features.nested import List
 from rowstream.features.scalar import Value
-from rowstream.packaged.base import Reader, Source, choose, needed
+from rowstream.packaged.base import Reader, Source, choose
+from rowstream.utils.optional import import_optional
 
 _ARRAYS = {2: Array2D, 3: Array3D, 4: Array4D, 5: Array5D}
 _ROWS = 1024  # rows that are read at once
@@ -39,9 +40,7 @@ class Hdf5(Reader):
             columns = _columns(file)
             lengths = {name: _length(one, name) for name, one in columns.items()}
             if len(set(lengths.values())) > 1:
-                raise SchemaError(
-                    f"{unit.path}: data sets have one number of rows, found {lengths}"
-                )
+                raise SchemaError(f"{unit}: data sets have one number of rows, found {lengths}")
             n = next(iter(lengths.values()), 0)
             step = self.batch_size or _ROWS
             for start in range(0, n, step):
@@ -53,19 +52,19 @@ class Hdf5(Reader):
 
 @contextmanager
 def _opened(source: Source) -> Iterator[Any]:
-    h5py = needed("h5py", "HDF5 files", "h5py")
+    h5py = import_optional("h5py", "HDF5 files", "h5py")
     with source.open() as file:
         try:
             opened = h5py.File(file, "r")
         except OSError as error:
-            raise FileFormatError(f"{source.path}: no HDF5 file: {error}") from error
+            raise FileFormatError(f"{source}: no HDF5 file: {error}") from error
         with opened:
             yield opened
 
 
 def _columns(group: Any) -> dict[str, Any]:
     """Return the data sets and groups in a group that have rows; none that is in another file."""
-    h5py = needed("h5py", "HDF5 files", "h5py")
+    h5py = import_optional("h5py", "HDF5 files", "h5py")
     result = {}
     for name in group:
         link = group.get(name, getlink=True)
@@ -105,7 +104,7 @@ def _length(one: Any, name: str) -> int:
 def _feature(one: Any, name: str) -> Any:
     if _is_group(one):
         return {inner: _feature(of, f"{name}/{inner}") for inner, of in _columns(one).items()}
-    h5py = needed("h5py", "HDF5 files", "h5py")
+    h5py = import_optional("h5py", "HDF5 files", "h5py")
     dtype, shape = one.dtype, one.shape[1:]
     varied = h5py.check_vlen_dtype(dtype)
     if dtype.names is not None:
@@ -137,7 +136,7 @@ def _values(one: Any, start: int, stop: int) -> list[Any]:
     if _is_group(one):
         columns = {name: _values(of, start, stop) for name, of in _columns(one).items()}
         return [{name: of[i] for name, of in columns.items()} for i in range(stop - start)]
-    h5py = needed("h5py", "HDF5 files", "h5py")
+    h5py = import_optional("h5py", "HDF5 files", "h5py")
     text = h5py.check_string_dtype(one.dtype)
     if text is not None and text.length is None:
         values = one.asstr()[start:stop]

@@ -9,13 +9,13 @@ from rowstream.dataset.combine import concatenate_datasets
 from rowstream.dataset.iterable.dataset import IterableDataset
 from rowstream.dataset.iterable.dataset_dict import IterableDatasetDict
 from rowstream.dataset.map_style.dataset import Dataset
-from rowstream.dataset.map_style.dataset_dict import DatasetDict
 from rowstream.dataset.splits import chosen_splits
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.features.features import Features
 from rowstream.fingerprint.hasher import Hasher
-from rowstream.packaged.base import choose, needed
+from rowstream.packaged.base import choose
 from rowstream.splits.select import parts_of, splits_used
+from rowstream.utils.optional import import_optional
 
 
 def load_iceberg(
@@ -106,7 +106,7 @@ def load_iceberg(
             **arguments,
         )
     if not streaming:
-        return DatasetDict(made) if split is None else chosen_splits(made, split, list(tables))
+        return chosen_splits(made, split, list(tables))
     if split is None:
         return IterableDatasetDict(made)
     streams = []
@@ -117,7 +117,7 @@ def load_iceberg(
 
 
 def _rows(tasks: list[Any], of: tuple[Any, ...]) -> Iterator[dict[str, Any]]:
-    arrow = needed("pyiceberg.io.pyarrow", "Iceberg tables", "pyiceberg")
+    arrow = import_optional("pyiceberg.io.pyarrow", "Iceberg tables", "pyiceberg")
     metadata, io, projected, condition, exact_case = of
     scan = arrow.ArrowScan(metadata, io, projected, condition, case_sensitive=exact_case)
     for task in tasks:

@@ -30,7 +30,7 @@ class InspectLogs(Reader):
             try:
                 archive = zipfile.ZipFile(BytesIO(file.read()))
             except zipfile.BadZipFile as error:
-                raise FileFormatError(f"{unit.path}: no log of Inspect AI: {error}") from error
+                raise FileFormatError(f"{unit}: no log of Inspect AI: {error}") from error
             named = [(name, _NAME.fullmatch(name)) for name in archive.namelist()]
             samples = sorted(
                 (int(found[2]), not found[1].isdigit(), found[1].zfill(20), name)

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 from rowstream.exceptions import FileFormatError
 from rowstream.features.features import Features
-from rowstream.packaged.base import Reader, Source, choose, needed
+from rowstream.packaged.base import Reader, Source, choose
+from rowstream.utils.optional import import_optional
 
 
 @dataclass
@@ -81,11 +82,11 @@ def _root(path: str) -> str | None:
 
 
 def _dataset(path: str, version: int | None = None) -> Any:
-    return needed("lance", "Lance data sets", "pylance").dataset(path, version=version)
+    return import_optional("lance", "Lance data sets", "pylance").dataset(path, version=version)
 
 
 def _file(path: str, columns: list[str] | None) -> Any:
-    lance = needed("lance.file", "Lance files", "pylance")
+    lance = import_optional("lance.file", "Lance files", "pylance")
     try:
         return lance.LanceFileReader(path, columns=columns)
     except (OSError, ValueError) as error:

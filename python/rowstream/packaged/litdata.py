@@ -68,9 +68,9 @@ class LitData(Reader):
                 index = json.loads(source.content())
                 config, chunks = index["config"], index["chunks"]
             except (ValueError, KeyError) as error:
-                raise FileFormatError(f"{source.path}: no index of litdata") from error
+                raise FileFormatError(f"{source}: no index of litdata") from error
             if config.get("encryption"):
-                raise UnsupportedError(f"{source.path}: encrypted chunks are not read")
+                raise UnsupportedError(f"{source}: encrypted chunks are not read")
             folder = os.path.dirname(source.path)
             result += [
                 (Source(f"{folder}/{chunk['filename']}", source.access), config) for chunk in chunks

@@ -9,7 +9,6 @@ from rowstream.dataset.combine import concatenate_datasets
 from rowstream.dataset.iterable.dataset import IterableDataset
 from rowstream.dataset.iterable.dataset_dict import IterableDatasetDict
 from rowstream.dataset.map_style.dataset import Dataset
-from rowstream.dataset.map_style.dataset_dict import DatasetDict
 from rowstream.dataset.splits import chosen_splits
 from rowstream.exceptions import FileFormatError, UnsupportedError
 from rowstream.packaged.base import Reader, Source, version
@@ -19,6 +18,7 @@ from rowstream.resolve.formats import MEDIA
 from rowstream.splits.instruction import instructions
 from rowstream.splits.names import named
 from rowstream.splits.select import check_splits, splits_used
+from rowstream.storage.urls import shown
 
 if TYPE_CHECKING:
     from rowstream.features.features import Features
@@ -40,9 +40,9 @@ def load_packaged(
             one: _described(ds, one, found.format, found.label) for one, ds in made.items()
         }
         if not streaming:
-            return DatasetDict(result) if split is None else chosen_splits(result, split, there)
+            return chosen_splits(result, split, there)
         if split is not None and _is_sliced(split):
-            chosen = chosen_splits(result, split, there)
+            chosen: Any = chosen_splits(result, split, there)
             return (
                 [one.to_iterable_dataset() for one in chosen]
                 if isinstance(chosen, list)
@@ -87,7 +87,7 @@ def load_packaged(
         )
         for one, some in sources.items()
     }
-    return DatasetDict(prepared) if split is None else chosen_splits(prepared, split, there)
+    return chosen_splits(prepared, split, there)
 
 
 def _rows(
@@ -110,7 +110,7 @@ def _rows(
 def _named(unit: Any) -> str:
     """Return what a unit of a reader is called: the path of its file."""
     first = unit[0] if isinstance(unit, tuple) and unit else unit
-    return str(getattr(first, "path", first))
+    return shown(str(getattr(first, "path", first)))
 
 
 def _stream(

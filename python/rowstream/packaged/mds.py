@@ -87,8 +87,7 @@ class Mds(Reader):
                 at += length
             if at != end:
                 raise FileFormatError(
-                    f"{unit.path}: a sample at byte {start} has {at - start} bytes, not"
-                    f" {end - start}"
+                    f"{unit}: a sample at byte {start} has {at - start} bytes, not {end - start}"
                 )
             yield row
 
@@ -103,7 +102,7 @@ def _header(
             said[key] for key in ("column_names", "column_encodings", "column_sizes")
         )
     except (ValueError, KeyError) as error:
-        raise FileFormatError(f"{source.path}: no MDS shard: its header is damaged") from error
+        raise FileFormatError(f"{source}: no MDS shard: its header is damaged") from error
     return names, encodings, sizes, places
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import FileFormatError, UnsupportedError
 from rowstream.features.nested import List
 from rowstream.features.scalar import Value
-from rowstream.packaged.base import Source, needed
+from rowstream.utils.optional import import_optional
+
+if TYPE_CHECKING:
+    from rowstream.packaged.base import Source
 
 PICKLED = (
     "its values are pickled, and what is pickled is never loaded, since it could run any program"
@@ -19,7 +22,9 @@ def unpacked(source: Source) -> bytes:
     """Return the bytes of a file, decompressed if its first bytes say that it is compressed."""
     content = source.content()
     if content[:4] == b"\x28\xb5\x2f\xfd":
-        zstandard = needed("zstandard", "files that are compressed by Zstandard", "zstandard")
+        zstandard = import_optional(
+            "zstandard", "files that are compressed by Zstandard", "zstandard"
+        )
         with zstandard.ZstdDecompressor().stream_reader(content) as reader:
             result: bytes = reader.read()
         return result
@@ -43,10 +48,10 @@ def offsets(source: Source, content: bytes) -> tuple[int, ...]:
         (n,) = struct.unpack_from("<I", content)
         places = struct.unpack_from(f"<{n + 1}I", content, 4)
     except struct.error as error:
-        raise FileFormatError(f"{source.path}: the file is cut in its table of samples") from error
+        raise FileFormatError(f"{source}: the file is cut in its table of samples") from error
     if list(places) != sorted(places) or places[-1] > len(content):
         raise FileFormatError(
-            f"{source.path}: the samples should end at byte {places[-1]}, the file has"
+            f"{source}: the samples should end at byte {places[-1]}, the file has"
             f" {len(content)}: it was cut"
         )
     return places
@@ -54,7 +59,7 @@ def offsets(source: Source, content: bytes) -> tuple[int, ...]:
 
 def raw_image(content: bytes) -> Any:
     """Return an image whose pixels are stored as they are, as a Pillow image."""
-    pillow = needed("PIL.Image", "images", "Pillow")
+    pillow = import_optional("PIL.Image", "images", "Pillow")
     width, height, length = struct.unpack_from("<III", content)
     mode = content[12 : 12 + length].decode()
     return pillow.frombytes(mode, (width, height), content[12 + length :])
@@ -62,7 +67,7 @@ def raw_image(content: bytes) -> Any:
 
 def unsafe(source: Source, name: str, what: str = PICKLED) -> UnsupportedError:
     """Return the error of a column that is not read."""
-    return UnsupportedError(f"{source.path}: the column {name!r} is not read: {what}")
+    return UnsupportedError(f"{source}: the column {name!r} is not read: {what}")
 
 
 def of_array(array: Any) -> Any:

@@ -17,7 +17,8 @@ from rowstream.exceptions import (
     UnsupportedError,
 )
 from rowstream.features.features import Features
-from rowstream.packaged.base import Reader, Source, needed
+from rowstream.packaged.base import Reader, Source
+from rowstream.utils.optional import import_optional
 
 _TYPES = {
     "BOOLEAN": "bool_",
@@ -155,7 +156,7 @@ class TsFile(Reader):
         """Return the times and fields of a device in a file."""
         import pyarrow as pa
 
-        tsfile = needed("tsfile", "TsFiles", "tsfile")
+        tsfile = import_optional("tsfile", "TsFiles", "tsfile")
         types = {name: self._type(kind) for name, kind in table.fields}
         schema = pa.schema({table.time: self._type("timestamp"), **types})
         tables = []
@@ -203,7 +204,7 @@ def _opened(path: str) -> Any:
         FileFormatError: It is no TsFile, or was cut: some versions of the library would crash.
         UnsupportedError: This process is forked from one with threads of the library.
     """
-    tsfile = needed("tsfile", "TsFiles", "tsfile")
+    tsfile = import_optional("tsfile", "TsFiles", "tsfile")
     if _importer.setdefault("pid", os.getpid()) != os.getpid():
         raise UnsupportedError(
             "tsfile waits for ever in a process that was forked after it was imported: start"

@@ -12,7 +12,8 @@ from rowstream.exceptions import FileFormatError, InvalidArgumentError
 from rowstream.features.features import Features
 from rowstream.features.nested import visit
 from rowstream.features.scalar import Value
-from rowstream.packaged.base import Reader, Source, choose, needed
+from rowstream.packaged.base import Reader, Source, choose
+from rowstream.utils.optional import import_optional
 
 _PLAIN = {"string_view": "string", "binary_view": "binary"}
 _COMPARE = {
@@ -56,7 +57,7 @@ class Vortex(Reader):
 
 
 def _file(source: Source) -> Any:
-    vortex = needed("vortex", "Vortex files", "vortex-data")
+    vortex = import_optional("vortex", "Vortex files", "vortex-data")
     path = source.local("Vortex")
     try:
         return vortex.open(path)
@@ -88,7 +89,7 @@ def _comparison(one: Any, types: dict[str, Any]) -> Any:
             f"filters=: expected (column, op, value), found {one!r}; the columns are {list(types)}"
         )
     name, op, value = one
-    expr = needed("vortex.expr", "Vortex files", "vortex-data")
+    expr = import_optional("vortex.expr", "Vortex files", "vortex-data")
     column, kind = expr.column(name), types[name]
     # Only values of the same type are compared.
     if op in _COMPARE:

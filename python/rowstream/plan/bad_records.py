@@ -38,7 +38,7 @@ class BadRecords:
         self.count, self.errors = 0, []
 
     def __repr__(self) -> str:
-        return f"Skipped(count={self.count}{f', first={self.errors[0]}' if self.errors else ''})"
+        return f"BadRecords(count={self.count}{f', first={self.errors[0]}' if self.errors else ''})"
 
 
 def from_argument(on_error: Any) -> BadRecords | None:

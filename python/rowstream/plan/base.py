@@ -69,6 +69,22 @@ class PlanBase:
     # place of the core's rows.
     begin: ClassVar[Any] = None
 
+    @property
+    def piece_rows(self) -> list[int | None]:
+        """The rows of each piece of the files; `None` where they are not known."""
+        return [piece[2] for piece in self.listing["pieces"]]
+
+    @property
+    def rows_of_files(self) -> int | None:
+        """The rows of all files; `None` where they are not known."""
+        rows = [n for n in self.piece_rows if n is not None]
+        return sum(rows) if len(rows) == len(self.piece_rows) else None
+
+    @property
+    def piece_bytes(self) -> list[int]:
+        """The bytes of each piece of the files, uncompressed."""
+        return [piece[3] for piece in self.listing["pieces"]]
+
     @cached_property
     def core(self) -> _core.Plan:
         """The plan as an object of the core."""

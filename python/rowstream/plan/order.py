@@ -25,9 +25,6 @@ def op_of(name: str, **values: Any) -> Op:
     return (("op", name), *values.items())
 
 
-"""An op of its name and its values."""
-
-
 @dataclass(frozen=True)
 class Segment:
     """Transforms of `times` passes; with `flush`, a batch ends where a pass does."""

@@ -62,12 +62,7 @@ class Plan(PlanBase):
 
     def permuted(self, seed: int) -> Plan:
         """Return the plan with all rows permuted uniformly; they are counted if needed."""
-        plan = (
-            self
-            if all(piece[2] is not None for piece in self.listing["pieces"])
-            else self._counted_all()
-        )
-        return plan.each(op_of("global", seed=seed))
+        return self._with_counts().each(op_of("global", seed=seed))
 
     @property
     def global_(self) -> bool:
@@ -319,6 +314,10 @@ class Plan(PlanBase):
             )
         return self if self.core.rows(0) is not None else self._counted_all()
 
+    def _with_counts(self) -> Plan:
+        """Return the plan with the rows of all pieces known; those that are not are counted."""
+        return self._counted_all() if None in self.piece_rows else self
+
     def _counted_all(self) -> Plan:
         """Return this plan with the rows of all shards counted."""
         plain = replace(
@@ -381,10 +380,6 @@ class Plan(PlanBase):
                 f"with_source: there is a column {taken[0]!r} already; choose other names with"
                 " file= and row="
             )
-        plan = (
-            self
-            if all(piece[2] is not None for piece in self.listing["pieces"])
-            else self._counted_all()
-        )
         columns = list(zip(self._sources(), names, strict=True))
+        plan = self._with_counts()
         return replace(plan, columns=(*columns, (FILE, file), (ROW, row)))

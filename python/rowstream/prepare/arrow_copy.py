@@ -65,8 +65,8 @@ class ArrowCopy:
             path: The file to write.
             rows: The number of rows for the progress bar, if the files do not say it.
         """
-        counts = [piece[2] for piece in self.plan.listing["pieces"]]
-        total = rows if None in counts else sum(counts)
+        known = self.plan.rows_of_files
+        total = rows if known is None else known
         with ArrowWriter(
             path=path, features=self.features, fingerprint=self.name, writer_batch_size=BATCH
         ) as writer:

@@ -117,11 +117,7 @@ class FileTable(Table):
     @property
     def nbytes(self) -> int:
         """The approximate size of the rows in bytes, by their size in the files."""
-        return int(
-            sum(piece[3] for piece in self.plan.listing["pieces"])
-            * self.num_rows
-            // max(1, self._groups.starts[-1])
-        )
+        return int(sum(self.plan.piece_bytes) * self.num_rows // max(1, self._groups.starts[-1]))
 
     @property
     def whole(self) -> bool:

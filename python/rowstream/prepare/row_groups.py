@@ -33,7 +33,7 @@ def is_read_in_place(plan: Plan) -> bool:
     listing = plan.listing
     plain = (
         listing["format"] in ("parquet", "webdataset")
-        and all(piece[2] is not None for piece in listing["pieces"])
+        and None not in plan.piece_rows
         and plan.direct
         and plan.condition is None
         and plan.skipped is None

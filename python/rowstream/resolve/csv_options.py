@@ -23,7 +23,9 @@ def _byte(name: str, value: Any) -> int | None:
 
 def _texts(name: str, value: Any) -> list[str]:
     if isinstance(value, dict):
-        raise UnsupportedError(f"{name} of columns apart is not there; give one list for all")
+        raise UnsupportedError(
+            f"{name}: a dict by column is not supported: give one list for all columns"
+        )
     return [str(value)] if isinstance(value, (str, int, float)) else [str(one) for one in value]
 
 
@@ -72,7 +74,7 @@ def csv_options(left: dict[str, Any]) -> dict[str, Any]:
     for name in ("true_values", "false_values"):
         result[name] = _texts(name, left.pop(name, None) or ())
     if left.pop("lineterminator", None) not in (None, "\n", "\r\n", "\r"):
-        raise UnsupportedError("lineterminator: lines end with \\n, \\r\\n or \\r")
+        raise UnsupportedError("lineterminator= is '\\n', '\\r\\n' or '\\r': others are not read")
     dtype = left.pop("dtype", None)
     if dtype is not None:
         if not isinstance(dtype, dict):
@@ -83,7 +85,8 @@ def csv_options(left: dict[str, Any]) -> dict[str, Any]:
     for name in ("converters", "index_col", "skipfooter", "dialect", "prefix", "parse_dates"):
         if left.pop(name, None):
             raise UnsupportedError(
-                f"{name} is not there: map() does what it does, after the file is read"
+                f"{name}= of pandas is not supported: map() changes rows once they are read, and"
+                " features= gives dates a type"
             )
     if (bad := left.pop("on_bad_lines", "error")) != "error":
         left["on_error"] = bad

@@ -95,8 +95,8 @@ def resolve_files(
         found, label = {"train": [str(here.absolute())]}, here.resolve().name
     else:
         raise DataFilesNotFoundError(
-            f"{path!r} is no folder or file here, no format ({', '.join(formats.READ)}), no URL, "
-            f"and no name of a data set of the Hub (org/name){meant(path)}"
+            f"{path!r} is no folder or file here, no format ({', '.join(formats.ALL)}), no URL,"
+            f" and no name of a data set of the Hub (org/name){meant(path)}"
         )
     return ResolvedFiles(
         found,
@@ -169,7 +169,9 @@ def listed_files(data_files: Any, base: str, places: FileLocations) -> dict[str,
     result = {}
     for split, patterns in by_name.items():
         if not SPLIT_NAME.fullmatch(str(split)):
-            raise InvalidArgumentError(f"data_files: {split!r} is not a name of a split")
+            raise InvalidArgumentError(
+                f"data_files: {split!r} is no name of a split: use letters, digits, _ and dots"
+            )
         if not isinstance(patterns, (str, os.PathLike, list, tuple)):
             raise InvalidArgumentError(
                 f"data_files: expected a pattern or a list of them for {str(split)!r}, found"

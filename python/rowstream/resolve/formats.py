@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rowstream.exceptions import FileFormatError, UnsupportedError
-from rowstream.storage.urls import COMPRESSED
+from rowstream.storage.urls import COMPRESSED, shown
 
 READ = ("parquet", "json", "csv", "text", "arrow", "webdataset")
-"""The formats that are read."""
+"""The formats that the core reads."""
 
 _EXTENSIONS = {
     "parquet": (".parquet", ".geoparquet", ".gpq"),
@@ -70,6 +70,9 @@ MEDIA = {
 }
 """How files of media end, by the format of folders of them."""
 
+ALL = (*READ, *PACKAGED, *MEDIA)
+"""All formats that are read."""
+
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 """The files that say more of the media beside them."""
 
@@ -122,8 +125,13 @@ def require(name: str) -> str:
     if name not in READ and not is_packaged(name):
         if name in _ELSEWHERE:
             raise UnsupportedError(_ELSEWHERE[name])
-        raise UnsupportedError(f"the format {name!r} is not read yet; these are: {', '.join(READ)}")
+        raise not_read(name)
     return name
+
+
+def not_read(name: str) -> UnsupportedError:
+    """Return the error of a format that is not read."""
+    return UnsupportedError(f"the format {name!r} is not read; these are: {', '.join(ALL)}")
 
 
 def by_name(path: str) -> str | None:
@@ -197,9 +205,9 @@ def of_files(paths: Iterable[str]) -> str:
         found = Counter(name for path in paths if (name := look(path)) is not None)
         if found:
             return found.most_common(1)[0][0]
-    shown = ", ".join(paths[:3]) + (", …" if len(paths) > 3 else "")
+    named = ", ".join(map(shown, paths[:3])) + (", …" if len(paths) > 3 else "")
     raise FileFormatError(
-        f"no known format, by name or first bytes: {shown}; name the format, as"
+        f"no known format, by name or first bytes: {named}; name the format, as"
         ' load_dataset("parquet", …)'
     )
 

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rowstream.exceptions import DatasetNotFoundError, ReadError, UnsupportedError
+from rowstream.exceptions import DatasetNotFoundError, ReadError
 from rowstream.resolve import formats
 from rowstream.storage.hub import is_name, repo
 from rowstream.storage.urls import is_url
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rowstream.storage.hub import Repo
 
 
-# how much two names have to have in common: a letter too many, too few, wrong or in another place
+# How much two names must have in common: one letter may be too many, missing, wrong or moved.
 _ALIKE = 0.75
 _WAIT = 2.0  # seconds for the Hub to answer where a name that is here was meant, probably
 
@@ -65,10 +65,8 @@ def named_repo(
         UnsupportedError: The name is a file ending that is not supported.
     """
     alone = "/" not in path and revision is None
-    if alone and _end(data_files, path):
-        raise UnsupportedError(
-            f"the format {path!r} is not read yet; these are: {', '.join(formats.READ)}"
-        )
+    if alone and _some_end_with(data_files, path):
+        raise formats.not_read(path)
     like = _close(path, formats.NAMES) if alone else []
     here = _like_here(path)
     if like:
@@ -118,8 +116,8 @@ def _like_here(path: str) -> list[str]:
     ]
 
 
-def _end(data_files: Any, name: str) -> bool:
-    """Return whether this is a known ending of names of files."""
+def _some_end_with(data_files: Any, name: str) -> bool:
+    """Return whether some of `data_files` end with this name."""
     if isinstance(data_files, (str, os.PathLike)):
         return os.fspath(data_files).lower().endswith(f".{name.lower()}")
     some = (
@@ -129,4 +127,4 @@ def _end(data_files: Any, name: str) -> bool:
         if isinstance(data_files, (list, tuple))
         else ()
     )
-    return any(_end(one, name) for one in some)
+    return any(_some_end_with(one, name) for one in some)

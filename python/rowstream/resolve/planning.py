@@ -123,16 +123,13 @@ def plan_files(how: ReadOptions, files: list[str], places: FileLocations) -> Pla
 def info_of_files(plan: Plan, format: str, label: str | None, split: str) -> DatasetInfo:
     """Return the description of the rows in files."""
     size = sum(file["size"] for file in plan.listing["files"])
-    counts = [piece[2] for piece in plan.listing["pieces"]]
-    exact = plan.condition is None and plan.skipped is None and None not in counts
+    rows = plan.rows_of_files if plan.condition is None and plan.skipped is None else None
     return DatasetInfo(
         builder_name=format,
         dataset_name=label,
         config_name="default",
         version="0.0.0",
-        splits={
-            split: SplitInfo(split, num_bytes=size, num_examples=sum(counts) if exact else None)
-        },
+        splits={split: SplitInfo(split, num_bytes=size, num_examples=rows)},
         download_size=size,
         size_in_bytes=size,
     )

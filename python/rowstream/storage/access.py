@@ -21,20 +21,8 @@ from rowstream.storage.fsspec_bridge import serve
 from rowstream.storage.options.base import PATIENCE, flag
 from rowstream.storage.options.clouds import of_cloud
 from rowstream.storage.options.http import hub_token, of_http
+from rowstream.storage.urls import CLOUDS
 from rowstream.utils.cached import cached_property
-
-CLOUDS = {
-    "s3": "s3",
-    "s3a": "s3",
-    "gs": "gs",
-    "gcs": "gs",
-    "az": "az",
-    "azure": "az",
-    "abfs": "az",
-    "abfss": "az",
-    "adl": "az",
-}
-"""The schemes of object stores."""
 
 _KINDS = {**CLOUDS, "hf": "http", "http": "http", "https": "http"}
 
@@ -72,7 +60,7 @@ class StorageOptions:
 
     def __repr__(self) -> str:
         return (
-            f"Access(endpoint={self.endpoint!r}, cache_dir={self.cache_dir!r},"
+            f"StorageOptions(endpoint={self.endpoint!r}, cache_dir={self.cache_dir!r},"
             f" cache_limit={self.cache_limit!r})"
         )
 

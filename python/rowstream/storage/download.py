@@ -29,11 +29,11 @@ from rowstream.exceptions import (
 from rowstream.storage.access import StorageOptions
 from rowstream.storage.download_config import DownloadConfig
 from rowstream.storage.environment import hub_cache, own_cache
-from rowstream.storage.extract import locked
 from rowstream.storage.hub import taken_apart
 from rowstream.storage.locations import FileLocations, origins
-from rowstream.storage.urls import is_url, without_query
+from rowstream.storage.urls import is_url, shown, without_query
 from rowstream.utils.atomic import write_small
+from rowstream.utils.locks import locked
 
 _RETRIES = 6  # requests in a row that may fail, where nobody said how many
 
@@ -221,7 +221,7 @@ class Downloads:
             with contextlib.suppress(OSError, ValueError, KeyError):
                 return str(self._folder / json.loads(note.read_text())["file"])
             raise DataFilesNotFoundError(
-                f"{without_query(url)} was not downloaded, and local_files_only is set"
+                f"{shown(url)} was not downloaded, and local_files_only is set"
             )
         core = replace(self.access, origins=origins(url)).core(url)
         file = core.open(url)
@@ -251,7 +251,7 @@ class Downloads:
         for place in (aside.parent, aside):
             if place.exists() and not os.access(place, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
-        name = without_query(wanted.url)
+        name = shown(wanted.url)
         bars.expect(name, file.size)
         download, done = file.download(str(aside), wanted.sha256), 0
         ended = False

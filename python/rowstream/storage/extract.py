@@ -11,7 +11,6 @@ import os
 import shutil
 import tarfile
 import tempfile
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,53 +20,10 @@ from rowstream.exceptions import DataFilesNotFoundError, FileFormatError, Unsupp
 from rowstream.storage import files
 from rowstream.storage.environment import own_cache
 from rowstream.storage.urls import is_url, without_query
+from rowstream.utils.locks import locked
 
 if TYPE_CHECKING:
     from rowstream.storage.download_config import DownloadConfig
-
-
-@contextlib.contextmanager
-def held(path: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold a lock for the block: give whether it is held.
-
-    A process that ends leaves no lock. File systems without locks are used without them.
-
-    Args:
-        path: The file of the lock, in a folder that is there.
-        wait: Wait for another process that holds it; otherwise it is not held then.
-    """
-    with path.open("a+") as file:
-        try:
-            import fcntl
-        except ImportError:
-            yield wait
-            return
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if not wait:
-                    yield False
-                    return
-                time.sleep(0.05)
-                continue
-            except OSError:
-                pass  # a file system without locks
-            break
-        yield True
-
-
-@contextlib.contextmanager
-def locked(path: Path, rights: int = 0o700) -> Iterator[None]:
-    """Hold a lock for the block, so that no other process does the same work.
-
-    Args:
-        path: The file of the lock, whose folder is made.
-        rights: The permissions of that folder.
-    """
-    path.parent.mkdir(rights, parents=True, exist_ok=True)
-    with held(path):
-        yield
 
 
 def extract(path: str, folder: Path | None = None, *, force: bool = False) -> str:

@@ -14,10 +14,10 @@ from rowstream.exceptions import (
     InvalidArgumentError,
     UnsupportedError,
 )
-from rowstream.storage.access import CLOUDS, StorageOptions
+from rowstream.storage.access import StorageOptions
 from rowstream.storage.locations import FileLocations, origins
 from rowstream.storage.remote_file import RemoteFile
-from rowstream.storage.urls import is_url
+from rowstream.storage.urls import CLOUDS, is_url, shown
 from rowstream.storage.writer import BLOCK, AtomicText, AtomicWriter
 
 Names = builtins.list[str]
@@ -90,11 +90,11 @@ def open(
     far = is_url(text)
     if far and text.partition("://")[0] not in CLOUDS:
         raise UnsupportedError(
-            f"{text}: files of this machine and objects of s3://, gs:// and az:// are written, no"
-            " others"
+            f"{shown(text)}: only local files and objects of s3://, gs:// and az:// are written:"
+            " choose another path"
         )
     if exclusive and exists(text, storage_options=storage_options, token=token):
-        raise FileExistsError(f"{text} is there already")
+        raise FileExistsError(f"{shown(text)} is there already")
     result = AtomicWriter(
         text, StorageOptions(token, storage_options) if far else None, exclusive=exclusive
     )

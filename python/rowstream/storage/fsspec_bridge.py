@@ -8,6 +8,7 @@ from typing import Any
 
 from rowstream import _core
 from rowstream.exceptions import DataFilesNotFoundError, UnsupportedError
+from rowstream.storage.urls import shown
 
 _THREADS = 8
 _OPTIONS: dict[int, dict[str, Any]] = {}
@@ -120,5 +121,5 @@ def resolve(pattern: str, options: dict[str, Any]) -> list[str]:
         for one in found
     ]
     if not result:
-        raise DataFilesNotFoundError(f"no file matches {pattern}")
+        raise DataFilesNotFoundError(f"no file matches {shown(pattern)}")
     return result

@@ -11,7 +11,7 @@ from typing import Any
 
 from rowstream.exceptions import FileFormatError
 from rowstream.storage.files import open
-from rowstream.storage.urls import without_query
+from rowstream.storage.urls import shown
 
 
 def read_jsonl(
@@ -55,7 +55,7 @@ def read_jsonl(
                 yield json.loads(line)
             except ValueError as error:
                 raise FileFormatError(
-                    f"{without_query(os.fspath(path))}: line {number} is not JSON: {error}"
+                    f"{shown(os.fspath(path))}: line {number} is not JSON: {error}"
                 ) from None
 
 

@@ -7,8 +7,9 @@ import os
 import re
 from pathlib import Path
 
-from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, UnsupportedError
+from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError
 from rowstream.storage.folders import matches
+from rowstream.storage.urls import shown
 
 _IGNORED = frozenset(
     (
@@ -40,7 +41,9 @@ def expand(pattern: str) -> list[str]:
         width = max(len(first), len(last)) if first.startswith("0") or last.startswith("0") else 0
         step = 1 if int(first) <= int(last) else -1
         if abs(int(last) - int(first)) >= _MOST:
-            raise InvalidArgumentError(f"{pattern}: {body} are more than {_MOST} files")
+            raise InvalidArgumentError(
+                f"{shown(pattern)}: {{{body}}} stands for more than {_MOST} files: use *"
+            )
         choices = [str(i).zfill(width) for i in range(int(first), int(last) + step, step)]
     elif "," in body:
         choices = body.split(",")
@@ -62,8 +65,6 @@ def resolve(pattern: str | os.PathLike[str], base: str) -> list[str]:
     text = os.fspath(pattern)
     if not isinstance(text, str):
         raise InvalidArgumentError(f"data_files expects a path as text, not {text!r}")
-    if re.match(r"[a-z][a-z0-9+.-]+://", text) and not text.startswith("file://"):
-        raise UnsupportedError(f"only local files are read yet, not {text.split('://')[0]}://…")
     text = text.removeprefix("file://")
     text = os.path.expanduser(text)
     whole = os.path.join(base, text)
@@ -88,7 +89,7 @@ def resolve(pattern: str | os.PathLike[str], base: str) -> list[str]:
             if Path(path).is_file() and wanted(path, choice)
         ]
     if not found:
-        raise DataFilesNotFoundError(f"no file matches {whole}")
+        raise DataFilesNotFoundError(f"no file matches {shown(whole)}")
     return list(dict.fromkeys(found))
 
 

@@ -5,10 +5,21 @@ from __future__ import annotations
 import os
 import re
 
-from rowstream.storage.access import CLOUDS
-
 COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".lz4")
 """What ends the names of compressed files."""
+
+CLOUDS = {
+    "s3": "s3",
+    "s3a": "s3",
+    "gs": "gs",
+    "gcs": "gs",
+    "az": "az",
+    "azure": "az",
+    "abfs": "az",
+    "abfss": "az",
+    "adl": "az",
+}
+"""The schemes of object stores."""
 
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|[a-z]+://.*::")
@@ -29,6 +40,18 @@ def foreign(url: str) -> bool:
     """
     scheme, _, rest = url.partition("://")
     return scheme not in _OWN or "://" in rest.partition("::")[2]
+
+
+def shown(url: str) -> str:
+    """Return a path or URL as a message may show it: without a user, a password and a query."""
+    return "::".join(map(_shown, re.split(r"::(?=[A-Za-z0-9+.-]+://)", url)))
+
+
+def _shown(url: str) -> str:
+    if url.startswith(("http://", "https://")):
+        return re.sub(r"(?<=://)[^/@]*@", "", without_query(url))
+    # A container of Azure stands before an at sign too, and has no password.
+    return re.sub(r"(?<=://)[^/@:]*:[^/@]*@", "", url)
 
 
 def without_query(url: str) -> str:

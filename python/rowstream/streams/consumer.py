@@ -73,7 +73,10 @@ class Consumer:
         self._done: list[list[int]] = []
         if state is not None:
             if not isinstance(state, dict) or "lanes" not in state:
-                raise CheckpointMismatchError("the state is of another kind of stream")
+                raise CheckpointMismatchError(
+                    "the state is of another kind of stream: load it into one of the same parts"
+                    " and steps"
+                )
             self.given = state.get("given", 0)
             # A copy: what is counted here is not the user's.
             saved = {int(v): copy.deepcopy(lane) for v, lane in state["lanes"].items()}

@@ -85,6 +85,9 @@ def _source(had: str, has: str, had_of: Any, has_of: Any) -> str:
         "chained": "streams one after another",
         "zipped": "streams beside each other",
         "generated": "a generator",
+        "weighted": "a mixture by weights",
+        "table": "rows of a table by number",
+        "earlier": "rows that an earlier run left",
     }
     if kinds[0] != kinds[1]:
         return (
@@ -102,6 +105,8 @@ def _source(had: str, has: str, had_of: Any, has_of: Any) -> str:
             if before[0] != now[0]
             else "the generator has other arguments or shards"
         )
+    if kinds[0] == "table":
+        return f"the table was {had}, it is {has}"
     parts, others = (_split(text[0].strip("[]"), ", ") for text in (before, now))
     if len(parts) != len(others):
         return f"it has {len(parts)} parts, this stream has {len(others)}" + _remix(kinds[0])

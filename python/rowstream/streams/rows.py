@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from rowstream.plan.plan import Plan
 
 
-_PASS = (
-    1 << 32
-)  # passes that Python repeats are epochs of the core, beyond those that a user counts
+# Passes that Python repeats are epochs of the core, beyond those that a user counts.
+_PASS = 1 << 32
 
 
 class Rows:

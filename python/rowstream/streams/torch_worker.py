@@ -134,10 +134,8 @@ class SharedEpoch:
             )
 
 
-_NUMBER, _SEED_BITS = (
-    (1 << 20) - 1,
-    40,
-)  # a state's number and a loader's seed, in one word that is written at once
+# A state's number and a loader's seed, in one word that is written at once.
+_NUMBER, _SEED_BITS = (1 << 20) - 1, 40
 
 
 def _memory(size: int) -> Any:

@@ -215,7 +215,9 @@ def weights_of(weights: Any, parts: int) -> Weights:
             f"mix_datasets: weights are {parts} numbers of 0 or more, not {weights!r}"
         )
     if not sum(given):
-        raise InvalidArgumentError("mix_datasets: one of the weights is more than 0")
+        raise InvalidArgumentError(
+            f"mix_datasets: at least one weight must be above 0, found {weights!r}"
+        )
     return given
 
 

@@ -13,7 +13,7 @@ from rowstream.exceptions import (
     FilePermissionError,
     InvalidArgumentError,
 )
-from rowstream.storage.urls import is_url, without_query
+from rowstream.storage.urls import is_url, shown, without_query
 from rowstream.tar_index.energon import read_database
 from rowstream.tar_index.read import parse
 
@@ -77,7 +77,7 @@ def read_index(path: str, places: FileLocations) -> TarIndex:
     try:
         return parse(read_file(path, places))
     except FileFormatError as error:
-        raise FileFormatError(f"{without_query(path)}: {error}") from error
+        raise FileFormatError(f"{shown(path)}: {error}") from error
 
 
 def read_file(path: str, places: FileLocations) -> bytes:
@@ -94,7 +94,7 @@ def read_file(path: str, places: FileLocations) -> bytes:
 
 def _missing(archive: str) -> Any:
     raise DataFilesNotFoundError(
-        f"{without_query(archive)}: there is no index beside it; rowstream.webdataset.index makes"
+        f"{shown(archive)}: there is no index beside it; rowstream.webdataset.index makes"
         " one, and without index=True none is needed"
     )
 
@@ -111,7 +111,9 @@ def _named(archives: Sequence[str], where: str, places: FileLocations) -> dict[s
             plain = without_query(one)
             fits = [name for name in database if plain.endswith(f"/{name}") or plain == name]
             if not fits:
-                raise DataFilesNotFoundError(f"{where} does not have the archive {plain}")
+                raise DataFilesNotFoundError(
+                    f"{shown(where)} does not have the archive {shown(plain)}"
+                )
             result[one] = database[max(fits, key=len)]
         return result
     if not is_url(where) and Path(where).is_dir():
@@ -123,8 +125,8 @@ def _named(archives: Sequence[str], where: str, places: FileLocations) -> dict[s
         }
     if len(archives) != 1:
         raise InvalidArgumentError(
-            f"index={where!r} is the index of one archive, there are {len(archives)}: give a list,"
-            " a folder of this machine, or an index.sqlite of Energon"
+            f"index={shown(where)!r} is the index of one archive, and there are {len(archives)}:"
+            " give a list of indexes, a local folder of them, or an index.sqlite of Energon"
         )
     return {archives[0]: read_index(where, places)}
 
@@ -146,7 +148,7 @@ def _beside(archive: str, places: FileLocations, names: Sequence[str]) -> TarInd
             return parse(content)
         except FileFormatError as error:
             raise FileFormatError(
-                f"{without_query(path)}, beside an archive, is no index of it: {error};"
+                f"{shown(path)}, beside an archive, is no index of it: {error};"
                 " index=False reads the archive without it"
             ) from error
     return None

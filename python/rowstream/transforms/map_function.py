@@ -28,7 +28,7 @@ SOME_NONE = (
 )
 
 
-def _listed(kinds: Any = (list, tuple)) -> tuple[type, ...]:
+def _column_types() -> tuple[type, ...]:
     """Return the types that a column of a returned batch may have."""
     import sys
 
@@ -215,7 +215,7 @@ class MapFunction:
                 " interested in side effects."
             )
         if self.job.batched and isinstance(made, Mapping):
-            kinds = _listed()
+            kinds = _column_types()
             if wrong := {
                 name: type(one).__name__
                 for name, one in made.items()

@@ -22,8 +22,8 @@ from typing import Any
 
 from rowstream.distributed import split_dataset_by_node
 from rowstream.exceptions import FileFormatError, InvalidArgumentError
-from rowstream.features.media.base import needed
 from rowstream.streams.torch_worker import TorchBaseMeta
+from rowstream.utils.optional import import_optional
 from rowstream.webdataset.fluid import Fluid, Stage
 from rowstream.webdataset.reader import shards_of, stream_members
 from rowstream.webdataset.stages import (
@@ -274,7 +274,7 @@ class WebLoader(Pipeline):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        data = needed("torch.utils.data", "loaders", "torch")
+        data = import_optional("torch.utils.data", "loaders", "torch")
         kwargs.setdefault("batch_size", None)
         super().__init__(data.DataLoader(*args, **kwargs))
 

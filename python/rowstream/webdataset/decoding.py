@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
-from rowstream.features.media.base import needed
+from rowstream.utils.optional import import_optional
 from rowstream.webdataset.reader import ending
 
 _IMAGES = frozenset(("jpg", "jpeg", "jpe", "png", "ppm", "pgm", "pbm", "pnm", "webp", "bmp", "gif"))
@@ -71,9 +71,9 @@ def _basic(name: str, content: bytes) -> Any:
             " program"
         )
     if end in ("mp", "msg"):
-        return needed("msgpack", "members of MessagePack", "msgpack").unpackb(content)
+        return import_optional("msgpack", "members of MessagePack", "msgpack").unpackb(content)
     if end == "cbor":
-        return needed("cbor2", "members of CBOR", "cbor2").loads(content)
+        return import_optional("cbor2", "members of CBOR", "cbor2").loads(content)
     if end in ("ten", "tb"):
         raise UnsupportedError(
             f"the member {name!r} is of webdataset's own format of arrays, which is not read:"
@@ -103,7 +103,7 @@ def _image(kind: str, mode: str, name: str, content: bytes) -> Any:
         return None
     import numpy as np
 
-    image = needed("PIL.Image", "images", "Pillow").open(BytesIO(content)).convert(mode)
+    image = import_optional("PIL.Image", "images", "Pillow").open(BytesIO(content)).convert(mode)
     if kind.startswith("pil"):
         return image
     pixels = np.array(image)
@@ -111,6 +111,6 @@ def _image(kind: str, mode: str, name: str, content: bytes) -> Any:
         pixels = pixels.astype(np.float32) / 255
     if not kind.startswith("torch"):
         return pixels
-    torch = needed("torch", "tensors", "torch")
+    torch = import_optional("torch", "tensors", "torch")
     planes = pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
     return torch.from_numpy(np.ascontiguousarray(planes))

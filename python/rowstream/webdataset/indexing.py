@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
 from rowstream.exceptions import FileFormatError, InvalidArgumentError, UnsupportedError
-from rowstream.storage.access import CLOUDS, StorageOptions
+from rowstream.storage.access import StorageOptions
 from rowstream.storage.locations import FileLocations, origins
-from rowstream.storage.urls import is_url, without_query
+from rowstream.storage.urls import CLOUDS, is_url, shown, without_query
 from rowstream.storage.writer import AtomicWriter
 from rowstream.tar_index import beside
 from rowstream.webdataset.reader import shards_of
@@ -96,15 +96,15 @@ def _target(archive: str, output: Any) -> str:
     name = without_query(archive)
     if name.endswith((".gz", ".bz2", ".xz", ".zst", ".lz4", ".tgz")):
         raise UnsupportedError(
-            f"{name} is compressed, so it is read from its start however it is indexed: decompress"
-            " it first"
+            f"{shown(name)} is compressed, so it is read from its start however it is indexed:"
+            " decompress it first"
         )
     name = name.removesuffix(".tar") + ".tar.idx"
     if output is not None:
         return os.path.join(os.fspath(output), name.rpartition("/")[2])
     if is_url(name) and name.partition("://")[0] not in CLOUDS:
         raise UnsupportedError(
-            f"{name} cannot be written: give output=, a folder of this machine or of an object"
+            f"{shown(name)} cannot be written: give output=, a local folder or one of an object"
             " store, and pass it as load_dataset(..., index=folder)"
         )
     return name
@@ -208,11 +208,11 @@ def read_shard_list(
         ]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise FileFormatError(
-            f"{without_query(text)} is no list of shards of wids, JSON with wids_version and"
+            f"{shown(text)} is no list of shards of wids, JSON with wids_version and"
             f" shardlist: {error!r}"
         ) from error
     if version != 1:
-        raise FileFormatError(f"{without_query(text)}: wids_version is {version!r}, not 1")
+        raise FileFormatError(f"{shown(text)}: wids_version is {version!r}, not 1")
     return shards
 
 

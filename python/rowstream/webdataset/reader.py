@@ -14,7 +14,7 @@ from rowstream.load import load_dataset
 from rowstream.ops.base import World
 from rowstream.storage.files import glob
 from rowstream.storage.patterns import expand
-from rowstream.storage.urls import is_url
+from rowstream.storage.urls import is_url, shown
 from rowstream.streams.rows import Rows
 
 if TYPE_CHECKING:
@@ -262,7 +262,7 @@ def shards_of(path: str, storage_options: dict[str, Any] | None) -> list[str]:
     """Return the paths or URLs that a pattern stands for."""
     if path.startswith("pipe:"):
         raise InvalidArgumentError(
-            f"{path[:80]!r}: commands are not run; give the path or the URL of the archive itself"
+            f"{path[:14]!r}…: commands are not run; give the path or the URL of the archive itself"
         )
     result = []
     for one in expand(path):
@@ -273,7 +273,7 @@ def shards_of(path: str, storage_options: dict[str, Any] | None) -> list[str]:
         elif found := glob(one, storage_options=storage_options):
             result += found
         else:
-            raise DataFilesNotFoundError(f"no file matches {one!r}")
+            raise DataFilesNotFoundError(f"no file matches {shown(one)!r}")
     return result
 
 
@@ -312,7 +312,8 @@ class _Members:
             try:
                 sample[name] = make(sample[name])
             except Exception as error:
-                error.add_note(f"member {name!r} of the sample {sample[KEY]!r} in {sample[URL]}")
+                where = shown(sample[URL])
+                error.add_note(f"member {name!r} of the sample {sample[KEY]!r} in {where}")
                 raise
         for name in gone:
             del sample[name]

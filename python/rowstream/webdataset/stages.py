@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from rowstream.exceptions import FileFormatError
-from rowstream.features.media.base import needed
+from rowstream.utils.optional import import_optional
 from rowstream.webdataset.reader import KEY, MEMBERS, URL
 
 Handler = Callable[[Exception], bool]
@@ -242,6 +242,6 @@ def _joined(values: list[Any]) -> Any:
     if isinstance(first, np.ndarray) and alike:
         return np.stack(values)
     if type(first).__module__ == "torch" and alike:
-        torch = needed("torch", "tensors", "torch")
+        torch = import_optional("torch", "tensors", "torch")
         return torch.stack(values)
     return values

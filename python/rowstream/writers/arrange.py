@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.utils.arguments import check_number, convert_file_size_to_int
-from rowstream.writers.external_sort import BATCH, RUN, SortedRows, SortKeys, found, sorted_rows
+from rowstream.writers.external_sort import COLUMNS, SortedRows, SortKeys, found, sorted_rows
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
     from rowstream.writers.exports import ExportedRows
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 # shuffled by; its hash.
 _ROW, _RANDOM = "rowstream:row", "rowstream:random"
 _HIGH, _LOW = "rowstream:hash-high", "rowstream:hash-low"
-_OURS = (_ROW, _RANDOM, _HIGH, _LOW, RUN, BATCH)
+_OURS = (_ROW, _RANDOM, _HIGH, _LOW, *COLUMNS)
 _ROWS = 10_000  # of a table that is given to a writer, at most
 _JOINED = 8 << 20  # bytes of tables that are numbered at once
 
@@ -114,6 +115,10 @@ class Arrangement:
         Raises:
             InvalidArgumentError: There is no such column, or it is of a type without an order.
         """
+        if not rows.empty.column_names and (self.sort_by or self.unique_by is not None):
+            # No row says which columns there are.
+            plain = replace(self, sort_by=[], unique_by=None)
+            return plain.sorted(rows, folder, on_rows, batch_size)
         self.check(rows.empty)
         read = _joined(rows.tables(batch_size or _ROWS), min(_JOINED, self.memory // 64))
         tables: Iterable[pa.Table] = _numbered(read, rows.empty)
@@ -148,12 +153,15 @@ class Arrangement:
             ("unique_by", self.unique_by or []),
         ):
             if missing := [name for name in names if name not in there]:
-                raise InvalidArgumentError(f"{what}: there is no column {missing}, but {there}")
+                raise InvalidArgumentError(
+                    f"{what}: there is no column {missing}; the columns are {there}"
+                )
         if ours := [name for name in there if name in _OURS]:
             raise InvalidArgumentError(f"columns {ours}: rename them, rowstream needs these names")
         for name, _ in self.sort_by:
             try:
-                pc.sort_indices(plain, sort_keys=[(name, "ascending")])
+                one = plain.select([name]).rename_columns(["key"])
+                pc.sort_indices(one, sort_keys=[("key", "ascending")])
             except (pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
                 raise InvalidArgumentError(
                     f"sort_by: column {name!r} is of the type {empty.schema.field(name).type},"
@@ -293,7 +301,8 @@ def _joined(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
     held = 0
     for table in tables:
         waiting.append(table)
-        held += table.nbytes
+        # With the number of each row, which columns of nulls and truths hardly add to.
+        held += table.nbytes + 8 * len(table)
         if held >= size:
             yield pa.concat_tables(waiting)
             waiting, held = [], 0
@@ -320,20 +329,28 @@ def _drawn(table: pa.Table, seed: int) -> pa.Table:
     """Return rows with a random number each in the place of theirs: no two have the same.
 
     Those of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators",
-    2014), whose state is the seed, and whose draw of a number is the row's.
+    2014), whose draw of a number is the row's. Its state is a draw of the seed: beside each other,
+    seeds would have the same numbers, some rows apart.
     """
     import numpy as np
     import pyarrow as pa
 
-    z = table.column(_ROW).to_numpy().astype(np.uint64)
-    z = (z + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-    z += np.uint64(seed * 0x9E3779B97F4A7C15D1B54A32D192ED03 >> 64 & 0xFFFFFFFFFFFFFFFF)
+    state = _draws(np.array([seed & 0xFFFFFFFFFFFFFFFF], np.uint64), np.uint64(0))[0]
+    z = _draws(table.column(_ROW).to_numpy().astype(np.uint64), state)
+    at = table.column_names.index(_ROW)
+    return table.set_column(at, _RANDOM, pa.array(z))
+
+
+def _draws(numbers: np.ndarray, state: np.uint64) -> np.ndarray:
+    """Return the draws of these numbers from a state."""
+    import numpy as np
+
+    z = (numbers + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + state
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         z ^= z >> np.uint64(shift)
         z *= np.uint64(factor)
     z ^= z >> np.uint64(31)
-    at = table.column_names.index(_ROW)
-    return table.set_column(at, _RANDOM, pa.array(z))
+    return z
 
 
 def _hashed(table: pa.Table, columns: list[str]) -> pa.Table:

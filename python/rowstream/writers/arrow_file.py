@@ -156,7 +156,7 @@ class ArrowFile:
         return {"huggingface": json.dumps(schema_metadata(info.features, fingerprint))}
 
     def _start(self, seen: Any) -> None:
-        """Begins the file, once the schema is known."""
+        """Begin the file, once the schema is known."""
         found = Features.from_arrow_schema(seen)
         if self._features is None:
             features, schema = found, seen
@@ -315,7 +315,7 @@ class ArrowFile:
             self._put(pa.Table.from_arrays(columns, schema=self._schema))
 
     def _read(self, written: Any) -> pa.Table:
-        """Return the path of the file, or the bytes in memory."""
+        """Return the table of what was written: a file by its path, or bytes in memory."""
         return (
             MemoryMappedTable.from_file(written)
             if isinstance(written, str)

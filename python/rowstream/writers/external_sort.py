@@ -26,9 +26,13 @@ _BATCHES = 128  # of a run, at least, if it has as many rows
 # the one before or after it.
 _PARTS = 16
 _LARGEST = 1 << 30  # bytes of a run or range, however much memory there is
-RUN, BATCH = "rowstream:run", "rowstream:batch"
-"""The columns of the first rows of batches that say where these are."""
-_ROWS = "rowstream:rows"  # of a batch
+_RUN, _BATCH, _ROWS, _BYTES = COLUMNS = (
+    "rowstream:run",
+    "rowstream:batch",
+    "rowstream:rows",
+    "rowstream:bytes",
+)
+"""What the first rows of batches have beside their keys: where these are, and how large."""
 _HEADS = "heads.arrow"
 
 SortKeys = list[tuple[str, str]]
@@ -101,18 +105,21 @@ class SortedRows:
         """
         import numpy as np
 
-        size, rows = (int(heads.schema.metadata[name]) for name in (b"bytes", b"rows"))
-        count = len(heads)
+        rows, count = int(heads.schema.metadata[b"rows"]), len(heads)
         # How many rows come before each batch, if all of its rows came with its first.
         before = np.concatenate([[0], np.cumsum(heads.column(_ROWS).to_numpy())])
         begin, end = (int(np.searchsorted(before, rows * i // of)) for i in (part, part + 1))
         if begin == end:
             return
-        inside = before[end] - before[begin]
-        pieces = max(1, -(-int(inside) * size // (rows * _run_bytes(memory))))
-        wanted = before[begin] + inside * np.arange(pieces + 1) // pieces
-        cuts = np.unique(np.searchsorted(before, wanted)).tolist()
-        run, at = heads.column(RUN).to_numpy(), heads.column(BATCH).to_numpy()
+        # By bytes: rows with keys beside each other may be larger than others.
+        sizes = np.concatenate([[0], np.cumsum(heads.column(_BYTES).to_numpy())])
+        inside = sizes[end] - sizes[begin]
+        pieces = max(1, -(-int(inside) // _run_bytes(memory)))
+        wanted = sizes[begin] + np.arange(pieces + 1) * (inside / pieces)
+        places_of = np.clip(np.searchsorted(sizes, wanted), begin, end)
+        places_of[0], places_of[-1] = begin, end
+        cuts = np.unique(places_of).tolist()
+        run, at = heads.column(_RUN).to_numpy(), heads.column(_BATCH).to_numpy()
         # The places of each run's batches among all, by their numbers.
         order = np.lexsort((at, run))
         starts = np.searchsorted(run[order], np.arange(runs + 1))
@@ -182,10 +189,11 @@ def sorted_rows(
     os.makedirs(folder)
     numbered = enumerate(_runs(tables, _run_bytes(memory), on_rows))
     made = [*_one_ahead(lambda run: _written(folder, keys, *run), numbered)]
-    heads, sizes, counts, steps = zip(*made, strict=True)
-    all_heads = pa.concat_tables(heads).sort_by(keys).select([RUN, BATCH, _ROWS])
+    heads, counts, steps = zip(*made, strict=True)
+    first = pa.concat_tables(heads)
+    all_heads = first.take(pa.array(_order(first, keys))).select([*COLUMNS])
     # The rows of a batch are said for the case that there is one run.
-    numbers = {"runs": len(heads), "bytes": sum(sizes), "rows": sum(counts), "step": steps[0]}
+    numbers = {"runs": len(heads), "rows": sum(counts), "step": steps[0]}
     # Its being there says that all runs are.
     aside = f"{folder}/.{_HEADS}"
     said = {name: str(value) for name, value in numbers.items()}
@@ -231,7 +239,10 @@ def _order(table: pa.Table, keys: SortKeys) -> np.ndarray:
     (name, order), *more = keys
     if not more and order == "ascending" and table.schema.field(name).type == pa.uint64():
         return _order_of_numbers(table.column(name).to_numpy())
-    result: np.ndarray = pc.sort_indices(table, sort_keys=keys).to_numpy()
+    # By numbers: pyarrow takes a name that begins with a dot for a path.
+    plain = table.select([name for name, _ in keys]).rename_columns([*map(str, range(len(keys)))])
+    numbered = [(str(i), order) for i, (_, order) in enumerate(keys)]
+    result: np.ndarray = pc.sort_indices(plain, sort_keys=numbered).to_numpy()
     return result
 
 
@@ -270,10 +281,8 @@ def _cut(tables: Iterable[pa.Table], most: int) -> Iterator[pa.Table]:
 
 def _written(
     folder: str, keys: SortKeys, number: int, tables: list[pa.Table]
-) -> tuple[pa.Table, int, int, int]:
-    """Write a run; return the keys of the first rows of its batches, its bytes, its rows, and those
-    of a batch.
-    """
+) -> tuple[pa.Table, int, int]:
+    """Write a run; return what is kept of its batches, its rows, and those of a batch."""
     import numpy as np
     import pyarrow as pa
 
@@ -284,10 +293,12 @@ def _written(
     _write(f"{folder}/{number:06d}.arrow", whole, step)
     first = np.arange(0, rows, step)
     heads = whole.select([name for name, _ in keys]).take(pa.array(first))
-    heads = heads.append_column(RUN, pa.array(np.full(len(first), number, np.int32)))
-    heads = heads.append_column(BATCH, pa.array(np.arange(len(first), dtype=np.int32)))
+    heads = heads.append_column(_RUN, pa.array(np.full(len(first), number, np.int32)))
+    heads = heads.append_column(_BATCH, pa.array(np.arange(len(first), dtype=np.int32)))
     heads = heads.append_column(_ROWS, pa.array(np.minimum(step, rows - first)))
-    return heads, size, rows, step
+    sizes = [whole.slice(at, step).nbytes for at in first.tolist()]
+    heads = heads.append_column(_BYTES, pa.array(sizes, pa.int64()))
+    return heads, rows, step
 
 
 def _write(path: str, table: pa.Table, batch: int | None) -> None:

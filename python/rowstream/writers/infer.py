@@ -21,17 +21,8 @@ if TYPE_CHECKING:
     from rowstream.features.features import Features
 
 
-def _deep_arrays(value: Any) -> bool:
-    """Return whether a value is a NumPy array, or a list whose first is one."""
-    import numpy as np
-
-    while isinstance(value, list) and value:
-        value = first_there(value)
-    return isinstance(value, np.ndarray)
-
-
 def media(data: Any) -> tuple[Any, Any]:
-    """Objects of media as what is stored of them, and their feature."""
+    """Return media objects as they are stored, and their feature."""
     import sys
 
     pillow = sys.modules.get("PIL.Image")

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.fingerprint.hasher import Hasher
 from rowstream.storage.environment import own_cache
-from rowstream.storage.extract import held
 from rowstream.utils import progress
+from rowstream.utils.locks import held_lock
 from rowstream.utils.processes import run_in_processes
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def alone(shards: Shards) -> Iterator[None]:
         # Where nothing can be kept, runs at once are the user's to avoid.
         yield
         return
-    with held(locks / f"{Hasher.hash(place)}.lock"):
+    with held_lock(locks / f"{Hasher.hash(place)}.lock"):
         yield
 
 

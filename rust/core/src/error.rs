@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::urls::shown;
+
 /// What went wrong, as a caller would want to tell cases apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -59,10 +61,10 @@ impl Error {
         Self::new(Kind::Internal, message)
     }
 
-    /// The same error, naming the file it is about unless it names one already.
+    /// The same error, naming the file it is about unless it names one already: a URL without its secrets.
     #[must_use]
     pub fn in_file(mut self, file: &str) -> Self {
-        self.file.get_or_insert_with(|| file.to_owned());
+        self.file.get_or_insert_with(|| shown(file));
         self
     }
 

@@ -13,10 +13,10 @@ use crate::format::compress::Codec;
 use crate::format::{FileFacts, Format, Head, Probe, ProbeDepth, ProbeResult, tar, zip};
 use crate::hash::hash;
 use crate::plan::{FileEntry, Member, Scan};
-use crate::source::remote::access::shown;
 use crate::source::remote::cache::Key;
 use crate::source::{Hint, Known, Object, Part, Store, unescaped};
 use crate::unpack::{self, Kept, Unpacked, read};
+use crate::urls::shown;
 
 /// Files that are kept open where no reader uses them; their footers are not small.
 const MOST_OPEN: usize = 8;

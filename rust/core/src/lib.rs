@@ -28,5 +28,6 @@ pub mod source;
 pub mod tokens;
 mod types;
 mod unpack;
+mod urls;
 
 pub use error::{Error, Kind, Result};

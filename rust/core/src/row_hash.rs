@@ -13,7 +13,10 @@ pub const LENGTH: usize = 16;
 /// same: nulls are the same as nulls, a float as another of the same bits.
 pub fn hashes(batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
     let unsupported = |e: arrow_schema::ArrowError| {
-        Error::new(Kind::Unsupported, format!("rows of these types are not compared: {e}"))
+        Error::new(
+            Kind::Unsupported,
+            format!("rows with such a column cannot be compared ({e}): leave it out of unique_by="),
+        )
     };
     let fields = batch.schema().fields().iter().map(|field| SortField::new(field.data_type().clone())).collect();
     let rows = RowConverter::new(fields).and_then(|made| made.convert_columns(batch.columns())).map_err(unsupported)?;

@@ -15,6 +15,7 @@ use crate::error::{Error, Kind, Result};
 pub use crate::fields::{FILE, ROW, is_json, json_field};
 use crate::plan::expr::{Bounds, Expr};
 use crate::types::viewed;
+use crate::urls::shown;
 
 /// What becomes of values that no one type holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,11 +45,12 @@ pub fn widen(schema: &Schema, first: &str, other: &Schema, file: &str, mixed: Mi
                     Error::new(
                         Kind::Schema,
                         format!(
-                            "column {:?} has type {} here and {} in {first}, and no type holds both: load the files \
+                            "column {:?} has type {} here and {} in {}, and no type holds both: load the files \
                              as separate data sets, or only the columns that agree with columns=[…]",
                             field.name(),
                             field.data_type(),
-                            fields[i].data_type()
+                            fields[i].data_type(),
+                            shown(first)
                         ),
                     )
                     .in_file(file)

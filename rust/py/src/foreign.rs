@@ -54,7 +54,9 @@ fn channel() -> &'static Channel {
 async fn ask(store: u64, url: &str, range: Option<Range<u64>>) -> Result<Answer> {
     let (answer, answered) = oneshot::channel();
     let question = Question { store, url: url.to_owned(), range, answer };
-    let gone = || Error::new(Kind::Io, "nobody reads it: the threads that do are gone").in_file(url);
+    let gone = || {
+        Error::new(Kind::Io, "the threads that read it by fsspec have ended: iterate anew in this process").in_file(url)
+    };
     channel().ask.send(question).map_err(|_| gone())?;
     answered.await.map_err(|_| gone())?.map_err(|e| e.in_file(url))
 }

@@ -17,7 +17,6 @@ from rowstream.features.nested import List, requires_decoding
 from rowstream.features.schema import features_from_schema
 from rowstream.formatting.streams import (
     TABLES,
-    Formatter,
     Typed,
     format_name,
     formatted,
@@ -39,6 +38,7 @@ from rowstream.utils.arguments import check_number
 from rowstream.utils.core_log import follow
 
 if TYPE_CHECKING:
+    from rowstream.formatting.streams import Formatter
     from rowstream.plan.plan import Plan
 
 
@@ -114,10 +114,8 @@ class StreamBase(DatasetInfoMixin):
         plan = self._decoded()
         if plan.direct:
             return map(formatter(self._format).batch, self._rows().batches(size, drop_last_batch))
-        format = self._formatter()
-        return (
-            formatted_group(format, group) for group in self._groups(plan, size, drop_last_batch)
-        )
+        groups = self._groups(plan, size, drop_last_batch)
+        return map(partial(formatted_group, self._formatter()), groups)
 
     def _formatter(self) -> Formatter:
         """Return the formatter of rows that functions returned; tables get known column types."""
@@ -183,22 +181,15 @@ class StreamBase(DatasetInfoMixin):
         world, resume = self._begin()
         whole = is_worker()
         if plan.rowwise:
-            items = Items(
-                lambda cursor: node(plan, world, cursor)[0],
-                resume.cursor if resume else None,
-                whole=whole,
-            )
+            begin = resume.cursor if resume else None
+            items = Items(lambda at: node(plan, world, at)[0], begin, whole=whole)
             self._running = Iteration(items, lambda: State(world.epoch, items.state()), resume)
         else:
             steps = signature(self._plan)
-            items = Items(
-                lambda place: resumed(plan, world, place),
-                resume.place if resume else None,
-                whole=whole,
-            )
-            self._running = Iteration(
-                items, lambda: State(world.epoch, None, steps, items.state()), resume
-            )
+            begin = resume.place if resume else None
+            items = Items(lambda at: resumed(plan, world, at), begin, whole=whole)
+            state = partial(State, world.epoch, None, steps)
+            self._running = Iteration(items, lambda: state(items.state()), resume)
         return iter(items)
 
     def _groups(self, plan: Plan, size: int, drop_last: bool) -> Iterator[Any]:

@@ -108,8 +108,8 @@ class IterableDataset(
         plan = self._plan
         if not plan.direct:
             raise UnsupportedError(
-                "an Arrow stream is of files' rows: take it of the data set before batch() and"
-                " functions; to_parquet() writes all else"
+                "this stream has batch() or Python functions, so it is not exported as it is:"
+                " iterate it with with_format('arrow'), or write it with to_parquet()"
             )
         c, of = self._part()
         return _core.arrow_stream(plan.core, c, of, plan.core.start(self._shared.epoch), ARROW_ROWS)

@@ -4,11 +4,12 @@ archives; in another order, if one is asked for.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from rowstream.dataset.iterable.export import StreamExport
 from rowstream.dataset.iterable.order import StreamOrder
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.storage.extract import held
 from rowstream.utils import progress
 from rowstream.utils.arguments import check_number
+from rowstream.utils.locks import held_lock
 from rowstream.utils.ray_tasks import check_engine
 from rowstream.writers.arrange import Arrangement, SortedPart, given, no_tables
 from rowstream.writers.forms import ArrowForm, ParquetForm, TarForm
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from rowstream.writers.forms import Form
 
 _ONE = Output(None, None, None, None)
-_SCRATCH = ".rowstream-sort-"
+_SCRATCH, _BEGUN = ".rowstream-sort-", ".rowstream-begun-"
 
 
 class StreamFiles(StreamOrder, StreamExport):
@@ -225,7 +226,9 @@ class StreamFiles(StreamOrder, StreamExport):
                 )
         of = _files(output, num_proc, engine)
         name = str(self._split or "data")
+        begin = self._loaded()
         said: list[Any] = [form.said, self._plan, of, self._consumer, self._shared.epoch]
+        said += [] if begin is None else [begin.to_dict(self._plan.described)]
         if order is not None:
             said.append(order)
         with (
@@ -256,7 +259,7 @@ class StreamFiles(StreamOrder, StreamExport):
             return
         shards = output.shards(form.ending, str(self._split or "data"))
         # Where a run that was killed has left them, if that can be on a disk.
-        key = f".{shards.name}.{named(said)}.sorted"
+        key = f".{shards.name}{shards.ending}.{named(said)}.sorted"
         folder = shards.at(key) if shards.fs is None else tempfile.mkdtemp()
         try:
             with self._exported(_ONE, batch_size) as rows:
@@ -266,7 +269,9 @@ class StreamFiles(StreamOrder, StreamExport):
             yield [SortedPart(known, result, i, of, memory) for i in range(of)]
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-            stale = re.compile(rf"\.{re.escape(shards.name)}\.[0-9a-f]{{16}}\.sorted")
+            stale = re.compile(
+                rf"\.{re.escape(shards.name + shards.ending)}\.[0-9a-f]{{16}}\.sorted"
+            )
             for one in filter(stale.fullmatch, shards.listed() if shards.fs is None else []):
                 shutil.rmtree(shards.at(one), ignore_errors=True)
 
@@ -299,11 +304,17 @@ def _scratch(output: Output) -> Iterator[str]:
     beside = output.folder()
     for left in Path(beside or tempfile.gettempdir()).glob(f"{_SCRATCH}*"):
         # What a run that was killed has left: of one that runs, its lock is held.
-        with held(left / "lock", wait=False) as ours:
+        # Or another has removed it, or it is another user's.
+        with suppress(OSError), held_lock(left / "lock", wait=False) as ours:
             if ours:
                 shutil.rmtree(left, ignore_errors=True)
-    with (
-        tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=beside) as folder,
-        held(Path(folder) / "lock"),
-    ):
-        yield folder
+    made = tempfile.mkdtemp(prefix=_BEGUN, dir=beside)
+    folder = str(Path(made).with_name(_SCRATCH + Path(made).name.removeprefix(_BEGUN)))
+    try:
+        with held_lock(Path(made) / "lock"):
+            # Only now, when it is locked, does it have the name that others look for.
+            os.rename(made, folder)
+            yield folder
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rowstream.features.scalar import Value
 from rowstream.storage.files import open as open_file
+from rowstream.storage.urls import shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -111,7 +111,7 @@ class MediaFeature:
         except Exception as error:
             if not isinstance(error, ImportError):
                 what = path if path is not None else f"of {len(content or b'')} bytes"
-                error.add_note(f"{kind} {what}")
+                error.add_note(f"{kind} {shown(what)}")
             raise
 
     def _decoded(self, content: bytes | None, path: str | None) -> Any:
@@ -230,37 +230,6 @@ class MediaFeature:
             ["bytes", "path"],
             mask=mask,
         )
-
-
-_EXTRAS = {
-    "Pillow": "image",
-    "av": "video",
-    "biopython": "bio",
-    "h5py": "hdf5",
-    "nibabel": "nifti",
-    "pdfplumber": "pdf",
-    "pyiceberg": "iceberg",
-    "pylance": "lance",
-    "soundfile": "audio",
-    "soxr": "audio",
-    "trimesh": "mesh",
-    "tsfile": "tsfile",
-    "vortex-data": "vortex",
-}
-
-
-def needed(package: str, for_what: str, install: str) -> Any:
-    """Import a library that decodes some media.
-
-    Raises:
-        ImportError: It is not installed.
-    """
-    try:
-        return import_module(package)
-    except ImportError as error:
-        extra = _EXTRAS.get(install)
-        known = "" if extra is None else f", or pip install 'rowstream[{extra}]'"
-        raise ImportError(f"{for_what} need {install}: pip install {install}{known}") from error
 
 
 def content_of(content: bytes | None, path: str | None) -> bytes:

@@ -8,8 +8,9 @@ from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Any
 
-from rowstream.features.media.base import MediaFeature, content_of, needed
+from rowstream.features.media.base import MediaFeature, content_of
 from rowstream.features.scalar import type_field
+from rowstream.utils.optional import import_optional
 
 _MESHES = ("glb", "gltf", "ply", "stl", "obj")
 
@@ -47,7 +48,7 @@ class Pdf(MediaFeature):
         return {"path": None, "bytes": value.stream.read()}
 
     def _decoded(self, content: bytes | None, path: str | None) -> Any:
-        plumber = needed("pdfplumber", "PDF files", "pdfplumber")
+        plumber = import_optional("pdfplumber", "PDF files", "pdfplumber")
         # It reads pages when they are asked for, so the file stays open with it.
         if content is None and path is not None and "://" not in path:
             return plumber.open(path)
@@ -84,7 +85,7 @@ class Nifti(MediaFeature):
         return {"path": name, "bytes": None} if name else {"path": None, "bytes": value.to_bytes()}
 
     def _decoded(self, content: bytes | None, path: str | None) -> Any:
-        nibabel = needed("nibabel", "NIfTI files", "nibabel")
+        nibabel = import_optional("nibabel", "NIfTI files", "nibabel")
         if content is None and path is not None and "://" not in path:
             return nibabel.load(path)
         content = content_of(content, path)
@@ -125,7 +126,7 @@ class Mesh(MediaFeature):
         return {"path": "mesh.glb", "bytes": value.export(file_type="glb")}
 
     def _decoded(self, content: bytes | None, path: str | None) -> Any:
-        trimesh = needed("trimesh", "shapes", "trimesh")
+        trimesh = import_optional("trimesh", "shapes", "trimesh")
         name = (path or "").partition("::")[0].partition("?")[0].lower()
         end = name.rpartition(".")[2]
         if end not in _MESHES:
@@ -167,7 +168,7 @@ class BioSequence(MediaFeature):
         return {"path": None, "bytes": value.format(self.format).encode()}
 
     def _decoded(self, content: bytes | None, path: str | None) -> Any:
-        sequences = needed("Bio.SeqIO", "sequences", "biopython")
+        sequences = import_optional("Bio.SeqIO", "sequences", "biopython")
         text = content_of(content, path).decode()
         record = next(sequences.parse(_lines(text), self.format), None)
         if record is None:
@@ -213,7 +214,7 @@ class BioStructure(MediaFeature):
     def _encode(self, value: Any) -> dict[str, Any] | None:
         if type(value).__name__ != "Structure":
             return None
-        io = needed("Bio.PDB", "structures", "biopython")
+        io = import_optional("Bio.PDB", "structures", "biopython")
         writer = io.PDBIO() if self.format == "pdb" else io.MMCIFIO()
         writer.set_structure(value)
         buffer = _lines("")
@@ -221,7 +222,7 @@ class BioStructure(MediaFeature):
         return {"path": None, "bytes": buffer.getvalue().encode()}
 
     def _decoded(self, content: bytes | None, path: str | None) -> Any:
-        io = needed("Bio.PDB", "structures", "biopython")
+        io = import_optional("Bio.PDB", "structures", "biopython")
         parser = (io.PDBParser if self.format == "pdb" else io.MMCIFParser)(QUIET=True)
         name = "structure" if path is None else PurePosixPath(path).name.partition(".")[0]
         return parser.get_structure(name, _lines(content_of(content, path).decode()))

@@ -10,9 +10,10 @@ from io import BytesIO
 from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
-from rowstream.features.media.base import content_of, needed
+from rowstream.features.media.base import content_of
 from rowstream.features.media.sound import tensor
 from rowstream.utils.cached import cached_property
+from rowstream.utils.optional import import_optional
 
 
 @dataclass
@@ -128,7 +129,7 @@ class VideoDecoder:
     @contextmanager
     def _stream(self) -> Iterator[tuple[Any, Any]]:
         """Open the file: the container, and its video stream."""
-        av = needed("av", "videos", "av")
+        av = import_optional("av", "videos", "av")
         with av.open(BytesIO(content_of(self._content, self._path))) as container:
             if self.stream_index is None:
                 streams = container.streams.video
@@ -325,10 +326,6 @@ class VideoDecoder:
             end = times[-1][0] + times[-1][1] if times else 0.0
             raise IndexError(f"nothing is shown at {seconds} s: the video ends at {end:.3f} s")
         return i
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return the state for pickle."""
-        return self.__dict__.copy()
 
     def __repr__(self) -> str:
         what = self._path or f"{len(self._content or b'')} bytes"

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from rowstream.features.media.base import MediaFeature, content_of, needed
+from rowstream.features.media.base import MediaFeature, content_of
 from rowstream.features.scalar import type_field
+from rowstream.utils.optional import import_optional
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -80,7 +81,7 @@ class Image(MediaFeature):
 
 
 def _pillow() -> ModuleType:
-    result: ModuleType = needed("PIL.Image", "images", "Pillow")
+    result: ModuleType = import_optional("PIL.Image", "images", "Pillow")
     return result
 
 

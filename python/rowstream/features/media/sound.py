@@ -9,8 +9,9 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import UnsupportedError
-from rowstream.features.media.base import content_of, needed
+from rowstream.features.media.base import content_of
 from rowstream.utils.cached import cached_property
+from rowstream.utils.optional import import_optional
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,7 +98,7 @@ class AudioDecoder:
         return {"path": self._path, "bytes": self._content}
 
     def _file(self) -> Any:
-        sound = needed("soundfile", "sounds", "soundfile")
+        sound = import_optional("soundfile", "sounds", "soundfile")
         try:
             return sound.SoundFile(BytesIO(content_of(self._content, self._path)))
         except sound.LibsndfileError as error:
@@ -222,7 +223,7 @@ def resampled(samples: np.ndarray[Any, Any], rate: int, wanted: int) -> np.ndarr
     """Return samples of shape (samples, channels) at another rate, by soxr at high quality."""
     import numpy as np
 
-    soxr = needed("soxr", "sounds at another sampling rate", "soxr")
+    soxr = import_optional("soxr", "sounds at another sampling rate", "soxr")
     length = -(-len(samples) * wanted // rate)
     result = np.asarray(soxr.resample(samples, rate, wanted, quality="HQ"), np.float32)
     if len(result) < length:

@@ -63,7 +63,7 @@ fn named(from: &StructArray, fields: &Fields) -> Result<StructArray> {
         }
         let there = NullBuffer::union(from.nulls(), column.logical_nulls().as_ref());
         if let Some(row) = (0..from.len()).find(|row| there.as_ref().is_none_or(|there| there.is_valid(*row))) {
-            let what = format!("has a field {:?}, which the column does not have", field.name());
+            let what = format!("has a field {:?}, which its declared type lacks", field.name());
             return Err(Error::new(Kind::Schema, what).on_row(row as u64));
         }
     }
@@ -335,7 +335,7 @@ mod tests {
             .map(|made| made.as_struct().column(1).as_ref().as_primitive::<arrow_array::types::Int64Type>().value(0));
         assert_eq!(named, Ok(1));
         let lost = made(&from, &DataType::Struct(fields(&["y"])));
-        assert_eq!(lost.err(), Some((Some(0), "has a field \"x\", which the column does not have".into())));
+        assert_eq!(lost.err(), Some((Some(0), "has a field \"x\", which its declared type lacks".into())));
     }
 
     #[test]

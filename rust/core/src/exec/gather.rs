@@ -9,7 +9,7 @@ use arrow_select::interleave::interleave;
 
 use super::lane::Pending;
 use super::queue::Unit;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// Rows `row..row + len` of a unit.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +68,10 @@ impl Picks {
     /// interleaved by index.
     pub(crate) fn gather(&self, schema: &SchemaRef) -> Result<RecordBatch> {
         let failed = |e: arrow_schema::ArrowError| {
-            Error::data(format!("{} rows do not fit into one batch: {e}; ask for smaller batches", self.rows))
+            Error::new(
+                Kind::Value,
+                format!("{} rows do not fit into one batch ({e}): give a smaller batch_size", self.rows),
+            )
         };
         let slice = |run: &Run| self.units[run.unit as usize].batch.slice(run.row as usize, run.len as usize);
         if let [run] = self.runs.as_slice() {

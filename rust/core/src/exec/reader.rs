@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::files::Files;
 use crate::format::Part;
 use crate::schema::Adapter;
+use crate::urls::shown;
 
 /// The consumer's end of a reader; dropping it stops the reading.
 pub(crate) struct Reader {
@@ -108,7 +109,7 @@ async fn read(
 ) -> Result<u64> {
     let path = files.name(piece.file);
     let mut at = piece.rows.start;
-    let place: Arc<str> = format!("{path}: {}", files.format().place(piece.at)).into();
+    let place: Arc<str> = format!("{}: {}", shown(path), files.format().place(piece.at)).into();
     let (unit, ready_units) = (piece.unit, piece.ready_units);
     // A small piece takes as long to hand from thread to thread as to decode.
     let at_once = !path.contains("://");

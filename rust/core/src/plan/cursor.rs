@@ -86,8 +86,9 @@ impl Cursor {
     /// Reads a cursor's JSON.
     pub fn read(json: &str) -> Result<Self> {
         let refuse = |what: String| Error::new(Kind::Checkpoint, what);
-        let cursor: Self =
-            serde_json::from_str(json).map_err(|e| refuse(format!("not a state that rowstream wrote: {e}")))?;
+        let cursor: Self = serde_json::from_str(json).map_err(|e| {
+            refuse(format!("not a state that rowstream wrote ({e}): load the dict that state_dict() gave, unchanged"))
+        })?;
         if cursor.version != VERSION || cursor.rng != rng::NAME {
             let (version, rng) = (cursor.version, cursor.rng);
             return Err(refuse(format!(

@@ -415,8 +415,14 @@ fn text(value: &str, to: &DataType) -> Result<Scalar<ArrayRef>> {
 
 fn cast_scalar(array: ArrayRef, to: &DataType) -> Result<Scalar<ArrayRef>> {
     let options = CastOptions { safe: false, ..CastOptions::default() };
-    let made = cast_with_options(&array, to, &options)
-        .map_err(|e| Error::new(Kind::Schema, format!("filter: the value cannot be a {to}: {e}")))?;
+    let made = cast_with_options(&array, to, &options).map_err(|e| {
+        Error::new(
+            Kind::Schema,
+            format!(
+                "filter: the column has the type {to}, and the value it is compared with cannot be read as one: {e}"
+            ),
+        )
+    })?;
     Ok(Scalar::new(made))
 }
 

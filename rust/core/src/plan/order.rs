@@ -365,7 +365,7 @@ impl Order {
         let unknown = || {
             Error::new(
                 Kind::Unsupported,
-                "a shuffle of all rows, buffer_size=None, comes before shuffles in windows and shards of single rows",
+                "shuffle(buffer_size=None) comes before other shuffles, and before shard() and skip() of single rows: call it first",
             )
         };
         let kept = |piece: u32| -> Option<(u64, u64, u64)> {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::local::LocalStore;
 use super::memory::{self, SCHEME};
-use super::remote::access::{Access, Disk, is_of_store, shown};
+use super::remote::access::{Access, Disk};
 use super::remote::cache::Cache;
 use super::remote::client::document;
 use super::remote::cloud::{self, Cloud, Listed};
@@ -20,6 +20,7 @@ use super::{Hint, Known, Object, Reading, Store};
 use crate::activity::{FILES, OPENED, count};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
+use crate::urls::{is_of_store, shown};
 
 /// Local files, held bytes, HTTP, object stores and the Hub, with what is needed to ask them.
 #[derive(Clone, Default)]

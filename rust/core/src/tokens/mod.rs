@@ -177,7 +177,7 @@ impl Encoder {
     pub fn ids(&self, text: &str) -> Result<Vec<i32>> {
         let mut ids: Vec<PipelineToken> = Vec::with_capacity(text.len() / 3);
         let encoded = self.of.encode.encode_into(text, &self.options, &mut ids);
-        encoded.map_err(|e| Error::data(format!("the text has no tokens: {e}")))?;
+        encoded.map_err(|e| Error::data(format!("the tokenizer fails on this text: {e}")))?;
         Ok(PipelineToken::cast_slice(&ids).iter().map(|id| id.cast_signed()).collect())
     }
 
@@ -194,7 +194,7 @@ impl Encoder {
                 && let Err(e) = self.of.encode.encode_into(text, &self.options, &mut ids)
             {
                 ids.truncate(before);
-                bad.push((row, Error::data(format!("the text has no tokens: {e}"))));
+                bad.push((row, Error::data(format!("the tokenizer fails on this text: {e}"))));
             }
             ends.push(i32::try_from(ids.len()).map_err(|_| Error::data("more token ids than a batch can have"))?);
             Ok(())

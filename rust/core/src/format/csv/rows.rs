@@ -187,7 +187,7 @@ impl Rows {
                 return Err(self.wrong(if utf16 {
                     "the file is UTF-16; pass encoding=\"utf-16\""
                 } else {
-                    "the text is not UTF-8; encoding= says what it is"
+                    "the text is not UTF-8: pass encoding=, such as \"latin-1\""
                 }));
             }
         };
@@ -288,7 +288,7 @@ impl Rows {
 
     /// A row that is not UTF-8.
     pub(super) fn no_text(&self, row: usize) -> Error {
-        Error::data("the row is not UTF-8").at(self.place(row))
+        Error::data("the row is not UTF-8: pass encoding=, such as \"latin-1\"").at(self.place(row))
     }
 
     /// A row with more fields than there are names.
@@ -308,7 +308,8 @@ impl Rows {
             Kind::Schema,
             format!(
                 "column {column:?}: expected {expected}, found {short:?}; pass features=Features({{…, {column:?}: \
-                 …}}) with the type that holds all values, or infer=\"all\" to find it by reading everything"
+                 …}}) with a type that holds all values, or infer=\"all\" in its place to find it by reading \
+                 everything"
             ),
         )
         .at(self.place(row))

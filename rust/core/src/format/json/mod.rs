@@ -224,7 +224,11 @@ impl LinesDecoder {
         let mut rows = Rows::default();
         if !chunk.head.is_empty() {
             if simdutf8::basic::from_utf8(&chunk.head).is_err() && !self.lenient {
-                return Err(failure(Error::data("the line is not UTF-8"), self.line, at));
+                return Err(failure(
+                    Error::data("the line is not UTF-8: pass encoding=, such as \"latin-1\""),
+                    self.line,
+                    at,
+                ));
             }
             self.take(&chunk.head, &mut texts, at, &mut rows, self.lenient)?;
             at += chunk.head.len() as u64;
@@ -240,7 +244,7 @@ impl LinesDecoder {
             let what = if good == 0 && at == 0 && (body.starts_with(b"\xFF\xFE") || body.starts_with(b"\xFE\xFF")) {
                 "the file is UTF-16; pass encoding=\"utf-16\""
             } else {
-                "the line is not UTF-8"
+                "the line is not UTF-8: pass encoding=, such as \"latin-1\""
             };
             return Err(failure(Error::data(what), self.line + before, at + line as u64));
         }
@@ -284,7 +288,7 @@ impl LinesDecoder {
             self.next += 1;
             let wanted = self.next > self.rows.start;
             let read = if bad {
-                Err(Error::data("the line is not UTF-8"))
+                Err(Error::data("the line is not UTF-8: pass encoding=, such as \"latin-1\""))
             } else if wanted && !self.counting {
                 self.row(&mut reader, texts).map_err(|fault| describe(&fault))
             } else {
@@ -371,8 +375,8 @@ pub(super) fn describe(fault: &Fault) -> Error {
             Error::new(
                 Kind::Schema,
                 format!(
-                    "field {:?}: {}; pass features=Features({{…, {name:?}: {feature}}}) with the type that holds all \
-                     values, or infer=\"all\" to find it by reading everything",
+                    "field {:?}: {}; pass features=Features({{…, {name:?}: {feature}}}) with a type that holds all \
+                     values, or infer=\"all\" in its place to find it by reading everything",
                     fault.path.join("."),
                     fault.what
                 ),

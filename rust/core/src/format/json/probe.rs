@@ -114,7 +114,11 @@ impl Prober {
         let mut at = chunk.at;
         for part in [&chunk.head[..], &chunk.body[..]] {
             // A line that is not UTF-8 is an error when it is read.
-            let mut rest = simdutf8::compat::from_utf8(part).map_or_else(|e| &part[..e.valid_up_to()], str::as_bytes);
+            let mut rest = simdutf8::compat::from_utf8(part).map_or_else(
+                // The reader says which line it is.
+                |e| &part[..memchr::memrchr(b'\n', &part[..e.valid_up_to()]).map_or(0, |n| n + 1)],
+                str::as_bytes,
+            );
             while !rest.is_empty() {
                 let end = memchr(b'\n', rest).map_or(rest.len(), |n| n + 1);
                 let mut line = &rest[..end];

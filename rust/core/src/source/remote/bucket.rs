@@ -18,12 +18,13 @@ use object_store::{ClientOptions, ObjectStore, RetryConfig};
 use tokio::time::timeout;
 use url::{Host, Url};
 
-use super::access::{Access, Patience, scrubbed};
+use super::access::{Access, Patience};
 use super::client::Client;
 use super::client::{Again, Failure, Tries, refused};
 use super::{keys, lock};
 use crate::engine::Engine;
 use crate::error::{Error, Kind};
+use crate::urls::scrubbed;
 
 /// What answers said beside what was asked for.
 #[derive(Debug, Default)]
@@ -195,7 +196,7 @@ impl Bucket {
             && let Some(why) = lock(&self.said.machine).clone()
         {
             let text = format!(
-                "there are no credentials for {}:// (this machine was asked for some at last: {why}); give \
+                "there are no credentials for {}:// (the instance metadata service was asked last: {why}); give \
                  storage_options=, a profile, or \
                  variables of the environment, or {{'anon': True}} for what is public",
                 self.kind

@@ -10,11 +10,12 @@ use reqwest::{Request, Response};
 use tokio::time::{sleep, timeout};
 use url::{Host, Origin, Url};
 
-use super::access::{Access, Patience, scrubbed, shown};
+use super::access::{Access, Patience};
 use super::{Body, certificates, encoding, next};
 use crate::activity::{HTTP, REQUESTS, RETRIES, count};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
+use crate::urls::{scrubbed, shown};
 
 /// Redirects of one request.
 const MOST_REDIRECTS: usize = 10;

@@ -9,13 +9,14 @@ use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::{Path, PathPart};
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, WriteMultipart};
 
-use super::access::{Access, kind_of_store};
+use super::access::Access;
 pub(crate) use super::bucket::Bucket;
 use super::bucket::failed;
 use super::client::{Again, Failure};
 use super::{Answer, Service, Wanted, keys};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
+use crate::urls::kind_of_store;
 
 /// An object store's location: the bucket's URL, and the key.
 fn split(location: &str) -> Result<(&'static str, String, Path)> {
@@ -250,7 +251,7 @@ mod tests {
             ("az", "abfss://c@acc.dfs.core.windows.net".into(), "a".into())
         );
         assert!(got("s3:///a").is_err() && got("s3://b/a/../c").is_err());
-        use super::super::access::is_of_store as is;
+        use crate::urls::is_of_store as is;
         assert!(is("s3a://b") && !is("https://s3/b") && !is("/s3://"));
     }
 }

@@ -9,11 +9,12 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use url::Url;
 
-use super::access::{Access, shown};
+use super::access::Access;
 use super::client::{Again, Answered, Ask, Failure, ask, body_of};
 use super::{Answer, Service, Wanted, encoding, lock};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
+use crate::urls::shown;
 
 /// An object of an HTTP server.
 pub(crate) struct Http {
@@ -58,7 +59,7 @@ impl Http {
 
     async fn once(&self, engine: &'static Engine, wanted: &Wanted, pin: Option<&str>) -> Result<Answer, Failure> {
         if self.immutable && self.access.offline {
-            return Err(Error::new(Kind::Io, "HF_HUB_OFFLINE is set, and this part of it is in no cache").into());
+            return Err(Error::new(Kind::Io, "HF_HUB_OFFLINE is set, and these bytes are in no cache: unset it, or run `rowstream download` while online").into());
         }
         let mut headers = HeaderMap::new();
         let range = match wanted {

@@ -31,7 +31,8 @@ use crate::activity::{BYTES, CACHE_BYTES, CACHE_HITS, CACHE_MISSES, count};
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::pool::Buffer;
-use access::{Access, shown, shown_url};
+use crate::urls::{shown, shown_url};
+use access::Access;
 use cache::{Cache, Key, Part as CachePart, Purpose};
 use client::{Again, Failure, Tries};
 
