@@ -594,3 +594,24 @@ def test_truths_are_not_filled_up_with_truths():
     ds = Dataset.from_dict({"flags": [[True], [False, True]]})
     batch = next(iter(DataLoader(ds, 2, format="numpy")))
     assert (batch["flags"].dtype, batch["flags"].tolist()) == (bool, [[True, False], [False, True]])
+
+
+def test_labels_that_are_no_texts_and_texts_that_are_not_there():
+    ds = Dataset.from_dict({"input_ids": [[1, 2, 3]], "labels": [[0, 1, 0, 1, 0]]})
+    batch = next(iter(DataLoader(ds, 1, format="numpy", pad_to_multiple_of=4)))
+    assert (batch["input_ids"].shape, batch["labels"].shape) == ((1, 4), (1, 5))
+    none = Dataset.from_dict({"input_ids": [[1], None, None]})
+    shapes = [one["attention_mask"].tolist() for one in DataLoader(none, 1, format="numpy")]
+    assert shapes == [[[1]], [[]], [[]]]
+    for masks in ({"a": "a"}, {"a": "m", "b": "m"}):
+        with pytest.raises(exceptions.InvalidArgumentError, match="masks names"):
+            DataLoader(ds, 1, masks=masks)
+
+
+@pytest.mark.parametrize("prefetch", [0, 1 << 20])
+def test_copies_on_a_device_know_nothing_of_inference(prefetch):
+    torch = pytest.importorskip("torch")
+    ds = Dataset.from_dict({"x": list(range(10))})
+    with torch.inference_mode():
+        for batch in DataLoader(ds, 2, device="meta", prefetch=prefetch):
+            assert not batch["x"].is_inference()

@@ -58,6 +58,11 @@ class Collate:
                     f"DataLoader: {what} is a dict by column, such as"
                     f" {what}={{'input_ids': …}}, not {given!r}"
                 )
+        named = [*(masks or {}).values()]
+        if len({*named}) < len(named) or any(of == name for name, of in (masks or {}).items()):
+            raise InvalidArgumentError(
+                f"DataLoader: masks names a column for each mask, one of its own, not {masks!r}"
+            )
         for name, value in (padding or {}).items():
             if not isinstance(value, (bool, int, float)):
                 raise InvalidArgumentError(
@@ -92,14 +97,18 @@ class Collate:
         if _is_array(column):
             if column.ndim != 2:
                 return {name: column}
-            # Of other columns a length that all rows have is not one that was cut.
-            of_text = mask is not None or name in self._padding or name.endswith("labels")
-            if not of_text or not column.shape[1] % self._multiple:
+            # Of other columns a length that all rows have is what they are, such as a class each.
+            ids = batch.get(f"{name.removesuffix('labels')}input_ids")
+            along = name.endswith("labels") and getattr(ids, "shape", None) == column.shape
+            filled_up = mask is not None or name in self._padding or along
+            if not filled_up or not column.shape[1] % self._multiple:
                 return {name: column} | ({} if mask is None else {mask: _ones(column.shape)})
         import numpy as np
 
         rows = [_plain(row) for row in column]
         lists = [row for row in rows if row is not None]
+        if mask is not None and not lists:
+            lists = [np.zeros(0, np.int64)]
         if not lists or not all(_is_array(row) and row.ndim == 1 for row in lists):
             return {name: rows}
         there = np.array([0 if row is None else len(row) for row in rows])

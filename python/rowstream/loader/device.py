@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -69,6 +70,14 @@ class ToDevice:
 
     def sent(self, batch: Any) -> tuple[Any, Any]:
         """Begin to copy a batch; return it on the device, and the event that it is there."""
+        torch = sys.modules.get("torch")
+        if torch is None or not torch.is_inference_mode_enabled():
+            return self._sent(batch)
+        # Of one kind, whichever thread copies it, and in whichever mode the loop is.
+        with torch.inference_mode(mode=False):
+            return self._sent(batch)
+
+    def _sent(self, batch: Any) -> tuple[Any, Any]:
         if self._side is None:
             return self._copy(batch), None
         import torch
