@@ -34,8 +34,9 @@ def stream_of(ds: Any, num_shards: int) -> Any:
     """
     if ds._format_columns is not None or (ds._format_kwargs and ds._format_type != "custom"):
         raise UnsupportedError(
-            "a stream has a format without options and without chosen columns: select_columns()"
-            " first, and with_format() of the stream"
+            "to_iterable_dataset: this dataset has with_format() with columns= or options, which"
+            " streams do not have: with_format(None) and select_columns() first, and with_format()"
+            " of the stream"
         )
     info = DatasetInfo(features=ds.features)
     plain = not requires_decoding(ds.features) and not has_arrays(ds.features)

@@ -181,8 +181,8 @@ class DataLoader(LoaderState, LoaderFigures):
         if collate_fn is not None:
             if collate is not None or num_threads or num_proc:
                 raise InvalidArgumentError(
-                    "DataLoader: collate_fn= takes rows, and is called in the loop; collate= takes"
-                    " columns, and num_threads= and num_proc= say where it is called"
+                    "DataLoader: collate_fn= takes rows and is called in the loop: it does not go"
+                    " together with collate=, num_threads= and num_proc=: those take columns"
                 )
             self.dataset = stream.with_format(None) if stream._format in TABLES else stream
             collate = rows_of

@@ -68,7 +68,9 @@ class LitData(Reader):
                 index = json.loads(source.content())
                 config, chunks = index["config"], index["chunks"]
             except (ValueError, KeyError) as error:
-                raise FileFormatError(f"{source}: no index of litdata") from error
+                raise FileFormatError(
+                    f"{source}: no index of litdata, which has config and chunks: {error!r}"
+                ) from error
             if config.get("encryption"):
                 raise UnsupportedError(f"{source}: encrypted chunks are not read")
             folder = os.path.dirname(source.path)

@@ -241,7 +241,8 @@ class Plan(PlanBase):
             )
         if len(segments) * times > MOST_SEGMENTS:
             raise InvalidArgumentError(
-                f"repeat({times}) of {len(segments)} different passes is too long a plan"
+                f"repeat({times}) of {len(segments)} different passes makes more than"
+                f" {MOST_SEGMENTS}: call repeat() before take() and skip()"
             )
         return replace(self, segments=segments * times)
 

@@ -97,12 +97,17 @@ def filtered(
 
 def permuted(plan: Plan, seed: int) -> Plan:
     """Return the plan with all rows permuted before the functions of one row."""
-    what = "shuffle(buffer_size=None) is of single rows of files"
+    what = "shuffle(buffer_size=None) needs single rows that come straight from files"
     if plan.python and not plan.permutable:
-        raise UnsupportedError(f"{what}: call it before batched functions, mixtures and generators")
-    if plan.batch is not None or plan.skipped is not None:
         raise UnsupportedError(
-            f"{what}, all of which can be read: call it before batch(), without on_error"
+            f"{what}: call it before batched functions, and on the parts of a mixture; a generator"
+            " takes a buffer_size"
+        )
+    if plan.batch is not None or plan.skipped is not None:
+        why = "batch()" if plan.batch is not None else "on_error="
+        raise UnsupportedError(
+            f"{what}, all of which can be read, and there is {why} before it: give a buffer_size,"
+            " or call it first, without on_error="
         )
     steps, condition = plan.steps, plan.condition
     if condition is not None:

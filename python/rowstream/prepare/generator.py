@@ -101,7 +101,8 @@ def _checked(generator: Callable[..., Any], features: Features, /, **kwargs: Any
         if isinstance(row, Mapping) and not row.keys() <= features.keys():
             raise InvalidArgumentError(
                 "features= does not name the columns"
-                f" {[name for name in row if name not in features]}"
+                f" {[name for name in row if name not in features]}, but {[*features]}: add them"
+                " there, or leave them out of the rows"
             )
         yield row
 

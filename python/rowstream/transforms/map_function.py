@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 SOME_NONE = (
-    "map: the function returned None for some rows and columns for others{}: a row that stays as it"
-    " is, is returned as it is"
+    "map: the function returned None for some rows and columns for others{}: return the row itself"
+    " where nothing changes"
 )
 
 

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from rowstream.exceptions import UnsupportedError
 from rowstream.storage.files import open as open_file
+from rowstream.storage.urls import shown
 from rowstream.utils.atomic import atomic_file
 
 
@@ -52,7 +54,13 @@ class Target:
             return self.of
         path = os.fspath(self.of)
         fs, inside = file_system(path, self.options)
-        self.inner = atomic_file(inside) if fs is None else fs.open(inside, "wb")
+        try:
+            self.inner = atomic_file(inside) if fs is None else fs.open(inside, "wb")
+        except NotImplementedError as error:
+            raise UnsupportedError(
+                f"{shown(path)}: no file can be written there: write to local disk or an object"
+                " store, such as s3://"
+            ) from error
         self.remote = None if fs is None else (fs, inside)
         return self.inner.__enter__()
 

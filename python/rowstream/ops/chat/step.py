@@ -110,7 +110,9 @@ class ApplyChatTemplate(Whole):
                 for name, value in self.variables
             ]
         except TypeError as error:
-            raise UnsupportedError(f"a variable of the template is no JSON: {error}") from error
+            raise UnsupportedError(
+                f"apply_chat_template: variables= has what JSON does not have: {error}"
+            ) from error
         spec = {
             "template": self.template,
             "tokenizer": self.held and self.held.name,

@@ -271,5 +271,8 @@ def _profile(name: str | None) -> dict[str, Any]:
                         {"region": "aws_region", "endpoint_url": "aws_endpoint"}.get(key, key)
                     ] = value
     if named and not there:
-        raise InvalidArgumentError(f"there is no profile {named!r} in the configuration of AWS")
+        raise InvalidArgumentError(
+            f"there is no AWS profile {named!r} in ~/.aws/config or ~/.aws/credentials, or where"
+            " AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE point"
+        )
     return found
