@@ -186,7 +186,7 @@ def test_what_cannot_be():
     for match, call in {
         "2 numbers": lambda: mix_datasets(parts(), [1]),
         "0 or more": lambda: mix_datasets(parts(), [1, -1]),
-        "more than 0": lambda: mix_datasets(parts(), [0, 0]),
+        "must be above 0": lambda: mix_datasets(parts(), [0, 0]),
         "begins with row 0": lambda: mix_datasets(parts(), {5: [1, 1]}),
         "no column": lambda: mix_datasets(parts(), [1, 1], by="tokens"),
         "stopping_strategy": lambda: mix_datasets(parts(), [1, 1], stopping_strategy="never"),

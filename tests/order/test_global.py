@@ -113,7 +113,7 @@ def test_filters_and_functions(ds):
     )
     with pytest.raises(exceptions.UnsupportedError, match="single rows"):
         ds.batch(3).shuffle(seed=1, buffer_size=None)
-    with pytest.raises(exceptions.UnsupportedError, match="before shuffles in windows"):
+    with pytest.raises(exceptions.UnsupportedError, match="comes before other shuffles"):
         list(ds.shuffle(seed=1, buffer_size=50).take(10).shuffle(seed=1, buffer_size=None))
 
 
