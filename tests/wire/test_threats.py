@@ -13,6 +13,7 @@ import pytest
 import rowstream
 from rowstream import Dataset, load_dataset
 from rowstream.storage.access import StorageOptions as Access
+from rowstream.storage.urls import shown
 
 from tests.wire.conftest import FAST, far, lines, parquet
 
@@ -131,6 +132,23 @@ def test_s2_secrets_are_nowhere(server, tmp_path, capfd):
     texts += list(capfd.readouterr())
     leaks = [text[:300] for text in texts if "canary" in text.replace("http://[canary", "")]
     assert not leaks
+
+
+@pytest.mark.parametrize(
+    ("url", "as_shown"),
+    [
+        ("/data/a?b@c.csv", "/data/a?b@c.csv"),
+        ("https://me:canary@h/a.csv?sig=canary#canary", "https://h/a.csv"),
+        ("http://[::1]:80/a?sig=canary", "http://[::1]:80/a"),
+        ("ftp://canary@h/a.csv", "ftp://h/a.csv"),
+        ("s3://key:canary@bucket/a?b.csv", "s3://bucket/a?b.csv"),
+        ("abfss://container@account/a.csv", "abfss://container@account/a.csv"),
+        ("hf://datasets/org/name@main/a.csv", "hf://datasets/org/name@main/a.csv"),
+        ("zip://a.csv::https://canary@h/b.zip?sig=canary", "zip://a.csv::https://h/b.zip"),
+    ],
+)
+def test_s2_urls_as_messages_show_them(url, as_shown):
+    assert shown(url) == as_shown
 
 
 BROKEN = {

@@ -88,7 +88,7 @@ class NumpyFormatter(TensorFormatter):
             else np.asarray(value, **self.kwargs)
         )
 
-    def run(self, values: list[Any], array: np.ndarray[Any, Any]) -> Any:
+    def number_list(self, values: list[Any], array: np.ndarray[Any, Any]) -> Any:
         return np.asarray(values, **self.kwargs) if self.kwargs else array
 
     def stays(self, value: Any) -> bool:

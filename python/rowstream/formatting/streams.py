@@ -9,6 +9,8 @@ from rowstream.exceptions import InvalidArgumentError
 from rowstream.formatting.names import ALIASES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from rowstream import _core
@@ -79,7 +81,7 @@ def formatted(make: Formatter, item: Any) -> Any:
     )
 
 
-def formatted_group(make: Formatter, items: list[Any]) -> Any:
+def formatted_group(make: Formatter, items: Sequence[Any]) -> Any:
     """Format several items as one batch."""
     together = getattr(make, "examples", None)
     if together is not None and all(isinstance(item, dict) for item in items):

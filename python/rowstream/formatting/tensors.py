@@ -47,7 +47,7 @@ class TensorFormatter(Formatter):
         if isinstance(value, Mapping):
             return {name: self.recursive_tensorize(one) for name, one in value.items()}
         if type(value) is list and (array := _python_numbers(value)) is not None:
-            return self.run(value, array)
+            return self.number_list(value, array)
         if self.own(value):
             return self.kept(value)
         if _is_image(value):
@@ -73,7 +73,7 @@ class TensorFormatter(Formatter):
             )
         return self.leaf(value)
 
-    def run(self, values: list[Any], array: np.ndarray[Any, Any]) -> Any:
+    def number_list(self, values: list[Any], array: np.ndarray[Any, Any]) -> Any:
         """Return Python numbers of one type as the tensor that stacking those of each would give.
 
         Args:

@@ -49,7 +49,7 @@ class TorchFormatter(TensorFormatter):
             return super().ragged(values, lengths, rows)
         return self._separate(divided(values, lengths))
 
-    def run(self, values: list[Any], array: Any) -> Any:
+    def number_list(self, values: list[Any], array: Any) -> Any:
         if self.kwargs:
             return self.torch.tensor(values, **self.kwargs)
         result = self.torch.from_numpy(array)

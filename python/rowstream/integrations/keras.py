@@ -146,33 +146,33 @@ class KerasLoader:
         """
         from keras.callbacks import Callback
 
-        batches = None if every == "epoch" else check_number("every", every, least=1)
+        between = None if every == "epoch" else check_number("every", every, least=1)
         self._callbacks += 1
         loader, own = self, self._callbacks
 
         class Place(Callback):  # type: ignore[misc]
             """Moves the place of the loader."""
 
-            batches = since = 0
+            seen = since = 0
 
             def on_epoch_begin(self, *_: Any, **__: Any) -> None:
                 """Count the batches of an epoch from its first one."""
-                self.batches = 0
+                self.seen = 0
 
             def on_train_batch_end(self, batch: int, *_: Any, **__: Any) -> None:
                 """Count a batch, or as many as one execution had."""
-                new, self.batches = batch + 1 - self.batches, batch + 1
+                new, self.seen = batch + 1 - self.seen, batch + 1
                 self.since += new
                 if own == loader._callbacks:
                     loader._moved(new)
-                if batches is not None and self.since >= batches:
+                if between is not None and self.since >= between:
                     # As Keras counts: from the last one that was written.
                     self.since = 0
                     loader._written(path)
 
             def on_epoch_end(self, *_: Any, **__: Any) -> None:
                 """Write the place that the next epoch begins at."""
-                if batches is None:
+                if between is None:
                     loader._written(path)
 
         return Place()

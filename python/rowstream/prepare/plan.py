@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,7 +19,7 @@ from rowstream.prepare.arrow_copy import ArrowCopy
 from rowstream.prepare.cache import folder, open_table
 from rowstream.prepare.file_table import FileTable
 from rowstream.prepare.row_groups import features_as_read, is_read_in_place
-from rowstream.storage.urls import without_query
+from rowstream.storage.urls import shown
 from rowstream.table.table import Table, concat_tables
 from rowstream.utils import logging
 from rowstream.utils.atomic import create_file
@@ -78,7 +77,6 @@ _logger = logging.get_logger(__name__)
 
 _NOTED = 10  # files that are noted beside what is made of them
 Made = TypeVar("Made")  # the class of the data set, which stands above this module
-_CREDENTIALS = re.compile(r"://[^/@]*@")
 
 
 def prepare_plan(
@@ -132,10 +130,7 @@ def prepare_plan(
 
 def _note(path: str, plan: Plan) -> None:
     """Record next to a file of the cache which files its rows come from, for people to read."""
-    files = [
-        _CREDENTIALS.sub("://", without_query(one["path"]))
-        for one in plan.listing["files"][:_NOTED]
-    ]
+    files = [shown(one["path"]) for one in plan.listing["files"][:_NOTED]]
     with open(os.path.join(os.path.dirname(path), ".about"), "w", encoding="utf-8") as file:
         json.dump({"files": files}, file)
 

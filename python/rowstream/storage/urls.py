@@ -48,10 +48,9 @@ def shown(url: str) -> str:
 
 
 def _shown(url: str) -> str:
-    if url.startswith(("http://", "https://")):
-        return re.sub(r"(?<=://)[^/@]*@", "", without_query(url))
     # A container of Azure stands before an at sign too, and has no password.
-    return re.sub(r"(?<=://)[^/@:]*:[^/@]*@", "", url)
+    user = "[^/@:]*:[^/@]*@" if url.partition("://")[0] in CLOUDS else "[^/@]*@"
+    return re.sub(f"(?<=://){user}", "", without_query(url))
 
 
 def without_query(url: str) -> str:

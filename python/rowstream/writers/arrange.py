@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.utils.arguments import check_number, convert_file_size_to_int
-from rowstream.writers.external_sort import COLUMNS, SortedRows, SortKeys, found, sorted_rows
+from rowstream.writers.external_sort import HEAD_COLUMNS, SortedRows, SortKeys, found, sorted_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 # shuffled by; its hash.
 _ROW, _RANDOM = "rowstream:row", "rowstream:random"
 _HIGH, _LOW = "rowstream:hash-high", "rowstream:hash-low"
-_OURS = (_ROW, _RANDOM, _HIGH, _LOW, *COLUMNS)
+_OURS = (_ROW, _RANDOM, _HIGH, _LOW, *HEAD_COLUMNS)
+ARRANGED = 2
+"""The version of how rows are arranged: what a killed run of another one left is not taken."""
 _ROWS = 10_000  # of a table that is given to a writer, at most
 _JOINED = 8 << 20  # bytes of tables that are numbered at once
 

@@ -26,7 +26,7 @@ _BATCHES = 128  # of a run, at least, if it has as many rows
 # the one before or after it.
 _PARTS = 16
 _LARGEST = 1 << 30  # bytes of a run or range, however much memory there is
-_RUN, _BATCH, _ROWS, _BYTES = COLUMNS = (
+_RUN, _BATCH, _ROWS, _BYTES = HEAD_COLUMNS = (
     "rowstream:run",
     "rowstream:batch",
     "rowstream:rows",
@@ -116,9 +116,8 @@ class SortedRows:
         inside = sizes[end] - sizes[begin]
         pieces = max(1, -(-int(inside) // _run_bytes(memory)))
         wanted = sizes[begin] + np.arange(pieces + 1) * (inside / pieces)
-        places_of = np.clip(np.searchsorted(sizes, wanted), begin, end)
-        places_of[0], places_of[-1] = begin, end
-        cuts = np.unique(places_of).tolist()
+        between = np.clip(np.searchsorted(sizes, wanted[1:-1]), begin, end)
+        cuts = np.unique([begin, *between, end]).tolist()
         run, at = heads.column(_RUN).to_numpy(), heads.column(_BATCH).to_numpy()
         # The places of each run's batches among all, by their numbers.
         order = np.lexsort((at, run))
@@ -191,7 +190,7 @@ def sorted_rows(
     made = [*_one_ahead(lambda run: _written(folder, keys, *run), numbered)]
     heads, counts, steps = zip(*made, strict=True)
     first = pa.concat_tables(heads)
-    all_heads = first.take(pa.array(_order(first, keys))).select([*COLUMNS])
+    all_heads = first.take(pa.array(_order(first, keys))).select([*HEAD_COLUMNS])
     # The rows of a batch are said for the case that there is one run.
     numbers = {"runs": len(heads), "rows": sum(counts), "step": steps[0]}
     # Its being there says that all runs are.

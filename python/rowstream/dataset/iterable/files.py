@@ -4,7 +4,6 @@ archives; in another order, if one is asked for.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import tempfile
@@ -22,7 +21,7 @@ from rowstream.utils import progress
 from rowstream.utils.arguments import check_number
 from rowstream.utils.locks import held_lock
 from rowstream.utils.ray_tasks import check_engine
-from rowstream.writers.arrange import Arrangement, SortedPart, given, no_tables
+from rowstream.writers.arrange import ARRANGED, Arrangement, SortedPart, given, no_tables
 from rowstream.writers.forms import ArrowForm, ParquetForm, TarForm
 from rowstream.writers.parts import Part, alone, named, write_parts
 from rowstream.writers.shards import Output
@@ -230,7 +229,7 @@ class StreamFiles(StreamOrder, StreamExport):
         said: list[Any] = [form.said, self._plan, of, self._consumer, self._shared.epoch]
         said += [] if begin is None else [begin.to_dict(self._plan.described)]
         if order is not None:
-            said.append(order)
+            said += [ARRANGED, order]
         with (
             alone(output.shards(form.ending, name)),
             self._parts(output, form, batch_size, order, of, num_proc or of, said) as opened,
@@ -308,13 +307,15 @@ def _scratch(output: Output) -> Iterator[str]:
         with suppress(OSError), held_lock(left / "lock", wait=False) as ours:
             if ours:
                 shutil.rmtree(left, ignore_errors=True)
-    made = tempfile.mkdtemp(prefix=_BEGUN, dir=beside)
-    folder = str(Path(made).with_name(_SCRATCH + Path(made).name.removeprefix(_BEGUN)))
+    folder = Path(tempfile.mkdtemp(prefix=_BEGUN, dir=beside))
     try:
-        with held_lock(Path(made) / "lock"):
-            # Only now, when it is locked, does it have the name that others look for.
-            os.rename(made, folder)
-            yield folder
+        with held_lock(folder / "lock"):
+            # Only now, when it is locked, does it have the name that others look for. Windows does
+            # not rename what is open, nor do others find a lock there.
+            with suppress(PermissionError):
+                folder = folder.rename(
+                    folder.with_name(_SCRATCH + folder.name.removeprefix(_BEGUN))
+                )
+            yield str(folder)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
