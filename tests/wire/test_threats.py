@@ -186,8 +186,11 @@ def test_s2_nor_where_content_is_broken(server, tmp_path, streaming, where):
             error = error.__cause__ or error.__context__
 
     for name, content in BROKEN.items():
-        (server.root / "http" / name).write_bytes(content)
-        url = f"{server.http}/{name}"
+        # In a folder of their own: other tests read files of these names.
+        path = server.root / "http" / "broken" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        url = f"{server.http}/broken/{name}"
         url = url.replace("://", f"://{where}") if where.endswith("@") else url + where
         for call in (
             lambda url=url: list(
