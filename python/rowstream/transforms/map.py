@@ -16,7 +16,6 @@ import pyarrow as pa
 
 from rowstream.exceptions import FileFormatError, InvalidArgumentError
 from rowstream.features.widen import agreed
-from rowstream.table.table import as_table
 from rowstream.transforms.map_function import SOME_NONE
 from rowstream.transforms.map_job import MapJob, gave_nothing
 from rowstream.transforms.map_output import open_result
@@ -63,6 +62,57 @@ def processes_of(num_proc: int | None, engine: str | None) -> int | None:
     return num_proc or (None if engine is None else cluster_size())
 
 
+class _Files:
+    """The files of a result: one, or one for each process.
+
+    Args:
+        name: The path of the one file; `None` if results are kept in memory.
+        fingerprint: The fingerprint of the result.
+        suffix: The template for what the names of the files of processes have in addition.
+        named_by_user: Whether the path is the user's; names of our own have the fingerprint.
+    """
+
+    def __init__(
+        self, name: str | None, fingerprint: str | None, suffix: str, *, named_by_user: bool
+    ) -> None:
+        self.name, self._fingerprint, self._suffix = name, fingerprint, suffix
+        self._named_by_user = named_by_user
+        self._stem, self._ending = os.path.splitext(name) if name else ("", "")
+        if name and not self._ending:
+            raise InvalidArgumentError(
+                f"Expected cache_file_name to have an extension, but got: {name}"
+            )
+
+    def path(self, rank: int, of: int) -> str:
+        """Return the path of the file of one of several processes."""
+        return f"{self._stem}{self._suffix.format(rank=rank, num_proc=of)}{self._ending}"
+
+    def fingerprint_of(self, rank: int, of: int) -> str:
+        """Return the fingerprint of the rows of one of so many processes."""
+        suffix = self._suffix.format(rank=rank, num_proc=of) if of > 1 else ""
+        return f"{self._fingerprint}{suffix}"
+
+    def usable(self, path: str, rank: int, of: int) -> bool:
+        """Return whether a file exists and has these rows."""
+        if not os.path.exists(path):
+            return False
+        return not self._named_by_user or has_fingerprint(path, self.fingerprint_of(rank, of))
+
+    def most_complete(self, parts: int) -> int:
+        """Return the number of files of the set that lacks least; of nearly so many, if several."""
+        there = parts_there(self.name, self._suffix, self.usable) if self.name else {}
+        return min(
+            there, key=lambda of: ((of - there[of]) / of, abs(of - parts), of), default=parts
+        )
+
+    def shown(self, of: int) -> str | None:
+        """Return the path of all of so many files, for messages."""
+        if of == 1:
+            return self.name
+        suffix = self._suffix.replace("{rank:05d}", "*").format(rank=0, num_proc=of)
+        return f"{self._stem}{suffix}{self._ending}"
+
+
 def run_map(
     ds: Any,
     job: MapJob,
@@ -86,31 +136,8 @@ def run_map(
         desc: The text of the progress bar.
         join: A function that joins the results of several processes.
     """
-    name = job.cache_file_name
-    stem, ending = os.path.splitext(name) if name else ("", "")
-    if name and not ending:
-        raise InvalidArgumentError(
-            f"Expected cache_file_name to have an extension, but got: {name}"
-        )
-
-    def part_of(rank: int, of: int) -> str:
-        return f"{stem}{suffix.format(rank=rank, num_proc=of)}{ending}"
-
-    def name_of(rank: int, of: int) -> str:
-        return (
-            f"{job.new_fingerprint}{suffix.format(rank=rank, num_proc=of)}"
-            if of > 1
-            else str(job.new_fingerprint)
-        )
-
-    def usable(file: str, rank: int, of: int) -> bool:
-        # Names that are our own have the fingerprint in them.
-        return os.path.exists(file) and (not job.whole or has_fingerprint(file, name_of(rank, of)))
-
-    parts = num_proc or 1
-    if name and load and (there := parts_there(name, suffix, usable)):
-        # The most complete set; then the one of nearly as many parts.
-        parts = min(there, key=lambda of: ((of - there[of]) / of, abs(of - parts), of))
+    files = _Files(job.cache_file_name, job.new_fingerprint, suffix, named_by_user=job.whole)
+    parts = files.most_complete(num_proc or 1) if load else num_proc or 1
     shards = _shards(ds, job, parts)
     made: list[Any] = [None] * parts
     todo: list[tuple[int, MapJob]] = []
@@ -118,60 +145,24 @@ def run_map(
     for i, shard in enumerate(shards):
         own = MapJob(**{**vars(job), "shard": shard})
         if parts > 1:
-            own.cache_file_name = part_of(i, parts) if name else None
+            own.cache_file_name = files.path(i, parts) if files.name else None
             own.rank, own.offset = i, before
-            own.new_fingerprint = name_of(i, parts)
+            own.new_fingerprint = files.fingerprint_of(i, parts)
         elif num_proc:
             own.rank = 0
         before += len(shard)
-        if own.cache_file_name and load and usable(own.cache_file_name, i, parts):
+        if own.cache_file_name and load and files.usable(own.cache_file_name, i, parts):
             made[i] = _cached(own)
         if made[i] is None:
             todo.append((i, own))
     if todo:
-        if len(todo) < parts:
-            _logger.info(
-                f"Reprocessing {len(todo)}/{parts} shards because some of them were missing from"
-                " the cache."
-            )
-        if num_proc:
-            for i, _ in todo:
-                _logger.info(
-                    f"Process #{i + 1} will write at"
-                    f" {part_of(i, parts) if name and parts > 1 else name}"
-                )
-        if num_proc:
-            _logger.info(f"Spawning {num_proc} processes")
-        text = f"{desc} (num_proc={num_proc})" if num_proc else desc
-        with progress.bar(
-            len(ds), text, initial=len(ds) - sum(len(own.shard) for _, own in todo)
-        ) as bar:
-            if num_proc:
-
-                def done(i: int, result: Any) -> None:
-                    made[i] = shards[i] if result is None else result
-
-                run_in_processes(
-                    [(i, partial(run_in_process, own)) for i, own in todo],
-                    num_proc,
-                    bar.update,
-                    done,
-                    "map",
-                    engine,
-                )
-            else:
-                for i, own in todo:
-                    made[i] = run(own, bar.update)
+        for i, result in _results(todo, parts, num_proc, engine, desc, len(ds)):
+            made[i] = shards[i] if result is None else result
         made = _agreeing(job, made, shards)
         if parts > 1:
             _logger.info(f"Concatenating {parts} shards")
     else:
-        shown = (
-            name
-            if parts == 1
-            else f"{stem}{suffix.replace('{rank:05d}', '*').format(rank=0, num_proc=parts)}{ending}"
-        )
-        _logger.info(f"Loading cached processed dataset at {shown}")
+        _logger.info(f"Loading cached processed dataset at {files.shown(parts)}")
     whole = made[0] if parts == 1 else join(made if job.features is not None else _agreed(made))
     changed = any(
         one._fingerprint != shard._fingerprint for one, shard in zip(made, shards, strict=True)
@@ -182,6 +173,47 @@ def run_map(
     else:
         whole = ds
     return whole
+
+
+def _results(
+    todo: list[tuple[int, MapJob]],
+    parts: int,
+    num_proc: int | None,
+    engine: str | None,
+    desc: str,
+    rows: int,
+) -> list[tuple[int, Any]]:
+    """Run the jobs of some parts, and return each with its part's number.
+
+    Args:
+        todo: The jobs, by the number of the part.
+        parts: The number of parts; the others are there already.
+        num_proc, engine, desc: As in `run_map`.
+        rows: The rows of all parts.
+    """
+    if len(todo) < parts:
+        _logger.info(
+            f"Reprocessing {len(todo)}/{parts} shards because some of them were missing from the"
+            " cache."
+        )
+    text = f"{desc} (num_proc={num_proc})" if num_proc else desc
+    initial = rows - sum(len(own.shard) for _, own in todo)
+    with progress.bar(rows, text, initial=initial) as bar:
+        if not num_proc:
+            return [(i, run(own, bar.update)) for i, own in todo]
+        for i, own in todo:
+            _logger.info(f"Process #{i + 1} will write at {own.cache_file_name}")
+        _logger.info(f"Spawning {num_proc} processes")
+        made: list[tuple[int, Any]] = []
+        run_in_processes(
+            [(i, partial(run_in_process, own)) for i, own in todo],
+            num_proc,
+            bar.update,
+            lambda i, result: made.append((i, result)),
+            "map",
+            engine,
+        )
+        return made
 
 
 def _agreed(parts: list[Any]) -> list[Any]:
@@ -234,6 +266,3 @@ def _cached(job: MapJob) -> Any:
     except (pa.ArrowException, OSError, FileFormatError) as error:
         _logger.warning(f"{job.cache_file_name} is damaged, and is made anew: {error}")
         return None
-
-
-__all__ = ["as_table", "run_map"]

@@ -120,24 +120,9 @@ def push(splits: dict[str, Any], options: UploadOptions, *, whole: bool) -> Any:
         options: The options; `num_shards` by split.
         whole: Whether these are all splits of the configuration; its other files are removed.
     """
-    from huggingface_hub import (
-        CommitOperationAdd,
-        CommitOperationDelete,
-        DatasetCard,
-        DatasetCardData,
-        HfApi,
-    )
-    from huggingface_hub.utils import EntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
-    if options.config_name == "data":
-        raise InvalidArgumentError(
-            "`config_name` cannot be 'data'. Please, choose another name for configuration."
-        )
-    for name in splits:
-        if not name or not all(part.isidentifier() for part in name.split(".")):
-            raise InvalidArgumentError(
-                f"Split name should match '\\w+(\\.\\w+)*' but got '{name}'."
-            )
+    _check_names(options.config_name, splits)
     api = HfApi(endpoint=config.HF_ENDPOINT, token=options.token)
     repo_id = api.create_repo(
         options.repo_id, repo_type="dataset", private=options.private, exist_ok=True
@@ -147,88 +132,120 @@ def push(splits: dict[str, Any], options: UploadOptions, *, whole: bool) -> Any:
     folder = options.data_dir or (
         options.config_name if options.config_name != "default" else "data"
     )
-    most = convert_file_size_to_int(options.max_shard_size or config.MAX_SHARD_SIZE)
-    additions, infos = [], SplitDict(dataset_name=repo_id.rsplit("/", 1)[-1])
-    size = total = 0
+    files: dict[str, bytes] = {}
+    infos = SplitDict(dataset_name=repo_id.rsplit("/", 1)[-1])
     for name, ds in splits.items():
         nbytes = ds._estimate_nbytes()
-        count = (options.num_shards or {}).get(name) or max(
-            1, min(len(ds) or 1, math.ceil(nbytes / most))
+        files |= _files(
+            f"{folder}/{name}", ds, nbytes, options, (options.num_shards or {}).get(name)
         )
-        for i in range(count):
-            buffer = BytesIO()
-            part = ds.shard(count, i, contiguous=True) if count > 1 else ds
-            output = Output(buffer, None, None, None)
-            part._write_parquet(output, embed=options.embed_external_files)
-            size += buffer.tell()
-            path = f"{folder}/{name}-{i:05d}-of-{count:05d}.parquet"
-            additions.append(
-                CommitOperationAdd(path_in_repo=path, path_or_fileobj=buffer.getvalue())
-            )
         infos.add(
             SplitInfo(name, num_bytes=nbytes, num_examples=len(ds), dataset_name=infos.dataset_name)
         )
-        total += nbytes
-    new = {one.path_in_repo for one in additions}
-    try:
-        there = [
-            one.path
-            for one in api.list_repo_tree(
-                repo_id, folder, repo_type="dataset", revision=options.revision
-            )
-            if hasattr(one, "size")
-        ]
-    except (EntryNotFoundError, RepositoryNotFoundError):
-        there = []
     gone = [
         path
-        for path in there
-        if path not in new
+        for path in _files_there(api, repo_id, folder, options.revision)
+        if path not in files
         and (whole or any(path.startswith(f"{folder}/{name}-") for name in splits))
     ]
-    try:
-        card = DatasetCard.load(
-            api.hf_hub_download(
-                repo_id, "README.md", repo_type="dataset", revision=options.revision
-            )
-        )
-    except (EntryNotFoundError, RepositoryNotFoundError):
-        card = None
-    data = card.data if card is not None else DatasetCardData()
-    first: Features = next(iter(splits.values())).features
-    before = DatasetInfosDict.from_dataset_card_data(data).get(options.config_name)
-    if before is not None and before.splits and not whole:
-        if before.features is not None and before.features != first:
-            raise InvalidArgumentError(
-                "Features of the new split don't match the features of the existing splits on the"
-                f" hub: {first} != {before.features}"
-            )
-        kept = SplitDict(dataset_name=infos.dataset_name)
-        for name, one in before.splits.items():
-            kept.add(infos.get(name, one))
-        for name in infos:
-            if name not in kept:
-                kept.add(infos[name])
-        infos = kept
+    card, data = _card(api, repo_id, options.revision)
+    features: Features = next(iter(splits.values())).features
+    if not whole:
+        before = DatasetInfosDict.from_dataset_card_data(data).get(options.config_name)
+        infos = _with_others(infos, features, before)
     info = DatasetInfo(
-        features=first,
+        features=features,
         splits=infos,
-        download_size=size,
+        download_size=sum(map(len, files.values())),
         dataset_size=sum(one.num_bytes for one in infos.values()),
     )
     DatasetInfosDict({options.config_name: info}).to_dataset_card_data(data)
     _configured(data, options.config_name, folder, list(infos), options.set_default)
-    text = str(DatasetCard(f"---\n{data}\n---\n") if card is None else card)
-    additions.append(CommitOperationAdd(path_in_repo="README.md", path_or_fileobj=text.encode()))
+    files["README.md"] = str(card(data)).encode()
     return api.create_commit(
         repo_id,
-        operations=[*additions, *(CommitOperationDelete(path_in_repo=path) for path in gone)],
+        operations=[
+            *(CommitOperationAdd(path, content) for path, content in files.items()),
+            *(CommitOperationDelete(path) for path in gone),
+        ],
         commit_message=options.commit_message or "Upload dataset",
         commit_description=options.commit_description or "",
         repo_type="dataset",
         revision=options.revision,
         create_pr=options.create_pr,
     )
+
+
+def _check_names(config_name: str, splits: dict[str, Any]) -> None:
+    """Raise for the name of a configuration, or of a split, that cannot be."""
+    if config_name == "data":
+        raise InvalidArgumentError(
+            "`config_name` cannot be 'data'. Please, choose another name for configuration."
+        )
+    for name in splits:
+        if not name or not all(part.isidentifier() for part in name.split(".")):
+            raise InvalidArgumentError(
+                f"Split name should match '\\w+(\\.\\w+)*' but got '{name}'."
+            )
+
+
+def _files(
+    stem: str, ds: Any, nbytes: int, options: UploadOptions, count: int | None
+) -> dict[str, bytes]:
+    """Return the Parquet files of a split, by their paths."""
+    most = convert_file_size_to_int(options.max_shard_size or config.MAX_SHARD_SIZE)
+    count = count or max(1, min(len(ds) or 1, math.ceil(nbytes / most)))
+    files = {}
+    for i in range(count):
+        buffer = BytesIO()
+        part = ds.shard(count, i, contiguous=True) if count > 1 else ds
+        part._write_parquet(Output(buffer, None, None, None), embed=options.embed_external_files)
+        files[f"{stem}-{i:05d}-of-{count:05d}.parquet"] = buffer.getvalue()
+    return files
+
+
+def _files_there(api: Any, repo_id: str, folder: str, revision: str | None) -> list[str]:
+    """Return the paths of the files that a folder on the Hub has."""
+    from huggingface_hub.utils import EntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        tree = list(api.list_repo_tree(repo_id, folder, repo_type="dataset", revision=revision))
+    except (EntryNotFoundError, RepositoryNotFoundError):
+        return []
+    return [one.path for one in tree if hasattr(one, "size")]
+
+
+def _card(api: Any, repo_id: str, revision: str | None) -> tuple[Callable[[Any], Any], Any]:
+    """Return the data of a dataset's card, and the function that makes the card of them."""
+    from huggingface_hub import DatasetCard, DatasetCardData
+    from huggingface_hub.utils import EntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        path = api.hf_hub_download(repo_id, "README.md", repo_type="dataset", revision=revision)
+    except (EntryNotFoundError, RepositoryNotFoundError):
+        return lambda data: DatasetCard(f"---\n{data}\n---\n"), DatasetCardData()
+    # The card writes its own data.
+    card = DatasetCard.load(path)
+    return lambda _: card, card.data
+
+
+def _with_others(infos: SplitDict, features: Features, before: DatasetInfo | None) -> SplitDict:
+    """Return the splits together with those of the Hub that they do not replace.
+
+    Raises:
+        InvalidArgumentError: The features are others than those on the Hub.
+    """
+    if before is None or not before.splits:
+        return infos
+    if before.features is not None and before.features != features:
+        raise InvalidArgumentError(
+            "Features of the new split don't match the features of the existing splits on the"
+            f" hub: {features} != {before.features}"
+        )
+    together = SplitDict(dataset_name=infos.dataset_name)
+    for name in dict.fromkeys([*before.splits, *infos]):
+        together.add(infos.get(name) or before.splits[name])
+    return together
 
 
 def _configured(
