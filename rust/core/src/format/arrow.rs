@@ -19,7 +19,8 @@ use super::endian;
 use super::ipc::{header_length, message};
 use super::sealed::SEAL;
 use super::{
-    Cuts, Decoder, FileFacts, Format, Options, Probe, ProbeDepth, ProbeResult, STREAM_FLOOR, Source, Step, unasked,
+    Cuts, Decoder, FileFacts, Format, Options, Probe, ProbeDepth, ProbeResult, STREAM_FLOOR, Source, Step, too_large,
+    unasked,
 };
 use crate::error::{Error, Result};
 use crate::panic::contain;
@@ -197,13 +198,17 @@ fn check_packed(header: Header, body: &[u8], most: usize) -> Result<()> {
         total = total.saturating_add(u64::try_from(i64::from_le_bytes(*prefix)).unwrap_or(0));
     }
     if total > most as u64 {
-        let what = format!(
-            "a batch of {total} bytes once decompressed, which is more than ROWSTREAM_MEMORY lets one have; raise it \
-             to read this file"
-        );
-        return Err(Error::data(what));
+        return Err(Error::data(too_large(format_args!("a batch of {total} bytes once decompressed"), most)));
     }
     Ok(())
+}
+
+/// Refuses a batch that is too long to be read whole.
+fn fits(whole: u64, most: usize) -> Result<()> {
+    if whole <= most as u64 {
+        return Ok(());
+    }
+    Err(Error::data(too_large(format_args!("a batch of {whole} bytes"), most)))
 }
 
 /// Walks the messages of a file.
@@ -237,18 +242,6 @@ impl Prober {
         }
         self.next = Some(at..self.size.min(at.saturating_add(n)));
         Ok(())
-    }
-
-    /// Refuses a batch that is too long to be read whole.
-    fn fits(&self, whole: u64) -> Result<()> {
-        if whole <= self.most as u64 {
-            return Ok(());
-        }
-        let what = format!(
-            "a batch of {whole} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise it to read this \
-             file, or write smaller batches"
-        );
-        Err(Error::data(what))
     }
 
     /// There are no more messages, or they need not be seen.
@@ -304,7 +297,7 @@ impl Prober {
                 || Error::data("the footer names batches that are not inside the file: it was cut, or is damaged");
             self.layout.dictionaries = places(footer.dictionaries().iter().flatten().collect()).ok_or_else(outside)?;
             for (at, whole) in places(footer.recordBatches().iter().flatten().collect()).ok_or_else(outside)? {
-                self.fits(whole).map_err(|e| e.at(format_args!("byte {at}")))?;
+                fits(whole, self.most).map_err(|e| e.at(format_args!("byte {at}")))?;
                 self.pieces.push((at, None, whole));
                 self.largest = self.largest.max(whole);
             }
@@ -383,7 +376,7 @@ impl Prober {
         } else if let Some(batch) = message.header_as_record_batch() {
             check(batch, body)?;
             self.batches.push(self.at);
-            self.fits(whole)?;
+            fits(whole, self.most)?;
             if batch.length() > 0 {
                 self.pieces.push((self.at, Some(batch.length().cast_unsigned()), whole));
             }
@@ -649,12 +642,7 @@ impl StreamDecoder {
                 self.pass(whole);
                 continue;
             }
-            if whole > self.columns.most as u64 {
-                return Err(Error::data(format!(
-                    "a batch of {whole} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise it to read \
-                     this file"
-                )));
-            }
+            fits(whole, self.columns.most)?;
             if let Some(step) = self.need(whole)? {
                 return Ok(step);
             }

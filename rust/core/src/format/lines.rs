@@ -8,9 +8,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use memchr::{memchr, memrchr};
 
-use super::BEYOND;
 use super::encoding::Encoding;
 use super::input::{Input, Part};
+use super::{BEYOND, too_large};
 use crate::error::{Error, Result};
 
 /// Whole lines, in the order of the file: first `head`, a line that stood in two reads, then those of `body`.
@@ -168,12 +168,7 @@ impl Lines {
     }
 
     fn long(&self, at: u64) -> Error {
-        Error::data(format!(
-            "a line of more than {} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise \
-            it to read this file",
-            self.most
-        ))
-        .at(format_args!("byte {at}"))
+        Error::data(too_large("a line", self.most)).at(format_args!("byte {at}"))
     }
 
     /// Where the first line begins.

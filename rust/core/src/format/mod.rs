@@ -19,6 +19,7 @@ pub mod text;
 pub(crate) mod zip;
 
 use std::any::Any;
+use std::fmt::Display;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -305,6 +306,11 @@ impl Options {
     pub fn counting(&self) -> bool {
         self.columns.as_ref().is_some_and(Vec::is_empty)
     }
+}
+
+/// What is larger than the memory that one of its kind may take.
+pub(crate) fn too_large(what: impl Display, most: usize) -> String {
+    format!("{what} is larger than the {most} bytes that ROWSTREAM_MEMORY allows for one; raise it to read this file")
 }
 
 /// Bytes that nobody asked for: a defect.

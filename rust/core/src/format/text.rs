@@ -16,7 +16,9 @@ use super::encoding::Encoding;
 use super::input::{Input, Part};
 use super::json::view;
 use super::lines::{Chunk, Lines};
-use super::{Cuts, Decoder, FileFacts, Format, Options, Probe, ProbeDepth, ProbeResult, Source, Step, unasked};
+use super::{
+    Cuts, Decoder, FileFacts, Format, Options, Probe, ProbeDepth, ProbeResult, Source, Step, too_large, unasked,
+};
 use crate::error::{Error, Kind, Result};
 
 /// What a row is.
@@ -220,12 +222,7 @@ impl TextDecoder {
                         }
                     };
                     if block.len() > self.most {
-                        let what = format!(
-                            "a row of more than {} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise \
-                             it to read this file",
-                            self.most
-                        );
-                        return Err(Error::data(what));
+                        return Err(Error::data(too_large("a row", self.most)));
                     }
                     self.long(block)?
                 }

@@ -8,6 +8,7 @@ use memchr::{memchr, memchr_iter};
 use super::super::compress::Mark;
 use super::super::input::{Input, Part};
 use super::super::json::BOM;
+use super::super::too_large;
 use super::Csv;
 use super::split::{Fields, split, text};
 use crate::error::{Error, Kind, Result};
@@ -116,11 +117,7 @@ impl Rows {
             }
             let front = self.block.slice(self.used..);
             if front.len() > self.most {
-                let what = format!(
-                    "a row of more than {} bytes, which is more than ROWSTREAM_MEMORY lets one have; is a quote not \
-                     closed?",
-                    self.most
-                );
+                let what = too_large("a row, perhaps with a quote that is not closed,", self.most);
                 return Err(self.wrong(&what));
             }
             let unit = self.unit.max(front.len());

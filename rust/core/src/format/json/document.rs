@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 use super::super::encoding::Encoding;
 use super::super::input::{Input, Part};
-use super::super::{Decoder, Options, Source, Step, unasked};
+use super::super::{Decoder, Options, Source, Step, too_large, unasked};
 use super::column::{Column, Object};
 use super::syntax::{Parsed, Reader};
 use super::{BOM, Layout, Texts, describe};
@@ -152,12 +152,7 @@ impl Documents {
         }
         let front = self.block.slice(self.pos..);
         if front.len() > self.most {
-            let what = format!(
-                "a value of more than {} bytes, which is more than ROWSTREAM_MEMORY lets one have; raise it to read \
-                 this file",
-                self.most
-            );
-            return Err(self.wrong(&what));
+            return Err(self.wrong(&too_large("a value", self.most)));
         }
         // Twice as much each time, so that a long value is not read again and again.
         let unit = self.unit.max(front.len());

@@ -12,6 +12,7 @@ use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor};
 
+use super::super::too_large;
 use super::page::{Header, Records, records};
 use crate::error::{Error, Result};
 
@@ -287,11 +288,8 @@ impl Leaf {
             )));
         }
         if header.size() > self.most {
-            return Err(Error::data(format!(
-                "a page of {} bytes is larger than ROWSTREAM_MEMORY lets one be ({} bytes); raise it to read this file",
-                header.size(),
-                self.most
-            )));
+            let what = format_args!("a page of {} bytes", header.size());
+            return Err(Error::data(too_large(what, self.most)));
         }
         if whole > self.buffer.len() {
             return Ok(Cut::Need(whole - self.buffer.len()));

@@ -25,7 +25,9 @@ use parquet::column::page::PageIterator;
 use parquet::errors::Result as ParquetResult;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
-use super::{Cuts, Decoder, FileFacts, Format, Options, Probe, ProbeDepth, ProbeResult, Source, Step, unasked};
+use super::{
+    Cuts, Decoder, FileFacts, Format, Options, Probe, ProbeDepth, ProbeResult, Source, Step, too_large, unasked,
+};
 use crate::error::{Error, Kind, Result};
 use crate::panic::contain;
 use crate::types::viewed;
@@ -266,10 +268,8 @@ impl RowGroupDecoder {
             };
             let width = width.max(fixed);
             if width > options.most as u64 {
-                return Err(Error::data(format!(
-                    "column {}: a value of {width} bytes is more than ROWSTREAM_MEMORY lets one have",
-                    column.column_path()
-                )));
+                let what = format_args!("column {}: a value of {width} bytes", column.column_path());
+                return Err(Error::data(too_large(what, options.most)));
             }
             let values = if fixed > 0 { total } else { u64::try_from(column.num_values()).unwrap_or(0) };
             let decoded = values.saturating_mul(width);

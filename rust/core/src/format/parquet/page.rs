@@ -347,7 +347,7 @@ pub(super) fn records(page: &Page, column: &ColumnDescriptor, mut open: u64, mos
             open = if value { 1 } else { open.saturating_add(n) };
             if open > most {
                 return Err(Error::data(format!(
-                    "a row with a list of {open} items and more is larger than ROWSTREAM_MEMORY lets one be; raise \
+                    "a row with a list of {open} items and more is larger than ROWSTREAM_MEMORY allows for one; raise \
                      it to read this file"
                 )));
             }

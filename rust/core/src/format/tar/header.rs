@@ -46,6 +46,16 @@ pub(super) enum Entry {
     Rest,
 }
 
+impl Entry {
+    /// The name of a member or a link.
+    pub(super) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Member { name, .. } | Self::Link { name, .. } => Some(name),
+            Self::Short(_) | Self::End | Self::Rest => None,
+        }
+    }
+}
+
 /// What pax records and long names say of the next member.
 #[derive(Default)]
 struct More {

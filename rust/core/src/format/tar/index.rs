@@ -10,10 +10,9 @@ use bytes::Bytes;
 use super::BLOCK;
 use super::archive::Archive;
 use super::header::{self, Entry, Naming, not_utf8, sample};
+use super::kinds::{is_json, is_media, is_number, is_text, media};
 use super::links::{Names, Target, noted};
-use super::{
-    KEY, MEMBERS, URL, WebDataset, is_json, is_media, is_number, is_text, media, member, torn, utf8, without_end,
-};
+use super::{KEY, MEMBERS, URL, WebDataset, cut, member, too_long, torn, utf8, without_end};
 use crate::error::{Error, Kind, Result};
 use crate::format::json::{Lacking, Shape, SyntaxReader, describe};
 use crate::format::{Cuts, FileFacts, Probe, ProbeResult};
@@ -209,18 +208,10 @@ impl Index {
                         let looks = !self.reading.members && is_json(field) && (self.all || self.looked < LOOKED_AT);
                         if looks && content.end as usize > self.input.block.len() {
                             if content.end - content.start > self.most as u64 {
-                                return Err(member(
-                                    Error::data("JSON of more bytes than ROWSTREAM_MEMORY lets one member have"),
-                                    &name,
-                                    at,
-                                ));
+                                return Err(too_long(content.end - content.start, self.most, &name, at));
                             }
                             if self.input.last {
-                                return Err(member(
-                                    Error::data("the archive ends in the middle of it: it was cut"),
-                                    &name,
-                                    at,
-                                ));
+                                return Err(cut(&name, at));
                             }
                             least = content.end as usize;
                             continue;
@@ -267,11 +258,7 @@ impl Index {
                     if self.input.compressed() && self.input.block.len() < next as usize {
                         least = next as usize;
                         if self.input.last {
-                            return Err(member(
-                                Error::data("the archive ends in the middle of it: it was cut"),
-                                &name,
-                                at,
-                            ));
+                            return Err(cut(&name, at));
                         }
                         // It is seen again when it is there whole.
                         continue;

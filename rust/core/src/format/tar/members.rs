@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::BLOCK;
 use super::archive::Archive;
 use super::header::{self, Entry, Naming, not_utf8};
 use super::links::{Names, Target};
+use super::{BLOCK, cut, member};
 use crate::error::{Error, Kind, Result};
 use crate::format::zip::{self, Listed};
 use crate::format::{Probe, ProbeResult};
@@ -77,7 +77,7 @@ impl Probe for Members {
                     least = BLOCK;
                 }
                 Entry::Member { name, sparse: Some(_), .. } => {
-                    return Err(super::member(
+                    return Err(member(
                         Error::new(
                             Kind::Unsupported,
                             "a sparse member, whose content is not in one piece; write the archive without --sparse",
@@ -88,11 +88,7 @@ impl Probe for Members {
                 }
                 Entry::Member { name, content, next, .. } => {
                     if at + next > self.size {
-                        return Err(super::member(
-                            Error::data("the archive ends in the middle of it: it was cut"),
-                            &name,
-                            at,
-                        ));
+                        return Err(cut(&name, at));
                     }
                     let size = content.end - content.start;
                     self.names.member(&name, at + content.start, size);

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use super::BLOCK;
 use super::number::number;
 use crate::error::{Error, Result};
+use crate::format::too_large;
 
 /// `(place in the file, bytes)` of what an archive has of a file.
 type Parts = Vec<(u64, u64)>;
@@ -27,10 +28,7 @@ impl Sparse {
     /// The file, its holes filled with zeros. `most`: the bytes that one member may have.
     pub(super) fn expanded(&self, content: &[u8], most: usize) -> Result<Bytes> {
         if self.size > most as u64 {
-            return Err(Error::data(format!(
-                "{} bytes are more than ROWSTREAM_MEMORY lets one member have",
-                self.size
-            )));
+            return Err(Error::data(too_large(format_args!("a member of {} bytes", self.size), most)));
         }
         let (parts, mut from) = match &self.parts {
             Some(parts) => (parts.clone(), content),
