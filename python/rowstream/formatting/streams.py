@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.features.arrays import ArrayXD
+from rowstream.features.features import pa_schema
+from rowstream.features.nested import requires_decoding
 from rowstream.formatting.names import ALIASES
 
 if TYPE_CHECKING:
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from rowstream import _core
+    from rowstream.features.features import Features
 
 
 TABLES = ("arrow", "pandas", "polars")
@@ -50,11 +55,11 @@ class Formatter(Protocol):
 
 
 class Typed:
-    """A format of tables with declared types, also for rows that users' functions returned.
+    """A format with declared types, also for rows that are not the core's any more.
 
     Args:
         make: The formatter.
-        schema: The Arrow schema with the types.
+        schema: The Arrow schema with the types; of tensors, those of some columns.
     """
 
     def __init__(self, make: Any, schema: Any) -> None:
@@ -66,10 +71,35 @@ class Typed:
             make.item,
             make.group,
         )
+        if (together := getattr(make, "examples", None)) is not None:
+            self.examples = partial(together, schema=schema)
 
-    def example(self, example: dict[str, Any]) -> pa.Table:
-        """Format a row that a user's function returned, with the declared types."""
+    def example(self, example: dict[str, Any]) -> Any:
+        """Format a row with the declared types."""
         return self._make.example(example, self._schema)
+
+
+def typed_formatter(name: str | None, features: Features | None, *, by_functions: bool) -> Formatter:
+    """Return the formatter of rows that are not the core's any more.
+
+    Tables get the types of the columns. So do tensors of what was only decoded, except for columns
+    that other objects were made of, such as images.
+
+    Args:
+        name: The name of the format.
+        features: The types of the columns, if they are known.
+        by_functions: Whether users' functions made the rows.
+    """
+    if features is not None and name not in TABLES:
+        kept = {
+            column: one
+            for column, one in features.items()
+            if isinstance(one, ArrayXD) or not requires_decoding(one, ignore_decode_attribute=True)
+        }
+        features = None if by_functions else type(features)(kept)
+    if not features:
+        return formatter(name)
+    return Typed(formatter(name), pa_schema(features))
 
 
 def formatted(make: Formatter, item: Any) -> Any:

@@ -1,12 +1,12 @@
 """`take` and `skip` after batching and similar steps, or of one rank.
 
-Each consumer takes or skips an equal part of the number.
+Each consumer that has rows takes or skips an equal part of the number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,25 @@ if TYPE_CHECKING:
     from rowstream.ops.base import Node, Upstream, World
 
 
-def _part(n: int, among: int, world: World) -> int:
-    """Return a consumer's part of `n`, of which each of `among` ranks has `n` of its own."""
-    of, c = world.of // among, world.c % (world.of // among)
-    return n // of + (c < n % of)
+def _part(n: int, among: int, sequences: int | None, world: World) -> int:
+    """Return a consumer's part of `n`, of which each of `among` ranks has `n` of its own.
+
+    Args:
+        n: The number.
+        among: The number of ranks.
+        sequences: The number of sequences, each of which is one consumer's; `None` if all
+            consumers have rows.
+        world: The consumer.
+    """
+    each = world.of // among
+    first = world.c - world.c % each
+    those = range(first, first + each)
+    if sequences is not None and sequences < world.of:
+        owners = {v * world.of // sequences for v in range(sequences)}
+        those = [c for c in those if c in owners]  # type: ignore[assignment]
+    if world.c not in those:
+        return 0
+    return n // len(those) + (those.index(world.c) < n % len(those))
 
 
 class _Counting:
@@ -66,14 +81,18 @@ class _Skipped(_Counting):
 
 @dataclass(frozen=True)
 class Take(Counted):
-    """The first `n` items of all consumers together, or of each of `among` ranks, in epoch 0."""
+    """The first `n` items of all consumers together, or of each of `among` ranks, in epoch 0.
+
+    `sequences` is the number of those that are not shared: other consumers have no items.
+    """
 
     n: int
     among: int = 1
+    sequences: int | None = field(default=None, repr=False)
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
         """Return the node of this step."""
-        return _Taken(upstream, state, _part(self.n, self.among, world))
+        return _Taken(upstream, state, _part(self.n, self.among, self.sequences, world))
 
 
 @dataclass(frozen=True)
@@ -82,10 +101,11 @@ class Skip(Counted):
 
     n: int
     among: int = 1
+    sequences: int | None = field(default=None, repr=False)
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
         """Return the node of this step."""
-        return _Skipped(upstream, state, _part(self.n, self.among, world))
+        return _Skipped(upstream, state, _part(self.n, self.among, self.sequences, world))
 
 
 class _Striding(_Counting):

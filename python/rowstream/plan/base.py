@@ -159,6 +159,11 @@ class PlanBase:
         return any(step.python for step in self.steps)
 
     @property
+    def given(self) -> bool:
+        """Whether rows are as they are stored: no function or generator made or changed them."""
+        return not any(step.python for step in self.steps)
+
+    @property
     def direct(self) -> bool:
         """Whether the rows of the core are streamed as they are."""
         return self.batch is None and not self.steps

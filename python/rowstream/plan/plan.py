@@ -97,6 +97,11 @@ class Plan(PlanBase):
         return True
 
     @property
+    def sequences(self) -> int | None:
+        """The number of sequences of a source; `None` for files."""
+        return None
+
+    @property
     def rows(self) -> int | None:
         """The number of rows before filters and functions, or `None` if not known."""
         return self.core.rows(0) if len(self.segments) == 1 and not self.cycle else None

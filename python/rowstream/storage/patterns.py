@@ -22,35 +22,77 @@ _IGNORED = frozenset(
     )
 )
 _STEPS = re.compile(r"cache-[0-9a-f]{16}(_\d+_of_\d+)?\.arrow")
-_BRACES = re.compile(r"\{([^{}]*)\}")
-_RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
+_NUMBERS = re.compile(r"(-?\d+)\.\.(-?\d+)(?:\.\.(-?\d+))?")
+_LETTERS = re.compile(r"([a-zA-Z])\.\.([a-zA-Z])(?:\.\.(-?\d+))?")
+_PADDED = re.compile(r"-?0\d+")
 _MOST = 1_000_000
 
 
 def expand(pattern: str) -> list[str]:
-    """Return a list of patterns without braces, one for each choice.
+    """Return a list of patterns without braces, one for each choice, as a shell does.
 
-    `a{0..2}` is `a0`, `a1`, `a2`; leading zeros are kept, as in a shell.
+    `a{0..2}` is `a0`, `a1`, `a2`; leading zeros are kept, as in `{00..10}`, and `{0..10..5}` has
+    steps of 5. Braces that say no choice stay as they are.
+
+    Raises:
+        InvalidArgumentError: There are more than a million choices.
     """
-    found = _BRACES.search(pattern)
-    if found is None:
-        return [pattern]
-    body = found.group(1)
-    if numbers := _RANGE.fullmatch(body):
-        first, last = numbers.groups()
-        width = max(len(first), len(last)) if first.startswith("0") or last.startswith("0") else 0
-        step = 1 if int(first) <= int(last) else -1
-        if abs(int(last) - int(first)) >= _MOST:
-            raise InvalidArgumentError(
-                f"{shown(pattern)}: {{{body}}} stands for more than {_MOST} files: use *"
-            )
-        choices = [str(i).zfill(width) for i in range(int(first), int(last) + step, step)]
-    elif "," in body:
-        choices = body.split(",")
-    else:
-        return [pattern]
-    head, tail = pattern[: found.start()], pattern[found.end() :]
-    return [result for choice in choices for result in expand(head + choice + tail)]
+    start = pattern.find("{")
+    while start >= 0:
+        choices = _choices(pattern, body) if (body := _body(pattern, start)) is not None else None
+        if body is not None and choices is not None:
+            tails = expand(pattern[start + len(body) + 2 :])
+            if len(choices) * len(tails) > _MOST:
+                raise _too_many(pattern, body)
+            return [pattern[:start] + choice + tail for choice in choices for tail in tails]
+        start = pattern.find("{", start + 1)
+    return [pattern]
+
+
+def _body(pattern: str, start: int) -> str | None:
+    """Return what is between the brace at a place and the one that closes it, if there is one."""
+    depth = 0
+    for i in range(start, len(pattern)):
+        depth += {"{": 1, "}": -1}.get(pattern[i], 0)
+        if not depth:
+            return pattern[start + 1 : i]
+    return None
+
+
+def _choices(pattern: str, body: str) -> list[str] | None:
+    """Return what braces with this between them stand for; `None` if they are no choice."""
+    parts, depth = [""], 0
+    for letter in body:
+        depth += {"{": 1, "}": -1}.get(letter, 0)
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    if len(parts) > 1:
+        return [choice for part in parts for choice in expand(part)]
+    if found := _NUMBERS.fullmatch(body):
+        first, last, step = found.groups()
+        padded = _PADDED.fullmatch(first) or _PADDED.fullmatch(last)
+        width = max(len(first), len(last)) if padded else 0
+        numbers = _range(int(first), int(last), step)
+        if len(numbers) > _MOST:
+            raise _too_many(pattern, body)
+        return [str(i).zfill(width) for i in numbers]
+    if found := _LETTERS.fullmatch(body):
+        first, last, step = found.groups()
+        return [chr(i) for i in _range(ord(first), ord(last), step)]
+    return None
+
+
+def _range(first: int, last: int, step: str | None) -> range:
+    each = abs(int(step or 1)) or 1
+    return range(first, last + 1, each) if first <= last else range(first, last - 1, -each)
+
+
+def _too_many(pattern: str, body: str) -> InvalidArgumentError:
+    return InvalidArgumentError(
+        f"{shown(pattern)}: {{{body}}} stands for more than {_MOST} files: use *"
+    )
 
 
 def resolve(pattern: str | os.PathLike[str], base: str) -> list[str]:

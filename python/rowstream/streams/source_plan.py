@@ -67,6 +67,13 @@ class SourcePlan(Plan):
         return True
 
     @property
+    def given(self) -> bool:
+        source = self.source
+        parts = getattr(source, "parts", None)
+        own = all(part.plan.given for part in parts) if parts else isinstance(source, TableSource)
+        return own and super().given
+
+    @property
     def direct(self) -> bool:
         return False
 
@@ -80,6 +87,10 @@ class SourcePlan(Plan):
     @property
     def shares(self) -> bool:
         return bool(self.source.shares)
+
+    @property
+    def sequences(self) -> int | None:
+        return int(self.source.sequences)
 
     @property
     def rows(self) -> int | None:

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchOptions, make_array};
-use arrow_data::ArrayData;
-use arrow_data::transform::MutableArrayData;
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::ArrowError;
+use arrow_select::concat::concat;
+use arrow_select::interleave::interleave;
 use pyo3::exceptions::{PyIndexError, PyKeyError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyList};
@@ -19,6 +20,9 @@ use crate::table::{Rows, Table};
 
 /// Rows that are fetched ahead of the one that is read.
 const AHEAD: usize = 4;
+
+/// Runs of so many rows, on average, are copied as such; shorter ones row by row, which is faster then.
+const LONG: usize = 16;
 
 /// Rows one after another in a batch of a table.
 #[derive(Clone, Copy)]
@@ -93,38 +97,53 @@ impl SelectedRows {
         self.tables[0].shaped(py, work)
     }
 
-    /// A column's rows, joined.
-    fn joined(&self, column: usize) -> Result<ArrayData> {
-        let failed = |e: arrow_schema::ArrowError| {
-            Error::data(format!("{} rows do not fit into one batch: {e}; ask for fewer", self.rows))
-        };
-        // The batches that rows are of, each once.
+    /// The batches that rows are of, each once.
+    fn batches(&self) -> Vec<(usize, usize)> {
         let mut batches: Vec<(usize, usize)> = self.runs.iter().map(|run| (run.table, run.batch)).collect();
         batches.sort_unstable();
         batches.dedup();
-        let data = batches
-            .iter()
-            .map(|(table, batch)| self.tables[*table].data(*batch, column))
-            .collect::<Result<Vec<&ArrayData>>>()?;
-        let mut joined = MutableArrayData::new(data, false, self.rows);
+        batches
+    }
+
+    /// The columns, those of all runs joined.
+    fn joined(&self) -> Result<Vec<ArrayRef>> {
+        let failed =
+            |e: ArrowError| Error::data(format!("{} rows do not fit into one batch: {e}; ask for fewer", self.rows));
+        if self.runs.len() * LONG <= self.rows {
+            let column = |i: &usize| {
+                let runs = self
+                    .runs
+                    .iter()
+                    .map(|run| Ok(self.tables[run.table].column(run.batch, *i)?.slice(run.start, run.len)));
+                let runs = runs.collect::<Result<Vec<_>>>()?;
+                concat(&runs.iter().map(|run| &**run).collect::<Vec<_>>()).map_err(failed)
+            };
+            return self.columns.iter().map(column).collect();
+        }
+        let batches = self.batches();
+        let mut places = Vec::with_capacity(self.rows);
         for run in &self.runs {
             let of = batches.binary_search(&(run.table, run.batch)).map_err(|_| Error::internal("a batch"))?;
-            joined.try_extend(of, run.start, run.start + run.len).map_err(failed)?;
+            places.extend((run.start..run.start + run.len).map(|row| (of, row)));
         }
-        Ok(joined.freeze())
+        let column = |i: &usize| {
+            let arrays = batches.iter().map(|(table, batch)| Ok(&**self.tables[*table].column(*batch, *i)?));
+            interleave(&arrays.collect::<Result<Vec<_>>>()?, &places).map_err(failed)
+        };
+        self.columns.iter().map(column).collect()
     }
 
     fn batch(&self) -> Result<RecordBatch> {
-        let failed = |e: arrow_schema::ArrowError| Error::internal(e.to_string());
+        let failed = |e: ArrowError| Error::internal(e.to_string());
         let schema = Arc::new(self.tables[0].schema.project(&self.columns).map_err(failed)?);
         let arrays = match self.runs.as_slice() {
             [] => return Ok(RecordBatch::new_empty(schema)),
             [one] => self
                 .columns
                 .iter()
-                .map(|i| Ok(make_array(self.tables[one.table].data(one.batch, *i)?.slice(one.start, one.len))))
+                .map(|i| Ok(self.tables[one.table].column(one.batch, *i)?.slice(one.start, one.len)))
                 .collect::<Result<_>>()?,
-            _ => self.columns.iter().map(|i| self.joined(*i).map(make_array)).collect::<Result<_>>()?,
+            _ => self.joined()?,
         };
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         RecordBatch::try_new_with_options(schema, arrays, &options).map_err(failed)

@@ -3,8 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use arrow_array::{Array, RecordBatch};
-use arrow_data::ArrayData;
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
@@ -32,8 +31,6 @@ pub struct Rows {
     places: Vec<Vec<Vec<usize>>>,
     /// The columns of each, their types looked at, once a row of it was asked for.
     columns: Vec<OnceLock<Columns>>,
-    /// The same, as Arrow's own functions take them.
-    data: Vec<OnceLock<Vec<ArrayData>>>,
     /// Where each begins, and the end.
     starts: Vec<usize>,
     /// The keys of rows, and strings that came before; whoever finds it in use makes its own.
@@ -58,11 +55,10 @@ impl Rows {
         work(slot.get_or_insert_with(|| Shape::new(py, self.schema.fields())))
     }
 
-    /// A column of a batch, as Arrow's own functions take it.
-    pub fn data(&self, batch: usize, column: usize) -> Result<&ArrayData, Error> {
+    /// A column of a batch.
+    pub fn column(&self, batch: usize, column: usize) -> Result<&ArrayRef, Error> {
         self.check(batch)?;
-        let made = || self.batches[batch].columns().iter().map(Array::to_data).collect();
-        Ok(&self.data[batch].get_or_init(made)[column])
+        Ok(self.batches[batch].column(column))
     }
 
     /// Checks what a batch is made of, where it lies in a file with checksums.
@@ -153,9 +149,8 @@ impl Table {
             starts.push(starts[starts.len() - 1] + batch.num_rows());
         }
         let columns = batches.iter().map(|_| OnceLock::new()).collect();
-        let data = batches.iter().map(|_| OnceLock::new()).collect();
         let shape = Mutex::new(None);
-        Ok(Self { rows: Arc::new(Rows { schema, batches, places, columns, data, starts, shape }) })
+        Ok(Self { rows: Arc::new(Rows { schema, batches, places, columns, starts, shape }) })
     }
 
     /// A row.

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rowstream.dataset.base import DatasetInfoMixin
 from rowstream.exceptions import CheckpointMismatchError
-from rowstream.features.features import Features, pa_schema
+from rowstream.features.features import Features
 from rowstream.features.nested import List, requires_decoding
 from rowstream.features.schema import features_from_schema
 from rowstream.formatting.streams import (
     TABLES,
-    Typed,
     format_name,
     formatted,
     formatted_group,
     formatter,
+    typed_formatter,
 )
 from rowstream.info import DatasetInfo
 from rowstream.ops.base import World
@@ -118,13 +118,9 @@ class StreamBase(DatasetInfoMixin):
         return map(partial(formatted_group, self._formatter()), groups)
 
     def _formatter(self) -> Formatter:
-        """Return the formatter of rows that functions returned; tables get known column types."""
-        features = self.features if self._format in TABLES and not self._plan.grouped else None
-        return (
-            formatter(self._format)
-            if features is None
-            else Typed(formatter(self._format), pa_schema(features))
-        )
+        """Return the formatter of rows that are not the core's any more."""
+        features = None if self._plan.grouped else self.features
+        return typed_formatter(self._format, features, by_functions=not self._plan.given)
 
     def _decodes(self) -> bool:
         """Return whether values are still to be decoded by their features; tables stay encoded."""

@@ -128,7 +128,8 @@ class StreamOrder(StreamBase):
             or not all(step.one_to_one for step in plan.steps)
             or (among > 1 and plan.global_)
         ):
-            return self._with(plan.then(Take(n, among) if take else Skip(n, among)))
+            step = Take if take else Skip
+            return self._with(plan.then(step(n, among, None if plan.shares else plan.sequences)))
         if among > 1:
             # The rank's rows first, so that its workers share the rows that it takes.
             plan = plan.part(among, rank)

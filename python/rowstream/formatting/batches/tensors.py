@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from rowstream.arrow.exact import exact_array
 from rowstream.arrow.numpy import numpy_column
 from rowstream.formatting.formatters import get_formatter
 
@@ -41,16 +42,35 @@ class Tensors:
         """Return the row of a batch with one row."""
         return {name: self._first(batch, i) for i, name in enumerate(batch.column_names)}
 
-    def example(self, example: dict[str, Any]) -> dict[str, Any]:
-        """Format a row that a user's function returned."""
-        return {name: self._make.recursive_tensorize(value) for name, value in example.items()}
+    def example(self, example: dict[str, Any], schema: pa.Schema | None = None) -> dict[str, Any]:
+        """Format a row that was decoded, or that a user's function returned.
 
-    def examples(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
-        """Format rows that a user's function returned as a batch: as `group` does with each."""
+        Args:
+            example: The row.
+            schema: The types of its columns, as far as they are known.
+        """
         return {
-            name: self._make.recursive_tensorize([example[name] for example in examples])
+            name: self._make.recursive_tensorize(
+                value
+                if (kind := _type_of(name, schema)) is None
+                else numpy_column(exact_array([value], kind))[0]
+            )
+            for name, value in example.items()
+        }
+
+    def examples(
+        self, examples: list[dict[str, Any]], schema: pa.Schema | None = None
+    ) -> dict[str, Any]:
+        """Format rows as a batch: as `group` does with each."""
+        return {
+            name: self._typed([example[name] for example in examples], _type_of(name, schema))
             for name in (examples[0] if examples else ())
         }
+
+    def _typed(self, values: list[Any], kind: Any) -> Any:
+        if kind is None:
+            return self._make.recursive_tensorize(values)
+        return self._make.format_column(pa.table({"": exact_array(values, kind)}))
 
     def columns(self, columns: dict[str, Any]) -> dict[str, Any]:
         """Format a batch that users' functions returned, a dict of lists."""
@@ -99,6 +119,12 @@ class Tensors:
         if values is None:
             return self._make.recursive_tensorize(numpy_column(pa.record_batch(batch).column(i))[0])
         return self._make.leaf(values[0])
+
+
+def _type_of(name: str, schema: pa.Schema | None) -> Any:
+    """Return the type of a column; `None` if it is not known."""
+    i = -1 if schema is None else schema.get_field_index(name)
+    return None if schema is None or i < 0 else schema.field(i).type
 
 
 _AS_THEY_ARE = (np.dtype(np.int64), np.dtype(np.float32), np.dtype(np.bool_))
