@@ -79,7 +79,9 @@ class Typed:
         return self._make.example(example, self._schema)
 
 
-def typed_formatter(name: str | None, features: Features | None, *, by_functions: bool) -> Formatter:
+def typed_formatter(
+    name: str | None, features: Features | None, *, by_functions: bool
+) -> Formatter:
     """Return the formatter of rows that are not the core's any more.
 
     Tables get the types of the columns. So do tensors of what was only decoded, except for columns

@@ -190,6 +190,12 @@ def _with_metadata(
     used: set[str] = set()
     features: Features | None = None
     first = ""
+    endings = {path.rpartition(".")[2].lower() for of in found.metadata.values() for path in of}
+    if len(endings) > 1:
+        raise SchemaError(
+            f"there are metadata files with different extensions, {sorted(endings)}, which may each"
+            " name all files: keep those of one, or name them in data_files="
+        )
     for split, metadata in found.metadata.items():
         for path in sorted(metadata):
             table = _table(path, access)

@@ -86,7 +86,7 @@ class TarWriter:
         if not isinstance(sample, Mapping) or KEY not in sample:
             there = [*sample] if isinstance(sample, Mapping) else type(sample).__name__
             raise InvalidArgumentError(f"a sample is a dict with {KEY!r}, found {there}")
-        if sample[KEY] == self._last:
+        if self.count and sample[KEY] == self._last:
             raise InvalidArgumentError(
                 f"two samples, one after another, have the key {self._last!r}"
             )

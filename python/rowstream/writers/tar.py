@@ -20,7 +20,7 @@ from rowstream.writers.exports import ExportedRows, dict_of, embedded, media_of
 from rowstream.writers.parts import Part, write_parts
 from rowstream.writers.shards import Output
 from rowstream.writers.sinks import TextSink
-from rowstream.writers.tar_values import JSON, encoded
+from rowstream.writers.tar_values import JSON, NUMBERS, encoded
 from rowstream.writers.target import compressed
 
 if TYPE_CHECKING:
@@ -70,6 +70,9 @@ def member(name: str, content: Any) -> list[Any]:
 
     Names of more than 100 bytes and sizes from 8 GiB on have a header of their own (pax).
     """
+    if isinstance(content, memoryview):
+        # Of bytes, whatever its items are.
+        content = content.cast("B") if content.c_contiguous else content.tobytes()
     path, size = name.encode("utf-8", "surrogateescape"), len(content)
     parts = []
     if len(path) > _LONGEST_NAME or size > _LARGEST:
@@ -116,42 +119,76 @@ def sample_members(
     """
     check_key(key)
     parts: list[Any] = []
+    written: set[str] = set()
     for name, value in fields.items():
         if value is not None:
             field, ending = _ending(name)
             encoder = (encoders or {}).get(ending)
-            parts += field_member(key, name, field, ending, value, encoder)
+            named, content = field_content(key, name, field, ending, value, encoder)
+            if named in written:
+                raise _twice(named, key)
+            written.add(named)
+            parts += member(f"{key}.{named}", content)
+    if not parts:
+        raise _empty(key)
     return parts
 
 
-def field_member(
+def field_content(
     key: str,
     name: str,
     field: str,
     ending: str,
     value: Any,
     encoder: Callable[[Any], bytes] | None = None,
-) -> list[Any]:
-    """Return the member of a field, as `member` does."""
-    if "/" in name or not name:
+) -> tuple[str, Any]:
+    """Return what the member of a field is called behind the key, and its content.
+
+    Raises:
+        InvalidArgumentError: It cannot be written.
+    """
+    if "/" in name or "\0" in name or not name or name in (KEY, URL):
         raise InvalidArgumentError(
             f"the field {name!r} of the sample {key!r} cannot be written: a field is the end of a"
             " member's name, without a slash"
         )
     try:
-        named, content = (
-            encoded(field, ending, value) if encoder is None else (field, encoder(value))
-        )
+        if encoder is None:
+            return encoded(field, ending, value)
+        content = encoder(value)
+        if not isinstance(content, (bytes, bytearray, memoryview)):
+            raise TypeError(f"its encoder returned {type(content).__name__}, not bytes")
     except (TypeError, ValueError) as e:
         raise InvalidArgumentError(
             f"the field {name!r} of the sample {key!r} cannot be written: {e}"
         ) from e
-    return member(f"{key}.{named}", content)
+    return field, content
 
 
-def _read_again(name: str) -> str:
+def _twice(named: str, key: str) -> InvalidArgumentError:
+    return InvalidArgumentError(
+        f"two fields of the sample {key!r} would be its member {named!r}: rename one of them"
+    )
+
+
+def _empty(key: str) -> InvalidArgumentError:
+    return InvalidArgumentError(
+        f"the sample {key!r} has no value but None, and a sample is its members: leave it out"
+    )
+
+
+def _read_again(field: pa.Field) -> str:
     """Return the name of a column, with an ending that `load_dataset` takes for what it is."""
-    return f"{name}.txt" if name.rpartition(".")[2] in ("caption", "count") else name
+    import pyarrow as pa
+
+    name, kind = field.name, field.type
+    ending = name.rpartition(".")[2].lower()
+    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    if ending in ("caption", "count") or (ending in NUMBERS and text):
+        return f"{name}.txt"
+    whole = pa.types.is_integer(kind) and kind != pa.uint64()
+    plain = pa.types.is_floating(kind) or pa.types.is_integer(kind)
+    return f"{name}.json" if ending in NUMBERS and plain and not whole else name
 
 
 @lru_cache(1024)
@@ -208,7 +245,11 @@ def write_webdataset(
     media = media_of(rows.features)
     texts = {name for name, *path in json_paths(rows.features) if not path}
     parts = output.pieces(
-        _keyed((embedded(table, media) for table in rows.tables(batch_size)), first),
+        _keyed(
+            (embedded(table, media) for table in rows.tables(batch_size)),
+            first,
+            several=output.several,
+        ),
         next(_keyed(iter([rows.empty]), first)),
         rows.count,
         lambda table: _members(table, rows.features, texts),
@@ -276,17 +317,40 @@ def write_archives(
     return write_parts(output, parts, said, ".tar", name, num_proc, "to_webdataset")
 
 
-def _keyed(tables: Iterator[pa.Table], first: str) -> Iterator[pa.Table]:
-    """Yield tables with keys: those that they have, or the numbers of their rows."""
+def _keyed(tables: Iterator[pa.Table], first: str, *, several: bool = False) -> Iterator[pa.Table]:
+    """Yield tables with keys: those that they have, or the numbers of their rows.
+
+    Args:
+        tables: The tables.
+        first: The key of the first row, if they have none.
+        several: Whether they become several archives, each with keys of its own.
+    """
     import pyarrow as pa
 
     front, number = first[:-9], int(first[-9:])
+    seen: set[int] = set()
+    last = None
     for table in tables:
-        if KEY not in table.column_names:
+        if KEY in table.column_names:
+            for key in table.column(KEY).to_pylist():
+                if key == last or hash(key) in seen:
+                    raise same_key(key)
+                last = key
+                if not several:
+                    seen.add(hash(key))
+        else:
             keys = [f"{front}{i:09d}" for i in range(number, number + len(table))]
             table = table.append_column(KEY, pa.array(keys, pa.string()))
         number += len(table)
         yield table
+
+
+def same_key(key: Any) -> InvalidArgumentError:
+    """Return the error for the key of an earlier sample, which readers would not tell apart."""
+    return InvalidArgumentError(
+        f"two samples of an archive have the key {key!r}: each has its own. Without the column"
+        f" {KEY!r}, by remove_columns({KEY!r}), samples are numbered"
+    )
 
 
 def _members(table: pa.Table, features: Features | None, texts: set[str]) -> bytes:
@@ -303,16 +367,40 @@ def _members(table: pa.Table, features: Features | None, texts: set[str]) -> byt
     columns = dict_of(table.select(names), known)
     for name in texts.intersection(names):
         columns[name] = table.column(name).to_pylist()
-    fields = [(name, *_ending(_read_again(name), name in texts), columns[name]) for name in names]
+    fields = []
+    for name in names:
+        of = table.schema.field(name)
+        field, ending = _ending(_read_again(of), name in texts)
+        values = _arrays(columns[name], of.type) if ending == "npy" else columns[name]
+        fields.append((name, field, ending, values))
+    alike = any(f"{name}.{end}" in columns for name in names for end in ("txt", "json"))
     parts: list[Any] = []
     for i, key in enumerate(keys):
-        if i and key == keys[i - 1]:
-            raise InvalidArgumentError(f"two samples, one after another, have the key {key!r}")
         check_key(key)
+        before = len(parts)
+        written: set[str] = set()
         for name, field, ending, values in fields:
             if values[i] is not None:
-                parts.extend(field_member(key, name, field, ending, values[i]))
+                named, content = field_content(key, name, field, ending, values[i])
+                if alike and (named in written or written.add(named)):  # type: ignore[func-returns-value]
+                    raise _twice(named, key)
+                parts.extend(member(f"{key}.{named}", content))
+        if len(parts) == before:
+            raise _empty(key)
     return b"".join(parts)
+
+
+def _arrays(values: list[Any], kind: pa.DataType) -> list[Any]:
+    """Return lists of numbers as arrays of their type."""
+    import numpy as np
+    import pyarrow as pa
+
+    kind = getattr(kind, "storage_type", kind)
+    while hasattr(kind, "value_type"):
+        kind = kind.value_type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+        return values
+    return [None if one is None else np.array(one, kind.to_pandas_dtype()) for one in values]
 
 
 class TarSink(TextSink):

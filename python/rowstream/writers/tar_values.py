@@ -7,11 +7,15 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from rowstream.features.media.base import content_of
+
 # What is written as text, and what readers take for JSON.
 _TEXTS = frozenset(
     ["txt", "text", "transcript", "caption", "cls", "cls2", "index", "count", "inx", "id"]
 )
 JSON = frozenset(["json", "jsn"])
+NUMBERS = frozenset(["cls", "cls2", "id", "index", "inx"])
+"""What `load_dataset` takes for whole numbers."""
 _IMAGES = frozenset(["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm"])
 _PICKLED = frozenset(["pkl", "pickle", "pyd", "pth", "pt"])
 
@@ -22,27 +26,22 @@ def encoded(field: str, ending: str, value: Any) -> tuple[str, Any]:
     Raises:
         ValueError: A value is not what the ending of the field says.
     """
-    if type(value) is bytes and ending not in JSON:
+    if isinstance(value, (bytes, bytearray, memoryview)):
         return field, value
+    if ending == "npy":
+        return field, _array(value)
     if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
         # A number of NumPy, or a tensor of one.
         value = value.item()
     if ending in JSON:
-        # Text is JSON already, as columns of the type `Json` have it.
-        return field, value.encode() if isinstance(value, str) else _as_json(value)
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return field, value
+        return field, _json_text(value) if isinstance(value, str) else _as_json(value)
     if isinstance(value, str):
         named = field if ending in _TEXTS or "." in field else f"{field}.txt"
         return named, value.encode("utf-8", "surrogatepass")
     if isinstance(value, Mapping) and value.keys() == {"bytes", "path"}:
-        if value["bytes"] is None:
-            raise ValueError("it is a path without content; read the file first, by embed_storage")
-        return field, value["bytes"]
+        return field, content_of(value["bytes"], value["path"])
     if hasattr(value, "save") and hasattr(value, "getbands"):
         return field, _image(ending, value)
-    if ending == "npy":
-        return field, _array(value)
     if ending == "npz" and isinstance(value, Mapping):
         return field, _arrays(value)
     if ending in _IMAGES and hasattr(value, "__array__"):
@@ -53,6 +52,15 @@ def encoded(field: str, ending: str, value: Any) -> tuple[str, Any]:
         # Readers take these for whole numbers.
         return field, str(int(value) if isinstance(value, bool) else value).encode()
     return f"{field}.json", _as_json(value)
+
+
+def _json_text(text: str) -> bytes:
+    """Return text that is JSON already, as columns of the type `Json` have it."""
+    try:
+        json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"its ending says that it is JSON, and {text[:40]!r} is none") from error
+    return text.encode()
 
 
 def _plain(value: Any) -> Any:

@@ -87,8 +87,25 @@ _COMPRESSIONS = {
     ".xz": "xz",
     ".zst": "zstd",
     ".zip": "zip",
+    ".lz4": "lz4",
     ".tgz": "gzip",
+    ".tbz2": "bz2",
+    ".txz": "xz",
+    ".tzst": "zstd",
 }
+
+
+class _StaysOpen:
+    """A file that is not closed with what writes into it."""
+
+    closed = False
+
+    def __init__(self, file: Any) -> None:
+        self.write, self.flush = file.write, file.flush
+
+    def close(self) -> None:
+        """Say that nothing more is written."""
+        self.closed = True
 
 
 def compressed(name: Any, compression: Any) -> Callable[[Any], Any] | None:
@@ -97,7 +114,7 @@ def compressed(name: Any, compression: Any) -> Callable[[Any], Any] | None:
 
     Args:
         name: The path of the file, whose ending says how it is compressed.
-        compression: `"gzip"`, `"bz2"`, `"xz"` or `"zstd"`; `"infer"` goes by the name.
+        compression: `"gzip"`, `"bz2"`, `"xz"`, `"zstd"` or `"lz4"`; `"infer"` goes by the name.
 
     Raises:
         NotImplementedError: It is another compression.
@@ -112,7 +129,8 @@ def compressed(name: Any, compression: Any) -> Callable[[Any], Any] | None:
     if kind == "gzip":
         import gzip
 
-        return lambda raw: gzip.GzipFile(fileobj=raw, mode="wb")
+        # Without a time and a name: the same content is the same file.
+        return lambda raw: gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0)
     if kind == "bz2":
         import bz2
 
@@ -121,11 +139,11 @@ def compressed(name: Any, compression: Any) -> Callable[[Any], Any] | None:
         import lzma
 
         return lambda raw: lzma.LZMAFile(raw, "wb")
-    if kind == "zstd":
+    if kind in ("zstd", "lz4"):
         import pyarrow as pa
 
-        return lambda raw: pa.CompressedOutputStream(pa.PythonFile(raw, "w"), "zstd")
+        return lambda raw: pa.CompressedOutputStream(pa.PythonFile(_StaysOpen(raw), "w"), kind)
     raise NotImplementedError(
-        f"text is not written with the compression {kind!r}: 'gzip', 'bz2', 'xz' and 'zstd' are"
-        " there"
+        f"nothing is written with the compression {kind!r}: 'gzip', 'bz2', 'xz', 'zstd' and 'lz4'"
+        " are there"
     )

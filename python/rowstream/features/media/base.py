@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rowstream.features.scalar import Value
@@ -51,6 +52,9 @@ class MediaFeature:
             >>> Audio().encode_example("a.wav")
             {'path': 'a.wav', 'bytes': None}
         """
+        if isinstance(value, Path):
+            # Which file it is does not depend on the folder of whoever reads it.
+            return {"path": str(value.absolute()), "bytes": None}
         if isinstance(value, (str, os.PathLike)):
             return {"path": str(value), "bytes": None}
         if isinstance(value, (bytes, bytearray)):
@@ -223,7 +227,9 @@ class MediaFeature:
                 with open_file(path, "rb") as file:
                     content = file.read()
             contents.append(content)
-            paths.append(None if path is None else os.path.basename(path))
+            # A path says where the bytes are, until they are there; then what they are called.
+            inside = path is not None and content is not None
+            paths.append(os.path.basename(path) if inside else path)
         mask = storage.is_null() if storage.null_count else None
         return pa.StructArray.from_arrays(
             [pa.array(contents, pa.binary()), pa.array(paths, pa.string())],

@@ -89,7 +89,8 @@ class MediaRef(dict[str, Any]):
     def offset(self) -> int | None:
         """The byte of `url` at which the file begins.
 
-        `None` where there is no such place: for the bytes of a row, and in a compressed archive.
+        `None` where there is no such place: for the bytes of a row, in a compressed archive, and
+        for members that are links, sparse or of names that were escaped.
         The headers of an archive are read when the first of its members is asked.
 
         Raises:
@@ -106,8 +107,14 @@ class MediaRef(dict[str, Any]):
             b'RIFF'
         """
         if (archive := self._archive()) is not None:
-            place = _members(archive, _version(archive)).get(self.get("path") or "")
-            return None if place is None else place[0]
+            content = self["bytes"]
+            places = _members(archive, _version(archive)).get(self.get("path") or "", [])
+            places = [at for at, size in places if size == len(content)]
+            if len(places) > 1:
+                # Archives may be joined, and have members of one name.
+                with open_file(archive, "rb") as file:
+                    places = [at for at in places if _at(file, at, len(content)) == content]
+            return places[0] if places else None
         return None if self.url is None else 0
 
     @property
@@ -218,17 +225,27 @@ def _version(archive: str) -> tuple[int, int]:
 
 
 @lru_cache(_ARCHIVES)
-def _members(archive: str, _version: tuple[int, int]) -> dict[str, tuple[int, int]]:
-    """Return where the members of an archive are; none of one that is compressed."""
+def _members(archive: str, _version: tuple[int, int]) -> dict[str, list[tuple[int, int]]]:
+    """Return where the members of each name are, and their sizes; none of a compressed archive."""
+    found: dict[str, list[tuple[int, int]]] = {}
     try:
-        with open_file(archive, "rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
-            return {
-                one.name: (one.offset_data, one.size)
-                for one in tar
-                if one.isreg() and not one.issparse()
-            }
+        with (
+            open_file(archive, "rb") as file,
+            # Behind the end marker another archive may follow.
+            tarfile.open(fileobj=file, mode="r:", ignore_zeros=True) as tar,
+        ):
+            for one in tar:
+                if one.isreg() and not one.issparse():
+                    found.setdefault(one.name, []).append((one.offset_data, one.size))
     except tarfile.ReadError:
         return {}
+    return found
+
+
+def _at(file: Any, offset: int, size: int) -> bytes:
+    file.seek(offset)
+    content: bytes = file.read(size)
+    return content
 
 
 def references(features: Features | None) -> _core.MediaRefs | None:

@@ -130,8 +130,15 @@ class AudioDecoder:
         import numpy as np
 
         with self._file() as file:
-            samples = file.read(dtype="float32", always_2d=True)
             rate = file.samplerate
+            if file.seekable():
+                samples = file.read(dtype="float32", always_2d=True)
+            else:
+                # Of some encodings the number of samples is known only at the end.
+                parts = [np.zeros((0, file.channels), np.float32)]
+                while len(part := file.read(_BLOCK, dtype="float32", always_2d=True)):
+                    parts.append(part)
+                samples = np.concatenate(parts)
         wanted, has = self._channels, samples.shape[1]
         if wanted == 1 and has > 1:
             samples = samples.mean(axis=1, keepdims=True)
@@ -232,6 +239,7 @@ def resampled(samples: np.ndarray[Any, Any], rate: int, wanted: int) -> np.ndarr
     return result[:length]
 
 
+_BLOCK = 1 << 16  # samples that are read at once, where their number is not known
 _MOST_CHANNELS = 1024  # what libsndfile reads
 
 
