@@ -56,6 +56,16 @@ class RowNode:
         before = self._upstream.state() if self._behind is None else self._behind
         return [before, self._index] if self._indexed else before
 
+    def reached(self, state: Any) -> None:
+        """Note how far the items go that are given: what is read ahead of them is not this one's.
+
+        Args:
+            state: The state after the last of them.
+        """
+        note = getattr(self._upstream, "reached", None)
+        if note is not None:
+            note(state[0] if self._indexed else state)
+
     def __iter__(self) -> Iterator[Any]:
         if self._pool is not None:
             yield from self._beside(self._pool)
@@ -75,6 +85,8 @@ class RowNode:
         """Yield results of a pool, which runs ahead; the state is that of the last yielded item."""
         queue: deque[tuple[Any, Any]] = deque()
         self._behind, index = self._upstream.state(), self._index
+        note = getattr(self._upstream, "reached", lambda _: None)
+        note(self._behind)
         with pool.running(self._call) as submit:
             items = iter(self._upstream)
             while True:
@@ -90,6 +102,7 @@ class RowNode:
                 future, after = queue.popleft()
                 result = future.result()
                 self._behind, self._index = after, self._index + 1
+                note(after)
                 if result is not None:
                     yield result
 

@@ -137,5 +137,8 @@ class Stateless(Source):
     def state(self) -> Position:
         return self.cursor()
 
+    def reached(self, state: Any) -> None:
+        """Do nothing: the state says it, and is all that is asked for."""
+
     def __iter__(self) -> Iterator[Any]:
         return self._items()
