@@ -235,7 +235,9 @@ impl Ordered {
 
     /// Goes to the next pass. False at the end of the last.
     fn next_pass(&mut self) -> Result<bool> {
-        self.idle = if self.given { 0 } else { self.idle + 1 };
+        // What others had of a pass before this run began says nothing about the passes to come.
+        let begun = self.cursor.bases.contains_key(&self.pass);
+        self.idle = if self.given || begun { 0 } else { self.idle + 1 };
         self.given = false;
         self.pass += 1;
         // A consumer that gets nothing of any pass would go round for ever.

@@ -139,8 +139,27 @@ fn parsed(json: &str) -> Result<PipelineTokenizer> {
             "its added token {token:?} is normalized, which beside a Metaspace pre-tokenizer has other ids in the core"
         )));
     }
+    if let Some(token) = alone(&value) {
+        return Err(failed(&format_args!(
+            "its added token {token:?} is a single word of letters beyond ASCII, which the core looks for bytewise"
+        )));
+    }
     tokenizers::canonicalize_value(&mut value).map_err(|e| failed(&e))?;
-    tokenizers::from_json(&value.to_string()).map_err(|e| failed(&e))
+    let read: PipelineTokenizer = tokenizers::from_json(&value.to_string()).map_err(|e| failed(&e))?;
+    // A pattern is found wanting only where a text is split by it.
+    let options = EncodeOptions { padding: Override::Off, truncation: Override::Off, ..EncodeOptions::default() };
+    match read.encode_into("a b", &options, &mut Vec::new()) {
+        Err(e) if e.to_string().contains("system-regex") => {
+            Err(failed(&"it splits texts by a regular expression that the core does not have"))
+        }
+        _ => Ok(read),
+    }
+}
+
+/// An added token that is searched for from the middle of one of its letters on, where it is part of a word.
+fn alone(tokenizer: &Value) -> Option<&str> {
+    let mut added = tokenizer["added_tokens"].as_array()?.iter().filter(|token| token["single_word"] == true);
+    added.find_map(|token| token["content"].as_str().filter(|content| !content.is_ascii()))
 }
 
 /// An added token that makes other ids than those of `tokenizers` 0.23: Metaspace is done before it is looked for.
