@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from rowstream.dataset.iterable.dataset import IterableDataset
 from rowstream.exceptions import UnsupportedError
 from rowstream.features.nested import requires_decoding
+from rowstream.formatting.base import unnest
 from rowstream.info import DatasetInfo
+from rowstream.ops.images import ImageTransform
 from rowstream.plan.memory import in_memory_plan
 from rowstream.prepare.file_table import FileTable
 from rowstream.streams.generator import generator_source
@@ -30,7 +34,8 @@ def _shard_rows(shards: list[Any]) -> Any:
 def stream_of(ds: Any, num_shards: int) -> Any:
     """Return a map-style dataset as a stream.
 
-    It reads the table directly where that is all the dataset has, otherwise row by row.
+    It reads the table directly where that is all the dataset has, otherwise row by row. A transform
+    is called for each row.
     """
     if ds._format_columns is not None or (ds._format_kwargs and ds._format_type != "custom"):
         raise UnsupportedError(
@@ -66,4 +71,19 @@ def stream_of(ds: Any, num_shards: int) -> Any:
             None if ds.split is None else str(ds.split),
         )
         result._known = ds.features
-    return result.with_format(ds._format_type) if ds._format_type != "custom" else result
+    return transformed(result, ds) or result.with_format(ds._format_type)
+
+
+def transformed(stream: Any, ds: Any) -> Any:
+    """Return a stream of rows of a map-style dataset with its transform; `None` if it has none."""
+    if ds._format_type != "custom":
+        return None
+    transform = ds._format_kwargs["transform"]
+    if isinstance(transform, ImageTransform):
+        return stream._with_images(transform.step)
+    return stream.map(partial(_transformed, transform), remove_columns=ds.column_names)
+
+
+def _transformed(transform: Callable[[dict[str, Any]], Any], row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row as a transform of batches makes it."""
+    return unnest(transform({name: [value] for name, value in row.items()}))

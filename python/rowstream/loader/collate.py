@@ -98,9 +98,7 @@ class Collate:
             if column.ndim != 2:
                 return {name: column}
             # Of other columns a length that all rows have is what they are, such as a class each.
-            ids = batch.get(f"{name.removesuffix('labels')}input_ids")
-            along = name.endswith("labels") and getattr(ids, "shape", None) == column.shape
-            filled_up = mask is not None or name in self._padding or along
+            filled_up = mask is not None or name in self._padding or _along(name, column, batch)
             if not filled_up or not column.shape[1] % self._multiple:
                 return {name: column} | ({} if mask is None else {mask: _ones(column.shape)})
         import numpy as np
@@ -124,6 +122,16 @@ class Collate:
         inside = np.arange(width) < there[:, None]
         filled[inside] = np.concatenate(lists)
         return {name: filled} | ({} if mask is None else {mask: inside.astype(np.int64)})
+
+
+def _along(name: str, column: Any, batch: Mapping[str, Any]) -> bool:
+    """Return whether a column has a value for each token id, by its name and its shape."""
+    return name.endswith(("labels", "_ids", "_mask", "_masks")) and any(
+        ids.endswith("input_ids")
+        and name.startswith(ids.removesuffix("input_ids"))
+        and getattr(of, "shape", None) == column.shape
+        for ids, of in batch.items()
+    )
 
 
 def _ones(shape: tuple[int, ...]) -> Any:

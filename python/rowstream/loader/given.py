@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from rowstream.dataset.convert import transformed
 from rowstream.dataset.iterable.dataset import IterableDataset
 from rowstream.dataset.map_style.dataset import Dataset
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
@@ -27,7 +28,8 @@ def stream_of(dataset: Any, *, shuffle: bool, seed: int) -> IterableDataset:
     """
     if isinstance(dataset, Dataset):
         stream: IterableDataset = dataset.with_format(None).to_iterable_dataset()
-        return stream.shuffle(seed=seed, buffer_size=None) if shuffle else stream
+        stream = stream.shuffle(seed=seed, buffer_size=None) if shuffle else stream
+        return transformed(stream, dataset) or stream
     if not isinstance(dataset, IterableDataset):
         raise InvalidArgumentError(
             "DataLoader: a dataset is a Dataset or an IterableDataset of rowstream, found"

@@ -192,6 +192,26 @@ class DecodeImages(RowWise):
         return f"DecodeImages({given})"
 
 
+@dataclass(frozen=True)
+class ImageTransform:
+    """The step as a transform of map-style datasets: a function of a batch.
+
+    Attributes:
+        step: The step.
+        key: What random crops depend on beside the images; chosen at random if `None`.
+    """
+
+    step: DecodeImages
+    key: int | None
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Return a batch with the images of the column decoded."""
+        column = self.step.column
+        if column not in batch:
+            return batch
+        return {**batch, column: self.step.decoded(batch[column], self.key)}
+
+
 def _only(images: Any) -> Any:
     """Return the one image of a result."""
     return images[0]

@@ -233,7 +233,9 @@ def _of_table(table: Any, names: tuple[str, ...] | None) -> dict[str, tuple[Any,
             raise SchemaError(f"pack: the column {name!r} has nulls among its numbers")
         lengths = pc.fill_null(pc.list_value_length(array), 0)
         result[name] = (
-            values.to_numpy(zero_copy_only=False) if len(values) else np.zeros(0, np.int32),
+            np.zeros(0, np.int32)
+            if pa.types.is_null(values.type)
+            else values.to_numpy(zero_copy_only=False),
             lengths.to_numpy(zero_copy_only=False).astype("int64"),
         )
     return result
@@ -330,7 +332,8 @@ class _Wrapped:
                 values = {name: of[left:] for name, of in values.items()}
                 skip -= left
             held = {
-                name: np.concatenate([held[name], of]) if name in held else of
+                # What is empty may be of another type: no number says which.
+                name: np.concatenate([held[name], of]) if len(held.get(name, ())) else of
                 for name, of in values.items()
             }
             at = 0

@@ -220,6 +220,15 @@ def tokenizer_json(tokenizer: Any) -> str:
     )
 
 
+def _truncation(text: str) -> dict[str, Any]:
+    """Return how a tokenizer's JSON says that it cuts texts; nothing if it does not."""
+    try:
+        return json.loads(text).get("truncation") or {}
+    except (ValueError, AttributeError):
+        # The core says what is wrong with it.
+        return {}
+
+
 def tokenizing(
     tokenizer: Any,
     column: str,
@@ -241,8 +250,13 @@ def tokenizing(
                 f"tokenize: {name} is the name of one column, not {value!r}: call it once for each,"
                 " with an output= of its own"
             )
-    side = truncation_side or getattr(tokenizer, "truncation_side", None) or "right"
     text = tokenizer_json(tokenizer)
+    cut = _truncation(text)
+    side = truncation_side or getattr(tokenizer, "truncation_side", None) or cut.get("direction")
+    side = side.lower() if isinstance(side, str) else side or "right"
+    if max_length is None and side != cut.get("direction", side).lower():
+        # The tokenizer's own length, at the other end.
+        max_length = cut["max_length"]
     step = Tokenize(column, output, text, bool(add_special_tokens), max_length, side, bool(keep))
     # What the core does not read is known before the first row.
     step.encoder()

@@ -44,7 +44,11 @@ class Pages:
 
     def __init__(self, splits: Mapping[str, Any]) -> None:
         self._splits = {
-            name: not_decoded(ds if isinstance(ds, IterableDataset) else ds.to_iterable_dataset())
+            name: not_decoded(
+                ds
+                if isinstance(ds, IterableDataset)
+                else ds.with_format(None).to_iterable_dataset()
+            )
             for name, ds in splits.items()
         }
         self._lock = threading.Lock()

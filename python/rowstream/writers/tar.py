@@ -155,14 +155,17 @@ def field_content(
     try:
         if encoder is None:
             return encoded(field, ending, value)
-        content = encoder(value)
-        if not isinstance(content, (bytes, bytearray, memoryview)):
-            raise TypeError(f"its encoder returned {type(content).__name__}, not bytes")
+        content: Any = encoder(value)
     except (TypeError, ValueError) as e:
         raise InvalidArgumentError(
             f"the field {name!r} of the sample {key!r} cannot be written: {e}"
         ) from e
-    return field, content
+    if isinstance(content, (bytes, bytearray, memoryview)):
+        return field, content
+    raise InvalidArgumentError(
+        f"the field {name!r} of the sample {key!r}: its encoder returned {type(content).__name__},"
+        " not bytes"
+    )
 
 
 def _twice(named: str, key: str) -> InvalidArgumentError:

@@ -8,7 +8,7 @@ from rowstream.dataset.iterable.base import StreamBase
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.features.features import Features
 from rowstream.ops.decode import Decode
-from rowstream.ops.images import MAX_PIXELS, decoding
+from rowstream.ops.images import MAX_PIXELS, DecodeImages, decoding
 
 
 class StreamImages(StreamBase):
@@ -99,7 +99,11 @@ class StreamImages(StreamBase):
             seed=seed,
             max_pixels=max_pixels,
         )
-        plan, features = self._plan, self.features
+        return self._with_images(step)
+
+    def _with_images(self, step: DecodeImages) -> Self:
+        """Return the stream with a step that decodes images."""
+        column, plan, features = step.column, self._plan, self.features
         if any(one.column == column for one in plan.column_steps):
             raise InvalidArgumentError(
                 f"decode_images: the images of {column!r} are decoded already"

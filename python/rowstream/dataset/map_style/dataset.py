@@ -63,7 +63,7 @@ class Dataset(
 
     def _repr_html_(self) -> str:
         """Return the first rows as HTML, which notebooks show."""
-        return preview_of(self.to_iterable_dataset(), "Dataset", self.num_rows)
+        return preview_of(self.with_format(None).to_iterable_dataset(), "Dataset", self.num_rows)
 
     def __enter__(self) -> Dataset:
         return self

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any, Literal, Self
 
 from rowstream.dataset.map_style.column_types import ColumnTypes
 from rowstream.features.media.image import Image
-from rowstream.ops.images import MAX_PIXELS, DecodeImages, decoding
+from rowstream.ops.images import MAX_PIXELS, ImageTransform, decoding
 
 
 class MapStyleImages(ColumnTypes):
@@ -81,12 +79,4 @@ class MapStyleImages(ColumnTypes):
             if isinstance(self.features[column], Image)
             else self
         )
-        transform: Callable[..., Any] = partial(_decoded, step, None if seed is None else 0)
-        return encoded.with_transform(transform)
-
-
-def _decoded(step: DecodeImages, key: int | None, batch: dict[str, Any]) -> dict[str, Any]:
-    """Return a batch with the images of a column decoded."""
-    if step.column not in batch:
-        return batch
-    return {**batch, step.column: step.decoded(batch[step.column], key)}
+        return encoded.with_transform(ImageTransform(step, None if seed is None else 0))

@@ -50,7 +50,10 @@ class Tensors:
             schema: The types of its columns, as far as they are known.
         """
         return {
-            name: self._make.recursive_tensorize(
+            # A copy: a function may write into its array again.
+            name: self._pixels(value.copy())
+            if _are_pixels(value)
+            else self._make.recursive_tensorize(
                 value
                 if (kind := _type_of(name, schema)) is None
                 else numpy_column(exact_array([value], kind))[0]
@@ -68,6 +71,13 @@ class Tensors:
         }
 
     def _typed(self, values: list[Any], kind: Any) -> Any:
+        if any(map(_are_pixels, values)) and all(one is None or _are_pixels(one) for one in values):
+            alike = (
+                all(one is not None for one in values) and len({one.shape for one in values}) == 1
+            )
+            if alike:
+                return self._pixels(np.stack(values))
+            return self._pixels([None if one is None else one.copy() for one in values])
         if kind is None:
             return self._make.recursive_tensorize(values)
         return self._make.format_column(pa.table({"": exact_array(values, kind)}))
@@ -119,6 +129,11 @@ class Tensors:
         if values is None:
             return self._make.recursive_tensorize(numpy_column(pa.record_batch(batch).column(i))[0])
         return self._make.leaf(values[0])
+
+
+def _are_pixels(value: Any) -> bool:
+    """Return whether a value is an image as an array: its type is small on purpose."""
+    return isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim == 3
 
 
 def _type_of(name: str, schema: pa.Schema | None) -> Any:
