@@ -135,6 +135,13 @@ def _found(state: Any) -> Iterator[Any]:
     """Yield the states in the state of a loader, or the state itself if it is one of a stream."""
     if isinstance(state, dict) and "rowstream" in state:
         yield state
-    elif isinstance(state, (dict, list)):
+        return
+    if isinstance(state, dict) and (since := state.get("_steps_since_snapshot")):
+        raise CheckpointMismatchError(
+            f"merge_state_dicts: the state of the StatefulDataLoader is {since} batches after what"
+            " its workers said last: take it after a multiple of snapshot_every_n_steps, or set"
+            " that to 1"
+        )
+    if isinstance(state, (dict, list)):
         for value in state.values() if isinstance(state, dict) else state:
             yield from _found(value)

@@ -79,7 +79,8 @@ class Version:
         return bool(self.tuple < self._of(other))
 
     def __hash__(self) -> int:
-        return hash(self.tuple)
+        # That of the text, which is equal to it.
+        return hash(repr(self))
 
     @classmethod
     def from_dict(cls, dic: dict[str, Any]) -> Version:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from rowstream.arrow.cast import array_cast
 from rowstream.arrow.natural import natural_array
-from rowstream.exceptions import SchemaError
+from rowstream.exceptions import InvalidArgumentError, SchemaError
 
 FAILED = (TypeError, ValueError, OverflowError, pa.ArrowException)
 """The errors with which pyarrow rejects values."""
@@ -24,6 +24,10 @@ _SHOWN = 200  # characters of a value in an error
 
 class InexactError(SchemaError, pa.ArrowInvalid):  # type: ignore[misc]  # pyarrow comes without types
     """A value can't be stored exactly in the type of its column."""
+
+
+class LengthError(InvalidArgumentError, pa.ArrowInvalid):  # type: ignore[misc]  # likewise
+    """The columns of a batch have several lengths."""
 
 
 class MisfitError(SchemaError, pa.ArrowTypeError):  # type: ignore[misc]  # likewise

@@ -57,7 +57,10 @@ class _Share:
             make = ParquetWriter if self.kind == "parquet" else ArrowWriter
             path = f"{self.stem}-{len(files):05d}.{self.kind}"
             return make(
-                path=path, features=features, writer_batch_size=self.builder._writer_batch_size
+                path=path,
+                features=features,
+                writer_batch_size=self.builder._writer_batch_size,
+                on_mixed_types="use_json",
             )
 
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import enum
 import functools
 import hashlib
@@ -267,7 +268,9 @@ class Walk:
     def reduced(self, value: Any) -> None:
         """Walk the parts that pickle would store of an object."""
         try:
-            result = value.__reduce_ex__(4)
+            # What other modules told pickle, such as `regex` of its patterns, comes first.
+            told = copyreg.dispatch_table.get(type(value))
+            result: Any = value.__reduce_ex__(4) if told is None else told(value)
         except Exception as error:
             if self.lenient:
                 return self.feed("of type", hashed_name(type(value)))

@@ -157,7 +157,8 @@ def _bound(signature: inspect.Signature, args: Any, kwargs: Any) -> tuple[Any, d
     """Return the dataset of a method call, and its arguments by name, except those that have their
     default value.
     """
-    bound = signature.bind(*args, **kwargs)
+    # What the decorator fills in need not be given.
+    bound = signature.bind_partial(*args, **kwargs)
     dataset, *_ = bound.args or (None,)
     own, *_rest = signature.parameters
     result: dict[str, Any] = {}

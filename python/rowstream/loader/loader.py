@@ -208,6 +208,12 @@ class DataLoader(LoaderState, LoaderFigures):
         # After the last batch; where the next iteration begins; and that of a loaded state.
         self._place = self._begin = Place(0)
         self._resume: Place | None = None
+        if (loaded := self.dataset._loaded()) is not None:
+            # Where the stream is told to go on.
+            place = Place(loaded.epoch, self.dataset.state_dict())
+            self._place = place
+            self._resume = place if epoch_size is None else None
+            self._begin = self._begin if epoch_size is None else Place(0, place.stream)
         self._ended: Place | None = None
         self.updates = self.padded = self.last = False
 

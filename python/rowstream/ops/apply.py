@@ -162,7 +162,10 @@ def table_of(made: Any) -> pa.Table | None:
     if isinstance(made, pa.RecordBatch):
         return pa.Table.from_batches([made])
     if type(made).__module__.partition(".")[0] == "pandas" and hasattr(made, "columns"):
-        return pa.Table.from_pandas(made, preserve_index=False)
+        # An index with a name is a column, such as what rows were grouped by; one without says only
+        # where they were.
+        named = any(name is not None for name in made.index.names)
+        return pa.Table.from_pandas(made, preserve_index=None if named else False)
     if type(made).__module__.partition(".")[0] == "polars" and hasattr(made, "collect_schema"):
         return (made.collect() if hasattr(made, "collect") else made).to_arrow()
     inner = getattr(made, "table", None)  # of a table of ours
@@ -244,8 +247,10 @@ def check_lengths(what: str, made: Mapping[str, Any], kept: Columns) -> None:
             )
     lengths = {name: len(column) for name, column in {**kept, **made}.items()}
     if len(set(lengths.values())) > 1:
-        raise InvalidArgumentError(
-            f"{what}: Column lengths mismatch: the columns of a batch have one length, found"
-            f" {lengths}; a function that changes the number of rows returns all columns, or the"
-            " others are named in remove_columns"
+        from rowstream.arrow.exact import LengthError
+
+        raise LengthError(
+            f"{what}: Column lengths mismatch: expected length {next(iter(lengths.values()))} of"
+            f" all columns of a batch, found {lengths}; a function that changes the number of rows"
+            " returns all columns, or the others are named in remove_columns"
         )

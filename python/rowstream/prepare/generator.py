@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rowstream.exceptions import InvalidArgumentError
+from rowstream.exceptions import DatasetGenerationError, InvalidArgumentError, RowstreamError
 from rowstream.features.features import Features
 from rowstream.features.widen import agreed
 from rowstream.fingerprint.caching import is_caching_enabled
@@ -45,6 +45,8 @@ def prepare_generator(
 ) -> Made:
     """Return the dataset of a generator function, of the class `make`."""
     kwargs = dict(gen_kwargs or {})
+    if not callable(generator):
+        raise TypeError(f"the generator must be callable, found {type(generator).__name__}")
     if fingerprint is not None:
         validate_fingerprint(fingerprint)
         name = fingerprint
@@ -124,9 +126,12 @@ class _Part:
     def _write(self, temporary: str, on_progress: Callable[[int], None]) -> None:
         try:
             with ArrowWriter(
-                path=temporary, features=self.features, fingerprint=self.name
+                path=temporary,
+                features=self.features,
+                fingerprint=self.name,
+                on_mixed_types="use_json",
             ) as writer:
-                for row in self.generator(**self.kwargs):
+                for row in _given(self.generator, self.kwargs):
                     writer.write(
                         row if self.features is None else encoded(self.features, row, len(writer))
                     )
@@ -136,6 +141,18 @@ class _Part:
             # A generator of nothing, which says no types either.
             with pa.OSFile(temporary, "wb") as sink, pa.ipc.new_stream(sink, pa.schema([])):
                 pass
+
+
+def _given(generator: Callable[..., Any], kwargs: dict[str, Any]) -> Iterator[Any]:
+    """Yield the rows of a generator, whose errors are told as `datasets` does."""
+    try:
+        yield from generator(**kwargs)
+    except RowstreamError:
+        raise
+    except Exception as error:
+        raise DatasetGenerationError(
+            f"An error occurred while generating the dataset: {type(error).__name__}: {error}"
+        ) from error
 
 
 def split_gen_kwargs(kwargs: dict[str, Any], num_proc: int | None) -> list[dict[str, Any]]:

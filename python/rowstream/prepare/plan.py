@@ -12,6 +12,7 @@ import pyarrow as pa
 from rowstream import config
 from rowstream.arrow.empty import empty_table
 from rowstream.arrow.files import open_arrow
+from rowstream.exceptions import SchemaError
 from rowstream.features.convert import get_nested_type
 from rowstream.features.features import Features
 from rowstream.fingerprint.hasher import Hasher
@@ -94,6 +95,7 @@ def prepare_plan(
     Local Parquet and tar files, and Arrow files that need no conversion, are read where they are.
     """
     known = features_of_plan(plan)
+    lacking = [] if features is None else _lacking(plan, features)
     wanted = Features(features) if features is not None else known
     name = Hasher.hash(
         [_said(plan), None if features is None else Features(features).to_dict(), split]
@@ -111,7 +113,8 @@ def prepare_plan(
     path = os.path.join(place, f"{split}.arrow")
 
     copy = ArrowCopy(plan, path, wanted, name, split)
-    if is_read_in_place(plan) and wanted is not None and (anew or not copy.there()):
+    in_place = is_read_in_place(plan) and wanted is not None and not lacking
+    if in_place and wanted is not None and (anew or not copy.there()):
         # A card may name fewer columns than there are.
         there = plan if list(wanted) == plan.column_names else plan.select(wanted)
         table: Table = FileTable(there, wanted, copy)
@@ -126,6 +129,22 @@ def prepare_plan(
 
     create_file(path, write, anew)
     return make(open_table(path, keep_in_memory), info=_with(info, wanted), split=split)
+
+
+def _lacking(plan: Plan, features: Any) -> list[str]:
+    """Return the columns of features that the files do not have: their values are missing.
+
+    Raises:
+        SchemaError: The files have others instead.
+    """
+    there = plan.column_names
+    lacking = [name for name in features if name not in there]
+    if lacking and (others := [name for name in there if name not in features]):
+        raise SchemaError(
+            f"features= names the columns {lacking}, which are not there, and not {others}: the"
+            f" columns are {there}"
+        )
+    return lacking
 
 
 def _note(path: str, plan: Plan) -> None:

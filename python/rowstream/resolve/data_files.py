@@ -59,7 +59,7 @@ def resolve_files(
         and (of := folder(path)) is not None
     ):
         return _configured(of, name, data_dir, here.resolve().name, places)
-    if name not in (None, "default"):
+    if name not in (None, "default") and format_name is None:
         raise InvalidArgumentError(
             f"files have only the configuration 'default', not {name!r}; data sets of the Hub have"
             " others"
@@ -74,7 +74,7 @@ def resolve_files(
             if data_files is not None
             else _discovered(base, format_name, places)
         )
-        return ResolvedFiles(found, format_name, format_name, places)
+        return ResolvedFiles(found, format_name, format_name, places, config=name or "default")
     if is_url(path):
         base = f"{path.rstrip('/')}/{data_dir}" if data_dir else path
         found = (

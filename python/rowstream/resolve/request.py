@@ -77,8 +77,8 @@ def request_of(
         # Other formats say the types of their values, which are cast afterwards; but a condition is
         # one of labels, not of their names.
         conditions = options.get("filters") is not None and has_labels(declared)
-        # Members of archives have no types but those that they are read in.
-        known = streaming or conditions or found.format == "webdataset"
+        # Members of archives have no types but those that they are read in, and lines no name.
+        known = streaming or conditions or found.format in ("webdataset", "text")
         how = read_options(found.format, dict(options), declared if known else None)
         return Request(how, found, declared, how)
     if found.format == "json":

@@ -125,9 +125,7 @@ def generator_source(
     Each item of the lists in its arguments is a shard; the lists have one length.
     """
     if not callable(function):
-        raise InvalidArgumentError(
-            f"from_generator expects a function that gives rows, found {function!r}"
-        )
+        raise TypeError(f"the generator must be callable, found {type(function).__name__}")
     kwargs = dict(kwargs or {})
     lengths = {name: len(value) for name, value in kwargs.items() if isinstance(value, list)}
     if len(set(lengths.values())) > 1:

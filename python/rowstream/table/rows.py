@@ -23,7 +23,7 @@ def is_position(key: Any) -> bool:
 
     Arrays and tensors have `__index__` too, which only those of one number answer.
     """
-    return hasattr(key, "__index__") and not getattr(key, "ndim", 0)
+    return hasattr(key, "__index__") and not getattr(key, "ndim", 0) and not isinstance(key, bool)
 
 
 def positions_of(key: Any, size: int) -> Any:

@@ -217,6 +217,11 @@ pub async fn list(
             });
         }
     }
+    if let (Types::Declared { schema: given, .. }, Some(seen)) = (&types, &schema)
+        && matches!(name, "csv" | "parquet" | "arrow")
+    {
+        known(given, seen, &files).map_err(|e| e.in_file(&first))?;
+    }
     let (schema, shown, declared) = match types {
         Types::Declared { schema: given, .. } => (given, schema.filter(|_| compare), true),
         _ => (schema.ok_or_else(|| Error::new(Kind::Value, "no files to read"))?, None, false),
@@ -296,6 +301,24 @@ fn as_the_others(files: &[FileEntry], cuts: Vec<Option<Cuts>>, encoded: bool) ->
         None => Cuts::Whole,
     };
     files.iter().zip(cuts).map(made).collect()
+}
+
+/// Refuses columns that are given and no file has, beside those that files have and nobody named: what is meant by one
+/// name is called by another.
+fn known(given: &Schema, seen: &Schema, files: &[FileEntry]) -> Result<()> {
+    let there = |name: &String| {
+        seen.field_with_name(name).is_ok() || files.iter().any(|file| file.partition.contains_key(name))
+    };
+    let lacking: Vec<&String> = given.fields().iter().map(|f| f.name()).filter(|name| !there(name)).collect();
+    let unnamed = seen.fields().iter().any(|field| given.field_with_name(field.name()).is_err());
+    if lacking.is_empty() || !unnamed || seen.fields().is_empty() {
+        return Ok(());
+    }
+    let columns: Vec<&String> = seen.fields().iter().map(|f| f.name()).collect();
+    Err(Error::new(
+        Kind::Schema,
+        format!("features= names the columns {lacking:?}, which are not there: the columns are {columns:?}"),
+    ))
 }
 
 /// The schema with the columns that paths give, where all of them give the same: integers, or else strings. What a file

@@ -19,6 +19,7 @@ class MediaFeature:
 
     decode: bool
     dtype: ClassVar[str] = "dict"
+    """What a value is once decoded, by its name."""
     article: ClassVar[str] = "A file"
     """What a value is called in errors."""
 
@@ -228,8 +229,7 @@ class MediaFeature:
                     content = file.read()
             contents.append(content)
             # A path says where the bytes are, until they are there; then what they are called.
-            inside = path is not None and content is not None
-            paths.append(os.path.basename(path) if inside else path)
+            paths.append(path if path is None or content is None else os.path.basename(path))
         mask = storage.is_null() if storage.null_count else None
         return pa.StructArray.from_arrays(
             [pa.array(contents, pa.binary()), pa.array(paths, pa.string())],

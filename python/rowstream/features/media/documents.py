@@ -35,6 +35,7 @@ class Pdf(MediaFeature):
     id: str | None = field(default=None, repr=False)
     _type: str = type_field("Pdf")
 
+    dtype = "pdfplumber.pdf.PDF"
     article = "A pdf"
     __hash__ = object.__hash__
 
@@ -75,6 +76,7 @@ class Nifti(MediaFeature):
     id: str | None = field(default=None, repr=False)
     _type: str = type_field("Nifti")
 
+    dtype = "nibabel.nifti1.Nifti1Image"
     article = "A nifti"
     __hash__ = object.__hash__
 
@@ -117,6 +119,7 @@ class Mesh(MediaFeature):
     id: str | None = field(default=None, repr=False)
     _type: str = type_field("Mesh")
 
+    dtype = "trimesh.Trimesh"
     article = "A mesh"
     __hash__ = object.__hash__
 
@@ -159,6 +162,7 @@ class BioSequence(MediaFeature):
     id: str | None = field(default=None, repr=False)
     _type: str = type_field("BioSequence")
 
+    dtype = "Bio.SeqRecord.SeqRecord"
     article = "A sequence"
     __hash__ = object.__hash__
 
@@ -201,6 +205,7 @@ class BioStructure(MediaFeature):
     id: str | None = field(default=None, repr=False)
     _type: str = type_field("BioStructure")
 
+    dtype = "Bio.PDB.Structure.Structure"
     article = "A structure"
     __hash__ = object.__hash__
 

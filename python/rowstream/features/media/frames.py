@@ -12,6 +12,7 @@ from typing import Any
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.features.media.base import content_of
 from rowstream.features.media.sound import tensor
+from rowstream.features.media.torchcodec import LikeTorchcodec
 from rowstream.utils.cached import cached_property
 from rowstream.utils.optional import import_optional
 
@@ -69,6 +70,8 @@ class VideoMetadata:
         duration_seconds: How long it is.
         codec: How it is compressed.
         path: The path or URL of the file, if it is known.
+        begin_stream_seconds: When the first frame is shown.
+        end_stream_seconds: When the last frame is no longer shown.
     """
 
     width: int
@@ -78,9 +81,11 @@ class VideoMetadata:
     duration_seconds: float
     codec: str
     path: str | None
+    begin_stream_seconds: float
+    end_stream_seconds: float
 
 
-class VideoDecoder:
+class VideoDecoder(LikeTorchcodec):
     """A video file, of which frames are decoded when they are asked for.
 
     It has the methods of torchcodec's `VideoDecoder` for the CPU.
@@ -169,15 +174,17 @@ class VideoDecoder:
         with self._stream() as (_, stream):
             rate = float(stream.average_rate or 0)
             width, height, codec = stream.width, stream.height, stream.codec_context.name
-        end = times[-1][0] + times[-1][1] if times else 0.0
+        begin, end = (times[0][0], times[-1][0] + times[-1][1]) if times else (0.0, 0.0)
         return VideoMetadata(
             width,
             height,
             len(times),
             rate,
-            end - (times[0][0] if times else 0.0),
+            end - begin,
             codec,
             self._path,
+            begin,
+            end,
         )
 
     def __len__(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,7 @@ class Image(MediaFeature):
     id: str | None = field(default=None, repr=False)
     _type: str = type_field("Image")
 
+    dtype = "PIL.Image.Image"
     article = "An image"
     __hash__ = object.__hash__
 
@@ -116,6 +118,7 @@ def encode_np_array(array: Any) -> dict[str, Any]:
     import numpy as np
 
     pillow = _pillow()
+    given = array.dtype
     if array.dtype.kind in "iu" and array.ndim == 3:
         if array.min(initial=0) < 0 or array.max(initial=0) > 255:
             raise TypeError(
@@ -137,4 +140,9 @@ def encode_np_array(array: Any) -> dict[str, Any]:
                 f" {array.min()} to {array.max()}"
             )
         array = array.astype(np.int32)
+    if array.dtype.itemsize < given.itemsize:
+        warnings.warn(
+            f"Downcasting array dtype {given} to {array.dtype} to be compatible with 'Pillow'",
+            stacklevel=2,
+        )
     return {"path": None, "bytes": image_to_bytes(pillow.fromarray(array))}

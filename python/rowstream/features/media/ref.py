@@ -108,8 +108,8 @@ class MediaRef(dict[str, Any]):
         """
         if (archive := self._archive()) is not None:
             content = self["bytes"]
-            places = _members(archive, _version(archive)).get(self.get("path") or "", [])
-            places = [at for at, size in places if size == len(content)]
+            named = _members(archive, _version(archive)).get(self.get("path") or "", [])
+            places = [at for at, size in named if size == len(content)]
             if len(places) > 1:
                 # Archives may be joined, and have members of one name.
                 with open_file(archive, "rb") as file:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import UnsupportedError
 from rowstream.features.media.base import content_of
+from rowstream.features.media.torchcodec import LikeTorchcodec
 from rowstream.utils.cached import cached_property
 from rowstream.utils.optional import import_optional
 
@@ -58,7 +59,7 @@ class AudioMetadata:
     path: str | None
 
 
-class AudioDecoder:
+class AudioDecoder(LikeTorchcodec):
     """A sound file, read when its samples are asked for.
 
     It has the methods of torchcodec's `AudioDecoder`, and can be read as the dict that older

@@ -42,6 +42,7 @@ class Video(MediaFeature):
     id: str | None = field(default=None, repr=False)
     _type: str = type_field("Video")
 
+    dtype = "torchcodec.decoders.VideoDecoder"
     article = "A video"
     __hash__ = object.__hash__
 

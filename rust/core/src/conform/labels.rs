@@ -40,9 +40,9 @@ impl Labels {
         Some(labels)
     }
 
-    /// Whether an integer is a label, or -1, where it is not known.
+    /// Whether an integer is a label, or less than all of them: -1 where it is not known, -100 where a loss ignores it.
     pub(crate) fn holds(&self, id: i64) -> bool {
-        id >= -1 && id < self.names.len() as i64
+        id < self.names.len() as i64
     }
 
     /// The label of a name, or of an integer as text.
