@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from rowstream.features.media.documents import document
 from rowstream.features.media.frames import VideoDecoder
 from rowstream.features.media.image import encode_pil_image
 from rowstream.features.media.sound import AudioDecoder
@@ -99,6 +100,8 @@ def _cast_to_python_objects(
         return [of(one)[0] for one in array], True
     if (pillow := _loaded("PIL.Image")) is not None and isinstance(obj, pillow.Image):
         return encode_pil_image(obj), True
+    if (feature := document(obj)) is not None:
+        return feature.encode_example(obj), True
     if isinstance(obj, (AudioDecoder, VideoDecoder)):
         return obj.encoded, True
     if (pd := _loaded("pandas")) is not None:

@@ -89,6 +89,8 @@ class Reader:
     """
 
     name: ClassVar[str]
+    takes_columns: ClassVar[bool] = False
+    """Whether only the columns that are declared are read, and looked at."""
     columns: list[str] | None = None
 
     @classmethod

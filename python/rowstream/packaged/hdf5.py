@@ -7,14 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from rowstream.exceptions import FileFormatError, SchemaError, UnsupportedError
+from rowstream.exceptions import FileFormatError, UnsupportedError
 from rowstream.features.arrays import Array2D, Array3D, Array4D, Array5D
 from rowstream.features.features import Features
 from rowstream.features.nested import List
 from rowstream.features.scalar import Value
 from rowstream.packaged.base import Reader, Source, choose
+from rowstream.utils import logging
 from rowstream.utils.optional import import_optional
 
+_logger = logging.get_logger(__name__)
 _ARRAYS = {2: Array2D, 3: Array3D, 4: Array4D, 5: Array5D}
 _ROWS = 1024  # rows that are read at once
 
@@ -28,23 +30,33 @@ class Hdf5(Reader):
     """
 
     name: ClassVar[str] = "hdf5"
+    takes_columns: ClassVar[bool] = True
     batch_size: int | None = None
 
     def features(self, files: list[Source]) -> Features | None:
-        with _opened(files[0]) as file:
-            found = Features({name: _feature(one, name) for name, one in _columns(file).items()})
-        return choose(found, self.columns)
+        for source in files:
+            with _opened(source) as file:
+                found = Features({n: _feature(one, n) for n, one in _columns(file).items()})
+            if found:
+                return choose(found, self.columns)
+        return None
 
     def rows(self, unit: Source) -> Iterator[dict[str, Any]]:
         with _opened(unit) as file:
             columns = _columns(file)
-            lengths = {name: _length(one, name) for name, one in columns.items()}
-            if len(set(lengths.values())) > 1:
-                raise SchemaError(f"{unit}: data sets have one number of rows, found {lengths}")
-            n = next(iter(lengths.values()), 0)
+            if not columns:
+                _logger.warning("%s contains no data, skipping it", unit)
+                return
+            names = [*columns] if self.columns is None else self.columns
+            if missing := [name for name in names if name not in columns]:
+                raise ValueError(f"{unit}: there is no data set {missing}, found {[*columns]}")
+            columns = {name: columns[name] for name in names}
+            n: int | None = None
+            for name, one in columns.items():
+                n = _length(one, name, n)
             step = self.batch_size or _ROWS
-            for start in range(0, n, step):
-                stop = min(start + step, n)
+            for start in range(0, n or 0, step):
+                stop = min(start + step, n or 0)
                 batch = {name: _values(one, start, stop) for name, one in columns.items()}
                 for i in range(stop - start):
                     yield {name: values[i] for name, values in batch.items()}
@@ -90,43 +102,69 @@ def _is_group(one: Any) -> bool:
     return hasattr(one, "keys")
 
 
-def _length(one: Any, name: str) -> int:
+def _length(one: Any, name: str, expected: int | None) -> int:
+    """Return the number of rows.
+
+    Raises:
+        ValueError: It is another than is expected, if that is known.
+    """
     if _is_group(one):
-        lengths = {inner: _length(of, f"{name}/{inner}") for inner, of in _columns(one).items()}
-        if len(set(lengths.values())) > 1:
-            raise SchemaError(f"data sets have one number of rows, found {lengths} in {name!r}")
-        return next(iter(lengths.values()))
+        for inner, of in _columns(one).items():
+            expected = _length(of, f"{name}/{inner}", expected)
+        return expected or 0
     if not one.shape:
         raise UnsupportedError(f"{name!r} is a single value, without rows")
-    return int(one.shape[0])
+    n = int(one.shape[0])
+    if expected not in (None, n):
+        raise ValueError(
+            f"data sets have one number of rows: {name!r} has {n} but expected {expected}"
+        )
+    return n
 
 
 def _feature(one: Any, name: str) -> Any:
     if _is_group(one):
         return {inner: _feature(of, f"{name}/{inner}") for inner, of in _columns(one).items()}
+    return _of_type(one.dtype, one.shape[1:], name)
+
+
+def _of_type(dtype: Any, shape: tuple[int, ...], name: str) -> Any:
+    """Return the feature of values of a type, in arrays of a shape."""
     h5py = import_optional("h5py", "HDF5 files", "h5py")
-    dtype, shape = one.dtype, one.shape[1:]
-    varied = h5py.check_vlen_dtype(dtype)
+    if dtype.subdtype is not None:
+        inside, more = dtype.subdtype
+        return _of_type(inside, (*shape, *more), name)
+    varied, text = h5py.check_vlen_dtype(dtype), h5py.check_string_dtype(dtype)
     if dtype.names is not None:
-        inner: Any = {field: Value(dtype[field].name) for field in dtype.names}
-    elif h5py.check_string_dtype(dtype) is not None:
-        inner = Value("binary" if h5py.check_string_dtype(dtype).length is not None else "string")
-    elif varied is not None:
-        inner = List(Value(varied.name))
-    elif dtype.kind == "c":
-        part = "float32" if dtype.itemsize == 8 else "float64"
-        inner = {"real": Value(part), "imag": Value(part)}
-    elif dtype.kind in "biuf":
-        inner = Value(dtype.name)
-    else:
-        raise UnsupportedError(f"{name!r} has values of {dtype}, which no column has")
-    if not shape:
-        return inner
-    plain = isinstance(inner, Value) and inner.dtype not in ("binary", "string")
-    if len(shape) == 1 or not plain or 0 in shape:
-        for length in reversed(shape):
-            inner = List(inner, length=length or -1)
-        return inner
+        fields = {one: _of_type(dtype[one], (), f"{name}/{one}") for one in dtype.names}
+        return _lists(fields, shape)
+    if dtype.kind == "c":
+        part = Value("float32" if dtype.itemsize == 8 else "float64")
+        return {side: _sized(part, shape, name) for side in ("real", "imag")}
+    if text is not None:
+        return _lists(Value("binary" if text.length is not None else "string"), shape)
+    if varied is not None:
+        return _lists(List(Value(varied.name)), shape)
+    if dtype.kind in "biuf":
+        return _sized(Value(dtype.name), shape, name)
+    raise UnsupportedError(f"{name!r} has values of {dtype}, which no column has")
+
+
+def _lists(inner: Any, shape: tuple[int, ...]) -> Any:
+    for length in reversed(shape):
+        inner = List(inner, length=length or -1)
+    return inner
+
+
+def _sized(inner: Value, shape: tuple[int, ...], name: str) -> Any:
+    """Return the feature of arrays of numbers."""
+    if 0 in shape:
+        _logger.warning(
+            "%r has arrays of shape %s: those with a dimension with size 0 are lists", name, shape
+        )
+        return List(inner)
+    if len(shape) < 2:
+        return _lists(inner, shape)
     if len(shape) not in _ARRAYS:
         raise UnsupportedError(f"{name!r} has arrays of {len(shape)} dimensions, more than 5")
     return _ARRAYS[len(shape)](shape=shape, dtype=inner.dtype)
@@ -141,12 +179,20 @@ def _values(one: Any, start: int, stop: int) -> list[Any]:
     if text is not None and text.length is None:
         values = one.asstr()[start:stop]
         return list(values.tolist())
-    values = one[start:stop]
+    return _items(one[start:stop])
+
+
+def _items(values: Any) -> list[Any]:
+    """Return an array as a list of what its rows have."""
     if values.dtype.names is not None:
-        names = values.dtype.names
-        return [{name: row[name].item() for name in names} for row in values]
+        if values.ndim > 1:
+            return [_items(row) for row in values]
+        fields = {name: _items(values[name]) for name in values.dtype.names}
+        return [{name: of[i] for name, of in fields.items()} for i in range(len(values))]
     if values.dtype.kind == "c":
-        return [{"real": float(v.real), "imag": float(v.imag)} for v in values]
+        return [{"real": row.real, "imag": row.imag} for row in values]
+    if 0 in values.shape[1:]:
+        return [[] for _ in values]
     if values.dtype.kind in "SO":
         return list(values.tolist())
     return list(values)

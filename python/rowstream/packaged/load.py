@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rowstream.dataset.combine import concatenate_datasets
@@ -10,7 +11,7 @@ from rowstream.dataset.iterable.dataset import IterableDataset
 from rowstream.dataset.iterable.dataset_dict import IterableDatasetDict
 from rowstream.dataset.map_style.dataset import Dataset
 from rowstream.dataset.splits import chosen_splits
-from rowstream.exceptions import FileFormatError, UnsupportedError
+from rowstream.exceptions import FileFormatError, SchemaError, UnsupportedError
 from rowstream.packaged.base import Reader, Source, version
 from rowstream.packaged.folders import folder_datasets
 from rowstream.packaged.registry import reader_of
@@ -56,6 +57,14 @@ def load_packaged(
     sources = {one: [Source(path, access) for path in found.files[one]] for one in used}
     every = [source for some in sources.values() for source in some]
     features = request.declared if request.declared is not None else reader.features(every)
+    if reader.takes_columns and request.declared is not None and reader.columns is None:
+        there_are = [*(reader.features(every) or ())]
+        if not any(name in there_are for name in request.declared):
+            raise SchemaError(
+                f"features= names the columns {[*request.declared]}, which are not there: the"
+                f" columns are {there_are}"
+            )
+        reader = replace(reader, columns=[*request.declared])
     if streaming:
         if split is not None and _is_sliced(split):
             raise UnsupportedError(

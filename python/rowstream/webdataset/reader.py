@@ -219,7 +219,22 @@ def stream_shards(
         "storage_options": storage_options,
     }
     samples = _samples([os.fspath(path) for path in paths], options)
-    return islice(filter(None, map(make.sample, samples)), max_samples)
+    return islice(_made(make, samples, on_error), max_samples)
+
+
+def _made(make: _Members, samples: Iterator[Sample], on_error: Any) -> Iterator[Sample]:
+    """Yield samples with their members decoded, but for those that are not wanted."""
+    for sample in samples:
+        try:
+            made = make.sample(sample)
+        except Exception as error:
+            if on_error is None:
+                raise
+            if callable(on_error):
+                on_error(error)
+            continue
+        if made is not None:
+            yield made
 
 
 def _samples(paths: list[str], options: dict[str, Any]) -> Iterator[Sample]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ from rowstream.features.convert import generate_from_arrow_type
 from rowstream.features.encode import cast_to_python_objects
 from rowstream.features.infer import first_there, raw_array
 from rowstream.features.json_paths import encoded_at, mixed_paths, with_json
+from rowstream.features.media.documents import document
 from rowstream.features.media.image import Image
 from rowstream.features.nested import List
 from rowstream.features.scalar import Value
@@ -23,22 +25,21 @@ if TYPE_CHECKING:
 
 def media(data: Any) -> tuple[Any, Any]:
     """Return media objects as they are stored, and their feature."""
-    import sys
-
-    pillow = sys.modules.get("PIL.Image")
-    if pillow is None:
-        return data, None
-
     first = first_there(data)
-    if isinstance(first, pillow.Image):
-        image = Image()
-        return [None if one is None else image.encode_example(one) for one in data], image
-    if isinstance(first, list) and first and isinstance(first[0], pillow.Image):
-        image = Image()
-        return [
-            None if one is None else [image.encode_example(item) for item in one] for one in data
-        ], List(image)
+    if (feature := _feature(first)) is not None:
+        return [None if one is None else feature.encode_example(one) for one in data], feature
+    if isinstance(first, list) and first and (feature := _feature(first[0])) is not None:
+        encode = feature.encode_example
+        return [None if one is None else [*map(encode, one)] for one in data], List(feature)
     return data, None
+
+
+def _feature(value: Any) -> Any:
+    """Return the feature of an image or a document that a library has opened; else `None`."""
+    pillow = sys.modules.get("PIL.Image")
+    if pillow is not None and isinstance(value, pillow.Image):
+        return Image()
+    return document(value)
 
 
 _INTEGERS = {int, type(None)}

@@ -98,6 +98,16 @@ class Nifti(MediaFeature):
         return (nibabel.Nifti2Image if second else nibabel.Nifti1Image).from_bytes(content)
 
 
+def document(value: Any) -> Pdf | Nifti | None:
+    """Return the feature of a document that a library has opened; `None` for other objects."""
+    library = type(value).__module__.partition(".")[0]
+    if library == "pdfplumber" and hasattr(value, "pages"):
+        return Pdf()
+    if library == "nibabel" and hasattr(value, "affine"):
+        return Nifti()
+    return None
+
+
 @dataclass
 class Mesh(MediaFeature):
     """The feature of files of three-dimensional shapes, stored as bytes and a path.

@@ -162,7 +162,7 @@ class VideoDecoder(LikeTorchcodec):
             packets = [
                 (packet.pts, packet.duration or 0, packet.is_keyframe)
                 for packet in container.demux(stream)
-                if packet.pts is not None and packet.size
+                if packet.pts is not None and packet.size and not packet.is_discard
             ]
         packets.sort()
         return [(pts * base, duration * base, pts, key) for pts, duration, key in packets]

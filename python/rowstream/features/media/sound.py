@@ -232,7 +232,7 @@ def resampled(samples: np.ndarray[Any, Any], rate: int, wanted: int) -> np.ndarr
     import numpy as np
 
     soxr = import_optional("soxr", "sounds at another sampling rate", "soxr")
-    length = -(-len(samples) * wanted // rate)
+    length = (2 * len(samples) * wanted + rate) // (2 * rate)
     result = np.asarray(soxr.resample(samples, rate, wanted, quality="HQ"), np.float32)
     if len(result) < length:
         rest = np.zeros((length - len(result), result.shape[1]), np.float32)
