@@ -254,7 +254,12 @@ class _Decoding:
         self._row, self._column, self._begun = row, column, begun
 
     def result(self) -> dict[str, Any]:
-        return {**self._row, self._column: _only(self._begun.result())}
+        try:
+            image = _only(self._begun.result())
+        except Exception as error:
+            error.add_note(f"decode_images: column {self._column!r}, after a Python function")
+            raise
+        return {**self._row, self._column: image}
 
 
 class _Ahead:

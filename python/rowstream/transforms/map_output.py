@@ -71,6 +71,7 @@ class MapOutput:
             os.close(handle)
             self.target = self.path
         self.writer = _writer(job, self.target)
+        self.writer.stream_may_change = True
         return self.writer
 
     def write(self, made: Any, rows: int) -> None:

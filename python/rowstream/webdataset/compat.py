@@ -195,7 +195,12 @@ class WebDataset(Pipeline):
     ) -> None:
         del workersplitter, empty_check, verbose, cache_dir, cache_size, detshuffle
         several = [urls] if isinstance(urls, str) else list(urls)
-        self._shards = [one for url in several for one in shards_of(str(url), storage_options)]
+        self._shards = [
+            one
+            for url in several
+            for part in str(url).split("::")
+            for one in shards_of(part, storage_options)
+        ]
         if not self._shards:
             raise InvalidArgumentError("WebDataset: no archives")
         options: dict[str, Any] = {"end_marker": end_marker, "names": names}

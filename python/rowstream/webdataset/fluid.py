@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.utils.arguments import check_number
 from rowstream.webdataset.decoding import decoded, image_handler
 from rowstream.webdataset.stages import (
     Handler,
@@ -117,14 +118,18 @@ class Fluid:
     def batched(
         self,
         batchsize: int = 20,
-        collation_fn: Callable[[list[Any]], Any] | None = None,
+        collation_fn: Callable[[list[Any]], Any] | None = collate,
         partial: bool = True,
     ) -> Any:
-        """Join samples to batches: by default tuples of arrays, tensors and lists."""
-        return self.compose(_partial(batched, batchsize, collation_fn or collate, partial))
+        """Join samples to batches: by default tuples of arrays, tensors and lists; lists of samples
+        if `collation_fn` is `None`.
+        """
+        check_number("batchsize", batchsize, least=1)
+        return self.compose(_partial(batched, batchsize, collation_fn or list, partial))
 
     def listed(self, batchsize: int, partial: bool = True) -> Any:
         """Join samples to lists."""
+        check_number("batchsize", batchsize, least=1)
         return self.compose(_partial(batched, batchsize, list, partial))
 
     def unlisted(self) -> Any:

@@ -105,6 +105,9 @@ class ArrowFile:
             or get_arrow_writer_batch_size_from_features(self._features)
             or config.DEFAULT_MAX_BATCH_SIZE
         )
+        # Whether `stream` may become another, which has what was written so far: not where whoever
+        # gave it looks at it afterwards.
+        self.stream_may_change = False
         self.pa_writer: Any = None
         # Where the file has only some of the columns: the order of all.
         self.columns_beside: list[str] | None = None
@@ -267,7 +270,7 @@ class ArrowFile:
     @property
     def _again(self) -> bool:
         """Whether what was written can be written again."""
-        return isinstance(self.stream, pa.BufferOutputStream) or (
+        return (self.stream_may_change and isinstance(self.stream, pa.BufferOutputStream)) or (
             self._own and "://" not in os.fspath(self._path or "")
         )
 
