@@ -225,3 +225,11 @@ def test_what_cannot_be():
     odd = ds.map(lambda row: {"input_ids": "text"}).pack(4, columns="input_ids")
     with pytest.raises(exceptions.SchemaError, match="lists of numbers"):
         list(odd)
+
+
+def test_empty_rows_say_no_type():
+    features = Features({"a": List(Value("uint64"))})
+    rows = {"a": [[], [], [], [2**53 + 1, 2**53 + 2]]}
+    ds = Dataset.from_dict(rows, features=features).to_iterable_dataset()
+    (row,) = ds.pack(2, strategy="wrapped", batch_size=2)
+    assert row["a"].tolist() == [2**53 + 1, 2**53 + 2]

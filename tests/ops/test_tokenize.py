@@ -296,3 +296,37 @@ def test_what_cannot_be(tmp_path):
     odd = ds.map(lambda row: {"text": 3}).tokenize(made)
     with pytest.raises(exceptions.SchemaError, match="has int"):
         next(iter(odd))
+
+
+def test_patterns_that_the_core_lacks_are_refused_at_once():
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0}, unk_token="a"))
+    pattern = tokenizers.Regex(r" ?[^(\s|[.,!?])]+")
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Split(pattern, "isolated")
+    with pytest.raises(exceptions.UnsupportedError, match="regular expression"):
+        Dataset.from_dict({"text": ["a b"]}).tokenize(made)
+
+
+def test_single_words_beyond_ascii_are_refused():
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel({"x": 0, "?": 1}, unk_token="?"))
+    made.add_special_tokens([tokenizers.AddedToken("é", single_word=True)])
+    with pytest.raises(exceptions.UnsupportedError, match="single word"):
+        Dataset.from_dict({"text": ["éé"]}).tokenize(made)
+
+
+@pytest.mark.parametrize(
+    ("side", "expected"), [(None, [2, 3]), ("left", [2, 3]), ("right", [0, 2])]
+)
+def test_the_side_that_a_tokenizer_cuts(side, expected):
+    made = tokenizers.Tokenizer(
+        tokenizers.models.WordLevel({"x": 0, "?": 1, "y": 2, "z": 3}, unk_token="?")
+    )
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    made.enable_truncation(2, direction="left")
+    ds = Dataset.from_dict({"text": ["x y z"]}).tokenize(made, truncation_side=side)
+    assert ds[0]["input_ids"] == expected
+
+
+def test_a_vocabulary_without_words_is_refused():
+    made = tokenizers.Tokenizer(tokenizers.models.BPE())
+    with pytest.raises(exceptions.UnsupportedError, match="cannot be read"):
+        Dataset.from_dict({"text": ["a b"]}).tokenize(made)

@@ -20,7 +20,7 @@ from rowstream.writers.exports import ExportedRows, dict_of, embedded, media_of
 from rowstream.writers.parts import Part, write_parts
 from rowstream.writers.shards import Output
 from rowstream.writers.sinks import TextSink
-from rowstream.writers.tar_values import JSON, NUMBERS, encoded
+from rowstream.writers.tar_values import JSON, arrays_of, encoded, read_again
 from rowstream.writers.target import compressed
 
 if TYPE_CHECKING:
@@ -178,20 +178,6 @@ def _empty(key: str) -> InvalidArgumentError:
     return InvalidArgumentError(
         f"the sample {key!r} has no value but None, and a sample is its members: leave it out"
     )
-
-
-def _read_again(field: pa.Field) -> str:
-    """Return the name of a column, with an ending that `load_dataset` takes for what it is."""
-    import pyarrow as pa
-
-    name, kind = field.name, field.type
-    ending = name.rpartition(".")[2].lower()
-    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    if ending in ("caption", "count") or (ending in NUMBERS and text):
-        return f"{name}.txt"
-    whole = pa.types.is_integer(kind) and kind != pa.uint64()
-    plain = pa.types.is_floating(kind) or pa.types.is_integer(kind)
-    return f"{name}.json" if ending in NUMBERS and plain and not whole else name
 
 
 @lru_cache(1024)
@@ -373,8 +359,8 @@ def _members(table: pa.Table, features: Features | None, texts: set[str]) -> byt
     fields = []
     for name in names:
         of = table.schema.field(name)
-        field, ending = _ending(_read_again(of), name in texts)
-        values = _arrays(columns[name], of.type) if ending == "npy" else columns[name]
+        field, ending = _ending(read_again(of), name in texts)
+        values = arrays_of(columns[name], of.type) if ending == "npy" else columns[name]
         fields.append((name, field, ending, values))
     alike = any(f"{name}.{end}" in columns for name in names for end in ("txt", "json"))
     parts: list[Any] = []
@@ -391,19 +377,6 @@ def _members(table: pa.Table, features: Features | None, texts: set[str]) -> byt
         if len(parts) == before:
             raise _empty(key)
     return b"".join(parts)
-
-
-def _arrays(values: list[Any], kind: pa.DataType) -> list[Any]:
-    """Return lists of numbers as arrays of their type."""
-    import numpy as np
-    import pyarrow as pa
-
-    kind = getattr(kind, "storage_type", kind)
-    while hasattr(kind, "value_type"):
-        kind = kind.value_type
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
-        return values
-    return [None if one is None else np.array(one, kind.to_pandas_dtype()) for one in values]
 
 
 class TarSink(TextSink):

@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rowstream.features.media.base import content_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # What is written as text, and what readers take for JSON.
 _TEXTS = frozenset(
     ["txt", "text", "transcript", "caption", "cls", "cls2", "index", "count", "inx", "id"]
 )
 JSON = frozenset(["json", "jsn"])
-NUMBERS = frozenset(["cls", "cls2", "id", "index", "inx"])
+_NUMBERS = frozenset(["cls", "cls2", "id", "index", "inx"])
 """What `load_dataset` takes for whole numbers."""
 _IMAGES = frozenset(["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm"])
 _PICKLED = frozenset(["pkl", "pickle", "pyd", "pth", "pt"])
@@ -52,6 +55,33 @@ def encoded(field: str, ending: str, value: Any) -> tuple[str, Any]:
         # Readers take these for whole numbers.
         return field, str(int(value) if isinstance(value, bool) else value).encode()
     return f"{field}.json", _as_json(value)
+
+
+def read_again(field: pa.Field) -> str:
+    """Return the name of a column, with an ending that `load_dataset` takes for what it is."""
+    import pyarrow as pa
+
+    name, kind = field.name, field.type
+    ending = name.rpartition(".")[2].lower()
+    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    if ending in ("caption", "count") or (ending in _NUMBERS and text):
+        return f"{name}.txt"
+    whole = pa.types.is_integer(kind) and kind != pa.uint64()
+    plain = pa.types.is_floating(kind) or pa.types.is_integer(kind)
+    return f"{name}.json" if ending in _NUMBERS and plain and not whole else name
+
+
+def arrays_of(values: list[Any], kind: pa.DataType) -> list[Any]:
+    """Return lists of numbers as arrays of their type."""
+    import numpy as np
+    import pyarrow as pa
+
+    kind = getattr(kind, "storage_type", kind)
+    while hasattr(kind, "value_type"):
+        kind = kind.value_type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+        return values
+    return [None if one is None else np.array(one, kind.to_pandas_dtype()) for one in values]
 
 
 def _json_text(text: str) -> bytes:

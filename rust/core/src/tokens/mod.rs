@@ -16,6 +16,7 @@ use tokenizers::{TruncationDirection, TruncationParams};
 use crate::engine::forks;
 use crate::error::{Error, Kind, Result};
 use crate::made_column::MadeColumn;
+use crate::panic::contain;
 use crate::source::memory::held;
 
 /// The end at which a text that is too long is cut.
@@ -145,15 +146,20 @@ fn parsed(json: &str) -> Result<PipelineTokenizer> {
         )));
     }
     tokenizers::canonicalize_value(&mut value).map_err(|e| failed(&e))?;
-    let read: PipelineTokenizer = tokenizers::from_json(&value.to_string()).map_err(|e| failed(&e))?;
-    // A pattern is found wanting only where a text is split by it.
-    let options = EncodeOptions { padding: Override::Off, truncation: Override::Off, ..EncodeOptions::default() };
-    match read.encode_into("a b", &options, &mut Vec::new()) {
-        Err(e) if e.to_string().contains("system-regex") => {
-            Err(failed(&"it splits texts by a regular expression that the core does not have"))
+    let text = value.to_string();
+    // Of what is malformed the crate does not always say so.
+    contain(|| {
+        let read: PipelineTokenizer = tokenizers::from_json(&text).map_err(|e| failed(&e))?;
+        // A pattern is found wanting only where a text is split by it.
+        let options = EncodeOptions { padding: Override::Off, truncation: Override::Off, ..EncodeOptions::default() };
+        match read.encode_into("a b", &options, &mut Vec::new()) {
+            Err(e) if e.to_string().contains("system-regex") => {
+                Err(failed(&"it splits texts by a regular expression that the core does not have"))
+            }
+            _ => Ok(read),
         }
-        _ => Ok(read),
-    }
+    })
+    .map_err(|e| if e.kind == Kind::Unsupported { e } else { failed(&e) })
 }
 
 /// An added token that is searched for from the middle of one of its letters on, where it is part of a word.

@@ -1,0 +1,69 @@
+"""What loaders make of transforms, places and masks that datasets come with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import rowstream
+from rowstream import Dataset, Features, Image
+
+
+def numbers(batch):
+    return np.asarray(batch["a"]).tolist()
+
+
+def test_a_transform_is_called():
+    ds = Dataset.from_dict({"a": [1, 2, 3]}).with_transform(
+        lambda batch: {"double": [2 * a for a in batch["a"]]}
+    )
+    loader = rowstream.DataLoader(ds, 2, format="numpy")
+    assert [batch["double"].tolist() for batch in loader] == [[2, 4], [6]]
+    assert len(loader) == 2
+    assert [*ds.to_iterable_dataset()] == [{"double": 2}, {"double": 4}, {"double": 6}]
+    shuffled = rowstream.DataLoader(ds, 3, format="numpy", shuffle=True)
+    assert sorted(next(iter(shuffled))["double"].tolist()) == [2, 4, 6]
+
+
+def test_images_of_a_table_are_decoded():
+    pixels = np.full((6, 6, 3), 7, np.uint8)
+    ds = Dataset.from_dict({"image": [pixels] * 2}, features=Features({"image": Image()}))
+    batch = next(iter(rowstream.DataLoader(ds.decode_images("image", size=4), 2, format="numpy")))
+    assert batch["image"].shape == (2, 4, 4, 3)
+    assert batch["image"].dtype == np.uint8
+
+
+def test_a_place_that_was_loaded_is_that_of_the_first_epoch():
+    def stream():
+        return Dataset.from_dict({"a": [*range(6)]}).to_iterable_dataset()
+
+    ds = stream()
+    rows = iter(ds)
+    assert [next(rows)["a"] for _ in range(2)] == [0, 1]
+    other = stream()
+    other.load_state_dict(ds.state_dict())
+    loader = rowstream.DataLoader(other, 2, format="numpy")
+    assert [numbers(batch) for batch in loader] == [[2, 3], [4, 5]]
+    assert [numbers(batch) for batch in loader] == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_masks_of_rows_are_filled_up_with_their_ids():
+    torch = pytest.importorskip("torch")
+    rows = {
+        "input_ids": [[1, 2, 3], [4, 5, 6]],
+        "attention_mask": [[1, 1, 1], [1, 1, 1]],
+        "position_ids": [[0, 1, 2]] * 2,
+        "labels": [[1, 2, 3], [4, 5, 6]],
+        "classes": [[1, 0, 0], [0, 0, 1]],
+    }
+    batch = next(iter(rowstream.DataLoader(Dataset.from_dict(rows), 2, pad_to_multiple_of=8)))
+    shapes = {name: tuple(of.shape) for name, of in batch.items()}
+    assert shapes.pop("classes") == (2, 3)
+    assert set(shapes.values()) == {(2, 8)}
+    assert torch.equal(batch["attention_mask"].sum(1), torch.tensor([3, 3]))
+    assert batch["labels"][0].tolist() == [1, 2, 3, *[-100] * 5]
+
+
+def test_snapshots_that_are_behind_are_refused():
+    state = {"_snapshot": {}, "_steps_since_snapshot": 2}
+    with pytest.raises(rowstream.exceptions.CheckpointMismatchError, match="snapshot_every_n"):
+        rowstream.merge_state_dicts([state])
