@@ -27,6 +27,9 @@ from rowstream import (
     write_jsonl,
 )
 
+# Generators of one shard are split over ranks on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore:split_dataset_by_node")
+
 ROWS = [{"id": i, "text": "x" * (i % 40), "n": [i] * (i % 3)} for i in range(3000)]
 
 

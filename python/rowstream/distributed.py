@@ -30,7 +30,8 @@ def split_dataset_by_node(dataset: D, rank: int, world_size: int, strategy: str 
             shards; the states of all ranks merge, and resume with any number of ranks. `"shards"`
             gives each rank whole shards. `"examples"` gives each every `world_size`-th row, so that
             their numbers of rows differ by one at most. To know the number of rows, files that do
-            not store it are read first, or, if they are remote, read by every rank.
+            not store it are read first, or, if they are remote, read by every rank; a generator is
+            run by every rank, and has to give the same rows each time.
 
     Returns:
         A dataset of the same class.

@@ -19,6 +19,9 @@ from rowstream.exceptions import InvalidArgumentError
 
 from tests.conftest import write_lines
 
+# Generators of one shard are split over ranks on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore:split_dataset_by_node")
+
 if TYPE_CHECKING:
     from pathlib import Path
 

@@ -53,6 +53,7 @@ STEPS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:split_dataset_by_node")
 @pytest.mark.parametrize(("before", "after"), [(1, 1), (2, 3), (3, 1)])
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("source", SOURCES)
@@ -86,6 +87,7 @@ def test_ranks_that_are_passes_apart_all_go_on(after):
         assert sum(1 for _ in islice(part, 200)) == 200
 
 
+@pytest.mark.filterwarnings("ignore:split_dataset_by_node")
 @pytest.mark.parametrize("consumers", [1, 2, 3])
 @pytest.mark.parametrize("shards", [1, 2])
 def test_take_and_skip_of_shards_that_not_all_have(shards, consumers):
@@ -105,3 +107,16 @@ def test_take_and_skip_of_shards_that_not_all_have(shards, consumers):
     ):
         parts = [split_dataset_by_node(chosen, c, consumers) for c in range(consumers)]
         assert sum(len([*part]) for part in parts) == n
+
+
+def test_ranks_beyond_the_shards_of_a_generator():
+    ds = IterableDataset.from_generator(lambda: given(range(10)))
+    with pytest.warns(UserWarning, match="some have no rows"):
+        parts = [split_dataset_by_node(ds, c, 2) for c in range(2)]
+    assert [len([*part]) for part in parts] == [10, 0]
+    for chosen, counts in ((ds, [5, 5]), (ds.take(7), [4, 3]), (ds.map(same), [5, 5])):
+        parts = [split_dataset_by_node(chosen, c, 2, strategy="examples") for c in range(2)]
+        assert [len([*part]) for part in parts] == counts
+    same_each_time = IterableDataset.from_generator(lambda: given(range(10)), deterministic=True)
+    parts = [split_dataset_by_node(same_each_time, c, 2) for c in range(2)]
+    assert [len([*part]) for part in parts] == [5, 5]

@@ -18,6 +18,9 @@ from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError
 
 from tests.conftest import write_lines, write_listing
 
+# Generators of one shard are split over ranks on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore:split_dataset_by_node")
+
 N = 30
 
 

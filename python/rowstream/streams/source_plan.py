@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import UnsupportedError
-from rowstream.ops.cut import Every
+from rowstream.ops.cut import Every, Skip, Take
 from rowstream.ops.shuffle import Shuffle
 from rowstream.plan.plan import Plan
 from rowstream.streams.chain import Chain
@@ -106,6 +106,19 @@ class SourcePlan(Plan):
     def begin(self, world: World, state: Any, number: int, limit: int | None) -> Consumer:
         """Return the node of the source for a consumer."""
         return Consumer(self.source, world, state, number, limit)
+
+    def run_by_all(self) -> SourcePlan:
+        # Now that all have rows, they all take their part of a number.
+        steps = tuple(
+            replace(step, sequences=None) if isinstance(step, (Skip, Take)) else step
+            for step in self.steps
+        )
+        plan = replace(self, steps=steps)
+        if isinstance(self.source, Generator):
+            return replace(plan, source=replace(self.source, shares=True))
+        if isinstance(self.source, (Mixture, Chain, Zip)):
+            return plan._mapped(lambda plan: plan.run_by_all())
+        return plan
 
     def shuffled(self, seed: int, buffer: int) -> SourcePlan:
         """Return the plan shuffled: the parts of a mixture, or others in windows."""

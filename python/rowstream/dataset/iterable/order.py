@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import warnings
 from typing import Any, Self
 
 from rowstream.dataset.iterable.base import StreamBase
@@ -177,6 +178,15 @@ class StreamOrder(StreamBase):
             whole = (rank, of, strategy)
         if strategy == "auto":
             c, consumers = self._consumer
+            shards = self._plan.sequences or 0
+            if not self._plan.shares and shards < consumers * of:
+                warnings.warn(
+                    f"split_dataset_by_node: {consumers * of} ranks share {shards} shards of a"
+                    " generator, so some have no rows: from_generator(…, deterministic=True) says"
+                    " that each run gives the same rows, of which each rank takes its part, and"
+                    " strategy='examples' takes that for granted",
+                    stacklevel=3,
+                )
             return self._with(_consumer=(c * of + rank, consumers * of), _rank=whole)
         if strategy == "shards" and self.num_shards < of:
             raise InvalidArgumentError(
@@ -185,10 +195,9 @@ class StreamOrder(StreamBase):
                 " assigned any shard."
             )
         plan = self._plan
-        return self._with(
-            plan.pieces_of(of, rank) if strategy == "shards" else plan.rows_of(of, rank),
-            _rank=whole,
-        )
+        if strategy == "shards":
+            return self._with(plan.pieces_of(of, rank), _rank=whole)
+        return self._with(plan.run_by_all().rows_of(of, rank), _rank=whole)
 
     def reshard(self, num_shards: int | None = None) -> Self:
         """Return the same dataset, since files are split into shards already.
