@@ -115,14 +115,6 @@ def test_labels_that_a_loss_ignores(of):
 
 
 @BOTH
-def test_numbers_are_truths(of):
-    ds = of.Dataset.from_dict({"a": [0, 1, 10]})
-    assert ds.cast_column("a", of.Value("bool"))["a"][:] == [False, True, True]
-    stream = ds.to_iterable_dataset().cast_column("a", of.Value("bool"))
-    assert [row["a"] for row in stream] == [False, True, True]
-
-
-@BOTH
 def test_a_configuration_of_files_has_any_name(of):
     with open("a.json", "w") as file:
         file.write('{"a":1}\n')

@@ -437,10 +437,10 @@ def test_columns_that_readers_take_for_bytes_get_an_ending(tmp_path):
 
 
 def test_keys_of_rows(tmp_path):
-    ds = Dataset.from_dict({"__key__": ["a", "b/c"], "__url__": ["x", "y"], "txt": ["1", None]})
+    ds = Dataset.from_dict({"__key__": ["a", "b/c"], "__url__": ["x", "y"], "txt": ["1", "2"]})
     ds.to_webdataset(tmp_path / "x.tar")
     found = read(tmp_path / "x.tar")
-    assert [(row["__key__"], row["txt"]) for row in found] == [("a", "1")]
+    assert [(row["__key__"], row["txt"]) for row in found] == [("a", "1"), ("b/c", "2")]
     for keys in (["a", "a"], ["a.b"], [None]):
         with pytest.raises(exceptions.InvalidArgumentError, match="key"):
             Dataset.from_dict({"__key__": keys, "txt": ["x"] * len(keys)}).to_webdataset(

@@ -125,6 +125,12 @@ def as_lists(array: Any) -> pa.Array:
     return list_of_view(array) if is_view(array.type) else array
 
 
+def _is_number(kind: Any) -> bool:
+    return bool(
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    )
+
+
 def _cast(array: Any, pa_type: Any) -> pa.Array:
     """Cast an array with pyarrow, and raise where pyarrow would silently change a value.
 
@@ -137,7 +143,9 @@ def _cast(array: Any, pa_type: Any) -> pa.Array:
             if of.bit_width > pa_type.bit_width
             else None
         )
-    elif pa.types.is_date(pa_type) and pa.types.is_timestamp(of):
+    elif (pa.types.is_boolean(pa_type) and _is_number(of)) or (
+        pa.types.is_date(pa_type) and pa.types.is_timestamp(of)
+    ):
         lost = pc.not_equal(array, result.cast(of))
     else:
         lost = None

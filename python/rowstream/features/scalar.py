@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Sequence as Listed
 from dataclasses import InitVar, dataclass, field
-from numbers import Integral, Number
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rowstream.arrow import dtypes as _names
@@ -87,8 +87,7 @@ class Value:
         if make is None or type(value) is make:
             return value
         if make is bool:
-            # Of numbers all but 0 are true.
-            exact = isinstance(value, Number)
+            exact = bool(value in (0, 1))
         else:
             # Text says a number. Of floats, the nearest stands for a decimal.
             exact = (

@@ -92,6 +92,8 @@ def typed_formatter(
         features: The types of the columns, if they are known.
         by_functions: Whether users' functions made the rows.
     """
+    if name is None:
+        return formatter(name)
     if features is not None and name not in TABLES:
         kept = {
             column: one

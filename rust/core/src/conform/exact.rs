@@ -69,7 +69,7 @@ pub(super) fn text(of: &DataType) -> bool {
 fn cut(array: &ArrayRef, made: &ArrayRef) -> Result<Option<usize>> {
     let (from, to) = (array.data_type(), made.data_type());
     match (from, to) {
-        _ if from.is_floating() && to.is_numeric() => cut_float(array, made),
+        _ if from.is_floating() && (to.is_numeric() || *to == DataType::Boolean) => cut_float(array, made),
         _ if text(from) => cut_text(array, made),
         _ if goes_back(from, to) => {
             if !can_cast_types(to, from) {
@@ -84,11 +84,11 @@ fn cut(array: &ArrayRef, made: &ArrayRef) -> Result<Option<usize>> {
 
 /// Whether a cast may cut values, so that they are to be the same when they are cast back.
 fn goes_back(from: &DataType, to: &DataType) -> bool {
-    use DataType::{Date32, Float32, Float64, Int8, Int16, Int32, Time32, Timestamp, UInt8, UInt16, UInt32};
+    use DataType::{Boolean, Date32, Float32, Float64, Int8, Int16, Int32, Time32, Timestamp, UInt8, UInt16, UInt32};
     match (from, to) {
         (Int8 | Int16 | UInt8 | UInt16, Float32) | (Int8 | Int16 | Int32 | UInt8 | UInt16 | UInt32, Float64) => false,
         (Timestamp(unit, _), Timestamp(other, _)) => unit != other,
-        _ if from.is_integer() => to.is_floating() || matches!(to, Date32 | Time32(_)),
+        _ if from.is_integer() => to.is_floating() || matches!(to, Boolean | Date32 | Time32(_)),
         _ if from.is_temporal() => to.is_temporal() || to.is_floating(),
         _ => from.is_decimal() && (to.is_decimal() || to.is_integer()),
     }
@@ -101,6 +101,7 @@ fn cut_float(array: &ArrayRef, made: &ArrayRef) -> Result<Option<usize>> {
     let lost = |lost: &dyn Fn(usize, f64) -> bool| first(floats, |row| lost(row, floats.value(row)));
     #[expect(clippy::float_cmp, reason = "it is to be the same number")]
     Ok(match to {
+        DataType::Boolean => lost(&|_, value| value != 0.0 && value != 1.0),
         _ if to.is_integer() => lost(&|_, value| value != value.trunc()),
         _ if to.is_floating() && to.primitive_width() >= array.data_type().primitive_width() => None,
         _ => {
