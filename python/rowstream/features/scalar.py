@@ -110,7 +110,9 @@ class Value:
 
 @dataclass
 class ClassLabel:
-    """The feature of class labels: integers that stand for names, from 0 on; -1 means no label.
+    """The feature of class labels: integers that stand for names, from 0 on.
+
+    Integers below 0 have no name: -1 where a label is not known, -100 where a loss ignores it.
 
     Exactly one of `names` and `names_file` is used; `num_classes` alone names the labels `"0"`,
     `"1"`, …

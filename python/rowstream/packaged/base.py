@@ -112,6 +112,10 @@ class Reader:
         """Return the types of the columns, or `None` if the rows show them."""
         return None
 
+    def names_there(self, files: list[Source]) -> list[str]:
+        """Return the columns that any of the files has; for readers that take columns."""
+        return [*(self.features(files) or ())]
+
     def units(self, files: list[Source]) -> list[Any]:
         """Return what `rows` takes, one after another: the files, unless a format says more."""
         return [*files]

@@ -33,6 +33,13 @@ class Hdf5(Reader):
     takes_columns: ClassVar[bool] = True
     batch_size: int | None = None
 
+    def names_there(self, files: list[Source]) -> list[str]:
+        names: dict[str, None] = {}
+        for source in files:
+            with _opened(source) as file:
+                names.update(dict.fromkeys(_columns(file)))
+        return [*names]
+
     def features(self, files: list[Source]) -> Features | None:
         for source in files:
             with _opened(source) as file:

@@ -58,7 +58,7 @@ def load_packaged(
     every = [source for some in sources.values() for source in some]
     features = request.declared if request.declared is not None else reader.features(every)
     if reader.takes_columns and request.declared is not None and reader.columns is None:
-        there_are = [*(reader.features(every) or ())]
+        there_are = reader.names_there(every)
         if not any(name in there_are for name in request.declared):
             raise SchemaError(
                 f"features= names the columns {[*request.declared]}, which are not there: the"

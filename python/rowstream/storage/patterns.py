@@ -113,7 +113,7 @@ def resolve(pattern: str | os.PathLike[str], base: str) -> list[str]:
     if Path(whole).is_file():
         return [os.path.abspath(whole)]
     found: list[str] = []
-    base, text = _literal(base, text)
+    base, text = literal_folder(base, text)
     for part in expand(text):
         # Only the pattern is one, not the folder that it is in.
         choice = os.path.join(base if not glob.has_magic(part) else glob.escape(base), part)
@@ -135,7 +135,7 @@ def resolve(pattern: str | os.PathLike[str], base: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _literal(base: str, pattern: str) -> tuple[str, str]:
+def literal_folder(base: str, pattern: str) -> tuple[str, str]:
     """Return the literal folder at the beginning of a pattern, and the rest of the pattern.
 
     Existing folders with `[` or `{` in their names count as literal.

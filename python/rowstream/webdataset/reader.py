@@ -13,7 +13,7 @@ from rowstream.exceptions import DataFilesNotFoundError, FileFormatError, Invali
 from rowstream.load import load_dataset
 from rowstream.ops.base import World
 from rowstream.storage.files import glob
-from rowstream.storage.patterns import expand
+from rowstream.storage.patterns import expand, literal_folder
 from rowstream.storage.urls import is_url, shown
 from rowstream.streams.rows import Rows
 
@@ -279,8 +279,13 @@ def shards_of(path: str, storage_options: dict[str, Any] | None) -> list[str]:
         raise InvalidArgumentError(
             f"{path[:14]!r}…: commands are not run; give the path or the URL of the archive itself"
         )
+    if not is_url(path) and os.path.exists(path):
+        # Braces may be in a name.
+        return [path]
     result = []
-    for one in expand(path):
+    folder, pattern = ("", path) if is_url(path) else literal_folder("", path)
+    for choice in expand(pattern):
+        one = os.path.join(folder, choice)
         # In a URL a question mark begins what is asked of the server.
         marks = "*[" if is_url(one) else "*?["
         if not any(mark in one for mark in marks) or os.path.exists(one):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -142,12 +143,14 @@ def push(splits: dict[str, Any], options: UploadOptions, *, whole: bool) -> Any:
         infos.add(
             SplitInfo(name, num_bytes=nbytes, num_examples=len(ds), dataset_name=infos.dataset_name)
         )
+    there = _files_there(api, repo_id, folder, options.revision)
     gone = [
         path
-        for path in _files_there(api, repo_id, folder, options.revision)
+        for path in there
         if path not in files
         and (whole or any(path.startswith(f"{folder}/{name}-") for name in splits))
     ]
+    kept = {path: size for path, size in there.items() if path not in {*files, *gone}}
     card, data = _card(api, repo_id, options.revision)
     features: Features = next(iter(splits.values())).features
     if not whole:
@@ -156,11 +159,12 @@ def push(splits: dict[str, Any], options: UploadOptions, *, whole: bool) -> Any:
     info = DatasetInfo(
         features=features,
         splits=infos,
-        download_size=sum(map(len, files.values())),
+        download_size=sum(map(len, files.values())) + sum(kept.values()),
         dataset_size=sum(one.num_bytes for one in infos.values()),
     )
     DatasetInfosDict({options.config_name: info}).to_dataset_card_data(data)
-    _configured(data, options.config_name, folder, list(infos), options.set_default)
+    others = [] if whole else [found[1] for path in kept if (found := _SHARD.search(path))]
+    _configured(data, options, folder, [*splits], [*infos, *others], whole=whole)
     files["README.md"] = str(card(data)).encode()
     return api.create_commit(
         repo_id,
@@ -204,15 +208,18 @@ def _files(
     return files
 
 
-def _files_there(api: Any, repo_id: str, folder: str, revision: str | None) -> list[str]:
-    """Return the paths of the files that a folder on the Hub has."""
+_SHARD = re.compile(r"([^/]+)-\d{5}-of-\d{5}\.parquet$")
+
+
+def _files_there(api: Any, repo_id: str, folder: str, revision: str | None) -> dict[str, int]:
+    """Return the sizes of the files that a folder on the Hub has, by their paths."""
     from huggingface_hub.utils import EntryNotFoundError, RepositoryNotFoundError
 
     try:
         tree = list(api.list_repo_tree(repo_id, folder, repo_type="dataset", revision=revision))
     except (EntryNotFoundError, RepositoryNotFoundError):
-        return []
-    return [one.path for one in tree if hasattr(one, "size")]
+        return {}
+    return {one.path: one.size or 0 for one in tree if hasattr(one, "size")}
 
 
 def _card(api: Any, repo_id: str, revision: str | None) -> tuple[Callable[[Any], Any], Any]:
@@ -237,7 +244,8 @@ def _with_others(infos: SplitDict, features: Features, before: DatasetInfo | Non
     """
     if before is None or not before.splits:
         return infos
-    if before.features is not None and before.features != features:
+    others = before.splits.keys() - infos.keys()
+    if others and before.features is not None and before.features != features:
         raise InvalidArgumentError(
             "Features of the new split don't match the features of the existing splits on the"
             f" hub: {features} != {before.features}"
@@ -249,29 +257,52 @@ def _with_others(infos: SplitDict, features: Features, before: DatasetInfo | Non
 
 
 def _configured(
-    data: Any, config_name: str, folder: str, splits: list[str], set_default: bool | None
+    data: Any,
+    options: UploadOptions,
+    folder: str,
+    pushed: list[str],
+    splits: list[str],
+    *,
+    whole: bool,
 ) -> None:
-    """List the files of a configuration in the data of a card."""
-    configs = [dict(one) for one in data.get("configs") or []]
-    known = {one["config_name"]: one for one in configs}
-    before = {
-        one["split"]: one["path"]
-        for one in (known.get(config_name) or {}).get("data_files") or []
-        if isinstance(one, dict)
+    """List the files of a configuration in the data of a card.
+
+    Args:
+        data: The data of the card.
+        options: The options of the upload.
+        folder: The folder of the files.
+        pushed: The splits that are uploaded.
+        splits: These and others that are known of.
+        whole: Whether there are no others.
+    """
+    name = options.config_name
+    known = {one.get("config_name", "default"): dict(one) for one in data.get("configs") or []}
+    before = {} if whole else _paths(known.get(name, {}).get("data_files"))
+    paths = {
+        split: f"{folder}/{split}-*"
+        if split in pushed
+        else before.get(split, f"{folder}/{split}-*")
+        for split in dict.fromkeys([*before, *splits])
     }
-    files = [{"split": name, "path": before.get(name, f"{folder}/{name}-*")} for name in splits]
-    result = {**known.get(config_name, {}), "config_name": config_name, "data_files": files}
-    if set_default:
-        if config_name == "default":
+    files = [{"split": split, "path": path} for split, path in paths.items()]
+    if options.set_default and name != "default":
+        if "default" in known:
             raise InvalidArgumentError(
                 "There exists a configuration named 'default'. To set a different configuration as"
-                " default, rename it."
+                " default, rename the 'default' one first."
             )
-        for one in configs:
+        for one in known.values():
             one.pop("default", None)
-        result["default"] = True
-    known[config_name] = result
-    data["configs"] = [
-        known[name]
-        for name in dict.fromkeys([*(one["config_name"] for one in configs), config_name])
-    ]
+    known[name] = {**known.get(name, {}), "config_name": name, "data_files": files}
+    if options.set_default and name != "default":
+        known[name]["default"] = True
+    data["configs"] = [{"config_name": config, **one} for config, one in known.items()]
+
+
+def _paths(data_files: Any) -> dict[str, Any]:
+    """Return the paths of splits, in any of the forms that cards have."""
+    if isinstance(data_files, dict):
+        return dict(data_files)
+    if isinstance(data_files, list) and all(isinstance(one, dict) for one in data_files):
+        return {one["split"]: one["path"] for one in data_files}
+    return {"train": data_files} if data_files else {}

@@ -20,7 +20,7 @@ from rowstream.writers.exports import ExportedRows, dict_of, embedded, media_of
 from rowstream.writers.parts import Part, write_parts
 from rowstream.writers.shards import Output
 from rowstream.writers.sinks import TextSink
-from rowstream.writers.tar_values import JSON, arrays_of, encoded, read_again
+from rowstream.writers.tar_values import JSON, encoded, number_of, read_again
 from rowstream.writers.target import compressed
 
 if TYPE_CHECKING:
@@ -141,8 +141,14 @@ def field_content(
     ending: str,
     value: Any,
     encoder: Callable[[Any], bytes] | None = None,
+    kind: Any = None,
 ) -> tuple[str, Any]:
     """Return what the member of a field is called behind the key, and its content.
+
+    Args:
+        key, name, field, ending, value: As of `sample_members`, and what `_ending` returns.
+        encoder: A function that makes bytes of the value.
+        kind: The NumPy type of the numbers of an array, if it is known.
 
     Raises:
         InvalidArgumentError: It cannot be written.
@@ -154,7 +160,7 @@ def field_content(
         )
     try:
         if encoder is None:
-            return encoded(field, ending, value)
+            return encoded(field, ending, value, kind)
         content: Any = encoder(value)
     except (TypeError, ValueError) as e:
         raise InvalidArgumentError(
@@ -360,17 +366,17 @@ def _members(table: pa.Table, features: Features | None, texts: set[str]) -> byt
     for name in names:
         of = table.schema.field(name)
         field, ending = _ending(read_again(of), name in texts)
-        values = arrays_of(columns[name], of.type) if ending == "npy" else columns[name]
-        fields.append((name, field, ending, values))
+        kind = number_of(of.type) if ending == "npy" else None
+        fields.append((name, field, ending, kind, columns[name]))
     alike = any(f"{name}.{end}" in columns for name in names for end in ("txt", "json"))
     parts: list[Any] = []
     for i, key in enumerate(keys):
         check_key(key)
         before = len(parts)
         written: set[str] = set()
-        for name, field, ending, values in fields:
+        for name, field, ending, kind, values in fields:
             if values[i] is not None:
-                named, content = field_content(key, name, field, ending, values[i])
+                named, content = field_content(key, name, field, ending, values[i], kind=kind)
                 if alike and (named in written or written.add(named)):  # type: ignore[func-returns-value]
                     raise _twice(named, key)
                 parts.extend(member(f"{key}.{named}", content))

@@ -23,8 +23,14 @@ _IMAGES = frozenset(["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff", 
 _PICKLED = frozenset(["pkl", "pickle", "pyd", "pth", "pt"])
 
 
-def encoded(field: str, ending: str, value: Any) -> tuple[str, Any]:
+def encoded(field: str, ending: str, value: Any, kind: Any = None) -> tuple[str, Any]:
     """Return the name of a field's member and its bytes; what has no form of its own is JSON.
+
+    Args:
+        field: The name of the field.
+        ending: What it ends in.
+        value: The value.
+        kind: The NumPy type of the numbers of an array, if it is known.
 
     Raises:
         ValueError: A value is not what the ending of the field says.
@@ -32,7 +38,7 @@ def encoded(field: str, ending: str, value: Any) -> tuple[str, Any]:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return field, value
     if ending == "npy":
-        return field, _array(value)
+        return field, _array(value, kind)
     if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
         # A number of NumPy, or a tensor of one.
         value = value.item()
@@ -71,17 +77,15 @@ def read_again(field: pa.Field) -> str:
     return f"{name}.json" if ending in _NUMBERS and plain and not whole else name
 
 
-def arrays_of(values: list[Any], kind: pa.DataType) -> list[Any]:
-    """Return lists of numbers as arrays of their type."""
-    import numpy as np
+def number_of(kind: pa.DataType) -> Any:
+    """Return the NumPy type of the numbers in lists of a type; `None` where there are none."""
     import pyarrow as pa
 
     kind = getattr(kind, "storage_type", kind)
     while hasattr(kind, "value_type"):
         kind = kind.value_type
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
-        return values
-    return [None if one is None else np.array(one, kind.to_pandas_dtype()) for one in values]
+    plain = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+    return kind.to_pandas_dtype() if plain else None
 
 
 def _json_text(text: str) -> bytes:
@@ -108,12 +112,13 @@ def _as_json(value: Any) -> bytes:
     return _ENCODER.encode(value).encode()
 
 
-def _array(value: Any) -> bytes:
+def _array(value: Any, kind: Any = None) -> bytes:
     import numpy as np
 
     array = np.asarray(value)
     if array.dtype.kind == "O":
-        raise ValueError("it is no array of numbers")
+        raise ValueError("it is no array of numbers, or has missing ones")
+    array = array if kind is None else array.astype(kind)
     content = io.BytesIO()
     np.lib.format.write_array(content, array, allow_pickle=False)
     return content.getvalue()

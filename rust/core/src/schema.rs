@@ -219,7 +219,10 @@ impl Adapter {
                     (0..rows).map(|i| Some((self.base + row(i)).cast_signed())).collect::<Int64Array>(),
                 ));
             }
-            let Some(column) = batch.column_by_name(source) else {
+            // What its path says stands where a file has nothing itself: also where its decoder gives nulls for that.
+            let own =
+                |column: &&ArrayRef| !self.constants.contains_key(source) || column.logical_null_count() < column.len();
+            let Some(column) = batch.column_by_name(source).filter(own) else {
                 let Some(value) = self.constants.get(source) else {
                     return Ok(new_null_array(field.data_type(), rows));
                 };

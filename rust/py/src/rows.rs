@@ -400,7 +400,7 @@ impl Column {
         };
         match (&self.values, depth) {
             (Values::Struct(columns), _) => columns.iter().for_each(|column| column.fetch(i, depth)),
-            (Values::FixedList(n, child), _) => child.fetch(i * n, depth),
+            (Values::FixedList(n, child), _) if *n > 0 => child.fetch(i * n, depth),
             (Values::Offsets(offsets, bytes, _), 1) => run(offsets[i] as usize, offsets[i + 1] as usize, bytes),
             (Values::LargeOffsets(offsets, bytes, _), 1) => run(offsets[i] as usize, offsets[i + 1] as usize, bytes),
             (Values::Str(values), 0) => fetch(values.views(), i),

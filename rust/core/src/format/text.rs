@@ -57,12 +57,8 @@ impl Format for Text {
     }
 
     fn decoder(&self, piece: &Source, options: &Options) -> Result<Box<dyn Decoder>> {
-        let [field] = &piece.schema.fields()[..] else {
-            return Err(Error::new(
-                Kind::Schema,
-                format!("text has one column, features= names {}", piece.schema.fields().len()),
-            ));
-        };
+        // What paths say of files comes after it.
+        let field = piece.schema.fields().first().ok_or_else(|| Error::new(Kind::Schema, "text has one column"))?;
         let columns = if options.wants(field.name()) {
             vec![Field::new(field.name(), DataType::Utf8View, true)]
         } else {

@@ -296,6 +296,7 @@ impl Index {
                 (self.solid[sample], self.shown[field]) = (true, true);
                 let field = &self.fields[field];
                 if let Some(Target::File { at, size }) = target
+                    && !self.reading.members
                     && is_json(field)
                     && !self.shapes.contains_key(field)
                     && *size <= self.most as u64
