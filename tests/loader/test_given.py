@@ -67,3 +67,33 @@ def test_snapshots_that_are_behind_are_refused():
     state = {"_snapshot": {}, "_steps_since_snapshot": 2}
     with pytest.raises(rowstream.exceptions.CheckpointMismatchError, match="snapshot_every_n"):
         rowstream.merge_state_dicts([state])
+
+
+def test_columns_of_a_transform_are_refused():
+    ds = Dataset.from_dict({"a": [1], "b": [2]}).with_transform(lambda batch: batch, columns=["a"])
+    with pytest.raises(rowstream.exceptions.UnsupportedError, match="select_columns"):
+        rowstream.DataLoader(ds)
+
+
+def test_a_rank_that_ended_beside_one_in_the_next_epoch():
+    def loader(c):
+        ds = Dataset.from_dict({"a": [*range(9)]}).to_iterable_dataset()
+        return rowstream.DataLoader(ds, 2, format="numpy", world=(c, 2))
+
+    def batches(one):
+        while True:
+            yield from one
+
+    states, coming = [], []
+    for c in range(2):
+        one = loader(c)
+        steps = batches(one)
+        for _ in range(3):
+            next(steps)
+        states.append(one.state_dict())
+        coming.append([numbers(batch) for batch, _ in zip(steps, range(2), strict=False)])
+    for c in range(2):
+        one = loader(c)
+        one.load_state_dict(states)
+        found = [numbers(batch) for batch, _ in zip(batches(one), range(2), strict=False)]
+        assert found == coming[c]

@@ -120,3 +120,36 @@ def test_ranks_beyond_the_shards_of_a_generator():
     same_each_time = IterableDataset.from_generator(lambda: given(range(10)), deterministic=True)
     parts = [split_dataset_by_node(same_each_time, c, 2) for c in range(2)]
     assert [len([*part]) for part in parts] == [5, 5]
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 4])
+@pytest.mark.parametrize("read", [3, 4, 6, 8])
+def test_shards_that_were_finished_do_not_come_again(read, after):
+    def rows(shards):
+        for first in shards:
+            yield from given(range(first, first + 4))
+
+    def made():
+        return IterableDataset.from_generator(
+            rows, gen_kwargs={"shards": [0, 10]}, deterministic=True
+        )
+
+    ds = made()
+    seen = [row["a"] for row in islice(ds, read)]
+    merged = merge_state_dicts([ds.state_dict()])
+    for c in range(after):
+        part = split_dataset_by_node(made(), c, after)
+        part.load_state_dict(merged)
+        seen += [row["a"] for row in part]
+    assert sorted(seen) == [*range(4), *range(10, 14)]
+
+
+def test_examples_are_every_nth_of_all_shards():
+    def rows(shards):
+        for first in shards:
+            yield from given(range(first, first + 4))
+
+    ds = IterableDataset.from_generator(rows, gen_kwargs={"shards": [0, 10, 20]})
+    parts = [split_dataset_by_node(ds, c, 2, strategy="examples") for c in range(2)]
+    whole = [row["a"] for row in ds]
+    assert [[row["a"] for row in part] for part in parts] == [whole[0::2], whole[1::2]]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.arrays import ArrayXD
 from rowstream.features.features import pa_schema
-from rowstream.features.nested import requires_decoding
+from rowstream.features.nested import requires_decoding, visit
 from rowstream.formatting.names import ALIASES
 
 if TYPE_CHECKING:
@@ -79,6 +79,13 @@ class Typed:
         return self._make.example(example, self._schema)
 
 
+def _as_stored(feature: Any) -> bool:
+    """Return whether rows have values as they are stored, without arrays inside others."""
+    arrays: list[bool] = []
+    visit(feature, lambda one: arrays.append(isinstance(one, ArrayXD)))
+    return not any(arrays) and not requires_decoding(feature, ignore_decode_attribute=True)
+
+
 def typed_formatter(
     name: str | None, features: Features | None, *, by_functions: bool
 ) -> Formatter:
@@ -98,7 +105,7 @@ def typed_formatter(
         kept = {
             column: one
             for column, one in features.items()
-            if isinstance(one, ArrayXD) or not requires_decoding(one, ignore_decode_attribute=True)
+            if isinstance(one, ArrayXD) or _as_stored(one)
         }
         features = None if by_functions else type(features)(kept)
     if not features:

@@ -27,6 +27,11 @@ def stream_of(dataset: Any, *, shuffle: bool, seed: int) -> IterableDataset:
         UnsupportedError: The rows are in batches already.
     """
     if isinstance(dataset, Dataset):
+        if dataset._format_type == "custom" and dataset._format_columns is not None:
+            raise UnsupportedError(
+                "DataLoader: set_transform() with columns= is of a part of the columns, which"
+                " streams do not have: select_columns() first, and no columns="
+            )
         stream: IterableDataset = dataset.with_format(None).to_iterable_dataset()
         stream = stream.shuffle(seed=seed, buffer_size=None) if shuffle else stream
         return transformed(stream, dataset) or stream

@@ -82,5 +82,7 @@ def of_rank(states: Sequence[dict[str, Any]], c: int, of: int) -> dict[str, Any]
     """Return the state of a rank in those of all ranks, which may be others now."""
     if len(states) != of:
         return merge_state_dicts(states)
-    # One that has ended waits for those that have not.
-    return {**states[c], "ended": all(state.get("ended") for state in states)}
+    own = states[c]
+    # One that has ended waits for those that have not; others may be in the next epoch already.
+    ended = all(state.get("ended") or state["epoch"] > own["epoch"] for state in states)
+    return {**own, "ended": bool(own.get("ended") and ended)}

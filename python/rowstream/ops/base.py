@@ -48,7 +48,14 @@ class Step(Protocol):
         counted: Whether its result depends on how many items a consumer had, so that consumers go
             on behind others when their number changes (`streams/earlier.py`).
         python: Whether it returns dicts of Python objects, whatever came before.
+        keeps_types: Whether rows have the types that the features say, after it as before: no
+            user's function made their values.
     """
+
+    @property
+    def keeps_types(self) -> bool:
+        """Whether rows have the types that the features say."""
+        ...
 
     @property
     def rowwise(self) -> bool:
@@ -86,6 +93,7 @@ class PlainStep:
     one_to_one = False
     counted = False
     python = False
+    keeps_types = True
 
     def fresh(self, state: Position) -> Position:
         """Return the state before the first item: that of the step before."""

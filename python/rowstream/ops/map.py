@@ -121,6 +121,7 @@ class _Function:
     drop_last: bool = False
     counted = False
     python = True
+    keeps_types = True
 
     @property
     def rowwise(self) -> bool:
@@ -205,6 +206,7 @@ class Map(_Function):
 
     remove: tuple[str, ...] = ()
     features: Any = field(default=None, compare=False)
+    keeps_types = False
 
     @cached_property
     def _typing(self) -> Any:
@@ -292,6 +294,7 @@ class FlatMap(Whole):
     call: Call
     format: str | None = None
     python = True
+    keeps_types = False
 
     def node(self, upstream: Upstream, state: Any, number: int, world: World) -> Node:
         """Return the node of this step."""

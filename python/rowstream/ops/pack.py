@@ -46,6 +46,7 @@ class Pack(Whole):
     seq_lengths: bool
     position_ids: bool
     python = True
+    keeps_types = False
     format: ClassVar[str] = "arrow"  # rows of the core come as tables
 
     def fresh(self, state: Any) -> Position:

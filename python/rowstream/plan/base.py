@@ -161,7 +161,7 @@ class PlanBase:
     @property
     def given(self) -> bool:
         """Whether rows are as they are stored: no function or generator made or changed them."""
-        return not any(step.python for step in self.steps)
+        return all(step.keeps_types for step in self.steps)
 
     @property
     def direct(self) -> bool:

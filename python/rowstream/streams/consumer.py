@@ -96,6 +96,8 @@ class Consumer:
         for v in self._mine:
             if v in saved or source.turns or self._is_shared(v):
                 self._lanes[v] = self._lane(v, saved.get(v))
+                # Those that fewer consumers finished are not in a state one by one.
+                self._lanes[v].done |= self._is_done(v)
 
     chunks = None
 

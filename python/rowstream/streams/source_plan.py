@@ -191,7 +191,7 @@ class SourcePlan(Plan):
         return self.shard(of, index, contiguous=False)
 
     def rows_of(self, of: int, index: int) -> SourcePlan:
-        return self.shard(of, index, contiguous=False)
+        return self.run_by_all().then(Every(of, index))  # type: ignore[return-value]
 
     def _mapped(self, change: Callable[[Plan], Plan]) -> SourcePlan:
         """Return the plan with each part changed."""

@@ -197,7 +197,7 @@ class StreamOrder(StreamBase):
         plan = self._plan
         if strategy == "shards":
             return self._with(plan.pieces_of(of, rank), _rank=whole)
-        return self._with(plan.run_by_all().rows_of(of, rank), _rank=whole)
+        return self._with(plan.rows_of(of, rank), _rank=whole)
 
     def reshard(self, num_shards: int | None = None) -> Self:
         """Return the same dataset, since files are split into shards already.

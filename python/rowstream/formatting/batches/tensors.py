@@ -55,7 +55,7 @@ class Tensors:
             if _are_pixels(value)
             else self._make.recursive_tensorize(
                 value
-                if (kind := _type_of(name, schema)) is None
+                if (kind := _type_of(name, schema)) is None or hasattr(value, "dtype")
                 else numpy_column(exact_array([value], kind))[0]
             )
             for name, value in example.items()
@@ -78,7 +78,7 @@ class Tensors:
             if alike:
                 return self._pixels(np.stack(values))
             return self._pixels([None if one is None else one.copy() for one in values])
-        if kind is None:
+        if kind is None or any(hasattr(value, "dtype") for value in values):
             return self._make.recursive_tensorize(values)
         return self._make.format_column(pa.table({"": exact_array(values, kind)}))
 

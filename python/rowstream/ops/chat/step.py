@@ -60,6 +60,7 @@ class ApplyChatTemplate(Whole):
     keep: bool
     one_to_one = True
     python = True
+    keeps_types = False
     format: ClassVar[str] = "arrow"  # rows of the core come as tables
 
     def __getstate__(self) -> dict[str, Any]:
