@@ -213,8 +213,8 @@ class ClassLabel:
         try:
             number = int(text)
         except ValueError:
-            number = -2
-        if not -1 <= number < len(self._int2str):
+            number = len(self._int2str)
+        if number >= len(self._int2str):
             raise ValueError(f"Invalid string class label {text}; the classes are {self._int2str}")
         return number
 

@@ -47,7 +47,7 @@ impl Labels {
 
     /// The label of a name, or of an integer as text.
     pub(crate) fn id(&self, name: &str) -> Option<i64> {
-        let id = || name.trim().parse().ok().filter(|id| *id >= -1 && self.holds(*id));
+        let id = || name.trim().parse().ok().filter(|id| self.holds(*id));
         self.ids.get(name).or_else(|| self.ids.get(name.trim())).copied().or_else(id)
     }
 
