@@ -63,7 +63,6 @@ class Typed:
     """
 
     def __init__(self, make: Any, schema: Any) -> None:
-        self._make, self._schema = make, schema
         self.row, self.batch, self.columns, self.item, self.group = (
             make.row,
             make.batch,
@@ -72,11 +71,11 @@ class Typed:
             make.group,
         )
         if (together := getattr(make, "examples", None)) is not None:
-            self.examples = partial(together, schema=schema)
-
-    def example(self, example: dict[str, Any]) -> Any:
-        """Format a row with the declared types."""
-        return self._make.example(example, self._schema)
+            kinds = {field.name: field.type for field in schema}
+            self.example = partial(make.example, kinds=kinds)
+            self.examples = partial(together, kinds=kinds)
+        else:
+            self.example = partial(make.example, schema=schema)
 
 
 def _as_stored(feature: Any) -> bool:

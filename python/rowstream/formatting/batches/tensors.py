@@ -5,6 +5,7 @@ Values are as in map-style datasets.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,9 @@ from rowstream.formatting.formatters import get_formatter
 
 if TYPE_CHECKING:
     from rowstream import _core
+
+
+NOTHING: Mapping[str, Any] = {}
 
 
 class Tensors:
@@ -42,31 +46,29 @@ class Tensors:
         """Return the row of a batch with one row."""
         return {name: self._first(batch, i) for i, name in enumerate(batch.column_names)}
 
-    def example(self, example: dict[str, Any], schema: pa.Schema | None = None) -> dict[str, Any]:
+    def example(
+        self, example: dict[str, Any], kinds: Mapping[str, pa.DataType] = NOTHING
+    ) -> dict[str, Any]:
         """Format a row that was decoded, or that a user's function returned.
 
         Args:
             example: The row.
-            schema: The types of its columns, as far as they are known.
+            kinds: The types of its columns, as far as they are known.
         """
         return {
             # A copy: a function may write into its array again.
             name: self._pixels(value.copy())
             if _are_pixels(value)
-            else self._make.recursive_tensorize(
-                value
-                if (kind := _type_of(name, schema)) is None or hasattr(value, "dtype")
-                else numpy_column(exact_array([value], kind))[0]
-            )
+            else self._make.recursive_tensorize(_as_typed(value, kinds.get(name)))
             for name, value in example.items()
         }
 
     def examples(
-        self, examples: list[dict[str, Any]], schema: pa.Schema | None = None
+        self, examples: list[dict[str, Any]], kinds: Mapping[str, pa.DataType] = NOTHING
     ) -> dict[str, Any]:
         """Format rows as a batch: as `group` does with each."""
         return {
-            name: self._typed([example[name] for example in examples], _type_of(name, schema))
+            name: self._typed([example[name] for example in examples], kinds.get(name))
             for name in (examples[0] if examples else ())
         }
 
@@ -136,10 +138,28 @@ def _are_pixels(value: Any) -> bool:
     return isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim == 3
 
 
-def _type_of(name: str, schema: pa.Schema | None) -> Any:
-    """Return the type of a column; `None` if it is not known."""
-    i = -1 if schema is None else schema.get_field_index(name)
-    return None if schema is None or i < 0 else schema.field(i).type
+_NUMBERS: dict[pa.DataType, Any] = {
+    pa.from_numpy_dtype(kind): kind
+    for kind in (
+        *(np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64),
+        *(np.float32, np.float64),
+    )
+}
+
+
+_TEXTS = frozenset((pa.string(), pa.large_string(), pa.string_view()))
+
+
+def _as_typed(value: Any, kind: Any) -> Any:
+    """Return a value as a column of a type has it in NumPy, if the type is known."""
+    if kind is None or hasattr(value, "dtype"):
+        return value
+    # As below, without a column of one value.
+    if type(value) in (int, float) and (number := _NUMBERS.get(kind)) is not None:
+        return number(value)
+    if type(value) is str and kind in _TEXTS and not value.endswith("\0"):
+        return np.str_(value)
+    return numpy_column(exact_array([value], kind))[0]
 
 
 _AS_THEY_ARE = (np.dtype(np.int64), np.dtype(np.float32), np.dtype(np.bool_))
