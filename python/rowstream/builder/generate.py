@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rowstream import config
 from rowstream.builder.builder import DatasetBuilder
-from rowstream.exceptions import DatasetGenerationError, RowstreamError
-from rowstream.prepare.generator import split_gen_kwargs
+from rowstream.exceptions import DatasetGenerationError
+from rowstream.prepare.generator import generating, split_gen_kwargs
 from rowstream.utils import progress
 from rowstream.utils.arguments import convert_file_size_to_int
 from rowstream.utils.processes import run_in_processes
@@ -44,6 +44,7 @@ class _Share:
     kind: str
     limit: int
 
+    @generating()
     def __call__(
         self, on_progress: Callable[[int], None]
     ) -> tuple[list[tuple[int, int]], list[int], Any]:
@@ -89,12 +90,6 @@ class _Share:
             raise DatasetGenerationError(
                 f"{type(self.builder).__name__} gave no rows, and its info says no features: there"
                 " are no types to write"
-            ) from error
-        except RowstreamError:
-            raise
-        except Exception as error:
-            raise DatasetGenerationError(
-                f"An error occurred while generating the dataset: {type(error).__name__}: {error}"
             ) from error
         finally:
             if writer is not None:

@@ -71,13 +71,15 @@ def stream_of(ds: Any, num_shards: int) -> Any:
             None if ds.split is None else str(ds.split),
         )
         result._known = ds.features
-    return transformed(result, ds) or result.with_format(ds._format_type)
+    if ds._format_type == "custom":
+        return transformed(result, ds)
+    return result.with_format(ds._format_type)
 
 
 def transformed(stream: Any, ds: Any) -> Any:
-    """Return a stream of rows of a map-style dataset with its transform; `None` if it has none."""
+    """Return a stream of rows of a map-style dataset with its transform, if it has one."""
     if ds._format_type != "custom":
-        return None
+        return stream
     transform = ds._format_kwargs["transform"]
     if isinstance(transform, ImageTransform):
         return stream._with_images(transform.step)

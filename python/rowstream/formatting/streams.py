@@ -85,9 +85,7 @@ def _as_stored(feature: Any) -> bool:
     return not any(arrays) and not requires_decoding(feature, ignore_decode_attribute=True)
 
 
-def typed_formatter(
-    name: str | None, features: Features | None, *, by_functions: bool
-) -> Formatter:
+def typed_formatter(name: str | None, features: Features | None, *, keeps_types: bool) -> Formatter:
     """Return the formatter of rows that are not the core's any more.
 
     Tables get the types of the columns. So do tensors of what was only decoded, except for columns
@@ -96,7 +94,7 @@ def typed_formatter(
     Args:
         name: The name of the format.
         features: The types of the columns, if they are known.
-        by_functions: Whether users' functions made the rows.
+        keeps_types: Whether rows have these types: no user's function made their values.
     """
     if name is None:
         return formatter(name)
@@ -106,7 +104,7 @@ def typed_formatter(
             for column, one in features.items()
             if isinstance(one, ArrayXD) or _as_stored(one)
         }
-        features = None if by_functions else type(features)(kept)
+        features = type(features)(kept) if keeps_types else None
     if not features:
         return formatter(name)
     return Typed(formatter(name), pa_schema(features))

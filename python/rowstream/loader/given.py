@@ -34,7 +34,8 @@ def stream_of(dataset: Any, *, shuffle: bool, seed: int) -> IterableDataset:
             )
         stream: IterableDataset = dataset.with_format(None).to_iterable_dataset()
         stream = stream.shuffle(seed=seed, buffer_size=None) if shuffle else stream
-        return transformed(stream, dataset) or stream
+        result: IterableDataset = transformed(stream, dataset)
+        return result
     if not isinstance(dataset, IterableDataset):
         raise InvalidArgumentError(
             "DataLoader: a dataset is a Dataset or an IterableDataset of rowstream, found"

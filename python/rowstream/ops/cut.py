@@ -5,7 +5,7 @@ Each consumer that has rows takes or skips an equal part of the number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -28,10 +28,10 @@ def _part(n: int, among: int, sequences: int | None, world: World) -> int:
     """
     each = world.of // among
     first = world.c - world.c % each
-    those = range(first, first + each)
+    those: Sequence[int] = range(first, first + each)
     if sequences is not None and sequences < world.of:
         owners = {v * world.of // sequences for v in range(sequences)}
-        those = [c for c in those if c in owners]  # type: ignore[assignment]
+        those = [c for c in those if c in owners]
     if world.c not in those:
         return 0
     return n // len(those) + (those.index(world.c) < n % len(those))

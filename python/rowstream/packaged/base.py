@@ -89,8 +89,6 @@ class Reader:
     """
 
     name: ClassVar[str]
-    takes_columns: ClassVar[bool] = False
-    """Whether only the columns that are declared are read, and looked at."""
     columns: list[str] | None = None
 
     @classmethod
@@ -112,9 +110,11 @@ class Reader:
         """Return the types of the columns, or `None` if the rows show them."""
         return None
 
-    def names_there(self, files: list[Source]) -> list[str]:
-        """Return the columns that any of the files has; for readers that take columns."""
-        return [*(self.features(files) or ())]
+    def names_there(self, files: list[Source]) -> list[str] | None:  # noqa: ARG002 - for subclasses
+        """Return the columns that any of the files has, if only those that are declared are read
+        and looked at; `None` where all are.
+        """
+        return None
 
     def units(self, files: list[Source]) -> list[Any]:
         """Return what `rows` takes, one after another: the files, unless a format says more."""

@@ -30,7 +30,6 @@ class Hdf5(Reader):
     """
 
     name: ClassVar[str] = "hdf5"
-    takes_columns: ClassVar[bool] = True
     batch_size: int | None = None
 
     def names_there(self, files: list[Source]) -> list[str]:

@@ -57,14 +57,14 @@ def load_packaged(
     sources = {one: [Source(path, access) for path in found.files[one]] for one in used}
     every = [source for some in sources.values() for source in some]
     features = request.declared if request.declared is not None else reader.features(every)
-    if reader.takes_columns and request.declared is not None and reader.columns is None:
-        there_are = reader.names_there(every)
-        if not any(name in there_are for name in request.declared):
+    declared = request.declared if reader.columns is None else None
+    if declared is not None and (there_are := reader.names_there(every)) is not None:
+        if not any(name in there_are for name in declared):
             raise SchemaError(
-                f"features= names the columns {[*request.declared]}, which are not there: the"
+                f"features= names the columns {[*declared]}, which are not there: the"
                 f" columns are {there_are}"
             )
-        reader = replace(reader, columns=[*request.declared])
+        reader = replace(reader, columns=[*declared])
     if streaming:
         if split is not None and _is_sliced(split):
             raise UnsupportedError(

@@ -159,8 +159,10 @@ class PlanBase:
         return any(step.python for step in self.steps)
 
     @property
-    def given(self) -> bool:
-        """Whether rows are as they are stored: no function or generator made or changed them."""
+    def keeps_types(self) -> bool:
+        """Whether rows have the types of the files or tables: no function or generator made their
+        values.
+        """
         return all(step.keeps_types for step in self.steps)
 
     @property

@@ -96,7 +96,7 @@ class Plan(PlanBase):
         """Whether all consumers that read it get the same rows; a generator's may vary."""
         return True
 
-    def run_by_all(self) -> Plan:
+    def as_deterministic(self) -> Plan:
         """Return the plan with generators that each consumer runs whole, to take its part of the
         rows; they have to give the same rows each time.
         """

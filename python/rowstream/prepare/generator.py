@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -143,16 +144,27 @@ class _Part:
                 pass
 
 
-def _given(generator: Callable[..., Any], kwargs: dict[str, Any]) -> Iterator[Any]:
-    """Yield the rows of a generator, whose errors are told as `datasets` does."""
+@contextmanager
+def generating() -> Iterator[None]:
+    """Tell errors of users' code that generates rows as `datasets` does; our own stay as they are.
+
+    Raises:
+        DatasetGenerationError: The code raised an error, which is the cause of this one.
+    """
     try:
-        yield from generator(**kwargs)
+        yield
     except RowstreamError:
         raise
     except Exception as error:
         raise DatasetGenerationError(
             f"An error occurred while generating the dataset: {type(error).__name__}: {error}"
         ) from error
+
+
+def _given(generator: Callable[..., Any], kwargs: dict[str, Any]) -> Iterator[Any]:
+    """Yield the rows of a generator."""
+    with generating():
+        yield from generator(**kwargs)
 
 
 def split_gen_kwargs(kwargs: dict[str, Any], num_proc: int | None) -> list[dict[str, Any]]:

@@ -67,11 +67,14 @@ class SourcePlan(Plan):
         return True
 
     @property
-    def given(self) -> bool:
-        source = self.source
-        parts = getattr(source, "parts", None)
-        own = all(part.plan.given for part in parts) if parts else isinstance(source, TableSource)
-        return own and super().given
+    def keeps_types(self) -> bool:
+        parts = getattr(self.source, "parts", None)
+        own = (
+            all(part.plan.keeps_types for part in parts)
+            if parts
+            else isinstance(self.source, TableSource)
+        )
+        return own and super().keeps_types
 
     @property
     def direct(self) -> bool:
@@ -107,7 +110,7 @@ class SourcePlan(Plan):
         """Return the node of the source for a consumer."""
         return Consumer(self.source, world, state, number, limit)
 
-    def run_by_all(self) -> SourcePlan:
+    def as_deterministic(self) -> SourcePlan:
         # Now that all have rows, they all take their part of a number.
         steps = tuple(
             replace(step, sequences=None) if isinstance(step, (Skip, Take)) else step
@@ -117,7 +120,7 @@ class SourcePlan(Plan):
         if isinstance(self.source, Generator):
             return replace(plan, source=replace(self.source, shares=True))
         if isinstance(self.source, (Mixture, Chain, Zip)):
-            return plan._mapped(lambda plan: plan.run_by_all())
+            return plan._mapped(lambda plan: plan.as_deterministic())
         return plan
 
     def shuffled(self, seed: int, buffer: int) -> SourcePlan:
@@ -191,7 +194,7 @@ class SourcePlan(Plan):
         return self.shard(of, index, contiguous=False)
 
     def rows_of(self, of: int, index: int) -> SourcePlan:
-        return self.run_by_all().then(Every(of, index))  # type: ignore[return-value]
+        return self.as_deterministic().then(Every(of, index))  # type: ignore[return-value]
 
     def _mapped(self, change: Callable[[Plan], Plan]) -> SourcePlan:
         """Return the plan with each part changed."""

@@ -329,7 +329,7 @@ def _keyed(tables: Iterator[pa.Table], first: str, *, several: bool = False) -> 
         if KEY in table.column_names:
             for key in table.column(KEY).to_pylist():
                 if key == last or hash(key) in seen:
-                    raise same_key(key)
+                    raise _same_key(key)
                 last = key
                 if not several:
                     seen.add(hash(key))
@@ -340,7 +340,7 @@ def _keyed(tables: Iterator[pa.Table], first: str, *, several: bool = False) -> 
         yield table
 
 
-def same_key(key: Any) -> InvalidArgumentError:
+def _same_key(key: Any) -> InvalidArgumentError:
     """Return the error for the key of an earlier sample, which readers would not tell apart."""
     return InvalidArgumentError(
         f"two samples of an archive have the key {key!r}: each has its own. Without the column"
@@ -361,7 +361,7 @@ def _members(table: pa.Table, features: Features | None, texts: set[str]) -> byt
     known = None if features is None else Features({n: features[n] for n in names})
     columns = dict_of(table.select(names), known)
     for name in texts.intersection(names):
-        columns[name] = table.column(name).to_pylist()
+        columns[name] = table.column(name).cast("binary").to_pylist()
     fields = []
     for name in names:
         of = table.schema.field(name)
@@ -377,8 +377,9 @@ def _members(table: pa.Table, features: Features | None, texts: set[str]) -> byt
         for name, field, ending, kind, values in fields:
             if values[i] is not None:
                 named, content = field_content(key, name, field, ending, values[i], kind=kind)
-                if alike and (named in written or written.add(named)):  # type: ignore[func-returns-value]
+                if alike and named in written:
                     raise _twice(named, key)
+                written.add(named)
                 parts.extend(member(f"{key}.{named}", content))
         if len(parts) == before:
             raise _empty(key)

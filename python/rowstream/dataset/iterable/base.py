@@ -120,7 +120,7 @@ class StreamBase(DatasetInfoMixin):
     def _formatter(self) -> Formatter:
         """Return the formatter of rows that are not the core's any more."""
         features = None if self._plan.grouped else self.features
-        return typed_formatter(self._format, features, by_functions=not self._plan.given)
+        return typed_formatter(self._format, features, keeps_types=self._plan.keeps_types)
 
     def _decodes(self) -> bool:
         """Return whether values are still to be decoded by their features; tables stay encoded."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rowstream import _core
 
 
-NOTHING: Mapping[str, Any] = {}
+_UNTYPED: Mapping[str, Any] = {}
 
 
 class Tensors:
@@ -47,7 +47,7 @@ class Tensors:
         return {name: self._first(batch, i) for i, name in enumerate(batch.column_names)}
 
     def example(
-        self, example: dict[str, Any], kinds: Mapping[str, pa.DataType] = NOTHING
+        self, example: dict[str, Any], kinds: Mapping[str, pa.DataType] = _UNTYPED
     ) -> dict[str, Any]:
         """Format a row that was decoded, or that a user's function returned.
 
@@ -64,7 +64,7 @@ class Tensors:
         }
 
     def examples(
-        self, examples: list[dict[str, Any]], kinds: Mapping[str, pa.DataType] = NOTHING
+        self, examples: list[dict[str, Any]], kinds: Mapping[str, pa.DataType] = _UNTYPED
     ) -> dict[str, Any]:
         """Format rows as a batch: as `group` does with each."""
         return {
