@@ -6,13 +6,12 @@ import os
 from typing import Any
 
 from rowstream import config
+from rowstream.builder.requested import load_request
 from rowstream.dataset.iterable.dataset import IterableDataset
 from rowstream.dataset.iterable.dataset_dict import IterableDatasetDict
-from rowstream.dataset.stream_splits import load_streams
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, UnsupportedError
 from rowstream.plan.lock import read as read_lock
 from rowstream.resolve.data_files import DataFiles  # noqa: TC001 - annotations can be evaluated
-from rowstream.resolve.formats import is_packaged
 from rowstream.resolve.names import is_of_hub, meant
 from rowstream.resolve.planning import info_of_files
 from rowstream.resolve.request import request_of
@@ -165,22 +164,14 @@ def load_dataset(
     request = request_of(
         path, name, data_dir, data_files, features, revision, access, config_kwargs, streaming
     )
-    if is_packaged(request.found.format):
-        from rowstream.packaged.load import load_packaged
-
-        return load_packaged(
-            request,
-            split,
-            streaming=streaming,
-            cache_dir=cache_dir,
-            keep_in_memory=keep_in_memory,
-        )
-    if streaming:
-        return load_streams(request, split)
-    from rowstream.dataset.splits import load_prepared
-
-    return load_prepared(
-        request, split, cache_dir, keep_in_memory, download_mode, verification_mode
+    return load_request(
+        request,
+        split,
+        streaming=streaming,
+        cache_dir=cache_dir,
+        keep_in_memory=keep_in_memory,
+        mode=download_mode,
+        checks=verification_mode,
     )
 
 

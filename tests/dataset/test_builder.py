@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -372,3 +373,73 @@ def test_a_builder_of_files(tmp_path):
     old = load_dataset_builder(path).cache_dir
     (tmp_path / "data" / "train.jsonl").write_text('{"a": 100}\n')
     assert load_dataset_builder(path).cache_dir != old
+
+
+READ_IN_PYTHON = {
+    "conll": ("a.conll", "a\nb\n\nc\n\n", {}),
+    "xml": ("a.xml", "<a/>", {}),
+    "csv": ("a.csv", "x;;y\n1;;a\n2;;b\n", {"sep": ";;"}),
+}
+
+
+@pytest.mark.parametrize("name", READ_IN_PYTHON)
+def test_a_builder_of_what_is_read_in_python(name, tmp_path):
+    file, text, options = READ_IN_PYTHON[name]
+    path = tmp_path / file
+    path.write_text(text)
+    given = {"data_files": str(path), "cache_dir": str(tmp_path / "cache"), **options}
+    builder = rowstream.load_dataset_builder(name, **given)
+    ds = rowstream.load_dataset(name, split="train", **given)
+    assert (builder.name, ds.builder_name) == (name, name)
+    assert builder.info.features == ds.features
+    builder.download_and_prepare()
+    assert [*builder.as_dataset("train")] == [*builder.as_streaming_dataset("train")] == [*ds]
+    assert builder.info.splits["train"].num_examples == ds.info.splits["train"].num_examples
+    assert ds.info.splits["train"].num_examples == len(ds)
+    again = rowstream.load_dataset_builder(name, **given)
+    again.download_and_prepare(str(tmp_path / "out"), file_format="parquet")
+    (written,) = (tmp_path / "out").glob("*.parquet")
+    assert [*rowstream.Dataset.from_parquet(str(written))] == [*ds]
+
+
+def test_a_builder_of_a_folder_of_media(tmp_path):
+    from PIL import Image
+
+    for label in ("cat", "dog"):
+        (tmp_path / "in" / label).mkdir(parents=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / "in" / label / "a.png")
+    builder = rowstream.load_dataset_builder("imagefolder", data_dir=str(tmp_path / "in"))
+    assert builder.info.features["label"].names == ["cat", "dog"]
+    builder.download_and_prepare()
+    assert builder.as_dataset("train")["label"][:] == [0, 1]
+    assert builder.info.splits["train"].num_examples == 2
+
+
+def test_a_file_that_is_downloaded_anew_is_read_anew(tmp_path):
+    path = tmp_path / "a.xml"
+    path.write_text("<a/>")
+    os.utime(path, ns=(1, 1))
+    given = {"data_files": str(path), "split": "train", "cache_dir": str(tmp_path / "cache")}
+    assert rowstream.load_dataset("xml", **given)["xml"][:] == ["<a/>"]
+    path.write_text("<b/>")
+    os.utime(path, ns=(1, 1))
+    anew = rowstream.load_dataset("xml", download_mode="force_redownload", **given)
+    assert anew["xml"][:] == ["<b/>"]
+
+
+def test_options_of_csv_that_only_pandas_has(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("x;;y\n007;;a\n008;;\ntotal\n")
+    options = {"sep": ";;", "skipfooter": 1}
+    features = rowstream.Features({"x": rowstream.Value("string"), "y": rowstream.Value("string")})
+    rows = [{"x": "007", "y": "a"}, {"x": "008", "y": None}]
+    assert [*rowstream.Dataset.from_csv(str(path), features=features, **options)] == rows
+    given = {"data_files": str(path), "split": "train", "streaming": True, **options}
+    assert [*rowstream.load_dataset("csv", features=features, **given)] == rows
+    assert [*rowstream.load_dataset("csv", columns=["y"], **given)] == [{"y": "a"}, {"y": None}]
+    with pytest.raises(rowstream.exceptions.UnsupportedError, match=r"filters= does not go"):
+        rowstream.load_dataset("csv", filters=[("x", "==", 7)], **given)
+    with pytest.raises(rowstream.exceptions.InvalidArgumentError, match="no option 'prefix'"):
+        rowstream.load_dataset("csv", prefix="X", **given)
+    with pytest.raises(rowstream.exceptions.UnsupportedError, match="only pandas reads this"):
+        rowstream.IterableDataset.from_csv(str(path), sep=";;")

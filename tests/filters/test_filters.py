@@ -20,7 +20,7 @@ from rowstream import (
     merge_state_dicts,
     split_dataset_by_node,
 )
-from rowstream.plan.expr import from_filters
+from rowstream.plan.filters import from_filters
 
 ROWS = [
     {

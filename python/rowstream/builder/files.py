@@ -1,13 +1,14 @@
-"""The builder of files in a format that the Rust core reads."""
+"""The builder of files in a known format."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from rowstream.builder.generate import ArrowBasedBuilder
-from rowstream.dataset.splits import chosen_splits, load_prepared
-from rowstream.dataset.stream_splits import load_streams
+from rowstream.builder.requested import load_request
+from rowstream.dataset.splits import chosen_splits
 from rowstream.features.features import features_of_card
 from rowstream.info import DatasetInfo
 from rowstream.prepare.row_groups import features_as_read
@@ -17,6 +18,9 @@ from rowstream.streams.rows import tables_of
 
 if TYPE_CHECKING:
     from rowstream.resolve.request import Request
+
+_ROWS = 10_000
+"""The rows of a table that is written at once."""
 
 
 class FilesBuilder(ArrowBasedBuilder):
@@ -60,7 +64,11 @@ class FilesBuilder(ArrowBasedBuilder):
         found = self._request.found
         if features is None and self._request.declared is None and found.files:
             split, files = next(iter(found.files.items()))
-            features = features_as_read(plan_of(self._request.how, found, files, split)[0])
+            features = (
+                features_as_read(plan_of(self._request.how, found, files, split)[0])
+                if self._request.reader is None
+                else self.as_streaming_dataset(split).features
+            )
         info.features = features
         return info
 
@@ -73,8 +81,12 @@ class FilesBuilder(ArrowBasedBuilder):
     def _generate_tables(
         self, *, split: str = "train", files: Any = (), **kwargs: Any
     ) -> Iterator[tuple[Any, Any]]:
-        plan, _ = plan_of(self._request.how, self._request.found, list(files), split)
-        yield from enumerate(tables_of(plan, 10_000))
+        if self._request.reader is None:
+            plan, _ = plan_of(self._request.how, self._request.found, list(files), split)
+            yield from enumerate(tables_of(plan, _ROWS))
+        else:
+            stream = self.as_streaming_dataset(split).decode(enable=False).with_format("arrow")
+            yield from enumerate(stream.iter(_ROWS))
 
     def download_and_prepare(
         self, output_dir: str | None = None, *args: Any, **kwargs: Any
@@ -90,9 +102,9 @@ class FilesBuilder(ArrowBasedBuilder):
             return
         mode = kwargs.get("download_mode", args[1] if len(args) > 1 else None)
         checks = kwargs.get("verification_mode", args[2] if len(args) > 2 else None)
-        self._made = dict(load_prepared(self._request, None, self._cache, None, mode, checks))
+        self._made = self._load(mode=mode, checks=checks)
         first = next(iter(self._made.values())).info
-        self.info.splits, self.info.features = first.splits.copy(), first.features
+        self.info.splits, self.info.features = copy(first.splits), first.features
         self.info.download_size, self.info.dataset_size, self.info.size_in_bytes = (
             first.download_size,
             first.dataset_size,
@@ -103,14 +115,22 @@ class FilesBuilder(ArrowBasedBuilder):
         """Return the dataset that `load_dataset` returns; as in `DatasetBuilder.as_dataset`."""
         if self._output_dir != self._cache_dir:
             return super().as_dataset(split, in_memory)
-        result = None if in_memory else self._made
-        result = (
-            dict(load_prepared(self._request, None, self._cache, in_memory or None))
-            if result is None
-            else result
+        made = None if in_memory else self._made
+        return chosen_splits(self._load(in_memory or None) if made is None else made, split)
+
+    def _load(self, in_memory: bool | None = None, **checks: Any) -> dict[str, Any]:
+        """Return all splits as datasets."""
+        return dict(
+            load_request(
+                self._request,
+                None,
+                streaming=False,
+                cache_dir=self._cache,
+                keep_in_memory=in_memory,
+                **checks,
+            )
         )
-        return chosen_splits(result, split)
 
     def as_streaming_dataset(self, split: Any = None, base_path: str | None = None) -> Any:
         """Return the streams that `load_dataset(…, streaming=True)` returns."""
-        return load_streams(self._request, split)
+        return load_request(self._request, split, streaming=True)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from rowstream.resolve.formats import PANDAS_CSV
+
 if TYPE_CHECKING:
     from rowstream.packaged.base import Reader
 
 READERS = {
     "conll": "conll.Conll",
+    PANDAS_CSV: "pandas_csv.PandasCsv",
     "eval": "inspect_logs.InspectLogs",
     "fasta": "fasta.Fasta",
     "fastq": "fastq.Fastq",

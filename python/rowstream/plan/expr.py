@@ -70,10 +70,10 @@ class Expr:
         return self.value(row) is True
 
     def __and__(self, other: Expr) -> Expr:
-        return _Joined("and", (self, _expr(other)))
+        return Joined("and", (self, _expr(other)))
 
     def __or__(self, other: Expr) -> Expr:
-        return _Joined("or", (self, _expr(other)))
+        return Joined("or", (self, _expr(other)))
 
     def __invert__(self) -> Expr:
         return _Not(self)
@@ -306,7 +306,9 @@ class _Starts(Expr):
 
 
 @dataclass(frozen=True)
-class _Joined(Expr):
+class Joined(Expr):
+    """Conditions of which all hold, or one: `how` is `"and"` or `"or"`."""
+
     how: str
     parts: tuple[Expr, ...]
 
@@ -317,7 +319,7 @@ class _Joined(Expr):
         return {name for part in self.parts for name in part.columns()}
 
     def renamed(self, names: Mapping[str, str]) -> Expr:
-        return _Joined(self.how, tuple(part.renamed(names) for part in self.parts))
+        return Joined(self.how, tuple(part.renamed(names) for part in self.parts))
 
     def value(self, row: Mapping[str, Any]) -> bool | None:
         # The one value that decides, whatever else is unknown.
@@ -348,51 +350,3 @@ class _Not(Expr):
 
     def __repr__(self) -> str:
         return f"not {self.of!r}"
-
-
-_OPS = {"=": "eq", "==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge"}
-
-
-def from_filters(filters: Any) -> Expr:
-    """Return a condition from the `filters=` of pyarrow and pandas, or a condition as it is.
-
-    Of a list of tuples `(column, op, value)`, all have to be true; of a list of such lists, one.
-
-    Raises:
-        InvalidArgumentError: It is none of these.
-    """
-    if isinstance(filters, Expr):
-        return filters
-    if type(filters).__module__.startswith("pyarrow"):
-        raise InvalidArgumentError(
-            "filters=: an expression of pyarrow cannot be translated; write it with rowstream.col,"
-            " or as a list of tuples"
-        )
-    if not isinstance(filters, (list, tuple)) or not filters:
-        raise InvalidArgumentError(
-            "filters= expects a condition or a list of tuples (column, op, value), found"
-            f" {filters!r}"
-        )
-    if all(isinstance(part, list) for part in filters) or all(
-        isinstance(part, tuple) and part and all(isinstance(one, tuple) for one in part)
-        for part in filters
-    ):
-        parts = [from_filters(list(part)) for part in filters]
-        return parts[0] if len(parts) == 1 else _Joined("or", tuple(parts))
-    result = []
-    for part in filters:
-        if not isinstance(part, (tuple, list)) or len(part) != 3 or not isinstance(part[0], str):
-            raise InvalidArgumentError(
-                f"filters=: expected a tuple (column, op, value), found {part!r}"
-            )
-        name, op, value = part
-        of = col(*name.split(".")) if "." in name else col(name)
-        if op in ("in", "not in"):
-            result.append(of.isin(value) if op == "in" else ~of.isin(value))
-        elif op in _OPS:
-            result.append(of._compare(_OPS[op], value))
-        else:
-            raise InvalidArgumentError(
-                f"filters=: there is no operator {op!r}; there are {[*_OPS, 'in', 'not in']}"
-            )
-    return result[0] if len(result) == 1 else _Joined("and", tuple(result))

@@ -8,16 +8,20 @@ import pyarrow as pa
 
 from rowstream.exceptions import SchemaError, UnsupportedError
 from rowstream.features.features import Features
+from rowstream.packaged.reading import Reading, rows_of
+from rowstream.prepare.generator import prepare_generator
 from rowstream.prepare.plan import prepare_plan
 from rowstream.resolve.planning import plans_of
 from rowstream.resolve.request import Request, request_of
 from rowstream.splits.info import SplitDict, SplitInfo
+from rowstream.splits.names import named
 from rowstream.splits.verify import verify_sizes
 from rowstream.storage.access import StorageOptions
 from rowstream.storage.download_config import DownloadMode, VerificationMode
 from rowstream.storage.locations import origins
 
 if TYPE_CHECKING:
+    from rowstream.resolve.data_files import ResolvedFiles
     from rowstream.resolve.options import ReadOptions
 
 
@@ -36,6 +40,8 @@ def prepare_request(
         VerificationMode(checks or VerificationMode.BASIC_CHECKS) is not VerificationMode.NO_CHECKS
     )
     counts = request.counts if checked else None
+    if request.reader is not None:
+        return _prepare_readers(make, request, names, cache_dir, bool(keep_in_memory), anew)
     try:
         return prepare_splits(
             make, request.how, request, names, cache_dir, keep_in_memory, anew, counts
@@ -82,6 +88,53 @@ def prepare_splits(
             make, plan, info, name, cache_dir, features, keep_in_memory, anew
         )
         files += info.download_size or 0
+    describe(result, found, files, counts)
+    return result
+
+
+def _prepare_readers(
+    make: Any,
+    request: Request,
+    names: list[str],
+    cache_dir: Any,
+    keep_in_memory: bool,
+    anew: bool,
+) -> dict[str, Any]:
+    """Return splits that are read in Python."""
+    reading = Reading.of(request, names)
+    result = {
+        name: prepare_generator(
+            make,
+            rows_of,
+            reading.features,
+            cache_dir,
+            keep_in_memory,
+            reading.arguments(name, versions=True),
+            None,
+            named(name),
+            None,
+            anew,
+        )
+        for name in names
+    }
+    describe(result, request.found)
+    return result
+
+
+def describe(
+    result: dict[str, Any], found: ResolvedFiles, downloaded: int = 0, counts: Any = None
+) -> None:
+    """Put the metadata of files and splits into the datasets of the splits.
+
+    Args:
+        result: The datasets by split.
+        found: The files.
+        downloaded: The bytes of the files.
+        counts: What the card says of the splits, to be checked.
+
+    Raises:
+        NonMatchingSplitsSizesError: The splits are not as the card says.
+    """
     splits = SplitDict(dataset_name=found.label)
     for name, ds in result.items():
         splits.add(
@@ -93,17 +146,18 @@ def prepare_splits(
         verify_sizes(counts, splits)
     size = sum(one.num_bytes for one in splits.values())
     for ds in result.values():
-        ds.info.splits, ds.info.config_name, ds.info.dataset_name = (
-            splits.copy(),
+        info = ds.info
+        info.splits = splits.copy()
+        info.builder_name, info.config_name, info.dataset_name = (
+            found.format,
             found.config,
             found.label,
         )
-        ds.info.download_size, ds.info.dataset_size, ds.info.size_in_bytes = (
-            files,
+        info.download_size, info.dataset_size, info.size_in_bytes = (
+            downloaded,
             size,
-            files + size,
+            downloaded + size,
         )
-    return result
 
 
 def prepare_files(

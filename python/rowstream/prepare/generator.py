@@ -43,8 +43,12 @@ def prepare_generator(
     num_proc: int | None,
     split: Any,
     fingerprint: str | None,
+    anew: bool = False,
 ) -> Made:
-    """Return the dataset of a generator function, of the class `make`."""
+    """Return the dataset of a generator function, of the class `make`.
+
+    What the cache has of it is written anew if `anew`.
+    """
     kwargs = dict(gen_kwargs or {})
     if not callable(generator):
         raise TypeError(f"the generator must be callable, found {type(generator).__name__}")
@@ -72,11 +76,11 @@ def prepare_generator(
         )
         for i in range(len(parts))
     ]
-    missing = [i for i, file in enumerate(files) if not os.path.exists(file)]
+    missing = [i for i, file in enumerate(files) if anew or not os.path.exists(file)]
     todo: list[tuple[int, _Part]] = []
     for i in missing:
         part = name if len(parts) == 1 else f"{name}{i}"
-        todo.append((i, _Part(checked, parts[i], given, files[i], part, split)))
+        todo.append((i, _Part(checked, parts[i], given, files[i], part, split, anew)))
     if len(todo) > 1:
         with progress.bar(None, f"Generating {split} split (num_proc={num_proc})") as bar:
             run_in_processes(todo, len(parts), bar.update, None, "from_generator")
@@ -120,9 +124,10 @@ class _Part:
     file: str
     name: str
     split: Any
+    anew: bool
 
     def __call__(self, on_progress: Callable[[int], None]) -> None:
-        create_file(self.file, lambda temporary: self._write(temporary, on_progress))
+        create_file(self.file, lambda to: self._write(to, on_progress), self.anew)
 
     def _write(self, temporary: str, on_progress: Callable[[int], None]) -> None:
         try:

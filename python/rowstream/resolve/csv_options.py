@@ -1,4 +1,4 @@
-"""Options of CSV, with the names of `datasets` and pandas."""
+"""Options of CSV, with the names of `datasets` and pandas, and which of them the core has."""
 
 from __future__ import annotations
 
@@ -11,6 +11,22 @@ _NULLS = (
     *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
     *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
 )
+_PANDAS_ONLY: dict[str, Any] = {
+    "converters": None,
+    "dialect": None,
+    "index_col": None,
+    "parse_dates": False,
+    "prefix": None,
+    "skipfooter": 0,
+}
+"""Options that only pandas has, and what they are where they say nothing."""
+
+
+class PandasOnlyError(UnsupportedError):
+    """An option of CSV that pandas has and the core has not."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}: only pandas reads this: load_dataset('csv', …) has it do so")
 
 
 def _byte(name: str, value: Any) -> int | None:
@@ -23,34 +39,41 @@ def _byte(name: str, value: Any) -> int | None:
 
 def _texts(name: str, value: Any) -> list[str]:
     if isinstance(value, dict):
-        raise UnsupportedError(
-            f"{name}: a dict by column is not supported: give one list for all columns"
-        )
+        raise PandasOnlyError(f"{name}: a dict by column")
     return [str(value)] if isinstance(value, (str, int, float)) else [str(one) for one in value]
 
 
 def csv_options(left: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of CSV for the core, from those of pandas that are supported."""
+    """Return the options of CSV for the core, from those of pandas.
+
+    Raises:
+        PandasOnlyError: The core has no such option.
+    """
     sep = left.pop("sep", None)
-    delimiter = left.pop("delimiter", None)
+    sep = left.pop("delimiter", None) or sep or ","
+    if len(sep) > 1:
+        raise PandasOnlyError(f"sep={sep!r}, a regular expression")
+    for name, without in _PANDAS_ONLY.items():
+        if left.pop(name, None) not in (None, without):
+            raise PandasOnlyError(f"{name}=")
+    if callable(left.get("usecols")):
+        raise PandasOnlyError("usecols= that is a function")
     names = left.pop("column_names", None) or left.pop("names", None)
     left.pop("names", None)
     header = left.pop("header", "infer")
-    result: dict[str, Any] = {"delimiter": _byte("delimiter", delimiter or sep or ",")}
+    result: dict[str, Any] = {"delimiter": _byte("delimiter", sep)}
     if header is None or (header == "infer" and names is not None):
         result["header"] = False
     elif header != "infer":
         if not isinstance(header, int) or header < 0:
-            raise UnsupportedError(f"header is a row's number, None or 'infer', found {header!r}")
+            raise PandasOnlyError(f"header={header!r}")
         result["header_at"] = header
     if names is not None:
         result["names"] = [str(name) for name in names]
     quote = left.pop("quotechar", '"')
     quoting = left.pop("quoting", 0)
     if quoting not in (0, 1, 3):
-        raise UnsupportedError(
-            f"quoting is 0, 1 or 3 (csv.QUOTE_MINIMAL, QUOTE_ALL, QUOTE_NONE), found {quoting!r}"
-        )
+        raise PandasOnlyError(f"quoting={quoting!r}")
     result["quote"] = None if quoting == 3 else _byte("quotechar", quote)
     for name, ours in (
         ("escapechar", "escape"),
@@ -66,7 +89,7 @@ def csv_options(left: dict[str, Any]) -> dict[str, Any]:
             )
     skip = left.pop("skiprows", None) or 0
     if not isinstance(skip, int):
-        raise UnsupportedError(f"skiprows is a number of lines, found {skip!r}")
+        raise PandasOnlyError("skiprows= that is no number")
     result["skip_rows"] = skip
     keep, filtering = left.pop("keep_default_na", True), left.pop("na_filter", True)
     more = _texts("na_values", left.pop("na_values", None) or ())
@@ -74,20 +97,12 @@ def csv_options(left: dict[str, Any]) -> dict[str, Any]:
     for name in ("true_values", "false_values"):
         result[name] = _texts(name, left.pop(name, None) or ())
     if left.pop("lineterminator", None) not in (None, "\n", "\r\n", "\r"):
-        raise UnsupportedError("lineterminator= is '\\n', '\\r\\n' or '\\r': others are not read")
+        raise PandasOnlyError("lineterminator= that ends no line elsewhere")
     dtype = left.pop("dtype", None)
     if dtype is not None:
         if not isinstance(dtype, dict):
-            raise UnsupportedError(
-                "dtype is a dict of types by column; for all columns use features="
-            )
+            raise PandasOnlyError("dtype= for all columns")
         result["types"] = {str(name): dtype_json(str(name), of) for name, of in dtype.items()}
-    for name in ("converters", "index_col", "skipfooter", "dialect", "prefix", "parse_dates"):
-        if left.pop(name, None):
-            raise UnsupportedError(
-                f"{name}= of pandas is not supported: map() changes rows once they are read, and"
-                " features= gives dates a type"
-            )
     if (bad := left.pop("on_bad_lines", "error")) != "error":
         left["on_error"] = bad
     return {name: value for name, value in result.items() if value is not None or name == "quote"}

@@ -50,6 +50,9 @@ PACKAGED = (
 )
 """The formats that are read in Python, a reader each."""
 
+PANDAS_CSV = "csv by pandas"
+"""The reader of CSV with options that only pandas has; no format of its own."""
+
 MEDIA = {
     "imagefolder": (
         *(".apng", ".avif", ".bmp", ".bw", ".cur", ".dds", ".dib", ".eps", ".fits", ".gif"),

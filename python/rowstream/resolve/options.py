@@ -11,7 +11,7 @@ from rowstream import _core
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.features.schema import fields_declared, may_be_maps, schema_from_features
 from rowstream.plan.bad_records import BadRecords, from_argument
-from rowstream.plan.expr import Expr, from_filters
+from rowstream.plan.filters import from_filters
 from rowstream.resolve import encodings
 from rowstream.resolve.csv_options import csv_options
 from rowstream.resolve.formats import media_kind
@@ -20,6 +20,7 @@ from rowstream.tar_index.beside import find_indexes
 from rowstream.utils.core_log import follow
 
 if TYPE_CHECKING:
+    from rowstream.plan.expr import Expr
     from rowstream.storage.locations import FileLocations
 
 

@@ -10,8 +10,9 @@ from rowstream.features.features import Features
 from rowstream.features.nested import has_labels
 from rowstream.features.nested import upgrade_lists as _modern
 from rowstream.features.scalar import ClassLabel, Value
+from rowstream.resolve.csv_options import PandasOnlyError
 from rowstream.resolve.data_files import ResolvedFiles, of_tabs, resolve_files
-from rowstream.resolve.formats import is_packaged
+from rowstream.resolve.formats import PANDAS_CSV, is_packaged
 from rowstream.resolve.names import format_named
 from rowstream.resolve.options import ReadOptions, read_options
 from rowstream.splits.info import SplitDict
@@ -27,12 +28,21 @@ _WHOLE = frozenset(("columns", "usecols", "infer", "dtype", "sep", "delimiter", 
 
 @dataclass
 class Request:
-    """What to load: the files, and how to read them."""
+    """What to load: the files, and how to read them.
+
+    Attributes:
+        how: The options of the format.
+        found: The files.
+        declared: The `features=` of the caller.
+        plain: The options where `features=` are for a cast that follows.
+        reader: The name of the reader in Python; `None` where the core reads the files.
+    """
 
     how: ReadOptions
     found: ResolvedFiles
     declared: Features | None
     plain: ReadOptions
+    reader: str | None = None
 
     @property
     def counts(self) -> Any:
@@ -72,7 +82,16 @@ def request_of(
     options = {**found.options, **config_kwargs}
     if is_packaged(found.format):
         how = ReadOptions(found.format, options)
-        return Request(how, found, declared, how)
+        return Request(how, found, declared, how, found.format)
+    if found.format == "csv":
+        try:
+            read_options("csv", dict(options), None)
+        except PandasOnlyError:
+            if declared is not None and isinstance(options.get("dtype") or {}, dict):
+                texts = dict.fromkeys(_texts(declared), object)
+                options["dtype"] = {**texts, **(options.get("dtype") or {})}
+            how = ReadOptions("csv", options)
+            return Request(how, found, declared, how, PANDAS_CSV)
     if declared is None or streaming or found.format not in ("json", "csv"):
         # Other formats say the types of their values, which are cast afterwards; but a condition is
         # one of labels, not of their names.
@@ -88,18 +107,22 @@ def request_of(
             declared,
             read_options("json", dict(options), None),
         )
-    # What is declared is not guessed from a text, so that 007 stays that where strings are wanted.
     # Lists and the like are texts first.
-    texts = Features(
+    scalars = Features(
         {
             name: of if isinstance(of, (Value, ClassLabel)) else Value("string")
             for name, of in declared.items()
         }
     )
-    strings = {
-        name: Value("string")
-        for name, of in texts.items()
-        if isinstance(of, ClassLabel) or of.dtype.endswith("string")
-    }
+    strings = dict.fromkeys(_texts(scalars), Value("string"))
     plain = read_options("csv", {**options, "dtype": {**strings, **options.get("dtype", {})}}, None)
-    return Request(read_options("csv", dict(options), texts), found, declared, plain)
+    return Request(read_options("csv", dict(options), scalars), found, declared, plain)
+
+
+def _texts(declared: Features) -> list[str]:
+    """Return the columns that are not guessed from a text, so that 007 stays that."""
+    return [
+        name
+        for name, of in declared.items()
+        if isinstance(of, ClassLabel) or (isinstance(of, Value) and of.dtype.endswith("string"))
+    ]
