@@ -484,3 +484,15 @@ def test_a_stream_with_secrets_is_pickled_without_them(server):
     assert b"canary" not in pickle.dumps(ds)
     assert "canary" not in repr(ds)
     assert "canary" not in json.dumps(ds.state_dict())
+
+
+def test_a_file_that_changed_is_read_anew_by_readers_in_python(server, tmp_path):
+    path = server.root / "http" / "changed-reader.xml"
+    given = {
+        "data_files": f"{server.http}/changed-reader.xml",
+        "split": "train",
+        "cache_dir": str(tmp_path),
+    }
+    for text in ("<a/>", "<a/>", "<b></b>"):
+        path.write_text(text)
+        assert rowstream.load_dataset("xml", **given)["xml"][:] == [text]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import IO, TYPE_CHECKING, Any, ClassVar
@@ -10,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.storage.extract import extract
 from rowstream.storage.files import open as open_file
+from rowstream.storage.locations import FileLocations
 from rowstream.storage.urls import COMPRESSED, is_url, shown
 
 if TYPE_CHECKING:
@@ -145,6 +147,9 @@ def choose(features: Features, columns: list[str] | None) -> Features:
 def version(source: Source) -> str:
     """Return what changes when a file does, for the names of cached results."""
     if source.is_far:
-        return source.path
+        location, known = FileLocations(source.access).one(source.path)
+        file = source.access.core(location).open(location, *known)
+        # A server that does not say which version it has may have another one each time.
+        return f"{source.path} {file.size} {file.version or time.time_ns()}"
     status = os.stat(source.path)
     return f"{source.path} {status.st_size} {status.st_mtime_ns}"
