@@ -31,6 +31,7 @@ LAYERS = (
     ("dataset.splits", "dataset.stream_splits"),
     ("packaged.folders",),
     ("packaged.iceberg", "packaged.load"),
+    ("packaged.requested",),
     ("builder",),
     ("load", "distributed"),
     ("loader",),

@@ -6,10 +6,10 @@ import os
 from typing import Any
 
 from rowstream import config
-from rowstream.builder.requested import load_request
 from rowstream.dataset.iterable.dataset import IterableDataset
 from rowstream.dataset.iterable.dataset_dict import IterableDatasetDict
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError, UnsupportedError
+from rowstream.packaged.requested import load_request
 from rowstream.plan.lock import read as read_lock
 from rowstream.resolve.data_files import DataFiles  # noqa: TC001 - annotations can be evaluated
 from rowstream.resolve.names import is_of_hub, meant

@@ -69,8 +69,27 @@ def test_snapshots_that_are_behind_are_refused():
         rowstream.merge_state_dicts([state])
 
 
-def test_columns_of_a_transform_are_refused():
-    ds = Dataset.from_dict({"a": [1], "b": [2]}).with_transform(lambda batch: batch, columns=["a"])
+def test_columns_that_a_format_leaves_to_rows():
+    table = Dataset.from_dict({"a": [1, 2], "b": ["x", "y"], "c": [3, 4]})
+    for ds in (
+        table.with_format("numpy", columns=["c", "a"]),
+        table.with_transform(lambda rows: rows, columns=["c", "a"]),
+    ):
+        (batch,) = rowstream.DataLoader(ds, 2, format="numpy")
+        assert {name: column.tolist() for name, column in batch.items()} == {
+            "a": [1, 2],
+            "c": [3, 4],
+        }
+        assert [*batch] == [*ds[0]] == [*next(iter(ds.to_iterable_dataset()))]
+    ds = table.with_format("numpy", columns=["a"], output_all_columns=True)
+    (batch,) = rowstream.DataLoader(ds, 2, format="numpy")
+    assert {*batch} == {*ds[0]} == {"a", "b", "c"}
+
+
+def test_columns_of_a_transform_beside_others_are_refused():
+    ds = Dataset.from_dict({"a": [1], "b": [2]}).with_transform(
+        lambda batch: batch, columns=["a"], output_all_columns=True
+    )
     with pytest.raises(rowstream.exceptions.UnsupportedError, match="select_columns"):
         rowstream.DataLoader(ds)
 

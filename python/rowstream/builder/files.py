@@ -7,10 +7,10 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from rowstream.builder.generate import ArrowBasedBuilder
-from rowstream.builder.requested import load_request
 from rowstream.dataset.splits import chosen_splits
 from rowstream.features.features import features_of_card
 from rowstream.info import DatasetInfo
+from rowstream.packaged.requested import load_request
 from rowstream.prepare.row_groups import features_as_read
 from rowstream.resolve.planning import plan_of
 from rowstream.splits.info import SplitGenerator

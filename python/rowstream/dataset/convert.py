@@ -31,17 +31,30 @@ def _shard_rows(shards: list[Any]) -> Any:
             yield from table.to_pylist()
 
 
+def of_formatted_columns(ds: Any) -> Any:
+    """Return a map-style dataset of the columns that `with_format(columns=)` left to its rows.
+
+    Where `output_all_columns=` gives the others too, it stays as it is.
+    """
+    if ds._format_columns is None or ds._output_all_columns:
+        return ds
+    result = ds.select_columns([name for name in ds.column_names if name in ds._format_columns])
+    result._format_columns = None
+    return result
+
+
 def stream_of(ds: Any, num_shards: int) -> Any:
     """Return a map-style dataset as a stream.
 
     It reads the table directly where that is all the dataset has, otherwise row by row. A transform
     is called for each row.
     """
+    ds = of_formatted_columns(ds)
     if ds._format_columns is not None or (ds._format_kwargs and ds._format_type != "custom"):
         raise UnsupportedError(
-            "to_iterable_dataset: this dataset has with_format() with columns= or options, which"
-            " streams do not have: with_format(None) and select_columns() first, and with_format()"
-            " of the stream"
+            "to_iterable_dataset: this dataset has a format of a part of its columns or with"
+            " options, which streams do not have: with_format(None) and select_columns() first,"
+            " and with_format() of the stream"
         )
     info = DatasetInfo(features=ds.features)
     plain = not requires_decoding(ds.features) and not has_arrays(ds.features)

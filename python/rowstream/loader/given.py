@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from rowstream.dataset.convert import transformed
+from rowstream.dataset.convert import of_formatted_columns, transformed
 from rowstream.dataset.iterable.dataset import IterableDataset
 from rowstream.dataset.map_style.dataset import Dataset
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
@@ -27,10 +27,11 @@ def stream_of(dataset: Any, *, shuffle: bool, seed: int) -> IterableDataset:
         UnsupportedError: The rows are in batches already.
     """
     if isinstance(dataset, Dataset):
+        dataset = of_formatted_columns(dataset)
         if dataset._format_type == "custom" and dataset._format_columns is not None:
             raise UnsupportedError(
-                "DataLoader: set_transform() with columns= is of a part of the columns, which"
-                " streams do not have: select_columns() first, and no columns="
+                "DataLoader: set_transform() with columns= and output_all_columns= is of a part of"
+                " the columns, which streams do not have: select_columns() first, and no columns="
             )
         stream: IterableDataset = dataset.with_format(None).to_iterable_dataset()
         stream = stream.shuffle(seed=seed, buffer_size=None) if shuffle else stream

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rowstream.exceptions import InvalidArgumentError
 
@@ -70,10 +70,10 @@ class Expr:
         return self.value(row) is True
 
     def __and__(self, other: Expr) -> Expr:
-        return Joined("and", (self, _expr(other)))
+        return _Joined("and", (self, _expr(other)))
 
     def __or__(self, other: Expr) -> Expr:
-        return Joined("or", (self, _expr(other)))
+        return _Joined("or", (self, _expr(other)))
 
     def __invert__(self) -> Expr:
         return _Not(self)
@@ -306,9 +306,7 @@ class _Starts(Expr):
 
 
 @dataclass(frozen=True)
-class Joined(Expr):
-    """Conditions of which all hold, or one: `how` is `"and"` or `"or"`."""
-
+class _Joined(Expr):
     how: str
     parts: tuple[Expr, ...]
 
@@ -319,7 +317,7 @@ class Joined(Expr):
         return {name for part in self.parts for name in part.columns()}
 
     def renamed(self, names: Mapping[str, str]) -> Expr:
-        return Joined(self.how, tuple(part.renamed(names) for part in self.parts))
+        return _Joined(self.how, tuple(part.renamed(names) for part in self.parts))
 
     def value(self, row: Mapping[str, Any]) -> bool | None:
         # The one value that decides, whatever else is unknown.
@@ -350,3 +348,8 @@ class _Not(Expr):
 
     def __repr__(self) -> str:
         return f"not {self.of!r}"
+
+
+def joined(how: Literal["and", "or"], parts: Sequence[Expr]) -> Expr:
+    """Return the condition that all of some conditions hold, or that one of them does."""
+    return parts[0] if len(parts) == 1 else _Joined(how, tuple(parts))
