@@ -7,9 +7,7 @@ from typing import Any, TypeVar
 
 from rowstream import _core
 from rowstream.exceptions import CheckpointMismatchError, InvalidArgumentError
-from rowstream.streams.consumer import merge_cursors
-from rowstream.streams.earlier import is_counted, merge_counted
-from rowstream.streams.pipeline import Pipeline
+from rowstream.streams.earlier import merge_places
 from rowstream.streams.state import State
 
 D = TypeVar("D")
@@ -106,12 +104,7 @@ def merge_state_dicts(states: Iterable[dict[str, Any]]) -> dict[str, Any]:
             epoch, _core.merge_cursors([state.cursor for state in read if state.cursor is not None])
         ).to_dict(read[0].of)
     places = [state.place for state in read]
-    merged = (
-        merge_counted(places)
-        if any(is_counted(place) for place in places)
-        else Pipeline.merge(places, merge_cursors)
-    )
-    return State(epoch, None, steps, merged).to_dict(read[0].of)
+    return State(epoch, None, steps, merge_places(places)).to_dict(read[0].of)
 
 
 def _of_loaders(states: list[dict[str, Any]]) -> dict[str, Any]:

@@ -122,6 +122,57 @@ def test_a_state_is_of_the_first_iteration_that_gives_rows(make):
     assert whole + rest == ids(make()) == ids(new)
 
 
+@pytest.mark.parametrize("given", [1, 5, 11])
+def test_a_state_that_is_saved_as_it_was_loaded_is_the_same_place(make, given):
+    """Whoever goes on from it: the one that it is of, or others, once it was merged."""
+    whole = ids(make())
+    ds = make()
+    list(islice(ds, given))
+    state = ds.state_dict()
+    for _ in range(2):
+        new = make()
+        new.load_state_dict(through_json(state))
+        state = new.state_dict()
+    new.load_state_dict(state)
+    assert ids(new) == whole[given:]
+    for count in (1, 3):
+        parts = [split_dataset_by_node(make(), c, count) for c in range(count)]
+        for part in parts:
+            part.load_state_dict(through_json(merge_state_dicts([state])))
+        assert sorted(sum(map(ids, parts), [])) == sorted(whole[given:])
+
+
+@pytest.mark.parametrize("given", [1, 5, 11])
+def test_the_state_of_one_process_goes_on_on_several_ranks(make, given):
+    whole = ids(make())
+    ds = make()
+    list(islice(ds, given))
+    state = through_json(ds.state_dict())
+    parts = [split_dataset_by_node(make(), c, 3) for c in range(3)]
+    for part in parts:
+        part.load_state_dict(state)
+    assert sorted(sum(map(ids, parts), [])) == sorted(whole[given:])
+
+
+def test_a_cut_behind_batches_that_one_process_began():
+    """Several would have chosen other rows from the beginning on."""
+
+    def cut():
+        return held().map(lambda batch: batch, batched=True, batch_size=7).skip(3).take(20)
+
+    for given in (1, 5, 11):
+        test_a_state_that_is_saved_as_it_was_loaded_is_the_same_place(cut, given)
+        test_the_state_of_one_process_goes_on_on_several_ranks(cut, given)
+
+
+def test_the_state_of_a_rank_is_refused_on_another(make):
+    part = split_dataset_by_node(make(), 1, 2)
+    list(islice(part, 2))
+    state = through_json(part.state_dict())
+    with pytest.raises(CheckpointMismatchError, match=r"consumer 1 of 2.*join all 2 states"):
+        split_dataset_by_node(make(), 0, 3).load_state_dict(state)
+
+
 def test_states_join_whoever_has_begun(make):
     """Also right after a restart: ranks that loaded a state and gave nothing since, beside ranks that did."""
     whole = sorted(ids(make()))

@@ -12,13 +12,11 @@ from rowstream.exceptions import InvalidArgumentError, SchemaError
 from rowstream.features.nested import LargeList, List
 from rowstream.features.scalar import Value
 from rowstream.ops.base import Position, Stage, Whole
+from rowstream.ops.sequences import joined, sequences
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from rowstream.ops.base import Node, Upstream, World
-
-    Arrays = dict[str, np.ndarray]
+    from rowstream.ops.sequences import Arrays
 
 STRATEGIES = ("bfd", "bfd_split", "wrapped")
 _LENGTHS, _POSITIONS = "seq_lengths", "position_ids"
@@ -171,115 +169,6 @@ def _bins(lengths: Any, room: int) -> list[list[int]]:
     return bins
 
 
-def sequences(taken: Any, names: tuple[str, ...] | None) -> tuple[Arrays, Any]:
-    """Return the tokens of rows, one after another, of each column; and how many each row has.
-
-    A null is a sequence without tokens.
-
-    Args:
-        taken: A pyarrow table, or a list of dicts.
-        names: The columns; those that are lists of numbers if `None`.
-
-    Raises:
-        SchemaError: A column has something else, or two columns have other lengths in a row.
-    """
-    import numpy as np
-
-    found = _of_rows(taken, names) if isinstance(taken, list) else _of_table(taken, names)
-    if not found:
-        raise SchemaError("pack: no column has lists of numbers: tokenize first")
-    (first, (_, lengths)), *others = found.items()
-    for name, (_, own) in others:
-        if not np.array_equal(own, lengths):
-            row = int(np.flatnonzero(own != lengths)[0])
-            raise SchemaError(
-                f"pack: the columns {first!r} and {name!r} have {lengths[row]} and {own[row]}"
-                " tokens in one row: what is packed together is as long"
-            )
-    return {name: values for name, (values, _) in found.items()}, lengths
-
-
-def _of_table(table: Any, names: tuple[str, ...] | None) -> dict[str, tuple[Any, Any]]:
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    def packs(kind: Any) -> bool:
-        lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-        if not any(of(kind) for of in lists):
-            return False
-        item = kind.value_type
-        return bool(
-            pa.types.is_integer(item)
-            or pa.types.is_floating(item)
-            or pa.types.is_boolean(item)
-            or pa.types.is_null(item)
-        )
-
-    result = {}
-    for name in table.column_names if names is None else names:
-        column = table.column(name) if name in table.column_names else None
-        if column is None or not packs(column.type):
-            if names is None:
-                continue
-            raise SchemaError(
-                f"pack: the column {name!r} is"
-                f" {'missing' if column is None else column.type}, where sequences are lists of"
-                " numbers"
-            )
-        array = column.combine_chunks()
-        array = array if isinstance(array, pa.Array) else pa.concat_arrays(array.chunks)
-        values = array.flatten()
-        if values.null_count:
-            raise SchemaError(f"pack: the column {name!r} has nulls among its numbers")
-        lengths = pc.fill_null(pc.list_value_length(array), 0)
-        result[name] = (
-            np.zeros(0, np.int32)
-            if pa.types.is_null(values.type)
-            else values.to_numpy(zero_copy_only=False),
-            lengths.to_numpy(zero_copy_only=False).astype("int64"),
-        )
-    return result
-
-
-def _of_rows(rows: list[Any], names: tuple[str, ...] | None) -> dict[str, tuple[Any, Any]]:
-    import numpy as np
-
-    if names is None:
-        # A row without tokens says nothing of the others.
-        told = ((name, [row.get(name) for row in rows]) for name in rows[0])
-        names = tuple(
-            name
-            for name, values in told
-            if all(of is None or _numbers(of) or _is_empty(of) for of in values)
-            and any(of is not None for of in values)
-        )
-    result = {}
-    for name in names:
-        arrays = []
-        for row in rows:
-            value = row.get(name)
-            if value is not None and len(value) and not _numbers(value):
-                raise SchemaError(
-                    f"pack: the column {name!r} has {value!r:.80}, where sequences are lists of"
-                    " numbers"
-                )
-            arrays.append(np.zeros(0, np.int32) if value is None else np.asarray(value))
-        there = [array for array in arrays if len(array)] or [np.zeros(0, np.int32)]
-        result[name] = (np.concatenate(there), np.array([len(one) for one in arrays], np.int64))
-    return result
-
-
-def _is_empty(value: Any) -> bool:
-    return hasattr(value, "__len__") and not isinstance(value, (str, dict)) and not len(value)
-
-
-def _numbers(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return bool(value) and isinstance(value[0], (bool, int, float))
-    return getattr(value, "ndim", None) == 1 and value.dtype.kind in "biuf"
-
-
 class _Wrapped:
     """A node that cuts the tokens of all rows, one after another, into sequences of one length.
 
@@ -324,6 +213,13 @@ class _Wrapped:
         for taken in self._lists():
             values, lengths = sequences(taken, step.columns)
             new = int(lengths.sum())
+            if new and held and held.keys() != values.keys():
+                raise SchemaError(
+                    f"pack: rows have the columns {list(held)} to pack, and later ones"
+                    f" {list(values)}: give all of them, or say which with columns="
+                )
+            if not new and held:
+                values = {name: np.zeros(0, np.int32) for name in held}
             ends = np.concatenate([ends, total - given + np.cumsum(lengths)])
             total += new
             begins.append((self._upstream.state(), total))
@@ -334,7 +230,7 @@ class _Wrapped:
                 skip -= left
             held = {
                 # What is empty may be of another type: no number says which.
-                name: np.concatenate([held[name], of]) if len(held.get(name, ())) else of
+                name: joined(name, [one for one in (held.get(name, ()), of) if len(one)] or [of])
                 for name, of in values.items()
             }
             at = 0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream.exceptions import CheckpointMismatchError
 from rowstream.ops.base import World
-from rowstream.streams.consumer import Consumer, merge
+from rowstream.streams.consumer import Consumer, merge, merge_cursors
 from rowstream.streams.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -72,18 +72,37 @@ class _Resumed(Consumer):
 
 
 def resumed(plan: Plan, world: World, place: Any = None) -> Node:
-    """Return the rows of a consumer from a place on, whichever consumers it was merged of."""
+    """Return the rows of a consumer from a place on, whichever consumers it was merged of.
+
+    Raises:
+        CheckpointMismatchError: It is the place of another consumer, of several.
+    """
+    if isinstance(place, dict) and place.get("of", [world.c, world.of]) != [world.c, world.of]:
+        c, of = place["of"]
+        if of > 1:
+            raise CheckpointMismatchError(
+                f"the state is of consumer {c} of {of}, this one is {world.c} of {world.of}: join"
+                f" all {of} states with rowstream.merge_state_dicts(states) and load the result"
+            )
+        place = merge_places([place])
     if not isinstance(place, dict) or _CONSUMERS not in place:
         return Pipeline(plan, world, place)
     return _Resumed(EarlierConsumers(plan, int(place[_CONSUMERS])), world, place)
 
 
-def is_counted(place: Any) -> bool:
+def merge_places(places: list[Any]) -> dict[str, Any]:
+    """Merge the places of all consumers of a run into one that any number of them resumes at."""
+    if any(_is_counted(place) for place in places):
+        return _merge_counted(places)
+    return Pipeline.merge(places, merge_cursors)
+
+
+def _is_counted(place: Any) -> bool:
     """Return whether a place is of steps that count what their consumer had."""
     return isinstance(place, dict) and (_CONSUMERS in place or bool(place.get("fixed")))
 
 
-def merge_counted(places: list[Any]) -> dict[str, Any]:
+def _merge_counted(places: list[Any]) -> dict[str, Any]:
     """Merge the places of all consumers of a run whose steps count.
 
     Raises:

@@ -65,12 +65,15 @@ class Pipeline:
         self._plan, self._world = plan, world
         self._runs: list[list[Any]] = []
         self._run: Node | None = None
+        # Where the core was, until a row of its own is read: a list that was begun is read again.
+        self._resumed: tuple[Any, int] | None = None
         own = None
         if place is not None:
             if not isinstance(place, dict):
                 raise TypeError("it has no place")
             runs = [list(run) for run in place["runs"]]
             own = place.get("own")
+            self._resumed = None if own is None else (place["cursor"], place["taken"])
             self._runs = runs if own is not None else runs[world.c :: world.of]
             if own is None:
                 own = place["cursor"] if plan.begin is not None else [place["cursor"], 0]
@@ -88,7 +91,7 @@ class Pipeline:
         more = {"fixed": True} if fixed else {}
         if self._plan.begin is not None and all(step.rowwise for step in self._plan.steps):
             more["whole"] = True
-        cursor, taken = source.reach()
+        cursor, taken = self._resumed or source.reach()
         return {**result, "cursor": cursor, "taken": taken, **more}
 
     @staticmethod
@@ -115,4 +118,9 @@ class Pipeline:
             yield from self._run
             del self._runs[0]
             self._run = None
-        yield from self._own
+        rows = iter(self._own)
+        for row in rows:
+            self._resumed = None
+            yield row
+            break
+        yield from rows

@@ -13,6 +13,7 @@ pub mod exec;
 pub mod export;
 pub mod fields;
 pub(crate) mod files;
+mod forked;
 pub mod format;
 pub mod hash;
 pub mod images;

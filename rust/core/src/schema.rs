@@ -226,15 +226,17 @@ impl Adapter {
                 let Some(value) = self.constants.get(source) else {
                     return Ok(new_null_array(field.data_type(), rows));
                 };
-                let value = conform_field(value, field)
+                let value = conform_field(value, false, field)
                     .map_err(|e| e.placed(|_| None).at(format_args!("column {source:?}")))?;
                 return take(&value, &UInt32Array::from(vec![0; rows]), None)
                     .map_err(|e| Error::internal(e.to_string()));
             };
-            if column.data_type() == field.data_type() && Labels::of(field).is_none() && !shaped(field) {
+            let json = batch.schema_ref().field_with_name(source).is_ok_and(is_json);
+            let marked = Labels::of(field).is_some() || shaped(field) || (is_json(field) && !json);
+            if column.data_type() == field.data_type() && !marked {
                 return Ok(Arc::clone(column));
             }
-            conform_field(column, field)
+            conform_field(column, json, field)
                 .map_err(|e| e.counted(|i| row(i as usize)).at(format_args!("column {source:?}")))
         };
         let columns = self.schema.fields().iter().zip(&self.sources).map(column).collect::<Result<Vec<_>>>()?;
@@ -283,7 +285,7 @@ impl Filter {
     pub fn may(&self) -> Result<bool> {
         let bounds = |column: &str| {
             let value = self.adapter.constants.get(column)?;
-            let value = conform_field(value, self.adapter.schema.field_with_name(column).ok()?).ok()?;
+            let value = conform_field(value, false, self.adapter.schema.field_with_name(column).ok()?).ok()?;
             let nulls = UInt64Array::from(vec![value.null_count() as u64]);
             Some(Bounds { min: Arc::clone(&value), max: value, nulls, rows: vec![1], exact: true })
         };

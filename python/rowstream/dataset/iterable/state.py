@@ -122,6 +122,8 @@ class StreamState(StreamBase):
         if state.steps:
             try:
                 resumed(self._plan, self._world(state.epoch), state.place)
+            except CheckpointMismatchError:
+                raise
             except (TypeError, ValueError, LookupError, OverflowError) as error:
                 raise CheckpointMismatchError(f"the state is damaged: {error}") from error
         self._shared.epoch = state.epoch

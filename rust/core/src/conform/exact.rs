@@ -2,19 +2,36 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, TimestampMicrosecondType};
-use arrow_array::{Array, ArrayRef, make_array};
+use arrow_array::{Array, ArrayRef, make_array, new_null_array};
 use arrow_cast::display::array_value_to_string;
 use arrow_cast::{can_cast_types, cast};
 use arrow_ord::cmp::distinct;
 use arrow_schema::{DataType, TimeUnit};
 
+use super::texts::{digits, texts, unread};
 use crate::error::{Error, Kind, Result};
 
 /// Values that are no lists and no structs, as another type that holds them.
 pub(super) fn exact(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     let from = array.data_type();
+    if !castable(from, to) {
+        return match first(array, |_| true) {
+            Some(row) => Err(Error::new(Kind::Schema, format!("{from} cannot be read as {to}")).on_row(row as u64)),
+            None => Ok(new_null_array(to, array.len())),
+        };
+    }
+    if text(to)
+        && let Some(made) = texts(array)?
+    {
+        return exact(&made, to);
+    }
     match (from, to) {
-        _ if from.is_floating() && to.is_temporal() => return exact(&exact(array, &DataType::Int64)?, to),
+        // The instant, not the zone's own time.
+        (DataType::Timestamp(unit, Some(zone)), DataType::Timestamp(other, None)) => {
+            let plain = array.to_data().into_builder().data_type(DataType::Timestamp(*unit, None)).build();
+            let plain = make_array(plain.map_err(|e| Error::internal(format!("{e}, of {zone}")))?);
+            return exact(&plain, &DataType::Timestamp(*other, None));
+        }
         // What has no zone is UTC, as it is to pyarrow, and not the zone's own time.
         (DataType::Date32 | DataType::Date64 | DataType::Timestamp(_, None), DataType::Timestamp(unit, Some(_))) => {
             let plain = exact(array, &DataType::Timestamp(*unit, None))?;
@@ -30,6 +47,9 @@ pub(super) fn exact(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
         }
         _ => {}
     }
+    if let Some(row) = unread(array, to)? {
+        return Err(misfit(array, row, &format!("cannot be read as {to}")));
+    }
     let made = cast_to(array, to)?;
     if made.logical_null_count() > array.logical_null_count()
         && let Some(row) = first(array, |row| made.is_null(row))
@@ -42,7 +62,42 @@ pub(super) fn exact(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     }
 }
 
-fn cast_to(array: &dyn Array, to: &DataType) -> Result<ArrayRef> {
+/// Whether pyarrow, too, casts one type to another. Arrow's own casts take more: a number becomes a list of it, a list
+/// becomes a text, and what is not a whole day becomes a date.
+fn castable(from: &DataType, to: &DataType) -> bool {
+    use DataType::{
+        Boolean, Date32, Date64, Dictionary, Duration, Float16, Int32, Int64, LargeList, LargeListView, List, ListView,
+        Null, RunEndEncoded, Time32, Time64, Timestamp,
+    };
+    let bytes = |of: &DataType| of.is_binary() || matches!(of, DataType::FixedSizeBinary(_));
+    match (from, to) {
+        _ if from == to => true,
+        (Null, _) | (ListView(_), List(_)) | (LargeListView(_), LargeList(_)) => true,
+        (_, Null) => false,
+        (Dictionary(_, of), _) => castable(of, to),
+        (RunEndEncoded(_, of), _) => castable(of.data_type(), to),
+        (_, Dictionary(_, of)) => castable(from, of),
+        _ if from.is_nested() || to.is_nested() => false,
+        _ if text(from) => {
+            text(to) || bytes(to) || *to == Boolean || to.is_numeric() || to.is_temporal() && !matches!(to, Duration(_))
+        }
+        _ if bytes(from) => bytes(to) || text(to),
+        _ if text(to) => true,
+        (Boolean, _) => to.is_integer() || to.is_floating(),
+        (Int64, Timestamp(..) | Time64(_) | Date64 | Duration(_))
+        | (Int32, Date32 | Time32(_))
+        | (Timestamp(..) | Time64(_) | Date64 | Duration(_), Int64)
+        | (Date32 | Time32(_), Int32)
+        | (Duration(_), Duration(_))
+        | (Time32(_) | Time64(_), Time32(_) | Time64(_))
+        | (Timestamp(..), Timestamp(..) | Date32 | Date64 | Time32(_) | Time64(_))
+        | (Date32 | Date64, Timestamp(..) | Date32 | Date64) => true,
+        _ if from.is_integer() || from.is_floating() => to.is_numeric() || *to == Boolean,
+        _ => from.is_decimal() && to.is_numeric() && *to != Float16,
+    }
+}
+
+pub(super) fn cast_to(array: &dyn Array, to: &DataType) -> Result<ArrayRef> {
     cast(array, to).map_err(|e| Error::new(Kind::Schema, format!("{} cannot be read as {to}: {e}", array.data_type())))
 }
 
@@ -140,12 +195,7 @@ fn cut_text(array: &ArrayRef, made: &ArrayRef) -> Result<Option<usize>> {
         }
         _ => return Ok(None),
     };
-    let digits = match unit {
-        TimeUnit::Second => 0,
-        TimeUnit::Millisecond => 3,
-        TimeUnit::Microsecond => 6,
-        TimeUnit::Nanosecond => 9,
-    };
+    let digits = digits(unit);
     let views = cast_to(array, &DataType::Utf8View)?;
     let finer = |text: &str| {
         let fraction = text.split_once('.').map_or("", |(_, rest)| rest);
@@ -176,7 +226,7 @@ mod tests {
         assert_eq!(said(floats(&[1.239]), &Decimal128(5, 2)), "1.239 is not exact as Decimal128(5, 2)");
         assert_eq!(said(floats(&[0.1, f64::INFINITY]), &Float32), "");
         assert_eq!(said(floats(&[1e300]), &Float32), "1e300 is not exact as Float32");
-        assert_eq!(said(floats(&[1.5]), &Timestamp(TimeUnit::Second, None)), "1.5 is not exact as Int64");
+        assert_eq!(said(floats(&[1.5]), &Timestamp(TimeUnit::Second, None)), "Float64 cannot be read as Timestamp(s)");
         assert_eq!(said(Int64Array::from(vec![127, 300]), &Int8), "300 cannot be read as Int8");
         assert_eq!(said(Int64Array::from(vec![(1 << 24) + 1]), &Float32), "16777217 is not exact as Float32");
         assert_eq!(said(Int64Array::from(vec![1 << 60, i64::MIN]), &DataType::Float64), "");

@@ -1,7 +1,7 @@
 //! Names of labels: columns of integers that are declared to have them. Files have the integers, or the names.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
@@ -11,12 +11,13 @@ use arrow_schema::{DataType, Field};
 use super::conform;
 use super::exact::{exact, misfit, text};
 use crate::error::Result;
+use crate::forked::Forked;
 
 /// What the metadata of a field call the names of its labels, as a JSON list.
 pub(crate) const LABELS: &str = "rowstream.labels";
 
 /// Names that were read of metadata: they are looked at for every batch.
-static KNOWN: LazyLock<Mutex<HashMap<String, Arc<Labels>>>> = LazyLock::new(Mutex::default);
+static KNOWN: LazyLock<Forked<HashMap<String, Arc<Labels>>>> = LazyLock::new(Forked::default);
 
 /// The labels of a column.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ impl Labels {
     /// Those of a field, if it has any.
     pub(crate) fn of(field: &Field) -> Option<Arc<Self>> {
         let said = field.metadata().get(LABELS).filter(|_| *field.data_type() == DataType::Int64)?;
-        let mut known = KNOWN.lock().ok()?;
+        let mut known = KNOWN.lock();
         if let Some(labels) = known.get(said) {
             return Some(Arc::clone(labels));
         }

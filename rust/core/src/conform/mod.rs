@@ -1,8 +1,10 @@
 //! Arrays brought to another type that holds their values: what lies in structs goes by name, and no value is cut.
 
 mod exact;
+mod json;
 mod labels;
 mod shapes;
+mod texts;
 
 use std::sync::Arc;
 
@@ -18,12 +20,19 @@ use arrow_select::nullif::nullif;
 use arrow_select::take::take;
 
 use crate::error::{Error, Kind, Result};
+use crate::fields::is_json;
 use exact::{exact, text};
+use json::json_texts;
 pub(crate) use labels::{LABELS, Labels};
 pub(crate) use shapes::{SHAPE, shaped};
+pub(crate) use texts::reads;
 
-/// A column as a field has it: as its type, and as the labels or in the shape that it says.
-pub(crate) fn conform_field(array: &ArrayRef, field: &Field) -> Result<ArrayRef> {
+/// A column as a field has it: as its type, and as the labels, in the shape or as the JSON texts that it says.
+/// `json`: whether it has JSON texts already.
+pub(crate) fn conform_field(array: &ArrayRef, json: bool, field: &Field) -> Result<ArrayRef> {
+    if is_json(field) && !json {
+        return conform(&json_texts(array)?, field.data_type());
+    }
     let made = Labels::of(field).map_or_else(|| conform(array, field.data_type()), |labels| labels.made(array))?;
     shapes::check(&made, field)?;
     Ok(made)
@@ -67,9 +76,11 @@ fn named(from: &StructArray, fields: &Fields) -> Result<StructArray> {
             return Err(Error::new(Kind::Schema, what).on_row(row as u64));
         }
     }
-    let column = |field: &FieldRef| match from.column_by_name(field.name()) {
-        Some(column) => conform_field(&beneath(column, field.data_type(), from.nulls())?, field)
-            .map_err(|e| e.at(format_args!("field {:?}", field.name()))),
+    let column = |field: &FieldRef| match from.fields().find(field.name()) {
+        Some((i, own)) => {
+            conform_field(&beneath(from.column(i), field.data_type(), from.nulls())?, is_json(own), field)
+                .map_err(|e| e.at(format_args!("field {:?}", field.name())))
+        }
         None => Ok(new_null_array(field.data_type(), from.len())),
     };
     let columns = fields.iter().map(column).collect::<Result<Vec<_>>>()?;
@@ -110,8 +121,9 @@ fn entries(from: &StructArray, fields: &Fields) -> Result<StructArray> {
     let columns = from
         .columns()
         .iter()
+        .zip(from.fields())
         .zip(fields)
-        .map(|(column, field)| conform_field(column, field))
+        .map(|((column, own), field)| conform_field(column, is_json(own), field))
         .collect::<Result<Vec<_>>>()?;
     StructArray::try_new_with_length(fields.clone(), columns, from.nulls().cloned(), from.len()).map_err(failed)
 }
@@ -138,6 +150,8 @@ struct Lists {
     items: ArrayRef,
     offsets: Vec<usize>,
     nulls: Option<NullBuffer>,
+    /// Whether the items are JSON texts.
+    json: bool,
     /// Whether they are maps, whose items are keys and values by their place.
     map: bool,
 }
@@ -162,8 +176,17 @@ impl Lists {
             DataType::LargeListView(item) => return Self::of(&exact(array, &DataType::LargeList(Arc::clone(item)))?),
             _ => return Ok(None),
         };
-        let lists =
-            Self { items, offsets, nulls: array.nulls().cloned(), map: matches!(array.data_type(), DataType::Map(..)) };
+        let json = match array.data_type() {
+            DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => is_json(item),
+            _ => false,
+        };
+        let lists = Self {
+            items,
+            offsets,
+            nulls: array.nulls().cloned(),
+            json,
+            map: matches!(array.data_type(), DataType::Map(..)),
+        };
         lists.tight().map(Some)
     }
 
@@ -215,7 +238,7 @@ impl Lists {
                     .map_err(in_row)?,
                 )
             }
-            _ => conform_field(&self.items, field).map_err(in_row)?,
+            _ => conform_field(&self.items, self.json, field).map_err(in_row)?,
         };
         let narrow = || {
             let offsets = self.offsets.iter().map(|at| {

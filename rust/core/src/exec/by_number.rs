@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -14,6 +14,7 @@ use super::queue::Piece;
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
 use crate::files::Files;
+use crate::forked::Forked;
 use crate::format::Cuts;
 use crate::plan::Plan;
 use crate::schema::Adapter;
@@ -28,12 +29,14 @@ const MOST_KEPT: usize = 8 << 20;
 /// Reads the rows of a plan by their numbers in its files, which know how many they have.
 pub struct ByNumber {
     plan: Arc<Plan>,
-    files: Arc<Files>,
+    store: Arc<dyn Store>,
+    /// A forked child opens files anew.
+    files: Forked<Option<Arc<Files>>>,
     adapter: Adapter,
     bases: Vec<u64>,
     /// The number of the first row of each piece, and of all rows.
     firsts: Vec<u64>,
-    kept: Mutex<Kept>,
+    kept: Forked<Kept>,
 }
 
 /// Where the rows of pieces begin.
@@ -54,11 +57,21 @@ impl ByNumber {
         Ok(Self {
             bases: bases(plan, &adapter)?,
             adapter,
-            files: Arc::new(Files::new(store, Arc::clone(&plan.scan), false)?),
+            store,
+            files: Forked::default(),
             plan: Arc::clone(plan),
             firsts,
-            kept: Mutex::default(),
+            kept: Forked::default(),
         })
+    }
+
+    fn files(&self) -> Result<Arc<Files>> {
+        let mut files = self.files.lock();
+        if let Some(files) = &*files {
+            return Ok(Arc::clone(files));
+        }
+        let made = Arc::new(Files::new(Arc::clone(&self.store), Arc::clone(&self.plan.scan), false)?);
+        Ok(Arc::clone(files.insert(made)))
     }
 
     /// The columns of rows.
@@ -126,7 +139,7 @@ impl ByNumber {
             unit: (end - from).max(1),
             ..Piece::alone(&(file, from, Some(n), end - from), 0..n)
         };
-        let batches = decoded_here(engine, &self.files, &self.adapter, &wanted)?;
+        let batches = decoded_here(engine, &self.files()?, &self.adapter, &wanted)?;
         let found: usize = batches.iter().map(RecordBatch::num_rows).sum();
         if found as u64 != n {
             return Err(self.other(file, &format!("{n} rows from byte {from} on, {found} are there")));
@@ -145,12 +158,12 @@ impl ByNumber {
             return Ok((piece, Arc::clone(starts)));
         }
         let alone = Piece::alone(&(file, at, Some(count), bytes), 0..count);
+        let files = self.files()?;
         let starts = engine.block_on(async {
-            let opened = self.files.get(engine, file).await?;
-            let source = decoder_source(&self.files, &opened, &alone);
-            let mut probe = self.files.format().row_starts(&source)?.ok_or_else(|| {
-                Error::new(Kind::Unsupported, "its format does not tell where rows begin")
-                    .in_file(self.files.name(file))
+            let opened = files.get(engine, file).await?;
+            let source = decoder_source(&files, &opened, &alone);
+            let mut probe = files.format().row_starts(&source)?.ok_or_else(|| {
+                Error::new(Kind::Unsupported, "its format does not tell where rows begin").in_file(files.name(file))
             })?;
             while let Some(range) = probe.need()? {
                 let now = opened.object.read_now(std::slice::from_ref(&range))?;
@@ -165,7 +178,7 @@ impl ByNumber {
                 _ => Err(Error::internal("rows without their places")),
             }
         });
-        let starts = starts.map_err(|e| e.in_file(self.files.name(file)))?;
+        let starts = starts.map_err(|e| e.in_file(files.name(file)))?;
         if starts.len() as u64 != count {
             return Err(self.other(file, &format!("{count} rows from byte {at} on, {} are there", starts.len())));
         }
@@ -181,10 +194,10 @@ impl ByNumber {
 
     fn other(&self, file: u32, what: &str) -> Error {
         let what = format!("the file is not the one that was listed ({what}): load the data set again");
-        Error::new(Kind::SourceChanged, what).in_file(self.files.name(file))
+        Error::new(Kind::SourceChanged, what).in_file(&self.plan.scan.files[file as usize].name())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock()
     }
 }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::endian;
-use super::ipc::{header_length, message};
+use super::ipc::{bare, header_length, message};
 use super::sealed::SEAL;
 use super::{
     Cuts, Decoder, FileFacts, Format, Options, Probe, ProbeDepth, ProbeResult, STREAM_FLOOR, Source, Step, too_large,
@@ -51,6 +51,10 @@ struct Layout {
     /// Dictionaries: place and length.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     dictionaries: Vec<(u64, u64)>,
+    /// All batches have all dictionaries: those of a file, wherever they stand. In a stream later ones are for later
+    /// batches.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    file: bool,
     /// A piece is a stream of messages, from the first on.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     stream: bool,
@@ -87,8 +91,7 @@ impl Format for Arrow {
         if layout.stream {
             return Ok(Box::new(StreamDecoder::new(columns, piece.at..piece.at + piece.bytes, options.rows.clone())));
         }
-        // Those that stand before the batch: later ones are for later batches.
-        let dictionaries = layout.dictionaries.iter().filter(|(at, _)| *at < piece.at);
+        let dictionaries = layout.dictionaries.iter().filter(|(at, _)| layout.file || *at < piece.at);
         let mut wanted: Vec<Range<u64>> =
             [layout.schema].iter().chain(dictionaries).map(|&(at, length)| at..at + length).collect();
         wanted.push(piece.at..piece.at + piece.bytes);
@@ -274,6 +277,19 @@ impl Prober {
         let schema = footer.schema().ok_or_else(|| Error::data("a footer without a schema"))?;
         let schema = contain(|| try_fb_to_schema(schema).map_err(|e| Error::data(format!("a malformed schema: {e}"))))?;
         let start = range.end - length - 10;
+        if self.schema.is_none() {
+            let blocks = [footer.dictionaries(), footer.recordBatches()].into_iter().flatten().flatten();
+            let first = blocks.map(|block| block.offset().cast_unsigned()).min().unwrap_or(start);
+            if !(self.at + 8..=start).contains(&first) {
+                return Err(Error::data("the footer names batches that are not inside the file: it is damaged"));
+            }
+            self.layout.schema = (self.at, first - self.at);
+            (self.schema, self.at, self.tail) = (Some(schema.clone()), first, false);
+            if !self.far && first < start {
+                return self.ask(first, FIRST);
+            }
+            self.tail = true;
+        }
         if !self.far && start.saturating_sub(self.at) > MARGIN {
             let what = format!(
                 "something else stands between the last batch, which ends at byte {}, and the footer at byte \
@@ -317,7 +333,7 @@ impl Prober {
 
     fn header(&mut self, bytes: &[u8]) -> Result<()> {
         if self.at == 0 && bytes.starts_with(MAGIC) {
-            self.file = true;
+            (self.file, self.layout.file) = (true, true);
             self.at = 8;
             return self.ask(8, FIRST);
         }
@@ -341,6 +357,11 @@ impl Prober {
             }
             return Err(cut(self.at));
         };
+        if self.file && self.at == 8 && self.schema.is_none() && bare(bytes) {
+            // The footer says where the next message begins.
+            self.tail = true;
+            return self.ask(self.size.saturating_sub(10).max(8), 10);
+        }
         if length == 0 && self.file && self.schema.is_none() && self.at < 64 {
             // Some writers begin at a place that is a multiple of 64.
             self.at += 8;

@@ -18,9 +18,19 @@ pub(super) fn header_length(bytes: &[u8]) -> Option<u64> {
     }
 }
 
+/// Whether a message begins without its length, as Polars writes the schema of a file: what stands there is where its
+/// table begins, which is less than any message is long.
+pub(super) fn bare(bytes: &[u8]) -> bool {
+    matches!(bytes, [first @ 1..=47, 0, 0, 0, ..] if first % 4 == 0)
+}
+
 /// A message of a header with what stands before it.
 pub(super) fn message(header: &[u8]) -> Result<Message<'_>> {
-    let from = if header.starts_with(&[0xFF; 4]) { 8 } else { 4 };
+    let from = match header {
+        [0xFF, 0xFF, 0xFF, 0xFF, ..] => 8,
+        _ if bare(header) => 0,
+        _ => 4,
+    };
     let bytes = header.get(from..).unwrap_or(&[]);
     let message = root_as_message(bytes).map_err(|e| Error::data(format!("a malformed message: {e}")))?;
     let (version, kind) = (message.version(), message.header_type());

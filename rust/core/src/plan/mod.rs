@@ -7,7 +7,7 @@ pub mod order;
 pub mod rows;
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ use crate::codec::Codec;
 use crate::column_steps::ColumnStep;
 use crate::error::{Error, Kind, Result};
 use crate::fields::{FILE, ROW};
+use crate::forked::Forked;
 use crate::hash::hash;
 use order::{Op, Order, Piece};
 
@@ -250,14 +251,14 @@ impl Plan {
 pub struct Program {
     pieces: Arc<[Piece]>,
     plan: Arc<Plan>,
-    orders: Mutex<HashMap<(u64, u64), Arc<Order>>>,
+    orders: Forked<HashMap<(u64, u64), Arc<Order>>>,
 }
 
 impl Program {
     /// The passes of a plan.
     pub fn new(plan: Arc<Plan>) -> Self {
         let pieces = plan.scan.pieces.iter().map(|&(_, _, rows, bytes)| Piece { rows, bytes }).collect();
-        Self { pieces, plan, orders: Mutex::default() }
+        Self { pieces, plan, orders: Forked::default() }
     }
 
     /// The number that the first pass has.
@@ -298,7 +299,7 @@ impl Program {
 
     /// The order of a pass.
     pub fn order(&self, epoch: u64, pass: u64) -> Result<Arc<Order>> {
-        let mut orders = self.orders.lock().map_err(|_| Error::internal("a thread panicked while planning"))?;
+        let mut orders = self.orders.lock();
         if let Some(order) = orders.get(&(epoch, pass)) {
             return Ok(Arc::clone(order));
         }

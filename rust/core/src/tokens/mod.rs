@@ -142,7 +142,8 @@ fn parsed(json: &str) -> Result<PipelineTokenizer> {
     }
     if let Some(token) = alone(&value) {
         return Err(failed(&format_args!(
-            "its added token {token:?} is a single word of letters beyond ASCII, which the core looks for bytewise"
+            "its added token {token:?} is a single word (single_word), which the core also finds directly behind another \
+             added token, and within letters beyond ASCII"
         )));
     }
     tokenizers::canonicalize_value(&mut value).map_err(|e| failed(&e))?;
@@ -162,10 +163,11 @@ fn parsed(json: &str) -> Result<PipelineTokenizer> {
     .map_err(|e| if e.kind == Kind::Unsupported { e } else { failed(&e) })
 }
 
-/// An added token that is searched for from the middle of one of its letters on, where it is part of a word.
+/// An added token that is a single word: the crate finds it directly behind another added token, which is no word to
+/// `tokenizers` 0.23, and searches for it from the middle of a letter on.
 fn alone(tokenizer: &Value) -> Option<&str> {
     let mut added = tokenizer["added_tokens"].as_array()?.iter().filter(|token| token["single_word"] == true);
-    added.find_map(|token| token["content"].as_str().filter(|content| !content.is_ascii()))
+    added.find_map(|token| token["content"].as_str())
 }
 
 /// An added token that makes other ids than those of `tokenizers` 0.23: Metaspace is done before it is looked for.

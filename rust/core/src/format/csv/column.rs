@@ -33,6 +33,21 @@ impl Csv {
             && self.nulls.iter().any(|null| null.as_bytes() == text)
     }
 
+    /// The numbers among texts.
+    pub(super) fn numbers(&self, texts: &[String]) -> Vec<f64> {
+        texts.iter().filter_map(|text| self.float(text.as_bytes())).filter(|number| !number.is_nan()).collect()
+    }
+
+    /// Whether a truth is among texts.
+    pub(super) fn truths(&self, texts: &[String]) -> bool {
+        texts.iter().any(|text| self.bool(text.as_bytes()).is_some())
+    }
+
+    /// Whether a text is a number that stands for null.
+    fn is_null_number(&self, text: &[u8]) -> bool {
+        !self.null_numbers.is_empty() && self.float(text).is_some_and(|number| self.null_numbers.contains(&number))
+    }
+
     fn bool(&self, text: &[u8]) -> Option<bool> {
         match text {
             b"true" | b"True" | b"TRUE" => Some(true),
@@ -94,7 +109,7 @@ impl Csv {
     }
 
     fn scalar(&self, text: &[u8]) -> Scalar {
-        if self.is_null(text) {
+        if self.is_null(text) || self.is_null_number(text) {
             Scalar::Null
         } else if let Some(value) = self.int(text) {
             Scalar::Int(value)
@@ -281,6 +296,7 @@ impl Column {
     /// Whether a text can be one of its values.
     pub(super) fn fits(&self, csv: &Csv, text: &[u8]) -> bool {
         csv.is_null(text)
+            || csv.is_null_number(text)
             || match &self.values {
                 _ if self.labels.is_some() => self.labels.as_ref().and_then(|labels| label(labels, text)).is_some(),
                 Values::Null(_) => false,
@@ -345,7 +361,7 @@ impl Column {
                             $push(value);
                             nulls.append_non_null();
                         }
-                        None if csv.is_null(text) => {
+                        None if csv.is_null(text) || csv.is_null_number(text) => {
                             $none;
                             nulls.append_null();
                         }
@@ -367,7 +383,7 @@ impl Column {
             Values::Bool(values) => {
                 for (row, place) in places.enumerate() {
                     let found = place.map_or(&b""[..], |place| text(csv, block, place, &mut own));
-                    match csv.bool(found) {
+                    match csv.bool(found).filter(|_| !csv.null_truths || !csv.is_null(found)) {
                         Some(value) => {
                             values.append(value);
                             nulls.append_non_null();
@@ -388,9 +404,21 @@ impl Column {
                     values.push(0)
                 );
             }
-            Values::Int(values) => each!(|text| csv.integer(text), |value| values.push(value), values.push(0)),
-            Values::Big(values) => each!(|text| csv.large(text), |value| values.push(value), values.push(0)),
-            Values::Float(values) => each!(|text| csv.float(text), |value| values.push(value), values.push(0.0)),
+            Values::Int(values) => each!(
+                |text| csv.integer(text).filter(|_| !csv.is_null_number(text)),
+                |value| values.push(value),
+                values.push(0)
+            ),
+            Values::Big(values) => each!(
+                |text| csv.large(text).filter(|_| !csv.is_null_number(text)),
+                |value| values.push(value),
+                values.push(0)
+            ),
+            Values::Float(values) => each!(
+                |text| csv.float(text).filter(|_| !csv.is_null_number(text)),
+                |value| values.push(value),
+                values.push(0.0)
+            ),
             Values::Text(views) => {
                 for place in places {
                     let Some(place) = place else {

@@ -68,6 +68,12 @@ pub struct Csv {
     /// How long a null that begins with a byte may be: most texts are none by this alone.
     #[serde(skip)]
     longest: Vec<usize>,
+    /// The numbers among the nulls: in a column of numbers they are null however they are written.
+    #[serde(skip)]
+    null_numbers: Vec<f64>,
+    /// Whether truths are among the nulls.
+    #[serde(skip)]
+    null_truths: bool,
 }
 
 /// What pandas takes for a missing value.
@@ -98,6 +104,8 @@ impl Default for Csv {
             types: std::collections::BTreeMap::new(),
             encoding: None,
             longest: Vec::new(),
+            null_numbers: Vec::new(),
+            null_truths: false,
         }
     }
 }
@@ -110,6 +118,8 @@ impl Csv {
             let first = null.bytes().next().map_or(256, usize::from);
             self.longest[first] = self.longest[first].max(null.len() + 1);
         }
+        self.null_numbers = self.numbers(&self.nulls);
+        self.null_truths = self.truths(&self.nulls);
         let special = [Some(self.delimiter), self.quote, self.escape, self.comment];
         let mut bytes: Vec<u8> = special.iter().flatten().copied().collect();
         bytes.sort_unstable();

@@ -11,9 +11,9 @@ use arrow_schema::{DataType, Field, FieldRef, Fields};
 
 use super::shape::Lacking;
 use super::syntax::{Fault, Number, Parsed, Reader, Text, unescape};
-use crate::conform::{Labels, is_media};
+use crate::conform::{Labels, is_media, reads};
 use crate::error::{Error, Kind, Result};
-use crate::schema::is_json;
+use crate::schema::{is_json, json_field};
 
 /// Where strings of a batch lie: in the block that was read, as far as they can.
 pub(in crate::format) struct Texts {
@@ -101,6 +101,8 @@ pub(in crate::format) struct Column {
     declared: DataType,
     /// The labels that it has, if it has some: they may be written by their names.
     labels: Option<Arc<Labels>>,
+    /// Whether numbers and truths may be written as strings, and as each other: a user said the type.
+    any: bool,
 }
 
 /// Fields of objects.
@@ -178,8 +180,7 @@ impl Object {
             }
         }
         let read = self.fields.iter_mut().filter(|column| !matches!(column.values, Values::Passed(_)));
-        let made = read
-            .map(|column| Ok((Arc::new(Field::new(&column.name, column.natural(), true)), column.finish(buffers)?)));
+        let made = read.map(|column| Ok((Arc::new(column.field(&column.name)), column.finish(buffers)?)));
         let (fields, columns): (Vec<FieldRef>, Vec<ArrayRef>) = made.collect::<Result<Vec<_>>>()?.into_iter().unzip();
         Ok((fields.into(), columns))
     }
@@ -187,7 +188,7 @@ impl Object {
     /// The columns that are read.
     pub(in crate::format) fn natural(&self) -> Fields {
         let read = self.fields.iter().filter(|column| !matches!(column.values, Values::Passed(_)));
-        read.map(|column| Field::new(&column.name, column.natural(), true)).collect()
+        read.map(|column| column.field(&column.name)).collect()
     }
 }
 
@@ -241,7 +242,7 @@ fn feature(of: &Field) -> String {
 }
 
 impl Column {
-    /// `any`: strings take any value.
+    /// `any`: a user said the type: strings take any value, and strings that say a number or a truth become it.
     pub(in crate::format) fn new(field: &Field, wanted: bool, any: bool) -> Result<Self> {
         use DataType::{
             Binary, BinaryView, Boolean, Date32, Date64, Decimal32, Decimal64, Decimal128, Decimal256, Duration,
@@ -281,6 +282,7 @@ impl Column {
             nulls: NullBufferBuilder::new(0),
             declared: declared.clone(),
             labels: Labels::of(field),
+            any,
         })
     }
 
@@ -399,6 +401,11 @@ impl Column {
                 reader.word("false")?;
                 values.append(false);
             }
+            (Values::Int(_) | Values::Big(_) | Values::Float(_) | Values::Bool(_), _) if self.any => {
+                if !self.take_other(reader, first, depth)? {
+                    return Err(self.misfit(reader, at, "string"));
+                }
+            }
             (Values::List { offsets, item }, b'[') => {
                 reader.array(depth, |reader| {
                     reader.peek()?;
@@ -422,6 +429,43 @@ impl Column {
         Ok(())
     }
 
+    /// Takes in a number or a truth that is written as a string, or as the other; false: it is none.
+    fn take_other(&mut self, reader: &mut Reader, first: u8, depth: usize) -> Parsed<bool> {
+        let start = reader.at;
+        let said = if first == b'"' {
+            let text = reader.string()?;
+            String::from_utf8_lossy(&reader.text(text)).into_owned()
+        } else {
+            reader.skip(depth)?;
+            String::from_utf8_lossy(&reader.bytes[start..reader.at]).trim().to_owned()
+        };
+        // A truth is 1 or 0 as a number; as a string it is no number.
+        let number = match (first, said.as_str()) {
+            (b't', _) => "1",
+            (b'f', _) => "0",
+            (b'[' | b'{', _) => return Ok(false),
+            (_, other) => other,
+        };
+        let of = self.natural();
+        if !reads(if of == DataType::Boolean { &said } else { number }, &of) {
+            return Ok(false);
+        }
+        let labels = self.labels.as_deref();
+        Ok(match &mut self.values {
+            Values::Int(values) => {
+                let value = number.parse().ok().filter(|value| labels.is_none_or(|labels| labels.holds(*value)));
+                value.map(|value| values.push(value)).is_some()
+            }
+            Values::Big(values) => number.parse().map(|value| values.push(value)).is_ok(),
+            Values::Float(values) => number.parse().map(|value| values.push(value)).is_ok(),
+            Values::Bool(values) => {
+                values.append(said == "1" || said.eq_ignore_ascii_case("true"));
+                true
+            }
+            _ => false,
+        })
+    }
+
     /// A value that is of another type.
     fn misfit(&self, reader: &Reader, at: usize, feature: &str) -> Fault {
         let found = String::from_utf8_lossy(&reader.bytes[at..reader.at]);
@@ -441,6 +485,14 @@ impl Column {
         Fault { feature: Some(feature), ..Fault::new(at, format!("expected {}, found {short}", self.declared)) }
     }
 
+    /// The same with its name, and whether they are JSON texts.
+    pub(in crate::format) fn field(&self, name: &str) -> Field {
+        match &self.values {
+            Values::Text { takes: Takes::Json, .. } => json_field(name).with_data_type(self.natural()),
+            _ => Field::new(name, self.natural(), true),
+        }
+    }
+
     /// The type that its values are made in.
     pub(in crate::format) fn natural(&self) -> DataType {
         match &self.values {
@@ -450,7 +502,7 @@ impl Column {
             Values::Big(_) => DataType::UInt64,
             Values::Float(_) => DataType::Float64,
             Values::Text { .. } => DataType::Utf8View,
-            Values::List { item, .. } => DataType::List(Arc::new(Field::new("item", item.natural(), true))),
+            Values::List { item, .. } => DataType::List(Arc::new(item.field("item"))),
             Values::Object(object) => DataType::Struct(object.natural()),
         }
     }
@@ -477,7 +529,7 @@ impl Column {
             }
             Values::List { offsets, item } => {
                 let offsets = OffsetBuffer::new(ScalarBuffer::from(std::mem::replace(offsets, vec![0])));
-                let field = Arc::new(Field::new("item", item.natural(), true));
+                let field = Arc::new(item.field("item"));
                 Arc::new(
                     ListArray::try_new(field, offsets, item.finish(buffers)?, nulls)
                         .map_err(|e| Error::internal(e.to_string()))?,

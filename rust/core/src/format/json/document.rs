@@ -438,7 +438,7 @@ impl DocumentDecoder {
             piece.schema.field_with_name("text").ok().filter(|_| layout == Layout::Values && options.wants("text"));
         let value = text.map(|field| Column::new(field, true, piece.declared)).transpose()?;
         let schema = match &value {
-            Some(value) => Schema::new(vec![Field::new("text", value.natural(), true)]),
+            Some(value) => Schema::new(vec![value.field("text")]),
             None => Schema::new(natural),
         };
         let unit = options.unit.min(512 << 10) as usize;
@@ -537,7 +537,7 @@ impl DocumentDecoder {
 /// What a list has.
 fn item(field: &arrow_schema::FieldRef) -> arrow_schema::FieldRef {
     match field.data_type() {
-        DataType::List(of) => Arc::new(Field::new(field.name(), of.data_type().clone(), true)),
+        DataType::List(of) => Arc::new(Field::clone(of).with_name(field.name()).with_nullable(true)),
         _ => Arc::clone(field),
     }
 }

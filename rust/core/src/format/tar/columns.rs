@@ -63,8 +63,8 @@ impl Columns {
         let mut fields = Vec::new();
         let mut types = Vec::new();
         for field in piece.schema.fields().iter().filter(|field| options.wants(field.name())) {
-            let (values, data_type) = Values::of(field, reading)?;
-            types.push(Field::new(field.name(), data_type, true));
+            let (values, made) = Values::of(field, reading)?;
+            types.push(made);
             fields.push(Builder { name: field.name().clone(), values, nulls: NullBufferBuilder::new(0), len: 0 });
         }
         Ok(Self {
@@ -150,20 +150,21 @@ impl Columns {
 }
 
 impl Values {
-    /// No values of a field, and the type that they get.
-    fn of(field: &FieldRef, reading: WebDataset) -> Result<(Self, DataType)> {
+    /// No values of a field, and the field that they get.
+    fn of(field: &FieldRef, reading: WebDataset) -> Result<(Self, Field)> {
         let name = field.name();
-        Ok(if name == KEY {
+        if is_json(name) && ![KEY, URL].contains(&name.as_str()) && !reading.members {
+            let column = Column::new(field, true, false)?;
+            let made = column.field(name);
+            return Ok((Self::Json(Box::new(column)), made));
+        }
+        let (values, data_type) = if name == KEY {
             (Self::Key(Vec::new()), DataType::Utf8View)
         } else if name == URL {
             (Self::Url, DataType::Utf8View)
         } else if reading.members {
             let none = Self::Members { ends: vec![0], names: Vec::new(), contents: Vec::new() };
             (none, DataType::List(Arc::new(Field::new("item", DataType::Struct(parts_of_member()), false))))
-        } else if is_json(name) {
-            let column = Column::new(field, true, false)?;
-            let natural = column.natural();
-            (Self::Json(Box::new(column)), natural)
         } else if is_text(name) {
             (Self::Text(Vec::new()), DataType::Utf8View)
         } else if has_media(field.data_type()) {
@@ -172,7 +173,8 @@ impl Values {
             (Self::Numbers(Vec::new()), DataType::Int64)
         } else {
             (Self::Bytes(Vec::new()), DataType::BinaryView)
-        })
+        };
+        Ok((values, Field::new(name, data_type, true)))
     }
 }
 

@@ -11,14 +11,15 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::access::Disk;
+use crate::forked::Forked;
 
 /// The order in which a stream reads its pieces, now and in the next pass.
 #[derive(Debug, Default)]
@@ -124,7 +125,7 @@ pub struct Cache {
     limit: u64,
     /// Whether what nothing is known of is kept at once, and the oldest goes.
     simple: bool,
-    index: Mutex<Index>,
+    index: Forked<Index>,
     /// Names of files that are being written.
     names: AtomicU64,
 }
@@ -180,13 +181,13 @@ impl Cache {
             folder: disk.folder.clone(),
             limit: disk.limit.unwrap_or(u64::MAX),
             simple,
-            index: Mutex::default(),
+            index: Forked::default(),
             names: AtomicU64::new(0),
         }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Index> {
-        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+        self.index.lock()
     }
 
     fn home(&self, key: &Key) -> PathBuf {

@@ -171,6 +171,8 @@ fn answer(response: reqwest::Response, wanted: &Wanted) -> Result<Answer, Failur
         if wrong || length.is_some_and(|length| length != range.end - range.start) {
             return Err(Failure::soon(format!("asked for {wanted:?}, the server gave {text:?} of {length:?} bytes")));
         }
+        // The last bytes end where the object does.
+        let total = total.or_else(|| matches!(wanted, Wanted::Last(_)).then_some(range.end));
         (range, total)
     } else {
         (0..length.unwrap_or(u64::MAX), length)

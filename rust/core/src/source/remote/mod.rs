@@ -186,8 +186,16 @@ impl Remote {
         loop {
             let once = async {
                 let answer = service.ask(engine, wanted.clone(), None).await?;
-                let Some(total) = answer.total else {
-                    return spool(engine, answer, service.access(), &mut tries).await;
+                let total = match answer.total {
+                    Some(total) => total,
+                    // Where the last byte stands, the answer for it says.
+                    None if answer.ranged => {
+                        let last = service.ask(engine, Wanted::Last(1), None).await?;
+                        last.total.filter(|_| last.ranged).ok_or_else(|| {
+                            Failure::soon("the server gives parts, and does not say of how many bytes")
+                        })?
+                    }
+                    None => return spool(engine, answer, service.access(), &mut tries).await,
                 };
                 let whole = Known { size: total, version: answer.version.clone() };
                 if answer.ranged {
