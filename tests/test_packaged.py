@@ -453,3 +453,46 @@ def test_litdata(tmp_path):
     (tmp_path / "index.json").unlink()
     with pytest.raises(exceptions.DataFilesNotFoundError):
         load_dataset("litdata", data_dir=str(tmp_path))
+
+
+def test_features_say_what_labels_are(tmp_path):
+    for label in ("cat", "dog"):
+        image(tmp_path / label / "a.png")
+
+    def labels(feature):
+        features = Features({"image": Image(), "label": feature})
+        return [row["label"] for row in both("imagefolder", data_dir=tmp_path, features=features)]
+
+    assert labels(ClassLabel(names=["dog", "cat"])) == [1, 0]
+    assert labels(ClassLabel(names=["bird", "cat", "dog"])) == [1, 2]
+    assert labels(Value("string")) == ["cat", "dog"]
+    with pytest.raises(ValueError, match="cat"):
+        labels(ClassLabel(names=["p", "q"]))
+
+
+def test_filters_of_folders_of_media(tmp_path):
+    for label in ("cat", "dog"):
+        for i in range(2):
+            image(tmp_path / "labels" / label / f"{i}.png")
+    filters = [("label", "==", "dog")]
+    rows = both("imagefolder", data_dir=tmp_path / "labels", filters=filters)
+    assert [row["label"] for row in rows] == [1, 1]
+    for i in range(3):
+        image(tmp_path / "told" / f"{i}.png")
+    lines = "".join(json.dumps({"file_name": f"{i}.png", "n": i}) + "\n" for i in range(3))
+    (tmp_path / "told" / "metadata.jsonl").write_text(lines)
+    rows = both("imagefolder", data_dir=tmp_path / "told", filters=[("n", ">", 0)])
+    assert [row["n"] for row in rows] == [1, 2]
+    (tmp_path / "labels" / "cat" / "metadata.jsonl").write_text(lines[:27])
+    rows = both("imagefolder", data_dir=tmp_path / "labels", drop_metadata=True)
+    assert [*rows[0]] == ["image"]
+
+
+def test_splits_of_different_formats_are_refused(tmp_path):
+    (tmp_path / "train.csv").write_text("a\n1\n")
+    (tmp_path / "notes.txt").write_text("x\n")
+    assert [*load_dataset(str(tmp_path))] == ["train"]
+    (tmp_path / "test.txt").write_text("x\n")
+    with pytest.raises(exceptions.InvalidArgumentError, match="'train' of csv, 'test' of text"):
+        load_dataset(str(tmp_path))
+    assert load_dataset("csv", data_dir=str(tmp_path))["train"][:] == {"a": [1]}

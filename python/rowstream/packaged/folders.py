@@ -23,12 +23,14 @@ from rowstream.features.media.image import Image
 from rowstream.features.media.video import Video
 from rowstream.features.nested import List
 from rowstream.features.scalar import ClassLabel, Value
+from rowstream.plan.filters import from_filters
 from rowstream.resolve.formats import MEDIA, METADATA
 from rowstream.resolve.request import request_of
 from rowstream.storage.extract import extract
 from rowstream.storage.urls import is_url
 
 if TYPE_CHECKING:
+    from rowstream.plan.expr import Expr
     from rowstream.storage.access import StorageOptions
 
 _FEATURES: dict[str, Any] = {
@@ -58,11 +60,14 @@ class FolderOptions:
         drop_metadata: `True` to leave metadata alone.
         metadata_filenames: The names of metadata files; `metadata.csv`, `.jsonl` and `.parquet` if
             `None`.
+        filters: A condition on the rows of metadata, or, where there is none, on the path of a file
+            and its label.
     """
 
     drop_labels: bool | None = None
     drop_metadata: bool | None = None
     metadata_filenames: list[str] | None = None
+    filters: Any = None
 
     @classmethod
     def of(cls, name: str, options: dict[str, Any]) -> FolderOptions:
@@ -103,10 +108,14 @@ def folder_datasets(
     names = tuple(wanted.metadata_filenames or METADATA)
     found = _sorted_out(name, files, names)
     column, feature = _COLUMN[name], _FEATURES[name]()
-    if not wanted.drop_metadata and any(found.metadata.values()):
-        rows, features = _with_metadata(found, column, feature, access)
+    condition = None if wanted.filters is None else from_filters(wanted.filters)
+    described = any(found.metadata.values())
+    if not wanted.drop_metadata and described:
+        rows, features = _with_metadata(found, column, feature, access, condition)
     else:
-        rows, features = _with_labels(found, column, feature, wanted.drop_labels)
+        # Folders of what is described are no classes, unless that is asked for.
+        drop = True if wanted.drop_labels is None and described else wanted.drop_labels
+        rows, features = _with_labels(found, column, feature, drop, condition)
     features = features if declared is None else declared
     return {
         split: Dataset.from_dict(
@@ -156,7 +165,7 @@ def _unpacked(paths: list[str]) -> Iterator[str]:
 
 
 def _with_labels(
-    found: _Found, column: str, feature: Any, drop: bool | None
+    found: _Found, column: str, feature: Any, drop: bool | None, condition: Expr | None
 ) -> tuple[dict[str, list[dict[str, Any]]], Features]:
     folders = {split: [path.split("/")[-2] for path in of] for split, of in found.media.items()}
     names = sorted({one for some in folders.values() for one in some})
@@ -168,10 +177,15 @@ def _with_labels(
     features = Features({column: feature})
     if labelled:
         features["label"] = ClassLabel(names=names)
+
+    def row(media: Any, label: str) -> dict[str, Any]:
+        return {column: media, **({"label": label} if labelled else {})}
+
     rows = {
         split: [
-            {column: _stored(path), **({"label": names.index(label)} if labelled else {})}
+            row(_stored(path), label)
             for path, label in zip(of, folders[split], strict=True)
+            if condition is None or condition(row(path, label))
         ]
         for split, of in found.media.items()
     }
@@ -183,7 +197,7 @@ def _stored(path: str) -> dict[str, Any]:
 
 
 def _with_metadata(
-    found: _Found, column: str, feature: Any, access: StorageOptions
+    found: _Found, column: str, feature: Any, access: StorageOptions, condition: Expr | None
 ) -> tuple[dict[str, list[dict[str, Any]]], Features]:
     split_of = {path: split for split, of in found.media.items() for path in of}
     rows: dict[str, list[dict[str, Any]]] = {split: [] for split in found.media}
@@ -217,6 +231,8 @@ def _with_metadata(
                 named: list[str] = []
                 row = _row(raw, column, folder, path, named)
                 used.update(named)
+                if condition is not None and not condition(raw):
+                    continue
                 # A file says its split, wherever its metadata is.
                 where = next((split_of[one] for one in named if one in split_of), split)
                 rows[where].append(row)

@@ -13,7 +13,7 @@ from rowstream.exceptions import (
     UnsupportedError,
 )
 from rowstream.resolve import formats
-from rowstream.resolve.split_files import by_split
+from rowstream.resolve.folder_files import data_files_of
 from rowstream.storage import patterns
 from rowstream.storage.globs import matching
 from rowstream.storage.hub import CONVERTED, Repo, repo
@@ -59,7 +59,7 @@ def _of_card(of: Repo, config: dict[str, Any]) -> dict[str, list[str]]:
     said = config.get("data_files")
     there = [path for path in of.files if not folder or path.startswith(f"{folder}/")]
     if said is None:
-        return by_split(_of_format(_data(sorted(there))))
+        return _by_split(_data(sorted(there)))
     if isinstance(said, dict):
         entries = [{"split": split, "path": path} for split, path in said.items()]
     elif isinstance(said, list) and said and all(isinstance(one, dict) for one in said):
@@ -85,10 +85,10 @@ def _of_folder(of: Repo, folder: str) -> dict[str, list[str]]:
     """Return the files by split of a folder in a repository; of all of it if `folder` is empty."""
     folder = "" if folder == "." else folder.strip("/")
     start = f"{folder}/" if folder else ""
-    there = _of_format(_data(sorted(path for path in of.files if path.startswith(start))))
+    there = _data(sorted(path for path in of.files if path.startswith(start)))
     return {
         split: [start + path for path in some]
-        for split, some in by_split([path.removeprefix(start) for path in there]).items()
+        for split, some in _by_split([path.removeprefix(start) for path in there]).items()
     }
 
 
@@ -97,13 +97,11 @@ def _same(files: dict[str, list[str]], others: dict[str, list[str]], split: Any)
     return sorted(files.get(split, ())) == sorted(others.get(split, ()))
 
 
-def _of_format(paths: list[str]) -> list[str]:
-    """Return the files of the format that most files have."""
-    known = [path for path in paths if formats.by_name(path)]
-    if not known:
-        return []
-    format = formats.of_files(known)
-    return [path for path in known if formats.by_name(path) == format]
+def _by_split(paths: list[str]) -> dict[str, list[str]]:
+    """Return the data files by split; none where no name tells a format."""
+    if not any(formats.by_name(path) for path in paths):
+        return {}
+    return data_files_of(paths, None)[1]
 
 
 _NOT_OPTIONS = frozenset(
@@ -177,7 +175,7 @@ def configurations(of: Repo, access: StorageOptions) -> tuple[list[str], str | N
     if not names:
         names = list(_infos(of)) or ["default"]
         try:
-            _of_format(_data(sorted(of.files)))
+            _by_split(_data(sorted(of.files)))
             known = bool(_data(sorted(of.files)))
         except (UnsupportedError, DataFilesNotFoundError):
             known = False

@@ -13,8 +13,8 @@ from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError
 from rowstream.resolve import formats
 from rowstream.resolve.card_folder import folder
 from rowstream.resolve.configurations import configuration
+from rowstream.resolve.folder_files import data_files_of
 from rowstream.resolve.names import format_named, is_of_hub, meant, named_repo
-from rowstream.resolve.split_files import by_split
 from rowstream.splits.names import SPLIT_NAME
 from rowstream.storage.urls import is_url, without_query
 
@@ -199,14 +199,7 @@ def _discovered(
     except DataFilesNotFoundError:
         raise DataFilesNotFoundError(f"the folder {folder} has no data files") from None
     root = folder.rstrip("/") if far else os.path.abspath(folder)
-    format_name = format_name or formats.of_files(f"{root}/{path}" for path in there)
-    files = formats.chosen(there, root, format_name)
-    if not files:
+    format_name, splits = data_files_of(there, root, format_name)
+    if not splits:
         raise DataFilesNotFoundError(f"the folder {folder} has no {format_name} files")
-    splits = by_split(files)
-    if format_name in formats.MEDIA and splits:
-        # Metadata above the folders of splits is of all of them.
-        placed = {path for paths in splits.values() for path in paths}
-        above = [path for path in files if path not in placed and formats.is_metadata(path)]
-        splits[next(iter(splits))] += above
     return {split: [f"{root}/{path}" for path in paths] for split, paths in splits.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from rowstream.exceptions import FileFormatError, UnsupportedError
@@ -194,6 +194,11 @@ LOOKS = (by_name, by_bytes, by_members)
 """Where a file's format is looked for, one after another."""
 
 
+def looks(root: str | None) -> Iterable[Callable[[str], str | None]]:
+    """Return where formats of a folder's files are looked for: only in names if it is `None`."""
+    return (by_name,) if root is None else LOOKS
+
+
 def of_files(paths: Iterable[str]) -> str:
     """Return the format that most files have.
 
@@ -215,19 +220,21 @@ def of_files(paths: Iterable[str]) -> str:
     )
 
 
-def chosen(paths: list[str], root: str, name: str) -> list[str]:
+def chosen(paths: list[str], root: str | None, name: str) -> list[str]:
     """Return the files of a format among those of a folder.
 
     Args:
         paths: The files, relative to the folder.
-        root: The folder.
+        root: The folder; `None` where only names tell formats.
         name: The name of the format.
     """
     if name == "litdata":
         return [path for path in paths if path.rpartition("/")[2] == "index.json"]
     result: list[str] = []
-    for look in LOOKS:
-        result = result or [path for path in paths if look(f"{root}/{path}") == name]
+    for look in looks(root):
+        result = result or [
+            path for path in paths if look(path if root is None else f"{root}/{path}") == name
+        ]
     if name in MEDIA:
         own = set(result)
         result = [

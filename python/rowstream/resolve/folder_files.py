@@ -1,0 +1,55 @@
+"""The data files among those of a folder: their format, and the split of each."""
+
+from __future__ import annotations
+
+from rowstream.exceptions import InvalidArgumentError
+from rowstream.resolve import formats
+from rowstream.resolve.split_files import by_split
+
+
+def data_files_of(
+    paths: list[str], root: str | None, format: str | None = None
+) -> tuple[str, dict[str, list[str]]]:
+    """Return the format of a folder's data files, and those files by split.
+
+    Args:
+        paths: The files, relative to the folder.
+        root: The folder, where first bytes of files tell a format too; `None` where names have to.
+        format: The format, if it is known.
+
+    Raises:
+        FileFormatError: No file has a known format.
+        InvalidArgumentError: Splits have files of different formats.
+    """
+    if format is None:
+        format = _format_of(paths, root)
+    files = formats.chosen(paths, root, format)
+    splits = by_split(files)
+    if format in formats.MEDIA and splits:
+        # Metadata above the folders of splits is of all of them.
+        placed = {path for some in splits.values() for path in some}
+        above = [path for path in files if path not in placed and formats.is_metadata(path)]
+        splits[next(iter(splits))] += above
+    return format, splits
+
+
+def _format_of(paths: list[str], root: str | None) -> str:
+    """Return the format that most files of each split have."""
+
+    def whole(path: str) -> str:
+        return path if root is None else f"{root}/{path}"
+
+    known: list[str] = []
+    for look in formats.looks(root):
+        known = known or [path for path in paths if look(whole(path)) is not None]
+    found = {
+        split: formats.of_files(map(whole, some))
+        for split, some in by_split(known or paths).items()
+    }
+    if len(set(found.values())) > 1:
+        said = ", ".join(f"{split!r} of {format}" for split, format in found.items())
+        raise InvalidArgumentError(
+            f"the splits have files of different formats ({said}): name the format, as"
+            ' load_dataset("csv", data_dir=…), or the files with data_files='
+        )
+    return next(iter(found.values()), None) or formats.of_files(map(whole, paths))
