@@ -369,3 +369,25 @@ def test_a_stream_of_the_hub_loads_no_other_library(server):
         check=False,
     )
     assert out.stdout.strip() == "10 []", out.stderr
+
+
+def _png():
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(file, "png")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("where", ["", "train/", "data/"])
+@pytest.mark.parametrize("streaming", [False, True])
+def test_metadata_of_a_folder_of_images(server, where, streaming):
+    told = b"".join(
+        json.dumps({"file_name": f"{i}.png", "caption": f"c{i}"}).encode() + b"\n" for i in (1, 0)
+    )
+    files = {f"{where}{i}.png": _png() for i in range(2)} | {f"{where}metadata.jsonl": told}
+    name = f"org/captions{where.strip('/')}{streaming}"
+    server.repo(name, files)
+    ds = load_dataset(name, split="train", streaming=streaming)
+    assert [*ds.features] == ["image", "caption"]
+    assert [row["caption"] for row in ds] == ["c1", "c0"]

@@ -135,6 +135,10 @@ def _type(path: str, feature: Any) -> dict[str, Any] | str:
         return {"Struct": [_field("bytes", Value("binary")), _field("path", Value("string"))]}
     if _is(feature, "Json"):
         return "Utf8"
+    if _is(feature, "Translation"):
+        return _type(path, {name: Value("string") for name in sorted(feature.languages)})
+    if _is(feature, "TranslationVariableLanguages"):
+        return _type(path, dict.fromkeys(_VARIABLE, List(Value("string"))))
     if _is(feature, "Array2D", "Array3D", "Array4D", "Array5D"):
         inner: Any = Value(str(feature.dtype))
         for _ in feature.shape:
@@ -142,7 +146,7 @@ def _type(path: str, feature: Any) -> dict[str, Any] | str:
         return _type(path, inner)
     raise InvalidArgumentError(
         f"features: {path!r} is {feature!r}; expected a Value, List, LargeList, ClassLabel, Json,"
-        " an array, a type of media, or a dict of them for an object"
+        " a Translation, an array, a type of media, or a dict of them for an object"
     )
 
 
@@ -228,6 +232,9 @@ def _scalar(path: str, dtype: str) -> dict[str, Any] | str:
             f"features: {path!r} has the type {dtype!r}, which files do not have: {error}"
         ) from None
 
+
+_VARIABLE = ("language", "translation")
+"""What is stored of texts in languages that differ between rows."""
 
 EXTENSION, JSON = "ARROW:extension:name", "arrow.json"
 """The metadata of fields of JSON texts."""
@@ -331,10 +338,13 @@ def _said(data_type: Any, written: dict[str, Any]) -> Any:
         }
     else:
         struct = data_type.get("Struct") if isinstance(data_type, dict) else None
-        fits = (
-            struct is not None
-            and hasattr(FEATURE_TYPES[name], "embed_storage")
-            and {of["name"] for of in struct} == {"bytes", "path"}
+        parts = {of["name"] for of in struct or ()}
+        fits = struct is not None and (
+            parts == set(written.get("languages") or ())
+            if name == "Translation"
+            else parts == set(_VARIABLE)
+            if name == "TranslationVariableLanguages"
+            else hasattr(FEATURE_TYPES[name], "embed_storage") and parts == {"bytes", "path"}
         )
     return generate_from_dict(written) if fits else None
 

@@ -92,7 +92,7 @@ def write_parquet(
         options: Those of `pyarrow.parquet.ParquetWriter`.
         batch_size: Rows of a table.
         full: Whether so many rows, of so many bytes, are a row group.
-        notes: What the file says of itself besides.
+        notes: What the schema of the file says of itself besides.
         embed: Whether media files of this machine are written too, in the place of their paths; if
             `None`, those of features that are decoded.
     """
@@ -104,13 +104,17 @@ def write_parquet(
     if options["use_content_defined_chunking"] is True:
         options["use_content_defined_chunking"] = config.DEFAULT_CDC_OPTIONS
     chunking = options["use_content_defined_chunking"]
-    said = {**(notes or {})}
-    if chunking:
-        said["content_defined_chunking"] = json.dumps(chunking)
+    said = {"content_defined_chunking": json.dumps(chunking)} if chunking else {}
     media = {} if embed is False else media_of(rows.features, decoded_only=embed is None)
+
+    def noted(table: pa.Table) -> pa.Table:
+        # In the schema, where other readers look for the types of columns.
+        more = {**(table.schema.metadata or {}), **(notes or {})}
+        return table.replace_schema_metadata(more) if notes else table
+
     parts = output.pieces(
-        (embedded(table, media) for table in rows.tables(batch_size)),
-        rows.empty,
+        (noted(embedded(table, media)) for table in rows.tables(batch_size)),
+        noted(rows.empty),
         rows.count,
         beside=parquet_overhead(len(rows.empty.schema)),
     )

@@ -208,9 +208,24 @@ class Output:
         a folder: a name, and an ending.
         """
         if not self.several:
-            return _poured(pieces, lambda: open_target(self._of, self._options), sink)
+            total = _poured(pieces, lambda: open_target(self._of, self._options), sink)
+            self._replace_shards(ending, name)
+            return total
         with self.shards(ending, name) as shards:
             return _poured(pieces, shards.open, sink)
+
+
+    def _replace_shards(self, ending: str, name: str) -> None:
+        """Remove the shards that the name of a file stood for before."""
+        if self._of is None or hasattr(self._of, "write"):
+            return
+        own = os.path.basename(os.fspath(self._of))
+        if not all(_split(own)):
+            return
+        shards = self.shards(ending, name)
+        for before in shards.before():
+            if before != own:
+                shards.remove(shards.at(before))
 
 
 def _poured(pieces: Pieces, files: Callable[[], Any], sink: Callable[[Any], Sink]) -> int:

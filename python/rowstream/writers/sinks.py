@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, Protocol
 
 
@@ -27,6 +29,55 @@ def parquet_overhead(columns: int) -> int:
     return _PARQUET_BYTES + columns * _COLUMN_BYTES
 
 
+class _Held:
+    """A file that keeps the first error of a write instead of raising it, and writes no more.
+
+    pyarrow aborts the process where an error comes out of a file while it cuts pages by their
+    content.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._error: BaseException | None = None
+
+    def write(self, data: Any) -> int:
+        """Write bytes, unless a write failed."""
+        if self._error is None:
+            try:
+                self._file.write(data)
+            except BaseException as error:  # noqa: BLE001 - raised by `check`
+                self._error = error
+        return len(data)
+
+    def flush(self) -> None:
+        """Do nothing: whoever opened the file flushes it."""
+
+    def check(self) -> None:
+        """Raise the error of a write that failed, if one did."""
+        if self._error is not None:
+            raise self._error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put off Ctrl-C until the block has ended, in the main thread."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    told: list[Any] = []
+    signal.signal(signal.SIGINT, lambda *what: told.append(what))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if told:
+            before(*told[0])
+
+
 class ParquetSink:
     """A Parquet file under way.
 
@@ -44,7 +95,7 @@ class ParquetSink:
         full: Callable[[int, int], bool],
         notes: dict[str, str] | None = None,
     ) -> None:
-        self._file, self._options, self._full, self._notes = file, options, full, notes
+        self._file, self._options, self._full, self._notes = _Held(file), options, full, notes
         self._writer: Any = None
         self._waiting: list[Any] = []
         self._rows = self._bytes = 0
@@ -64,7 +115,9 @@ class ParquetSink:
         import pyarrow as pa
 
         if self._rows:
-            self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=self._rows)
+            with _uninterrupted():
+                self._writer.write_table(pa.concat_tables(self._waiting), row_group_size=self._rows)
+            self._file.check()
         self._waiting.clear()
         self._rows = self._bytes = 0
 
@@ -75,7 +128,9 @@ class ParquetSink:
         self._flush()
         if self._notes:
             self._writer.add_key_value_metadata(self._notes)
-        self._writer.close()
+        with _uninterrupted():
+            self._writer.close()
+        self._file.check()
 
 
 class ArrowSink:
