@@ -16,7 +16,10 @@ from rowstream.exceptions import (
     SchemaError,
     UnsupportedError,
 )
+from rowstream.features.align import leaves_open
 from rowstream.features.features import Features
+from rowstream.features.nested import LargeList, List
+from rowstream.features.scalar import Value
 from rowstream.info import DatasetInfo
 from rowstream.plan.join import join_plans
 from rowstream.streams.chain import Chain
@@ -298,16 +301,33 @@ def _joined(all_features: list[Features | None]) -> Features | None:
         if features is None:
             return None
         for name, feature in features.items():
-            if name not in result or getattr(result[name], "dtype", None) == "null":
-                result[name] = feature
-            elif getattr(feature, "dtype", None) != "null" and _plain(result[name]) != _plain(
-                feature
-            ):
+            both = _both(result[name], feature) if name in result else feature
+            if both is None:
                 raise SchemaError(
                     f"the column {name!r} is {result[name]!r} in one data set and {feature!r} in"
                     " another: cast_column() makes them alike"
                 )
+            result[name] = both
     return Features(result)
+
+
+def _both(one: Any, other: Any) -> Any:
+    """Return the feature of the values of both, which one may leave open where it has none; `None`
+    if they differ.
+    """
+    if leaves_open(one):
+        return other
+    if leaves_open(other) or _plain(one) == _plain(other):
+        return one
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        parts = {name: _both(of, other[name]) for name, of in one.items()}
+        return None if None in parts.values() else parts
+    lists = (List, LargeList)
+    if isinstance(one, lists) and isinstance(other, lists) and type(one) is type(other):
+        item = _both(one.feature, other.feature)
+        if item is not None and getattr(one, "length", None) == getattr(other, "length", None):
+            return replace(one, feature=item)
+    return None
 
 
 _ALIKE = {
@@ -322,8 +342,9 @@ def _plain(feature: Any) -> Any:
     """Return a feature in a form that ignores whether its strings may be large."""
     if isinstance(feature, dict):
         return {name: _plain(of) for name, of in feature.items()}
-    dtype = getattr(feature, "dtype", None)
-    return _ALIKE.get(dtype, dtype) if isinstance(dtype, str) else repr(feature)
+    if isinstance(feature, Value):
+        return _ALIKE.get(feature.dtype, feature.dtype)
+    return repr(feature)
 
 
 def _info(parts: list[IterableDataset], info: Any) -> DatasetInfo:

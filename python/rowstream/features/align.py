@@ -9,10 +9,10 @@ from rowstream.features.nested import LargeList, List
 from rowstream.features.scalar import Value
 
 
-def _is_null_feature(feature: Any) -> bool:
+def leaves_open(feature: Any) -> bool:
     """Return whether a feature is null, or a list of nulls, and so leaves the type open."""
     if isinstance(feature, (List, LargeList)):
-        return _is_null_feature(feature.feature)
+        return leaves_open(feature.feature)
     return isinstance(feature, Value) and feature.dtype == "null"
 
 
@@ -22,7 +22,7 @@ def _known_features(features_list: list[Any]) -> dict[str, Any]:
         for name, feature in features.items():
             if isinstance(result.get(name), dict) and isinstance(feature, dict):
                 result[name] = _known_features([result[name], feature])
-            elif name not in result or _is_null_feature(result[name]):
+            elif name not in result or leaves_open(result[name]):
                 result[name] = feature
     return result
 
@@ -38,13 +38,13 @@ def check_alignable(features_list: list[Any]) -> None:
     known: dict[str, Any] = {}
     for features in features_list:
         for name, feature in features.items():
-            if name not in known or _is_null_feature(known[name]):
+            if name not in known or leaves_open(known[name]):
                 known[name] = feature
     for features in features_list:
         for name, feature in features.items():
             if isinstance(feature, dict) and isinstance(known[name], dict):
                 check_alignable([known[name], feature])
-            elif not _is_null_feature(feature) and known[name] != feature:
+            elif not leaves_open(feature) and known[name] != feature:
                 raise ValueError(
                     f"The features can't be aligned because the key {name} of features {features}"
                     f" has unexpected type - {feature} "

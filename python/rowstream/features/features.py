@@ -377,11 +377,11 @@ class Features(dict[str, Any]):
         return features
 
 
-def features_of_card(said: Any) -> Features | None:
+def features_of_card(said: Any, *, media: bool = False) -> Features | None:
     """Return the features that the `dataset_info` of a dataset card declares.
 
-    Return `None` if they are malformed, or have an unknown type or a type of media: the types then
-    come from the files.
+    Return `None` if they are malformed, or have an unknown type: the types then come from the
+    files. So they do where a card has types of media, unless `media`.
     """
     if not isinstance(said, list) or not said:
         return None
@@ -389,7 +389,7 @@ def features_of_card(said: Any) -> Features | None:
         found = Features.from_dict(features_from_card(said))
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
-    return None if requires_decoding(found, ignore_decode_attribute=True) else found
+    return found if media or not requires_decoding(found, ignore_decode_attribute=True) else None
 
 
 def pa_schema(features: Features) -> pa.Schema:

@@ -24,14 +24,18 @@ def plan_of(
     how: ReadOptions, found: ResolvedFiles, files: list[str], split: str
 ) -> tuple[Plan, DatasetInfo]:
     """Return the plan of a split's files, and the description of its rows."""
-    said = features_of_card(found.info.get("features")) if how.schema is None else None
+    said = (
+        features_of_card(found.info.get("features"), media=how.format == "parquet")
+        if how.schema is None
+        else None
+    )
     if said is not None and how.format != "parquet":
         how = replace(how, schema=schema_from_features(said))
         said = None
     plan = plan_files(how, files, found.places)
-    if said is not None and how.columns is None and _same(said, plan.schema):
+    if said is not None and (features := _with_card(said, plan.schema)) is not None:
         # What files do not say of their columns, such as the names of classes, the card does.
-        plan = plan_files(replace(how, schema=schema_from_features(said)), files, found.places)
+        plan = plan_files(replace(how, schema=schema_from_features(features)), files, found.places)
     info = info_of_files(plan, how.format, found.label, split)
     return plan, replace(info, config_name=found.config)
 
@@ -69,38 +73,56 @@ def _has_json(feature: Any) -> bool:
     return any(found)
 
 
-def _same(said: Any, schema: dict[str, Any]) -> bool:
-    """Return whether a card's features fit the columns and types of files.
-
-    It is `False` for files that have features stored in them.
+def _with_card(said: Features, schema: dict[str, Any]) -> Features | None:
+    """Return the features of files, with what a card says of their columns where that fits; `None`
+    where the card adds nothing, or files have features stored in them.
     """
     if "huggingface" in (schema.get("metadata") or {}):
-        return False
+        return None
     declared = {field["name"]: field for field in json.loads(schema_from_features(said))["fields"]}
     found = {field["name"]: field for field in schema["fields"]}
-    return declared.keys() == found.keys() and all(
-        _same_type(field, found[name]) for name, field in declared.items()
+    own = features_from_schema(schema)
+    result = Features(
+        {
+            name: said[name] if name in declared and _fits(declared[name], found[name]) else of
+            for name, of in own.items()
+        }
     )
+    return None if result == own else result
 
 
-def _same_type(declared: dict[str, Any], found: dict[str, Any]) -> bool:
-    """Return whether a field of a file has the declared type; labels may be written by name."""
+_TEXTS = ("Utf8", "LargeUtf8", "Utf8View")
+_BYTES = ("Binary", "LargeBinary", "BinaryView")
+_LISTS = ("List", "LargeList", "FixedSizeList")
+_INTEGERS = tuple(f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64))
+_FLOATS = ("Float16", "Float32", "Float64")
+
+
+def _fits(declared: dict[str, Any], found: dict[str, Any]) -> bool:
+    """Return whether values of a field of a file are read as a declared type without loss, if
+    numbers are not too large; labels may be written by name, and media as a path or bytes.
+    """
     one, other = declared["data_type"], found["data_type"]
-    if "rowstream.labels" in declared["metadata"]:
-        return one == other or other in ("Utf8", "LargeUtf8", "Utf8View")
-    if not isinstance(one, dict) or not isinstance(other, dict) or one.keys() != other.keys():
+    for alike in (_TEXTS, _BYTES, _INTEGERS, _FLOATS):
+        if one in alike:
+            named = "rowstream.labels" in declared["metadata"] and other in _TEXTS
+            return named or other in alike
+    if not isinstance(one, dict):
         return bool(one == other)
-    ((kind, of),), (there,) = one.items(), other.values()
-    match kind:
-        case "List" | "LargeList":
-            return _same_type(of, there)
-        case "FixedSizeList":
-            return _same_type(of[0], there[0]) and of[1] == there[1]
-        case "Struct":
-            fields = {field["name"]: field for field in there}
-            return len(of) == len(there) and all(
-                field["name"] in fields and _same_type(field, fields[field["name"]]) for field in of
-            )
+    ((kind, of),) = one.items()
+    if not isinstance(other, dict):
+        media = kind == "Struct" and {field["name"] for field in of} == {"bytes", "path"}
+        return media and other in (*_TEXTS, *_BYTES)
+    ((there_kind, there),) = other.items()
+    if kind in _LISTS and there_kind in _LISTS:
+        items = [part[0] if isinstance(part, list) else part for part in (of, there)]
+        same = kind != "FixedSizeList" or there_kind != kind or of[1] == there[1]
+        return same and _fits(*items)
+    if kind == there_kind == "Struct":
+        fields = {field["name"]: field for field in there}
+        return len(of) == len(there) and all(
+            field["name"] in fields and _fits(field, fields[field["name"]]) for field in of
+        )
     return bool(one == other)
 
 

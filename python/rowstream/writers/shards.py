@@ -214,7 +214,6 @@ class Output:
         with self.shards(ending, name) as shards:
             return _poured(pieces, shards.open, sink)
 
-
     def _replace_shards(self, ending: str, name: str) -> None:
         """Remove the shards that the name of a file stood for before."""
         if self._of is None or hasattr(self._of, "write"):

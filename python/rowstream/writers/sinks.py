@@ -45,7 +45,7 @@ class _Held:
         if self._error is None:
             try:
                 self._file.write(data)
-            except BaseException as error:  # noqa: BLE001 - raised by `check`
+            except BaseException as error:
                 self._error = error
         return len(data)
 
