@@ -157,7 +157,8 @@ def _options(given: argparse.Namespace, kind: str) -> dict[str, Any]:
         if given_apart.keys() - {"num_proc"}:
             options["memory"] = given.memory
     elif given_apart:
-        asked = ", ".join("--" + name.replace("_", "-") for name in given_apart)
+        names = {"num_proc": "processes"}
+        asked = ", ".join("--" + names.get(name, name).replace("_", "-") for name in given_apart)
         raise InvalidArgumentError(
             f"{kind} is written by one process and in the order of the source: convert to parquet,"
             f" arrow or webdataset with {asked}"

@@ -6,8 +6,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from rowstream.cli.output import Output, add_forms, count
-from rowstream.cli.source import add_source, files_of, first_of, splits_of
+from rowstream.cli.source import add_source, chosen, files_of, first_of, loaded, splits_of
 from rowstream.view.pages import has_text
+from rowstream.writers.exports import dict_of
 
 if TYPE_CHECKING:
     import argparse
@@ -62,7 +63,7 @@ def _count(given: argparse.Namespace, out: Output) -> None:
 
 
 def _schema(given: argparse.Namespace, out: Output) -> None:
-    splits = splits_of(given)
+    splits = {name: chosen(ds, given) for name, ds in loaded(given).items()}
     _, ds = next(iter(splits.items()))
     features: dict[str, Any] = ds.features or {}
     if out.json:
@@ -88,13 +89,18 @@ def _sample(given: argparse.Namespace, out: Output) -> None:
         drawn = rng.random(len(batch))
         limit = kept[-1][0] if len(kept) == given.n and kept else 1.0
         kept += [
-            (float(drawn[i]), at + i, batch.slice(i, 1).to_pylist()[0])
+            (float(drawn[i]), at + i, _row(batch.slice(i, 1), ds.features))
             for i in np.flatnonzero(drawn < limit).tolist()
         ]
         kept = sorted(kept, key=lambda one: one[:2])[: given.n]
         at += len(batch)
     for _, i, row in sorted(kept, key=lambda one: one[1]):
         out.row(i, row)
+
+
+def _row(table: Any, features: Any) -> dict[str, Any]:
+    """Return the row of a table of one, with the values of JSON texts."""
+    return {name: values[0] for name, values in dict_of(table, features).items()}
 
 
 def _search(given: argparse.Namespace, out: Output) -> int:

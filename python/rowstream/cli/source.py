@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from rowstream.exceptions import InvalidArgumentError
 from rowstream.fingerprint.caching import get_temporary_cache_files_directory
 from rowstream.load import load_dataset
 from rowstream.resolve.formats import NAMES, by_name
+from rowstream.storage.urls import is_url
 from rowstream.view.condition import condition
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ def loaded(given: argparse.Namespace, **options: Any) -> dict[str, IterableDatas
     common = {"revision": given.revision, "split": split, "streaming": True, **options}
     if given.format is not None:
         found = load_dataset(given.format, given.config, data_files=sources, **common)
-    elif len(sources) > 1 or "*" in sources[0]:
+    elif len(sources) > 1 or _is_pattern(sources[0]):
         kinds = {by_name(source) for source in sources}
         endings = {source.lower().endswith(".tsv") for source in sources}
         kind = next(iter(kinds))
@@ -103,6 +105,14 @@ def loaded(given: argparse.Namespace, **options: Any) -> dict[str, IterableDatas
     else:
         found = load_dataset(sources[0], given.config, **common)
     return {split: found} if split is not None else dict(found)
+
+
+def _is_pattern(source: str) -> bool:
+    """Return whether a source is a pattern; `?` and brackets mean something else in a URL."""
+    if "*" in source:
+        return True
+    marks = any(mark in source for mark in "?[{")
+    return marks and not is_url(source) and not os.path.exists(source)
 
 
 def _here(source: str, format: str | None) -> str:

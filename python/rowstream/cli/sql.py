@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from rowstream.exceptions import InvalidArgumentError
 from rowstream.integrations.duckdb import table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rowstream.dataset.iterable.dataset import IterableDataset
 
 _ROWS = 1000  # that are fetched at once
@@ -47,11 +50,21 @@ def _run(given: argparse.Namespace, out: Output) -> None:
     if found is None or found.description is None:
         raise InvalidArgumentError("the query is empty: it begins with select")
     names = _different([one[0] for one in found.description])
+    kinds = [str(one[1]) for one in found.description]
+    if "TIMESTAMP_NS" in kinds:
+        # Times of Python have microseconds.
+        parts = [f"#{i}::VARCHAR" if of == "TIMESTAMP_NS" else f"#{i}" for i, of in _nth(kinds)]
+        query = given.query.strip().rstrip(";")
+        found = con.execute(f"select {', '.join(parts)} from ({query})")  # noqa: S608 - the user's
     rows: list[Any] = found.fetchmany(_ROWS)
     if out.json:
+        texts = [i - 1 for i, of in _nth(kinds) if of == "JSON"]
         while rows:
             for row in rows:
-                out.value(dict(zip(names, row, strict=True)))
+                values = list(row)
+                for i in texts:
+                    values[i] = None if row[i] is None else json.loads(row[i])
+                out.value(dict(zip(names, values, strict=True)))
             rows = found.fetchmany(_ROWS)
         return
     if out.terminal and not out.quiet:
@@ -66,6 +79,10 @@ def _run(given: argparse.Namespace, out: Output) -> None:
         for row in rows:
             out.line("\t".join(_cell(value).replace("\t", " ") for value in row))
         rows = found.fetchmany(_ROWS)
+
+
+def _nth(items: list[str]) -> Iterator[tuple[int, str]]:
+    return enumerate(items, 1)
 
 
 def _different(names: list[str]) -> list[str]:

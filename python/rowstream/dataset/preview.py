@@ -5,8 +5,9 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from rowstream.exceptions import InvalidArgumentError, UnsupportedError
+from rowstream.exceptions import UnsupportedError
 from rowstream.features.media.ref import MediaRef
+from rowstream.features.nested import with_decoding
 from rowstream.formatting.html import preview, type_text
 
 _ROWS = 5
@@ -19,11 +20,13 @@ def not_decoded(ds: Any) -> Any:
         ds: A stream.
     """
     ds = ds.with_format(None)
-    try:
-        return ds.decode(enable=False)
-    except (InvalidArgumentError, UnsupportedError):
-        # After functions, or of unknown types.
+    if not ds.features:
         return ds._with(_decoding=None)
+    try:
+        ds.decode(enable=False)
+    except UnsupportedError:  # after functions
+        return ds._with(_decoding=None)
+    return ds._decoded_as(with_decoding(ds.features, enable=False, media=True), 0)
 
 
 def referenced(rows: list[Any], features: Any) -> list[Any]:

@@ -170,11 +170,13 @@ def requires_decoding(feature: Any, ignore_decode_attribute: bool = False) -> bo
     )
 
 
-def with_decoding(features: Any, enable: bool) -> Any:
-    """Return features whose `decode` switches, as those of media, are set to `enable`."""
+def with_decoding(features: Any, enable: bool, *, media: bool = False) -> Any:
+    """Return features whose `decode` switches are set to `enable`: only those of media, if so."""
 
     def switched(one: Any) -> Any:
         if not hasattr(one, "decode") or isinstance(one, dict):
+            return one
+        if media and not hasattr(one, "embed_storage"):
             return one
         result = copy.copy(one)
         object.__setattr__(result, "decode", enable)

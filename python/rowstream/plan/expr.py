@@ -5,13 +5,12 @@ The core evaluates them while files are read, and skips data that cannot match.
 
 from __future__ import annotations
 
-import datetime as dt
-import decimal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.plan.literals import check_kind, literal
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "eq": lambda a, b: a == b,
@@ -160,34 +159,8 @@ def _plain(value: Any) -> Any:
     item = getattr(value, "item", None)
     if callable(item) and not isinstance(value, (str, bytes)):
         value = item()  # of NumPy
-    _literal(value)
+    literal(value)
     return value
-
-
-def _literal(value: Any) -> dict[str, Any]:
-    """Return a value as JSON for the core."""
-    if isinstance(value, bool):
-        return {"bool": value}
-    if isinstance(value, int):
-        if -(1 << 63) <= value < 1 << 63:
-            return {"int": value}
-        return {"big": value} if 0 < value < 1 << 64 else {"float": float(value)}
-    if isinstance(value, float):
-        if value != value or value in (float("inf"), float("-inf")):
-            raise InvalidArgumentError(f"a column cannot be compared with {value}")
-        return {"float": value}
-    if isinstance(value, str):
-        return {"text": value}
-    if isinstance(value, (bytes, bytearray)):
-        return {"bytes": list(value)}
-    if isinstance(value, (dt.date, dt.time)):
-        return {"other": value.isoformat()}
-    if isinstance(value, decimal.Decimal):
-        return {"other": str(value)}
-    raise InvalidArgumentError(
-        f"a column cannot be compared with {value!r}; numbers, strings, bytes, booleans, dates and"
-        " decimals are there"
-    )
 
 
 def _get(row: Mapping[str, Any], path: tuple[str, ...]) -> Any:
@@ -218,7 +191,7 @@ class _Compare(Expr):
             "op": "compare",
             "column": self.path,
             "cmp": self.cmp,
-            "value": _literal(self.with_),
+            "value": literal(self.with_),
         }
 
     def columns(self) -> set[str]:
@@ -229,7 +202,10 @@ class _Compare(Expr):
 
     def value(self, row: Mapping[str, Any]) -> bool | None:
         value = _get(row, self.path)
-        return None if value is None else bool(_COMPARE[self.cmp](value, self.with_))
+        if value is None:
+            return None
+        check_kind(self.path, value, self.with_)
+        return bool(_COMPARE[self.cmp](value, self.with_))
 
     def __repr__(self) -> str:
         return f"{'.'.join(self.path)} {_SIGNS[self.cmp]} {self.with_!r}"
@@ -245,7 +221,7 @@ class _In(Expr):
         return {
             "op": "in",
             "column": self.path,
-            "values": [_literal(value) for value in self.values],
+            "values": [literal(value) for value in self.values],
             "null": self.null,
         }
 
@@ -257,7 +233,11 @@ class _In(Expr):
 
     def value(self, row: Mapping[str, Any]) -> bool | None:
         value = _get(row, self.path)
-        return self.null if value is None else value in self.values
+        if value is None:
+            return self.null
+        for one in self.values:
+            check_kind(self.path, value, one)
+        return value in self.values
 
     def __repr__(self) -> str:
         return f"{'.'.join(self.path)} in {[*self.values, *([None] if self.null else [])]!r}"

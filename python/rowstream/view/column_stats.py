@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ _DISTINCT = 1_000_000
 _SAMPLE = 100_000  # values that a histogram is made of
 _BINS = 20
 _READ = 10_000  # rows that are read at once
+_SHIFT = 64  # bits by which numbers are made smaller, so that their sum is a float
+_PLAIN = {"string_view": "large_string", "binary_view": "large_binary"}
 _FEW = 10_000  # distinct texts of which the most frequent are known
 
 
@@ -33,6 +36,7 @@ class ColumnStats:
         self._exact = True
         self._few: Counter[str] | None = Counter()
         self._sum: float = 0
+        self._small_sum = 0.0  # where the sum is larger than floats are
         self._min: Any = None
         self._max: Any = None
         self._count = 0
@@ -49,6 +53,8 @@ class ColumnStats:
         import pyarrow as pa
         import pyarrow.compute as pc
 
+        if (plain := _PLAIN.get(str(column.type))) is not None:
+            column = column.cast(plain)
         self.rows += len(column)
         self.nulls += column.null_count
         there = column.drop_null()
@@ -90,8 +96,9 @@ class ColumnStats:
             return there.cast(pa.float64()).to_numpy()
         if types.is_timestamp(kind) or types.is_date(kind):
             self._of = "times"
-            zone = kind.tz if types.is_timestamp(kind) else None
-            return there.cast(pa.timestamp("us", zone)).cast(pa.int64()).to_numpy()
+            if types.is_date(kind):
+                there, kind = there.cast(pa.timestamp("s")), pa.timestamp("s")
+            return _microseconds(there.cast(pa.int64()).to_numpy(), kind.unit)
         return None
 
     def _measure(self, numbers: np.ndarray) -> None:
@@ -108,7 +115,10 @@ class ColumnStats:
         self._max = most if self._max is None else max(self._max, most)
         # Integers are added exactly.
         exact = numbers.dtype.kind in "iub"
-        self._sum += _exact_sum(numbers) if exact else float(numbers.sum(dtype=np.float64))
+        with np.errstate(over="ignore"):
+            self._sum += _exact_sum(numbers) if exact else float(numbers.sum(dtype=np.float64))
+        if not exact:
+            self._small_sum += float(np.ldexp(numbers, -_SHIFT).sum(dtype=np.float64))
         self._count += len(numbers)
         # Those of the smallest random numbers: each value is as likely to be kept.
         drawn = np.concatenate([self._drawn, self._rng.random(len(numbers))])
@@ -138,6 +148,11 @@ class ColumnStats:
         if len(self._few) > _FEW:
             self._few = None
 
+    def _mean(self) -> float:
+        if abs(self._sum) != math.inf:
+            return self._sum / self._count
+        return math.ldexp(self._small_sum / self._count, _SHIFT)
+
     def result(self) -> dict[str, Any]:
         """Return the figures.
 
@@ -161,7 +176,7 @@ class ColumnStats:
             edges: list[Any] = list(ends)
             figures: dict[str, Any] = {
                 "min": self._min,
-                "mean": self._sum / self._count,
+                "mean": self._mean(),
                 "max": self._max,
             }
             if self._of == "times":
@@ -187,6 +202,16 @@ def figures_of(ds: Any) -> tuple[int, dict[str, dict[str, Any]]]:
         for name in table.column_names:
             columns.setdefault(name, ColumnStats()).add(table.column(name))
     return rows, {name: one.result() for name, one in columns.items()}
+
+
+def _microseconds(values: np.ndarray, unit: str) -> np.ndarray:
+    """Return times of a unit in microseconds: as floats, where integers do not hold them."""
+    if unit == "ns":
+        return values // 1000
+    factor = {"s": 1_000_000, "ms": 1000, "us": 1}[unit]
+    most = (1 << 63) // factor - 1
+    large = factor > 1 and len(values) and bool((abs(values.astype(float)) > most).any())
+    return values.astype(float) * factor if large else values * factor
 
 
 def _exact_sum(numbers: np.ndarray) -> int:

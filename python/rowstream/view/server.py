@@ -31,6 +31,10 @@ _POLICY = (
 )
 
 
+class _NothingHereError(Exception):
+    """There is no page of a name."""
+
+
 class Viewer:
     """A server of one page, which runs in a thread; a context manager.
 
@@ -79,7 +83,7 @@ class Viewer:
         """Return the content of an answer, its type, and the nonce of its scripts.
 
         Raises:
-            LookupError: There is nothing of this name.
+            _NothingHereError: There is nothing of this name.
         """
         split, where, search = (given.get(name, "") for name in ("split", "where", "search"))
         if path == "":
@@ -100,10 +104,10 @@ class Viewer:
             row = check_number("row", int(given.get("row", 0)))
             content = self._pages.media(split, row, given.get("column", ""), where, search)
             if content is None:
-                raise LookupError(path)
+                raise _NothingHereError(path)
             return content, media_type(content) or "application/octet-stream", None
         else:
-            raise LookupError(path)
+            raise _NothingHereError(path)
         return json.dumps(found).encode(), "application/json", None
 
 
@@ -123,10 +127,13 @@ def _handler(viewer: Viewer) -> type[BaseHTTPRequestHandler]:
                 return
             try:
                 content, kind, nonce = viewer._answer(rest[0], asked(url))
-            except LookupError:
+            except _NothingHereError:
                 self._send(b"there is nothing here", status=HTTPStatus.NOT_FOUND)
             except (RowstreamError, ValueError, TypeError, OSError) as error:
                 self._send(str(error).encode(), status=HTTPStatus.BAD_REQUEST)
+            except Exception as error:  # whatever a function of users raises
+                said = f"{type(error).__name__}: {error}"
+                self._send(said.encode(), status=HTTPStatus.INTERNAL_SERVER_ERROR)
             else:
                 self._send(content, kind, nonce)
 

@@ -368,7 +368,7 @@ def _members(table: pa.Table, features: Features | None, texts: set[str]) -> byt
         field, ending = _ending(read_again(of), name in texts)
         kind = number_of(of.type) if ending == "npy" else None
         fields.append((name, field, ending, kind, columns[name]))
-    alike = any(f"{name}.{end}" in columns for name in names for end in ("txt", "json"))
+    alike = any(other.startswith(f"{name}.") for name in names for other in names)
     parts: list[Any] = []
     for i, key in enumerate(keys):
         check_key(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from rowstream.features.media.base import content_of
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 _TEXTS = frozenset(
     ["txt", "text", "transcript", "caption", "cls", "cls2", "index", "count", "inx", "id"]
 )
+_READ_AS_TEXT = frozenset(["txt", "text", "transcript"])
+"""What `load_dataset` takes for texts."""
 JSON = frozenset(["json", "jsn"])
 _NUMBERS = frozenset(["cls", "cls2", "id", "index", "inx"])
 """What `load_dataset` takes for whole numbers."""
@@ -48,7 +51,8 @@ def encoded(field: str, ending: str, value: Any, kind: Any = None) -> tuple[str,
         named = field if ending in _TEXTS or "." in field else f"{field}.txt"
         return named, value.encode("utf-8", "surrogatepass")
     if isinstance(value, Mapping) and value.keys() == {"bytes", "path"}:
-        return field, content_of(value["bytes"], value["path"])
+        content = content_of(value["bytes"], value["path"])
+        return _media_name(field, ending, value["path"], content), content
     if hasattr(value, "save") and hasattr(value, "getbands"):
         return field, _image(ending, value)
     if ending == "npz" and isinstance(value, Mapping):
@@ -63,18 +67,49 @@ def encoded(field: str, ending: str, value: Any, kind: Any = None) -> tuple[str,
     return f"{field}.json", _as_json(value)
 
 
+_MARKS = {
+    b"\x89PNG": "png",
+    b"\xff\xd8\xff": "jpg",
+    b"GIF8": "gif",
+    b"BM": "bmp",
+    b"II*\0": "tif",
+    b"MM\0*": "tif",
+    b"fLaC": "flac",
+    b"OggS": "ogg",
+    b"ID3": "mp3",
+}
+_RIFF = {b"WEBP": "webp", b"WAVE": "wav"}
+_VIDEOS = ("mp4", "mkv", "webm", "mov")
+_MEDIA = frozenset([*_IMAGES, *_MARKS.values(), *_RIFF.values(), "m4a", *_VIDEOS])
+
+
+def _media_name(field: str, ending: str, path: str | None, content: Any) -> str:
+    """Return the name of a file of media, with the ending of its format if it has none of one."""
+    if ending in _MEDIA:
+        return field
+    head = bytes(content[:12])
+    found = (path or "").rpartition(".")[2].lower()
+    if found not in _MEDIA:
+        marks = (end for mark, end in _MARKS.items() if head.startswith(mark))
+        found = _RIFF.get(head[8:12], "") if head[:4] == b"RIFF" else next(marks, "")
+    return f"{field}.{found}" if found else field
+
+
 def read_again(field: pa.Field) -> str:
     """Return the name of a column, with an ending that `load_dataset` takes for what it is."""
     import pyarrow as pa
 
-    name, kind = field.name, field.type
+    name, kind = str(field.name), field.type
     ending = name.rpartition(".")[2].lower()
-    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    if ending in ("caption", "count") or (ending in _NUMBERS and text):
-        return f"{name}.txt"
+    if ending in JSON:
+        return name
+    if any(of(kind) for of in (pa.types.is_string, pa.types.is_large_string)):
+        return name if ending in _READ_AS_TEXT else f"{name}.txt"
     whole = pa.types.is_integer(kind) and kind != pa.uint64()
-    plain = pa.types.is_floating(kind) or pa.types.is_integer(kind)
-    return f"{name}.json" if ending in _NUMBERS and plain and not whole else name
+    if whole and ending in _NUMBERS:
+        return name
+    plain = (pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean)
+    return f"{name}.json" if ending in _TEXTS and any(of(kind) for of in plain) else name
 
 
 def number_of(kind: pa.DataType) -> Any:
@@ -102,6 +137,8 @@ def _plain(value: Any) -> Any:
         return value.tolist()
     if hasattr(value, "isoformat"):
         return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
     raise TypeError(f"JSON has no {type(value).__name__}")
 
 

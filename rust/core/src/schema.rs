@@ -29,7 +29,7 @@ pub enum Mixed {
 impl Mixed {
     /// In files of a format.
     pub fn of(format: &str) -> Self {
-        if format == "json" { Self::Json } else { Self::Error }
+        if matches!(format, "json" | "webdataset") { Self::Json } else { Self::Error }
     }
 }
 

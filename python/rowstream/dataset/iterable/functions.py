@@ -195,6 +195,10 @@ class StreamFunctions(StreamColumns):
             "num_threads",
             (32 if requires_decoding(features) else 0) if num_threads is None else num_threads,
         )
+        return self._decoded_as(result, threads)
+
+    def _decoded_as(self, features: Any, threads: int) -> Self:
+        """Return the stream with features that differ only in what is decoded."""
         if self._plan.python:
-            return self._with(_known=result, _decoding=threads)
-        return self._cast(dict(result))._with(_decoding=threads)
+            return self._with(_known=features, _decoding=threads)
+        return self._cast(dict(features))._with(_decoding=threads)
