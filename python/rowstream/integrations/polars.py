@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from rowstream.arrow.empty import empty_table
 from rowstream.integrations.conditions import from_polars
 from rowstream.integrations.tables import narrowed, reader_of, schema_of
 
@@ -32,7 +33,7 @@ def scan(dataset: Any) -> Any:
     import polars as pl
     from polars.io.plugins import register_io_source
 
-    schema = pl.DataFrame(schema_of(dataset).empty_table()).schema
+    schema = pl.DataFrame(empty_table(schema_of(dataset))).schema
     floats = [name for name, of in schema.items() if of.is_float() or of.is_nested()]
 
     def read(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from rowstream.arrow.empty import empty_table
 from rowstream.dataset.iterable.dataset import IterableDataset
 from rowstream.dataset.map_style.dataset import Dataset
 from rowstream.exceptions import InvalidArgumentError
@@ -147,7 +148,7 @@ def _source(dataset: Dataset | IterableDataset, num_tasks: int | None) -> Any:
             if features is not None and work.columns != []:
                 schema = pa_schema(features)
                 if work.columns is not None:
-                    schema = schema.empty_table().select(work.columns).schema
+                    schema = empty_table(schema).select(work.columns).schema
             return [
                 ReadTask(replace(work, index=i, of=of), metadata, schema, per_task_row_limit)
                 for i in range(of)

@@ -12,6 +12,7 @@ from rowstream.dataset.convert import of_formatted_columns, transformed
 from rowstream.dataset.iterable.dataset import IterableDataset
 from rowstream.dataset.map_style.dataset import Dataset
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
+from rowstream.formatting.streams import TABLES
 from rowstream.ops.pool import Pool
 from rowstream.utils.arguments import check_number
 
@@ -50,6 +51,23 @@ def stream_of(dataset: Any, *, shuffle: bool, seed: int) -> IterableDataset:
     if dataset._plan.grouped:
         raise UnsupportedError("DataLoader: the rows are in batches already: leave out batch()")
     return dataset
+
+
+def with_rows_of(stream: IterableDataset, dataset: Any) -> IterableDataset:
+    """Return the stream of a loader with rows as the dataset gives them; tables are Python objects.
+
+    Raises:
+        UnsupportedError: The format of a map-style dataset has options, which streams have not.
+    """
+    if not isinstance(dataset, Dataset) or dataset._format_type in (None, "custom"):
+        return stream.with_format(None) if stream._format in TABLES else stream
+    if dataset._format_kwargs:
+        raise UnsupportedError(
+            "DataLoader: collate_fn= takes rows of a format without options, found"
+            f" {dataset._format_kwargs}: with_format({dataset._format_type!r}), and convert in"
+            " collate_fn"
+        )
+    return stream.with_format(None if dataset._format_type in TABLES else dataset._format_type)
 
 
 def unknown(names: Iterable[str], loader: type) -> str:

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 from rowstream import _core
 from rowstream.distributed import split_dataset_by_node
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.formatting.streams import TABLES
 from rowstream.loader.ahead import Ahead, begun, bytes_of, called, marked
 from rowstream.loader.collate import Collate, GivenCollate
 from rowstream.loader.device import ToDevice, can_pin, pinned
 from rowstream.loader.figures import LoaderFigures
-from rowstream.loader.given import AUTO_THREADS, pool_of, rows_of, stream_of, unknown
+from rowstream.loader.given import AUTO_THREADS, pool_of, rows_of, stream_of, unknown, with_rows_of
 from rowstream.loader.live import shown
 from rowstream.loader.place import Place
 from rowstream.loader.ranks import Agreement, evenly_by_count, initialized, ranks
@@ -184,7 +183,7 @@ class DataLoader(LoaderState, LoaderFigures):
                     "DataLoader: collate_fn= takes rows and is called in the loop: it does not go"
                     " together with collate=, num_threads= and num_proc=: those take columns"
                 )
-            self.dataset = stream.with_format(None) if stream._format in TABLES else stream
+            self.dataset = with_rows_of(stream, dataset)
             collate = rows_of
         else:
             self.dataset = stream.with_format("numpy")

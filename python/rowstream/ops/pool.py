@@ -13,13 +13,14 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from shutil import rmtree
-from threading import Thread
+from threading import Thread, current_thread
 from time import perf_counter
 from typing import Any, Protocol
 
 from rowstream.exceptions import UnsupportedError
 from rowstream.ops.shared import Handed, folder, hand, taken
 from rowstream.ops.undivided import stay_undivided
+from rowstream.utils.process_errors import sendable
 
 _TASKS = 256  # coroutines that run at once
 _TOGETHER = 4e-3  # seconds that calls take which go to a process together
@@ -68,7 +69,7 @@ def _run(given: Handed) -> tuple[float, Handed]:
             results.append(_Failed(failed))
             break
         except Exception as error:
-            results.append(_Failed(error))
+            results.append(_Failed(sendable(error)))
             break
     return perf_counter() - begun, _handed(results)
 
@@ -285,7 +286,13 @@ def _event_loop(call: Callable[..., Any]) -> Iterator[Callable[..., Future[Any]]
     finally:
         for future in futures:
             future.cancel()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
+
+        async def end() -> None:
+            await loop.shutdown_asyncgens()
+            loop.stop()
+
+        # On its own thread: this one may have a loop that runs, where a stream is collected.
+        asyncio.run_coroutine_threadsafe(end(), loop)
+        if thread is not current_thread():
+            thread.join()
+            loop.close()

@@ -118,6 +118,10 @@ class Reader:
         """
         return None
 
+    def with_declared(self, features: Features) -> Reader:  # noqa: ARG002 - for subclasses
+        """Return the reader for types that are declared."""
+        return self
+
     def units(self, files: list[Source]) -> list[Any]:
         """Return what `rows` takes, one after another: the files, unless a format says more."""
         return [*files]

@@ -40,6 +40,8 @@ class Reading:
         found = request.found
         access = found.places.access
         reader = reader_of(request.reader or found.format).of(dict(request.how.options))
+        if request.declared is not None:
+            reader = reader.with_declared(request.declared)
         sources = {one: [Source(path, access) for path in found.files[one]] for one in names}
         every = [source for some in sources.values() for source in some]
         features = request.declared if request.declared is not None else reader.features(every)

@@ -58,6 +58,10 @@ def csv_options(left: dict[str, Any]) -> dict[str, Any]:
             raise PandasOnlyError(f"{name}=")
     if callable(left.get("usecols")):
         raise PandasOnlyError("usecols= that is a function")
+    if left.get("names", left.get("column_names")) is not None and any(
+        isinstance(one, int) for one in left.get("usecols") or ()
+    ):
+        raise PandasOnlyError("usecols= of numbers beside names of columns")
     names = left.pop("column_names", None) or left.pop("names", None)
     left.pop("names", None)
     header = left.pop("header", "infer")

@@ -83,15 +83,12 @@ def request_of(
     if is_packaged(found.format):
         how = ReadOptions(found.format, options)
         return Request(how, found, declared, how, found.format)
-    if found.format == "csv":
-        try:
-            read_options("csv", dict(options), None)
-        except PandasOnlyError:
-            if declared is not None and isinstance(options.get("dtype") or {}, dict):
-                texts = dict.fromkeys(_texts(declared), object)
-                options["dtype"] = {**texts, **(options.get("dtype") or {})}
-            how = ReadOptions("csv", options)
-            return Request(how, found, declared, how, PANDAS_CSV)
+    if found.format == "csv" and _only_pandas(options, found):
+        if declared is not None and isinstance(options.get("dtype") or {}, dict):
+            texts = dict.fromkeys(_texts(declared), object)
+            options["dtype"] = {**texts, **(options.get("dtype") or {})}
+        how = ReadOptions("csv", options)
+        return Request(how, found, declared, how, PANDAS_CSV)
     if declared is None or streaming or found.format not in ("json", "csv"):
         # Other formats say the types of their values, which are cast afterwards; but a condition is
         # one of labels, not of their names.
@@ -117,6 +114,17 @@ def request_of(
     strings = dict.fromkeys(_texts(scalars), Value("string"))
     plain = read_options("csv", {**options, "dtype": {**strings, **options.get("dtype", {})}}, None)
     return Request(read_options("csv", dict(options), scalars), found, declared, plain)
+
+
+def _only_pandas(options: dict[str, Any], found: ResolvedFiles) -> bool:
+    """Return whether files of CSV have options that the core lacks."""
+    if options.get("nrows") is not None and any(len(some) > 1 for some in found.files.values()):
+        return True  # rows of each file, where the core counts those of all
+    try:
+        read_options("csv", dict(options), None)
+    except PandasOnlyError:
+        return True
+    return False
 
 
 def _texts(declared: Features) -> list[str]:

@@ -304,7 +304,7 @@ class StreamExport(StreamBase):
         try:
             tables = (file or self)._tables(batch_size, *([] if schema is None else [schema]))
             first = next(tables, None)
-            empty = self._empty() if schema is None else schema.empty_table()
+            empty = self._empty() if schema is None else empty_table(schema)
             yield ExportedRows(
                 lambda _: tables if first is None else chain([first], tables),
                 empty if first is None else first.slice(0, 0),
