@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pickle
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 
-def sendable(error: BaseException) -> BaseException:
+E = TypeVar("E", bound=BaseException)
+
+
+def sendable(error: E) -> E | RuntimeError:
     """Return an error that another process can read: one of its text, if it cannot be pickled."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301 - it was made just now

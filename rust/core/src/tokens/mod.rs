@@ -72,7 +72,7 @@ impl Spec {
                 ..TruncationParams::default()
             }),
         };
-        Ok(Encoder {
+        let made = Encoder {
             column: self.column.clone(),
             of: tokenizer(&self.tokenizer)?,
             options: EncodeOptions {
@@ -82,7 +82,18 @@ impl Spec {
                 truncation,
                 ..EncodeOptions::default()
             },
-        })
+        };
+        if let Some(most) = self.max_length {
+            let special = made.clone().without_limit().ids("")?.len();
+            if special > most {
+                let what = format!(
+                    "tokenize: max_length is {most}, and the tokenizer adds {special} special tokens to each text: give \
+                     more, or add_special_tokens=False"
+                );
+                return Err(Error::new(Kind::Value, what));
+            }
+        }
+        Ok(made)
     }
 }
 
