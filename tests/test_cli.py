@@ -605,3 +605,54 @@ def test_the_standard_input_is_a_source(files):
     assert (done.returncode, done.stdout) == (0, b"9\n"), done.stderr
     assert b"--format" in run("count", "-").stderr
     assert run("count", "-", "--format", "xyz").returncode == 2
+
+
+def test_json_texts_are_values(tmp_path, run):
+    path = tmp_path / "mixed.jsonl"
+    path.write_text('{"a": 1, "x": {"k": 1}}\n{"a": "s", "x": [1, 2]}\n')
+    expected = [{"a": 1, "x": {"k": 1}}, {"a": "s", "x": [1, 2]}]
+    for words in (
+        ["head", str(path)],
+        ["sample", str(path)],
+        ["sql", "select * from data", str(path)],
+    ):
+        status, out, _ = run(*words, "--json")
+        assert (status, [json.loads(line) for line in out]) == (0, expected)
+    status, out, _ = run("schema", str(path), "--json")
+    assert "Json(decode=True)" in out[0]
+
+
+def test_times_of_any_unit(tmp_path, run):
+    path = tmp_path / "times.arrow"
+    table = pa.table(
+        {
+            "ns": pa.array([1, None], pa.timestamp("ns")),
+            "s": pa.array([2**60, 0], pa.timestamp("s")),
+            "text": pa.array(["a", None], pa.string_view()),
+            "bytes": pa.array([b"xx", None], pa.binary_view()),
+            "large": [1.7e308, 1.7e308],
+        }
+    )
+    with pa.ipc.new_file(str(path), table.schema) as file:
+        file.write_table(table)
+    status, out, _ = run("sql", "select ns, ns from data", str(path), "--json")
+    assert status == 0
+    assert json.loads(out[0]) == {
+        "ns": "1970-01-01 00:00:00.000000001",
+        "ns_1": "1970-01-01 00:00:00.000000001",
+    }
+    status, out, _ = run("stats", str(path), "--json")
+    figures = {one["column"]: one for one in map(json.loads, out)}
+    assert status == 0
+    assert figures["ns"]["nulls"] == 1
+    assert figures["s"]["max"].endswith("s after 1970")
+    assert (figures["text"]["of"], figures["bytes"]["max"]) == ("characters", 2)
+    assert figures["large"]["mean"] == 1.7e308
+
+
+def test_patterns_of_any_kind(tmp_path, run):
+    for i in (1, 2, 3):
+        (tmp_path / f"c{i}.jsonl").write_text('{"a": 1}\n')
+    for pattern, count in (("c?.jsonl", 3), ("c[12].jsonl", 2), ("c{1,2}.jsonl", 2)):
+        status, out, _ = run("count", f"{tmp_path}/{pattern}")
+        assert (status, out) == (0, [str(count)])

@@ -261,3 +261,15 @@ def test_a_browser_shows_it(viewer, tmp_path):
         assert shot.size[0] == 1280
         # Not a blank page.
         assert len(shot.convert("RGB").resize((200, 140)).getcolors(30_000)) > 100
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyError, RuntimeError, AssertionError])
+def test_an_error_of_a_function_is_an_answer(error):
+    def fails(row):
+        raise error("the words")
+
+    ds = Dataset.from_dict({"a": [1]}).to_iterable_dataset().map(fails)
+    with serve({"rows": ds}) as viewer:
+        code, content = status(viewer, "rows", split="rows")[:2]
+        assert code == 500
+        assert "the words" in content

@@ -116,3 +116,50 @@ def test_a_rank_that_ended_beside_one_in_the_next_epoch():
         one.load_state_dict(states)
         found = [numbers(batch) for batch, _ in zip(batches(one), range(2), strict=False)]
         assert found == coming[c]
+
+
+def test_rows_for_collate_fn_are_in_the_format_of_the_table():
+    import torch
+
+    ds = Dataset.from_dict({"a": [1, 2]})
+    (batch,) = rowstream.DataLoader(ds.with_format("torch"), 2, collate_fn=lambda rows: rows)
+    assert [type(row["a"]) for row in batch] == [torch.Tensor] * 2
+    (batch,) = rowstream.DataLoader(ds.with_format("pandas"), 2, collate_fn=lambda rows: rows)
+    assert batch == [{"a": 1}, {"a": 2}]
+    with pytest.raises(rowstream.exceptions.UnsupportedError, match="without options"):
+        rowstream.DataLoader(
+            ds.with_format("torch", dtype=torch.float32), 2, collate_fn=lambda rows: rows
+        )
+
+
+class NeedsTwoError(Exception):
+    """An exception that cannot be read back from its pickle."""
+
+    def __init__(self, words, more):
+        super().__init__(words)
+        self.more = more
+
+
+def test_errors_of_processes_keep_their_words():
+    def fails(row):
+        raise NeedsTwoError("the words", 2)
+
+    with pytest.raises(RuntimeError, match="NeedsTwoError: the words"):
+        list(Dataset.from_dict({"a": [1]}).to_iterable_dataset().map(fails, num_proc=1))
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_async_stream_that_is_left_ends_while_another_loop_runs():
+    import asyncio
+    import gc
+
+    async def doubled(row):
+        return {"a": row["a"] * 2}
+
+    async def main():
+        rows = iter(Dataset.from_dict({"a": [*range(9)]}).to_iterable_dataset().map(doubled))
+        assert next(rows) == {"a": 0}
+        del rows
+        gc.collect()
+
+    asyncio.run(main())

@@ -233,3 +233,47 @@ def test_empty_rows_say_no_type():
     ds = Dataset.from_dict(rows, features=features).to_iterable_dataset()
     (row,) = ds.pack(2, strategy="wrapped", batch_size=2)
     assert row["a"].tolist() == [2**53 + 1, 2**53 + 2]
+
+
+def functions(rows):
+    return (
+        Dataset.from_dict({"i": [*range(len(rows))]})
+        .to_iterable_dataset()
+        .map(lambda row: rows[row["i"]], remove_columns=["i"])
+    )
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_rows_of_functions(strategy):
+    """Of arrays of any library, with nulls for rows without tokens."""
+    import torch
+
+    def packed(*rows):
+        made = functions([{"input_ids": row} for row in rows]).pack(3, strategy, batch_size=2)
+        return [row["input_ids"].tolist() for row in made]
+
+    assert packed(torch.tensor([1, 2]), torch.tensor([3])) == [[1, 2, 3]]
+    assert flat(packed([2**63 + 5], [3])) == [2**63 + 5, 3]
+    assert flat(packed([1, 2], [3, 4], None, None, [5])) == [1, 2, 3, 4, 5]
+    assert packed(None, None) == packed([], []) == []
+    assert packed((1,), np.array([2], np.uint8)) == [[1, 2]]
+    for rows, words in [
+        ([[1, None], [3]], "nulls among its numbers"),
+        ([[1, "a"], [5]], "lists of numbers"),
+        ([["1"], ["5"]], "tokenize first"),
+        ([[2**63 + 5], [-3]], "no type has both"),
+        ([[0.5], [2**60 + 1]], r"above 2\*\*53"),
+        ([[[1]], [[2]]], "lists of numbers"),
+    ]:
+        with pytest.raises(exceptions.SchemaError, match=words):
+            packed(*rows)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("batch_size", [1, 2, 4])
+def test_a_column_that_some_rows_lack_is_an_error(strategy, batch_size):
+    rows = [{"input_ids": [1]}, {"input_ids": [2], "labels": [5]}, {"input_ids": [3, 4]}]
+    if strategy != "wrapped" and batch_size == 1:
+        pytest.skip("each row is packed by itself")
+    with pytest.raises(exceptions.SchemaError, match="columns"):
+        list(functions(rows).pack(9, strategy, batch_size=batch_size))

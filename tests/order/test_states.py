@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import islice
+from itertools import chain, islice
 
 import pytest
 from rowstream import (
@@ -139,7 +139,7 @@ def test_a_state_that_is_saved_as_it_was_loaded_is_the_same_place(make, given):
         parts = [split_dataset_by_node(make(), c, count) for c in range(count)]
         for part in parts:
             part.load_state_dict(through_json(merge_state_dicts([state])))
-        assert sorted(sum(map(ids, parts), [])) == sorted(whole[given:])
+        assert sorted(chain.from_iterable(map(ids, parts))) == sorted(whole[given:])
 
 
 @pytest.mark.parametrize("given", [1, 5, 11])
@@ -151,7 +151,7 @@ def test_the_state_of_one_process_goes_on_on_several_ranks(make, given):
     parts = [split_dataset_by_node(make(), c, 3) for c in range(3)]
     for part in parts:
         part.load_state_dict(state)
-    assert sorted(sum(map(ids, parts), [])) == sorted(whole[given:])
+    assert sorted(chain.from_iterable(map(ids, parts))) == sorted(whole[given:])
 
 
 def test_a_cut_behind_batches_that_one_process_began():

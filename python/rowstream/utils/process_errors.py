@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 from typing import NoReturn, TypeVar
 
-
 E = TypeVar("E", bound=BaseException)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rowstream import _core
 from rowstream.arrow.empty import empty_table
 from rowstream.exceptions import InvalidArgumentError
+from rowstream.features.cast import table_cast
 from rowstream.utils.arguments import check_number, convert_file_size_to_int
 from rowstream.writers.external_sort import HEAD_COLUMNS, SortedRows, SortKeys, found, sorted_rows
 
@@ -220,7 +221,7 @@ def given(
     def tables(size: int | None) -> Iterator[pa.Table]:
         kept = (one.select(schema.names) for one in sorted.tables(part, of, memory))
         for table in _of_size(kept, size or _ROWS):
-            yield table if table.schema.equals(schema) else table.cast(schema)
+            yield table if table.schema.equals(schema) else table_cast(table, schema)
 
     return replace(rows, tables=tables, count=sorted.count if of == 1 else None)
 
