@@ -226,3 +226,40 @@ def test_what_is_written_is_read(tmp_path):
     samples = parse(tmp_path / "a.tar")
     assert [s["json"] for s in samples] == [{"i": i, f"k{i}": None} for i in range(10)]
     assert all(np.array_equal(s["npy"], np.eye(i)) for i, s in enumerate(samples))
+
+
+def test_columns_come_back_as_what_they_were(tmp_path):
+    from decimal import Decimal
+
+    from PIL import Image as Pillow
+    from rowstream import ClassLabel, Dataset, Features, Image, Json
+
+    row = {
+        "meta.author": "Ann",
+        "count": 3,
+        "n.count": 2.5,
+        "flag.index": True,
+        "cls": 4,
+        "plain": "t",
+        "id": "7",
+        "inx": 1.5,
+        "list": [1, 2],
+        "caption": "c",
+        "price": [Decimal("1.5")],
+        "z.text": 3,
+    }
+    path = str(tmp_path / "a.tar")
+    Dataset.from_list([row]).to_webdataset(path)
+    (back,) = load_dataset("webdataset", data_files=path, split="train", streaming=True)
+    found = {name.removesuffix(".txt").removesuffix(".json"): of for name, of in back.items()}
+    assert {name: found[name] for name in row} == {**row, "price": ["1.5"]}
+    features = Features({"image": Image(), "label": ClassLabel(names=["a", "b"])})
+    images = {"image": [Pillow.new("RGB", (2, 2))], "label": [1]}
+    Dataset.from_dict(images, features=features).to_webdataset(path)
+    (back,) = load_dataset("webdataset", data_files=path, split="train", streaming=True)
+    assert back["image.png"].size == (2, 2)
+    assert back["label.json"] == 1
+    mixed = Dataset.from_dict({"j": [{"a": 1}, [1]]}, features=Features({"j": Json()}))
+    mixed.to_webdataset(str(tmp_path / "m.tar"), num_shards=2)
+    ds = load_dataset("webdataset", data_files=str(tmp_path / "m-*.tar"), split="train")
+    assert ds["j.json"][:] == [{"a": 1}, [1]]

@@ -13,6 +13,7 @@ from rowstream.cli.source import add_source, chosen, files_of, loaded
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.features.nested import visit
 from rowstream.resolve.formats import by_name
+from rowstream.storage.urls import COMPRESSED
 
 if TYPE_CHECKING:
     import argparse
@@ -72,6 +73,11 @@ def _run(given: argparse.Namespace, out: Output) -> None:
     if kind not in {**_METHODS, **_APART}:
         known = ", ".join([*_METHODS, *_APART])
         raise InvalidArgumentError(f"{given.target}: say the format with --to: {known}")
+    if kind in ("parquet", "arrow") and given.target.lower().endswith(COMPRESSED):
+        raise InvalidArgumentError(
+            f"{given.target}: {kind} is compressed inside, with --compression zstd: leave out the"
+            " last ending"
+        )
     splits = loaded(given)
     folder = given.target.endswith("/") or os.path.isdir(given.target)
     if len(splits) > 1 and not folder:

@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
     schema.set_defaults(run=_schema)
     sample = commands.add_parser("sample", help="show rows from anywhere")
     sample.add_argument("-n", type=count, default=5, metavar="ROWS", help="how many (5)")
-    sample.add_argument("--seed", type=int, default=0, help="another seed shows others (0)")
+    sample.add_argument("--seed", type=count, default=0, help="another seed shows others (0)")
     sample.set_defaults(run=_sample)
     search = commands.add_parser("search", help="show rows that have a text")
     search.add_argument("text", help="the text that is looked for, whatever its case")

@@ -51,12 +51,25 @@ def prepare_request(
             raise
         # Values that are not of the types that are wanted, and become so: they are read as they
         # are, and cast.
+        if request.found.format == "json" and _leaves_out(request, names):
+            raise
         try:
             return prepare_splits(
                 make, request.plain, request, names, cache_dir, keep_in_memory, anew, counts
             )
         except pa.ArrowInvalid as wrong:
             raise error from wrong
+
+
+def _leaves_out(request: Request, names: list[str]) -> bool:
+    """Return whether files have columns that `features=` does not name."""
+    files = {name: request.found.files[name] for name in names}
+    plans = plans_of(request.plain, request.found, files)
+    return any(
+        name not in (request.declared or ())
+        for plan, _ in plans.values()
+        for name in plan.column_names
+    )
 
 
 def prepare_splits(

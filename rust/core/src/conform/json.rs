@@ -53,6 +53,7 @@ fn write(array: &ArrayRef, row: usize, out: &mut Vec<u8>) -> Result<()> {
             let one = cast_to(&array.slice(row, 1), &DataType::Float64)?;
             float(one.as_primitive::<Float64Type>().value(0), out);
         }
+        DataType::FixedSizeBinary(_) => write(&cast_to(&array.slice(row, 1), &DataType::Binary)?, 0, out)?,
         of if text(of) || of.is_binary() => {
             let one = cast_to(&array.slice(row, 1), &DataType::Utf8View)?;
             if one.is_null(0) {
@@ -60,7 +61,6 @@ fn write(array: &ArrayRef, row: usize, out: &mut Vec<u8>) -> Result<()> {
             }
             string(one.as_string_view().value(0), out)?;
         }
-        DataType::FixedSizeBinary(_) => write(&cast_to(&array.slice(row, 1), &DataType::Binary)?, 0, out)?,
         Dictionary(_, of) => write(&cast_to(&array.slice(row, 1), of)?, 0, out)?,
         RunEndEncoded(_, of) => write(&cast_to(&array.slice(row, 1), of.data_type())?, 0, out)?,
         List(item) => items(&array.as_list::<i32>().value(row), item, out)?,

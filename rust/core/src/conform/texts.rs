@@ -86,9 +86,10 @@ fn stamp(value: &str, digits: usize) -> String {
     format!("{date} {}{}", clock(&time[..zone], digits), time[zone..].replace(':', ""))
 }
 
-/// Whether a string is a truth or a number to pyarrow too: Arrow's own casts take more.
+/// Whether a string is a truth, a number or a time of day to pyarrow too: Arrow's own casts take more.
 pub(crate) fn reads(value: &str, to: &DataType) -> bool {
     match to {
+        DataType::Time32(_) | DataType::Time64(_) => value.contains(':'),
         DataType::Boolean => ["true", "false", "1", "0"].iter().any(|word| value.eq_ignore_ascii_case(word)),
         _ if to.is_integer() => {
             let digits = value.strip_prefix('-').unwrap_or(value);
@@ -103,7 +104,8 @@ pub(crate) fn reads(value: &str, to: &DataType) -> bool {
 
 /// The first string of a column that is no value of a type, though Arrow's own cast takes it.
 pub(super) fn unread(array: &ArrayRef, to: &DataType) -> Result<Option<usize>> {
-    if !text(array.data_type()) || !(to.is_numeric() || *to == DataType::Boolean) {
+    let loose = to.is_numeric() || matches!(to, DataType::Boolean | DataType::Time32(_) | DataType::Time64(_));
+    if !text(array.data_type()) || !loose {
         return Ok(None);
     }
     let views = cast_to(array, &DataType::Utf8View)?;
