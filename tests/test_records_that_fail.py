@@ -17,7 +17,9 @@ BAD = {7, 8, 40, 99, 150, 151, 152}
 def lines(folder):
     made = []
     for i in range(200):
-        bad = [f'{{"id": {i}, "text": tru}}', f'{{"id": "{i}"}}', f'{{"id": {i}, "new": 1}}'][i % 3]
+        bad = [f'{{"id": {i}, "text": tru}}', f'{{"id": "x{i}"}}', f'{{"id": {i}, "new": 1}}'][
+            i % 3
+        ]
         made.append(bad if i in BAD else json.dumps({"id": i, "text": "x" * (i % 50)}))
     (folder / "a.jsonl").write_text("\n".join(made) + "\n")
     return "json", "a.jsonl", {"features": {"id": Value("int64"), "text": Value("large_string")}}

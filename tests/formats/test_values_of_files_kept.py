@@ -18,7 +18,6 @@ CUT = {
     "floats, small integers": (pa.array([1.0, 1.5]), Value("uint8"), "1.5"),
     "floats that are no number": (pa.array([1.0, float("nan")]), Value("int64"), "NaN"),
     "floats as truth": (pa.array([1.0, 0.5]), Value("bool"), "0.5"),
-    "floats as times": (pa.array([1.0, 1.5]), Value("timestamp[s]"), "1.5"),
     "floats as decimals": (pa.array([1.25, 1.239]), Value("decimal128(5, 2)"), "1.239"),
     "floats that are too large": (pa.array([1.0, 1e300]), Value("float32"), "1e300"),
     "large integers": (pa.array([1, 300]), Value("int8"), "300"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.resolve import formats
-from rowstream.resolve.split_files import by_split
+from rowstream.resolve.split_files import by_split, named_splits
 
 
 def data_files_of(
@@ -34,7 +34,9 @@ def data_files_of(
 
 
 def _format_of(paths: list[str], root: str | None) -> str:
-    """Return the format that most files of each split have."""
+    """Return the format that most files have; of several, that of the files that names of splits
+    choose.
+    """
 
     def whole(path: str) -> str:
         return path if root is None else f"{root}/{path}"
@@ -42,14 +44,22 @@ def _format_of(paths: list[str], root: str | None) -> str:
     known: list[str] = []
     for look in formats.looks(root):
         known = known or [path for path in paths if look(whole(path)) is not None]
-    found = {
-        split: formats.of_files(map(whole, some))
-        for split, some in by_split(known or paths).items()
-    }
-    if len(set(found.values())) > 1:
+    most = formats.of_files(map(whole, paths))
+    splits = named_splits(known)
+    found = {split: formats.of_files(map(whole, some)) for split, some in splits.items()}
+    own = named_splits(formats.chosen(paths, root, most))
+    if len(set(found.values())) > 1 and own and not splits.keys() <= own.keys():
         said = ", ".join(f"{split!r} of {format}" for split, format in found.items())
         raise InvalidArgumentError(
             f"the splits have files of different formats ({said}): name the format, as"
             ' load_dataset("csv", data_dir=…), or the files with data_files='
         )
-    return next(iter(found.values()), None) or formats.of_files(map(whole, paths))
+    one = next(iter(found.values()), most)
+    if len(set(found.values())) != 1 or one == most:
+        return most
+
+    def weight(format: str) -> tuple[int, int]:
+        files = formats.chosen(paths, root, format)
+        return len(files), -min(path.count("/") for path in files)
+
+    return one if weight(one) >= weight(most) else most

@@ -37,6 +37,11 @@ def by_split(paths: list[str]) -> dict[str, list[str]]:
     Args:
         paths: The files, relative to the folder of the dataset.
     """
+    return named_splits(paths) or ({"train": paths} if paths else {})
+
+
+def named_splits(paths: list[str]) -> dict[str, list[str]]:
+    """Return the files of each split that their names say; nothing where no name says one."""
     sharded: dict[str, list[str]] = {}
     for path in paths:
         if found := _SHARDED.fullmatch(path):
@@ -61,4 +66,4 @@ def by_split(paths: list[str]) -> dict[str, list[str]]:
                 result[split] = list(files)
         if result:
             return result
-    return {"train": paths} if paths else {}
+    return {}

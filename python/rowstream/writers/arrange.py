@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from rowstream import _core
 from rowstream.arrow.empty import empty_table
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.features.cast import table_cast
 from rowstream.utils.arguments import check_number, convert_file_size_to_int
 from rowstream.writers.external_sort import HEAD_COLUMNS, SortedRows, SortKeys, found, sorted_rows
 
@@ -216,6 +215,8 @@ def given(
     rows: ExportedRows, sorted: SortedRows, part: int = 0, of: int = 1, memory: int | None = None
 ) -> ExportedRows:
     """Return rows as they are after they were sorted; the arguments are those of `SortedPart`."""
+    from rowstream.features.cast import table_cast
+
     schema = rows.empty.schema
 
     def tables(size: int | None) -> Iterator[pa.Table]:

@@ -3,12 +3,12 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef, make_array, new_null_array};
-use arrow_cast::display::array_value_to_string;
-use arrow_cast::{can_cast_types, cast};
+use arrow_cast::can_cast_types;
 use arrow_ord::cmp::distinct;
 use arrow_schema::{DataType, TimeUnit};
 
 use super::texts::{digits, texts, unread};
+use super::values::{cast_to, first, misfit, text};
 use crate::error::{Error, Kind, Result};
 
 /// Values that are no lists and no structs, as another type that holds them.
@@ -95,28 +95,6 @@ fn castable(from: &DataType, to: &DataType) -> bool {
         _ if from.is_integer() || from.is_floating() => to.is_numeric() || *to == Boolean,
         _ => from.is_decimal() && to.is_numeric() && *to != Float16,
     }
-}
-
-pub(super) fn cast_to(array: &dyn Array, to: &DataType) -> Result<ArrayRef> {
-    cast(array, to).map_err(|e| Error::new(Kind::Schema, format!("{} cannot be read as {to}: {e}", array.data_type())))
-}
-
-/// The first row that has a value, in the values of a dictionary too, and is like this.
-fn first(array: &dyn Array, is: impl Fn(usize) -> bool) -> Option<usize> {
-    let nulls = array.logical_nulls();
-    (0..array.len()).find(|row| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(*row)) && is(*row))
-}
-
-pub(super) fn misfit(array: &dyn Array, row: usize, what: &str) -> Error {
-    let value = array_value_to_string(array, row).unwrap_or_default();
-    let short: String = value.chars().take(60).collect();
-    let more = if short.len() < value.len() { "…" } else { "" };
-    let value = if text(array.data_type()) { format!("{short:?}{more}") } else { format!("{short}{more}") };
-    Error::new(Kind::Schema, format!("{value} {what}")).on_row(row as u64)
-}
-
-pub(super) fn text(of: &DataType) -> bool {
-    matches!(of, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
 /// The first value that another type does not hold: casts of Arrow cut what comes after a point, and what is finer than

@@ -8,7 +8,7 @@ use arrow_array::{Array, ArrayRef, StringArray};
 use arrow_cast::display::array_value_to_string;
 use arrow_schema::{DataType, Field};
 
-use super::exact::{cast_to, misfit, text};
+use super::values::{cast_to, misfit, text};
 use crate::error::{Error, Kind, Result};
 use crate::fields::is_json;
 

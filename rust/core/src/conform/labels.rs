@@ -9,7 +9,8 @@ use arrow_array::{Array, ArrayRef, Int64Array};
 use arrow_schema::{DataType, Field};
 
 use super::conform;
-use super::exact::{exact, misfit, text};
+use super::exact::exact;
+use super::values::{misfit, text};
 use crate::error::Result;
 use crate::forked::Forked;
 

@@ -5,6 +5,7 @@ mod json;
 mod labels;
 mod shapes;
 mod texts;
+mod values;
 
 use std::sync::Arc;
 
@@ -21,11 +22,12 @@ use arrow_select::take::take;
 
 use crate::error::{Error, Kind, Result};
 use crate::fields::is_json;
-use exact::{exact, text};
+use exact::exact;
 use json::json_texts;
 pub(crate) use labels::{LABELS, Labels};
 pub(crate) use shapes::{SHAPE, shaped};
 pub(crate) use texts::reads;
+use values::text;
 
 /// A column as a field has it: as its type, and as the labels, in the shape or as the JSON texts that it says.
 /// `json`: whether it has JSON texts already.

@@ -7,7 +7,7 @@ use arrow_array::types::{Float32Type, Float64Type};
 use arrow_array::{Array, ArrayRef, StringArray};
 use arrow_schema::{DataType, TimeUnit};
 
-use super::exact::{cast_to, text};
+use super::values::{cast_to, text};
 use crate::error::Result;
 
 /// Values of a type that Arrow's own cast writes otherwise; `None` where it does not.
