@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rowstream import _core
 from rowstream.arrow.empty import empty_table
+from rowstream.arrow.order import is_ordered
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.utils.arguments import check_number, convert_file_size_to_int
 from rowstream.writers.external_sort import HEAD_COLUMNS, SortedRows, SortKeys, found, sorted_rows
@@ -160,33 +161,11 @@ class Arrangement:
             raise InvalidArgumentError(f"columns {ours}: rename them, rowstream needs these names")
         for name, _ in self.sort_by:
             one = plain.select([name]).rename_columns(["key"])
-            if not _is_ordered(one):
+            if not is_ordered(one):
                 raise InvalidArgumentError(
                     f"sort_by: column {name!r} is of the type {empty.schema.field(name).type},"
                     " which has no order"
                 )
-
-
-def _is_ordered(key: pa.Table) -> bool:
-    """Return whether values of the type of a column `key` can be sorted."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if _has_lists(key.schema.field("key").type):
-        return False
-    try:
-        pc.sort_indices(key, sort_keys=[("key", "ascending")])
-    except (pa.ArrowNotImplementedError, pa.ArrowTypeError):
-        return False
-    return True
-
-
-def _has_lists(kind: pa.DataType) -> bool:
-    """Return whether a type is one of lists, or has one inside."""
-    kind = getattr(kind, "storage_type", kind)
-    return hasattr(kind, "value_type") or any(
-        _has_lists(kind.field(i).type) for i in range(kind.num_fields)
-    )
 
 
 @dataclass(frozen=True)
