@@ -87,3 +87,17 @@ def test_a_card_says_what_columns_of_parquet_are(streaming, tmp_path):
     assert (ds.features["n"].dtype, ds.features["other"].dtype) == ("int32", "int64")
     row = next(iter(ds.remove_columns("im")))
     assert (row["label"], row["named"], row["n"], row["other"]) == (1, 1, 5, 7)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_configuration_of_a_card_says_types(streaming, tmp_path):
+    said = [
+        {"name": "a", "dtype": "string"},
+        {"name": "l", "dtype": {"class_label": {"names": {"0": "no", "1": "yes"}}}},
+    ]
+    config = {"config_name": "default", "data_files": "a.csv", "features": said}
+    (tmp_path / "README.md").write_text(f"---\n{yaml.safe_dump({'configs': [config]})}---\n")
+    (tmp_path / "a.csv").write_text("a,l\n007,1\n")
+    ds = load_dataset(str(tmp_path), split="train", streaming=streaming)
+    assert ds.features["l"].names == ["no", "yes"]
+    assert [*ds] == [{"a": "007", "l": 1}]

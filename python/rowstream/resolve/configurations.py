@@ -105,7 +105,10 @@ def _by_split(paths: list[str]) -> dict[str, list[str]]:
 
 
 _NOT_OPTIONS = frozenset(
-    ("config_name", "data_files", "data_dir", "default", "description", "version", "name")
+    (
+        *("config_name", "data_files", "data_dir", "default", "description", "version", "name"),
+        "features",  # types, as `dataset_info` has them
+    )
 )
 
 
@@ -126,7 +129,7 @@ def configuration(
     if configs and data_dir is None:
         config = _picked(configs, name, of)
         files = _of_card(of, config)
-        label = str(config["config_name"])
+        label, own = str(config["config_name"]), config.get("features")
         options = {
             key: value
             for key, value in config.items()
@@ -134,7 +137,7 @@ def configuration(
         }
     else:
         files = _of_folder(of, _inside(data_dir or "", of.id))
-        label, options = name or "default", {}
+        label, options, own = name or "default", {}, None
         if not files:
             if data_dir is None and of.sha and not of.files.keys() <= {"README.md"}:
                 return _converted(of, name, access)
@@ -149,6 +152,8 @@ def configuration(
             )
     format = formats.require(formats.of_files(path for some in files.values() for path in some))
     info = _infos(of).get(label, {})
+    if own is not None:
+        info = {**info, "features": own}
     if data_dir is not None and "splits" in info:
         # The card counts the files of the whole configuration, which may not be those of the
         # folder.
