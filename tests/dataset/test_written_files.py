@@ -100,3 +100,16 @@ def test_rows_with_types_of_ours_inside_are_arranged(form, feature, values, tmp_
         back = load_dataset(form, data_files=path, split="train", cache_dir=str(tmp_path))
         assert back.features == features
         assert [*map(repr, back.sort("id")["x"])] == [*map(repr, expected)]
+
+
+@pytest.mark.parametrize(("feature", "values"), NESTED)
+@pytest.mark.parametrize("form", ["arrow", "pandas", "polars"])
+def test_frames_of_streams_with_types_of_ours_inside(form, feature, values):
+    features = Features({"x": feature})
+    ds = Dataset.from_dict({"x": values}, features=features)
+    frames = [*ds.to_iterable_dataset().with_format(form).iter(2)]
+    assert sum(map(len, frames)) == 3
+    if form == "arrow":
+        assert {frame.schema.field("x").type for frame in frames} == {
+            ds.data.schema.field("x").type
+        }

@@ -42,6 +42,9 @@ def exact_array(values: Any, kind: Any) -> pa.Array:
     """
     if _sure(values, kind):
         return pa.array(values, kind)
+    if pa.types.is_nested(kind) and (plain := stored_type(kind)) != kind:
+        # pyarrow makes no arrays with extension types inside others.
+        return array_cast(exact_array(values, plain), kind, shapes=False)
     try:
         own = natural_array(values)
     except FAILED:
@@ -57,6 +60,25 @@ def exact_array(values: Any, kind: Any) -> pa.Array:
     except (TypeError, NotImplementedError):
         return result  # a way that only objects have
     return result
+
+
+def stored_type(kind: Any) -> pa.DataType:
+    """Return a type with what is stored in the place of extension types, at any depth."""
+
+    def field(of: Any) -> pa.Field:
+        return of.with_type(stored_type(of.type))
+
+    if isinstance(kind, pa.BaseExtensionType):
+        return stored_type(kind.storage_type)
+    if pa.types.is_struct(kind):
+        return pa.struct([field(of) for of in kind])
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(field(kind.value_field), kind.list_size)
+    if pa.types.is_large_list(kind):
+        return pa.large_list(field(kind.value_field))
+    if pa.types.is_map(kind):
+        return pa.map_(field(kind.key_field), field(kind.item_field))
+    return pa.list_(field(kind.value_field)) if pa.types.is_list(kind) else kind
 
 
 def _sure(values: Any, kind: Any) -> bool:
