@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -100,9 +101,12 @@ class AudioDecoder(LikeTorchcodec):
 
     def _file(self) -> Any:
         sound = import_optional("soundfile", "sounds", "soundfile")
+        # libsndfile reads a file of this machine itself, without calls of Python.
+        here = self._content is None and self._path is not None and os.path.isfile(self._path)
+        of: Any = self._path if here else BytesIO(content_of(self._content, self._path))
         try:
-            return sound.SoundFile(BytesIO(content_of(self._content, self._path)))
-        except sound.LibsndfileError as error:
+            return sound.SoundFile(of)
+        except (sound.LibsndfileError, TypeError) as error:
             raise ValueError(
                 f"{self._path or 'the bytes'}: no sound file that libsndfile reads"
                 f" ({str(error).rstrip('.')}); Audio(decode=False) gives its bytes"
