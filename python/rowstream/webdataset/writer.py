@@ -10,7 +10,8 @@ from typing import Any, Self
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.storage.files import exists
 from rowstream.webdataset.reader import stream_members
-from rowstream.writers.tar import BLOCK, KEY, URL, TarSink, sample_members
+from rowstream.writers.tar import KEY, TarSink, sample_members
+from rowstream.writers.tar_members import BLOCK
 from rowstream.writers.target import compressed, open_target
 
 _TOGETHER = 1 << 20
@@ -77,21 +78,20 @@ class TarWriter:
             ...     writer.write({"__key__": "a", "json": [1, 2]})
             1024
         """
-        parts = self._parts_of(sample)
-        return self._add(sample[KEY], parts, sum(map(len, parts)))
+        parts, size = self._parts_of(sample)
+        return self._add(sample[KEY], parts, size)
 
-    def _parts_of(self, sample: Mapping[str, Any]) -> list[Any]:
+    def _parts_of(self, sample: Mapping[str, Any]) -> tuple[list[Any], int]:
         if self._closed:
             raise InvalidArgumentError("the archive is closed")
-        if not isinstance(sample, Mapping) or KEY not in sample:
+        if (type(sample) is not dict and not isinstance(sample, Mapping)) or KEY not in sample:
             there = [*sample] if isinstance(sample, Mapping) else type(sample).__name__
             raise InvalidArgumentError(f"a sample is a dict with {KEY!r}, found {there}")
         if self.count and sample[KEY] == self._last:
             raise InvalidArgumentError(
                 f"two samples, one after another, have the key {self._last!r}"
             )
-        fields = {name: value for name, value in sample.items() if name not in (KEY, URL)}
-        return sample_members(sample[KEY], fields, self._encoders)
+        return sample_members(sample[KEY], sample, self._encoders)
 
     def _add(self, key: Any, parts: list[Any], size: int) -> int:
         self._parts += parts
@@ -102,7 +102,7 @@ class TarWriter:
         return size
 
     def _flush(self) -> None:
-        self._sink.write(b"".join(self._parts))
+        self._sink.write_all(self._parts)
         self._parts, self._waiting = [], 0
 
     def close(self) -> None:
@@ -216,8 +216,7 @@ class ShardWriter:
             1024
         """
         writer = self._writer or self._next()
-        parts = writer._parts_of(sample)
-        size = sum(map(len, parts))
+        parts, size = writer._parts_of(sample)
         full = writer.count >= self._most or writer.size + size > self._largest
         if full and writer.count:
             self._finish()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -160,6 +162,9 @@ class ArrowSink:
         self._writer.close()
 
 
+_VECTORS = 1024  # what Linux takes at once
+
+
 class TextSink:
     """A file of text under way.
 
@@ -180,6 +185,20 @@ class TextSink:
         """Add the text of rows."""
         content, self._head = self._head + piece, b""
         return self._file.write(content) or len(content)
+
+    def write_all(self, pieces: list[Any]) -> None:
+        """Add several pieces, without a copy of them where the system takes them as they are."""
+        raw = getattr(self._file, "raw", None)
+        if self._head or not isinstance(raw, io.FileIO) or not hasattr(os, "writev"):
+            self.write(b"".join(pieces))
+            return
+        self._file.flush()
+        for start in range(0, len(pieces), _VECTORS):
+            some = pieces[start : start + _VECTORS]
+            written = os.writev(raw.fileno(), some)
+            if written < sum(map(len, some)):
+                # As much as there was room for: the rest says why.
+                self._file.write(b"".join(some)[written:])
 
     def close(self) -> None:
         """Write what is buffered, and the end of the file."""

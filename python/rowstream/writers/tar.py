@@ -20,6 +20,7 @@ from rowstream.writers.exports import ExportedRows, dict_of, embedded, media_of
 from rowstream.writers.parts import Part, write_parts
 from rowstream.writers.shards import Output
 from rowstream.writers.sinks import TextSink
+from rowstream.writers.tar_members import BLOCK, LARGEST, LONGEST_NAME, ZEROS, header, member
 from rowstream.writers.tar_values import JSON, encoded, number_of, read_again
 from rowstream.writers.target import compressed
 
@@ -28,90 +29,20 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-BLOCK = 512
 KEY, URL = "__key__", "__url__"
-_LONGEST_NAME = 100
-_LARGEST = 8**11 - 1
-
-
-def _head(kind: bytes) -> bytes:
-    """Return a header without name, size and check sum, which is spaces."""
-    fields = (
-        *(b"\0" * 100, b"0000644\0", b"0000000\0", b"0000000\0"),
-        *(b"\0" * 12, b"00000000000\0", b" " * 8, kind, b"\0" * 100),
-        *(b"ustar\00000", b"\0" * 247),
-    )
-    return b"".join(fields)
-
-
-def _around(head: bytes) -> tuple[int, bytes, bytes, bytes]:
-    """Return the sum of a header's bytes, and what lies around its size and its check sum."""
-    return sum(head), head[100:124], head[136:148], head[156:]
-
-
-_FILE, _MORE = _around(_head(b"0")), _around(_head(b"x"))
-
-
-def _header(name: bytes, size: int, head: tuple[int, bytes, bytes, bytes] = _FILE) -> bytes:
-    total, owner, time, rest = head
-    digits = b"%011o" % size
-    return b"%s%s%s\0%s%06o\0 %s" % (
-        name.ljust(_LONGEST_NAME, b"\0"),
-        owner,
-        digits,
-        time,
-        total + sum(name) + sum(digits),
-        rest,
-    )
-
-
-def member(name: str, content: Any) -> list[Any]:
-    """Return a member of an archive: its header, its content, and what fills its last block.
-
-    Names of more than 100 bytes and sizes from 8 GiB on have a header of their own (pax).
-    """
-    if isinstance(content, memoryview):
-        # Of bytes, whatever its items are.
-        content = content.cast("B") if content.c_contiguous else content.tobytes()
-    path, size = name.encode("utf-8", "surrogateescape"), len(content)
-    parts = []
-    if len(path) > _LONGEST_NAME or size > _LARGEST:
-        records = b"".join(
-            _record(key, value)
-            for key, value, needed in (
-                (b"path", path, len(path) > _LONGEST_NAME),
-                (b"size", b"%d" % size, size > _LARGEST),
-            )
-            if needed
-        )
-        parts += [_header(path[:_LONGEST_NAME], len(records), _MORE), records, _fill(len(records))]
-    parts += [_header(path[:_LONGEST_NAME], min(size, _LARGEST)), content, _fill(size)]
-    return parts
-
-
-def _record(key: bytes, value: bytes) -> bytes:
-    """Return a record of a pax header, which begins with its own length."""
-    rest = b" " + key + b"=" + value + b"\n"
-    length = len(rest) + 1
-    while length != len(rest) + len(str(length)):
-        length = len(rest) + len(str(length))
-    return str(length).encode() + rest
-
-
-def _fill(size: int) -> bytes:
-    return bytes(-size % BLOCK)
 
 
 def sample_members(
     key: str,
     fields: Mapping[str, Any],
     encoders: Mapping[str, Callable[[Any], bytes]] | None = None,
-) -> list[Any]:
-    """Return the parts of a sample: a member for each field that is not `None`.
+) -> tuple[list[Any], int]:
+    """Return the parts of a sample, a member for each field that is not `None`, and their bytes.
 
     Args:
         key: The key of the sample, which is in the name of each member.
-        fields: Values by what stands behind the key, such as `jpg` and `json`.
+        fields: Values by what stands behind the key, such as `jpg` and `json`; what stands at
+            `__key__` and `__url__` is none.
         encoders: Functions that make bytes of a value, by the ending of the field.
 
     Raises:
@@ -120,18 +51,32 @@ def sample_members(
     check_key(key)
     parts: list[Any] = []
     written: set[str] = set()
+    total = 0
     for name, value in fields.items():
-        if value is not None:
+        if value is not None and name != KEY and name != URL:
             field, ending = _ending(name)
+            if type(value) is bytes and not encoders and field not in written and _is_field(name):
+                path, size = f"{key}.{field}".encode("utf-8", "surrogateescape"), len(value)
+                if len(path) <= LONGEST_NAME and size <= LARGEST:
+                    # As most are.
+                    written.add(field)
+                    parts += (header(path, size), value)
+                    total += BLOCK + size
+                    if rest := -size % BLOCK:
+                        parts.append(ZEROS[:rest])
+                        total += rest
+                    continue
             encoder = (encoders or {}).get(ending)
             named, content = field_content(key, name, field, ending, value, encoder)
             if named in written:
                 raise _twice(named, key)
             written.add(named)
-            parts += member(f"{key}.{named}", content)
+            some = member(f"{key}.{named}", content)
+            parts += some
+            total += sum(map(len, some))
     if not parts:
         raise _empty(key)
-    return parts
+    return parts, total
 
 
 def field_content(
@@ -153,7 +98,7 @@ def field_content(
     Raises:
         InvalidArgumentError: It cannot be written.
     """
-    if "/" in name or "\0" in name or not name or name in (KEY, URL):
+    if not _is_field(name):
         raise InvalidArgumentError(
             f"the field {name!r} of the sample {key!r} cannot be written: a field is the end of a"
             " member's name, without a slash"
@@ -184,6 +129,12 @@ def _empty(key: str) -> InvalidArgumentError:
     return InvalidArgumentError(
         f"the sample {key!r} has no value but None, and a sample is its members: leave it out"
     )
+
+
+@lru_cache(1024)
+def _is_field(name: str) -> bool:
+    """Return whether a name can be that of a field."""
+    return not ("/" in name or "\0" in name or not name or name in (KEY, URL))
 
 
 @lru_cache(1024)
