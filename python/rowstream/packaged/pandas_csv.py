@@ -78,4 +78,4 @@ class PandasCsv(Reader):
 
 
 def _pandas() -> Any:
-    return import_optional("pandas", "this option of CSV", "pandas")
+    return import_optional("pandas", "these options of CSV", "pandas")
