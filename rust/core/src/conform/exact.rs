@@ -154,8 +154,7 @@ fn cut_text(array: &ArrayRef, made: &ArrayRef) -> Result<Option<usize>> {
     let to = made.data_type();
     let unit = match to {
         Timestamp(unit, _) | Time32(unit) | Time64(unit) => *unit,
-        Date64 => TimeUnit::Millisecond,
-        Date32 => {
+        Date32 | Date64 => {
             let views = cast_to(array, &DataType::Utf8View)?;
             if views.as_string_view().iter().flatten().all(|text| text.len() <= 10) {
                 return Ok(None);

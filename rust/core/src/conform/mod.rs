@@ -26,7 +26,7 @@ use exact::exact;
 use json::json_texts;
 pub(crate) use labels::{LABELS, Labels};
 pub(crate) use shapes::{SHAPE, shaped};
-pub(crate) use texts::reads;
+pub(crate) use texts::{moment, reads};
 use values::text;
 
 /// A column as a field has it: as its type, and as the labels, in the shape or as the JSON texts that it says.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type};
-use arrow_array::{Array, ArrayRef, StringArray};
+use arrow_array::{Array, ArrayRef, Int64Array, StringArray};
+use arrow_cast::display::array_value_to_string;
 use arrow_schema::{DataType, TimeUnit};
 
 use super::values::{cast_to, text};
@@ -84,6 +85,17 @@ fn stamp(value: &str, digits: usize) -> String {
     let Some((date, time)) = value.split_once('T') else { return value.to_owned() };
     let zone = time.find(['Z', '+', '-']).unwrap_or(time.len());
     format!("{date} {}{}", clock(&time[..zone], digits), time[zone..].replace(':', ""))
+}
+
+/// A number of units since 1970, or since midnight, as text that is read as a time of that type; `None` for types that
+/// are no such number, and for numbers beyond them.
+pub(crate) fn moment(number: i64, of: &DataType) -> Option<String> {
+    if !matches!(of, DataType::Timestamp(..) | DataType::Time64(_) | DataType::Date64) {
+        return None;
+    }
+    let number: ArrayRef = Arc::new(Int64Array::from(vec![number]));
+    let made = cast_to(&number, of).ok().filter(|made| made.is_valid(0))?;
+    array_value_to_string(&made, 0).ok().filter(|text| !text.contains("ERROR"))
 }
 
 /// Whether a string is a truth, a number or a time of day to pyarrow too: Arrow's own casts take more.

@@ -11,7 +11,7 @@ use arrow_schema::{DataType, FieldRef};
 
 use super::Csv;
 use super::split::text;
-use crate::conform::{Labels, is_media};
+use crate::conform::{Labels, is_media, moment};
 use crate::error::{Error, Kind, Result};
 use crate::format::json::{view, whole};
 
@@ -242,6 +242,8 @@ pub(super) struct Column {
     nulls: NullBufferBuilder,
     /// The labels that it has, if it has some: they may be written by their names.
     labels: Option<Arc<Labels>>,
+    /// The type of its times, if it has some: integers count its units.
+    times: Option<DataType>,
 }
 
 /// The label that a text is.
@@ -278,7 +280,13 @@ impl Column {
                 ));
             }
         };
-        Ok(Self { name: field.name().clone(), values, nulls: NullBufferBuilder::new(0), labels: Labels::of(field) })
+        Ok(Self {
+            name: field.name().clone(),
+            values,
+            nulls: NullBufferBuilder::new(0),
+            labels: Labels::of(field),
+            times: Some(field.data_type()).filter(|of| of.is_temporal()).cloned(),
+        })
     }
 
     /// The type that its values are made in.
@@ -430,6 +438,14 @@ impl Column {
                     if csv.is_null(found) {
                         views.push(0);
                         nulls.append_null();
+                        continue;
+                    }
+                    let said = self.times.as_ref().and_then(|of| moment(csv.int(found)?, of));
+                    if let Some(text) = said {
+                        let at = side.len();
+                        side.extend_from_slice(text.as_bytes());
+                        views.push(view(text.as_bytes(), 1, at));
+                        nulls.append_non_null();
                         continue;
                     }
                     // Where it lies in the block, if it does.

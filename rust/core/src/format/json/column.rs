@@ -11,7 +11,7 @@ use arrow_schema::{DataType, Field, FieldRef, Fields};
 
 use super::shape::Lacking;
 use super::syntax::{Fault, Number, Parsed, Reader, Text, unescape};
-use crate::conform::{Labels, is_media, reads};
+use crate::conform::{Labels, is_media, moment, reads};
 use crate::error::{Error, Kind, Result};
 use crate::schema::{is_json, json_field};
 
@@ -355,6 +355,14 @@ impl Column {
             (Values::Text { views, takes: Takes::Strings | Takes::Any }, b'"') => {
                 let text = reader.string()?;
                 views.push(texts.view(reader.bytes, text.start, text.end, text.escaped));
+            }
+            (Values::Text { views, takes: Takes::Any }, b'-' | b'0'..=b'9') if self.declared.is_temporal() => {
+                let number = reader.number()?;
+                let said = if let Number::Int(value) = number { moment(value, &self.declared) } else { None };
+                let Some(text) = said else { return Err(self.misfit(reader, at, "string")) };
+                let from = texts.side.len();
+                texts.side.extend_from_slice(text.as_bytes());
+                views.push(view(text.as_bytes(), SIDE, from));
             }
             (Values::Text { views, takes: Takes::Any | Takes::Json }, _) => {
                 reader.skip(depth)?;
