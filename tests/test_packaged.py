@@ -491,8 +491,20 @@ def test_filters_of_folders_of_media(tmp_path):
 def test_splits_of_different_formats_are_refused(tmp_path):
     (tmp_path / "train.csv").write_text("a\n1\n")
     (tmp_path / "notes.txt").write_text("x\n")
+    (tmp_path / "more.txt").write_text("x\n")
     assert [*load_dataset(str(tmp_path))] == ["train"]
     (tmp_path / "test.txt").write_text("x\n")
     with pytest.raises(exceptions.InvalidArgumentError, match="'train' of csv, 'test' of text"):
         load_dataset(str(tmp_path))
     assert load_dataset("csv", data_dir=str(tmp_path))["train"][:] == {"a": [1]}
+
+
+def test_images_at_the_top_of_archives_have_no_labels(tmp_path):
+    for name in ("one", "two"):
+        image(tmp_path / f"{name}.png")
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            archive.write(tmp_path / f"{name}.png", f"{name}.png")
+    files = [str(tmp_path / f"{name}.zip") for name in ("one", "two")]
+    assert [*both("imagefolder", data_files=files)[0]] == ["image"]
+    ds = load_dataset("imagefolder", data_files=files, split="train", drop_labels=False)
+    assert ds.features["label"].names == ["one", "two"]

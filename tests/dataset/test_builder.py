@@ -437,6 +437,11 @@ def test_options_of_csv_that_only_pandas_has(tmp_path):
     given = {"data_files": str(path), "split": "train", "streaming": True, **options}
     assert [*rowstream.load_dataset("csv", features=features, **given)] == rows
     assert [*rowstream.load_dataset("csv", columns=["y"], **given)] == [{"y": "a"}, {"y": None}]
+    (tmp_path / "b.csv").write_text("1,2\n3,4\n")
+    assert rowstream.Dataset.from_csv(str(tmp_path / "b.csv"), header=None)[:] == {
+        "0": [1, 3],
+        "1": [2, 4],
+    }
     with pytest.raises(rowstream.exceptions.UnsupportedError, match=r"filters= does not go"):
         rowstream.load_dataset("csv", filters=[("x", "==", 7)], **given)
     with pytest.raises(rowstream.exceptions.InvalidArgumentError, match="no option 'prefix'"):

@@ -30,18 +30,17 @@ def test_types_are_in_the_schema_of_parquet(ds, tmp_path):
 
 
 @pytest.mark.parametrize("form", ["parquet", "arrow", "json", "csv"])
-def test_a_file_takes_the_place_of_shards(form, tmp_path):
-    ds = Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset()
-    write = getattr(ds, f"to_{form}")
+def test_a_file_beside_shards_of_its_name_is_told(form, tmp_path):
+    """Nothing is removed that may be what is read."""
     path = str(tmp_path / f"train.{form}")
-    (tmp_path / f"training.{form}").write_text("kept")
-    for options in ({"num_shards": 2}, {}, {"num_shards": 3}):
-        write(path, **options)
-        files = options.get("num_shards", 1)
-        assert len([*tmp_path.iterdir()]) == files + 1
-        pattern = f"{tmp_path}/train[.-]*"
-        there = load_dataset(form, data_files=pattern, split="train", streaming=True)
-        assert sorted(row["a"] for row in there) == [1, 2, 3]
+    shards = getattr(Dataset.from_dict({"a": [1, 2, 3]}).to_iterable_dataset(), f"to_{form}")
+    shards(path, num_shards=2)
+    pattern = str(tmp_path / "train-*")
+    ds = load_dataset(form, data_files=pattern, split="train", streaming=True)
+    with pytest.warns(UserWarning, match="reads both"):
+        getattr(ds.take(2), f"to_{form}")(path)
+    assert [row["a"] for row in ds] == [1, 2, 3]
+    assert len([*tmp_path.iterdir()]) == 3
 
 
 class Full(io.RawIOBase):

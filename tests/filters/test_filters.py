@@ -327,3 +327,45 @@ def test_numbers_are_compared_to_their_last_bit(value):
         (col("x").isin([value]), [one for one in rows if one == value]),
     ):
         assert [row["x"] for row in stream.filter(condition)] == wanted
+
+
+DAYS = [dt.date(2020, 1, 1), dt.date(2020, 1, 3)]
+TIMES = [dt.datetime(2020, 1, 1, 5), dt.datetime(2020, 1, 3, 5)]
+BESIDE = {
+    "i": [1, 2],
+    "day": DAYS,
+    "time": TIMES,
+    "text": ["a", "b"],
+    "zoned": [time.replace(tzinfo=dt.UTC) for time in TIMES],
+}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        col("time") > dt.date(2020, 1, 2),
+        col("day") == dt.datetime(2020, 1, 3),
+        col("time") > "2020-01-02",
+        col("day") > "2020-01-02",
+        col("day").isin(DAYS[:1]),
+        col("zoned") > dt.datetime(2020, 1, 2),
+        col("time") > dt.datetime(2020, 1, 2, tzinfo=dt.UTC),
+        col("day") == "x",
+        col("i") == "x",
+        col("i").isin(["x"]),
+        col("text") == 1,
+        col("text") > dt.date(2020, 1, 1),
+    ],
+    ids=repr,
+)
+def test_rows_of_python_are_compared_as_those_of_the_core(condition):
+    from rowstream import Dataset
+
+    def kept(ds):
+        try:
+            return [row["i"] for row in ds.filter(condition)]
+        except exceptions.SchemaError:
+            return None
+
+    stream = Dataset.from_dict(BESIDE).to_iterable_dataset()
+    assert kept(stream) == kept(stream.map(lambda row: row))

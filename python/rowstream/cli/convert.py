@@ -200,7 +200,8 @@ def _plan(
     given: argparse.Namespace, out: Output, kind: str, split: str, ds: Any, target: str
 ) -> None:
     read = [file["path"] for file in files_of(ds)]
-    gone = _files(target)
+    sharded = given.shards is not None or given.shard_size is not None
+    gone = [file for file in _files(target) if sharded or file == target]
     if out.json:
         out.value({"split": split, "format": kind, "read": read, "replace": gone, "write": target})
         return

@@ -81,4 +81,6 @@ def _distinct(one: dict[str, Any]) -> str:
 def _number(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, str):  # a time
+        return value
     return f"{value:,.4g}" if isinstance(value, float) else f"{value:,}"

@@ -86,6 +86,7 @@ class _Found:
 
     media: dict[str, list[str]] = field(default_factory=dict)
     metadata: dict[str, list[str]] = field(default_factory=dict)
+    archives: dict[str, str] = field(default_factory=dict)  # names of those that were unpacked
 
 
 def folder_datasets(
@@ -129,7 +130,7 @@ def _sorted_out(name: str, files: dict[str, list[str]], names: tuple[str, ...]) 
     found = _Found()
     for split, paths in files.items():
         media, metadata = found.media.setdefault(split, []), found.metadata.setdefault(split, [])
-        for path in _unpacked(paths):
+        for path in _unpacked(paths, found.archives):
             base = path.rpartition("/")[2]
             if base in names:
                 metadata.append(path)
@@ -146,8 +147,10 @@ def is_media(name: str, file: str) -> bool:
     )
 
 
-def _unpacked(paths: list[str]) -> Iterator[str]:
-    """Yield files, and those in zip archives, which are unpacked into the cache."""
+def _unpacked(paths: list[str], archives: dict[str, str]) -> Iterator[str]:
+    """Yield files, and those in zip archives, which are unpacked into the cache: `archives` gets
+    the folders, with the names of the archives.
+    """
     for path in paths:
         if not path.lower().endswith(".zip"):
             yield path
@@ -157,6 +160,7 @@ def _unpacked(paths: list[str]) -> Iterator[str]:
                 f"{path}: archives of media are read from this machine: download it first"
             )
         root = extract(path)
+        archives[root] = path.rpartition("/")[2].rpartition(".")[0]
         for folder, folders, names in os.walk(root):
             folders[:] = sorted(one for one in folders if not one.startswith((".", "__")))
             for one in sorted(names):
@@ -167,13 +171,21 @@ def _unpacked(paths: list[str]) -> Iterator[str]:
 def _with_labels(
     found: _Found, column: str, feature: Any, drop: bool | None, condition: Expr | None
 ) -> tuple[dict[str, list[dict[str, Any]]], Features]:
-    folders = {split: [path.split("/")[-2] for path in of] for split, of in found.media.items()}
+    def folder(path: str) -> str:
+        above = path.rpartition("/")[0]
+        return found.archives.get(above) or above.rpartition("/")[2]
+
+    folders = {split: [folder(path) for path in of] for split, of in found.media.items()}
     names = sorted({one for some in folders.values() for one in some})
     labelled = drop is False
     if drop is None:
         depths = {path.count("/") for of in found.media.values() for path in of}
         # Folders of splits, which have a single one each, are no labels.
         labelled = len(depths) == 1 and any(len(set(some)) > 1 for some in folders.values())
+        # What lies at the top of an archive is in no folder.
+        labelled &= not any(
+            path.rpartition("/")[0] in found.archives for of in found.media.values() for path in of
+        )
     features = Features({column: feature})
     if labelled:
         features["label"] = ClassLabel(names=names)

@@ -14,6 +14,7 @@ import pyarrow as pa
 from rowstream.exceptions import InvalidArgumentError, UnsupportedError
 from rowstream.features.features import Features
 from rowstream.packaged.base import Reader, Source, choose
+from rowstream.resolve.csv_options import said
 from rowstream.utils.optional import import_optional
 
 _CHUNK = 10_000
@@ -33,7 +34,7 @@ class PandasCsv(Reader):
 
     @classmethod
     def of(cls, options: dict[str, Any]) -> Reader:
-        left = {name: value for name, value in options.items() if value is not None}
+        left = said(options)
         for name in ("filters", "on_error", "infer"):
             if name in left:
                 raise UnsupportedError(
@@ -53,7 +54,8 @@ class PandasCsv(Reader):
                 f" of pandas; pandas has {', '.join(f'{name}=' for name in known[1:])}"
             )
         if "engine" not in left and (
-            left.get("skipfooter") or len(left.get("delimiter") or left.get("sep") or ",") > 1
+            left.get("skipfooter")
+            or len(left.get("delimiter") or left.get("sep", ",") or "any") > 1
         ):
             left["engine"] = "python"  # which pandas would take with a warning
         return cls(columns, left)

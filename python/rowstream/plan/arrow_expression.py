@@ -25,7 +25,7 @@ def from_pyarrow(expression: pc.Expression) -> Expr:
     """
     try:
         found, again = _Parts(expression).next()
-    except (LookupError, ValueError, TypeError, NotImplementedError):
+    except (AttributeError, LookupError, ValueError, TypeError, NotImplementedError):
         found, again = None, None
     if isinstance(found, Col):  # of truths
         found = found == True  # noqa: E712 - a condition

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rowstream.exceptions import InvalidArgumentError
-from rowstream.plan.literals import check_kind, literal
+from rowstream.plan.literals import comparable, literal
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "eq": lambda a, b: a == b,
@@ -204,8 +204,7 @@ class _Compare(Expr):
         value = _get(row, self.path)
         if value is None:
             return None
-        check_kind(self.path, value, self.with_)
-        return bool(_COMPARE[self.cmp](value, self.with_))
+        return bool(_COMPARE[self.cmp](*comparable(self.path, value, self.with_)))
 
     def __repr__(self) -> str:
         return f"{'.'.join(self.path)} {_SIGNS[self.cmp]} {self.with_!r}"
@@ -235,9 +234,8 @@ class _In(Expr):
         value = _get(row, self.path)
         if value is None:
             return self.null
-        for one in self.values:
-            check_kind(self.path, value, one)
-        return value in self.values
+        pairs = (comparable(self.path, value, one) for one in self.values)
+        return any(mine == other for mine, other in pairs)
 
     def __repr__(self) -> str:
         return f"{'.'.join(self.path)} in {[*self.values, *([None] if self.null else [])]!r}"

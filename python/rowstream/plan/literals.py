@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+from contextlib import suppress
 from numbers import Number
 from typing import Any
 
@@ -59,16 +60,35 @@ def _kind(value: Any) -> str | None:
     return "a list" if isinstance(value, (list, dict)) else None
 
 
-def check_kind(path: tuple[str, ...], value: Any, other: Any) -> None:
-    """Raise where a value of a column is of another kind than what it is compared with.
+def comparable(path: tuple[str, ...], value: Any, other: Any) -> tuple[Any, Any]:
+    """Return a value of a column and what it is compared with, as Python compares them.
 
-    The core says so by the types of files: here a comparison would be false without a word.
+    Days are times at midnight, texts are read as times beside times, and times without a zone are
+    of UTC: as in the core.
+
+    Raises:
+        SchemaError: They are of different kinds: here a comparison would be false without a word,
+            where the core says so by the types of files.
     """
-    if type(value) is type(other):
-        return
+    if type(value) is type(other) and not isinstance(value, dt.datetime):
+        return value, other
     found, wanted = _kind(value), _kind(other)
+    if isinstance(value, (dt.date, dt.time)) and isinstance(other, str):
+        with suppress(ValueError):
+            other = type(value).fromisoformat(other)
+            found = wanted = None
+    if isinstance(value, dt.date) and isinstance(other, dt.date):
+        return _moment(value), _moment(other)
     if found is not None and wanted is not None and found != wanted:
         raise SchemaError(
             f"filter: column {'.'.join(path)!r} has {found}, {value!r:.40}, which {wanted} cannot"
             f" be compared with: {other!r:.40}"
         )
+    return value, other
+
+
+def _moment(day: dt.date) -> dt.datetime:
+    """Return a day or a time as a time of UTC."""
+    if not isinstance(day, dt.datetime):
+        day = dt.datetime(day.year, day.month, day.day)
+    return day.replace(tzinfo=dt.UTC) if day.tzinfo is None else day

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -130,7 +131,8 @@ def _prepare_readers(
         )
         for name in names
     }
-    describe(result, request.found)
+    paths = [path for name in names for path in request.found.files[name]]
+    describe(result, request.found, sum(map(os.path.getsize, filter(os.path.isfile, paths))))
     return result
 
 

@@ -29,6 +29,15 @@ class PandasOnlyError(UnsupportedError):
         super().__init__(f"{what}: only pandas reads this: load_dataset('csv', …) has it do so")
 
 
+def said(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that say something: `None` does for the header and the separator."""
+    return {
+        name: value
+        for name, value in options.items()
+        if value is not None or name in ("header", "sep")
+    }
+
+
 def _byte(name: str, value: Any) -> int | None:
     if value is None:
         return None
@@ -49,8 +58,10 @@ def csv_options(left: dict[str, Any]) -> dict[str, Any]:
     Raises:
         PandasOnlyError: The core has no such option.
     """
-    sep = left.pop("sep", None)
-    sep = left.pop("delimiter", None) or sep or ","
+    sep = left.pop("sep", ",")
+    sep = left.pop("delimiter", None) or sep
+    if sep is None:
+        raise PandasOnlyError("sep=None, a separator that is to be found")
     if len(sep) > 1:
         raise PandasOnlyError(f"sep={sep!r}, a regular expression")
     for name, without in _PANDAS_ONLY.items():

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from rowstream.exceptions import InvalidArgumentError
 from rowstream.resolve import formats
 from rowstream.resolve.split_files import by_split, named_splits
+
+_CACHED = re.compile(r"(?:^|/)default-[0-9a-f]{16}/")
+"""Files of a cache that lies in the folder."""
 
 
 def data_files_of(
@@ -41,6 +46,7 @@ def _format_of(paths: list[str], root: str | None) -> str:
     def whole(path: str) -> str:
         return path if root is None else f"{root}/{path}"
 
+    paths = [path for path in paths if not _CACHED.search(path)] or paths
     known: list[str] = []
     for look in formats.looks(root):
         known = known or [path for path in paths if look(whole(path)) is not None]
@@ -54,12 +60,4 @@ def _format_of(paths: list[str], root: str | None) -> str:
             f"the splits have files of different formats ({said}): name the format, as"
             ' load_dataset("csv", data_dir=…), or the files with data_files='
         )
-    one = next(iter(found.values()), most)
-    if len(set(found.values())) != 1 or one == most:
-        return most
-
-    def weight(format: str) -> tuple[int, int]:
-        files = formats.chosen(paths, root, format)
-        return len(files), -min(path.count("/") for path in files)
-
-    return one if weight(one) >= weight(most) else most
+    return next(iter(found.values())) if len(set(found.values())) == 1 else most

@@ -82,13 +82,17 @@ def _with_card(said: Features, schema: dict[str, Any]) -> Features | None:
     declared = {field["name"]: field for field in json.loads(schema_from_features(said))["fields"]}
     found = {field["name"]: field for field in schema["fields"]}
     own = features_from_schema(schema)
+    # In the order of the card, if it names all of them.
+    order = said if said.keys() == own.keys() else own
     result = Features(
         {
-            name: said[name] if name in declared and _fits(declared[name], found[name]) else of
-            for name, of in own.items()
+            name: said[name]
+            if name in declared and _fits(declared[name], found[name])
+            else own[name]
+            for name in order
         }
     )
-    return None if result == own else result
+    return None if schema_from_features(result) == schema_from_features(own) else result
 
 
 _TEXTS = ("Utf8", "LargeUtf8", "Utf8View")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -209,22 +210,25 @@ class Output:
         """
         if not self.several:
             total = _poured(pieces, lambda: open_target(self._of, self._options), sink)
-            self._replace_shards(ending, name)
+            self._tell_of_shards(ending, name)
             return total
         with self.shards(ending, name) as shards:
             return _poured(pieces, shards.open, sink)
 
-    def _replace_shards(self, ending: str, name: str) -> None:
-        """Remove the shards that the name of a file stood for before."""
+    def _tell_of_shards(self, ending: str, name: str) -> None:
+        """Warn of shards of the same name: a folder with both has every row twice."""
         if self._of is None or hasattr(self._of, "write"):
             return
         own = os.path.basename(os.fspath(self._of))
         if not all(_split(own)):
             return
-        shards = self.shards(ending, name)
-        for before in shards.before():
-            if before != own:
-                shards.remove(shards.at(before))
+        if shards := [one for one in self.shards(ending, name).before() if one != own]:
+            warnings.warn(
+                f"{own} is written beside {', '.join(sorted(shards)[:3])}"
+                f"{', …' if len(shards) > 3 else ''}: whoever reads the folder reads both. Remove"
+                " them if they are the same rows",
+                stacklevel=2,
+            )
 
 
 def _poured(pieces: Pieces, files: Callable[[], Any], sink: Callable[[Any], Sink]) -> int:

@@ -12,6 +12,7 @@ from rowstream.features.convert import generate_from_arrow_type
 from rowstream.features.features import Features
 from rowstream.info import DatasetInfo
 from rowstream.plan.memory import column_of, in_memory_plan
+from rowstream.resolve.csv_options import said
 from rowstream.resolve.options import read_options
 from rowstream.resolve.planning import info_of_files, plan_files
 from rowstream.splits.names import Split
@@ -47,9 +48,7 @@ class StreamConstructors(StreamBase):
     ) -> Self:
         storage_options = options.pop("storage_options", None)
         some = [paths] if isinstance(paths, str) or hasattr(paths, "__fspath__") else list(paths)
-        how = read_options(
-            format, {key: value for key, value in options.items() if value is not None}, features
-        )
+        how = read_options(format, said(options), features)
         places = FileLocations(
             StorageOptions(storage_options=storage_options, origins=origins(some))
         )

@@ -12,6 +12,7 @@ from rowstream.dataset.map_style.dataset import Dataset
 from rowstream.dataset.map_style.disk import load_dataset_folder
 from rowstream.exceptions import DataFilesNotFoundError, InvalidArgumentError
 from rowstream.prepare.files import prepare_files
+from rowstream.resolve.csv_options import said
 from rowstream.writers.hub import UploadOptions, push, uploader
 from rowstream.writers.target import file_system
 
@@ -44,7 +45,7 @@ def _from_files(
     keep_in_memory: bool,
     options: dict[str, Any],
 ) -> Any:
-    given = {key: value for key, value in options.items() if value is not None}
+    given = said(options)
     return Dataset._dict_class(
         prepare_files(Dataset, format, path_or_paths, features, cache_dir, keep_in_memory, given)
     )

@@ -8,6 +8,7 @@ from typing import Any, Self
 from rowstream.dataset.map_style.base import MapStyleBase
 from rowstream.features.features import Features  # noqa: TC001 - annotations can be evaluated
 from rowstream.prepare.files import prepare_files
+from rowstream.resolve.csv_options import said
 
 
 class MapStyleFromFiles(MapStyleBase):
@@ -224,6 +225,6 @@ class MapStyleFromFiles(MapStyleBase):
             features,
             cache_dir,
             keep_in_memory,
-            {name: value for name, value in options.items() if value is not None},
+            said(options),
         )
         return cls._dict_class(result) if several else result[str(split or "train")]
