@@ -143,6 +143,10 @@ def test_json_that_is_of_another_type_than_declared(streaming, tmp_path):
     assert rows("true", Value("int64")) == [1]
     assert rows("false", Value("float32")) == [0.0]
     assert rows('"True"', Value("bool")) == rows("1", Value("bool")) == [True]
+    assert rows("1700000000", Value("timestamp[s]")) == [dt.datetime(2023, 11, 14, 22, 13, 20)]
+    assert rows("-5", Value("timestamp[us]")) == [dt.datetime(1969, 12, 31, 23, 59, 59, 999995)]
+    assert rows("5", Value("time64[us]")) == [dt.time(0, 0, 0, 5)]
+    assert rows("[1, 2]", List(Value("timestamp[s]")))[0][1] == dt.datetime(1970, 1, 1, 0, 0, 2)
     assert rows('["1", "2"]', List(Value("int64"))) == [[1, 2]]
     assert rows('{"x": "1"}', {"x": Value("int64")}) == [{"x": 1}]
     for line, feature in [
@@ -154,8 +158,12 @@ def test_json_that_is_of_another_type_than_declared(streaming, tmp_path):
         ("2", Value("bool")),
         ("[1]", Value("int64")),
         ("{}", Value("float64")),
+        ('"1700000000"', Value("timestamp[s]")),
+        ("1.5", Value("timestamp[s]")),
+        ("5", Value("date32")),
+        ("1" + "0" * 18, Value("timestamp[s]")),
     ]:
-        with pytest.raises((ValueError, TypeError)):
+        with pytest.raises((ValueError, TypeError, NotImplementedError)):
             rows(line, feature)
 
 
