@@ -439,3 +439,35 @@ def test_bad_objects_are_skipped_and_counted_alike_wherever_reading_begins(tmp_p
 def test_values_of_mixed_types_are_not_compared_as_text(load, condition):
     with pytest.raises(rowstream.exceptions.SchemaError, match="mixed types"):
         list(load(b'{"a": 1, "b": {"x": 1}}\n{"a": "x", "b": {}}\n', filters=condition))
+
+
+def test_json_that_a_function_only_reads_stays(tmp_path):
+    """Strings that are JSON themselves too: written again they would be what they say."""
+    path = tmp_path / "a.jsonl"
+    values = ["[1]", "7", "null", {"a": 1}, 1.0, True]
+    path.write_text("".join(json.dumps({"j": one, "l": [one], "k": 1}) + "\n" for one in values))
+    features = Features({"j": Json(), "l": List(Json()), "k": Value("int64")})
+    given = {"data_files": str(path), "split": "train", "cache_dir": str(tmp_path)}
+    ds = load_dataset("json", features=features, **given)
+
+    def read(row):
+        return {"n": f"{row['j']} {row['l']}"}
+
+    def batch(rows):
+        return {"n": [str(one) for one in zip(rows["j"], rows["l"], strict=True)]}
+
+    def changed(row):
+        if isinstance(row["j"], dict):
+            row["j"]["a"] = 2
+        return {"n": 0}
+
+    for made in (
+        ds.map(read),
+        ds.map(batch, batched=True),
+        ds.map(lambda row: row),
+        ds.map(read, remove_columns=["k"]),
+    ):
+        assert repr(made["j"][:]) == repr(values)
+        assert repr(made["l"][:]) == repr([[one] for one in values])
+    assert ds.map(changed)["j"][3] == {"a": 2}
+    assert isinstance(ds, Dataset)

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from operator import is_
 from typing import TYPE_CHECKING, Any
 
+from rowstream.arrow.json_text import dumps
+from rowstream.features.json_paths import json_paths
 from rowstream.features.scalar import Value
 
 if TYPE_CHECKING:
@@ -92,6 +94,20 @@ class LazyDict(MutableMapping[str, Any]):
         """Return the formatted value of a key."""
         raise NotImplementedError
 
+    def untouched(self, key: str) -> bool:
+        """Return whether a value is still what the table has: it was never formatted, or is JSON
+        that is the same. A string of JSON would become what it says, were it written again.
+        """
+        if key in self.keys_to_format:
+            return True
+        paths = json_paths((self.formatter.features or {}).get(key))
+        if not paths or key not in self.pa_table.column_names:
+            return False
+        try:
+            return dumps(self.data[key]) == dumps(self.format(key))
+        except (TypeError, ValueError):
+            return False
+
     def _format_all(self) -> None:
         for key in list(self.keys_to_format):
             self[key]
@@ -122,9 +138,9 @@ class LazyBatch(LazyDict):
     def untouched(self, key: str) -> bool:
         """Return whether a column is still what the table has.
 
-        It is if it was never formatted, or is a list of the same scalars.
+        It is if it was never formatted, or is a list of the same scalars, or of the same JSON.
         """
-        if key in self.keys_to_format:
+        if super().untouched(key):
             return True
         now, before = self.data.get(key), self.before.get(key)
         return (

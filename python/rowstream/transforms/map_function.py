@@ -166,7 +166,7 @@ class MapFunction:
             merged = dict(zip(part.column_names, part.columns, strict=True))
         elif isinstance(given, LazyDict):
             merged = {
-                name: part[name] if name in given.keys_to_format else value
+                name: part[name] if given.untouched(name) else value
                 for name, value in given.data.items()
             }
         else:
