@@ -216,10 +216,8 @@ class Output:
             return _poured(pieces, shards.open, sink)
 
     def _tell_of_shards(self, ending: str, name: str) -> None:
-        """Warn of shards of the same name: a folder with both has every row twice."""
-        if self._of is None or hasattr(self._of, "write"):
-            return
-        own = os.path.basename(os.fspath(self._of))
+        """Warn of shards of the same name, on this machine: a folder of both has rows twice."""
+        own = "" if self.folder() is None else os.path.basename(os.fspath(self._of))
         if not all(_split(own)):
             return
         if shards := [one for one in self.shards(ending, name).before() if one != own]:
