@@ -109,9 +109,11 @@ impl Server {
                 )
             }
             ("GET", "log") => {
+                self.settle();
                 Reply::json(200, &Value::Array(self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()))
             }
             ("DELETE", "log") => {
+                self.settle();
                 self.log.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 Reply::json(200, &json!({}))
             }
@@ -124,6 +126,14 @@ impl Server {
                 Reply::json(200, &json!({}))
             }
             _ => Reply::text(404, "unknown control route"),
+        }
+    }
+
+    /// Waits until answers that were sent are in the log, which is written after them; not for those that hang.
+    fn settle(&self) {
+        let began = Instant::now();
+        while self.live.load(Ordering::Acquire) > 0 && began.elapsed() < Duration::from_millis(200) {
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -165,7 +175,6 @@ impl Server {
             let reply = self.answer(origin, &request, &faults);
             let status = reply.status;
             let sent = reply.send(stream, &request, &faults);
-            self.live.fetch_sub(1, Ordering::Relaxed);
             let mut names: Vec<&String> = faults.keys().collect();
             names.sort();
             let entry = json!({
@@ -177,6 +186,7 @@ impl Server {
                     "ms": began.elapsed().as_millis() as u64, "faults": names,
             });
             self.log.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+            self.live.fetch_sub(1, Ordering::Release);
             sent?;
             if request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
                 return Ok(());
