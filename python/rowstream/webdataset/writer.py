@@ -14,7 +14,7 @@ from rowstream.writers.tar import KEY, TarSink, sample_members
 from rowstream.writers.tar_members import BLOCK
 from rowstream.writers.target import compressed, open_target
 
-_TOGETHER = 1 << 20
+_TOGETHER = 1 << 21
 
 
 class TarWriter:

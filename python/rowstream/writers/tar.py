@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 KEY, URL = "__key__", "__url__"
+_ODD = "surrogateescape"
 
 
 def sample_members(
@@ -56,7 +57,8 @@ def sample_members(
         if value is not None and name != KEY and name != URL:
             field, ending = _ending(name)
             if type(value) is bytes and not encoders and field not in written and _is_field(name):
-                path, size = f"{key}.{field}".encode("utf-8", "surrogateescape"), len(value)
+                named, size = f"{key}.{field}", len(value)
+                path = named.encode() if named.isascii() else named.encode("utf-8", _ODD)
                 if len(path) <= LONGEST_NAME and size <= LARGEST:
                     # As most are.
                     written.add(field)
@@ -146,7 +148,7 @@ def _ending(name: str, is_json: bool = False) -> tuple[str, str]:
 
 def check_key(key: Any) -> None:
     """Raise an `InvalidArgumentError` for a key that readers would not find again."""
-    if isinstance(key, str) and _PLAIN_KEY(key):
+    if isinstance(key, str) and ((key.isascii() and key.isalnum()) or _PLAIN_KEY(key)):
         return
     base = key.rsplit("/", 1)[-1] if isinstance(key, str) else ""
     try:
