@@ -16,6 +16,7 @@ pytestmark = pytest.mark.heavy
 
 OPEN = """
 import os, sys, signal, time, threading, multiprocessing, pickle
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a parent may have had ignored
 from itertools import islice
 from rowstream import load_dataset
 ds = load_dataset("parquet", data_files=sys.argv[1] + "/*.parquet", split="train", streaming=True).shuffle(seed=5, buffer_size=500)
