@@ -108,6 +108,19 @@ def is_list(kind: Any) -> bool:
     )
 
 
+def mapped_type(kind: Any, field: Callable[[Any], pa.Field]) -> pa.DataType:
+    """Return a type with `field` applied to the fields inside it."""
+    if pa.types.is_struct(kind):
+        return pa.struct([field(of) for of in kind])
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(field(kind.value_field), kind.list_size)
+    if pa.types.is_large_list(kind):
+        return pa.large_list(field(kind.value_field))
+    if pa.types.is_map(kind):
+        return pa.map_(field(kind.key_field), field(kind.item_field))
+    return pa.list_(field(kind.value_field)) if pa.types.is_list(kind) else kind
+
+
 def _list_kind(kind: Any) -> str:
     return (
         "fixed"

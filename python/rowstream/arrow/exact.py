@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from rowstream.arrow.cast import array_cast
+from rowstream.arrow.cast import array_cast, mapped_type
 from rowstream.arrow.natural import natural_array
 from rowstream.exceptions import InvalidArgumentError, SchemaError
 
@@ -64,21 +64,9 @@ def exact_array(values: Any, kind: Any) -> pa.Array:
 
 def stored_type(kind: Any) -> pa.DataType:
     """Return a type with what is stored in the place of extension types, at any depth."""
-
-    def field(of: Any) -> pa.Field:
-        return of.with_type(stored_type(of.type))
-
     if isinstance(kind, pa.BaseExtensionType):
         return stored_type(kind.storage_type)
-    if pa.types.is_struct(kind):
-        return pa.struct([field(of) for of in kind])
-    if pa.types.is_fixed_size_list(kind):
-        return pa.list_(field(kind.value_field), kind.list_size)
-    if pa.types.is_large_list(kind):
-        return pa.large_list(field(kind.value_field))
-    if pa.types.is_map(kind):
-        return pa.map_(field(kind.key_field), field(kind.item_field))
-    return pa.list_(field(kind.value_field)) if pa.types.is_list(kind) else kind
+    return mapped_type(kind, lambda field: field.with_type(stored_type(field.type)))
 
 
 def _sure(values: Any, kind: Any) -> bool:

@@ -12,26 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from rowstream.arrow.cast import array_cast, is_list
+from rowstream.arrow.cast import array_cast, is_list, mapped_type
 from rowstream.arrow.checks import array_shape
 from rowstream.arrow.extension import NAMES, ArrayType, array_type
 from rowstream.arrow.maps import has_entries
 
 if TYPE_CHECKING:
     import polars as pl
-
-
-def _mapped_type(kind: Any, field: Any) -> pa.DataType:
-    """Return a type with `field` applied to the fields inside it."""
-    if pa.types.is_struct(kind):
-        return pa.struct([field(of) for of in kind])
-    if pa.types.is_fixed_size_list(kind):
-        return pa.list_(field(kind.value_field), kind.list_size)
-    if pa.types.is_large_list(kind):
-        return pa.large_list(field(kind.value_field))
-    if pa.types.is_map(kind):
-        return pa.map_(field(kind.key_field), field(kind.item_field))
-    return pa.list_(field(kind.value_field)) if pa.types.is_list(kind) else kind
 
 
 _MAP = {"rowstream.map": "1"}
@@ -51,7 +38,7 @@ def _stored_field(field: Any, maps: bool = False) -> pa.Field:
             "ARROW:extension:metadata": kind.__arrow_ext_serialize__(),
         }
         return pa.field(field.name, kind.storage_type, field.nullable, metadata)
-    return pa.field(field.name, _mapped_type(kind, inner), field.nullable, field.metadata)
+    return pa.field(field.name, mapped_type(kind, inner), field.nullable, field.metadata)
 
 
 def _listed_field(field: Any) -> pa.Field:
@@ -64,7 +51,7 @@ def _listed_field(field: Any) -> pa.Field:
             ]
         )
         return pa.field(field.name, pa.list_(entries), field.nullable)
-    return pa.field(field.name, _mapped_type(kind, _listed_field), field.nullable, field.metadata)
+    return pa.field(field.name, mapped_type(kind, _listed_field), field.nullable, field.metadata)
 
 
 def without_maps(table: Any) -> pa.Table:
@@ -90,7 +77,7 @@ def _restored_field(field: Any) -> pa.Field:
     if b"rowstream.map" in metadata and is_list(kind) and has_entries(kind):
         key, value = map(_restored_field, kind.value_type)
         return pa.field(field.name, pa.map_(key.type, value.type), field.nullable)
-    return pa.field(field.name, _mapped_type(kind, _restored_field), field.nullable, field.metadata)
+    return pa.field(field.name, mapped_type(kind, _restored_field), field.nullable, field.metadata)
 
 
 def _arrays_inside(kind: Any) -> bool:
