@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -44,6 +44,8 @@ class TensorFormatter(Formatter):
 
     def recursive_tensorize(self, value: Any) -> Any:
         """Convert the numbers and arrays in a value to tensors, inside dicts and lists too."""
+        if type(value) is np.ndarray and value.dtype.kind in "biuf":
+            return self.leaf(value)
         if isinstance(value, Mapping):
             return {name: self.recursive_tensorize(one) for name, one in value.items()}
         if type(value) is list and (array := _python_numbers(value)) is not None:
@@ -63,6 +65,14 @@ class TensorFormatter(Formatter):
         if (isinstance(value, np.ndarray) and value.dtype == object) or isinstance(
             value, (list, tuple)
         ):
+            if (
+                alike(value, np.ndarray)
+                and value[0].ndim
+                and value[0].size
+                and value[0].dtype.kind in "if"
+            ):
+                # Of other kinds the type may be that of the largest number.
+                return self.leaf(np.stack(value))
             return self.stack([self.recursive_tensorize(one) for one in value])
         if self.stays(value):
             # Texts, also those of an array, as Python has them.
@@ -295,9 +305,9 @@ def _has_images(value: Any) -> bool:
     return _has_images(first_there(value)) if inner else _is_image(value) or _is_media(value)
 
 
-def alike(column: list[Any], kind: Any) -> bool:
+def alike(column: Sequence[Any], kind: Any) -> bool:
     """Return whether all values are arrays of the same shape and type."""
-    return bool(column) and all(
+    return len(column) > 0 and all(
         isinstance(one, kind) and one.shape == column[0].shape and one.dtype == column[0].dtype
         for one in column
     )

@@ -90,8 +90,18 @@ class Pack(Whole):
             result[_POSITIONS] = List(Value("int32"))
         return result
 
+    @property
+    def wants_lengths(self) -> bool:
+        """Whether a column says what was put together."""
+        return self.seq_lengths or self.position_ids
+
     def row(self, columns: Arrays, lengths: Any) -> dict[str, Any]:
-        """Return a packed row, with the columns that say what was put together."""
+        """Return a packed row, with the columns that say what was put together.
+
+        Args:
+            columns: The packed columns.
+            lengths: The lengths of what was put together; looked at if `wants_lengths`.
+        """
         import numpy as np
 
         row: dict[str, Any] = dict(columns)
@@ -220,7 +230,8 @@ class _Wrapped:
                 )
             if not new and held:
                 values = {name: np.zeros(0, np.int32) for name in held}
-            ends = np.concatenate([ends, total - given + np.cumsum(lengths)])
+            if step.wants_lengths:
+                ends = np.concatenate([ends, total - given + np.cumsum(lengths)])
             total += new
             begins.append((self._upstream.state(), total))
             if skip:
@@ -255,6 +266,8 @@ class _Wrapped:
         import numpy as np
 
         columns = {name: of[at : at + length].copy() for name, of in held.items()}
+        if not self._step.wants_lengths:
+            return self._step.row(columns, None), ends
         inside = int(np.searchsorted(ends, length, side="left"))
         inner = np.unique(np.concatenate([[0], ends[:inside].clip(0), [length]]))
         return self._step.row(columns, np.diff(inner)), ends[ends > length] - length

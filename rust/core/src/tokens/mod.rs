@@ -101,31 +101,35 @@ fn item() -> FieldRef {
     Arc::new(Field::new("item", DataType::Int32, true))
 }
 
-/// A tokenizer that was read, and the JSON that it is of.
-struct Tokenizer {
-    encode: PipelineTokenizer,
-    _json: Arc<Bytes>,
+/// A tokenizer that was read.
+struct Read {
+    /// The process, by its forks: a tokenizer of a parent process is not used in its child, where a thread that is not
+    /// there may have held its locks.
+    process: u64,
+    name: String,
+    json: Weak<Bytes>,
+    tokenizer: Arc<PipelineTokenizer>,
 }
 
-/// The tokenizers that streams of this process use, by name. Those of a parent process are not used in its child,
-/// where a thread that is not there may have held their locks.
-static READ: Mutex<Vec<(u64, String, Weak<Tokenizer>)>> = Mutex::new(Vec::new());
+/// The tokenizers of this process, for as long as their JSON is held: to read one takes longer than the first batch.
+static READ: Mutex<Vec<Read>> = Mutex::new(Vec::new());
 
-fn tokenizer(name: &str) -> Result<Arc<Tokenizer>> {
+fn tokenizer(name: &str) -> Result<Arc<PipelineTokenizer>> {
     let json = held(name)
         .ok_or_else(|| Error::new(Kind::NotFound, "the tokenizer is gone: the data set was made in another process"))?;
     // Whoever finds it in use, or in use when the process was forked, reads its own.
     let mut read = READ.try_lock().ok();
     if let Some(read) = &mut read {
-        read.retain(|(process, _, of)| *process == forks() && of.strong_count() > 0);
-        if let Some(there) = read.iter().find(|(_, of, _)| of == name).and_then(|(_, _, of)| of.upgrade()) {
-            return Ok(there);
+        read.retain(|one| one.process == forks() && one.json.strong_count() > 0);
+        if let Some(there) = read.iter().find(|one| one.name == name) {
+            return Ok(Arc::clone(&there.tokenizer));
         }
     }
     let text = std::str::from_utf8(&json).map_err(|_| Error::data("the tokenizer's JSON is not UTF-8"))?;
-    let made = Arc::new(Tokenizer { encode: parsed(text)?, _json: Arc::clone(&json) });
+    let made = Arc::new(parsed(text)?);
     if let Some(read) = &mut read {
-        read.push((forks(), name.to_owned(), Arc::downgrade(&made)));
+        let (name, json, tokenizer) = (name.to_owned(), Arc::downgrade(&json), Arc::clone(&made));
+        read.push(Read { process: forks(), name, json, tokenizer });
     }
     Ok(made)
 }
@@ -194,7 +198,7 @@ fn differs(tokenizer: &Value) -> Option<&str> {
 #[derive(Clone)]
 pub struct Encoder {
     column: String,
-    of: Arc<Tokenizer>,
+    of: Arc<PipelineTokenizer>,
     options: EncodeOptions,
 }
 
@@ -214,7 +218,7 @@ impl Encoder {
     /// The ids of a text.
     pub fn ids(&self, text: &str) -> Result<Vec<i32>> {
         let mut ids: Vec<PipelineToken> = Vec::with_capacity(text.len() / 3);
-        let encoded = self.of.encode.encode_into(text, &self.options, &mut ids);
+        let encoded = self.of.encode_into(text, &self.options, &mut ids);
         encoded.map_err(|e| Error::data(format!("the tokenizer fails on this text: {e}")))?;
         Ok(PipelineToken::cast_slice(&ids).iter().map(|id| id.cast_signed()).collect())
     }
@@ -229,7 +233,7 @@ impl Encoder {
             valid.push(text.is_some());
             let before = ids.len();
             if let Some(text) = text
-                && let Err(e) = self.of.encode.encode_into(text, &self.options, &mut ids)
+                && let Err(e) = self.of.encode_into(text, &self.options, &mut ids)
             {
                 ids.truncate(before);
                 bad.push((row, Error::data(format!("the tokenizer fails on this text: {e}"))));
