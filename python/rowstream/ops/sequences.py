@@ -70,15 +70,19 @@ def _of_table(table: Any, names: tuple[str, ...] | None) -> dict[str, tuple[Any,
             )
         array = column.combine_chunks()
         array = array if isinstance(array, pa.Array) else pa.concat_arrays(array.chunks)
-        values = array.flatten()
+        if not array.null_count and not pa.types.is_fixed_size_list(array.type):
+            ends = array.offsets.to_numpy()
+            values, lengths = array.values[ends[0] : ends[-1]], ends[1:] - ends[:-1]
+        else:
+            values = array.flatten()
+            lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
         if values.null_count:
             raise SchemaError(f"pack: the column {name!r} has nulls among its numbers")
-        lengths = pc.fill_null(pc.list_value_length(array), 0)
         result[name] = (
             np.zeros(0, np.int32)
             if pa.types.is_null(values.type)
             else values.to_numpy(zero_copy_only=False),
-            lengths.to_numpy(zero_copy_only=False).astype("int64"),
+            lengths.astype(np.int64, copy=False),
         )
     return result
 
