@@ -44,10 +44,9 @@ class TorchFormatter(TensorFormatter):
         return self.torch.from_numpy(values.astype(dtype, copy=shared))
 
     def ragged(self, values: Any, lengths: list[int], rows: list[Any]) -> Any:
-        # Views of one tensor, which a loader stacks or pads.
         if self.kwargs or values.dtype.kind not in "iuf":
             return super().ragged(values, lengths, rows)
-        return self._separate(divided(values, lengths))
+        return self._separate(rows)
 
     def number_list(self, values: list[Any], array: Any) -> Any:
         if self.kwargs:

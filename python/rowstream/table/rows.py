@@ -41,10 +41,14 @@ def positions_of(key: Any, size: int) -> Any:
     if is_position(key):
         _within(i := int(key.__index__()), size)
         return range(i % size, i % size + 1)
+    if isinstance(key, list) and set(map(type, key)) == {int}:
+        # As loaders ask: of few numbers Python knows the least sooner than NumPy does.
+        _within(max(key), size)
+        _within(least := min(key), size)
+        result = np.array(key, np.int64)
+        return result if least >= 0 else result % size
     if isinstance(key, np.ndarray) and (key.dtype.kind in "iu" or key.dtype == bool):
         result = key
-    elif isinstance(key, list) and set(map(type, key)) <= {int}:
-        result = np.array(key, np.int64)
     else:
         result = np.fromiter((int(one) for one in key), np.int64)
     if result.dtype == bool:

@@ -105,6 +105,9 @@ class RowAccess(MapStyleBase):
             columns = [formatter.items(one) if tensors else one for one in batch.values()]
             if not columns:
                 return [{} for _ in keys]
+            if len(columns) == 1:
+                (name,) = batch
+                return [{name: one} for one in columns[0]]
             return [dict(zip(batch, row, strict=True)) for row in zip(*columns, strict=True)]
         return [self[int(i)] for i in keys]
 
