@@ -219,6 +219,7 @@ def test_a_line_shows_the_figures(monkeypatch):
 def test_calls_at_once_are_as_many_as_are_of_use(monkeypatch):
     clock = Clock()
     monkeypatch.setattr("rowstream.loader.tuning.perf_counter", clock)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
 
     def found(rate_of, looks=40):
         made = tuning.Tuning(16)

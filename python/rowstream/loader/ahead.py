@@ -209,13 +209,13 @@ def called(
         for first, second in items:
             yield call(first), second
         return
-    with pool.running(call) as submit:
+    with pool.running(call) if tuning is None else tuning.running(pool, call) as submit:
         queue: deque[tuple[Any, Any]] = deque()
         try:
             for first, second in items:
                 queue.append((submit(first), second))
                 handed(len(queue))
-                most = tuning.limit if tuning else getattr(submit, "ahead", pool.ahead)
+                most = tuning.ahead(pool) if tuning else getattr(submit, "ahead", pool.ahead)
                 while len(queue) >= most:
                     future, after = queue.popleft()
                     if tuning is not None:
