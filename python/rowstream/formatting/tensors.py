@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -65,15 +65,10 @@ class TensorFormatter(Formatter):
         if (isinstance(value, np.ndarray) and value.dtype == object) or isinstance(
             value, (list, tuple)
         ):
-            if (
-                alike(value, np.ndarray)
-                and value[0].ndim
-                and value[0].size
-                and value[0].dtype.kind in "if"
-            ):
-                # Of other kinds the type may be that of the largest number.
-                return self.leaf(np.stack(value))
-            return self.stack([self.recursive_tensorize(one) for one in value])
+            rows = list(value)
+            if alike(rows, np.ndarray) and _by_kind(rows[0]):
+                return self.leaf(np.stack(rows))
+            return self.stack([self.recursive_tensorize(one) for one in rows])
         if self.stays(value):
             # Texts, also those of an array, as Python has them.
             return (
@@ -281,6 +276,11 @@ def _python_numbers(values: list[Any]) -> np.ndarray[Any, Any] | None:
         return None
 
 
+def _by_kind(array: np.ndarray[Any, Any]) -> bool:
+    """Return whether the type of an array's tensor does not depend on how large its numbers are."""
+    return array.ndim > 0 and array.size > 0 and array.dtype.kind in "if"
+
+
 def _is_image(value: Any) -> bool:
     """Return whether a value is a Pillow image, of which some versions have no `__array__`."""
     return type(value).__module__.startswith("PIL.")
@@ -305,9 +305,9 @@ def _has_images(value: Any) -> bool:
     return _has_images(first_there(value)) if inner else _is_image(value) or _is_media(value)
 
 
-def alike(column: Sequence[Any], kind: Any) -> bool:
+def alike(column: list[Any], kind: Any) -> bool:
     """Return whether all values are arrays of the same shape and type."""
-    return len(column) > 0 and all(
+    return bool(column) and all(
         isinstance(one, kind) and one.shape == column[0].shape and one.dtype == column[0].dtype
         for one in column
     )
