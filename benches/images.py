@@ -27,21 +27,24 @@ SAMPLES = """
     paths = sorted(glob.glob(folder + "/64-*.tar"))
     if package == "rowstream":
         from rowstream.webdataset import stream_shards
-        def work():
-            return [(s["__key__"], s["jpg"]) for s in stream_shards(paths, decode=False)]
+        def samples():
+            return ((s["__key__"], s["jpg"]) for s in stream_shards(paths, decode=False))
     elif package == "webdataset":
-        def work():
+        def samples():
             ds = p.WebDataset(paths, shardshuffle=False)
-            return [(s["__key__"].rpartition("/")[2], s["jpg"]) for s in ds]
+            return ((s["__key__"].rpartition("/")[2], s["jpg"]) for s in ds)
     else:
-        def work():
+        def samples():
             ds = p.load_dataset("webdataset", data_files=paths, split="train", streaming=True)
-            return [(s["__key__"].rpartition("/")[2], s["jpg"]["bytes"]) for s in ds.decode(False)]
-    def shown(samples):
+            return ((s["__key__"].rpartition("/")[2], s["jpg"]["bytes"]) for s in ds.decode(False))
+    def work():
+        # As a loop that trains takes them: each is gone when the next one comes.
+        return sum(len(content) for _, content in samples())
+    def shown(size):
         h = hashlib.sha256()
-        for key, content in samples:
+        for key, content in samples():
             h.update(key.encode() + content)
-        return [len(samples), h.hexdigest()]
+        return [size, h.hexdigest()]
 """
 ENCODED = """
     import glob, io, tarfile

@@ -178,6 +178,20 @@ def test_flip():
     assert 10 < sum(side == sides[0] for side in sides) < 50
 
 
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_layouts_and_flips_are_of_the_same_pixels(orientation, mode, dtype):
+    content = oriented(orientation)
+    options = {"size": (21, 34), "mode": mode, "dtype": dtype}
+    want = decoded(content, **options)
+    for flip in (0.0, 1.0):
+        found = decoded(content, flip=flip, **options)
+        assert np.array_equal(found, want[:, ::-1] if flip else want)
+        planes = decoded(content, flip=flip, layout="CHW", **options)
+        assert np.array_equal(planes.transpose(1, 2, 0), found)
+
+
 def test_normalize():
     content = file(P, "PNG")
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

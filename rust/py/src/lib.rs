@@ -34,14 +34,15 @@ use pyo3::prelude::*;
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// What jemalloc reads when it starts: a C string. One arena for each processor, where that can be had: what a thread
-/// of an epoch before gave back is there for the thread of the next.
+/// of an epoch before gave back is there for the thread of the next. What is larger than the threshold is given back to
+/// the system at once: by default, from 8 MiB on, that would be each batch of images.
 #[cfg(unix)]
 #[unsafe(export_name = "_rjem_malloc_conf")]
 static CONF: Option<&'static std::ffi::c_char> = {
     let text = if cfg!(target_os = "linux") {
-        c"thp:always,metadata_thp:auto,percpu_arena:percpu"
+        c"thp:always,metadata_thp:auto,oversize_threshold:67108864,percpu_arena:percpu"
     } else {
-        c"thp:always,metadata_thp:auto"
+        c"thp:always,metadata_thp:auto,oversize_threshold:67108864"
     };
     // SAFETY: the string is static.
     Some(unsafe { &*text.as_ptr() })

@@ -109,8 +109,8 @@ impl<'a> Files<'a> {
 /// Decodes a column. `keys`: what names each row.
 pub fn decode(array: &ArrayRef, spec: &Spec, keys: &[[u64; 5]]) -> Result<MadeColumn> {
     let files = Files::of(array, spec)?;
-    let mut made =
-        Made { spec, numbers: MutableBuffer::new(spec.row_bytes().unwrap_or(0) * keys.len()), sizes: Vec::new() };
+    let numbers = MutableBuffer::new(spec.row_bytes().unwrap_or(0) * keys.len());
+    let mut made = Made { spec, rows: keys.len(), numbers, sizes: Vec::new() };
     let (mut bad, mut there) = (Vec::new(), vec![true; keys.len()]);
     for (row, key) in keys.iter().enumerate() {
         let added = match files.get(row) {
@@ -136,9 +136,13 @@ pub fn decode(array: &ArrayRef, spec: &Spec, keys: &[[u64; 5]]) -> Result<MadeCo
     Ok(MadeColumn { column, bad })
 }
 
+/// The most bytes that a column of images of several sizes has room for at first.
+const FIRST: usize = 64 << 20;
+
 /// The numbers of the images of some rows, one after another.
 struct Made<'a> {
     spec: &'a Spec,
+    rows: usize,
     numbers: MutableBuffer,
     /// Height and width of each.
     sizes: Vec<(usize, usize)>,
@@ -163,13 +167,19 @@ fn lists(data_type: &DataType, rows: usize, numbers: Buffer, nulls: Option<NullB
 impl Made<'_> {
     /// Decodes one more image.
     fn add(&mut self, bytes: &[u8], key: &[u64]) -> Result<()> {
+        let rows = self.rows;
         let (spec, at) = (self.spec, self.numbers.len());
         let numbers = &mut self.numbers;
         let mut decoded = || -> Result<(usize, usize)> {
             let opened = Opened::new(bytes, spec, key)?;
             let (height, width) = opened.size();
             let (height, width) = (height as usize, width as usize);
-            numbers.resize(at + height * width * spec.channels() * spec.width(), 0);
+            let bytes = height * width * spec.channels() * spec.width();
+            if at == 0 {
+                // The images of a column have mostly about one size: it does not grow, and is not copied, again and again.
+                numbers.reserve(bytes.max((bytes * rows).min(FIRST)));
+            }
+            numbers.resize(at + bytes, 0);
             opened.write(spec, &mut numbers.as_slice_mut()[at..])?;
             Ok((height, width))
         };
@@ -194,7 +204,7 @@ impl Made<'_> {
 
     /// Images of several sizes as nested lists.
     fn varied(self, nulls: Option<NullBuffer>) -> Result<ArrayRef> {
-        let Self { spec, numbers, sizes } = self;
+        let Self { spec, numbers, sizes, .. } = self;
         let channels = spec.channels();
         let failed = |e: arrow_schema::ArrowError| Error::internal(e.to_string());
         let offsets = |lengths: &mut dyn Iterator<Item = usize>| -> Result<OffsetBuffer<i32>> {

@@ -1,7 +1,5 @@
 //! JPEG, by `libjpeg-turbo-rs`, whose pixels are those of libjpeg-turbo, which Pillow has.
 
-use std::borrow::Cow;
-
 use libjpeg_turbo_rs::{ColorSpace, DecodeWarning, Decoder, JpegError, PixelFormat, ScalingFactor};
 
 use super::codecs::{Codec, in_mode};
@@ -11,7 +9,9 @@ use super::{Mode, Pixels};
 use crate::error::{Error, Kind, Result};
 
 pub(crate) struct Jpeg<'a> {
-    bytes: Cow<'a, [u8]>,
+    bytes: &'a [u8],
+    /// What read the header, until it decodes.
+    decoder: Option<Decoder<'a>>,
     header: Header,
     max_pixels: usize,
 }
@@ -54,7 +54,8 @@ fn failed(error: &JpegError) -> Error {
 
 impl<'a> Jpeg<'a> {
     pub(crate) fn open(bytes: &'a [u8], max_pixels: u64) -> Result<Self> {
-        let decoder = Decoder::new(bytes).map_err(|e| failed(&e))?;
+        let max_pixels = usize::try_from(max_pixels).unwrap_or(usize::MAX);
+        let decoder = decoder(bytes, max_pixels)?;
         let header = decoder.header();
         let header = Header {
             size: (header.width.into(), header.height.into()),
@@ -62,19 +63,24 @@ impl<'a> Jpeg<'a> {
             space: decoder.jpeg_color_space(),
             height_at: height_of_one_scan(bytes),
         };
-        Ok(Self { bytes: bytes.into(), header, max_pixels: usize::try_from(max_pixels).unwrap_or(usize::MAX) })
+        Ok(Self { bytes, decoder: Some(decoder), header, max_pixels })
     }
 
-    fn decoder(&self) -> Result<Decoder<'_>> {
-        let mut decoder = Decoder::new(&self.bytes).map_err(|e| failed(&e))?;
-        decoder.set_max_pixels(self.max_pixels);
-        decoder.set_output_format(match self.header.space {
-            ColorSpace::Cmyk | ColorSpace::Ycck => PixelFormat::Cmyk,
-            ColorSpace::Grayscale => PixelFormat::Grayscale,
-            _ => PixelFormat::Rgb,
-        });
-        Ok(decoder)
+    fn decoder(&mut self) -> Result<Decoder<'a>> {
+        self.decoder.take().map_or_else(|| decoder(self.bytes, self.max_pixels), Ok)
     }
+}
+
+/// What decodes an image, into the channels that it has.
+fn decoder(bytes: &[u8], max_pixels: usize) -> Result<Decoder<'_>> {
+    let mut decoder = Decoder::new(bytes).map_err(|e| failed(&e))?;
+    decoder.set_max_pixels(max_pixels);
+    decoder.set_output_format(match decoder.jpeg_color_space() {
+        ColorSpace::Cmyk | ColorSpace::Ycck => PixelFormat::Cmyk,
+        ColorSpace::Grayscale => PixelFormat::Grayscale,
+        _ => PixelFormat::Rgb,
+    });
+    Ok(decoder)
 }
 
 /// Where a sequential image of one scan says its height: with a smaller number there, what is below is not decoded.
@@ -136,15 +142,19 @@ impl Codec for Jpeg<'_> {
         let right = (part.x + part.width + AROUND).ceil().min(scaled_w.into());
         let mut bottom = (part.y + part.height + AROUND).ceil().min(scaled_h.into());
         let mut cut = bottom * f64::from(of) + BELOW;
-        match self.header.height_at {
+        let lower: Vec<u8>;
+        let mut decoder = match self.header.height_at {
             Some(at) if cut < 0.9 * f64::from(height) => {
-                let bytes = self.bytes.to_mut();
-                bytes[at..at + 2].copy_from_slice(&(cut as u16).to_be_bytes());
+                let said = (cut as u16).to_be_bytes();
+                lower = [&self.bytes[..at], &said, &self.bytes[at + 2..]].concat();
+                decoder(&lower, self.max_pixels)?
             }
-            _ => cut = height.into(),
-        }
+            _ => {
+                cut = height.into();
+                self.decoder()?
+            }
+        };
         bottom = bottom.min((cut / f64::from(of)).ceil());
-        let mut decoder = self.decoder()?;
         if of > 1 {
             decoder.set_scale(ScalingFactor::try_new(1, of).map_err(|e| failed(&e))?);
         }

@@ -276,29 +276,35 @@ impl<'a> Opened<'a> {
         let size = self.image.size();
         let whole = |size: (u32, u32)| Rect { x: 0.0, y: 0.0, width: size.0.into(), height: size.1.into() };
         let as_it_is = self.wanted == size && self.part == whole(size);
-        if as_it_is
-            && (spec.layout, spec.dtype) == (Layout::Hwc, Dtype::Uint8)
-            && self.orientation == Orientation::UPRIGHT
-            && !self.mirrored
-            && self.image.decode_into(spec.mode, to)?
-        {
+        let straight =
+            (spec.layout, spec.dtype) == (Layout::Hwc, Dtype::Uint8) && self.orientation == Orientation::UPRIGHT;
+        if as_it_is && straight && !self.mirrored && self.image.decode_into(spec.mode, to)? {
             return Ok(());
         }
         let pixels = self.image.decode(spec.mode, self.part, self.wanted)?;
         let (width, height) = self.wanted;
-        let data =
-            if pixels.part == whole((pixels.width, pixels.height)) && (pixels.width, pixels.height) == self.wanted {
-                pixels.data
-            } else {
-                resized(&pixels, spec, self.wanted)?
-            };
+        let same = pixels.part == whole((pixels.width, pixels.height)) && (pixels.width, pixels.height) == self.wanted;
+        if straight && !same {
+            resized(&pixels, spec, self.wanted, to)?;
+            if self.mirrored {
+                place::mirror(to, width as usize, spec.channels());
+            }
+            return Ok(());
+        }
+        let data = if same {
+            pixels.data
+        } else {
+            let mut data = vec![0; width as usize * height as usize * spec.channels()];
+            resized(&pixels, spec, self.wanted, &mut data)?;
+            data
+        };
         let finished = Finished { data, width, height, orientation: self.orientation, mirrored: self.mirrored };
         place::place(&finished, spec, to)
     }
 }
 
-/// The wanted part of some pixels, in a size.
-fn resized(pixels: &Pixels, spec: &Spec, (width, height): (u32, u32)) -> Result<Vec<u8>> {
+/// Writes the wanted part of some pixels, in a size, into what has room for exactly it.
+fn resized(pixels: &Pixels, spec: &Spec, (width, height): (u32, u32), to: &mut [u8]) -> Result<()> {
     let failed = |e: &dyn std::fmt::Display| Error::internal(format!("an image was not resized: {e}"));
     let kind = match spec.mode {
         Mode::Rgb => PixelType::U8x3,
@@ -311,12 +317,11 @@ fn resized(pixels: &Pixels, spec: &Spec, (width, height): (u32, u32)) -> Result<
         Filter::Lanczos => FilterType::Lanczos3,
     };
     let from = ImageRef::new(pixels.width, pixels.height, &pixels.data, kind).map_err(|e| failed(&e))?;
-    let mut to = Image::new(width, height, kind);
+    let mut to = Image::from_slice_u8(width, height, to, kind).map_err(|e| failed(&e))?;
     let Rect { x, y, width, height } = pixels.part;
     // What was computed may reach beyond the edge by the smallest of numbers.
     let (width, height) = (width.min(f64::from(pixels.width) - x), height.min(f64::from(pixels.height) - y));
     let options =
         ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)).crop(x, y, width, height).use_alpha(false);
-    RESIZER.with_borrow_mut(|resizer| resizer.resize(&from, &mut to, &options)).map_err(|e| failed(&e))?;
-    Ok(to.into_vec())
+    RESIZER.with_borrow_mut(|resizer| resizer.resize(&from, &mut to, &options)).map_err(|e| failed(&e))
 }

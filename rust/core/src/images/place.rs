@@ -27,13 +27,7 @@ pub(super) fn place(image: &Finished, spec: &Spec, to: &mut [u8]) -> Result<()> 
                 }
             }
         }
-        (Dtype::Uint8, Layout::Chw) => {
-            for (channel, plane) in to.chunks_exact_mut(height * width).enumerate() {
-                for (row, line) in plane.chunks_exact_mut(width).enumerate() {
-                    fill(line, &image.data, from(row, 0) + channel, walk.right * channels as isize, |v| v);
-                }
-            }
-        }
+        (Dtype::Uint8, Layout::Chw) => planes(to, (height, width), &image.data, channels, walk.right, from, |_, v| v),
         (Dtype::Float32, layout) => {
             // SAFETY: every pattern of bits is a number; what is not aligned is left before and after.
             let (before, numbers, after) = unsafe { to.align_to_mut::<f32>() };
@@ -44,12 +38,8 @@ pub(super) fn place(image: &Finished, spec: &Spec, to: &mut [u8]) -> Result<()> 
             let table: Vec<[f32; 256]> = (0..channels).map(|channel| values(spec, channel)).collect();
             match layout {
                 Layout::Chw => {
-                    for ((channel, plane), table) in numbers.chunks_exact_mut(height * width).enumerate().zip(&table) {
-                        for (row, line) in plane.chunks_exact_mut(width).enumerate() {
-                            let step = walk.right * channels as isize;
-                            fill(line, &image.data, from(row, 0) + channel, step, |v| table[usize::from(v)]);
-                        }
-                    }
+                    let of = |channel: usize, v: u8| table[channel][usize::from(v)];
+                    planes(numbers, (height, width), &image.data, channels, walk.right, from, of);
                 }
                 Layout::Hwc => {
                     for (row, line) in numbers.chunks_exact_mut(width * channels).enumerate() {
@@ -65,6 +55,55 @@ pub(super) fn place(image: &Finished, spec: &Spec, to: &mut [u8]) -> Result<()> 
         }
     }
     Ok(())
+}
+
+/// Turns each row of pixels around.
+pub(super) fn mirror(pixels: &mut [u8], width: usize, channels: usize) {
+    for line in pixels.chunks_exact_mut(width * channels) {
+        if channels == 3 {
+            line.as_chunks_mut::<3>().0.reverse();
+        } else {
+            line.reverse();
+        }
+    }
+}
+
+/// Fills a plane for each channel. `from`: where the pixel of a row and a column lies; `right`: how many pixels further
+/// the next one of a row does.
+fn planes<T>(
+    to: &mut [T],
+    (height, width): (usize, usize),
+    data: &[u8],
+    channels: usize,
+    right: isize,
+    from: impl Fn(usize, usize) -> usize,
+    of: impl Fn(usize, u8) -> T,
+) {
+    if channels != 3 || right.abs() != 1 {
+        for (channel, plane) in to.chunks_exact_mut(height * width).enumerate() {
+            for (row, line) in plane.chunks_exact_mut(width).enumerate() {
+                fill(line, data, from(row, 0) + channel, right * channels as isize, |v| of(channel, v));
+            }
+        }
+        return;
+    }
+    // All three at once: a pixel is read once.
+    let (red, rest) = to.split_at_mut(height * width);
+    let (green, blue) = rest.split_at_mut(height * width);
+    let lines = red.chunks_exact_mut(width).zip(green.chunks_exact_mut(width)).zip(blue.chunks_exact_mut(width));
+    for (row, ((red, green), blue)) in lines.enumerate() {
+        let first = from(row, 0).min(from(row, width - 1));
+        let pixels = data[first..first + 3 * width].as_chunks::<3>().0;
+        let to = red.iter_mut().zip(green).zip(blue);
+        let fill = |(((red, green), blue), pixel): (((&mut T, &mut T), &mut T), &[u8; 3])| {
+            (*red, *green, *blue) = (of(0, pixel[0]), of(1, pixel[1]), of(2, pixel[2]));
+        };
+        if right > 0 {
+            to.zip(pixels).for_each(fill);
+        } else {
+            to.zip(pixels.iter().rev()).for_each(fill);
+        }
+    }
 }
 
 /// Fills a line with every `step`-th byte from `at` on.
