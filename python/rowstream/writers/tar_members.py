@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 BLOCK = 512
@@ -28,18 +29,20 @@ def _around(head: bytes) -> tuple[int, bytes, bytes, bytes]:
 _FILE, _MORE = _around(_head(b"0")), _around(_head(b"x"))
 
 
+@lru_cache(1024)
+def _sized(size: int, head: tuple[int, bytes, bytes, bytes]) -> tuple[int, bytes]:
+    """Return the sum of a header of such a size without its name, and what lies between its name
+    and its check sum.
+    """
+    total, owner, time, _ = head
+    digits = b"%011o" % size
+    return total + sum(digits), owner + digits + b"\0" + time
+
+
 def header(name: bytes, size: int, head: tuple[int, bytes, bytes, bytes] = _FILE) -> bytes:
     """Return the header of a file of such a name and size."""
-    total, owner, time, rest = head
-    digits = b"%011o" % size
-    return b"%s%s%s\0%s%06o\0 %s" % (
-        name.ljust(LONGEST_NAME, b"\0"),
-        owner,
-        digits,
-        time,
-        total + sum(name) + sum(digits),
-        rest,
-    )
+    total, between = _sized(size, head)
+    return b"%s%s%06o\0 %s" % (name.ljust(LONGEST_NAME, b"\0"), between, total + sum(name), head[3])
 
 
 def member(name: str, content: Any) -> list[Any]:
