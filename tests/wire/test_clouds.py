@@ -131,7 +131,8 @@ def test_a_bucket_that_is_nowhere_is_not_asked_for_ever(server, serve, region, n
         )
 
     options = {**FAST, "endpoint_url": serve(answer), "key": "K", "secret": "S"}
-    with pytest.raises(OSError, match="Malformed"):
+    # Whichever of its requests is answered first: what answers HEAD has no words.
+    with pytest.raises(OSError, match=r"Malformed|400 Bad Request"):
         far("s3://b/a.jsonl", "a.jsonl", storage_options=options)
     assert len(asked) <= 2
 
