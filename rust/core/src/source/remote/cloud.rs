@@ -123,7 +123,9 @@ impl Cloud {
     /// What cannot be asked as it was: an object without bytes, or the last bytes where a service does not give them.
     async fn headed(&self, wanted: Wanted, error: object_store::Error) -> Result<Answer, Failure> {
         let text = error.to_string();
-        let (empty, last) = (text.contains("416"), matches!(error, object_store::Error::NotSupported { .. }));
+        // With its words: the text has the URL too, which may be of any numbers.
+        let empty = text.contains("status code: 416");
+        let last = matches!(error, object_store::Error::NotSupported { .. });
         let first = self.bucket.failed(error, Again::Never);
         if !empty && !last {
             return Err(first);
