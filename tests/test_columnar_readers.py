@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import pickle
 import sys
 from itertools import chain
@@ -80,7 +81,16 @@ def some(rows, *names):
     return [{name: row[name] for name in names} for row in rows]
 
 
-def test_lance_data_sets(tmp_path):
+def test_lance_data_sets(tmp_path, monkeypatch):
+    # Once it is imported it would warn of each fork of this process, in other tests too.
+    register = os.register_at_fork
+    monkeypatch.setattr(
+        os,
+        "register_at_fork",
+        lambda **of: (
+            None if [one.__module__ for one in of.values()] == ["lance"] else register(**of)
+        ),
+    )
     pytest.importorskip("lance.file")  # a folder of that name is no library
     lance = pytest.importorskip("lance")
     path = str(tmp_path / "a.lance")
